@@ -1,0 +1,109 @@
+"""The causes an image can fail for: a closed list, and for each what a person can do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    SOURCE_MISSING = "source-missing"
+    SOURCE_UNREADABLE = "source-unreadable"
+    NOT_JPEG2000 = "not-jpeg2000"
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE_FOR_JPEG = "too-large-for-jpeg"
+    OUT_OF_MEMORY = "out-of-memory"
+    WORKER_CRASHED = "worker-crashed"
+    TIMED_OUT = "timed-out"
+    PROOF_FAILED = "proof-failed"
+    TARGET_COLLISION = "target-collision"
+    STORE_DENIED = "store-denied"
+    STORE_MISMATCH = "store-mismatch"
+    STORE_UNAVAILABLE = "store-unavailable"
+    DISK_FULL = "disk-full"
+    INTERNAL = "internal"
+
+
+class Stage(StrEnum):
+    """Where on its way an image failed."""
+
+    MANIFEST = "manifest"
+    READING = "reading"
+    VALIDATING = "validating"
+    DECODING = "decoding"
+    ENCODING = "encoding"
+    PROVING = "proving"
+    STORING = "storing"
+
+
+REMEDIES: dict[Cause, str] = {
+    Cause.SOURCE_MISSING: "Find the file or correct its path in the export and add the export again, then requeue.",
+    Cause.SOURCE_UNREADABLE: "Check the permissions and the health of the share, then requeue.",
+    Cause.NOT_JPEG2000: "Replace the file by the JPEG 2000 it should be, or accept it with a reason.",
+    Cause.TRUNCATED: "Restore the file from a backup or ask the supplier for it again, then requeue.",
+    Cause.CORRUPT: "Restore the file from a backup or ask the supplier for it again, then requeue.",
+    Cause.UNSUPPORTED: "Convert this image by hand, or accept it with a reason.",
+    Cause.TOO_LARGE_FOR_JPEG: 'Set oversize = "shrink" under [jpeg] and requeue, or accept it with a reason.',
+    Cause.OUT_OF_MEMORY: "Requeue when more memory is free, or raise memory_limit under [engine].",
+    Cause.WORKER_CRASHED: "Requeue once; if it crashes again keep the file for a report and accept it with a reason.",
+    Cause.TIMED_OUT: "Requeue when the machine and the share are less busy, or set timeout under [engine].",
+    Cause.PROOF_FAILED: "Requeue once; if it fails again compare source and JPEG by eye and report it.",
+    Cause.TARGET_COLLISION: "Give the rows different names in the export, add it again, then requeue.",
+    Cause.STORE_DENIED: "Correct the credentials or the bucket's policy, then requeue.",
+    Cause.STORE_MISMATCH: "A different object has this name: look whose it is; move it away or accept this row.",
+    Cause.STORE_UNAVAILABLE: "Wait until the store answers again (`photostat check` tells), then requeue.",
+    Cause.DISK_FULL: "Free space where scratch and the store are, then requeue.",
+    Cause.INTERNAL: "This is a fault of photostat: requeue once, and report it with the log line if it comes back.",
+}
+
+RETRYABLE = frozenset(
+    {
+        Cause.SOURCE_UNREADABLE,
+        Cause.WORKER_CRASHED,
+        Cause.TIMED_OUT,
+        Cause.PROOF_FAILED,
+        Cause.OUT_OF_MEMORY,
+        Cause.STORE_UNAVAILABLE,
+        Cause.INTERNAL,
+    }
+)
+"""Causes that another attempt may cure; the others say the same of the same bytes every time."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an image failed: `message` has the facts, one line, no traceback."""
+
+    cause: Cause
+    stage: Stage
+    message: str
+    hint: str = ""
+    """A remedy more exact than the cause's own; empty for that one."""
+
+    @property
+    def remedy(self) -> str:
+        return self.hint or REMEDIES[self.cause]
+
+
+class ImageError(Exception):
+    """Raised inside the engine where one image cannot go on; crosses the boundary as its `failure`."""
+
+    def __init__(self, cause: Cause, stage: Stage, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.failure = Failure(cause, stage, one_line(message), hint)
+
+    def __reduce__(self) -> tuple[type[ImageError], tuple[Cause, Stage, str, str]]:
+        failure = self.failure
+        return ImageError, (failure.cause, failure.stage, failure.message, failure.hint)
+
+
+class UserError(Exception):
+    """Usage, configuration or input that a person must correct: one clear line; the commands exit with 2."""
+
+
+def one_line(text: str) -> str:
+    """The text on one line, control characters made visible, so that a log line stays one line."""
+    flat = " ".join(text.split())
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in flat)

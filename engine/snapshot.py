@@ -1,0 +1,193 @@
+"""The engine's state at one moment, as the TUI draws it and `status --json` prints it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    HOLDING = "holding"
+    DRAINING = "draining"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+
+
+class HoldReason(StrEnum):
+    MEMORY = "memory"
+    STORE = "store"
+    SOURCE = "source"
+    DISK = "disk"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The engine stopped itself."""
+
+    reason: str
+    """One of HoldReason."""
+    detail: str
+    """What happened and what to do, one line."""
+    since: float
+    """Unix time, s."""
+    until: float | None
+    """When it looks again, Unix time; None: as soon as there is room, or when somebody acts."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where every row is: rows = pending + in_flight + done + failed + accepted, always."""
+
+    rows: int = 0
+    pending: int = 0
+    in_flight: int = 0
+    done: int = 0
+    failed: int = 0
+    accepted: int = 0
+
+    def __add__(self, other: Account) -> Account:
+        return Account(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+
+
+@dataclass(frozen=True)
+class BatchSnapshot:
+    name: str
+    account: Account
+    selected: bool = True
+    """Part of this run."""
+
+
+@dataclass(frozen=True)
+class WorkerSnapshot:
+    slot: int
+    pid: int | None
+    phase: str
+    image_id: int | None
+    image: str
+    """The target's file name; empty when idle."""
+    megapixels: float | None
+    seconds: float | None
+    """In this image."""
+    rss_bytes: int | None
+    predicted_bytes: int | None
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class MemorySnapshot:
+    """Bytes. headroom = available - floor - what is promised and not used yet (committed)."""
+
+    total: int = 0
+    available: int = 0
+    floor: int = 0
+    committed: int = 0
+    headroom: int = 0
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Over the last minute or so."""
+
+    images_per_s: float = 0.0
+    megapixels_per_s: float = 0.0
+    source_bytes_per_s: float = 0.0
+    jpeg_bytes_per_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class StoreSnapshot:
+    """JPEGs on scratch that wait for the store, and the transfers under way."""
+
+    url: str = ""
+    waiting: int = 0
+    waiting_bytes: int = 0
+    transferring: int = 0
+    scratch_limit: int = 0
+
+
+@dataclass(frozen=True)
+class EngineIdentity:
+    pid: int
+    started: float
+    """Unix time, s."""
+    version: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    state: State
+    time: float
+    """When this picture was taken, Unix time, s."""
+    hold: Hold | None = None
+    batches: tuple[BatchSnapshot, ...] = ()
+    workers: tuple[WorkerSnapshot, ...] = ()
+    memory: MemorySnapshot = field(default_factory=MemorySnapshot)
+    rates: Rates = field(default_factory=Rates)
+    store: StoreSnapshot = field(default_factory=StoreSnapshot)
+    eta_seconds: float | None = None
+    elapsed_seconds: float = 0.0
+    source_bytes: int = 0
+    """Of the images done."""
+    jpeg_bytes: int = 0
+    failures_by_cause: tuple[tuple[str, int], ...] = ()
+    """Most first."""
+    failures_this_run: int = 0
+    workers_wanted: int = 0
+    engine: EngineIdentity | None = None
+    """None when no engine runs and this is the ledger's own picture."""
+
+    @property
+    def totals(self) -> Account:
+        return sum((b.account for b in self.batches), Account())
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `status --json`."""
+        return {
+            "state": self.state.value,
+            "time": self.time,
+            "hold": asdict(self.hold) if self.hold else None,
+            "totals": asdict(self.totals),
+            "batches": [
+                {"name": b.name, "selected": b.selected, **asdict(b.account)} for b in self.batches
+            ],
+            "workers": [asdict(w) for w in self.workers],
+            "workers_wanted": self.workers_wanted,
+            "memory": asdict(self.memory),
+            "rates": asdict(self.rates),
+            "store": asdict(self.store),
+            "eta_seconds": self.eta_seconds,
+            "elapsed_seconds": self.elapsed_seconds,
+            "bytes": {"source": self.source_bytes, "jpeg": self.jpeg_bytes},
+            "failures_by_cause": dict(self.failures_by_cause),
+            "failures_this_run": self.failures_this_run,
+            "engine": asdict(self.engine) if self.engine else None,
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Snapshot:
+        """The snapshot that `to_json` wrote; raises KeyError or TypeError on another shape."""
+        accounts = ("rows", "pending", "in_flight", "done", "failed", "accepted")
+        return cls(
+            state=State(document["state"]),
+            time=document["time"],
+            hold=Hold(**document["hold"]) if document["hold"] else None,
+            batches=tuple(
+                BatchSnapshot(b["name"], Account(*(b[key] for key in accounts)), b["selected"])
+                for b in document["batches"]
+            ),
+            workers=tuple(WorkerSnapshot(**w) for w in document["workers"]),
+            workers_wanted=document["workers_wanted"],
+            memory=MemorySnapshot(**document["memory"]),
+            rates=Rates(**document["rates"]),
+            store=StoreSnapshot(**document["store"]),
+            eta_seconds=document["eta_seconds"],
+            elapsed_seconds=document["elapsed_seconds"],
+            source_bytes=document["bytes"]["source"],
+            jpeg_bytes=document["bytes"]["jpeg"],
+            failures_by_cause=tuple(document["failures_by_cause"].items()),
+            failures_this_run=document["failures_this_run"],
+            engine=EngineIdentity(**document["engine"]) if document["engine"] else None,
+        )
