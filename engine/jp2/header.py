@@ -1,148 +1,176 @@
-"""What a JPEG 2000 file says of itself before a pixel is decoded: one frozen `Header`."""
+"""What a JPEG 2000 file says of itself before a pixel is decoded, whatever its name says it is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.failures import Cause, ImageError, Stage
+from engine.jp2.boxes import Box, BoxError, walk
+from engine.jp2.codestream import SIGNATURE, MainHeader, corrupt, read_main_header, truncated, unsupported
+from engine.jp2.facts import (
+    Channel,
+    ChannelKind,
+    Colour,
+    ColourSpace,
+    Component,
+    Container,
+    Header,
+    Palette,
+    Resolution,
+)
+from engine.jp2.impostors import LOOK_BYTES, name_impostor
+from engine.jp2.jp2h import Jp2Header, choose_colour, read_jp2_header
+from engine.jp2.metadata import Metadata, take_metadata
+from engine.jp2.source import Source
+
+__all__ = [
+    "Channel",
+    "ChannelKind",
+    "Colour",
+    "ColourSpace",
+    "Component",
+    "Container",
+    "Header",
+    "Palette",
+    "Resolution",
+    "read_header",
+]
+
+_SIGNATURE_BOX = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+"""The JPEG 2000 Signature box (ISO/IEC 15444-1 I.5.1)."""
 
 
-class Container(StrEnum):
-    JP2 = "jp2"
-    JPX = "jpx"
-    CODESTREAM = "codestream"
+def read_header(path: str | Path) -> Header:
+    """The header of a JP2, a JPX or a raw codestream.
+
+    Reads tens of kilobytes, however large the file: what it does not need is stepped over. Raises
+    ImageError: SOURCE_MISSING or SOURCE_UNREADABLE when the file cannot be read, NOT_JPEG2000 with what it is
+    instead, TRUNCATED when it ends before its header does, CORRUPT for what cannot be, UNSUPPORTED for what
+    could be and is not read here.
+    """
+    with Source(path) as source:
+        head = source.read(0, LOOK_BYTES)
+        if head.startswith(SIGNATURE):
+            main = read_main_header(source, 0)
+            return _header(source, Container.CODESTREAM, main, _Boxes(codestream=(0, source.size)))
+        if head.startswith(_SIGNATURE_BOX):
+            return _read_jp2(source)
+        raise _not_jpeg2000(source, head)
 
 
-class ColourSpace(StrEnum):
-    GREY = "grey"
-    SRGB = "srgb"
-    SYCC = "sycc"
-    CIELAB = "cielab"
-    CMYK = "cmyk"
-    ICC = "icc"
-    UNSPECIFIED = "unspecified"
-    OTHER = "other"
-    """An enumerated space we do not convert; `Colour.enumerated` has its number."""
+def _not_jpeg2000(source: Source, head: bytes) -> ImageError:
+    if head and (_SIGNATURE_BOX.startswith(head) or SIGNATURE.startswith(head)):
+        message = f"the file ends inside its signature: it has {source.size} bytes"
+        return ImageError(Cause.TRUNCATED, Stage.VALIDATING, message)
+    if head[4:8] == b"jP  ":
+        message = "the JP2 signature is damaged, as by a transfer in text mode"
+        return ImageError(Cause.CORRUPT, Stage.VALIDATING, message)
+    what = name_impostor(head, source.size)
+    return ImageError(Cause.NOT_JPEG2000, Stage.VALIDATING, f"this is {what}")
 
 
-class ChannelKind(StrEnum):
-    COLOUR = "colour"
-    OPACITY = "opacity"
-    PREMULTIPLIED = "premultiplied"
-    UNSPECIFIED = "unspecified"
+@dataclass
+class _Boxes:
+    """What the walk over the file's boxes found."""
+
+    brand: bytes = b""
+    compatible: tuple[bytes, ...] = ()
+    jp2h: Jp2Header | None = None
+    codestream: tuple[int, int] | None = None
+    """From SOC to the end of its box, offsets in the file."""
+    metadata: Metadata = field(default_factory=Metadata)
+    warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Component:
-    """A component of the codestream (SIZ marker, ISO/IEC 15444-1 A.5.1)."""
-
-    width: int
-    height: int
-    dx: int
-    """Horizontal subsampling on the reference grid (XRsiz), 1 to 255."""
-    dy: int
-    bits: int
-    signed: bool
-
-
-@dataclass(frozen=True)
-class Colour:
-    """The `colr` box that counts (ISO/IEC 15444-1 I.5.3.3), or UNSPECIFIED for a raw codestream."""
-
-    space: ColourSpace
-    icc: bytes | None = None
-    enumerated: int | None = None
+def _read_jp2(source: Source) -> Header:
+    found = _Boxes()
+    try:
+        for box in walk(source, len(_SIGNATURE_BOX), source.size):
+            _take(source, box, found)
+    except BoxError as error:
+        if found.codestream is None:
+            if error.out_of_bytes:
+                truncated(source, "the file ends before its codestream")
+            corrupt(f"the boxes break off before the codestream: {error}")
+        found.warnings.append(f"after the codestream: {error}")
+    if found.codestream is None:
+        corrupt("there is no codestream (jp2c) box")
+    main = read_main_header(source, found.codestream[0])
+    is_jpx = found.brand != b"jp2 " and (found.brand in (b"jpx ", b"jpxb") or b"jpx " in found.compatible)
+    return _header(source, Container.JPX if is_jpx else Container.JP2, main, found)
 
 
-@dataclass(frozen=True)
-class Palette:
-    """The `pclr` box with its `cmap`: `table[i][c]` is the value of column c for index i."""
-
-    bits: tuple[int, ...]
-    signed: tuple[bool, ...]
-    table: tuple[tuple[int, ...], ...]
-    mapping: tuple[tuple[int, int | None], ...]
-    """For each channel: the codestream's component, and the palette column (None: used directly)."""
-
-
-@dataclass(frozen=True)
-class Channel:
-    """A row of the `cdef` box: `association` 0 is the whole image, 1.. the colour, 65535 none."""
-
-    index: int
-    kind: ChannelKind
-    association: int
+def _take(source: Source, box: Box, found: _Boxes) -> None:
+    if box.is_cut and found.codestream is None and box.kind != b"jp2c":
+        truncated(source, f"the file ends inside its {box.name!r} box, before the codestream")
+    match box.kind:
+        case b"ftyp":
+            _take_file_type(source, box, found)
+        case b"jp2h" if found.codestream is None:
+            found.jp2h = found.jp2h or read_jp2_header(source, box)
+        case b"jp2c":
+            _take_codestream(source, box, found)
+        case b"ftbl" if found.codestream is None:
+            unsupported("the codestream lies in fragments (a JPX fragment table)")
+        case b"uuid" | b"xml ":
+            take_metadata(source, box, found.metadata, found.warnings)
 
 
-@dataclass(frozen=True)
-class Resolution:
-    """Pixels per metre."""
+def _take_file_type(source: Source, box: Box, found: _Boxes) -> None:
+    data = source.read(box.content, min(box.content_bytes, 1024))
+    found.brand = data[:4]
+    found.compatible = tuple(data[at : at + 4] for at in range(8, len(data) - 3, 4))
+    if found.brand == b"jpm ":
+        unsupported("this is a compound document (JPM), not one image")
+    if found.brand in (b"mjp2", b"mj2s"):
+        unsupported("this is a film (Motion JPEG 2000), not one image")
 
-    x_per_m: float
-    y_per_m: float
+
+def _take_codestream(source: Source, box: Box, found: _Boxes) -> None:
+    if found.codestream is not None:
+        found.warnings.append("there is more than one codestream; the first is converted")
+        return
+    if found.jp2h is None:
+        corrupt("there is no JP2 header (jp2h) box before the codestream")
+    found.codestream = (box.content, box.end)
+    if box.is_cut:
+        missing = box.declared_end - box.end
+        found.warnings.append(f"the codestream box claims {missing:,} bytes more than the file has")
 
 
-@dataclass(frozen=True)
-class Header:
-    container: Container
-    codestream_offset: int
-    """Bytes from the start of the file to SOC."""
-    x0: int
-    """The image area on the reference grid: XOsiz, YOsiz, Xsiz, Ysiz."""
-    y0: int
-    x1: int
-    y1: int
-    tile_width: int
-    """XTsiz."""
-    tile_height: int
-    tile_x0: int
-    """XTOsiz."""
-    tile_y0: int
-    components: tuple[Component, ...]
-    progression: str
-    """LRCP, RLCP, RPCL, PCRL or CPRL."""
-    layers: int
-    levels: int
-    """Decomposition levels (resolutions less one) of the main header's COD."""
-    reversible: bool
-    """True for the 5-3 wavelet."""
-    multiple_component_transform: bool
-    colour: Colour
-    palette: Palette | None = None
-    channels: tuple[Channel, ...] = ()
-    capture_resolution: Resolution | None = None
-    display_resolution: Resolution | None = None
-    xmp: bytes | None = None
-    exif: bytes | None = None
-    """A TIFF stream, from the first II or MM."""
-    iptc: bytes | None = None
-    """IPTC-IIM records."""
-    bits_per_component_box: tuple[int, ...] = ()
-
-    @property
-    def width(self) -> int:
-        """Pixels of the picture that comes out, before any shrinking."""
-        return self.x1 - self.x0
-
-    @property
-    def height(self) -> int:
-        return self.y1 - self.y0
-
-    @property
-    def megapixels(self) -> float:
-        return self.width * self.height / 1e6
-
-    @property
-    def tiles_across(self) -> int:
-        return -(-(self.x1 - self.tile_x0) // self.tile_width)
-
-    @property
-    def tiles_down(self) -> int:
-        return -(-(self.y1 - self.tile_y0) // self.tile_height)
-
-    @property
-    def is_tiled(self) -> bool:
-        return self.tiles_across * self.tiles_down > 1
-
-    @property
-    def is_subsampled(self) -> bool:
-        return any(c.dx != self.components[0].dx or c.dy != self.components[0].dy for c in self.components)
+def _header(source: Source, container: Container, main: MainHeader, found: _Boxes) -> Header:
+    size, style = main.size, main.style
+    jp2h = found.jp2h or Jp2Header()
+    start, end = found.codestream or (0, source.size)
+    return Header(
+        container=container,
+        codestream_offset=start,
+        x0=size.x0,
+        y0=size.y0,
+        x1=size.x1,
+        y1=size.y1,
+        tile_width=size.tile_width,
+        tile_height=size.tile_height,
+        tile_x0=size.tile_x0,
+        tile_y0=size.tile_y0,
+        components=size.components,
+        progression=style.progression,
+        layers=style.layers,
+        levels=style.levels,
+        reversible=style.reversible,
+        multiple_component_transform=style.multiple_component_transform,
+        colour=choose_colour(jp2h.colours, by_precedence=container is Container.JPX),
+        palette=jp2h.full_palette(),
+        channels=jp2h.channels,
+        capture_resolution=jp2h.capture_resolution,
+        display_resolution=jp2h.display_resolution,
+        xmp=found.metadata.xmp,
+        exif=found.metadata.exif,
+        iptc=found.metadata.iptc,
+        bits_per_component_box=jp2h.bits_per_component,
+        warnings=(*main.warnings, *jp2h.warnings, *found.warnings),
+        codestream_bytes=end - start,
+        file_bytes=source.size,
+        high_throughput=style.high_throughput,
+    )

@@ -1,0 +1,332 @@
+"""The codestream's main header (ISO/IEC 15444-1 Annex A): SIZ, COD and what else decides how to decode."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NoReturn
+
+from engine.failures import Cause, ImageError, Stage
+from engine.jp2.facts import Component
+from engine.jp2.source import Source
+
+
+class Marker(IntEnum):
+    """Marker codes (ISO/IEC 15444-1 Table A.2; CAP of ISO/IEC 15444-15)."""
+
+    SOC = 0xFF4F
+    CAP = 0xFF50
+    SIZ = 0xFF51
+    COD = 0xFF52
+    COC = 0xFF53
+    TLM = 0xFF55
+    PLM = 0xFF57
+    PLT = 0xFF58
+    QCD = 0xFF5C
+    QCC = 0xFF5D
+    RGN = 0xFF5E
+    POC = 0xFF5F
+    PPM = 0xFF60
+    PPT = 0xFF61
+    CRG = 0xFF63
+    COM = 0xFF64
+    SOT = 0xFF90
+    SOP = 0xFF91
+    EPH = 0xFF92
+    SOD = 0xFF93
+    EOC = 0xFFD9
+
+
+SIGNATURE = b"\xff\x4f\xff\x51"
+"""SOC and SIZ: how every codestream begins."""
+
+PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
+MAX_COMPONENTS = 16384
+MAX_TILES = 65535
+MAX_LEVELS = 32
+MAX_BITS = 38
+DECODER_BITS = 31
+"""OpenJPEG keeps samples in 32-bit integers and refuses more than this."""
+MAX_SEGMENTS = 70_000
+"""In a main header; a COC, QCC and RGN for each of 16,384 components is the most a legal one needs."""
+
+_IMPLAUSIBLE_PIXELS = 2**32
+_IMPLAUSIBLE_PIXELS_PER_BYTE = 10_000
+"""Together: more than the largest JPEG holds, out of a file that could only be one flat colour."""
+
+_HIGH_THROUGHPUT = 0x00020000
+"""Pcap bit 15 counted from the top: Part 15, HTJ2K (ISO/IEC 15444-15 A.3)."""
+
+
+@dataclass(frozen=True)
+class ImageSize:
+    """The SIZ marker segment (A.5.1)."""
+
+    capabilities: int
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    tile_width: int
+    tile_height: int
+    tile_x0: int
+    tile_y0: int
+    components: tuple[Component, ...]
+
+    @property
+    def tiles_across(self) -> int:
+        return -(-(self.x1 - self.tile_x0) // self.tile_width)
+
+    @property
+    def tiles_down(self) -> int:
+        return -(-(self.y1 - self.tile_y0) // self.tile_height)
+
+
+@dataclass(frozen=True)
+class CodingStyle:
+    """The main header's COD marker segment (A.6.1)."""
+
+    progression: str
+    layers: int
+    levels: int
+    reversible: bool
+    multiple_component_transform: bool
+    sop: bool
+    """Packets may be preceded by SOP markers."""
+    eph: bool
+    high_throughput: bool
+
+
+@dataclass(frozen=True)
+class MainHeader:
+    size: ImageSize
+    style: CodingStyle
+    first_tile_part: int
+    """Offset of the first SOT in the file."""
+    packed_headers: bool
+    """PPM: packet headers are here, not with their packets."""
+    tile_part_lengths: tuple[tuple[int | None, int], ...]
+    """TLM: for each tile-part in order its tile (None where not told) and its length in bytes."""
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Segment:
+    marker: int
+    offset: int
+    """Of the marker in the file."""
+    length: int
+    """Of the segment after the marker, with its own two length bytes."""
+
+    @property
+    def end(self) -> int:
+        return self.offset + 2 + self.length
+
+
+def read_main_header(source: Source, start: int) -> MainHeader:
+    """The main header of the codestream that begins at `start`.
+
+    Raises ImageError: TRUNCATED where the file ends before the first tile-part, CORRUPT for values the
+    standard does not allow, UNSUPPORTED for those the decoder does not.
+    """
+    signature = source.read(start, 4)
+    if signature != SIGNATURE:
+        if SIGNATURE.startswith(signature):
+            truncated(source, "the file ends where the codestream begins")
+        corrupt(f"the codestream at byte {start:,} begins with {signature.hex(' ')}, not with SOC and SIZ")
+    size: ImageSize | None = None
+    style: CodingStyle | None = None
+    quantised = packed = False
+    lengths: list[tuple[int | None, int]] = []
+    warnings: list[str] = []
+    position = start + 2
+    for segment in segments(source, position):
+        position = segment.end
+        body = _Body(source, segment)
+        match segment.marker:
+            case Marker.SIZ:
+                size = size or _parse_size(body)
+            case Marker.COD:
+                style = style or _parse_style(body)
+            case Marker.CAP:
+                _check_capabilities(body)
+            case Marker.QCD:
+                quantised = True
+            case Marker.PPM:
+                packed = True
+            case Marker.TLM:
+                lengths += _parse_lengths(body, warnings)
+    if size is None or style is None or not quantised:
+        missing = "SIZ" if size is None else "COD" if style is None else "QCD"
+        corrupt(f"the main header has no {missing} marker")
+    check_plausible(size, source.size)
+    if size.capabilities & 0x8000:
+        warnings.append(f"the codestream asks for extensions of Part 2 (Rsiz {size.capabilities:#06x})")
+    return MainHeader(size, style, position, packed, tuple(lengths), tuple(warnings))
+
+
+def segments(source: Source, position: int) -> Iterator[Segment]:
+    """The marker segments from `position` up to the SOT, SOD or EOC that ends the header.
+
+    Raises ImageError TRUNCATED or CORRUPT where there is none.
+    """
+    for _ in range(MAX_SEGMENTS):
+        head = source.read(position, 4)
+        marker = int.from_bytes(head[:2])
+        if len(head) < 2:
+            truncated(source, "the file ends inside the codestream's header")
+        if marker in (Marker.SOT, Marker.SOD, Marker.EOC):
+            return
+        if marker < 0xFF01:
+            corrupt(f"no marker but {head[:2].hex(' ')} at byte {position:,} in the codestream's header")
+        if 0xFF30 <= marker <= 0xFF3F:
+            # Reserved for markers without a segment (Table A.1).
+            position += 2
+            continue
+        if len(head) < 4:
+            truncated(source, "the file ends inside the codestream's header")
+        segment = Segment(marker, position, int.from_bytes(head[2:]))
+        if segment.length < 2:
+            corrupt(f"marker {marker:#06x} at byte {position:,} has the impossible length {segment.length}")
+        if segment.end > source.size:
+            truncated(source, f"the file ends inside marker {marker:#06x} of the codestream's header")
+        yield segment
+        position = segment.end
+    corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the codestream's header")
+
+
+class _Body:
+    """A marker segment's parameters, taken from the front; asking for more than there is is CORRUPT."""
+
+    def __init__(self, source: Source, segment: Segment) -> None:
+        self._source = source
+        self._segment = segment
+
+    @property
+    def size(self) -> int:
+        return self._segment.length - 2
+
+    def unpack(self, layout: str, at: int = 0) -> tuple[int, ...]:
+        wanted = struct.calcsize(layout)
+        if at + wanted > self.size:
+            corrupt(
+                f"marker {self._segment.marker:#06x} at byte {self._segment.offset:,} is too short, "
+                f"with {self.size} bytes, for what it must hold"
+            )
+        data = self._source.read(self._segment.offset + 4 + at, wanted)
+        if len(data) < wanted:
+            truncated(self._source, "the file became shorter while it was read")
+        return struct.unpack(layout, data)
+
+
+def _parse_size(body: _Body) -> ImageSize:
+    capabilities, x1, y1, x0, y0, tile_width, tile_height, tile_x0, tile_y0, count = body.unpack(">H8IH")
+    if not 1 <= count <= MAX_COMPONENTS:
+        corrupt(f"SIZ claims {count:,} components; 1 to {MAX_COMPONENTS:,} are possible")
+    if body.size != 36 + 3 * count:
+        corrupt(f"SIZ is {body.size + 2} bytes long, which does not fit {count:,} components")
+    if x1 <= x0 or y1 <= y0:
+        corrupt(f"SIZ claims an image area without pixels: {x0},{y0} to {x1},{y1}")
+    if tile_width == 0 or tile_height == 0:
+        corrupt(f"SIZ claims tiles of {tile_width} × {tile_height} pixels")
+    if tile_x0 > x0 or tile_y0 > y0 or tile_x0 + tile_width <= x0 or tile_y0 + tile_height <= y0:
+        corrupt(
+            f"SIZ puts the first tile, {tile_width:,} × {tile_height:,} at {tile_x0:,},{tile_y0:,}, "
+            f"outside the image area that begins at {x0:,},{y0:,}"
+        )
+    raw = body.unpack(f">{3 * count}B", at=36)
+    area = (x0, y0, x1, y1)
+    components = tuple(
+        _component(at // 3, raw[at], raw[at + 1], raw[at + 2], area) for at in range(0, len(raw), 3)
+    )
+    return ImageSize(capabilities, x0, y0, x1, y1, tile_width, tile_height, tile_x0, tile_y0, components)
+
+
+def _component(index: int, depth: int, dx: int, dy: int, area: tuple[int, int, int, int]) -> Component:
+    bits = (depth & 0x7F) + 1
+    if dx == 0 or dy == 0:
+        corrupt(f"SIZ gives component {index} the subsampling {dx} × {dy}")
+    if bits > MAX_BITS:
+        corrupt(f"SIZ gives component {index} {bits} bits; {MAX_BITS} are possible")
+    if bits > DECODER_BITS:
+        unsupported(f"component {index} has {bits} bits; the decoder takes {DECODER_BITS}")
+    x0, y0, x1, y1 = area
+    width = -(-x1 // dx) + (-x0 // dx)
+    height = -(-y1 // dy) + (-y0 // dy)
+    if width <= 0 or height <= 0:
+        corrupt(f"component {index}, subsampled {dx} × {dy}, has no samples in the image area")
+    return Component(width, height, dx, dy, bits, bool(depth & 0x80))
+
+
+def _parse_style(body: _Body) -> CodingStyle:
+    flags, progression, layers, transform, levels, xcb, ycb, block_style, wavelet = body.unpack(">BBHBBBBBB")
+    if progression >= len(PROGRESSIONS):
+        corrupt(f"COD names the progression order {progression}; 0 to {len(PROGRESSIONS) - 1} exist")
+    if layers == 0:
+        corrupt("COD claims no quality layers")
+    if levels > MAX_LEVELS:
+        corrupt(f"COD claims {levels} decomposition levels; {MAX_LEVELS} are possible")
+    if xcb > 8 or ycb > 8 or xcb + ycb > 8:
+        corrupt(f"COD claims code-blocks of 2^{xcb + 2} × 2^{ycb + 2} samples")
+    if wavelet > 1:
+        unsupported(f"wavelet transformation {wavelet} (Part 2); only the 5-3 and the 9-7 are read")
+    if flags & 1 and body.size < 10 + levels + 1:
+        corrupt("COD is too short for the precinct sizes it promises")
+    return CodingStyle(
+        progression=PROGRESSIONS[progression],
+        layers=layers,
+        levels=levels,
+        reversible=wavelet == 1,
+        multiple_component_transform=transform != 0,
+        sop=bool(flags & 2),
+        eph=bool(flags & 4),
+        high_throughput=bool(block_style & 0x40),
+    )
+
+
+def _check_capabilities(body: _Body) -> None:
+    """CAP (A.5.2): what beyond Part 1 a decoder must know; OpenJPEG knows Part 15, HT code-blocks, only."""
+    (needed,) = body.unpack(">I")
+    if others := needed & ~_HIGH_THROUGHPUT:
+        parts = ", ".join(str(part) for part in range(1, 33) if others & (1 << (32 - part)))
+        unsupported(f"the codestream needs capabilities of ISO/IEC 15444 part {parts}")
+
+
+def _parse_lengths(body: _Body, warnings: list[str]) -> list[tuple[int | None, int]]:
+    """TLM (A.7.1): the lengths of all tile-parts, for those who look them up."""
+    _, sizes = body.unpack(">BB")
+    tile_bytes, length_bytes = (sizes >> 4) & 3, 4 if sizes & 0x40 else 2
+    entry = tile_bytes + length_bytes
+    count, rest = divmod(body.size - 2, entry)
+    if tile_bytes == 3 or rest:
+        warnings.append("the TLM marker does not read as a list of tile-part lengths")
+        return []
+    layout = ">" + ("", "B", "H")[tile_bytes] + ("I" if length_bytes == 4 else "H")
+    found = [body.unpack(layout, at=2 + index * entry) for index in range(count)]
+    return [(values[0] if tile_bytes else None, values[-1]) for values in found]
+
+
+def check_plausible(size: ImageSize, file_bytes: int) -> None:
+    """Refuses what no honest file says, before anything is allocated for it."""
+    tiles = size.tiles_across * size.tiles_down
+    if tiles > MAX_TILES:
+        corrupt(f"SIZ claims {size.tiles_across:,} × {size.tiles_down:,} tiles; {MAX_TILES:,} are possible")
+    width, height = size.x1 - size.x0, size.y1 - size.y0
+    pixels = width * height
+    if pixels > _IMPLAUSIBLE_PIXELS and pixels > _IMPLAUSIBLE_PIXELS_PER_BYTE * file_bytes:
+        corrupt(f"the header promises {width:,} × {height:,} pixels in a file of {file_bytes:,} bytes")
+
+
+def truncated(source: Source, what: str) -> NoReturn:
+    message = f"{what}: it has {source.size:,} bytes"
+    raise ImageError(Cause.TRUNCATED, Stage.VALIDATING, message)
+
+
+def corrupt(what: str) -> NoReturn:
+    raise ImageError(Cause.CORRUPT, Stage.VALIDATING, what)
+
+
+def unsupported(what: str) -> NoReturn:
+    raise ImageError(Cause.UNSUPPORTED, Stage.VALIDATING, what)
