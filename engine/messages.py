@@ -153,6 +153,19 @@ class NotStored:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """Ask the storer whether the store is well again, with one small request that changes nothing."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """The answer to Probe: both None when the store is well."""
+
+    trouble: Trouble | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
 class SurveyRequest:
     """Look at a source before it may start: is it there, and what does its header say?"""
 

@@ -1,0 +1,243 @@
+"""A local directory as the store: files appear whole and durable, and never replace another."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from engine.failures import Cause
+from engine.messages import Stored, StoreRequest, Trouble
+from engine.store import StoredObject, StoreTrouble
+from engine.store.errors import sort_os_error
+from engine.store.naming import is_partial, left_behind, partial_name
+from engine.store.noreplace import rename_without_replacing
+from engine.store.scratch import CHUNK_BYTES, open_scratch, proved_chunks, verify
+from engine.store.walk import walk
+
+
+class LocalStore:
+    """JPEGs under `root`, at their targets. Safe to use from several threads; one store a process writes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = threading.Lock()
+        self._ready: set[Path] = set()
+        """Directories known to be there and cleaned of partial files this process did not write."""
+        self._device: int | None = None
+        """The file system the root is on; when it changes under us the volume went away."""
+        self._mode = 0o666 & ~_umask()
+
+    def put(self, request: StoreRequest) -> Stored:
+        """See Store. A file that waits on the same file system is linked, not copied."""
+        began = time.monotonic()
+        final = self._path(request.target)
+        try:
+            existed = self._put(request, final)
+        except OSError as error:
+            raise sort_os_error(error, f"writing {final}") from error
+        return Stored(request.image_id, existed, time.monotonic() - began)
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """See Store; sizes only, as a listing of S3 would read no file either."""
+        try:
+            for key, size_bytes in walk(self.root, prefix):
+                if not is_partial(PurePosixPath(key).name):
+                    yield StoredObject(key, size_bytes, None)
+        except OSError as error:
+            raise sort_os_error(error, f"listing {self.root}") from error
+
+    def digest(self, key: str) -> str | None:
+        """See Store."""
+        path = self._path(key)
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise sort_os_error(error, f"reading {path}") from error
+
+    def probe(self) -> None:
+        """See Store: the root, or the directory it will be made in, is there and writable."""
+        try:
+            self._check_root(make=False)
+            where = self.root if self.root.is_dir() else self.root.parent
+            if not os.access(where, os.W_OK | os.X_OK):
+                raise PermissionError(13, "Permission denied", str(where))
+            free_bytes = os.statvfs(where).f_bavail * os.statvfs(where).f_frsize
+        except OSError as error:
+            raise sort_os_error(error, f"looking at {self.root}") from error
+        if free_bytes < CHUNK_BYTES:
+            raise StoreTrouble(Trouble.WORLD, Cause.DISK_FULL, f"no space left where {self.root} is")
+
+    def try_out(self) -> None:
+        """See Store."""
+        self.probe()
+        path = self.root / partial_name()
+        try:
+            self._check_root(make=True)
+            try:
+                with path.open("xb") as file:
+                    file.write(b"photostat was here\n")
+                    _sync(file)
+            finally:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise sort_os_error(error, f"writing {path}") from error
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _path(self, target: str) -> Path:
+        parts = target.split("/")
+        if any(part in ("", ".", "..") or "\0" in part for part in parts):
+            raise StoreTrouble(Trouble.IMAGE, Cause.INTERNAL, f"{target!r} is no name for an object")
+        return self.root.joinpath(*parts)
+
+    def _put(self, request: StoreRequest, final: Path) -> bool:
+        """Put it there; True when an identical file was there already."""
+        self._check_root(make=True)
+        if final.exists():
+            self._compare(final, request)
+            return True
+        self._prepare(final.parent)
+        with open_scratch(request) as scratch:
+            if not self._link_scratch(scratch, request, final):
+                self._copy(scratch, request, final)
+        return False
+
+    def _check_root(self, make: bool) -> None:
+        """Raises StoreTrouble when the root's volume is not there (any more).
+
+        The root's parent is never made: what is missing there is a mount, and the files would land on the
+        disk below it."""
+        try:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    self.root.mkdir()
+                    _sync_directory(self.root.parent)
+            device = self.root.stat().st_dev
+        except FileNotFoundError:
+            if self.root.parent.is_dir() and not make:
+                return
+            hint = "Mount the volume, or correct url under [store], then resume."
+            message = f"{self.root.parent} is not there: is the volume mounted?"
+            raise StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, hint) from None
+        if self._device is None:
+            self._device = device
+        elif device != self._device:
+            message = f"{self.root} is on another file system than before: was the volume unmounted?"
+            raise StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, message)
+
+    def _prepare(self, directory: Path) -> None:
+        """Make the directory, durably, and once a process remove what a killed storer left in it."""
+        with self._lock:
+            if directory in self._ready and directory.is_dir():
+                return
+            missing = [directory, *directory.parents]
+            for path in reversed(missing[: missing.index(self.root)]):
+                if path not in self._ready:
+                    with contextlib.suppress(FileExistsError):
+                        path.mkdir()
+                        _sync_directory(path.parent)
+            with os.scandir(directory) as entries:
+                leftovers = [
+                    e for e in entries if left_behind(e.name, e.stat(follow_symlinks=False).st_mtime)
+                ]
+            for entry in leftovers:
+                Path(entry.path).unlink(missing_ok=True)
+            self._ready.add(directory)
+
+    def _link_scratch(self, scratch: BinaryIO, request: StoreRequest, final: Path) -> bool:
+        """On one file system the scratch file itself gets the final name: nothing is written twice."""
+        if os.fstat(scratch.fileno()).st_dev != final.parent.stat().st_dev:
+            return False
+        verify(scratch, request)
+        os.fchmod(scratch.fileno(), self._mode)
+        _sync(scratch)
+        try:
+            os.link(request.scratch_path, final)
+        except FileExistsError:
+            self._compare(final, request)
+            return True
+        except OSError:
+            return False
+        _sync_directory(final.parent)
+        return True
+
+    def _copy(self, scratch: BinaryIO, request: StoreRequest, final: Path) -> None:
+        partial = final.parent / partial_name()
+        try:
+            with partial.open("xb", buffering=0) as file:
+                for chunk in proved_chunks(scratch, request):
+                    _write(file, chunk)
+                _sync(file)
+            try:
+                _name(partial, final)
+            except FileExistsError:
+                self._compare(final, request)
+            _sync_directory(final.parent)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _compare(self, final: Path, request: StoreRequest) -> None:
+        """Raises StoreTrouble(IMAGE, store-mismatch) unless that file has the size and digest asked for."""
+        status = final.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _mismatch(final, "is no ordinary file")
+        if status.st_size != request.jpeg_bytes:
+            raise _mismatch(final, f"has {status.st_size} bytes, this JPEG {request.jpeg_bytes}")
+        with final.open("rb") as file:
+            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        if found != request.md5:
+            raise _mismatch(final, f"has MD5 {found}, this JPEG {request.md5}")
+
+
+def _name(partial: Path, final: Path) -> None:
+    """Give the whole, durable file its name; raises FileExistsError where the name is taken."""
+    try:
+        os.link(partial, final)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links on this file system: FAT, some network shares
+        rename_without_replacing(partial, final)
+
+
+def _mismatch(final: Path, fact: str) -> StoreTrouble:
+    return StoreTrouble(Trouble.IMAGE, Cause.STORE_MISMATCH, f"another file is at {final}: it {fact}")
+
+
+def _write(file: BinaryIO, chunk: bytes) -> None:
+    """All of the chunk to an unbuffered file, which may take less at once."""
+    view = memoryview(chunk)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    """Make the names in a directory durable; a file system that cannot (some shares) is no error."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it; called before any thread starts."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
