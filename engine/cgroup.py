@@ -1,0 +1,140 @@
+"""Memory limits that Linux control groups put on this process, version 2 and version 1.
+
+Sources: the kernel's Documentation/admin-guide/cgroup-v2.rst (memory.max, memory.high, memory.current,
+memory.stat, memory.events) and cgroup-v1/memory.rst (memory.limit_in_bytes, memory.usage_in_bytes, the
+`total_` fields of memory.stat, oom_kill in memory.oom_control).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+_UNLIMITED_V1 = 1 << 60
+"""Version 1 writes "no limit" as the largest page-aligned 63-bit number."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A control group whose limit binds us: our own or one above it."""
+
+    path: Path
+    version: int
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a control group allows: its limit, and how much of that could still be taken, bytes."""
+
+    limit_bytes: int
+    available_bytes: int
+
+
+def memory_groups(proc: Path = Path("/proc")) -> tuple[Group, ...]:
+    """The groups from ours up to the top of each mounted memory hierarchy; empty where there are none.
+
+    Read once: a process is not moved between groups in its life unless somebody does it by hand.
+    """
+    try:
+        memberships = (proc / "self/cgroup").read_text()
+        mounts = (proc / "self/mountinfo").read_text()
+    except OSError:
+        return ()
+    groups: list[Group] = []
+    for line in memberships.splitlines():
+        hierarchy, controllers, path = line.split(":", 2)
+        version = 2 if hierarchy == "0" and not controllers else 1
+        if version == 1 and "memory" not in controllers.split(","):
+            continue
+        mount = _mount(mounts, version)
+        if mount is not None:
+            groups += [Group(directory, version) for directory in _upwards(*mount, path)]
+    return tuple(group for group in groups if read_room(group) is not None or _counts_kills(group))
+
+
+def _mount(mountinfo: str, version: int) -> tuple[Path, str] | None:
+    """Where the memory hierarchy is mounted, and which part of it: mount point, root (proc_pid_mountinfo(5))."""
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        fields, (kind, _source, *options) = left.split(), right.split()
+        if (version == 2 and kind == "cgroup2") or (
+            version == 1 and kind == "cgroup" and "memory" in ",".join(options).split(",")
+        ):
+            return Path(_unescape(fields[4])), _unescape(fields[3])
+    return None
+
+
+def _unescape(text: str) -> str:
+    """mountinfo writes blanks and backslashes as three octal digits."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), text)
+
+
+def _upwards(mount_point: Path, mount_root: str, path: str) -> list[Path]:
+    """The directories from the group `path` up to the mount point, those that exist.
+
+    In a container the mount shows only the part below `mount_root`; a path outside that part means that
+    the mount point itself is our group.
+    """
+    try:
+        inside = PurePosixPath(path).relative_to(mount_root)
+    except ValueError:
+        inside = PurePosixPath()
+    if ".." in inside.parts:
+        inside = PurePosixPath()
+    directories = [mount_point / part for part in (inside, *inside.parents)]
+    return [directory for directory in dict.fromkeys(directories) if directory.is_dir()]
+
+
+def read_room(group: Group) -> Room | None:
+    """The group's limit and what is left of it, file pages counted as free; None where it sets no limit.
+
+    A `memory.high` below `memory.max` counts as the limit: above it the kernel slows the group to a crawl.
+    """
+    if group.version == 2:
+        limits = [_number(group.path / name) for name in ("memory.max", "memory.high")]
+        limit = min((n for n in limits if n is not None), default=None)
+        used_name, prefix = "memory.current", ""
+    else:
+        limit = _number(group.path / "memory.limit_in_bytes")
+        limit = None if limit is None or limit >= _UNLIMITED_V1 else limit
+        used_name, prefix = "memory.usage_in_bytes", "total_"
+    if limit is None:
+        return None
+    used = _number(group.path / used_name) or 0
+    stat = _fields(group.path / "memory.stat")
+    names = ("inactive_file", "active_file") if group.version == 1 else _RECLAIMABLE_V2
+    reclaimable = sum(stat.get(prefix + name, 0) for name in names)
+    return Room(limit, max(0, limit - max(0, used - reclaimable)))
+
+
+_RECLAIMABLE_V2 = ("inactive_file", "active_file", "slab_reclaimable")
+
+
+def oom_kills(group: Group) -> int | None:
+    """How many processes of this group the kernel has killed for memory; None where it does not count."""
+    name = "memory.events" if group.version == 2 else "memory.oom_control"
+    return _fields(group.path / name).get("oom_kill")
+
+
+def _counts_kills(group: Group) -> bool:
+    return oom_kills(group) is not None
+
+
+def _number(path: Path) -> int | None:
+    """The number in a one-line file; None for "max", for no such file, and for a group that has just gone."""
+    try:
+        text = path.read_bytes().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def _fields(path: Path) -> dict[str, int]:
+    """The "name value" lines of a file; empty where it cannot be read."""
+    try:
+        text = path.read_text()
+    except OSError:
+        return {}
+    pairs = (line.split() for line in text.splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
