@@ -13,6 +13,8 @@ def survey_source(request: SurveyRequest) -> Surveyed:
 
 def survey(header: Header, image_id: int) -> Surveyed:
     """The facts of a header that order and admit an image."""
+    finest_dx = min(component.dx for component in header.components)
+    finest_dy = min(component.dy for component in header.components)
     return Surveyed(
         image_id=image_id,
         source_bytes=header.file_bytes,
@@ -20,8 +22,16 @@ def survey(header: Header, image_id: int) -> Surveyed:
         height=header.height,
         components=len(header.components),
         bits=max(component.bits for component in header.components),
-        tile_width=header.tile_width,
-        tile_height=header.tile_height,
+        tile_width=_tile_side(header.width, header.tile_width, finest_dx, header.tiles_across),
+        tile_height=_tile_side(header.height, header.tile_height, finest_dy, header.tiles_down),
         levels=header.levels,
         colour=header.colour.space.value,
     )
+
+
+def _tile_side(side: int, on_grid: int, subsampling: int, tiles: int) -> int:
+    """Pixels of a tile's side: the picture's where there is one tile, and less wherever there are several.
+
+    A grid with an odd origin may have tiles as wide as the picture and yet two of them.
+    """
+    return side if tiles == 1 else min(-(-on_grid // subsampling), max(side - 1, 1))

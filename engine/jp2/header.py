@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.failures import Cause, ImageError, Stage
+from engine.jp2.agreement import check_agreement
 from engine.jp2.boxes import Box, BoxError, walk
 from engine.jp2.codestream import SIGNATURE, MainHeader, corrupt, read_main_header, truncated, unsupported
 from engine.jp2.facts import (
@@ -143,6 +144,8 @@ def _header(source: Source, container: Container, main: MainHeader, found: _Boxe
     size, style = main.size, main.style
     jp2h = found.jp2h or Jp2Header()
     start, end = found.codestream or (0, source.size)
+    palette = jp2h.full_palette()
+    disagreements = check_agreement(jp2h, palette, size) if found.jp2h else ()
     return Header(
         container=container,
         codestream_offset=start,
@@ -161,7 +164,7 @@ def _header(source: Source, container: Container, main: MainHeader, found: _Boxe
         reversible=style.reversible,
         multiple_component_transform=style.multiple_component_transform,
         colour=choose_colour(jp2h.colours, by_precedence=container is Container.JPX),
-        palette=jp2h.full_palette(),
+        palette=palette,
         channels=jp2h.channels,
         capture_resolution=jp2h.capture_resolution,
         display_resolution=jp2h.display_resolution,
@@ -169,7 +172,7 @@ def _header(source: Source, container: Container, main: MainHeader, found: _Boxe
         exif=found.metadata.exif,
         iptc=found.metadata.iptc,
         bits_per_component_box=jp2h.bits_per_component,
-        warnings=(*main.warnings, *jp2h.warnings, *found.warnings),
+        warnings=(*main.warnings, *jp2h.warnings, *disagreements, *found.warnings),
         codestream_bytes=end - start,
         file_bytes=source.size,
         high_throughput=style.high_throughput,

@@ -23,8 +23,9 @@ class Source:
     Raises ImageError SOURCE_MISSING or SOURCE_UNREADABLE wherever the operating system says no.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, window_bytes: int = WINDOW_BYTES) -> None:
         self.path = os.fspath(path)
+        self._window_bytes = window_bytes
         try:
             # O_NONBLOCK: opening a named pipe would otherwise wait for a writer for ever.
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -58,9 +59,9 @@ class Source:
         start = offset - self._window_start
         if start >= 0 and start + count <= len(self._window):
             return self._window[start : start + count]
-        if count >= WINDOW_BYTES:
+        if count >= self._window_bytes:
             return self._pread(offset, count)
-        self._window = self._pread(offset, WINDOW_BYTES)
+        self._window = self._pread(offset, self._window_bytes)
         self._window_start = offset
         return self._window[:count]
 

@@ -1,0 +1,240 @@
+"""The chain of tile-parts (ISO/IEC 15444-1 A.4), followed from length to length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from engine.jp2.codestream import ImageSize, MainHeader, Marker, corrupt, segments, truncated
+from engine.jp2.source import Source
+
+MAX_TILE_PARTS = 1_000_000
+"""More than any file at hand or any profile has; the walk ends here instead of taking minutes."""
+
+MAX_PACKET_LENGTH_BYTES = 2 * 1024 * 1024
+"""PLT marker segments are added up to this many bytes, a fraction of a second; beyond they are left out."""
+
+_SOT_BYTES = 12
+_SCAN_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class TilePart:
+    """One tile-part; offsets in bytes from the start of the file."""
+
+    tile: int
+    """Isot."""
+    index: int
+    """TPsot."""
+    count: int
+    """TNsot: how many tile-parts the tile has; 0 where it is not said here."""
+    start: int
+    data: int
+    """The first byte after SOD; `end` where the tile-part is an empty SOT."""
+    end: int
+    is_measured: bool
+    """Psot gave the length; otherwise it was 0, and the tile-part reaches to the end of the codestream."""
+    packet_bytes: int | None
+    """What the PLT marker segments add up to; None without them."""
+
+    @property
+    def name(self) -> str:
+        return f"tile-part {self.index} of tile {self.tile}"
+
+
+@dataclass
+class Chain:
+    """What the walk found."""
+
+    start: int
+    """The first tile-part, where the main header ends."""
+    tile_parts: int = 0
+    tiles: int = 0
+    has_packet_lengths: bool = False
+    is_counted: bool = True
+    """Every tile said how many tile-parts it has."""
+    end: int = 0
+    """Where the last tile-part ends."""
+    warnings: list[str] = field(default_factory=list)
+
+
+def walk_chain(source: Source, main: MainHeader) -> Chain:
+    """Follows the chain to its end and counts tiles and tile-parts.
+
+    Raises ImageError: TRUNCATED where bytes, tiles or tile-parts are missing, CORRUPT where the chain leads to
+    no tile-part and no EOC.
+    """
+    chain = Chain(main.first_tile_part, end=main.first_tile_part)
+    found: dict[int, int] = {}
+    promised: dict[int, int] = {}
+    lengths: list[tuple[int, int]] = []
+    for part in _tile_parts(source, main):
+        _check_order(part, found, main.size)
+        found[part.tile] = part.index + 1
+        promised[part.tile] = max(part.count, promised.get(part.tile, 0))
+        _check_packets(part, chain)
+        lengths.append((part.tile, part.end - part.start))
+        chain.end = part.end
+    chain.tile_parts = len(lengths)
+    chain.tiles = len(found)
+    chain.is_counted = all(promised.values())
+    _check_complete(source, main.size, found, promised)
+    _check_lengths(main, lengths, chain)
+    return chain
+
+
+def _tile_parts(source: Source, main: MainHeader) -> Iterator[TilePart]:
+    position = main.first_tile_part
+    for _ in range(MAX_TILE_PARTS):
+        marker = source.read(position, 2)
+        if marker != Marker.SOT.to_bytes(2):
+            _check_chain_end(source, marker, position, main.first_tile_part)
+            return
+        part = _tile_part_at(source, position)
+        yield part
+        position = part.end
+    corrupt(f"more than {MAX_TILE_PARTS:,} tile-parts")
+
+
+def _tile_part_at(source: Source, start: int) -> TilePart:
+    head = source.read(start, _SOT_BYTES)
+    if len(head) < _SOT_BYTES:
+        truncated(source, f"the file ends inside the tile-part header at byte {start:,}")
+    length = int.from_bytes(head[2:4])
+    tile = int.from_bytes(head[4:6])
+    psot = int.from_bytes(head[6:10])
+    index, count = head[10], head[11]
+    name = f"tile-part {index} of tile {tile}"
+    if length != 10:
+        corrupt(f"the SOT marker at byte {start:,} has the length {length}, not 10")
+    if psot == _SOT_BYTES:
+        # Empty, without even an SOD: against the standard, and harmless; OpenJPEG steps over it.
+        return TilePart(tile, index, count, start, start + psot, start + psot, True, None)
+    if psot != 0 and psot < _SOT_BYTES + 2:
+        corrupt(f"{name} claims a length of {psot} bytes")
+    end = start + psot
+    if end > source.size:
+        truncated(source, f"{name} ends at byte {end:,}, beyond the end of the file")
+    data, packet_bytes = _read_tile_part_header(source, start, end if psot else source.size, name)
+    if psot == 0:
+        end = _end_of_open_part(source, data)
+    return TilePart(tile, index, count, start, data, end, psot != 0, packet_bytes)
+
+
+def _read_tile_part_header(source: Source, start: int, end: int, name: str) -> tuple[int, int | None]:
+    """Where the packets begin, and their lengths' sum where PLT gives them."""
+    position = start + _SOT_BYTES
+    packet_bytes: int | None = None
+    looked_at = 0
+    for segment in segments(source, position):
+        position = segment.end
+        if segment.marker == Marker.PLT and looked_at <= MAX_PACKET_LENGTH_BYTES:
+            looked_at += segment.length
+            packet_bytes = (packet_bytes or 0) + _sum_packets(
+                source.read(segment.offset + 5, segment.length - 3)
+            )
+    if source.read(position, 2) != Marker.SOD.to_bytes(2):
+        corrupt(f"{name} has no start of data (SOD) at byte {position:,}")
+    if position + 2 > end:
+        corrupt(f"the header of {name} is longer than the tile-part")
+    return position + 2, packet_bytes if looked_at <= MAX_PACKET_LENGTH_BYTES else None
+
+
+def _sum_packets(data: bytes) -> int:
+    """Iplt (A.7.3): seven bits a byte, the top bit saying that more follow."""
+    total = length = 0
+    for byte in data:
+        length = length << 7 | byte & 0x7F
+        if byte < 0x80:
+            total += length
+            length = 0
+    return total
+
+
+def _end_of_open_part(source: Source, data: int) -> int:
+    """Where a tile-part of unsaid length (Psot 0) ends: at the first marker that packets cannot hold.
+
+    Within packets a byte after FF is below 90, but for SOP and EPH (A.1.1, B.10.1). TRUNCATED without one.
+    """
+    position = data
+    last = b""
+    while position < source.size and (block := source.read(position, _SCAN_BYTES)):
+        at = _find_delimiter(last + block)
+        if at is not None:
+            return position - len(last) + at
+        last = block[-1:]
+        position += len(block)
+    return truncated(source, "the last tile-part, of unsaid length, is not ended by an end marker (EOC)")
+
+
+def _find_delimiter(block: bytes) -> int | None:
+    at = block.find(b"\xff")
+    while 0 <= at < len(block) - 1:
+        following = block[at + 1]
+        if following >= 0x90 and following not in (0x91, 0x92, 0xFF):
+            return at
+        at = block.find(b"\xff", at + 1)
+    return None
+
+
+def _check_chain_end(source: Source, marker: bytes, position: int, first: int) -> None:
+    """After the last tile-part come EOC or nothing; anything else means that a length led astray."""
+    if (
+        marker == Marker.EOC.to_bytes(2)
+        or (position >= source.size and position > first)
+        or marker == b"\xff"
+    ):
+        return
+    if position == first:
+        corrupt("there is no tile-part after the main header")
+    if not source.read(position, 4096).strip(b"\x00"):
+        truncated(source, f"from byte {position:,} on there are only zeros instead of tile-parts and EOC")
+    corrupt(
+        f"the tile-part that should end at byte {position:,} is followed by {marker.hex(' ')} there, "
+        "neither a tile-part nor the end marker (EOC)"
+    )
+
+
+def _check_order(part: TilePart, found: dict[int, int], size: ImageSize) -> None:
+    tiles = size.tiles_across * size.tiles_down
+    if part.tile >= tiles:
+        corrupt(f"a tile-part at byte {part.start:,} names tile {part.tile} of {tiles}")
+    expected = found.get(part.tile, 0)
+    if part.index != expected:
+        corrupt(f"{part.name} comes where its tile-part {expected} should: one is missing or out of order")
+
+
+def _check_packets(part: TilePart, chain: Chain) -> None:
+    if part.packet_bytes is None:
+        return
+    chain.has_packet_lengths = True
+    held = part.end - part.data
+    if part.packet_bytes > held:
+        corrupt(f"the packets of {part.name} add up to {part.packet_bytes:,} bytes; it holds {held:,}")
+    if part.packet_bytes < held:
+        chain.warnings.append(f"{part.name} holds {held - part.packet_bytes:,} bytes more than its packets")
+
+
+def _check_complete(source: Source, size: ImageSize, found: dict[int, int], promised: dict[int, int]) -> None:
+    tiles = size.tiles_across * size.tiles_down
+    if len(found) < tiles:
+        missing = next(tile for tile in range(tiles) if tile not in found)
+        truncated(
+            source, f"{tiles - len(found):,} of {tiles:,} tiles are missing, the first of them tile {missing}"
+        )
+    for tile, count in promised.items():
+        if found[tile] < count:
+            truncated(source, f"tile {tile} has {found[tile]} of its {count} tile-parts")
+
+
+def _check_lengths(main: MainHeader, lengths: list[tuple[int, int]], chain: Chain) -> None:
+    """TLM against what is there: writers get it wrong and readers do without, so it is a warning."""
+    said = main.tile_part_lengths
+    if not said:
+        return
+    agrees = len(said) == len(lengths) and all(
+        length == real and tile in (None, real_tile)
+        for (tile, length), (real_tile, real) in zip(said, lengths, strict=True)
+    )
+    if not agrees:
+        chain.warnings.append("the TLM marker's list of tile-part lengths differs from the tile-parts")
