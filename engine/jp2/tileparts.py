@@ -61,8 +61,8 @@ class Chain:
 def walk_chain(source: Source, main: MainHeader) -> Chain:
     """Follows the chain to its end and counts tiles and tile-parts.
 
-    Raises ImageError: TRUNCATED where bytes, tiles or tile-parts are missing, CORRUPT where the chain leads to
-    no tile-part and no EOC.
+    Raises ImageError: TRUNCATED where bytes, tiles or tile-parts are missing, CORRUPT where the chain leads
+    to no tile-part and no EOC.
     """
     chain = Chain(main.first_tile_part, end=main.first_tile_part)
     found: dict[int, int] = {}
