@@ -205,11 +205,21 @@ def _parameters(opj: Any, planes: Sequence[Plane], encoding: Encoding) -> Any:
 
 
 def _levels(planes: Sequence[Plane], encoding: Encoding) -> int:
-    """OpenJPEG refuses more levels than halve the smallest side of a tile down to one sample."""
+    """The levels asked for, else as many as OpenJPEG gets right, five at most.
+
+    It refuses more than halve the smallest side of a tile down to one sample; and in tile-parts it writes
+    wrong samples (2.5.4, seen with a tile 11 wide and five levels) where that holds for a tile at the edge.
+    """
     if encoding.levels is not None:
         return encoding.levels
     sides: list[int] = [side for plane in planes for side in plane.samples.shape]
-    return min(5, min(sides + list(encoding.tile or ())).bit_length() - 1)
+    if encoding.tile:
+        sides += encoding.tile
+        if encoding.tile_parts:
+            _, _, x1, y1 = _image_area(planes, encoding)
+            grid = (x1 - encoding.tile_origin[0], y1 - encoding.tile_origin[1])
+            sides += [size % tile or tile for size, tile in zip(grid, encoding.tile, strict=True)]
+    return min(5, min(sides).bit_length() - 1)
 
 
 def _uses_component_transform(planes: Sequence[Plane], encoding: Encoding) -> bool:

@@ -1,0 +1,91 @@
+"""Fixtures for everybody: real JP2 files, real workspaces, the real command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.jp2s import Row, make_jp2, representation, write_export
+from tests.running import photostat
+
+MakeJp2 = Callable[..., Path]
+MakeWorkspace = Callable[..., Path]
+
+
+@pytest.fixture
+def jp2(tmp_path: Path) -> MakeJp2:
+    """`jp2("a.jp2", 300, 200, channels=1, ...)` gives the path of a JP2 under tmp_path; see `make_jp2`."""
+
+    def make(name: str = "image.jp2", width: int = 256, height: int = 192, **options: Any) -> Path:
+        path = tmp_path / name
+        make_jp2(path, width, height, **options)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> MakeWorkspace:
+    """`workspace(images=5)` gives a workspace with that many small images pending in batch "plates".
+
+    Options: `batch`; `width`, `height` of the images; `settings`, the text of photostat.toml (default: all
+    defaults); `add`, False to stop before the import; `name` of the directory under tmp_path. Images are
+    `source/REPRESENTATION/IMAGE.jp2`, five to a representation; the export is `export.csv`.
+    """
+
+    def make(
+        images: int = 5,
+        *,
+        batch: str = "plates",
+        width: int = 160,
+        height: int = 120,
+        settings: str | None = None,
+        add: bool = True,
+        name: str = "workspace",
+    ) -> Path:
+        root = tmp_path / name
+        photostat("init", root)
+        if settings is not None:
+            (root / "photostat.toml").write_text(settings, encoding="utf-8")
+        write_export(root / "export.csv", make_sources(root, images, width, height))
+        if add:
+            photostat("add", root / "export.csv", "--batch", batch, workspace=root)
+        return root
+
+    return make
+
+
+def make_sources(root: Path, images: int, width: int, height: int) -> list[Row]:
+    """That many JP2s under `root/source`, as rows of an export with absolute paths; sizes differ a little."""
+    rows = []
+    for number in range(images):
+        identity = representation(number // 5)
+        path = root / "source" / identity / f"image_{number:04}.jp2"
+        make_jp2(path, width + number % 7, height + number % 5, channels=3 if number % 3 else 1, seed=number)
+        rows.append(
+            Row(
+                identity,
+                f"B{number // 5:06}",
+                f"99{number:08}",
+                f"image_{number:04}.tif",
+                "plates",
+                str(path),
+            )
+        )
+    return rows
+
+
+@pytest.fixture(scope="session")
+def conformance() -> Path:
+    """The directory of ISO/IEC 15444-4 files; skips the test where they are not."""
+    given = os.environ.get("PHOTOSTAT_CONFORMANCE")
+    path = Path(given) if given else Path(__file__).parents[1].parent / "shared" / "jp2-conformance"
+    if not path.is_dir():
+        pytest.skip(
+            "the JPEG 2000 conformance files are not here (PHOTOSTAT_CONFORMANCE names their directory)"
+        )
+    return path
