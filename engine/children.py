@@ -9,11 +9,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
+from engine.process_memory import OOM_WORKER, set_oom_score
+
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_OOM_SCORE_FIRST = "900"
 _context = multiprocessing.get_context("spawn")
 
 
@@ -23,12 +23,12 @@ def settle_in(parent_pid: int, *, killed_first: bool) -> None:
     Ctrl-C and SIGTERM reach a whole process group; only the supervisor decides what they mean.
     With `killed_first` the kernel takes this process before the supervisor when memory runs out.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for left_to_the_parent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(left_to_the_parent, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if killed_first:
-            Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE_FIRST)
+            set_oom_score(OOM_WORKER)
     if os.getppid() != parent_pid:  # the parent died before the request took hold
         os._exit(1)
 
@@ -40,7 +40,9 @@ class Child:
         """Starts `main(connection, parent_pid, *args)` in a fresh interpreter."""
         ours, theirs = _context.Pipe(duplex=True)
         self.connection: Connection[Any, Any] = ours
-        self.process = _context.Process(target=main, args=(theirs, os.getpid(), *args), name=name, daemon=True)
+        self.process = _context.Process(
+            target=main, args=(theirs, os.getpid(), *args), name=name, daemon=True
+        )
         self.process.start()
         theirs.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import resource
 import sys
 import threading
 import time
@@ -15,7 +14,10 @@ from typing import Any
 from engine.children import settle_in
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
 from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Quit, ReadAhead
+from engine.process_memory import peak_rss_bytes
+from engine.source import share_away
 
+_SOURCE_CAUSES = frozenset({Cause.SOURCE_MISSING, Cause.SOURCE_UNREADABLE})
 _READ_AHEAD_BYTES = 1 << 20
 
 
@@ -48,7 +50,7 @@ def _listen(
 
 
 def _read_ahead(sources: queue.SimpleQueue[str]) -> None:
-    """Reads the next source once, so that it waits in the page cache; its errors are told when its turn comes."""
+    """Reads the next source once, so that it waits in the page cache; errors are told when its turn comes."""
     while True:
         path = sources.get()
         try:
@@ -71,7 +73,9 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
     except ImageError as error:
         failure, warnings = error.failure, tuple(getattr(error, "warnings", ()))
     except MemoryError as error:
-        failure = Failure(Cause.OUT_OF_MEMORY, Stage.DECODING, one_line(str(error)) or "no memory for the pixels")
+        failure = Failure(
+            Cause.OUT_OF_MEMORY, Stage.DECODING, one_line(str(error)) or "no memory for the pixels"
+        )
     except Exception as error:  # noqa: BLE001 - whatever a library raises costs this image only
         traceback.print_exc(file=sys.stderr)
         failure = Failure(Cause.INTERNAL, Stage.DECODING, one_line(f"{type(error).__name__}: {error}"))
@@ -79,12 +83,8 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
         image_id=job.image_id,
         failure=failure,
         warnings=warnings,
-        peak_rss_bytes=_peak_rss_bytes(),
+        peak_rss_bytes=peak_rss_bytes(),
+        away=share_away(job.source_path, (), ()) if failure.cause in _SOURCE_CAUSES else None,
         cpu_s=time.process_time() - cpu_start,
         wall_s=time.monotonic() - wall_start,
     )
-
-
-def _peak_rss_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,210 @@
+"""The second stage: workers turn images into proved JPEGs on scratch. A worker's end costs its own image only."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.children import describe_exit
+from engine.failures import RETRYABLE, Cause, Failure, Stage
+from engine.ledger.writer import Candidate
+from engine.log import Subject
+from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Plan
+from engine.process_memory import oom_kill_count, rss_bytes
+from engine.run import Run
+from engine.slots import Running, Slot, Slots, time_limit_s
+
+_STAGES = {
+    Phase.READING: Stage.READING,
+    Phase.DECODING: Stage.DECODING,
+    Phase.ENCODING: Stage.ENCODING,
+    Phase.PROVING: Stage.PROVING,
+}
+_STILLBORN_LIMIT = 5
+
+
+class Converting:
+    def __init__(self, run: Run, workers: int, hand_over: Callable[[Converted, Candidate], None]) -> None:
+        """`hand_over` takes what was converted to the next stage."""
+        self._run = run
+        self._hand_over = hand_over
+        self._scratch = run.workspace.scratch_dir(run.config)
+        self._oom_kills = oom_kill_count()
+        self._stillborn = 0
+        self.slots = Slots(workers)
+        self.alone: set[int] = set()
+        """Images whose worker was killed for memory: they are tried again with nothing beside them."""
+        self.failures = 0
+        self.broken: str | None = None
+        """Why no worker can be had; the run must end."""
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.slots.running)
+
+    def hear(self) -> None:
+        """Take in what the workers say, and replace the dead."""
+        for slot in self.slots:
+            for message in slot.child.messages():
+                self._take(slot, message)
+            if slot.child.exit_code is not None:
+                self._bury(slot)
+
+    def look_after(self, now: float) -> None:
+        """Measure the workers, stop those past their time, keep the slots filled."""
+        for slot in self.slots:
+            slot.rss_bytes = rss_bytes(slot.child.pid)
+        for slot in self.slots.overdue(now):
+            assert slot.running is not None
+            slot.running.timed_out = True
+            slot.child.kill()
+        if self.broken is None:
+            for slot in self.slots.fill():
+                self._run.watch(slot.child)
+
+    def start(self, slot: Slot, candidate: Candidate, plan: Plan) -> None:
+        """Give an image that fits to a free worker."""
+        attempt = self._run.ledger.start(
+            candidate.image_id, slot.child.pid, plan.predicted_bytes, plan.lane.value
+        )
+        scratch = self._scratch / candidate.uuid / f"{candidate.image_id}-{attempt}-{os.getpid()}.jpg"
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        job = Job(
+            image_id=candidate.image_id,
+            attempt=attempt,
+            uuid=candidate.uuid,
+            source_path=candidate.source,
+            checksum=candidate.checksum,
+            scratch_path=str(scratch),
+            jpeg=self._run.config.jpeg_for(candidate.batch),
+            strict=self._run.config.engine.strict,
+            plan=plan,
+        )
+        limit = self._run.config.engine.timeout_s or time_limit_s(candidate, plan)
+        slot.give(job, candidate, limit)
+        threads = f", {plan.threads} threads" if plan.threads > 1 else ""
+        what = f"attempt {attempt}, {candidate.megapixels:.1f} megapixels, lane {plan.lane}{threads}"
+        self._run.journal.info("started", what, subject_of(candidate), slot.child.pid)
+
+    def spare(self, image_id: int) -> None:
+        """Stop the worker of this image to get its memory back; the image goes back to pending, uncounted."""
+        for slot in self.slots:
+            if slot.running is not None and slot.running.candidate.image_id == image_id:
+                slot.running.spared = True
+                slot.child.kill()
+
+    def stop_all(self) -> int:
+        """Kill every worker; what was in flight goes back to pending, uncounted. Returns how many that were."""
+        stopped = 0
+        for slot in self.slots:
+            slot.child.kill()
+            self._run.unwatch(slot.child)
+            self.slots.remove(slot)
+            if slot.running is not None:
+                stopped += 1
+                self._put_back(slot.running, "the engine was stopped")
+        return stopped
+
+    def _take(self, slot: Slot, message: object) -> None:
+        match message:
+            case Phase():
+                slot.ready = True
+                self._stillborn = 0
+            case PhaseChanged():
+                slot.phase = message.phase
+            case Converted() if slot.running is not None:
+                candidate = slot.done()
+                self._run.ledger.converted(message)
+                seconds = f"{message.wall_s:.1f} s, {message.cpu_s:.1f} CPU s"
+                what = f"{message.source_bytes} to {message.jpeg_bytes} bytes, PSNR {message.psnr_db:.1f} dB, {seconds}"
+                self._run.journal.info("converted", what, subject_of(candidate), slot.child.pid)
+                for warning in message.warnings:
+                    self._run.journal.warning("warning", warning, subject_of(candidate), slot.child.pid)
+                self._hand_over(message, candidate)
+            case NotConverted() if slot.running is not None:
+                running = slot.running
+                slot.done()
+                self._not_converted(running, message.failure, slot.child.pid, message)
+
+    def _bury(self, slot: Slot) -> None:
+        self._run.unwatch(slot.child)
+        self.slots.remove(slot)
+        said = describe_exit(slot.child.exit_code)
+        running = slot.running
+        if running is None:
+            if not slot.ready:
+                self._stillborn += 1
+            if self._stillborn >= _STILLBORN_LIMIT:
+                self.broken = f"{_STILLBORN_LIMIT} workers in a row {said} before they were ready; see the engine's output"
+            if not slot.leaving:
+                self._run.journal.warning("worker", f"an idle worker {said}", pid=slot.child.pid)
+            return
+        self._sweep(running)
+        if running.spared:
+            self._put_back(running, "its worker was stopped to free memory", slot.child.pid)
+            return
+        self._not_converted(running, self._death(slot, running, said), slot.child.pid, None)
+
+    def _death(self, slot: Slot, running: Running, said: str) -> Failure:
+        stage = _STAGES.get(slot.phase, Stage.READING)
+        if running.timed_out:
+            seconds = time.monotonic() - running.started
+            return Failure(Cause.TIMED_OUT, stage, f"not done after {seconds:.0f} s; its worker was stopped")
+        kills = oom_kill_count()
+        killed_for_memory = kills > self._oom_kills and slot.child.exit_code == -9
+        self._oom_kills = kills
+        if killed_for_memory:
+            return Failure(Cause.OUT_OF_MEMORY, stage, "its worker was killed by the kernel for memory")
+        return Failure(Cause.WORKER_CRASHED, stage, f"its worker {said} while {slot.phase}")
+
+    def _not_converted(
+        self, running: Running, failure: Failure, pid: int, facts: NotConverted | None
+    ) -> None:
+        """Decide: not its fault (back, uncounted), another attempt (back, counted), or failed."""
+        candidate, gates, now = running.candidate, self._run.gates, time.monotonic()
+        self._sweep(running)
+        away = facts.away if facts is not None else None
+        if away is not None and gates.source_away(away, candidate.source, now):
+            self._put_back(running, away, pid)
+        elif failure.cause is Cause.DISK_FULL:
+            if gates.disk_full(failure.message, now):
+                self._run.journal.warning("hold", failure.message)
+            self._put_back(running, failure.message, pid)
+        elif failure.cause in RETRYABLE and running.attempt <= self._run.config.engine.retries:
+            if failure.cause is Cause.OUT_OF_MEMORY:
+                self.alone.add(candidate.image_id)
+            self._run.ledger.back_to_pending(candidate.image_id, failure.message, counts=True, facts=facts)
+            what = f"{failure.cause}: {failure.message}; that was attempt {running.attempt}, it gets another"
+            self._run.journal.warning("retry", what, subject_of(candidate), pid)
+        else:
+            self.failures += 1
+            self.alone.discard(candidate.image_id)
+            self._run.ledger.failed(candidate.image_id, failure, facts)
+            self._run.journal.error(
+                "failed", f"{failure.cause}: {failure.message}", subject_of(candidate), pid
+            )
+
+    def _put_back(self, running: Running, why: str, pid: int | None = None) -> None:
+        self._run.ledger.back_to_pending(running.candidate.image_id, why, counts=False)
+        self._run.journal.info("put-back", why, subject_of(running.candidate), pid)
+        self._sweep(running)
+
+    def _sweep(self, running: Running) -> None:
+        """Remove what a dead worker left of this attempt on scratch."""
+        directory = self._scratch / running.candidate.uuid
+        for leftover in directory.glob(f"{running.candidate.image_id}-{running.attempt}-*"):
+            leftover.unlink(missing_ok=True)
+        remove_if_empty(directory)
+
+
+def subject_of(candidate: Candidate) -> Subject:
+    return Subject(candidate.image_id, candidate.record, candidate.source, candidate.target)
+
+
+def remove_if_empty(directory: Path) -> None:
+    try:
+        directory.rmdir()
+    except OSError:
+        return

@@ -1,0 +1,55 @@
+"""What the stages of one run share: the workspace, its settings, the ledger, the journal, the gates, the wake-up."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from engine.children import Child
+from engine.config import Config
+from engine.gates import Gates
+from engine.journal import Journal
+from engine.ledger.writer import Ledger
+from engine.workspace import Workspace
+
+
+class Wish(Enum):
+    """What people want of the engine."""
+
+    RUN = auto()
+    PAUSE = auto()
+    DRAIN = auto()
+    """Finish what is in flight, then leave."""
+    STOP = auto()
+    """Leave at once."""
+
+
+@dataclass
+class Run:
+    workspace: Workspace
+    config: Config
+    ledger: Ledger
+    journal: Journal
+    gates: Gates
+    batches: tuple[str, ...] | None = None
+    """None is every batch."""
+    happened: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by whatever the loop should look at before its next tick."""
+
+    @property
+    def source_root(self) -> str:
+        """The directory before relative sources, absolute; empty where there is none."""
+        root = self.config.manifest.root
+        return str(self.workspace.root / root) if root else ""
+
+    def watch(self, child: Child) -> None:
+        """Wake the loop when the child speaks or ends."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(child.connection.fileno(), self.happened.set)
+        loop.add_reader(child.process.sentinel, self.happened.set)
+
+    def unwatch(self, child: Child) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(child.connection.fileno())
+        loop.remove_reader(child.process.sentinel)

@@ -1,0 +1,144 @@
+"""The third stage: proved JPEGs wait on scratch and go to the store, several at once; only then is an image done."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.children import Child, describe_exit
+from engine.converting import remove_if_empty
+from engine.failures import Cause, Failure
+from engine.log import Subject
+from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
+from engine.progress import Finished, Progress
+from engine.run import Run
+from engine.storer import storer_main
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A proved JPEG on scratch, and what the ledger needs to know of its image."""
+
+    request: StoreRequest
+    subject: Subject
+    megapixels: float
+    source_bytes: int
+
+
+class Storing:
+    def __init__(self, run: Run, progress: Progress) -> None:
+        self._run = run
+        self._progress = progress
+        self._storer: Child | None = None
+        self._waiting: deque[Waiting] = deque()
+        self._under_way: dict[int, Waiting] = {}
+        self._to_unlink: list[Path] = []
+        self._probing = False
+        self.failures = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting) + len(self._under_way)
+
+    @property
+    def under_way(self) -> int:
+        return len(self._under_way)
+
+    @property
+    def waiting_bytes(self) -> int:
+        queued = sum(waiting.request.jpeg_bytes for waiting in self._waiting)
+        return queued + sum(waiting.request.jpeg_bytes for waiting in self._under_way.values())
+
+    def accept(self, waiting: Waiting) -> None:
+        self._waiting.append(waiting)
+
+    def hear(self) -> None:
+        """Take in what the storer says."""
+        if self._storer is None:
+            return
+        for message in self._storer.messages():
+            match message:
+                case Stored() if message.image_id in self._under_way:
+                    self._stored(self._under_way.pop(message.image_id), message)
+                case NotStored() if message.image_id in self._under_way:
+                    self._not_stored(self._under_way.pop(message.image_id), message)
+                case Probed():
+                    self._probing = False
+                    if self._run.gates.store_probed(message.trouble, message.failure, time.monotonic()):
+                        self._run.journal.info("go-on", "the store answers again")
+        if self._storer.exit_code is not None:
+            self._replace_storer(self._storer)
+
+    def work(self) -> None:
+        """Keep as many transfers under way as the storer can take, or ask a store that was away."""
+        gates = self._run.gates
+        if gates.store_wants_probe() and not self._probing:
+            self._probing = True
+            self._send(Probe())
+        while (
+            gates.may_store and self._waiting and len(self._under_way) < 2 * self._run.config.store.transfers
+        ):
+            waiting = self._waiting.popleft()
+            self._under_way[waiting.request.image_id] = waiting
+            self._send(waiting.request)
+
+    def clean(self) -> None:
+        """After the ledger's commit: scratch files of images that are done or failed go."""
+        for path in self._to_unlink:
+            path.unlink(missing_ok=True)
+            remove_if_empty(path.parent)
+        self._to_unlink.clear()
+
+    def close(self) -> None:
+        """Ends the storer; transfers under way stay on scratch, and the next engine takes them up."""
+        if self._storer is not None:
+            self._run.unwatch(self._storer)
+            self._storer.send(Quit())
+            self._storer.close(timeout_s=2.0)
+            self._storer = None
+
+    def _send(self, message: object) -> None:
+        if self._storer is None:
+            settings, root = self._run.config.store, str(self._run.workspace.root)
+            self._storer = Child("photostat-storer", storer_main, settings, root)
+            self._run.watch(self._storer)
+        self._storer.send(message)
+
+    def _stored(self, waiting: Waiting, message: Stored) -> None:
+        request, now = waiting.request, time.monotonic()
+        self._run.gates.store_worked()
+        self._run.ledger.done(request.image_id, message.existed)
+        self._progress.add(Finished(now, waiting.megapixels, waiting.source_bytes, request.jpeg_bytes))
+        how = "was there already, identical" if message.existed else f"{message.wall_s:.2f} s"
+        self._run.journal.info("stored", f"{request.jpeg_bytes} bytes, {how}", waiting.subject)
+        self._to_unlink.append(Path(request.scratch_path))
+
+    def _not_stored(self, waiting: Waiting, message: NotStored) -> None:
+        request, failure = waiting.request, message.failure
+        if message.trouble is not Trouble.IMAGE:
+            if self._run.gates.store_failed(message.trouble, failure, time.monotonic()):
+                self._run.journal.warning("hold", f"{failure.cause}: {failure.message}", waiting.subject)
+            self._waiting.append(waiting)
+            return
+        self._to_unlink.append(Path(request.scratch_path))
+        if failure.cause is Cause.PROOF_FAILED:  # what lies on scratch is not what was proved
+            self._run.ledger.back_to_pending(request.image_id, failure.message, counts=True)
+            self._run.journal.warning("retry", f"{failure.cause}: {failure.message}", waiting.subject)
+            return
+        self._fail(waiting, failure)
+
+    def _fail(self, waiting: Waiting, failure: Failure) -> None:
+        self.failures += 1
+        self._run.ledger.failed(waiting.request.image_id, failure)
+        self._run.journal.error("failed", f"{failure.cause}: {failure.message}", waiting.subject)
+
+    def _replace_storer(self, storer: Child) -> None:
+        said = describe_exit(storer.exit_code)
+        self._run.journal.warning("storer", f"the storer {said}; a new one takes over", pid=storer.pid)
+        self._run.unwatch(storer)
+        storer.close()
+        self._storer, self._probing = None, False
+        self._waiting.extendleft(self._under_way.values())
+        self._under_way.clear()

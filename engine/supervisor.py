@@ -1,0 +1,264 @@
+"""The supervisor: one loop that gives out work, hears how it went, and writes the ledger; it waits for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from engine import __version__
+from engine.config import Config
+from engine.control import ControlServer
+from engine.converting import Converting, remove_if_empty, subject_of
+from engine.dispatch import Dispatch
+from engine.failures import UserError
+from engine.gates import Gates
+from engine.journal import Journal
+from engine.ledger.writer import Candidate, Ledger, Recovered
+from engine.log import RunLog, Subject
+from engine.messages import Converted, StoreRequest
+from engine.orders import Orders
+from engine.progress import Progress
+from engine.run import Run, Wish
+from engine.snapshot import Account, State
+from engine.storing import Storing, Waiting
+from engine.surveying import Surveying
+from engine.workspace import Workspace
+
+_TICK_S = 0.25
+_LINGER_S = 1.5
+"""A finished engine stays so long for clients that look once a second, so that they see the end."""
+_TRIAL_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    batches: tuple[str, ...] | None = None
+    """None is every batch."""
+    workers: int | None = None
+    """None is what the settings say."""
+
+
+class Supervisor:
+    """One run: owns the ledger, the children and the socket."""
+
+    def __init__(self, workspace: Workspace, config: Config, ledger: Ledger, options: RunOptions) -> None:
+        self._log = RunLog(workspace.logs_dir)
+        self.started = time.monotonic()
+        gates = Gates(config.engine.scratch_limit)
+        self.run_context = run = Run(
+            workspace, config, ledger, Journal(ledger, self._log), gates, options.batches
+        )
+        self.wish = Wish.RUN
+        self.progress = Progress(self.started)
+        self.storing = Storing(run, self.progress)
+        self.surveying = Surveying(run)
+        workers = options.workers or config.engine.workers or default_workers(os.cpu_count() or 1)
+        self.converting = Converting(run, workers, self._hand_over)
+        self.dispatch = Dispatch(run, self.converting)
+        self._control = ControlServer(workspace.socket_path, Orders(self).answer)
+
+    @property
+    def state(self) -> State:
+        """The engine's state in a word."""
+        if self._finished:
+            return State.FINISHED
+        match self.wish:
+            case Wish.STOP:
+                return State.STOPPED
+            case Wish.DRAIN:
+                return State.DRAINING
+            case Wish.PAUSE:
+                return State.PAUSED
+        return State.HOLDING if self.run_context.gates.hold(time.monotonic()) else State.RUNNING
+
+    async def run(self) -> bool:
+        """Works until everything is done or somebody wants it to end; True when everything is done."""
+        try:
+            while not self._over():
+                await self._wake()
+                with self.run_context.ledger.transaction():
+                    self._hear()
+                    self._look_after()
+                    self._give_out()
+                self.storing.clean()
+            await self._linger()
+            return self._finished
+        finally:
+            await self._close()
+
+    # -- the loop's steps ----
+
+    async def _wake(self) -> None:
+        happened = self.run_context.happened
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(happened.wait(), _TICK_S)
+        happened.clear()
+
+    def _hear(self) -> None:
+        self.surveying.hear()
+        self.converting.hear()
+        self.storing.hear()
+
+    def _look_after(self) -> None:
+        now, gates = time.monotonic(), self.run_context.gates
+        gates.tick(now)
+        gates.scratch_holds(self.storing.waiting_bytes, now)
+        if gates.disk_wants_probe() and gates.disk_probed(_room_on(self._scratch), now):
+            self.run_context.journal.info("go-on", "there is room on the disk again")
+        self.converting.look_after(now)
+        self.dispatch.look_at_memory(now)
+
+    def _give_out(self) -> None:
+        now = time.monotonic()
+        if self.wish in (Wish.RUN, Wish.PAUSE):
+            self.surveying.work(now)
+        if self.wish is Wish.RUN:
+            self.dispatch.start_images(now)
+        if self.wish is not Wish.STOP:
+            self.storing.work()
+
+    # -- the run's ends ----
+
+    async def open(self) -> None:
+        """Take up what a dead engine left, and answer on the socket."""
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self._signalled, signum)
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        run = self.run_context
+        with run.ledger.transaction():
+            run.journal.info(
+                "engine", f"started, version {__version__}, {self.converting.slots.wanted} workers"
+            )
+            kept = [self._take_up(row) for row in run.ledger.recover()]
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        sweep_scratch(self._scratch, {path for path in kept if path is not None})
+        await self._control.start()
+
+    def _over(self) -> bool:
+        if self.converting.broken is not None:
+            raise UserError(self.converting.broken)
+        busy = self.converting.busy or (self.storing.waiting and self.run_context.gates.may_store)
+        match self.wish:
+            case Wish.STOP:
+                return True
+            case Wish.DRAIN:
+                return not busy
+        return self._finished
+
+    @property
+    def _finished(self) -> bool:
+        account = self.account()
+        return account.pending + account.in_flight == 0
+
+    @property
+    def failures(self) -> int:
+        """In this run."""
+        return self.surveying.failures + self.converting.failures + self.storing.failures
+
+    def account(self) -> Account:
+        """Of the batches of this run."""
+        wanted = self.run_context.batches
+        accounts = self.run_context.ledger.account()
+        return sum((a for name, a in accounts.items() if wanted is None or name in wanted), Account())
+
+    async def _linger(self) -> None:
+        """What was said last is committed; clients get a moment to see it."""
+        account = self.account()
+        run = self.run_context
+        with run.ledger.transaction():
+            end = "finished" if self._finished else "stopped" if self.wish is Wish.STOP else "drained"
+            counts = [f"{n} {word}" for word, n in asdict(account).items()]
+            run.journal.info("engine", f"{end}: {', '.join(counts)}")
+        deadline = time.monotonic() + _LINGER_S
+        while self._control.clients and time.monotonic() < deadline:  # noqa: ASYNC110 - a bounded courtesy
+            await asyncio.sleep(_TICK_S)
+
+    async def _close(self) -> None:
+        run = self.run_context
+        with run.ledger.transaction():
+            self.converting.stop_all()
+        self.surveying.close()
+        self.storing.close()
+        self.storing.clean()
+        remove_empty_directories(self._scratch)
+        await self._control.close()
+        self._log.close()
+
+    def _signalled(self, signum: int) -> None:
+        """The first SIGTERM or SIGINT drains, the second stops at once."""
+        self.wish = Wish.STOP if self.wish is Wish.DRAIN else Wish.DRAIN
+        doing = "stopping at once" if self.wish is Wish.STOP else "finishing what is in flight"
+        self.run_context.journal.warning("engine", f"{signal.Signals(signum).name}: {doing}")
+        self.run_context.happened.set()
+
+    # -- from stage to stage ----
+
+    @property
+    def _scratch(self) -> Path:
+        return self.run_context.workspace.scratch_dir(self.run_context.config)
+
+    def _hand_over(self, converted: Converted, candidate: Candidate) -> None:
+        request = StoreRequest(
+            image_id=candidate.image_id,
+            scratch_path=converted.scratch_path,
+            target=candidate.target,
+            jpeg_bytes=converted.jpeg_bytes,
+            md5=converted.md5,
+            record=candidate.record,
+            uuid=candidate.uuid,
+            source_digest=converted.source_digest,
+        )
+        self.storing.accept(
+            Waiting(request, subject_of(candidate), candidate.megapixels, converted.source_bytes)
+        )
+
+    def _take_up(self, row: Recovered) -> Path | None:
+        """A JPEG that a dead engine left on scratch is used again, if it is still there and whole."""
+        path, run = Path(row.request.scratch_path), self.run_context
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_size == row.request.jpeg_bytes:
+                subject = Subject(row.request.image_id, row.request.record, row.source, row.request.target)
+                self.storing.accept(Waiting(row.request, subject, row.megapixels, row.source_bytes))
+                return path
+        run.ledger.back_to_pending(row.request.image_id, "its JPEG is not on scratch any more", counts=False)
+        return None
+
+
+def default_workers(cores: int) -> int:
+    """A worker a core; from four cores up one stays free for the rest."""
+    return cores - 1 if cores >= 4 else cores
+
+
+def sweep_scratch(scratch: Path, kept: set[Path]) -> None:
+    """Remove what dead engines left, but the JPEGs that wait for the store."""
+    for path in scratch.rglob("*"):
+        if path.is_file() and path not in kept:
+            path.unlink(missing_ok=True)
+    remove_empty_directories(scratch)
+
+
+def remove_empty_directories(scratch: Path) -> None:
+    for directory, _, _ in os.walk(scratch, topdown=False):
+        remove_if_empty(Path(directory))
+
+
+def _room_on(scratch: Path) -> str | None:
+    """None when a few megabytes can really be written there."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    trial = scratch / f"room-{os.getpid()}.trial"
+    try:
+        with trial.open("wb") as file:
+            file.write(bytes(_TRIAL_BYTES))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return f"{scratch}: {error.strerror}"
+    finally:
+        trial.unlink(missing_ok=True)
+    return None
