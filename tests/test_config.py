@@ -1,0 +1,195 @@
+"""photostat.toml: what is given counts, what is not has its default, what is wrong is named with the right thing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.config import Config, JpegSettings, load
+from engine.failures import UserError
+from engine.workspace import TEMPLATE
+
+
+def settings(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "photostat.toml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+def complaint(tmp_path: Path, text: str) -> str:
+    with pytest.raises(UserError) as caught:
+        settings(tmp_path, text)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("photostat.toml: ")
+    return message.removeprefix("photostat.toml: ")
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    assert settings(tmp_path, "") == Config()
+
+
+def test_the_commented_file_of_init_says_the_defaults(tmp_path: Path) -> None:
+    assert settings(tmp_path, TEMPLATE) == Config()
+
+
+def test_the_commented_file_names_every_key(tmp_path: Path) -> None:
+    from engine.config import _SECTIONS
+
+    for section, keys in _SECTIONS.items():
+        text = TEMPLATE.partition(f"[{section}]")[2].partition("\n[")[0]
+        assert [key for key in keys if f"\n{key} = " not in text] == []
+
+
+def test_every_key_is_taken(tmp_path: Path) -> None:
+    config = settings(
+        tmp_path,
+        """
+        [manifest]
+        columns = { uuid = "Item", name = "File name", source = "JP2", checksum = "MD5" }
+        header = true
+        encoding = "latin-1"
+        root = "/mnt/scans"
+        [jpeg]
+        quality = 85
+        subsampling = "4:2:0"
+        icc = "srgb"
+        metadata = "none"
+        background = "#A0b1C2"
+        oversize = "shrink"
+        optimize = true
+        progressive = true
+        verify = "full"
+        [engine]
+        workers = 11
+        memory_floor = "20GB"
+        memory_limit = "3GiB"
+        retries = 0
+        timeout = "10min"
+        scratch = "/var/tmp/scratch"
+        scratch_limit = "1.5 TB"
+        strict = true
+        [store]
+        url = "s3://bucket/prefix"
+        endpoint = "http://127.0.0.1:8333"
+        addressing = "path"
+        checksum = "when_required"
+        transfers = 8
+        [notify]
+        urls = ["https://example.org/hook"]
+        """,
+    )
+    assert config.manifest.columns == {
+        "uuid": "Item",
+        "name": "File name",
+        "source": "JP2",
+        "checksum": "MD5",
+    }
+    assert (config.manifest.header, config.manifest.encoding, config.manifest.root) == (
+        True,
+        "latin-1",
+        "/mnt/scans",
+    )
+    assert config.jpeg == JpegSettings(85, "4:2:0", "srgb", "none", "#a0b1c2", "shrink", True, True, "full")
+    engine = config.engine
+    assert (engine.workers, engine.retries, engine.strict, engine.scratch) == (
+        11,
+        0,
+        True,
+        "/var/tmp/scratch",
+    )
+    assert (engine.memory_floor, engine.memory_limit) == ("20GB", 3 * 2**30)
+    assert (engine.timeout_s, engine.scratch_limit) == (600.0, 1_500_000_000_000)
+    assert config.store.url == "s3://bucket/prefix"
+    assert (config.store.addressing, config.store.checksum, config.store.transfers) == (
+        "path",
+        "when_required",
+        8,
+    )
+    assert config.notify.urls == ("https://example.org/hook",)
+
+
+def test_a_batch_overrides_what_it_names_and_no_more(tmp_path: Path) -> None:
+    config = settings(
+        tmp_path,
+        """
+        [batch.maps.jpeg]
+        quality = 95
+        [jpeg]
+        quality = 80
+        icc = "srgb"
+        [batch."news.1900".jpeg]
+        """,
+    )
+    assert config.jpeg_for("maps") == replace(config.jpeg, quality=95)
+    assert config.jpeg_for("news.1900") == config.jpeg_for("unknown") == config.jpeg
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[jpeg]\nqualty = 92", "[jpeg] qualty: no such key; did you mean quality?"),
+        ("[jpgs]\nquality = 92", "jpgs: no such section; did you mean jpeg?"),
+        ("[engine]\nquality = 92", "[engine] quality: no such key; it belongs under [jpeg]"),
+        ("quality = 92", "quality: no such section; it belongs under [jpeg]"),
+        ("[batch.maps.jpeg]\nQuality = 92", "[batch.maps.jpeg] Quality: no such key; did you mean quality?"),
+        ("[batch.maps.store]\nurl = 'file:x'", "[batch.maps] store: no such section; there is jpeg"),
+        ("[batch.maps]\nquality = 9", "[batch.maps] quality: no such section; it belongs under [jpeg]"),
+        (
+            "[manifest]\ncolumns = { uuid = 1, nam = 2, source = 3 }",
+            "nam: no such column; did you mean name?",
+        ),
+        ("[jpeg]\nquality = '92'", '[jpeg] quality = "92": must be a whole number from 1 to 100'),
+        ("[jpeg]\nquality = true", "[jpeg] quality = true: must be a whole number from 1 to 100"),
+        ("[jpeg]\nquality = 101", "[jpeg] quality = 101: must be a whole number from 1 to 100"),
+        ("[jpeg]\nsubsampling = '4:2:2'", 'must be "auto" or "4:4:4" or "4:2:0"; did you mean'),
+        ("[jpeg]\nbackground = 'white'", '[jpeg] background = "white": must be a colour like "#ffffff"'),
+        ("[jpeg]\noptimize = 1", "[jpeg] optimize = 1: must be true or false"),
+        ("[engine]\nworkers = 0", '[engine] workers = 0: must be a whole number from 1 to 1024, or "auto"'),
+        ("[engine]\nworkers = 'atuo'", "[engine] workers"),
+        ("[engine]\nmemory_floor = '110%'", '[engine] memory_floor = "110%": must be a share up to "90%"'),
+        ("[engine]\nmemory_limit = '3 gigs'", '[engine] memory_limit = "3 gigs": must be a size like'),
+        ("[engine]\nscratch_limit = 'none'", '[engine] scratch_limit = "none": must be a size like'),
+        ("[engine]\ntimeout = 0", "[engine] timeout = 0: must be seconds"),
+        ("[engine]\nretries = -1", "[engine] retries = -1: must be a whole number from 0 to 100"),
+        ("[engine]\nscratch = ''", "[engine] scratch"),
+        ("[store]\nurl = 'ftp://host'", '[store] url = "ftp://host": must be "file:DIRECTORY" or "s3://'),
+        ("[store]\nendpoint = 'localhost:80'", "[store] endpoint"),
+        ("[store]\ntransfers = 2.5", "[store] transfers = 2.5: must be a whole number from 1 to 256"),
+        ("[notify]\nurls = 'https://example.org'", "[notify] urls"),
+        ("[manifest]\nencoding = 'latin-99'", "[manifest] encoding"),
+        ("[manifest]\nencoding = 'base64'", "[manifest] encoding"),
+        ("[manifest]\nheader = 'yes'", "[manifest] header"),
+        ("[manifest]\ncolumns = [1, 2]", "[manifest] columns"),
+        ("[manifest]\ncolumns = { uuid = 1, name = 2 }", "[manifest] columns: source must be there as well"),
+        (
+            "[manifest]\ncolumns = { uuid = 0, name = 2, source = 3 }",
+            "uuid must be a column's number, from 1",
+        ),
+        ("[manifest]\ncolumns = { uuid = 1, name = 1, source = 3 }", "uuid and name are the same column"),
+        (
+            "[manifest]\nheader = false\ncolumns = { uuid = 'ID', name = 2, source = 3 }",
+            '[manifest] header = false: columns names "ID", so there is a header',
+        ),
+        ("jpeg = 3", "jpeg is a section: write [jpeg] and its keys below"),
+        ("[batch.'a/b'.jpeg]\nquality = 9", '[batch."a/b"]: a batch name is of letters'),
+        ("[jpeg]\nquality = 92\nquality = 93", "(at line 3"),
+        ("[jpeg\n", "(at line 1"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
+    assert says in complaint(tmp_path, text)
+
+
+def test_text_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "photostat.toml"
+    path.write_bytes(b"[store]\nurl = 'file:caf\xe9'\n")
+    with pytest.raises(UserError, match="line 2 is not UTF-8"):
+        load(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        load(tmp_path / "photostat.toml")
