@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 4
+DEMO ?= demo
 
 .PHONY: demo install dev test check format lint types contract soak bench lock clean
 
 demo: install  ## make a small collection and convert it
-	$(BIN)/photostat demo demo
+	$(BIN)/photostat demo $(DEMO)
 
 install: $(VENV)/.installed
 dev: $(VENV)/.dev
