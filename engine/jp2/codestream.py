@@ -271,7 +271,7 @@ def _parse_style(body: _Body) -> CodingStyle:
     if xcb > 8 or ycb > 8 or xcb + ycb > 8:
         corrupt(f"COD claims code-blocks of 2^{xcb + 2} × 2^{ycb + 2} samples")
     if wavelet > 1:
-        unsupported(f"wavelet transformation {wavelet} (Part 2); only the 5-3 and the 9-7 are read")
+        corrupt(f"COD names the wavelet transformation {wavelet}; 0 and 1 exist in Part 1")
     if flags & 1 and body.size < 10 + levels + 1:
         corrupt("COD is too short for the precinct sizes it promises")
     return CodingStyle(

@@ -122,7 +122,7 @@ class Header:
     warnings: tuple[str, ...] = ()
     """What the file says wrongly or twice, and how it was taken."""
     codestream_bytes: int = 0
-    """From SOC to the end of its box, or of the file where that is earlier."""
+    """From SOC to where its box says it ends, which may lie beyond the end of a file that was cut."""
     file_bytes: int = 0
     high_throughput: bool = False
     """HT code-blocks (ISO/IEC 15444-15)."""

@@ -79,7 +79,7 @@ class _Boxes:
     compatible: tuple[bytes, ...] = ()
     jp2h: Jp2Header | None = None
     codestream: tuple[int, int] | None = None
-    """From SOC to the end of its box, offsets in the file."""
+    """From SOC to where its box says it ends, offsets in the file."""
     metadata: Metadata = field(default_factory=Metadata)
     warnings: list[str] = field(default_factory=list)
 
@@ -134,7 +134,7 @@ def _take_codestream(source: Source, box: Box, found: _Boxes) -> None:
         return
     if found.jp2h is None:
         corrupt("there is no JP2 header (jp2h) box before the codestream")
-    found.codestream = (box.content, box.end)
+    found.codestream = (box.content, box.declared_end)
     if box.is_cut:
         missing = box.declared_end - box.end
         found.warnings.append(f"the codestream box claims {missing:,} bytes more than the file has")

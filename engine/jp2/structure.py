@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.jp2.boxes import BoxError, walk
 from engine.jp2.codestream import Marker, read_main_header, truncated
-from engine.jp2.facts import Header
+from engine.jp2.facts import Container, Header
 from engine.jp2.jpylyzed import jpylyzer_warnings
 from engine.jp2.source import Source
 from engine.jp2.tileparts import Chain, walk_chain
 
 _PROBE_WINDOW_BYTES = 4096
 """Tile-part headers lie far apart: a small read at each."""
+
+_TRAILING_BOXES = frozenset({b"uuid", b"xml ", b"uinf", b"jp2i", b"asoc", b"nlst", b"lbl ", b"free", b"jp2c"})
+"""Boxes that follow a codestream: one of these that is cut tells of a cut file, where stray bytes may not."""
 
 
 def check_structure(path: str | Path, header: Header) -> tuple[str, ...]:
@@ -23,9 +27,11 @@ def check_structure(path: str | Path, header: Header) -> tuple[str, ...]:
     """
     with Source(path, _PROBE_WINDOW_BYTES) as source:
         main = read_main_header(source, header.codestream_offset)
-        codestream_end = min(header.codestream_offset + header.codestream_bytes, source.size)
-        chain = walk_chain(source, main)
+        codestream_end = header.codestream_offset + header.codestream_bytes
+        chain = walk_chain(source, main, codestream_end)
         warnings = [*chain.warnings, *_check_end(source, chain, codestream_end)]
+        if header.container is not Container.CODESTREAM:
+            _check_last_box(source, header.codestream_offset)
         warnings += jpylyzer_warnings(source, header, chain)
     return tuple(warnings)
 
@@ -33,12 +39,24 @@ def check_structure(path: str | Path, header: Header) -> tuple[str, ...]:
 def _check_end(source: Source, chain: Chain, codestream_end: int) -> list[str]:
     """EOC where the chain ends; what lies between it and the end of the codestream is said."""
     if source.read(chain.end, 2) != Marker.EOC.to_bytes(2):
+        if codestream_end > source.size or min(codestream_end, source.size) > chain.end:
+            truncated(source, "the file ends where its end marker (EOC) should be")
         if not chain.is_counted:
             truncated(source, "there is no end marker (EOC), and no tile says how many tile-parts it has")
         return ["the end marker (EOC) is missing; all tile-parts are there"]
     end = chain.end + 2
-    if end > codestream_end:
-        return [f"the codestream ends {end - codestream_end:,} bytes after its box does"]
-    if end < codestream_end:
-        return [f"{codestream_end - end:,} bytes follow the end marker (EOC)"]
-    return []
+    rest = min(codestream_end, source.size) - end
+    if rest < 0:
+        return [f"the codestream ends {-rest:,} bytes after its box does"]
+    return [f"{rest:,} bytes follow the end marker (EOC)"] if rest else []
+
+
+def _check_last_box(source: Source, codestream_offset: int) -> None:
+    """A file cut in its metadata, after the codestream, is cut all the same."""
+    try:
+        for box in walk(source, 0, source.size):
+            if box.is_cut and box.start > codestream_offset and box.kind in _TRAILING_BOXES:
+                truncated(source, f"the file ends inside its {box.name!r} box after the codestream")
+    except BoxError:
+        # What breaks off there is no box; read_header has warned of it.
+        return

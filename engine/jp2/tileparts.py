@@ -58,17 +58,18 @@ class Chain:
     warnings: list[str] = field(default_factory=list)
 
 
-def walk_chain(source: Source, main: MainHeader) -> Chain:
+def walk_chain(source: Source, main: MainHeader, codestream_end: int) -> Chain:
     """Follows the chain to its end and counts tiles and tile-parts.
 
-    Raises ImageError: TRUNCATED where bytes, tiles or tile-parts are missing, CORRUPT where the chain leads
-    to no tile-part and no EOC.
+    `codestream_end` is where the codestream's box says it ends, or the end of the file. Raises ImageError:
+    TRUNCATED where bytes, tiles or tile-parts are missing, CORRUPT where the chain leads to no tile-part and
+    no EOC.
     """
     chain = Chain(main.first_tile_part, end=main.first_tile_part)
     found: dict[int, int] = {}
     promised: dict[int, int] = {}
     lengths: list[tuple[int, int]] = []
-    for part in _tile_parts(source, main):
+    for part in _tile_parts(source, main, codestream_end):
         _check_order(part, found, main.size)
         found[part.tile] = part.index + 1
         promised[part.tile] = max(part.count, promised.get(part.tile, 0))
@@ -83,12 +84,15 @@ def walk_chain(source: Source, main: MainHeader) -> Chain:
     return chain
 
 
-def _tile_parts(source: Source, main: MainHeader) -> Iterator[TilePart]:
+def _tile_parts(source: Source, main: MainHeader, codestream_end: int) -> Iterator[TilePart]:
     position = main.first_tile_part
     for _ in range(MAX_TILE_PARTS):
         marker = source.read(position, 2)
         if marker != Marker.SOT.to_bytes(2):
-            _check_chain_end(source, marker, position, main.first_tile_part)
+            if position == main.first_tile_part:
+                corrupt("there is no tile-part after the main header")
+            if position != codestream_end:
+                _check_chain_end(source, marker, position)
             return
         part = _tile_part_at(source, position)
         yield part
@@ -177,16 +181,10 @@ def _find_delimiter(block: bytes) -> int | None:
     return None
 
 
-def _check_chain_end(source: Source, marker: bytes, position: int, first: int) -> None:
+def _check_chain_end(source: Source, marker: bytes, position: int) -> None:
     """After the last tile-part come EOC or nothing; anything else means that a length led astray."""
-    if (
-        marker == Marker.EOC.to_bytes(2)
-        or (position >= source.size and position > first)
-        or marker == b"\xff"
-    ):
+    if marker in (b"", b"\xff", Marker.EOC.to_bytes(2)):
         return
-    if position == first:
-        corrupt("there is no tile-part after the main header")
     if not source.read(position, 4096).strip(b"\x00"):
         truncated(source, f"from byte {position:,} on there are only zeros instead of tile-parts and EOC")
     corrupt(
