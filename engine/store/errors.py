@@ -1,8 +1,9 @@
-"""Whose fault is it? Every error a store can meet: the image's, the configuration's or the world's."""
+"""Whose fault is it? Every error a store can meet: the image's, the configuration's or the world's. Pure."""
 
 from __future__ import annotations
 
 import errno
+import re
 
 from engine.failures import Cause
 from engine.messages import Trouble
@@ -11,6 +12,70 @@ from engine.store import StoreTrouble
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _BAD_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
+
+CHECKSUM_HINT = (
+    'This store refuses the checksum header: set checksum = "when_required" under [store], then resume.'
+)
+_CREDENTIALS_HINT = "Correct the AWS credentials of the account that runs photostat, then resume."
+_POLICY_HINT = (
+    "Let these credentials list, get and put objects and abort multipart uploads there, then resume."
+)
+_URL_HINT = "Correct url and endpoint under [store], then resume."
+_NAME_HINT = "The store cannot take this name: give the row another in the export, then requeue."
+
+_CREDENTIALS = frozenset(
+    [
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "NotSignedUp",
+        "AccountProblem",
+    ]
+)
+_DENIALS = frozenset(
+    ["AccessDenied", "AllAccessDisabled", "Forbidden", "InvalidObjectState", "KMS.DisabledException"]
+)
+_WRONG_PLACE = frozenset(
+    [
+        "NoSuchBucket",
+        "InvalidBucketName",
+        "PermanentRedirect",
+        "AuthorizationHeaderMalformed",
+        "MethodNotAllowed",
+        "IllegalLocationConstraintException",
+        "InvalidRequestRegion",
+    ]
+)
+_NAMES = frozenset(["KeyTooLongError", "InvalidObjectName", "XMinioInvalidObjectName", "InvalidURI"])
+_SIZES = frozenset(["EntityTooLarge", "MetadataTooLarge"])
+_PASSING = frozenset(
+    [
+        "SlowDown",
+        "ServiceUnavailable",
+        "InternalError",
+        "RequestTimeout",
+        "BadDigest",
+        "XAmzContentSHA256Mismatch",
+        "XAmzContentChecksumMismatch",
+        "IncompleteBody",
+        "OperationAborted",
+        "ConditionalRequestConflict",
+        "NoSuchUpload",
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "TooManyRequests",
+        "TooManyRequestsException",
+    ]
+)
+_CHECKSUM_WORDS = re.compile(
+    r"checksum|trailer|aws-chunked|x-amz-sdk|content-length|STREAMING-", re.IGNORECASE
+)
 
 
 def sort_os_error(error: OSError, what: str) -> StoreTrouble:
@@ -32,3 +97,52 @@ def sort_os_error(error: OSError, what: str) -> StoreTrouble:
         hint = "Something else has this name in the store: move it away, then requeue."
         return StoreTrouble(Trouble.IMAGE, Cause.STORE_MISMATCH, said, hint)
     return StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
+
+
+def sort_s3_error(code: str, status: int, message: str, what: str) -> StoreTrouble:
+    """The trouble behind an error reply of an S3 server.
+
+    `code` is the reply's error code (of a HEAD, which has no body, the status as text), `status` the HTTP status.
+    What nobody has heard of is the world's: it is retried, and holds the engine only when others fail as well."""
+    said = (
+        f"{what}: {code}"
+        + (f" ({status})" if code != str(status) else "")
+        + (f": {message}" if message else "")
+    )
+    if code in _PASSING or status in (408, 429):
+        return StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
+    if code in _CREDENTIALS or status == 401:
+        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, _CREDENTIALS_HINT)
+    if code == "RequestTimeTooSkewed":
+        hint = "This machine's clock and the store's differ: set the clock, then resume."
+        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, hint)
+    if code in _NAMES:
+        return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, _NAME_HINT)
+    if code in _SIZES:
+        hint = (
+            "The store does not take an object of this size: accept this row, or ask those who run the store."
+        )
+        return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, hint)
+    if code in _WRONG_PLACE or status in (301, 307, 404, 405):
+        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _URL_HINT)
+    if status in (411, 501) or (status == 400 and _CHECKSUM_WORDS.search(f"{code} {message}")):
+        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, CHECKSUM_HINT)
+    if code in _DENIALS or status == 403:
+        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, _POLICY_HINT)
+    return StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
+
+
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+_SIGNED = re.compile(
+    r"(?i)\b(X-Amz-(?:Signature|Credential|Security-Token)|Signature|AWSAccessKeyId)=[^&\s,\"']+"
+)
+_QUERY = re.compile(r"(?<=://)([^\s?\"']+)\?[^\s\"']*")
+_KEY_IDS = re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{12,}\b")
+
+
+def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """The text without credentials: user, password and query of URLs, signatures, access key ids, and `secrets`."""
+    for secret in secrets:
+        if len(secret) >= 4:
+            text = text.replace(secret, "***")
+    return _KEY_IDS.sub("***", _SIGNED.sub(r"\1=***", _QUERY.sub(r"\1", _USER_INFO.sub("***@", text))))

@@ -1,11 +1,193 @@
-"""An S3 bucket as the store."""
+"""An S3 bucket as the store: nothing overwritten, every object verified by the server and confirmed afterwards.
+
+How a JPEG goes up: a HEAD tells whether the name is free. Then a conditional put (If-None-Match: *) with the
+Content-MD5 of what was proved, and a CRC32 where the store takes one; the server refuses a body that differs.
+The reply's ETag or checksum confirms it, else a HEAD, else reading the object back. A put whose reply was lost
+is found by the next attempt's HEAD, and is ours when size and digest say so.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import random
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
 from engine.config import StoreSettings
-from engine.store import Store
+from engine.failures import Cause
+from engine.messages import Stored, StoreRequest, Trouble
+from engine.store import Store, StoredObject, StoreTrouble
+from engine.store.bucket import Bucket, Limits, Reply
+from engine.store.digests import Digests, digests_of, single_md5
+from engine.store.retry import Backoff, with_retries
+from engine.store.scratch import open_scratch
+from engine.store.upload import Upload
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ListObjectsV2OutputTypeDef
+
+log = logging.getLogger(__name__)
+
+CHECK_NAME = ".photostat-check"
+"""The object `photostat check` puts and deletes."""
+_CHECK_BODY = b"photostat was here\n"
+_READ_BYTES = 1 << 20
+_TAKEN = frozenset({409, 412})
 
 
-def open_bucket(settings: StoreSettings) -> Store:
-    """The bucket and prefix that `[store] url` names."""
-    raise NotImplementedError
+def open_bucket(settings: StoreSettings, limits: Limits | None = None) -> Store:
+    """The bucket and prefix that `[store] url` names; raises UserError on a URL it cannot read."""
+    return S3Store(settings, limits or Limits())
+
+
+class S3Store:
+    """JPEGs under a prefix of a bucket. Safe to use from several threads."""
+
+    def __init__(self, settings: StoreSettings, limits: Limits) -> None:
+        self._bucket = Bucket(settings, limits)
+        self._upload = Upload(self._bucket, limits, with_crc32=settings.checksum != "when_required")
+
+    def put(self, request: StoreRequest) -> Stored:
+        """See Store."""
+        began = time.monotonic()
+        key = self._key(request.target)
+        existed = self._is_there(key, request)
+        self._upload.clear(key)
+        if not existed:
+            with open_scratch(request) as scratch:
+                digests = digests_of(scratch, request, self._upload.part_bytes(request.jpeg_bytes))
+                try:
+                    confirmed = self._upload.put(key, scratch, request, digests)
+                except Reply as reply:
+                    if reply.status not in _TAKEN:
+                        raise reply.trouble from None
+                    confirmed = existed = self._is_there(key, request)
+                    if not existed:  # taken, and gone again, or not readable yet: look once more
+                        raise reply.trouble from None
+                if not confirmed:
+                    self._confirm(key, request, digests)
+        return Stored(request.image_id, existed, time.monotonic() - began)
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """See Store; but in the order of the server, and not every server's is that of the keys' bytes."""
+        root = self._bucket.place.prefix
+        token = ""
+        while True:
+            page = self._page(root + prefix, token)
+            for entry in page.get("Contents", []):
+                key = entry["Key"].removeprefix(root)
+                if key != CHECK_NAME and not key.endswith("/"):  # consoles mark folders so
+                    yield StoredObject(key, entry["Size"], single_md5(entry.get("ETag", "")))
+            token = page.get("NextContinuationToken", "")
+            if not token:
+                return
+
+    def digest(self, key: str) -> str | None:
+        """See Store."""
+        return with_retries(lambda: self._read_back(self._key(key)), Backoff(), random.random)
+
+    def probe(self) -> None:
+        """See Store: lists one key, for a HEAD's error says too little."""
+        place = self._bucket.place
+        what = f"listing s3://{place.bucket}/{place.prefix}"
+        self._bucket.ask(
+            what, lambda c: c.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1)
+        )
+
+    def try_out(self) -> None:
+        """See Store."""
+        self.probe()
+        key = self._key(CHECK_NAME)
+        try:
+            self._upload.put_small(key, _CHECK_BODY)
+        except Reply as reply:
+            if (
+                reply.status not in _TAKEN
+            ):  # else an earlier check may put but not delete: that is all we need
+                raise reply.trouble from None
+        self._bucket.ask(f"looking at {key}", lambda c: c.head_object(Bucket=self._bucket.name, Key=key))
+        try:
+            self._bucket.ask(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
+        except StoreTrouble as trouble:
+            log.warning("the check's own object stays in the store: %s", trouble)
+
+    def close(self) -> None:
+        """See Store."""
+        self._bucket.close()
+
+    def _key(self, target: str) -> str:
+        return self._bucket.place.prefix + target
+
+    def _page(self, prefix: str, token: str) -> ListObjectsV2OutputTypeDef:
+        where: dict[str, Any] = {"Bucket": self._bucket.name, "Prefix": prefix}
+        if token:
+            where["ContinuationToken"] = token
+        what = f"listing s3://{self._bucket.name}/{prefix}"
+        return with_retries(
+            lambda: self._bucket.ask(what, lambda c: c.list_objects_v2(**where)), Backoff(), random.random
+        )
+
+    def _head(self, key: str) -> HeadObjectOutputTypeDef | None:
+        what = f"looking at {key}"
+        try:
+            return self._bucket.call(
+                what, lambda c: c.head_object(Bucket=self._bucket.name, Key=key, ChecksumMode="ENABLED")
+            )
+        except Reply as reply:
+            if reply.status == 404:
+                return None
+            if reply.trouble.trouble is not Trouble.WORLD:
+                self.probe()  # a HEAD's error has no text; a listing that fails has one
+            raise reply.trouble from None
+
+    def _is_there(self, key: str, request: StoreRequest) -> bool:
+        """Whether the object is there and is this JPEG; raises StoreTrouble (`store-mismatch`) when it is another."""
+        head = self._head(key)
+        if head is None:
+            return False
+        size_bytes = head["ContentLength"]
+        if size_bytes != request.jpeg_bytes:
+            raise _mismatch(key, f"it has {size_bytes} bytes, this JPEG {request.jpeg_bytes}")
+        if single_md5(head["ETag"]) == request.md5:
+            return True
+        # Sent in parts, or encrypted with a key: then the ETag is no digest, and only the bytes can tell.
+        found = self._read_back(key)
+        if found is not None and found != request.md5:
+            raise _mismatch(key, f"it has MD5 {found}, this JPEG {request.md5}")
+        return found is not None
+
+    def _confirm(self, key: str, request: StoreRequest, digests: Digests) -> None:
+        """Raises StoreTrouble unless the object just put is what was sent; one that is not is taken away again."""
+        head = self._head(key)
+        if head is not None and head["ContentLength"] == request.jpeg_bytes:
+            if digests.confirmed_by(head["ETag"], head.get("ChecksumCRC32")):
+                return
+            if self._read_back(key) == request.md5:
+                return
+        if head is not None:
+            self._bucket.ask(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
+        fact = "has not kept what was sent" if head else "does not have what it said it had stored"
+        raise StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, f"storing {key}: the store {fact}")
+
+    def _read_back(self, key: str) -> str | None:
+        """The MD5 of the object's bytes; None when there is no such object."""
+        try:
+            return self._bucket.call(f"reading {key}", lambda c: _md5_of_object(c, self._bucket.name, key))
+        except Reply as reply:
+            if reply.status == 404:
+                return None
+            raise reply.trouble from None
+
+
+def _md5_of_object(client: S3Client, bucket: str, key: str) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    for chunk in client.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_READ_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _mismatch(key: str, fact: str) -> StoreTrouble:
+    return StoreTrouble(Trouble.IMAGE, Cause.STORE_MISMATCH, f"another object is at {key}: {fact}")
