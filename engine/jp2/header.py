@@ -61,7 +61,7 @@ def read_header(path: str | Path) -> Header:
 
 
 def _not_jpeg2000(source: Source, head: bytes) -> ImageError:
-    if head and (_SIGNATURE_BOX.startswith(head) or SIGNATURE.startswith(head)):
+    if head.strip(b"\x00") and (_SIGNATURE_BOX.startswith(head) or SIGNATURE.startswith(head)):
         message = f"the file ends inside its signature: it has {source.size} bytes"
         return ImageError(Cause.TRUNCATED, Stage.VALIDATING, message)
     if head[4:8] == b"jP  ":
@@ -96,7 +96,7 @@ def _read_jp2(source: Source) -> Header:
             corrupt(f"the boxes break off before the codestream: {error}")
         found.warnings.append(f"after the codestream: {error}")
     if found.codestream is None:
-        corrupt("there is no codestream (jp2c) box")
+        truncated(source, "the file ends before its codestream")
     main = read_main_header(source, found.codestream[0])
     is_jpx = found.brand != b"jp2 " and (found.brand in (b"jpx ", b"jpxb") or b"jpx " in found.compatible)
     return _header(source, Container.JPX if is_jpx else Container.JP2, main, found)
