@@ -54,7 +54,7 @@ def memory_groups(proc: Path = Path("/proc")) -> tuple[Group, ...]:
 
 
 def _mount(mountinfo: str, version: int) -> tuple[Path, str] | None:
-    """Where the memory hierarchy is mounted, and which part of it: mount point, root (proc_pid_mountinfo(5))."""
+    """Where the memory hierarchy is mounted, and which part: mount point, root (proc_pid_mountinfo(5))."""
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
         fields, (kind, _source, *options) = left.split(), right.split()
@@ -138,3 +138,13 @@ def _fields(path: Path) -> dict[str, int]:
         return {}
     pairs = (line.split() for line in text.splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+
+
+def named_number(path: Path, name: str) -> int | None:
+    """The number after `name` at the start of a line of a /proc file; None without the file or the line."""
+    try:
+        content = b"\n" + path.read_bytes()
+    except OSError:
+        return None
+    match = re.search(rb"\n" + re.escape(name.encode()) + rb"\s+(\d+)", content)
+    return int(match[1]) if match else None

@@ -41,7 +41,6 @@ class MemoryReader:
         self._limit_bytes = limit_bytes
         self._meminfo = proc / "meminfo"
         self._groups = cgroup.memory_groups(proc)
-        self._vmstat = proc / "vmstat"
 
     def read(self, own_bytes: int = 0) -> Memory:
         """Now. `own_bytes` is what our own processes use (`tree_bytes`), counted against `memory_limit`."""
@@ -57,36 +56,13 @@ class MemoryReader:
             available = min(available, self._limit_bytes - own_bytes)
         return Memory(total, max(0, min(available, total)))
 
-    def oom_kill_count(self) -> int | None:
-        """Processes the kernel has killed for memory so far: in our own control group, else on the machine.
-
-        When a worker is dead by SIGKILL and this has risen since it started, memory was why. None where the
-        system does not count.
-        """
-        for group in self._groups:
-            count = cgroup.oom_kills(group)
-            if count is not None:
-                return count
-        return _named_number(self._vmstat, b"oom_kill")
-
     def _machine(self) -> Memory:
-        available = _named_number(self._meminfo, b"MemAvailable:")
-        total = _named_number(self._meminfo, b"MemTotal:")
+        available = cgroup.named_number(self._meminfo, "MemAvailable:")
+        total = cgroup.named_number(self._meminfo, "MemTotal:")
         if available is not None and total is not None:
             return Memory(total * 1024, available * 1024)
         memory = psutil.virtual_memory()
         return Memory(memory.total, memory.available)
-
-
-def _named_number(path: Path, name: bytes) -> int | None:
-    """The number after `name` at the start of a line of a /proc file; None without the file or the line."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            content = b"\n" + file.read()
-    except OSError:
-        return None
-    match = re.search(rb"\n" + re.escape(name) + rb"\s+(\d+)", content)
-    return int(match[1]) if match else None
 
 
 def parse_size(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import resource
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
+
+from engine import cgroup
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -81,3 +84,20 @@ def set_oom_score(value: int, pid: int | None = None) -> bool:
     except OSError:
         return False
     return True
+
+
+def oom_kill_count(proc: Path = Path("/proc")) -> int:
+    """Processes the kernel has killed for memory so far: in our own control group, else on the machine.
+
+    When a worker is dead by SIGKILL and this has risen since, memory was why. 0 where the system does not count.
+    """
+    for group in _groups(proc):
+        count = cgroup.oom_kills(group)
+        if count is not None:
+            return count
+    return cgroup.named_number(proc / "vmstat", "oom_kill") or 0
+
+
+@functools.cache
+def _groups(proc: Path) -> tuple[cgroup.Group, ...]:
+    return cgroup.memory_groups(proc)

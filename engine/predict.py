@@ -1,0 +1,218 @@
+"""How much memory an image will need, from its header alone, and which way of decoding it fits in what there is.
+
+The model is a sum of what is really held at the peak: the process itself, the compressed codestream and
+OpenJPEG's book-keeping for it (a record for each code-block), the decoded samples (32 bits each), and the
+8-bit pixels that go to the JPEG encoder. The constants are measured (bench/memory.py calibrates them again);
+`Calibration` carries what this collection's own images have taught since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from engine.messages import Lane, Plan
+
+MIB = 2**20
+
+_PROCESS_BYTES = 110 * MIB
+"""A worker with its libraries loaded and idle (interpreter, numpy, libvips, OpenJPEG)."""
+_ENCODE_BYTES = 24 * MIB
+"""libvips' line caches and the JPEG being written."""
+_CODESTREAM_FACTOR = 1.05
+"""OpenJPEG holds a tile's compressed data whole."""
+_SAMPLE_BYTES = 4
+"""OpenJPEG decodes to int32."""
+_BOOKKEEPING_BYTES_PER_SAMPLE = 0.25
+"""Code-block, precinct and tag-tree records, for code-blocks of 64 by 64."""
+_STRIP_SAMPLE_BYTES = 12
+"""Decoding an area holds the code-blocks, the wavelet's sparse array, and the result."""
+_STRIP_MARGIN_ROWS = 128
+"""Code-blocks that reach over the strip's edges."""
+_THREAD_BYTES = 2 * MIB
+
+STRIP_ROWS = 2048
+"""More rows than this save no time."""
+MIN_STRIP_ROWS = 64
+
+
+class Facts(Protocol):
+    """What the header says; `Surveyed` and the ledger's candidates have it."""
+
+    @property
+    def source_bytes(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def components(self) -> int: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def tile_width(self) -> int: ...
+    @property
+    def tile_height(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Peak:
+    """What one attempt was predicted to need, uncorrected, and what it took. Bytes."""
+
+    lane: Lane
+    predicted_bytes: int
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Factors on the predictions, a lane each, learnt from peaks."""
+
+    whole: float = 1.0
+    tiles: float = 1.0
+    strips: float = 1.0
+
+    def factor(self, lane: Lane) -> float:
+        return {Lane.WHOLE: self.whole, Lane.TILES: self.tiles, Lane.STRIPS: self.strips}[lane]
+
+    def times(self, factor: float) -> Calibration:
+        return Calibration(self.whole * factor, self.tiles * factor, self.strips * factor)
+
+
+UNCORRECTED = Calibration()
+
+_NEWEST = 64
+_ENOUGH_TO_LOWER = 16
+_MARGIN = 1.03
+_LOWEST, _HIGHEST = 0.8, 4.0
+_NOISE_BYTES = 64 * MIB
+"""An excess below this is what a worker's allocator kept from the image before; it says nothing of this one."""
+
+
+def calibrate(peaks: Iterable[Peak]) -> Calibration:
+    """The correction that the newest attempts teach; `peaks` newest first.
+
+    Never below what was measured: the factor is the largest of the newest ratios. It lowers a prediction
+    only when enough images of the lane agree, and by no more than a fifth.
+    """
+    ratios: dict[Lane, list[float]] = {lane: [] for lane in Lane}
+    for peak in peaks:
+        if len(ratios[peak.lane]) < _NEWEST and peak.predicted_bytes > 0:
+            excess = peak.peak_bytes - peak.predicted_bytes
+            within = min(peak.peak_bytes, peak.predicted_bytes) / peak.predicted_bytes
+            ratio = peak.peak_bytes / peak.predicted_bytes if excess > _NOISE_BYTES else within
+            ratios[peak.lane].append(ratio)
+    return Calibration(*(_factor(ratios[lane]) for lane in (Lane.WHOLE, Lane.TILES, Lane.STRIPS)))
+
+
+def _factor(ratios: list[float]) -> float:
+    if not ratios:
+        return 1.0
+    worst = max(ratios) * _MARGIN
+    if worst < 1.0 and len(ratios) < _ENOUGH_TO_LOWER:
+        return 1.0
+    return min(max(worst, _LOWEST), _HIGHEST) if max(ratios) > 1.0 or worst < 1.0 else 1.0
+
+
+def predict(facts: Facts, plan: Plan, calibration: Calibration = UNCORRECTED) -> int:
+    """The worker's peak resident set while it converts this image this way, bytes."""
+    match plan.lane:
+        case Lane.WHOLE:
+            need = _whole_bytes(facts)
+        case Lane.TILES:
+            need = _tiles_bytes(facts, plan)
+        case Lane.STRIPS:
+            need = _strips_bytes(facts, plan)
+    need += _PROCESS_BYTES + _ENCODE_BYTES + _THREAD_BYTES * (plan.threads - 1)
+    return int(need * calibration.factor(plan.lane))
+
+
+def _samples(facts: Facts) -> int:
+    return facts.width * facts.height * max(1, facts.components)
+
+
+def _pixel_bytes(facts: Facts) -> int:
+    """The 8-bit pixels: grey or RGB (a palette's one component becomes three)."""
+    return facts.width * facts.height * (1 if facts.components <= 2 else 3)
+
+
+def _whole_bytes(facts: Facts) -> float:
+    held = facts.source_bytes * _CODESTREAM_FACTOR + _samples(facts) * (
+        _SAMPLE_BYTES + _BOOKKEEPING_BYTES_PER_SAMPLE
+    )
+    return held + _pixel_bytes(facts)
+
+
+def _tiles_bytes(facts: Facts, plan: Plan) -> float:
+    tile_samples = min(facts.tile_width, facts.width) * min(facts.tile_height, facts.height)
+    tile_samples *= max(1, facts.components)
+    share = tile_samples / max(1, _samples(facts))
+    tile = facts.source_bytes * share * 2 + tile_samples * (2 * _SAMPLE_BYTES + _BOOKKEEPING_BYTES_PER_SAMPLE)
+    band = facts.width * min(facts.tile_height, facts.height) * 3
+    return tile + (band if plan.pixels_on_disk else _pixel_bytes(facts) + band)
+
+
+def _strips_bytes(facts: Facts, plan: Plan) -> float:
+    rows = min(facts.height, plan.strip_rows + _STRIP_MARGIN_ROWS)
+    strip = rows * facts.width * max(1, facts.components) * _STRIP_SAMPLE_BYTES
+    state = facts.source_bytes * _CODESTREAM_FACTOR + _samples(facts) * _BOOKKEEPING_BYTES_PER_SAMPLE
+    band = min(facts.height, plan.strip_rows) * facts.width * 3
+    return strip + state + (band if plan.pixels_on_disk else _pixel_bytes(facts))
+
+
+@dataclass(frozen=True)
+class DoesNotFit:
+    """No way of decoding this image fits; the thriftiest needs this much, bytes."""
+
+    needed_bytes: int
+
+
+def is_tiled(facts: Facts) -> bool:
+    return facts.tile_width < facts.width or facts.tile_height < facts.height
+
+
+def plans(facts: Facts, *, disk_saves_memory: bool = True) -> Iterable[Plan]:
+    """Every way of decoding this image, quickest first, thriftiest last; not yet predicted."""
+    on_disk = (False, True) if disk_saves_memory else (False,)
+    if is_tiled(facts):
+        yield from (Plan(Lane.TILES, pixels_on_disk=disk) for disk in on_disk)
+        return
+    yield Plan(Lane.WHOLE)
+    rows, ways = STRIP_ROWS, []
+    while rows >= MIN_STRIP_ROWS:
+        if rows < facts.height:
+            ways += [Plan(Lane.STRIPS, strip_rows=rows, pixels_on_disk=disk) for disk in on_disk]
+        rows //= 2
+    yield from sorted(ways, key=lambda plan: slowdown(facts, plan))
+
+
+def slowdown(facts: Facts, plan: Plan) -> float:
+    """The CPU time of this way over that of decoding the image whole (measured: bench/memory.py)."""
+    if plan.lane is not Lane.STRIPS:
+        return 1.05 if plan.pixels_on_disk else 1.0
+    strips = -(-facts.height // plan.strip_rows)
+    overlap = 1 + _STRIP_MARGIN_ROWS / plan.strip_rows
+    return 1.05 * overlap + 0.01 * strips + (0.05 if plan.pixels_on_disk else 0.0)
+
+
+def choose_plan(
+    facts: Facts,
+    budget_bytes: int,
+    calibration: Calibration = UNCORRECTED,
+    threads: int = 1,
+    *,
+    disk_saves_memory: bool = True,
+) -> Plan | DoesNotFit:
+    """The quickest way of decoding this image that fits in the budget, its prediction filled in.
+
+    `disk_saves_memory` is false where scratch itself lives in memory (tmpfs).
+    """
+    least = None
+    for plan in plans(facts, disk_saves_memory=disk_saves_memory):
+        plan = replace(plan, threads=threads)
+        need = predict(facts, plan, calibration)
+        if need <= budget_bytes:
+            return replace(plan, predicted_bytes=need)
+        least = need if least is None else min(least, need)
+    return DoesNotFit(least or 0)
