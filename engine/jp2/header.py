@@ -105,6 +105,9 @@ def _read_jp2(source: Source) -> Header:
 def _take(source: Source, box: Box, found: _Boxes) -> None:
     if box.is_cut and found.codestream is None and box.kind != b"jp2c":
         truncated(source, f"the file ends inside its {box.name!r} box, before the codestream")
+    if box.is_cut and found.codestream is not None:
+        found.warnings.append(f"the file ends inside a box {box.name!r} after the codestream")
+        return
     match box.kind:
         case b"ftyp":
             _take_file_type(source, box, found)

@@ -42,9 +42,7 @@ def take_metadata(source: Source, box: Box, found: Metadata, warnings: list[str]
         warnings.append(f"a metadata box of {box.content_bytes:,} bytes is not carried over")
         return
     body = source.read(box.content + len(identifier), box.content_bytes - len(identifier))
-    if box.is_cut:
-        warnings.append(f"the file ends inside its {box.name!r} box; what it holds is not carried over")
-    elif identifier in (_XMP, b""):
+    if identifier in (_XMP, b""):
         found.xmp = found.xmp or body.rstrip(b"\x00") or None
     elif identifier in _EXIF:
         found.exif = found.exif or _tiff_stream(body, warnings)

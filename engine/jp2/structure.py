@@ -39,6 +39,9 @@ def check_structure(path: str | Path, header: Header) -> tuple[str, ...]:
 def _check_end(source: Source, chain: Chain, codestream_end: int) -> list[str]:
     """EOC where the chain ends; what lies between it and the end of the codestream is said."""
     if source.read(chain.end, 2) != Marker.EOC.to_bytes(2):
+        if source.read(chain.end - 2, 2) == Marker.EOC.to_bytes(2):
+            # Packets cannot hold this marker (ISO/IEC 15444-1 B.10.1): it stands where data should.
+            truncated(source, "the last tile-part was cut and an end marker (EOC) pasted on")
         if codestream_end > source.size or min(codestream_end, source.size) > chain.end:
             truncated(source, "the file ends where its end marker (EOC) should be")
         if not chain.is_counted:

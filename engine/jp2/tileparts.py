@@ -165,7 +165,12 @@ def _end_of_open_part(source: Source, data: int) -> int:
     while position < source.size and (block := source.read(position, _SCAN_BYTES)):
         at = _find_delimiter(last + block)
         if at is not None:
-            return position - len(last) + at
+            end = position - len(last) + at
+            if source.read(end, 2) != Marker.EOC.to_bytes(2):
+                corrupt(
+                    f"a tile-part of unsaid length is not the last: another marker follows at byte {end:,}"
+                )
+            return end
         last = block[-1:]
         position += len(block)
     return truncated(source, "the last tile-part, of unsaid length, is not ended by an end marker (EOC)")
