@@ -13,7 +13,7 @@ from engine.jp2.facts import Container, Header
 from engine.jp2.source import Source
 from engine.jp2.tileparts import Chain
 
-MAX_TILE_PARTS = 300
+MAX_TILE_PARTS = 1000
 """Beyond this jpylyzer tests the main header alone: it takes quadratic time over the tiles."""
 
 MAX_JP2_HEADER_BYTES = 4 * 1024 * 1024
