@@ -225,6 +225,12 @@ def test_what_jpylyzer_finds_is_a_warning(tmp_path: Path) -> None:
     assert verdict(path) == ("jpylyzer: iPRIsValid failed",)
 
 
+def test_a_fault_of_jpylyzer_is_a_warning_and_not_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.j2k").write_bytes(codestream(siz(capabilities=8)))
+    (warning,) = verdict(tmp_path / "a.j2k")
+    assert warning.startswith("jpylyzer gave up")
+
+
 def test_a_jpx_is_not_measured_by_the_narrower_profile(tmp_path: Path) -> None:
     unknown = (box(b"colr", struct.pack(">BbBI", 1, 3, 2, 21)), box(b"abcd", b""))
     make_jp2(tmp_path / "a.jpx", 64, 48, wrapping=Wrapping(brand=b"jpx ", extra_header_boxes=unknown))
