@@ -12,6 +12,7 @@ from engine.failures import RETRYABLE, Cause, Failure, Stage
 from engine.ledger.writer import Candidate
 from engine.log import Subject
 from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Plan
+from engine.predict import predict
 from engine.process_memory import oom_kill_count, rss_bytes
 from engine.run import Run
 from engine.slots import Running, Slot, Slots, time_limit_s
@@ -67,7 +68,7 @@ class Converting:
     def start(self, slot: Slot, candidate: Candidate, plan: Plan) -> None:
         """Give an image that fits to a free worker."""
         attempt = self._run.ledger.start(
-            candidate.image_id, slot.child.pid, plan.predicted_bytes, plan.lane.value
+            candidate.image_id, slot.child.pid, predict(candidate.surveyed, plan), plan.lane.value
         )
         scratch = self._scratch / candidate.uuid / f"{candidate.image_id}-{attempt}-{os.getpid()}.jpg"
         scratch.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ class Converting:
             if not slot.ready:
                 self._stillborn += 1
             if self._stillborn >= _STILLBORN_LIMIT:
-                self.broken = f"{_STILLBORN_LIMIT} workers in a row {said} before they were ready; see the engine's output"
+                self.broken = f"{_STILLBORN_LIMIT} workers in a row {said} before they were ready: see logs/"
             if not slot.leaving:
                 self._run.journal.warning("worker", f"an idle worker {said}", pid=slot.child.pid)
             return

@@ -48,7 +48,8 @@ class Gates:
 
     @property
     def may_start(self) -> bool:
-        blocked = self._scratch_full_since is not None or self._misconfigured or self.memory is not None
+        """As far as store, source and disk go; memory is decided image by image."""
+        blocked = self._scratch_full_since is not None or self._misconfigured
         return self._source.closed and self._disk.closed and not blocked
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engine.failures import UserError
@@ -19,7 +20,7 @@ _MOST_WORKERS = 256
 class Orders:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._commands = {
+        self._commands: dict[str, Callable[..., dict[str, Any]]] = {
             "snapshot": self._snapshot,
             "pause": self._pause,
             "resume": self._resume,
@@ -78,7 +79,7 @@ class Orders:
         return {"count": count}
 
     def _requeue_missing(self, ids: list[int]) -> dict[str, Any]:
-        count = self._supervisor.run_context.ledger.lost(ids)
+        count = self._supervisor.run_context.ledger.convert_again(ids, "missing in the store")
         self._supervisor.run_context.journal.info(
             "requeue", f"{count} images missing in the store sent round again"
         )

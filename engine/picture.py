@@ -29,7 +29,7 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
         ),
         workers=tuple(slot.picture(now) for slot in converting.slots),
         workers_wanted=converting.slots.wanted,
-        memory=supervisor.dispatch.memory_picture(),
+        memory=supervisor.dispatch.picture(),
         rates=supervisor.progress.rates(now),
         store=StoreSnapshot(
             url=run.config.store.url,
@@ -38,7 +38,7 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
             transferring=storing.under_way,
             scratch_limit=run.config.engine.scratch_limit,
         ),
-        eta_seconds=supervisor.progress.eta_s(now, run.ledger.outstanding(run.batches)),
+        eta_seconds=supervisor.progress.eta_s(now, lambda: run.ledger.outstanding(run.batches)),
         elapsed_seconds=now - supervisor.started,
         source_bytes=source_bytes,
         jpeg_bytes=jpeg_bytes,

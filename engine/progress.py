@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.snapshot import Rates
 
 WINDOW_S = 120.0
 _MIN_SPAN_S = 5.0
+_COUNT_EVERY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,11 @@ class Outstanding:
 
 
 class Progress:
+    """Times are monotonic, s."""
+
     def __init__(self, started: float) -> None:
+        self._outstanding = Outstanding(0, 0.0, 0)
+        self._outstanding_until = started
         self._started = started
         self._recent: deque[Finished] = deque()
         self._images = 0
@@ -54,8 +60,13 @@ class Progress:
             jpeg_bytes_per_s=sum(f.jpeg_bytes for f in self._recent) / span,
         )
 
-    def eta_s(self, now: float, outstanding: Outstanding) -> float | None:
-        """Seconds to go at the present rate of megapixels, None while nobody can know."""
+    def eta_s(self, now: float, count: Callable[[], Outstanding]) -> float | None:
+        """Seconds to go at the present rate of megapixels, None while nobody can know.
+
+        `count` asks the ledger what is outstanding; it is called now and then."""
+        if now >= self._outstanding_until:
+            self._outstanding, self._outstanding_until = count(), now + _COUNT_EVERY_S
+        outstanding = self._outstanding
         rate = self.rates(now).megapixels_per_s
         if rate <= 0 or not self._images:
             return None

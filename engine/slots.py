@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.children import Child
-from engine.ledger.writer import Candidate
+from engine.ledger.rows import Candidate
 from engine.messages import Job, Phase, Plan, Quit, ReadAhead
 from engine.snapshot import WorkerSnapshot
 from engine.worker import worker_main
@@ -75,7 +75,7 @@ class Slot:
             phase=self.phase,
             image_id=facts.image_id,
             image=facts.target.rsplit("/", 1)[-1],
-            megapixels=facts.width * facts.height / 1e6,
+            megapixels=facts.megapixels,
             seconds=now - running.started,
             rss_bytes=self.rss_bytes or None,
             predicted_bytes=running.plan.predicted_bytes or None,
@@ -101,7 +101,7 @@ class Slots:
                 break
             slot.leave()
             staying.remove(slot)
-        fresh = []
+        fresh: list[Slot] = []
         while len(staying) + len(fresh) < self.wanted:
             number = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots)
             slot = Slot(number, Child(f"photostat-worker-{number}", worker_main))
@@ -130,5 +130,5 @@ def time_limit_s(candidate: Candidate, plan: Plan) -> float:
     OpenJPEG needs about 0.2 CPU s a megapixel of lossless RGB (39 megapixels in 7.7 s, measured); strips up to
     twice that. Reading is allowed 1 MB/s.
     """
-    samples = candidate.width * candidate.height * max(candidate.components, 1) / 3e6
+    samples = candidate.megapixels * max(candidate.surveyed.components, 1) / 3
     return 120.0 + 8.0 * samples * (2.0 if plan.lane == "strips" else 1.0) + candidate.source_bytes / 1e6

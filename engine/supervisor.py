@@ -21,6 +21,7 @@ from engine.journal import Journal
 from engine.ledger.writer import Candidate, Ledger, Recovered
 from engine.log import RunLog, Subject
 from engine.messages import Converted, StoreRequest
+from engine.notify import Notifier
 from engine.orders import Orders
 from engine.progress import Progress
 from engine.run import Run, Wish
@@ -60,6 +61,8 @@ class Supervisor:
         workers = options.workers or config.engine.workers or default_workers(os.cpu_count() or 1)
         self.converting = Converting(run, workers, self._hand_over)
         self.dispatch = Dispatch(run, self.converting)
+        self._notifier = Notifier(config.notify.urls, str(workspace.root))
+        self._held = False
         self._control = ControlServer(workspace.socket_path, Orders(self).answer)
 
     @property
@@ -80,16 +83,20 @@ class Supervisor:
         """Works until everything is done or somebody wants it to end; True when everything is done."""
         try:
             while not self._over():
-                await self._wake()
-                with self.run_context.ledger.transaction():
-                    self._hear()
-                    self._look_after()
-                    self._give_out()
-                self.storing.clean()
-            await self._linger()
+                while not self._over():
+                    await self._step()
+                await self._linger()
             return self._finished
         finally:
             await self._close()
+
+    async def _step(self) -> None:
+        await self._wake()
+        with self.run_context.ledger.transaction():
+            self._hear()
+            self._look_after()
+            self._give_out()
+        self.storing.clean()
 
     # -- the loop's steps ----
 
@@ -110,15 +117,24 @@ class Supervisor:
         gates.scratch_holds(self.storing.waiting_bytes, now)
         if gates.disk_wants_probe() and gates.disk_probed(_room_on(self._scratch), now):
             self.run_context.journal.info("go-on", "there is room on the disk again")
+        self._tell_of_hold(now)
         self.converting.look_after(now)
-        self.dispatch.look_at_memory(now)
+
+    def _tell_of_hold(self, now: float) -> None:
+        hold = self.run_context.gates.hold(now)
+        if hold is not None and not self._held:
+            self._notifier.tell("holding", f"{hold.reason}: {hold.detail}", self.account())
+        self._held = hold is not None
 
     def _give_out(self) -> None:
         now = time.monotonic()
         if self.wish in (Wish.RUN, Wish.PAUSE):
             self.surveying.work(now)
-        if self.wish is Wish.RUN:
-            self.dispatch.start_images(now)
+        self.dispatch.work(
+            now,
+            may_start=self.wish is Wish.RUN and self.run_context.gates.may_start,
+            more_to_come=not self.surveying.exhausted,
+        )
         if self.wish is not Wish.STOP:
             self.storing.work()
 
@@ -176,6 +192,7 @@ class Supervisor:
             end = "finished" if self._finished else "stopped" if self.wish is Wish.STOP else "drained"
             counts = [f"{n} {word}" for word, n in asdict(account).items()]
             run.journal.info("engine", f"{end}: {', '.join(counts)}")
+        self._notifier.tell(end, ", ".join(counts), account)
         deadline = time.monotonic() + _LINGER_S
         while self._control.clients and time.monotonic() < deadline:  # noqa: ASYNC110 - a bounded courtesy
             await asyncio.sleep(_TICK_S)
@@ -189,6 +206,7 @@ class Supervisor:
         self.storing.clean()
         remove_empty_directories(self._scratch)
         await self._control.close()
+        self._notifier.close()
         self._log.close()
 
     def _signalled(self, signum: int) -> None:

@@ -1,0 +1,39 @@
+"""The figures that a snapshot shows beside the account: bytes, failures by cause, and what is still to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from engine.progress import Outstanding
+
+
+def bytes_done(db: sqlite3.Connection) -> tuple[int, int]:
+    """Of the images done: bytes of the sources, bytes of the JPEGs."""
+    row = db.execute("SELECT total(source_bytes), total(jpeg_bytes) FROM batches").fetchone()
+    return int(row[0]), int(row[1])
+
+
+def failures_by_cause(db: sqlite3.Connection) -> tuple[tuple[str, int], ...]:
+    """Images that are failed now, by cause, most first."""
+    rows = db.execute(
+        "SELECT cause, sum(images) AS n FROM failures GROUP BY cause HAVING n > 0 ORDER BY n DESC, cause"
+    )
+    return tuple((cause, count) for cause, count in rows)
+
+
+def outstanding(db: sqlite3.Connection, batches: Sequence[str] | None) -> Outstanding:
+    """What is pending in these batches. Reads an index row an image: some tens of milliseconds for 400,000."""
+    surveyed = unsurveyed = 0
+    pixels = 0.0
+    for number, name, pending in db.execute("SELECT id, name, pending FROM batches WHERE pending > 0"):
+        if batches is not None and name not in batches:
+            continue
+        known, sum_of_pixels = db.execute(
+            "SELECT count(*), total(pixels) FROM images WHERE batch = ? AND state = 'pending' AND surveyed = 1",
+            (number,),
+        ).fetchone()
+        surveyed += known
+        unsurveyed += pending - known
+        pixels += sum_of_pixels
+    return Outstanding(surveyed, pixels / 1e6, unsurveyed)

@@ -1,0 +1,171 @@
+"""`run --headless`: a progress bar over the engine until it leaves; Ctrl-C drains, a second one stops at once."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from engine.client import EngineClient, NoEngine, Refused
+from engine.ledger.reader import LedgerReader
+from engine.snapshot import Snapshot, State
+from engine.workspace import Workspace
+from tui.commands.account import print_account
+from tui.words import duration
+
+_POLL_S = 0.5
+_PLAIN_EVERY_S = 30.0
+_LOOK_TIMEOUT_S = 30.0
+
+
+@dataclass
+class _Interrupts:
+    """How often somebody asked to end: Ctrl-C or SIGTERM."""
+
+    wanted: int = 0
+    sent: int = 0
+
+
+def watch_headless(workspace: Workspace) -> int:
+    """Shows the run until its engine leaves; 0 when every image is done or accepted, 1 otherwise."""
+    console = Console(stderr=True, highlight=False)
+    try:
+        with EngineClient.connect(workspace, timeout_s=_LOOK_TIMEOUT_S) as client, _interrupts() as asked:
+            last = _follow(client, console, asked)
+    except NoEngine:  # it was quicker than we: all it had to say is in the ledger
+        last = None
+    return _conclude(workspace, last)
+
+
+def _follow(client: EngineClient, console: Console, asked: _Interrupts) -> Snapshot | None:
+    snapshot: Snapshot | None = None
+    view = _Bar(console) if console.is_terminal else _Lines(console)
+    with view:
+        while True:
+            try:
+                _pass_on(client, asked, console)
+                snapshot = client.snapshot()
+            except NoEngine:
+                return snapshot
+            view.show(snapshot)
+            if snapshot.state in (State.FINISHED, State.STOPPED):
+                return snapshot
+            time.sleep(_POLL_S)
+
+
+def _pass_on(client: EngineClient, asked: _Interrupts, console: Console) -> None:
+    while asked.sent < asked.wanted:
+        asked.sent += 1
+        try:
+            if asked.sent == 1:
+                reply = client.command("drain")
+                console.print(
+                    f"Draining: {reply['in_flight']} in flight will finish, then the engine leaves. "
+                    "Ctrl-C again stops at once; nothing is lost.",
+                    markup=False,
+                )
+            else:
+                client.command("stop")
+                console.print("Stopping at once: what is in flight goes back to pending.", markup=False)
+        except Refused as refusal:
+            console.print(str(refusal), markup=False)
+
+
+@contextmanager
+def _interrupts() -> Iterator[_Interrupts]:
+    asked = _Interrupts()
+
+    def count(_signal: int, _frame: object) -> None:
+        asked.wanted += 1
+
+    before = {signum: signal.signal(signum, count) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+class _Bar:
+    """On a terminal: a bar that is drawn over."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.fields[state]}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rest]}", markup=False),
+            console=console,
+            refresh_per_second=2,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, snapshot: Snapshot) -> None:
+        totals = snapshot.totals
+        ended = totals.done + totals.failed + totals.accepted
+        fields = {"state": state_words(snapshot), "rest": _rest(snapshot)}
+        if self._task is None:
+            self._task = self._progress.add_task("", total=totals.rows, completed=ended, **fields)
+        self._progress.update(self._task, total=totals.rows, completed=ended, **fields)
+
+
+class _Lines:
+    """Elsewhere (a log, a pipe): a line when the state changes and every half minute."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._state: str | None = None
+        self._due = 0.0
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def show(self, snapshot: Snapshot) -> None:
+        state = state_words(snapshot)
+        if state == self._state and time.monotonic() < self._due:
+            return
+        self._state, self._due = state, time.monotonic() + _PLAIN_EVERY_S
+        totals = snapshot.totals
+        ended = totals.done + totals.failed + totals.accepted
+        self._console.print(Text(f"{state}: {ended} of {totals.rows}, {_rest(snapshot)}"), soft_wrap=True)
+
+
+def state_words(snapshot: Snapshot) -> str:
+    """`running`, or `holding (store): …` with what happened."""
+    if snapshot.state is State.HOLDING and snapshot.hold is not None:
+        return f"holding ({snapshot.hold.reason}): {snapshot.hold.detail}"
+    return snapshot.state.value
+
+
+def _rest(snapshot: Snapshot) -> str:
+    parts = [f"{snapshot.totals.failed} failed", f"{snapshot.rates.images_per_s * 60:.1f} images/min"]
+    if snapshot.eta_seconds is not None and snapshot.state is State.RUNNING:
+        parts.append(f"{duration(snapshot.eta_seconds)} to go")
+    return ", ".join(parts)
+
+
+def _conclude(workspace: Workspace, last: Snapshot | None) -> int:
+    with LedgerReader(workspace) as reader:
+        after = reader.snapshot()
+    selected = {batch.name for batch in last.batches if batch.selected} if last else None
+    print_account(workspace, selected)
+    accounts = [b.account for b in after.batches if selected is None or b.name in selected]
+    left = sum(account.pending + account.in_flight for account in accounts)
+    failed = sum(account.failed for account in accounts)
+    return 1 if left or failed else 0
