@@ -25,6 +25,7 @@ from engine.notify import Notifier
 from engine.orders import Orders
 from engine.progress import Progress
 from engine.run import Run, Wish
+from engine.slots import default_workers
 from engine.snapshot import Account, State
 from engine.storing import Storing, Waiting
 from engine.surveying import Surveying
@@ -247,11 +248,6 @@ class Supervisor:
                 return path
         run.ledger.back_to_pending(row.request.image_id, "its JPEG is not on scratch any more", counts=False)
         return None
-
-
-def default_workers(cores: int) -> int:
-    """A worker a core; from four cores up one stays free for the rest."""
-    return cores - 1 if cores >= 4 else cores
 
 
 def sweep_scratch(scratch: Path, kept: set[Path]) -> None:

@@ -38,9 +38,9 @@ def print_account(workspace: Workspace, batches: Collection[str] | None = None) 
         console.print(Text(f"\n{sizes} ({reduction(snapshot.source_bytes, snapshot.jpeg_bytes)})."))
     if groups:
         console.print(Text("\nFailures", style="bold"))
-        for cause, count, remedy in groups:
-            console.print(Text(f"{integer(count):>8}  {cause}"))
-            console.print(Text(f"          {remedy}", style="dim"), soft_wrap=True)
+        for group in groups:
+            console.print(Text(f"{integer(group.images):>8}  {group.cause}"))
+            console.print(Text(f"          {group.remedy}", style="dim"), soft_wrap=True)
         console.print(
             Text("`photostat failures` lists them; `photostat requeue --cause CAUSE` sends them round again.")
         )

@@ -1,0 +1,160 @@
+"""`photostat check`: looks at everything before a run and changes nothing: what will not work, and how much there is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+
+from engine.config import Config
+from engine.convert import JPEG_SIDE_LIMIT
+from engine.failures import Cause, Failure, ImageError, Stage
+from engine.ledger.reader import LedgerReader
+from engine.ledger.rows import ImageRow
+from engine.machine import MemoryReader, parse_floor
+from engine.messages import Lane, Plan, Surveyed, SurveyRequest
+from engine.predict import DoesNotFit, choose_plan, slowdown
+from engine.situation import Impossible
+from engine.source import share_away
+from engine.store import StoreTrouble, open_store
+from engine.survey import survey_source
+from engine.workspace import Workspace
+
+_READERS = 8
+_CHUNK = 512
+CPU_S_PER_MEGASAMPLE = 0.066
+"""Lossless JPEG 2000 to JPEG on one core: 39 megapixels of RGB in 7.9 s (measured; bench/README.md)."""
+JPEG_SHARE = 0.45
+"""JPEG at quality 92 over lossless JP2, bytes: 7.23 TB became 2.93 TB at 0.41, the demo collection 0.45."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An image that would fail, and why."""
+
+    image_id: int
+    batch: str
+    source: str
+    target: str
+    failure: Failure
+
+
+@dataclass
+class Preflight:
+    """The sums over all images looked at; `megapixels` and bytes are of those that can be converted."""
+
+    images: int = 0
+    megapixels: float = 0.0
+    source_bytes: int = 0
+    cpu_s: float = 0.0
+    strips: int = 0
+    largest_need_bytes: int = 0
+    largest_target: str = ""
+    capacity_bytes: int = 0
+    workers: int = 1
+    seconds_taken: float = 0.0
+    findings: list[Finding] = field(default_factory=list)
+    store_trouble: Failure | None = None
+    share_trouble: str | None = None
+    """The sources' share seems not to be mounted."""
+
+    @property
+    def predicted_seconds(self) -> float:
+        return self.cpu_s / self.workers
+
+    @property
+    def predicted_jpeg_bytes(self) -> int:
+        return int(self.source_bytes * JPEG_SHARE)
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.findings and self.store_trouble is None
+
+
+def check(
+    workspace: Workspace, config: Config, workers: int, batch: str | None, told: Callable[[int], None]
+) -> Preflight:
+    """Reads the header of every image that is pending or failed; `told` hears how many were looked at so far."""
+    started = time.monotonic()
+    memory = MemoryReader(config.engine.memory_limit).read()
+    floor = parse_floor(config.engine.memory_floor, memory.total_bytes)
+    result = Preflight(workers=workers, capacity_bytes=memory.total_bytes - floor)
+    result.store_trouble = _try_store(workspace, config)
+    sources = workspace.source_dir(config)
+    with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
+        rows = _open_rows(reader, batch)
+        while chunk := list(islice(rows, _CHUNK)):
+            requests = [SurveyRequest(row.id, str(sources / row.source)) for row in chunk]
+            for row, request, found in zip(chunk, requests, pool.map(_look, requests), strict=True):
+                _add(result, config, row, request, found)
+            told(result.images)
+    result.seconds_taken = time.monotonic() - started
+    return result
+
+
+def _open_rows(reader: LedgerReader, batch: str | None) -> Iterator[ImageRow]:
+    yield from reader.iterate(batch, "pending")
+    yield from reader.iterate(batch, "failed")
+
+
+def _look(request: SurveyRequest) -> Surveyed | Failure:
+    try:
+        return survey_source(request)
+    except ImageError as error:
+        return error.failure
+
+
+def _add(
+    result: Preflight, config: Config, row: ImageRow, request: SurveyRequest, found: Surveyed | Failure
+) -> None:
+    result.images += 1
+    if isinstance(found, Surveyed):
+        plan = choose_plan(found, result.capacity_bytes)
+        failure = _too_large(config, row, found) or _no_room(result, row, plan)
+        if isinstance(plan, Plan) and failure is None:
+            _sum_up(result, row, found, plan)
+    else:
+        failure = found
+        if found.cause is Cause.SOURCE_MISSING and result.share_trouble is None:
+            result.share_trouble = share_away(request.source_path, (), ())
+    if failure is None and row.cause == Cause.TARGET_COLLISION:
+        failure = Failure(Cause.TARGET_COLLISION, Stage.MANIFEST, row.message or "two rows have this target")
+    if failure is not None:
+        result.findings.append(Finding(row.id, row.batch, request.source_path, row.target, failure))
+
+
+def _too_large(config: Config, row: ImageRow, found: Surveyed) -> Failure | None:
+    if max(found.width, found.height) <= JPEG_SIDE_LIMIT or config.jpeg_for(row.batch).oversize == "shrink":
+        return None
+    message = f"{found.width} x {found.height} pixels; a JPEG's side ends at {JPEG_SIDE_LIMIT}"
+    return Failure(Cause.TOO_LARGE_FOR_JPEG, Stage.ENCODING, message)
+
+
+def _no_room(result: Preflight, row: ImageRow, plan: Plan | DoesNotFit) -> Failure | None:
+    if isinstance(plan, Plan):
+        return None
+    return Impossible(row.id, plan.needed_bytes, result.capacity_bytes).failure()
+
+
+def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> None:
+    megapixels = found.width * found.height / 1e6
+    result.megapixels += megapixels
+    result.source_bytes += found.source_bytes
+    result.cpu_s += megapixels * max(found.components, 1) * CPU_S_PER_MEGASAMPLE * slowdown(found, plan)
+    result.strips += plan.lane is Lane.STRIPS
+    if plan.predicted_bytes > result.largest_need_bytes:
+        result.largest_need_bytes, result.largest_target = plan.predicted_bytes, row.target
+
+
+def _try_store(workspace: Workspace, config: Config) -> Failure | None:
+    store = open_store(config.store, workspace.root)
+    try:
+        store.probe()
+        store.try_out()
+    except StoreTrouble as trouble:
+        return trouble.failure
+    finally:
+        store.close()
+    return None
