@@ -1,0 +1,296 @@
+"""Brings an export's rows into the ledger: new, known or changed, and which of them collide.
+
+The rules, in this order, within the row's batch. A row of the export
+
+1. equal in every column to an image of the ledger, or to an earlier row of the same export, is *known*;
+2. is a *changed* image where exactly one image that no row of this export equals fits it, and no other row fits that
+   image: by UUID, name and source (another barcode, record, type or checksum); else by UUID, name and record
+   (another source); else by UUID and source (another name, and so another target);
+3. is *new* otherwise.
+
+A changed image takes the row's values. Where source, name or checksum differ it is pending again, unless it was
+accepted, which stays so. An image that is done was made from the old values and keeps them: the row is *kept*,
+which is told; barcode, record and type are corrected there too.
+
+Two images with one target collide: all of them are failed with `target-collision`, except those that are done, which
+keep the target, and those that are accepted, which do not want it. Images that collided with one that has got
+another name now, and with no other, are pending again. Targets that differ in case alone are told, no more: an
+object store keeps them apart, a file system or share that folds case does not.
+"""
+
+# ruff: noqa: S608 - the SQL is of this package's own words; every value is a parameter
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import time
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from engine.ledger import collisions
+from engine.ledger.collisions import fail_collisions, free
+from engine.ledger.decisions import FRESH
+
+TOLD = 1000
+"""Of each kind of remark, so many are kept word for word; all are counted."""
+
+
+class ExportRow(NamedTuple):
+    """A well-formed row; `line` is where it begins in the export, from 1."""
+
+    line: int
+    batch: str
+    uuid: str
+    barcode: str
+    record: str
+    name: str
+    type: str
+    source: str
+    checksum: str
+    target: str
+
+
+@dataclass(frozen=True)
+class BatchCounts:
+    """The well-formed rows of one batch: their number is new + known + changed + kept."""
+
+    batch: str
+    new: int
+    known: int
+    changed: int
+    kept: int
+    colliding: int
+    """Of all these, the rows whose image is failed because of its target."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Imported:
+    batches: tuple[BatchCounts, ...]
+    collisions: tuple[Remark, ...]
+    kept: tuple[Remark, ...]
+    alike: tuple[Remark, ...]
+    """Targets that differ in case alone."""
+    alike_count: int
+    freed: int
+    """Images pending again because nothing has their target any more."""
+
+
+def target_key(target: str) -> int:
+    """The same for targets that are equal once case and Unicode composition are folded; 64 bits, signed."""
+    folded = target.lower() if target.isascii() else unicodedata.normalize("NFC", target).casefold()
+    return int.from_bytes(hashlib.blake2b(folded.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow]) -> Imported:
+    """Inside a transaction of the caller's; 430,057 rows take seconds and little memory (temporary tables)."""
+    is_first = db.execute("SELECT count(*) FROM batches").fetchone()[0] == 0
+    for statement in _TABLES:
+        db.execute(statement)
+    db.executemany(
+        "INSERT INTO temp.incoming (line, batch, uuid, barcode, record, name, type, source, checksum, target, key) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _with_keys(rows, _Batches(db)),
+    )
+    db.execute("CREATE INDEX temp.incoming_by_key ON incoming (key)")
+    if not is_first:
+        _match_equal(db)
+    _match_repeats(db)
+    if not is_first:
+        _match_changed(db)
+    now = time.time()
+    _update_changed(db, now)
+    _insert_new(db, now)
+    fail_collisions(db, now)
+    result = Imported(
+        batches=_counts(db),
+        collisions=_collisions(db),
+        kept=_kept(db),
+        alike=_alike(db),
+        alike_count=db.execute("SELECT count(*) FROM temp.alike").fetchone()[0],
+        freed=free(db, now),
+    )
+    for name in _TABLE_NAMES:
+        db.execute(f"DROP TABLE temp.{name}")
+    return result
+
+
+_SAME = "i.batch = n.batch AND i.uuid = n.uuid"
+_EQUAL = (
+    f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.source = n.source AND i.barcode = n.barcode "
+    "AND i.record = n.record AND i.type = n.type AND i.checksum = n.checksum"
+)
+_FITS = (
+    f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.source = n.source",
+    f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.record = n.record",
+    f"{_SAME} AND i.source = n.source",
+)
+_OTHER_IMAGE = "(i.source <> n.source OR i.name <> n.name OR i.checksum <> n.checksum)"
+_TABLE_NAMES = ("incoming", *collisions.TABLE_NAMES)
+_TABLES = (
+    *(f"DROP TABLE IF EXISTS temp.{name}" for name in _TABLE_NAMES),
+    # how: known, changed, kept or new
+    "CREATE TEMP TABLE incoming (line INTEGER PRIMARY KEY, batch INTEGER, uuid TEXT, barcode TEXT, record TEXT, "
+    "name TEXT, type TEXT, source TEXT, checksum TEXT, target TEXT, key INTEGER, image INTEGER, how TEXT)",
+    *collisions.TABLES,
+)
+
+
+class _Batches:
+    """Batch numbers by name; a batch comes into being with its first row."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._known = {name: number for number, name in db.execute("SELECT id, name FROM batches")}
+
+    def __getitem__(self, name: str) -> int:
+        number = self._known.get(name)
+        if number is None:
+            cursor = self._db.execute("INSERT INTO batches (name, added) VALUES (?, ?)", (name, time.time()))
+            number = self._known[name] = int(cursor.lastrowid or 0)
+        return number
+
+
+def _with_keys(rows: Iterable[ExportRow], batches: _Batches) -> Iterator[tuple[object, ...]]:
+    for row in rows:
+        line, batch, *rest = row
+        yield (line, batches[batch], *rest, target_key(row.target))
+
+
+def _match_equal(db: sqlite3.Connection) -> None:
+    db.execute(
+        f"UPDATE temp.incoming AS n SET how = 'known', image = i.id FROM main.images AS i WHERE {_EQUAL}"
+    )
+
+
+def _match_repeats(db: sqlite3.Connection) -> None:
+    """A row equal to an earlier one of the same export says nothing new."""
+    db.execute(
+        "UPDATE temp.incoming AS m SET how = 'known' WHERE m.how IS NULL "
+        "AND m.key IN (SELECT key FROM temp.incoming GROUP BY key HAVING count(*) > 1) "
+        "AND EXISTS (SELECT 1 FROM temp.incoming n WHERE n.key = m.key AND n.line < m.line AND n.batch = m.batch "
+        "AND n.uuid = m.uuid AND n.name = m.name AND n.source = m.source AND n.barcode = m.barcode "
+        "AND n.record = m.record AND n.type = m.type AND n.checksum = m.checksum)"
+    )
+
+
+def _match_changed(db: sqlite3.Connection) -> None:
+    """Rule 2: what is left over on both sides and fits one to one."""
+    db.execute("CREATE INDEX temp.incoming_by_image ON incoming (image) WHERE image IS NOT NULL")
+    for fits in _FITS:
+        db.execute(
+            "WITH pairs AS MATERIALIZED (SELECT n.line, i.id FROM temp.incoming n "
+            f"CROSS JOIN main.images i ON {fits} WHERE n.image IS NULL AND n.how IS NULL "
+            "AND NOT EXISTS (SELECT 1 FROM temp.incoming c WHERE c.image = i.id)), "
+            "fit AS (SELECT line, id, count(*) OVER (PARTITION BY line) AS images, "
+            "count(*) OVER (PARTITION BY id) AS rows FROM pairs) "
+            "UPDATE temp.incoming AS m SET how = 'changed', image = fit.id FROM fit "
+            "WHERE m.line = fit.line AND fit.images = 1 AND fit.rows = 1"
+        )
+
+
+def _update_changed(db: sqlite3.Connection, now: float) -> None:
+    _note_changed(db, now)
+    db.execute(
+        "UPDATE temp.incoming AS n SET how = 'kept' FROM main.images AS i "
+        f"WHERE n.how = 'changed' AND n.image = i.id AND i.state = 'done' AND {_OTHER_IMAGE}"
+    )
+    db.execute(
+        "INSERT OR IGNORE INTO temp.freed SELECT i.target_key FROM temp.incoming n "
+        "JOIN main.images i ON i.id = n.image WHERE n.how = 'changed' AND i.target <> n.target"
+    )
+    changed = f"FROM temp.incoming AS n WHERE n.how = 'changed' AND n.image = i.id AND {_OTHER_IMAGE}"
+    db.execute(
+        f"UPDATE main.images AS i SET {FRESH}, updated = ? {changed} "
+        "AND i.state IN ('pending', 'in_flight', 'failed')",
+        (now,),
+    )
+    db.execute(
+        "UPDATE main.images AS i SET name = n.name, source = n.source, checksum = n.checksum, "
+        f"target = n.target, target_key = n.key {changed}"
+    )
+    db.execute(
+        "UPDATE main.images AS i SET barcode = n.barcode, record = n.record, type = n.type, updated = ? "
+        "FROM temp.incoming AS n WHERE n.how IN ('changed', 'kept') AND n.image = i.id",
+        (now,),
+    )
+
+
+def _note_changed(db: sqlite3.Connection, now: float) -> None:
+    db.execute(
+        "INSERT INTO events (time, level, kind, message, image, pid) SELECT ?, 'info', 'changed', "
+        "iif(i.state = 'done', 'done already, so kept as it is; the export now has ', 'the export now has ') "
+        "|| 'source ' || n.source || ', name ' || n.name || iif(n.checksum = '', '', ', checksum ' || n.checksum), "
+        "i.id, ? FROM temp.incoming n JOIN main.images i ON i.id = n.image "
+        f"WHERE n.how = 'changed' AND {_OTHER_IMAGE}",
+        (now, os.getpid()),
+    )
+
+
+def _insert_new(db: sqlite3.Connection, now: float) -> None:
+    db.execute(
+        "INSERT INTO main.images "
+        "(batch, uuid, barcode, record, name, type, source, checksum, target, target_key, updated) "
+        "SELECT batch, uuid, barcode, record, name, type, source, checksum, target, key, ? FROM temp.incoming "
+        "WHERE how IS NULL ORDER BY line",
+        (now,),
+    )
+    db.execute("UPDATE temp.incoming SET how = 'new' WHERE how IS NULL")
+
+
+_COLLIDING = (
+    "(n.how = 'new' AND n.target IN (SELECT target FROM temp.clash) "
+    "OR n.image IN (SELECT id FROM main.images WHERE state = 'failed' AND cause = 'target-collision'))"
+)
+
+
+def _counts(db: sqlite3.Connection) -> tuple[BatchCounts, ...]:
+    rows = db.execute(
+        "SELECT b.name, sum(n.how = 'new'), sum(n.how = 'known'), sum(n.how = 'changed'), sum(n.how = 'kept'), "
+        f"sum({_COLLIDING}) FROM temp.incoming n JOIN main.batches b ON b.id = n.batch GROUP BY b.id ORDER BY b.id"
+    )
+    return tuple(BatchCounts(*row) for row in rows)
+
+
+def _collisions(db: sqlite3.Connection) -> tuple[Remark, ...]:
+    rows = db.execute(
+        "SELECT n.line, n.target, i.message, c.* FROM temp.incoming n LEFT JOIN temp.clash c ON c.target = n.target "
+        f"LEFT JOIN main.images i ON i.id = n.image WHERE {_COLLIDING} ORDER BY n.line LIMIT ?",
+        (TOLD,),
+    )
+    return tuple(
+        Remark(row["line"], row["message"] or collisions.told(row, own_line=row["line"])) for row in rows
+    )
+
+
+def _kept(db: sqlite3.Connection) -> tuple[Remark, ...]:
+    rows = db.execute(
+        "SELECT n.line, i.target, i.source FROM temp.incoming n JOIN main.images i ON i.id = n.image "
+        "WHERE n.how = 'kept' ORDER BY n.line LIMIT ?",
+        (TOLD,),
+    )
+    return tuple(
+        Remark(line, f"{target} is done already, from {source}: kept as it is")
+        for line, target, source in rows
+    )
+
+
+def _alike(db: sqlite3.Connection) -> tuple[Remark, ...]:
+    rows = db.execute(
+        "SELECT min(n.line), min(i.target), max(i.target) FROM temp.alike a JOIN temp.incoming n ON n.key = a.key "
+        "JOIN main.images i ON i.target_key = a.key GROUP BY a.key ORDER BY 1 LIMIT ?",
+        (TOLD,),
+    )
+    return tuple(
+        Remark(line, f"{one} and {other} differ in case alone: one file where a file system folds case")
+        for line, one, other in rows
+    )

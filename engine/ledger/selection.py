@@ -1,0 +1,89 @@
+"""Which images a list shows or a command means, as data and as a condition in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.failures import UserError
+
+Condition = tuple[str, list[Any]]
+"""SQL after WHERE, over `images i JOIN batches b`, and its parameters."""
+
+_SEARCHED = ("i.target", "i.source", "i.record", "i.barcode", "i.cause", "i.message")
+"""The target has batch, UUID and name in it."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Images that meet everything that is given."""
+
+    batch: str | None = None
+    state: str | None = None
+    cause: str | None = None
+    text: str | None = None
+    """Anywhere in batch, UUID, name, source, record, barcode, cause or message; ASCII letters in any case."""
+    uuid: str | None = None
+
+    def condition(self) -> Condition:
+        parts: list[str] = []
+        values: list[Any] = []
+        if self.batch is not None:
+            parts.append("i.batch = (SELECT id FROM batches WHERE name = ?)")
+            values.append(self.batch)
+        for column, value in (("i.state", self.state), ("i.cause", self.cause), ("i.uuid", self.uuid)):
+            if value is not None:
+                parts.append(f"{column} = ?")
+                values.append(value)
+        if self.text:
+            parts.append("(" + " OR ".join(f"{column} LIKE ? ESCAPE '!'" for column in _SEARCHED) + ")")
+            escaped = self.text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+            values.extend([f"%{escaped}%"] * len(_SEARCHED))
+        return " AND ".join(parts) or "TRUE", values
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Failed images to requeue: those named, or all that meet every other condition.
+
+    Ids name accepted images too, to take an acceptance back. An empty selection selects nothing.
+    """
+
+    ids: tuple[int, ...] = ()
+    batch: str | None = None
+    cause: str | None = None
+    all: bool = False
+    text: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.ids or self.batch or self.cause or self.all or self.text)
+
+    def condition(self) -> Condition:
+        if self.is_empty:
+            return "FALSE", []
+        where, values = Filter(batch=self.batch, cause=self.cause, text=self.text).condition()
+        if not self.ids:
+            return f"i.state = 'failed' AND {where}", values
+        numbers = ",".join(str(int(number)) for number in self.ids)
+        return f"i.state IN ('failed', 'accepted') AND i.id IN ({numbers}) AND {where}", values
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Selection:
+        """Raises UserError for anything that is not a selection."""
+        ids = document.get("ids", ())
+        texts = {key: document.get(key) for key in ("batch", "cause", "text")}
+        right = (
+            document.keys() <= {"ids", "batch", "cause", "all", "text"}
+            and isinstance(ids, list | tuple)
+            and all(isinstance(number, int) and not isinstance(number, bool) for number in ids)
+            and all(value is None or isinstance(value, str) for value in texts.values())
+            and isinstance(document.get("all", False), bool)
+        )
+        if not right:
+            raise UserError("not a selection of images")
+        return cls(tuple(ids), texts["batch"], texts["cause"], document.get("all", False), texts["text"])
