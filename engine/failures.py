@@ -93,6 +93,8 @@ class ImageError(Exception):
     def __init__(self, cause: Cause, stage: Stage, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.failure = Failure(cause, stage, one_line(message), hint)
+        self.warnings: tuple[str, ...] = ()
+        """What had been warned of when it failed."""
 
     def __reduce__(self) -> tuple[type[ImageError], tuple[Cause, Stage, str, str]]:
         failure = self.failure

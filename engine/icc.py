@@ -1,0 +1,41 @@
+"""What an ICC profile says of itself: for which colour space, of how many channels, and of which class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HEADER_BYTES = 128
+_SIGNATURE = b"acsp"
+
+_CHANNELS = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4, b"Lab ": 3, b"XYZ ": 3, b"YCbr": 3, b"HSV ": 3, b"CMY ": 3}
+"""ICC.1:2022, table 19."""
+
+_DEVICE_CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
+"""Input, display, output and colour space (table 18): what can say what a picture's samples mean."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    space: str
+    """The data colour space's signature without padding: GRAY, RGB, CMYK, Lab …"""
+    channels: int
+    """0 where the space is not one of those we know."""
+    device_class: str
+    describes_samples: bool
+    """False for device links, abstract and named-colour profiles."""
+
+
+def read_profile(data: bytes) -> Profile | None:
+    """The header of a profile (ICC.1:2022, 7.2), or None where these bytes are not one."""
+    if len(data) < HEADER_BYTES or data[36:40] != _SIGNATURE:
+        return None
+    return Profile(
+        space=_text(data[16:20]),
+        channels=_CHANNELS.get(data[16:20], 0),
+        device_class=_text(data[12:16]),
+        describes_samples=data[12:16] in _DEVICE_CLASSES,
+    )
+
+
+def _text(signature: bytes) -> str:
+    return "".join(c if c.isprintable() else "?" for c in signature.decode("latin-1")).strip()

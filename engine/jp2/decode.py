@@ -1,0 +1,166 @@
+"""From an opened JPEG 2000 file to interleaved pixels: whole, tile by tile, or in strips."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.failures import Cause, ImageError, Stage
+from engine.jp2.colour import Recipe
+from engine.jp2.facts import Header
+from engine.jp2.openjpeg import Decoder, Messages, open_decoder
+from engine.jp2.release import release_rows
+from engine.jp2.samples import Grid, Painter, Pixels, grid_of, region_of
+from engine.messages import Lane, Plan
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Decoded pixels, in memory or in a file."""
+
+    pixels: Pixels
+    """(height, width, bands); a memory map where `file` is set."""
+    file: Path | None = None
+
+
+@contextmanager
+def decoded(
+    path: str, header: Header, plan: Plan, recipe: Recipe, messages: Messages, pixel_file: Path
+) -> Iterator[Picture]:
+    """Decodes a file and lends its pixels; `pixel_file` is used, and removed, when the plan says on disk.
+
+    The same pixels come out of every lane and any number of threads. Raises ImageError from OpenJPEG's
+    verdict, MemoryError, and OSError where the pixel file has no room.
+    """
+    grid = grid_of(header)
+    shape = (grid.height, grid.width, recipe.bands)
+    dtype = np.dtype(np.uint16 if recipe.wide else np.uint8)
+    try:
+        if plan.pixels_on_disk:
+            pixels, settle = _mapped(pixel_file, shape, dtype)
+        else:
+            pixels, settle = np.empty(shape, dtype), _nothing
+        painter = Painter(recipe, grid, pixels)
+        with open_decoder(path, messages, plan.threads) as decoder:
+            _check_components(decoder, header)
+            match lane_for(header, plan.lane):
+                case Lane.WHOLE:
+                    _decode_whole(decoder, header, grid, painter, settle)
+                case Lane.TILES:
+                    _decode_tiles(decoder, header, grid, painter, settle)
+                case Lane.STRIPS:
+                    _decode_strips(decoder, header, grid, painter, settle, plan.strip_rows)
+        yield Picture(pixels, pixel_file if plan.pixels_on_disk else None)
+    finally:
+        if plan.pixels_on_disk:
+            pixel_file.unlink(missing_ok=True)
+
+
+def lane_for(header: Header, lane: Lane) -> Lane:
+    """The lane that can decode this image: tiles need a grid that subsampled components agree with.
+
+    Where a tile's edge lies between two samples of a component, the tile's first pixels belong to a sample
+    of its neighbour: such an image is decoded whole, as the reference decoder does it.
+    """
+    if not header.is_tiled:
+        return Lane.WHOLE if lane is Lane.TILES else lane
+    if lane is Lane.WHOLE:
+        return lane
+    finest = grid_of(header)
+    across, down = header.tiles_across > 1, header.tiles_down > 1
+    for part in header.components:
+        if across and part.dx != finest.dx and (header.tile_x0 % part.dx or header.tile_width % part.dx):
+            return Lane.WHOLE
+        if down and part.dy != finest.dy and (header.tile_y0 % part.dy or header.tile_height % part.dy):
+            return Lane.WHOLE
+    return Lane.TILES
+
+
+def _check_components(decoder: Decoder, header: Header) -> None:
+    ours = [(part.bits, part.signed, part.dx, part.dy) for part in header.components]
+    if decoder.describe() != ours:
+        message = "OpenJPEG reads other components than the header told of: did the file change?"
+        raise ImageError(Cause.CORRUPT, Stage.DECODING, message)
+
+
+Settle = Callable[[], None]
+"""Called after each tile or strip: lets finished pixels go to the file where that is where they live."""
+
+
+def _nothing() -> None:
+    pass
+
+
+def _decode_whole(decoder: Decoder, header: Header, grid: Grid, painter: Painter, settle: Settle) -> None:
+    decoder.whole()
+    planes = decoder.planes()
+    region = region_of(grid, header.x0, header.y0, header.x1, header.y1)
+
+    def after(bottom: int) -> None:
+        release_rows(planes, (bottom + grid.y0) * grid.dy)
+        settle()
+
+    painter.paint(planes, region, after)
+
+
+def _decode_tiles(decoder: Decoder, header: Header, grid: Grid, painter: Painter, settle: Settle) -> None:
+    for index in range(header.tiles_across * header.tiles_down):
+        row, column = divmod(index, header.tiles_across)
+        x0 = header.tile_x0 + column * header.tile_width
+        y0 = header.tile_y0 + row * header.tile_height
+        decoder.tile(index)
+        region = region_of(grid, x0, y0, x0 + header.tile_width, y0 + header.tile_height)
+        painter.paint(decoder.planes(), region)
+        if column == header.tiles_across - 1:
+            settle()
+
+
+def _decode_strips(
+    decoder: Decoder, header: Header, grid: Grid, painter: Painter, settle: Settle, strip_rows: int
+) -> None:
+    for top, bottom in strip_edges(header, grid, strip_rows):
+        decoder.area(header.x0, top, header.x1, bottom)
+        painter.paint(decoder.planes(), region_of(grid, header.x0, top, header.x1, bottom))
+        settle()
+
+
+def strip_edges(header: Header, grid: Grid, strip_rows: int) -> list[tuple[int, int]]:
+    """Top and bottom of each strip on the reference grid, no sample of any component cut in two."""
+    step = math.lcm(*(part.dy for part in header.components))
+    height = max(1, -(-strip_rows * grid.dy // step)) * step
+    edges = [header.y0, *range((header.y0 // height + 1) * height, header.y1, height), header.y1]
+    return list(itertools.pairwise(edges))
+
+
+def _mapped(file: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> tuple[Pixels, Settle]:
+    """Pixels in a file of their own. Its blocks are taken now: a full disk is an error here, no SIGBUS later."""
+    size = math.prod(shape) * dtype.itemsize
+    with file.open("w+b") as opened:
+        _allocate(opened.fileno(), size)
+        mapping = mmap.mmap(opened.fileno(), size)
+    pixels: Pixels = np.frombuffer(mapping, dtype).reshape(shape)
+
+    def settle() -> None:
+        # Of a shared mapping this drops the pages from the process, not from the file (madvise(2)).
+        if hasattr(mmap, "MADV_DONTNEED"):
+            mapping.madvise(mmap.MADV_DONTNEED)
+
+    return pixels, settle
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+        return
+    block = bytes(1 << 20)
+    for start in range(0, size, len(block)):
+        os.write(descriptor, block[: size - start])

@@ -1,0 +1,244 @@
+"""OpenJPEG's decoder through glymur's low-level calls: a file opened, decoded by area or tile, always freed."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import importlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from engine.failures import Cause, ImageError, Stage, one_line
+
+_SIGNATURE_BOX = b"\x00\x00\x00\x0cjP  "
+_MESSAGE_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p)
+_MOST_MESSAGES = 20
+"""A damaged file can earn a warning a code-block; the first ones say it."""
+
+_RAW_CHANNELS = 0x0001
+"""OPJ_DPARAMETERS_IGNORE_PCLR_CMAP_CDEF_FLAG: palette and channel order are `colour`'s work, once an image."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A component's decoded samples: a view into OpenJPEG's memory, valid until the next decode."""
+
+    samples: NDArray[np.int32]
+    """(rows, columns)."""
+    x0: int
+    """Of its first column, in steps of dx on the reference grid: ceil(x / dx)."""
+    y0: int
+    dx: int
+    dy: int
+
+
+class Messages:
+    """What OpenJPEG said while it worked on one file, each thing once."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.errors: list[str] = []
+        # ctypes objects that C still points to must not be collected: they live as long as this does.
+        self.on_warning = _MESSAGE_HANDLER(lambda text, _: _keep(self.warnings, text))
+        self.on_error = _MESSAGE_HANDLER(lambda text, _: _keep(self.errors, text))
+        self.on_info = _MESSAGE_HANDLER(lambda text, _: None)
+
+
+def _keep(messages: list[str], text: bytes | None) -> None:
+    message = one_line((text or b"").decode("utf-8", "replace"))
+    if message and message not in messages and len(messages) < _MOST_MESSAGES:
+        messages.append(message)
+
+
+def bundled_library() -> Path | None:
+    """The libopenjp2 inside Pillow's wheel (Linux: pillow.libs, macOS: PIL/.dylibs); None for other builds."""
+    package = Path(PIL.__file__).parent
+    for folder in (package.parent / "pillow.libs", package / ".dylibs"):
+        for library in sorted(folder.glob("libopenjp2*")):
+            return library
+    return None
+
+
+@cache
+def glymur_calls() -> ModuleType:
+    """glymur.lib.openjp2 on the library of Pillow's wheel, so that every machine makes the same bytes.
+
+    Without that wheel it is the system's, as glymur finds it. glymur binds its library when it is imported
+    and shapes its structures after that library's version, so the choice is made under the import; a library
+    that a glymurrc or an earlier import chose is replaced by importing the module again. Raises ImageError
+    INTERNAL where there is no OpenJPEG 2.3 or later at all.
+    """
+    bundled = bundled_library()
+    calls = importlib.import_module("glymur.lib.openjp2") if bundled is None else _bound_to(str(bundled))
+    if calls.OPENJP2 is None or not hasattr(calls.OPENJP2, "opj_set_decoded_components"):
+        raise ImageError(
+            Cause.INTERNAL, Stage.DECODING, "no OpenJPEG library (libopenjp2 2.3 or later) was found"
+        )
+    _declare(calls.OPENJP2)
+    return calls
+
+
+def _bound_to(library: str) -> ModuleType:
+    found = ctypes.util.find_library
+
+    def find(name: str) -> str | None:
+        return library if name == "openjp2" else found(name)
+
+    with _replaced(ctypes.util, "find_library", find):
+        calls = importlib.import_module("glymur.lib.openjp2")
+    if calls.OPENJP2 is not None and calls.OPENJP2._name == library:
+        return calls
+    config = importlib.import_module("glymur.config")
+    configured = config.glymur_config
+
+    def configure(name: str) -> Any:
+        return ctypes.CDLL(library) if name == "openjp2" else configured(name)
+
+    with _replaced(config, "glymur_config", configure):
+        return importlib.reload(calls)
+
+
+@contextmanager
+def _replaced(module: ModuleType, name: str, value: Any) -> Iterator[None]:
+    original = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, original)
+
+
+def _declare(library: Any) -> None:
+    """The calls that glymur does not wrap, or wraps for UTF-8 file names only."""
+    library.opj_stream_create_default_file_stream.argtypes = [ctypes.c_char_p, ctypes.c_int32]
+    library.opj_stream_create_default_file_stream.restype = ctypes.c_void_p
+    if hasattr(library, "opj_decoder_set_strict_mode"):  # 2.5.0; strict is the default since
+        library.opj_decoder_set_strict_mode.argtypes = [ctypes.c_void_p, ctypes.c_int32]
+        library.opj_decoder_set_strict_mode.restype = ctypes.c_int32
+
+
+def library_version() -> str:
+    return str(glymur_calls().version())
+
+
+class Decoder:
+    """An open codec after the main header; made by `open_decoder`, never directly.
+
+    Its methods raise ImageError with OpenJPEG's own words: OUT_OF_MEMORY, UNSUPPORTED, TRUNCATED or CORRUPT.
+    What follows the codestream is not looked at (opj_end_decompress): the header's reader has done that, and a
+    broken box there costs no picture.
+    """
+
+    def __init__(self, codec: Any, stream: Any, image: Any, messages: Messages) -> None:
+        self._calls = glymur_calls()
+        self._codec, self._stream, self._image = codec, stream, image
+        self._messages = messages
+
+    def whole(self) -> None:
+        self._call("decode", self._codec, self._stream, self._image)
+
+    def area(self, x0: int, y0: int, x1: int, y1: int) -> None:
+        """Decodes an area of the reference grid; of an untiled image, again and again."""
+        self._call("set_decode_area", self._codec, self._image, x0, y0, x1, y1)
+        self._call("decode", self._codec, self._stream, self._image)
+
+    def tile(self, index: int) -> None:
+        self._call("get_decoded_tile", self._codec, self._stream, self._image, index)
+
+    def planes(self) -> list[Plane]:
+        """The components as they are now, without a copy."""
+        image = self._image.contents
+        return [_plane(image.comps[index]) for index in range(image.numcomps)]
+
+    def describe(self) -> list[tuple[int, bool, int, int]]:
+        """Bits, signedness, dx and dy of every component, as OpenJPEG read them."""
+        image = self._image.contents
+        parts = (image.comps[index] for index in range(image.numcomps))
+        return [(part.prec, bool(part.sgnd), part.dx, part.dy) for part in parts]
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        try:
+            getattr(self._calls, name)(*arguments)
+        except self._calls.OpenJPEGLibraryError as error:
+            raise decoding_error(self._messages.errors, self._messages.warnings) from error
+
+
+def _plane(part: Any) -> Plane:
+    if not part.data:
+        raise ImageError(Cause.CORRUPT, Stage.DECODING, "OpenJPEG decoded a component to nothing")
+    address = ctypes.cast(part.data, ctypes.c_void_p).value
+    assert address is not None
+    memory = (ctypes.c_int32 * (part.w * part.h)).from_address(address)
+    samples = np.frombuffer(memory, np.int32).reshape(part.h, part.w)
+    return Plane(samples, part.x0, part.y0, part.dx, part.dy)
+
+
+@contextmanager
+def open_decoder(path: str, messages: Messages, threads: int = 1) -> Iterator[Decoder]:
+    """A strict decoder for a JP2 or a raw codestream, by its first bytes. Frees everything when left."""
+    calls = glymur_calls()
+    library = calls.OPENJP2
+    with ExitStack() as stack:
+        stream = library.opj_stream_create_default_file_stream(os.fsencode(path), 1)
+        if not stream:
+            raise ImageError(Cause.SOURCE_UNREADABLE, Stage.DECODING, f"OpenJPEG cannot open {path}")
+        stack.callback(calls.stream_destroy, stream)
+        codec = calls.create_decompress(_codec_format(calls, path))
+        if not codec:
+            raise ImageError(Cause.OUT_OF_MEMORY, Stage.DECODING, "no memory for OpenJPEG's decoder")
+        stack.callback(calls.destroy_codec, codec)
+        calls.set_info_handler(codec, messages.on_info)
+        calls.set_warning_handler(codec, messages.on_warning)
+        calls.set_error_handler(codec, messages.on_error)
+        parameters = calls.set_default_decoder_parameters()
+        parameters.flags |= _RAW_CHANNELS
+        try:
+            calls.setup_decoder(codec, parameters)
+            if hasattr(library, "opj_decoder_set_strict_mode"):
+                library.opj_decoder_set_strict_mode(codec, 1)
+            if threads > 1:  # one thread would still start a pool of one
+                calls.codec_set_threads(codec, threads)
+            image = calls.read_header(stream, codec)
+        except calls.OpenJPEGLibraryError as error:
+            raise decoding_error(messages.errors, messages.warnings) from error
+        stack.callback(calls.image_destroy, image)
+        yield Decoder(codec, stream, image, messages)
+
+
+def _codec_format(calls: Any, path: str) -> int:
+    with open(path, "rb") as file:  # noqa: PTH123 - the path may not be UTF-8
+        return int(calls.CODEC_JP2 if file.read(8) == _SIGNATURE_BOX else calls.CODEC_J2K)
+
+
+_WORDS: Sequence[tuple[Cause, tuple[str, ...]]] = (
+    (Cause.OUT_OF_MEMORY, ("not enough memory", "insufficient memory", "memory allocation", "out of memory")),
+    (
+        Cause.UNSUPPORTED,
+        ("not supported", "unsupported", "cannot handle", "unable to handle", "only supports"),
+    ),
+    (
+        Cause.TRUNCATED,
+        ("stream too short", "truncated", "unexpected end", "stream length", "end of stream", "missing tile"),
+    ),
+)
+"""Words in OpenJPEG's messages (2.5's j2k.c, jp2.c, t2.c, tcd.c) that tell the cause; others say CORRUPT."""
+
+
+def decoding_error(errors: Sequence[str], warnings: Sequence[str] = ()) -> ImageError:
+    """OpenJPEG's messages as a failure: the first error is the nearest to the fault, later ones its echo."""
+    said = "; ".join(errors[:3]) or "OpenJPEG failed without a word"
+    lowered = " ".join((*errors, *(() if errors else warnings))).lower()
+    for cause, words in _WORDS:
+        if any(word in lowered for word in words):
+            return ImageError(cause, Stage.DECODING, f"OpenJPEG: {said}")
+    return ImageError(Cause.CORRUPT, Stage.DECODING, f"OpenJPEG: {said}")

@@ -1,0 +1,220 @@
+"""Is this JPEG the picture? It is read back from disk and compared before it gets its name."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.failures import Cause, ImageError, Stage
+from engine.jpeg import JpegError, JpegFacts, Table, read_jpeg, standard_tables
+from engine.vips import Image, VipsError, vips_failure
+
+STRIPE_ROWS = 16
+"""Rows compared together: a whole row of blocks, also with 4:2:0."""
+_ONE_IN = 16
+"""Stripes of which one is compared with verify = "sample"."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the JPEG must be."""
+
+    image: Any
+    """pyvips.Image: the pixels it was encoded from, 8 bits, one or three bands."""
+    quality: int
+    subsampled: bool
+    icc: bytes | None
+
+
+@dataclass(frozen=True)
+class Proof:
+    psnr_db: float
+    """Over all samples that were compared; infinity where all are equal."""
+    worst_psnr_db: float
+    """Of the stripe that differs most."""
+    compared_share: float
+    """Of the picture's rows."""
+
+
+def prove(path: Path, expected: Expected, verify: str = "sample") -> Proof:
+    """Reads a JPEG back and compares it with what it was made of.
+
+    Size, components, sampling, quantisation tables and ICC profile must be exactly as expected. All of it is
+    decoded, libjpeg's warnings counting as errors. Pixels are compared in stripes of 16 rows, one chosen at
+    random out of every 16 neighbours (the same ones for the same picture), or all with verify = "full". PSNR is
+    10 log10(255² / MSE), the mean taken over pixels and channels alike, in RGB as it is stored (ISO/IEC
+    29170-1, A.3, for one channel). Raises ImageError PROOF_FAILED naming what differs, OSError.
+    """
+    facts = _facts(path)
+    _check_facts(facts, expected)
+    total = _Differences()
+    worst = math.inf
+    floors = _Floors(facts, expected.subsampled)
+    width, height = expected.image.width, expected.image.height
+    try:
+        for top, rows, actual in _read_back(path, width, height, verify):
+            stripe = _rows(expected.image, top, rows)
+            difference = _squares(stripe, actual)
+            stripe_psnr = psnr_db(difference, stripe.size)
+            if stripe_psnr < floors.floor_db(stripe):
+                _fail(f"rows {top} to {top + rows - 1} are not the picture's: PSNR {stripe_psnr:.1f} dB")
+            worst = min(worst, stripe_psnr)
+            total.add(difference, stripe.size, rows)
+    except VipsError as error:
+        raise vips_failure(error, Stage.PROVING, Cause.PROOF_FAILED) from error
+    return Proof(psnr_db(total.squares, total.samples), worst, total.rows / height)
+
+
+@dataclass
+class _Differences:
+    squares: int = 0
+    samples: int = 0
+    rows: int = 0
+
+    def add(self, squares: int, samples: int, rows: int) -> None:
+        self.squares += squares
+        self.samples += samples
+        self.rows += rows
+
+
+def psnr_db(squares: int, samples: int) -> float:
+    """Peak signal-to-noise ratio of 8-bit samples whose squared differences add up to `squares`."""
+    return math.inf if squares == 0 else 10 * math.log10(255 * 255 * samples / squares)
+
+
+def _fail(message: str) -> NoReturn:
+    raise ImageError(Cause.PROOF_FAILED, Stage.PROVING, message)
+
+
+def _facts(path: Path) -> JpegFacts:
+    try:
+        return read_jpeg(path)
+    except JpegError as error:
+        raise ImageError(Cause.PROOF_FAILED, Stage.PROVING, str(error)) from error
+
+
+def _check_facts(facts: JpegFacts, expected: Expected) -> None:
+    image = expected.image
+    if (facts.width, facts.height) != (image.width, image.height):
+        _fail(f"the JPEG has {facts.width} × {facts.height} pixels, not {image.width} × {image.height}")
+    if len(facts.sampling) != image.bands:
+        _fail(f"the JPEG has {len(facts.sampling)} components, not {image.bands}")
+    sampling = "grey" if image.bands == 1 else "4:2:0" if expected.subsampled else "4:4:4"
+    if facts.subsampling != sampling:
+        _fail(f"the JPEG's sampling is {facts.subsampling}, not {sampling}")
+    luma, chroma = standard_tables(expected.quality)
+    if facts.tables != (luma, chroma, chroma)[: image.bands]:
+        _fail(f"the JPEG's quantisation tables are not those of quality {expected.quality}")
+    if facts.icc != expected.icc:
+        _fail("the JPEG's ICC profile is not the picture's, byte for byte")
+
+
+def stripes(height: int, verify: str, seed: str) -> list[tuple[int, int]]:
+    """First row and number of rows of the stripes to compare, from the top down."""
+    every = [(top, min(STRIPE_ROWS, height - top)) for top in range(0, height, STRIPE_ROWS)]
+    if verify == "full":
+        return every
+    chance = random.Random(seed)
+    return [chance.choice(every[at : at + _ONE_IN]) for at in range(0, len(every), _ONE_IN)]
+
+
+def _read_back(
+    path: Path, width: int, height: int, verify: str
+) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """The stripes to compare, as decoded from disk; decoding goes on to the last row."""
+    jpeg = Image.jpegload(str(path), access="sequential", fail_on="warning")
+    region = _region(jpeg)
+    chosen = stripes(height, verify, f"{width}x{height}")
+    for top, rows in chosen:
+        yield top, rows, _fetch(region, jpeg, top, rows)
+    last_top, last_rows = chosen[-1]
+    if last_top + last_rows < height:
+        _fetch(region, jpeg, height - 1, 1)
+
+
+def _rows(image: Any, top: int, rows: int) -> NDArray[np.uint8]:
+    return _fetch(_region(image), image, top, rows)
+
+
+def _region(image: Any) -> Any:
+    from pyvips import Region
+
+    return Region.new(image)
+
+
+def _fetch(region: Any, image: Any, top: int, rows: int) -> NDArray[np.uint8]:
+    data = region.fetch(0, top, image.width, rows)
+    return np.frombuffer(data, np.uint8).reshape(rows, image.width, image.bands)
+
+
+def _squares(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
+    difference = (a.astype(np.int16) - b).ravel()
+    # A dot product of float32 is exact up to 2^24: so in runs of 256 samples.
+    runs = len(difference) // 256 * 256
+    table = difference[:runs].reshape(-1, 256).astype(np.float32)
+    rest = difference[runs:].astype(np.int64)
+    return int(np.einsum("ij,ij->i", table, table).sum(dtype=np.float64)) + int(rest @ rest)
+
+
+class _Floors:
+    """How bad a stripe may be. No JPEG that was made right falls below; a garbled one is far below at Q 92.
+
+    A DCT coefficient is off by half its divisor at most, and the DCT keeps energy: so no block's mean squared
+    error in Y, Cb or Cr exceeds a quarter of the mean squared divisor (T.81 A.3.3, A.3.4). Through T.871's
+    matrix these add up in RGB, at worst all in step; clipping to 0…255 only brings a sample nearer. Rounding is
+    allowed for with one code. For greys at quality 92 that is 32 dB, for RGB 24 dB; pages measure 38 to 50,
+    noise 30 to 36, an unrelated picture 8 to 12. What 4:2:0 takes away depends on the picture and is measured.
+    """
+
+    def __init__(self, facts: JpegFacts, subsampled: bool) -> None:
+        luma = _worst_error(facts.tables[0])
+        self._subsampled = subsampled and len(facts.tables) == 3
+        if len(facts.tables) == 1:
+            self._mse = luma**2
+        else:
+            chroma = _worst_error(facts.tables[1])
+            red, green, blue = (luma + factor * chroma for factor in (1.402, 0.344136 + 0.714136, 1.772))
+            self._mse = (red**2 + green**2 + blue**2) / 3
+
+    def floor_db(self, stripe: NDArray[np.uint8]) -> float:
+        mse = self._mse
+        if self._subsampled:
+            mse = (math.sqrt(mse) + 1.5 * math.sqrt(_chroma_loss(stripe))) ** 2
+        return 10 * math.log10(255 * 255 / mse)
+
+
+def _worst_error(table: Table) -> float:
+    """Root of the mean squared error that quantisation can make at most, plus one code for rounding."""
+    return math.sqrt(sum(divisor**2 for divisor in table) / 64) / 2 + 1
+
+
+_TO_CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
+"""ITU-T T.871, 7: Cb and Cr of RGB."""
+
+
+def _chroma_loss(stripe: NDArray[np.uint8]) -> float:
+    """Mean squared error in RGB that averaging Cb and Cr over 2 × 2 pixels makes.
+
+    The decoder's interpolation may be farther from the source or nearer: hence the factor in floor_db.
+    """
+    rows, columns = stripe.shape[0] // 2 * 2, stripe.shape[1] // 2 * 2
+    if rows == 0 or columns == 0:
+        return 0.0
+    chroma = stripe[:rows, :columns].astype(np.float32) @ _TO_CHROMA.T
+    blocks = chroma.reshape(rows // 2, 2, columns // 2, 2, 2)
+    lost = blocks - blocks.mean(axis=(1, 3), keepdims=True)
+    cb, cr = (float(np.mean(lost[..., index] ** 2)) for index in (0, 1))
+    return _chroma_to_rgb(math.sqrt(cb), math.sqrt(cr))
+
+
+def _chroma_to_rgb(cb: float, cr: float) -> float:
+    """Mean squared error in RGB of root mean squared errors in Cb and Cr, at worst in step (T.871, 7)."""
+    parts: Sequence[float] = (1.402 * cr, 0.344136 * cb + 0.714136 * cr, 1.772 * cb)
+    return sum(part**2 for part in parts) / 3

@@ -1,0 +1,32 @@
+"""libvips as the workers use it: one thread, nothing cached, its errors as failures."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+# libvips reads this once, when it starts: a worker is one of several on the machine's cores.
+os.environ["VIPS_CONCURRENCY"] = "1"
+
+import pyvips
+
+from engine.failures import Cause, ImageError, Stage
+
+pyvips.cache_set_max(0)
+
+Image = pyvips.Image
+VipsError = pyvips.Error
+
+
+def vips_failure(error: pyvips.Error, stage: Stage, cause: Cause = Cause.INTERNAL) -> ImageError:
+    """libvips' words as a failure; memory it did not get is that, whatever else was being done."""
+    said = str(error)
+    if "out of memory" in said or "unable to allocate" in said:
+        return ImageError(Cause.OUT_OF_MEMORY, stage, f"libvips: {said}")
+    return ImageError(cause, stage, f"libvips: {said}")
+
+
+@cache
+def srgb_profile() -> bytes:
+    """The sRGB profile that libvips carries and attaches."""
+    return bytes(pyvips.Operation.call("profile_load", "srgb"))
