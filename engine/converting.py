@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from engine.children import describe_exit
 from engine.failures import RETRYABLE, Cause, Failure, Stage
@@ -70,7 +69,7 @@ class Converting:
         attempt = self._run.ledger.start(
             candidate.image_id, slot.child.pid, predict(candidate.surveyed, plan), plan.lane.value
         )
-        scratch = self._scratch / candidate.uuid / f"{candidate.image_id}-{attempt}-{os.getpid()}.jpg"
+        scratch = self._scratch / f"{candidate.image_id}-{attempt}-{os.getpid()}.jpg"
         scratch.parent.mkdir(parents=True, exist_ok=True)
         job = Job(
             image_id=candidate.image_id,
@@ -194,18 +193,9 @@ class Converting:
 
     def _sweep(self, running: Running) -> None:
         """Remove what a dead worker left of this attempt on scratch."""
-        directory = self._scratch / running.candidate.uuid
-        for leftover in directory.glob(f"{running.candidate.image_id}-{running.attempt}-*"):
+        for leftover in self._scratch.glob(f"{running.candidate.image_id}-{running.attempt}-*"):
             leftover.unlink(missing_ok=True)
-        remove_if_empty(directory)
 
 
 def subject_of(candidate: Candidate) -> Subject:
     return Subject(candidate.image_id, candidate.record, candidate.source, candidate.target)
-
-
-def remove_if_empty(directory: Path) -> None:
-    try:
-        directory.rmdir()
-    except OSError:
-        return

@@ -1,4 +1,4 @@
-"""`photostat check`: looks at everything before a run and changes nothing: what will not work, and how much there is."""
+"""`photostat check`: looks at all there is before a run and changes nothing: what will not work, how much there is."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from engine.config import Config
-from engine.convert import JPEG_SIDE_LIMIT
 from engine.failures import Cause, Failure, ImageError, Stage
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
 from engine.machine import MemoryReader, parse_floor
 from engine.messages import Lane, Plan, Surveyed, SurveyRequest
 from engine.predict import DoesNotFit, choose_plan, slowdown
+from engine.rendering import LONGEST_SIDE
 from engine.situation import Impossible
 from engine.source import share_away
 from engine.store import StoreTrouble, open_store
@@ -126,9 +126,9 @@ def _add(
 
 
 def _too_large(config: Config, row: ImageRow, found: Surveyed) -> Failure | None:
-    if max(found.width, found.height) <= JPEG_SIDE_LIMIT or config.jpeg_for(row.batch).oversize == "shrink":
+    if max(found.width, found.height) <= LONGEST_SIDE or config.jpeg_for(row.batch).oversize == "shrink":
         return None
-    message = f"{found.width} x {found.height} pixels; a JPEG's side ends at {JPEG_SIDE_LIMIT}"
+    message = f"{found.width} x {found.height} pixels; a JPEG's side ends at {LONGEST_SIDE}"
     return Failure(Cause.TOO_LARGE_FOR_JPEG, Stage.ENCODING, message)
 
 

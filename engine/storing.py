@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.children import Child, describe_exit
-from engine.converting import remove_if_empty
 from engine.failures import Cause, Failure
 from engine.log import Subject
 from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
@@ -88,7 +87,6 @@ class Storing:
         """After the ledger's commit: scratch files of images that are done or failed go."""
         for path in self._to_unlink:
             path.unlink(missing_ok=True)
-            remove_if_empty(path.parent)
         self._to_unlink.clear()
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from engine import __version__
 from engine.config import Config
 from engine.control import ControlServer
-from engine.converting import Converting, remove_if_empty, subject_of
+from engine.converting import Converting, subject_of
 from engine.dispatch import Dispatch
 from engine.failures import UserError
 from engine.gates import Gates
@@ -205,7 +205,8 @@ class Supervisor:
         self.surveying.close()
         self.storing.close()
         self.storing.clean()
-        remove_empty_directories(self._scratch)
+        with contextlib.suppress(OSError):  # what waits for the store stays, and its directory with it
+            self._scratch.rmdir()
         await self._control.close()
         self._notifier.close()
         self._log.close()
@@ -252,15 +253,9 @@ class Supervisor:
 
 def sweep_scratch(scratch: Path, kept: set[Path]) -> None:
     """Remove what dead engines left, but the JPEGs that wait for the store."""
-    for path in scratch.rglob("*"):
+    for path in scratch.iterdir():
         if path.is_file() and path not in kept:
             path.unlink(missing_ok=True)
-    remove_empty_directories(scratch)
-
-
-def remove_empty_directories(scratch: Path) -> None:
-    for directory, _, _ in os.walk(scratch, topdown=False):
-        remove_if_empty(Path(directory))
 
 
 def _room_on(scratch: Path) -> str | None:

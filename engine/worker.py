@@ -71,7 +71,7 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
         converted: Converted = convert(job, on_phase)
         return converted
     except ImageError as error:
-        failure, warnings = error.failure, tuple(getattr(error, "warnings", ()))
+        failure, warnings = error.failure, error.warnings
     except MemoryError as error:
         failure = Failure(
             Cause.OUT_OF_MEMORY, Stage.DECODING, one_line(str(error)) or "no memory for the pixels"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from engine.client import EngineClient, NoEngine, Refused
 from engine.ledger.reader import LedgerReader
-from engine.snapshot import Snapshot, State
+from engine.snapshot import Account, Snapshot, State
 from engine.workspace import Workspace
 from tui.commands.account import print_account
 from tui.words import duration
@@ -114,12 +114,12 @@ class _Bar:
         self._progress.stop()
 
     def show(self, snapshot: Snapshot) -> None:
-        totals = snapshot.totals
-        ended = totals.done + totals.failed + totals.accepted
-        fields = {"state": state_words(snapshot), "rest": _rest(snapshot)}
+        account = of_this_run(snapshot)
+        ended = account.done + account.failed + account.accepted
+        state, rest = state_words(snapshot), _rest(snapshot)
         if self._task is None:
-            self._task = self._progress.add_task("", total=totals.rows, completed=ended, **fields)
-        self._progress.update(self._task, total=totals.rows, completed=ended, **fields)
+            self._task = self._progress.add_task("", total=account.rows, state=state, rest=rest)
+        self._progress.update(self._task, total=account.rows, completed=ended, state=state, rest=rest)
 
 
 class _Lines:
@@ -141,9 +141,14 @@ class _Lines:
         if state == self._state and time.monotonic() < self._due:
             return
         self._state, self._due = state, time.monotonic() + _PLAIN_EVERY_S
-        totals = snapshot.totals
-        ended = totals.done + totals.failed + totals.accepted
-        self._console.print(Text(f"{state}: {ended} of {totals.rows}, {_rest(snapshot)}"), soft_wrap=True)
+        account = of_this_run(snapshot)
+        ended = account.done + account.failed + account.accepted
+        self._console.print(Text(f"{state}: {ended} of {account.rows}, {_rest(snapshot)}"), soft_wrap=True)
+
+
+def of_this_run(snapshot: Snapshot) -> Account:
+    """The account of the batches that this run converts."""
+    return sum((batch.account for batch in snapshot.batches if batch.selected), Account())
 
 
 def state_words(snapshot: Snapshot) -> str:
@@ -154,7 +159,7 @@ def state_words(snapshot: Snapshot) -> str:
 
 
 def _rest(snapshot: Snapshot) -> str:
-    parts = [f"{snapshot.totals.failed} failed", f"{snapshot.rates.images_per_s * 60:.1f} images/min"]
+    parts = [f"{of_this_run(snapshot).failed} failed", f"{snapshot.rates.images_per_s * 60:.1f} images/min"]
     if snapshot.eta_seconds is not None and snapshot.state is State.RUNNING:
         parts.append(f"{duration(snapshot.eta_seconds)} to go")
     return ", ".join(parts)
