@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.failures import UserError
 from engine.ledger.writer import Ledger
+from engine.process_memory import OOM_SUPERVISOR, set_oom_score
 from engine.supervisor import RunOptions, Supervisor
 from engine.workspace import Workspace
 
@@ -36,6 +37,7 @@ async def _run(root: Path, options: RunOptions, ready_fd: int | None) -> int:
     workspace = Workspace(root)
     config = workspace.config()
     ledger = Ledger.open(workspace, command="run")
+    set_oom_score(OOM_SUPERVISOR)
     try:
         supervisor = Supervisor(workspace, config, ledger, options)
         await supervisor.open()

@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import replace
 
-from engine.admission import decide
+from engine.admission import affordable_workers, decide
 from engine.converting import Converting, subject_of
 from engine.ledger.writer import Candidate
 from engine.machine import MemoryReader, is_memory_filesystem, parse_floor
@@ -38,6 +38,10 @@ class Dispatch:
         self._committed = 0
         self._headroom = 0
         self._read_ahead: set[int] = set()
+
+    def affordable(self, workers: int) -> int:
+        """As many of these workers as leave room for images."""
+        return affordable_workers(workers, self._memory.total_bytes, self._floor)
 
     def work(self, now: float, *, may_start: bool, more_to_come: bool) -> None:
         """Sample the memory, decide, and do what was decided; asked at every turn of the loop."""

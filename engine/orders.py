@@ -69,6 +69,7 @@ class Orders:
         if not isinstance(count, int) or not 1 <= count <= _MOST_WORKERS:
             raise UserError(f"workers: a number from 1 to {_MOST_WORKERS}, not {count!r}")
         slots = self._supervisor.converting.slots
+        count = self._supervisor.dispatch.affordable(count)
         before, slots.wanted = slots.wanted, count
         self._supervisor.run_context.journal.info("engine", f"workers: {before} to {count}")
         return {"before": before, "count": count}

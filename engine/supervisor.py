@@ -62,6 +62,7 @@ class Supervisor:
         workers = options.workers or config.engine.workers or default_workers(os.cpu_count() or 1)
         self.converting = Converting(run, workers, self._hand_over)
         self.dispatch = Dispatch(run, self.converting)
+        self.converting.slots.wanted = self.dispatch.affordable(workers)
         self._notifier = Notifier(config.notify.urls, str(workspace.root))
         self._held = False
         self._control = ControlServer(workspace.socket_path, Orders(self).answer)
