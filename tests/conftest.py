@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from tests.jp2s import Row, make_jp2, representation, write_export
+from tests.relay import relay as relay
 from tests.running import photostat
+from tests.seaweed import https_seaweed as https_seaweed
+from tests.seaweed import own_seaweed as own_seaweed
+from tests.seaweed import prefix as prefix
+from tests.seaweed import seaweed as seaweed
+from tests.seaweed import seaweed_server as seaweed_server
+from tests.storing import request_for as request_for
 
 MakeJp2 = Callable[..., Path]
 MakeWorkspace = Callable[..., Path]
