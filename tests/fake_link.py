@@ -1,0 +1,253 @@
+"""A link that shows the app any picture and writes down its orders; for tests, and for looking at the app.
+
+python -m tests.fake_link running
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.ledger.rows import Event
+from engine.snapshot import (
+    Account,
+    BatchSnapshot,
+    EngineIdentity,
+    Hold,
+    MemorySnapshot,
+    Rates,
+    Snapshot,
+    State,
+    StoreSnapshot,
+    WorkerSnapshot,
+)
+from tui.link import Answered, Arrived, Post
+from tui.orders import Order
+from tui.picture import Contact, Picture
+
+NOW = 1_772_409_845.0
+"""2026-03-02 00:04:05 UTC: the time in the pictures."""
+GIB, MIB = 2**30, 2**20
+_PHASES = ("decoding", "decoding", "reading", "decoding", "encoding", "decoding", "proving", "decoding")
+_NAMES = (
+    "NB_0001_1887-03-14_0004.jpg",
+    "NB_0001_1887-03-14_0005.jpg",
+    "map of the county [sheet 12, revised].jpg",
+    "MS-Q-17_0113_recto.jpg",
+    "MS-Q-17_0113_verso.jpg",
+    "1889-11-02_evening-edition_supplement_p0016_reshoot.jpg",
+    "glass_plate_00412.jpg",
+    "日本地図_0007.jpg",
+)
+
+
+def worker(slot: int, tick: int = 0) -> WorkerSnapshot:
+    """A worker that is busy; `tick` seconds later than at NOW."""
+    started = (slot * 5) % 17
+    return WorkerSnapshot(
+        slot=slot,
+        pid=4712 + slot,
+        phase=_PHASES[(slot + tick // 7) % len(_PHASES)],
+        image_id=1000 + slot,
+        image=_NAMES[slot % len(_NAMES)],
+        megapixels=(39.2, 39.2, 612.0, 24.1, 24.3, 38.9, 8.4, 56.0)[slot % 8],
+        seconds=float((started + tick) % 23),
+        rss_bytes=(310 + 37 * slot + (tick * 13 + slot * 7) % 60) * MIB,
+        predicted_bytes=(667 + (slot % 3) * 45) * MIB,
+    )
+
+
+def running(workers: int = 8, tick: int = 0) -> Snapshot:
+    """A run under way, `tick` seconds after NOW."""
+    done = 128_412 + tick
+    return Snapshot(
+        state=State.RUNNING,
+        time=NOW + tick,
+        batches=(
+            BatchSnapshot(
+                "newspapers", Account(301_646, 190_000 - tick, workers, 111_646 - workers - 6 + tick, 6)
+            ),
+            BatchSnapshot("manuscripts", Account(86_000, 69_200, 0, 16_397, 389, 14)),
+            BatchSnapshot("photographs", Account(42_411, 41_957, 0, 372, 82)),
+        ),
+        workers=tuple(worker(slot, tick) for slot in range(workers)),
+        memory=MemorySnapshot(
+            total=48 * GIB,
+            available=31 * GIB - (tick * 97 % 700) * MIB,
+            floor=round(4.8 * GIB),
+            committed=3 * GIB,
+            headroom=round(23.2 * GIB),
+        ),
+        rates=Rates(1.103 + (tick % 5) / 100, 41.7, 18.53e6, 7.52e6),
+        store=StoreSnapshot("s3://holdings/jpeg", 3, 41_000_000, 2, 20 * GIB),
+        eta_seconds=274_320.0 - tick,
+        elapsed_seconds=116_520.0 + tick,
+        source_bytes=done * 16_800_000,
+        jpeg_bytes=done * 6_810_000,
+        failures_by_cause=(("truncated", 312), ("source-missing", 110), ("corrupt", 55)),
+        failures_this_run=21,
+        workers_wanted=workers,
+        engine=EngineIdentity(4711, NOW - 116_520, "0.1.0"),
+    )
+
+
+EVENTS = tuple(
+    Event(900 - number, NOW - 47 * number, level, kind, message, None, 4711)
+    for number, (level, kind, message) in enumerate(
+        (
+            ("error", "failed", "MS-Q-17_0101_recto.jpg: truncated: the codestream ends 81,920 bytes early"),
+            ("info", "go-on", "memory: there is room again"),
+            ("warning", "hold", "memory: 3.9 GiB available, the floor is 4.8 GiB"),
+            ("info", "engine", "workers: 6 to 8"),
+            ("error", "failed", "glass [b]plate[/b] 00411.jpg: corrupt: \x1b[31mred\x1b[0m"),
+            ("info", "engine", "resumed by a person"),
+            ("info", "engine", "paused by a person"),
+            ("info", "engine", "started, version 0.1.0, 6 workers"),
+        )
+    )
+)
+
+
+def engine_picture(snapshot: Snapshot) -> Picture:
+    return Picture(Contact.ENGINE, snapshot, NOW - 600, events=EVENTS)
+
+
+def paused() -> Picture:
+    return engine_picture(replace(running(), state=State.PAUSED))
+
+
+def holding() -> Picture:
+    low = replace(
+        running().memory, available=round(3.9 * GIB), headroom=round(-1.4 * GIB), committed=GIB // 2
+    )
+    why = "3.9 GiB of memory are available, 4.8 GiB must stay free: nothing starts until others leave room."
+    hold = Hold("memory", why, NOW - 750, None)
+    return engine_picture(replace(running(), state=State.HOLDING, hold=hold, memory=low))
+
+
+def draining() -> Picture:
+    return engine_picture(replace(running(), state=State.DRAINING))
+
+
+def disconnected() -> Picture:
+    last = engine_picture(running())
+    return replace(
+        last, contact=Contact.LOST, since=NOW - 130, trouble="The engine does not answer any more."
+    )
+
+
+def finished() -> Picture:
+    whole = BatchSnapshot("newspapers", Account(301_646, 0, 0, 301_640, 6))
+    rest = BatchSnapshot("manuscripts", Account(86_000, 0, 0, 85_986, 0, 14))
+    snapshot = replace(
+        running(0),
+        state=State.FINISHED,
+        batches=(whole, rest),
+        rates=Rates(),
+        eta_seconds=None,
+        engine=None,
+        memory=MemorySnapshot(),
+        failures_by_cause=(("source-missing", 6),),
+    )
+    return Picture(Contact.LEDGER, snapshot, NOW - 600, events=EVENTS)
+
+
+def stopped() -> Picture:
+    snapshot = replace(running(0), state=State.STOPPED, engine=None, rates=Rates(), eta_seconds=None)
+    return Picture(Contact.LEDGER, replace(snapshot, memory=MemorySnapshot()), NOW - 600, events=EVENTS)
+
+
+def empty() -> Picture:
+    return Picture(Contact.LEDGER, Snapshot(State.STOPPED, NOW), NOW - 600)
+
+
+PICTURES: dict[str, Callable[[], Picture]] = {
+    "running": lambda: engine_picture(running()),
+    "paused": paused,
+    "holding": holding,
+    "draining": draining,
+    "disconnected": disconnected,
+    "finished": finished,
+    "stopped": stopped,
+    "empty": empty,
+}
+
+
+class FakeLink:
+    """Shows `picture` when opened and whenever `show` is called; answers every order as `answer` says."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.sent: list[Order] = []
+        self.taken = 0
+        self.answer: Callable[[Order], tuple[str, bool]] = lambda order: (order.told({"count": 1}), True)
+        self.closed = False
+        self._post: Post = lambda message: None
+
+    def open(self, post: Post) -> None:
+        self._post = post
+        post(Arrived(self.picture))
+
+    def show(self, picture: Picture) -> None:
+        self.picture = picture
+        self._post(Arrived(picture))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def drawn(self) -> None:
+        self.taken += 1
+
+    def send(self, order: Order) -> None:
+        self.sent.append(order)
+        text, good = self.answer(order)
+        self._post(Answered(order, text, good=good))
+
+
+class SteadyLink(FakeLink):
+    """A run that goes on: another picture a second, as from an engine with 8 workers."""
+
+    def open(self, post: Post) -> None:
+        import threading
+
+        super().open(post)
+        self._closing = threading.Event()
+        threading.Thread(target=self._go_on, daemon=True).start()
+
+    def _go_on(self) -> None:
+        began, tick = time.time(), 0
+        while not self._closing.wait(1.0):
+            tick += 1
+            snapshot = replace(running(tick=tick), time=began + tick)
+            self.show(replace(self.picture, snapshot=snapshot))
+
+    def close(self) -> None:
+        super().close()
+        self._closing.set()
+
+
+def main() -> None:
+    """Runs the app on a picture, or on `steady`, a run that goes on."""
+    from pathlib import Path
+
+    from engine.ledger.reader import LedgerReader
+    from engine.workspace import Workspace
+    from tui.app import PhotostatApp
+    from tui.shelf import Shelf
+    from tui.terminal import Watch
+
+    name = sys.argv[1] if len(sys.argv) > 1 else "steady"
+    root = Path(sys.argv[2]) if len(sys.argv) > 2 else Path()
+    link = SteadyLink(PICTURES["running"]()) if name == "steady" else FakeLink(PICTURES[name]())
+    frozen = None if name == "steady" else NOW
+    app = PhotostatApp(
+        link, Shelf(lambda: LedgerReader(Workspace(root))), clock=time.time if frozen is None else lambda: NOW
+    )
+    with Watch():
+        app.run(mouse=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,336 @@
+"""The app: takes pictures as they arrive, keeps what it knows of them in one view, and sends orders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App
+from textual.binding import BindingType
+from textual.command import Provider
+from textual.screen import Screen
+from textual.theme import Theme
+from textual.timer import Timer
+
+from engine.ledger.reader import LedgerReader
+from engine.snapshot import State
+from engine.workspace import Workspace
+from tui import orders, words
+from tui.actions import Place, bindings
+from tui.history import History
+from tui.link import Answered, Arrived, Link, WorkspaceLink
+from tui.orders import Order
+from tui.palette import Commands
+from tui.picture import Contact, Picture
+from tui.screens.dashboard import Dashboard
+from tui.screens.gallery import Failed, Gallery
+from tui.screens.help import Help
+from tui.screens.log import EventLog
+from tui.screens.page import Page
+from tui.screens.question import Confirm
+from tui.shelf import Query, Shelf
+from tui.terminal import Driver, Watch, require_terminal
+from tui.view import View
+
+_TOLD_S = 15.0
+"""How long the result of an action stays on its line."""
+_RETRY_S = 0.2
+"""A terminal that does not drain is looked at again so soon."""
+_THEME = Theme(
+    name="photostat",
+    ansi=True,
+    primary="ansi_default",
+    secondary="ansi_default",
+    accent="ansi_default",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    variables={
+        "border": "ansi_default",
+        "border-blurred": "ansi_default",
+        "block-cursor-foreground": "ansi_black",
+        "block-cursor-background": "ansi_white",
+        "block-cursor-text-style": "bold",
+    },
+)
+Clock = Callable[[], float]
+
+
+class PhotostatApp(App[int]):
+    TITLE = "photostat"
+    CSS_PATH = "photostat.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.ANYWHERE)]
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    COMMAND_PALETTE_BINDING = "f2"
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(
+        self,
+        link: Link,
+        shelf: Shelf,
+        *,
+        read_only: bool = False,
+        bell: bool = False,
+        clock: Clock = time.time,
+    ) -> None:
+        super().__init__(driver_class=Driver)
+        self._link = link
+        self._shelf = shelf
+        self._read_only = read_only
+        self._bell_wanted = bell
+        self._clock = clock
+        self._history = History()
+        self._view = View(Picture(), clock(), read_only=read_only)
+        self._waiting: Picture | None = None
+        """A picture the terminal had no room for yet."""
+        self._latest = Picture()
+        self._workers_asked: int | None = None
+        self._telling: Timer | None = None
+        self.animation_level = "none"
+        self.register_theme(_THEME)
+        self.theme = "photostat"
+
+    # -- what the screens ask ----
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    @property
+    def shelf(self) -> Shelf:
+        return self._shelf
+
+    @property
+    def read_only(self) -> bool:
+        return self._read_only
+
+    def say(self, text: str, *, good: bool = True) -> None:
+        page = self._page()
+        if page is None:
+            return
+        page.told.say(text, good=good)
+        if self._telling is not None:
+            self._telling.stop()
+        self._telling = self.set_timer(_TOLD_S, page.told.forget)
+
+    def may_change(self) -> bool:
+        if self._read_only:
+            self.say("This is --read-only: looking, not steering.", good=False)
+        return not self._read_only
+
+    def order(self, order: Order) -> None:
+        if self.may_change():
+            self._link.send(order)
+
+    # -- pictures ----
+
+    def get_default_screen(self) -> Screen[Any]:
+        return Dashboard()
+
+    def on_mount(self) -> None:
+        self._link.open(self.post_message)
+
+    def on_unmount(self) -> None:
+        self._link.close()
+        self._shelf.close()
+
+    def on_arrived(self, message: Arrived) -> None:
+        self._latest = message.picture
+        if message.picture.snapshot is not None and message.picture.contact is Contact.ENGINE:
+            self._history.add(message.picture.snapshot)
+        if self._waiting is None:
+            self._waiting = message.picture
+            self._draw_waiting()
+        else:
+            self._waiting = message.picture
+
+    def _draw_waiting(self) -> None:
+        """Draws when the terminal has taken what it was given; until then no other picture is asked for."""
+        picture = self._waiting
+        if picture is None:
+            return
+        if isinstance(self._driver, Driver) and self._driver.backlog:
+            self.set_timer(_RETRY_S, self._draw_waiting)
+            return
+        self._waiting = None
+        self._ring(self._view.picture, picture)
+        if self._view.frozen_at is None:
+            self._take(picture)
+        self._link.drawn()
+
+    def _take(self, picture: Picture) -> None:
+        snapshot = picture.snapshot
+        if snapshot is not None and snapshot.workers_wanted == self._workers_asked:
+            self._workers_asked = None
+        self._view = replace(
+            self._view,
+            picture=picture,
+            now=self._clock(),
+            images_per_s=tuple(self._history.images_per_s()),
+            used_bytes=tuple(self._history.used_bytes()),
+        )
+        self._show()
+
+    def _show(self) -> None:
+        page = self._page()
+        if page is not None and page.is_mounted:
+            page.show(self._view)
+
+    def _page(self) -> Page | None:
+        """The page in sight, be it under a question."""
+        pages = (screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
+        return next(pages, None)
+
+    def _ring(self, before: Picture, now: Picture) -> None:
+        """A bell and a notice of the terminal, once, when all is done or the engine holds."""
+        if not self._bell_wanted or before.state is None or before.state is now.state:
+            return
+        notice = {State.FINISHED: "all is done", State.HOLDING: "the engine holds"}.get(
+            now.state or before.state
+        )
+        if notice is not None and self._driver is not None and not self.is_headless:
+            self._driver.write(f"\x1b]9;photostat: {notice}\x07\x07")
+
+    def on_answered(self, message: Answered) -> None:
+        self.say(message.text, good=message.good)
+        page = self._page()
+        if isinstance(page, Gallery) and message.good:
+            page.reload(keep_place=True)
+
+    # -- what the keys do ----
+
+    def action_pause(self) -> None:
+        if self._has_engine():
+            paused = self._latest.state is State.PAUSED
+            self.order(orders.resume() if paused else orders.pause())
+
+    def action_drain(self) -> None:
+        if self._has_engine():
+            self.order(orders.drain())
+
+    def action_more_workers(self) -> None:
+        self._change_workers(1)
+
+    def action_fewer_workers(self) -> None:
+        self._change_workers(-1)
+
+    def _change_workers(self, by: int) -> None:
+        if not self._has_engine() or not self.may_change():
+            return
+        snapshot = self._latest.snapshot
+        now = self._workers_asked or (snapshot.workers_wanted if snapshot else 1)
+        if now + by < 1:
+            self.say("One worker is the fewest. p pauses.", good=False)
+            return
+        self._workers_asked = now + by
+        self.order(orders.workers(now + by))
+
+    @work(exclusive=True, group="question")
+    async def action_stop(self) -> None:
+        if not self._has_engine() or not self.may_change():
+            return
+        in_flight = self._latest.snapshot.totals.in_flight if self._latest.snapshot else 0
+        question = Confirm(
+            "Stop the engine?",
+            [
+                f"{words.counted(in_flight, 'image')} in flight {'starts' if in_flight == 1 else 'start'} over "
+                "with the next run; nothing that is done is lost.",
+                "To finish them first, choose No and press d to drain. To leave only this app, press q.",
+            ],
+            "stop it",
+        )
+        if await self.push_screen_wait(question):
+            self.order(orders.stop())
+
+    def action_start(self) -> None:
+        if self._latest.contact is Contact.ENGINE:
+            self.say("The engine runs already.", good=False)
+        elif self._latest.contact is not Contact.LEDGER:
+            self.say("The engine does not answer; it may be running still.", good=False)
+        elif self.may_change():
+            self.say("Starting the engine …")
+            self.order(orders.start())
+
+    def action_freeze(self) -> None:
+        if self._view.frozen_at is None:
+            self._view = replace(self._view, frozen_at=self._clock())
+            self.say("This picture stands still; the engine goes on. z lets it live again.")
+            self._show()
+        else:
+            self._view = replace(self._view, frozen_at=None)
+            self.say("Live again.")
+            self._take(self._latest)
+
+    def action_failures(self) -> None:
+        self._open(Failed(Query(state="failed")))
+
+    def action_images(self) -> None:
+        self._open(Gallery(Query()))
+
+    def action_events(self) -> None:
+        self._open(EventLog())
+
+    def on_dashboard_show_cause(self, message: Dashboard.ShowCause) -> None:
+        self._open(Failed(Query(state="failed", cause=message.cause)))
+
+    def on_dashboard_show_batch(self, message: Dashboard.ShowBatch) -> None:
+        self._open(Gallery(Query(batch=message.batch)))
+
+    def action_help(self) -> None:
+        if not isinstance(self.screen, Help):
+            self.push_screen(Help())
+
+    def action_palette(self) -> None:
+        self.action_command_palette()
+
+    def _open(self, page: Page) -> None:
+        """A list replaces whatever was opened from the dashboard before: esc is never far from it."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        if len(self.screen_stack) > 1:
+            self.switch_screen(page)
+        else:
+            self.push_screen(page)
+
+    def action_leave(self) -> None:
+        self.exit(0)
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C: a reflex; it says how to do what may have been meant."""
+        self.say("Ctrl-C does nothing here: q leaves and the engine goes on; S stops the engine.", good=False)
+
+    def _has_engine(self) -> bool:
+        if self._latest.contact is Contact.ENGINE:
+            return True
+        lost = self._latest.contact is Contact.LOST
+        self.say("The engine does not answer." if lost else "No engine runs here. s starts it.", good=False)
+        return False
+
+    @property
+    def farewell(self) -> str:
+        """What to say on the shell's line after leaving."""
+        engine = self._latest.snapshot.engine if self._latest.snapshot else None
+        if self._latest.contact is Contact.ENGINE and engine is not None:
+            return f"The engine goes on (pid {engine.pid}). `photostat` shows it again, `photostat stop` ends it."
+        return ""
+
+
+def run(workspace: Workspace, *, read_only: bool = False, bell: bool = False) -> int:
+    """Shows the app until the person leaves; 0. Raises UserError where there is no terminal to show it on."""
+    require_terminal()
+    app = PhotostatApp(
+        WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace)), read_only=read_only, bell=bell
+    )
+    with Watch():
+        code = app.run(mouse=False)
+    if app.farewell:
+        print(app.farewell)
+    return code if code is not None else app.return_code or 0

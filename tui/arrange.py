@@ -1,0 +1,145 @@
+"""Where the dashboard's sections go on a terminal of a given size: a pure function from sizes to regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from textual.geometry import Region
+
+WIDE = 116
+"""Columns from which the dashboard has two columns of sections."""
+GUTTER = 2
+
+
+class Section(StrEnum):
+    HEADER = "header"
+    WORKERS = "workers"
+    MEMORY = "memory"
+    THROUGHPUT = "throughput"
+    BATCHES = "batches"
+    FAILURES = "failures"
+    EVENTS = "events"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """How many rows each list would like to have, its title not counted."""
+
+    workers: int
+    batches: int
+    causes: int
+
+
+@dataclass
+class _Share:
+    section: Section
+    rows: int
+    wish: int
+
+
+HEADER_ROWS = 3
+_FIGURES_ROWS = 3
+"""Rows of the memory and throughput sections under their titles, at least."""
+_HISTORY_ROWS = 8
+"""Rows a history may grow to."""
+_EVENTS_ROWS = 3
+"""Rows under its title from which the event log is worth its place."""
+
+
+def arrange(width: int, height: int, needs: Needs) -> dict[Section, Region]:
+    """The sections' regions; a section that has no place is left out. They never overlap or leave the screen."""
+    header = Region(0, 0, width, min(HEADER_ROWS, height))
+    body = Region(0, header.bottom, width, max(0, height - header.bottom))
+    regions = _two_columns(body, needs) if width >= WIDE else _one_column(body, needs)
+    regions[Section.HEADER] = header
+    return {section: region for section, region in regions.items() if region.area}
+
+
+def _one_column(body: Region, needs: Needs) -> dict[Section, Region]:
+    """Workers; memory and throughput side by side; batches; failures; events where there is room."""
+    figures = _Share(Section.MEMORY, _FIGURES_ROWS, _FIGURES_ROWS)
+    workers = _Share(Section.WORKERS, 1, max(1, needs.workers))
+    batches = _Share(Section.BATCHES, 1, max(1, needs.batches))
+    failures = _Share(Section.FAILURES, 1, max(1, needs.causes))
+    events = _Share(Section.EVENTS, 0, 0)
+    shares = [workers, figures, batches, failures]
+    spare = body.height - sum(share.rows + 1 for share in shares)
+    spare = _give(workers, 4, spare)
+    spare = _give(failures, 2, spare)
+    spare = _give(workers, workers.wish, spare)
+    spare = _give(batches, 3, spare)
+    spare = _give(failures, failures.wish, spare)
+    spare = _give(batches, batches.wish, spare)
+    spare = _gaps_first(spare, shares)
+    if spare > _EVENTS_ROWS + 1:
+        events = _Share(Section.EVENTS, spare - 2, spare - 2)
+        grow = min(_HISTORY_ROWS - _FIGURES_ROWS, max(0, events.rows - 6))
+        figures.rows += grow
+        events.rows -= grow
+        shares.append(events)
+    regions = _stack(body, shares)
+    both = regions[Section.MEMORY]
+    half = (both.width - GUTTER) // 2
+    regions[Section.MEMORY] = Region(both.x, both.y, half, both.height)
+    rest = Region(both.x + half + GUTTER, both.y, both.width - half - GUTTER, both.height)
+    return regions | {Section.THROUGHPUT: rest}
+
+
+def _two_columns(body: Region, needs: Needs) -> dict[Section, Region]:
+    """Left workers and batches, right memory, throughput and failures, events under both."""
+    left_width = (body.width - GUTTER) // 2
+    workers = _Share(Section.WORKERS, 1, max(1, needs.workers))
+    batches = _Share(Section.BATCHES, 1, max(1, needs.batches))
+    memory = _Share(Section.MEMORY, _FIGURES_ROWS, _HISTORY_ROWS)
+    throughput = _Share(Section.THROUGHPUT, _FIGURES_ROWS, _HISTORY_ROWS)
+    failures = _Share(Section.FAILURES, 1, max(1, needs.causes))
+    left, right = [workers, batches], [memory, throughput, failures]
+
+    wished_left = sum(share.wish + 2 for share in left)
+    wished_right = _FIGURES_ROWS * 2 + 2 + failures.wish + 6
+    events_rows = max(0, body.height - max(wished_left, wished_right) - 1)
+    events_rows = min(events_rows, body.height // 3) if events_rows >= _EVENTS_ROWS else 0
+    columns_height = body.height - (events_rows + 1 if events_rows else 0)
+
+    spare = columns_height - sum(share.rows + 1 for share in left) - 1
+    spare = _give(workers, workers.wish, spare)
+    _give(batches, batches.wish, spare)
+    spare = columns_height - sum(share.rows + 1 for share in right) - 2
+    spare = _give(failures, failures.wish, spare)
+    for rows in range(_FIGURES_ROWS + 1, _HISTORY_ROWS + 1):
+        spare = _give(memory, rows, spare)
+        spare = _give(throughput, rows, spare)
+
+    regions = _stack(Region(0, body.y, left_width, columns_height), left, gap=True)
+    right_x = left_width + GUTTER
+    regions |= _stack(Region(right_x, body.y, body.width - right_x, columns_height), right, gap=True)
+    if events_rows:
+        regions[Section.EVENTS] = Region(0, body.bottom - events_rows - 1, body.width, events_rows + 1)
+    return regions
+
+
+def _give(share: _Share, rows: int, spare: int) -> int:
+    """Lets a section grow to `rows`, not beyond what it wishes; returns what is left to give."""
+    more = max(0, min(rows, share.wish) - share.rows)
+    given = max(0, min(more, spare))
+    share.rows += given
+    return spare - given
+
+
+def _gaps_first(spare: int, shares: list[_Share]) -> int:
+    """An empty line under every section before anything else grows."""
+    return spare - len(shares) if spare >= len(shares) else spare
+
+
+def _stack(body: Region, shares: list[_Share], *, gap: bool = False) -> dict[Section, Region]:
+    """The sections under one another, with an empty line between them where there is room for all of these."""
+    used = sum(share.rows + 1 for share in shares)
+    gaps = 1 if used + len(shares) - 1 <= body.height and (gap or used + len(shares) <= body.height) else 0
+    regions: dict[Section, Region] = {}
+    y = body.y
+    for share in shares:
+        rows = max(0, min(share.rows + 1, body.bottom - y))
+        regions[share.section] = Region(body.x, y, body.width, rows)
+        y += rows + gaps
+    return regions

@@ -1,0 +1,174 @@
+"""How pictures arrive and orders leave: threads that ask the engine, wait a bounded time, and post messages.
+
+No thread touches a widget. At most one picture is under way: the next is asked for only when the app has drawn
+the last, so on a link that stalls the app waits and nothing piles up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Protocol
+
+from textual.message import Message
+
+from engine.client import EngineClient, NoEngine
+from engine.failures import UserError
+from engine.launch import start_engine
+from engine.snapshot import State
+from engine.workspace import Workspace
+from tui.desk import LedgerDesk
+from tui.orders import START, Order
+from tui.picture import Contact, Picture
+
+PERIOD_S = 1.0
+"""Between two pictures."""
+ANSWER_S = 3.0
+"""How long the engine may take to answer before it counts as disconnected."""
+
+
+class Arrived(Message):
+    """A new picture. Several that wait are as good as the last."""
+
+    def __init__(self, picture: Picture) -> None:
+        super().__init__()
+        self.picture = picture
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, Arrived)
+
+
+class Answered(Message):
+    """What became of an order, in one line."""
+
+    def __init__(self, order: Order, text: str, *, good: bool) -> None:
+        super().__init__()
+        self.order = order
+        self.text = text
+        self.good = good
+
+
+Post = Callable[[Message], object]
+
+
+class Link(Protocol):
+    def open(self, post: Post) -> None:
+        """Begin; `post` may be called from any thread."""
+
+    def close(self) -> None:
+        """Ask nothing more; returns at once."""
+
+    def drawn(self) -> None:
+        """The app has drawn the last picture and can take another."""
+
+    def send(self, order: Order) -> None:
+        """Returns at once; an `Answered` comes."""
+
+
+class WorkspaceLink:
+    """The engine of a workspace, or where none runs its ledger."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._ledger = LedgerDesk(workspace)
+        self._client: EngineClient | None = None
+        self._drawn = threading.Event()
+        self._hurry = threading.Event()
+        self._closing = threading.Event()
+        self._errands = ThreadPoolExecutor(max_workers=1, thread_name_prefix="orders")
+        self._thread: threading.Thread | None = None
+        self._post: Post = lambda message: None
+
+    def open(self, post: Post) -> None:
+        self._post = post
+        self._thread = threading.Thread(target=self._watch, name="pictures", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._drawn.set()
+        self._hurry.set()
+        self._errands.shutdown(wait=False, cancel_futures=True)
+
+    def drawn(self) -> None:
+        self._drawn.set()
+
+    def send(self, order: Order) -> None:
+        self._errands.submit(self._run_errand, order)
+
+    def _watch(self) -> None:
+        picture = Picture(since=time.time())
+        while not self._closing.is_set():
+            asked = time.monotonic()
+            self._hurry.clear()
+            self._drawn.clear()
+            picture = self._ask(picture)
+            if self._closing.is_set():
+                break
+            self._post(Arrived(picture))
+            self._drawn.wait()
+            self._hurry.wait(max(0.0, PERIOD_S - (time.monotonic() - asked)))
+        self._hang_up()
+        self._ledger.close()
+
+    def _ask(self, before: Picture) -> Picture:
+        """The engine's snapshot; if it cannot be had, the last one as lost, or the ledger's own when none runs."""
+        now = time.time()
+        try:
+            if self._client is None:
+                self._client = EngineClient.connect(self._workspace, timeout_s=ANSWER_S)
+            snapshot = self._client.snapshot()
+        except (NoEngine, UserError, KeyError, TypeError, ValueError) as error:
+            was_connected = self._client is not None
+            self._hang_up()
+            return self._without_engine(before, error, now, was_connected=was_connected)
+        since = before.since if before.contact is Contact.ENGINE else now
+        return Picture(Contact.ENGINE, snapshot, since, events=self._ledger.events())
+
+    def _without_engine(
+        self, before: Picture, error: Exception, now: float, *, was_connected: bool
+    ) -> Picture:
+        silent = isinstance(error.__cause__, TimeoutError) or not isinstance(error, NoEngine)
+        leaves = before.state in (State.FINISHED, State.STOPPED)
+        if silent or (was_connected and not leaves):
+            since = before.since if before.contact is Contact.LOST else now
+            return replace(before, contact=Contact.LOST, since=since, trouble=sentence(error))
+        since = before.since if before.contact is Contact.LEDGER else now
+        return replace(self._ledger.picture(), contact=Contact.LEDGER, since=since)
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _run_errand(self, order: Order) -> None:
+        """An order on a connection of its own, so that pictures never wait for it."""
+        try:
+            text = self._carry_out(order)
+        except (NoEngine, UserError, OSError) as error:
+            self._post(Answered(order, sentence(error), good=False))
+        else:
+            self._post(Answered(order, text, good=True))
+        self._hurry.set()
+
+    def _carry_out(self, order: Order) -> str:
+        if order.command == START:
+            start_engine(self._workspace)
+            return order.told({})
+        try:
+            client = EngineClient.connect(self._workspace, timeout_s=ANSWER_S)
+        except NoEngine as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise
+            return self._ledger.carry_out(order)
+        with client:
+            return order.told(client.command(order.command, **order.arguments))
+
+
+def sentence(error: Exception) -> str:
+    """An error as one line that starts with a capital and ends with a full stop."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,0 +1,55 @@
+"""The command palette's entries, from the registry of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from tui import actions, offers
+from tui.actions import Action
+from tui.host import Host
+from tui.screens.page import Page
+
+
+class Commands(Provider):
+    """What can be done here and now, by name."""
+
+    def _offered(self) -> list[Action]:
+        page = self.screen
+        view = cast(Host, self.app).view
+        place = page.PLACE if isinstance(page, Page) else actions.Place.DASHBOARD
+        return [
+            action
+            for action in actions.at(place)
+            if action.bound
+            and action.id != "palette"
+            and offers.offered(action, view.picture, read_only=view.read_only)
+        ]
+
+    def _title(self, action: Action) -> str:
+        view = cast(Host, self.app).view
+        name = offers.label(action, view.picture, frozen=view.frozen_at is not None)
+        return f"{name} ({actions.first_key(action)})"
+
+    def _do(self, action: Action) -> partial[Coroutine[Any, Any, None]]:
+        return partial(self.screen.run_action, action_name(action))
+
+    async def discover(self) -> Hits:
+        for action in self._offered():
+            yield DiscoveryHit(self._title(action), self._do(action), help=action.tooltip)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for action in self._offered():
+            title = self._title(action)
+            score = max(matcher.match(title), matcher.match(action.tooltip) * 0.6)
+            if score > 0:
+                yield Hit(score, matcher.highlight(title), self._do(action), help=action.tooltip)
+
+
+def action_name(action: Action) -> str:
+    """Textual's name of the action: those that work anywhere are the app's."""
+    return f"app.{action.id}" if actions.Place.ANYWHERE in action.places else action.id

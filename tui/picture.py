@@ -1,0 +1,132 @@
+"""What the app shows: one frozen picture of the engine or of the ledger, and how it was come by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.ledger.rows import Event
+from engine.snapshot import Snapshot, State
+from tui import words
+
+
+class Contact(StrEnum):
+    """Where the picture comes from."""
+
+    WAITING = "waiting"
+    """Nothing has come yet."""
+    ENGINE = "engine"
+    LEDGER = "ledger"
+    """No engine runs; this is the ledger's own account."""
+    LOST = "lost"
+    """The engine does not answer; the snapshot is the last one it gave."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    contact: Contact = Contact.WAITING
+    snapshot: Snapshot | None = None
+    since: float = 0.0
+    """When the contact became what it is, Unix time, s."""
+    trouble: str = ""
+    """Why there is no better picture; one line."""
+    events: tuple[Event, ...] = ()
+    """The last few, newest first."""
+
+    @property
+    def state(self) -> State | None:
+        return self.snapshot.state if self.snapshot else None
+
+    @property
+    def has_engine(self) -> bool:
+        return self.contact is Contact.ENGINE
+
+
+class Tone(StrEnum):
+    """What a state means to the person who looks; never said by colour alone."""
+
+    GOOD = "good"
+    CARE = "care"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True)
+class Banner:
+    """A state in a glyph and a word, and what is to be said beside it."""
+
+    glyph: str
+    word: str
+    tone: Tone
+    detail: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.glyph} {self.word}"
+
+
+_STATES: dict[State, tuple[str, str, Tone]] = {
+    State.RUNNING: ("►", "RUNNING", Tone.GOOD),
+    State.PAUSED: ("‖", "PAUSED", Tone.CARE),
+    State.HOLDING: ("▲", "HOLDING", Tone.CARE),
+    State.DRAINING: ("▼", "DRAINING", Tone.CARE),
+    State.FINISHED: ("✓", "FINISHED", Tone.GOOD),
+    State.STOPPED: ("■", "STOPPED", Tone.QUIET),
+}
+_HOLDS = {"memory": "memory low", "store": "store away", "source": "source away", "disk": "disk full"}
+
+
+def banner(picture: Picture, now: float) -> Banner:
+    """The state as the top line says it; `now` is Unix time, s."""
+    snapshot = picture.snapshot
+    if picture.contact is Contact.LOST:
+        return Banner("╳", "DISCONNECTED", Tone.BAD, f"since {words.clock(picture.since, now)}")
+    if snapshot is None:
+        return Banner("○", "CONNECTING" if picture.contact is Contact.WAITING else "NO PICTURE", Tone.QUIET)
+    glyph, word, tone = _STATES[snapshot.state]
+    detail = ""
+    if snapshot.state is State.PAUSED:
+        detail = "by you"
+    elif snapshot.state is State.DRAINING:
+        detail = "ends when what is in flight is done"
+    elif snapshot.state is State.HOLDING and snapshot.hold is not None:
+        what = _HOLDS.get(snapshot.hold.reason, snapshot.hold.reason)
+        detail = f"{what} since {words.clock(snapshot.hold.since, now)}"
+    elif snapshot.state is State.STOPPED and snapshot.totals.rows == 0:
+        detail = "nothing imported yet"
+    return Banner(glyph, word, tone, detail)
+
+
+def standing(picture: Picture, *, read_only: bool) -> str:
+    """The line to show while nothing else has been said: what stands in the way, or what to do next."""
+    snapshot = picture.snapshot
+    if picture.contact is Contact.LOST:
+        trouble = picture.trouble or "The engine does not answer."
+        return f"{trouble} This is its last picture; asking again every second."
+    if snapshot is None:
+        return picture.trouble
+    if snapshot.state is State.HOLDING and snapshot.hold is not None:
+        return snapshot.hold.detail
+    totals = snapshot.totals
+    if picture.contact is Contact.LEDGER:
+        return _without_engine(snapshot, read_only=read_only)
+    if snapshot.state is State.PAUSED:
+        return "Nothing new starts; what is in flight is finished. p resumes."
+    if snapshot.state is State.DRAINING:
+        return f"{words.counted(totals.in_flight, 'image')} still in flight, then the engine leaves."
+    return ""
+
+
+def _without_engine(snapshot: Snapshot, *, read_only: bool) -> str:
+    totals = snapshot.totals
+    if totals.rows == 0:
+        return "The ledger is empty: photostat add EXPORT.csv brings the images in."
+    waiting = totals.pending + totals.in_flight
+    if waiting:
+        start = "" if read_only else " s starts it."
+        return (
+            f"No engine runs; {words.counted(waiting, 'image')} {'waits' if waiting == 1 else 'wait'}.{start}"
+        )
+    if totals.failed:
+        return f"All done but {words.counted(totals.failed, 'image')} that failed: f shows them."
+    return "Every image is accounted for. photostat report writes the account."

@@ -1,0 +1,1 @@
+"""The app's screens: the dashboard, the lists, one image's detail, help and questions."""

@@ -1,0 +1,68 @@
+"""The ledger for reading, asked from one thread of its own, so that no query ever holds up the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypedDict, TypeVar
+
+from engine.ledger.reader import LedgerReader
+
+AnswerT = TypeVar("AnswerT")
+
+
+class Limits(TypedDict):
+    """What LedgerReader's images, count and ids take."""
+
+    batch: str | None
+    state: str | None
+    cause: str | None
+    text: str | None
+    uuid: str | None
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which images a list shows, and in which order."""
+
+    state: str | None = None
+    batch: str | None = None
+    cause: str | None = None
+    uuid: str | None = None
+    text: str | None = None
+    sort: str = "id"
+    descending: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(batch=self.batch, state=self.state, cause=self.cause, text=self.text, uuid=self.uuid)
+
+
+class Shelf:
+    """`ask` runs a question on the reader and returns its answer; questions are answered one after another."""
+
+    def __init__(self, open_reader: Callable[[], LedgerReader]) -> None:
+        self._open = open_reader
+        self._reader: LedgerReader | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+
+    async def ask(self, question: Callable[[LedgerReader], AnswerT]) -> AnswerT:
+        """Raises what the question raises: UserError, sqlite3.Error."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
+
+    def _answer(self, question: Callable[[LedgerReader], AnswerT]) -> AnswerT:
+        if self._reader is None:
+            self._reader = self._open()
+        return question(self._reader)
+
+    def close(self) -> None:
+        """Returns at once; the thread ends with its last question."""
+        self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

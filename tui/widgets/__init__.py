@@ -1,0 +1,1 @@
+"""The dashboard's sections and the list, each in a file of its own."""

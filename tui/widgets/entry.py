@@ -1,0 +1,80 @@
+"""The filter line of a list: opened with `/`, followed as one types, closed with enter or esc."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, Label
+
+_PAUSE_S = 0.25
+"""Typing is followed after so long a pause; every letter would cost a query."""
+
+
+class Entry(Horizontal):
+    DEFAULT_CSS = """
+    Entry { height: 1; display: none; }
+    Entry.open { display: block; }
+    Entry Label { width: auto; text-style: bold; }
+    Entry Input { width: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "drop", show=False)]
+
+    class ChangedTo(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Closed(Message):
+        """The list has the keys again."""
+
+    _timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Label("/ ", markup=False)
+        field = Input(compact=True, placeholder="words to look for; enter keeps the filter, esc drops it")
+        field.cursor_blink = False
+        yield field
+
+    @property
+    def field(self) -> Input:
+        return self.query_one(Input)
+
+    def open(self, text: str) -> None:
+        self.add_class("open")
+        with self.field.prevent(Input.Changed):
+            self.field.value = text
+        self.field.focus()
+
+    def clear(self) -> None:
+        with self.field.prevent(Input.Changed):
+            self.field.value = ""
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(_PAUSE_S, self._tell)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._tell()
+        self._close()
+
+    def action_drop(self) -> None:
+        self.clear()
+        self._tell()
+        self._close()
+
+    def _tell(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        self.post_message(self.ChangedTo(" ".join(self.field.value.split())))
+
+    def _close(self) -> None:
+        self.remove_class("open")
+        self.post_message(self.Closed())

@@ -1,0 +1,46 @@
+"""The failures grouped by cause, most first, with what to do about each; enter shows the images."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from engine.failures import REMEDIES, Cause
+from tui import words
+from tui.view import View
+from tui.widgets.lines import BAD, LABEL, line, title
+from tui.widgets.menu import Menu
+
+_CAUSE = 19
+
+
+class Failures(Menu):
+    def keys(self, view: View) -> list[str]:
+        return [cause for cause, count in view.snapshot.failures_by_cause if count] if view.snapshot else []
+
+    def head(self, view: View, columns: int, shown: int, count: int) -> Text:
+        note = "" if not count else "f or enter: the images"
+        if count > shown:
+            note += f", {count - shown} more causes"
+        return title("Failures", columns, note)
+
+    def row(self, view: View, key: str, columns: int) -> Text:
+        assert view.snapshot is not None
+        count = dict(view.snapshot.failures_by_cause)[key]
+        number = words.right(words.integer(count), 7)
+        remedy = remedy_of(key)
+        room = columns - len(number) - 1 - _CAUSE - 1
+        return line(
+            (number, BAD),
+            " ",
+            words.padded(key, _CAUSE),
+            " ",
+            (words.fit(remedy, room), LABEL),
+        )
+
+    def nothing(self, view: View) -> Text:
+        return line((" none", LABEL)) if view.snapshot else line("")
+
+
+def remedy_of(cause: str) -> str:
+    """The cause's own remedy; empty for one this version does not know."""
+    return REMEDIES[Cause(cause)] if cause in set(Cause) else ""

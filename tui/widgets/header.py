@@ -1,0 +1,110 @@
+"""The top lines: which batches, the state in a glyph and a word, how far, how many failed, how long still."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from engine.snapshot import Snapshot, State
+from tui import words
+from tui.picture import Contact, Tone, banner
+from tui.view import View
+from tui.widgets.lines import BAD, LABEL, STRONG, TONES, line
+from tui.widgets.section import Section
+
+
+class Header(Section):
+    def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
+        return [state_line(view, columns), progress_line(view, columns), figures_line(view, columns)]
+
+
+def state_line(view: View, columns: int) -> Text:
+    """Batches to the left, the state to the right; the state keeps its room when there is little."""
+    state = banner(view.picture, view.now)
+    label = f" {state.label} "
+    marks = ""
+    if view.frozen_at is not None:
+        marks += f" ◆ FROZEN {words.clock(view.frozen_at, view.now)} "
+    if view.read_only:
+        marks += " READ-ONLY "
+    detail = words.fit(state.detail, max(0, columns - len(label) - cell_len(marks) - 14))
+    after = f" {detail}" if detail else ""
+    room = columns - len(label) - cell_len(after) - cell_len(marks) - 1
+    left = _subject(view, room)
+    gap = " " * (room - cell_len(left) + 1)
+    parts: list[str | tuple[str, str]] = [(left, STRONG), gap]
+    if marks:
+        parts.append((marks, TONES[Tone.QUIET] if view.frozen_at is not None else LABEL))
+    return line(*parts, (label, TONES[state.tone]), after)
+
+
+def _subject(view: View, columns: int) -> str:
+    """`photostat newspapers, maps`: the batches of this run."""
+    if columns < 9:
+        return ""
+    name = "photostat"
+    snapshot = view.snapshot
+    if snapshot is None or columns < 14:
+        return name
+    chosen = [batch.name for batch in snapshot.batches if batch.selected]
+    return f"{name} {words.names(chosen, columns - len(name) - 1)}".rstrip()
+
+
+def progress_line(view: View, columns: int) -> Text:
+    snapshot = view.snapshot
+    if snapshot is None:
+        return line((words.bar(0, columns), LABEL))
+    totals = snapshot.totals
+    settled = totals.done + totals.accepted
+    figures = f"{words.integer(settled)} / {words.integer(totals.rows)}"
+    share = words.percent(settled, totals.rows)
+    width = max(0, columns - len(figures) - len(share) - 4)
+    fraction = settled / totals.rows if totals.rows else 0.0
+    return line((words.bar(fraction, width), LABEL), "  ", (figures, STRONG), "  ", share)
+
+
+def figures_line(view: View, columns: int) -> Text:
+    """Failures, elapsed and ETA; the less urgent figures go first when there is no room."""
+    snapshot = view.snapshot
+    if snapshot is None:
+        return line("")
+    totals = snapshot.totals
+    figures: list[tuple[str, str, str]] = [
+        ("", f"{words.integer(totals.failed)} failed", BAD if totals.failed else ""),
+        ("elapsed ", words.duration(_elapsed(view, snapshot)), ""),
+        ("ETA ", _eta(view, snapshot), ""),
+    ]
+    if totals.accepted:
+        figures.append(("", f"{words.integer(totals.accepted)} accepted", ""))
+    if totals.in_flight:
+        figures.append(("", f"{words.integer(totals.in_flight)} in flight", ""))
+    if totals.pending:
+        figures.append(("", f"{words.integer(totals.pending)} waiting", ""))
+    parts: list[str | tuple[str, str]] = []
+    used = 0
+    for label, value, style in figures:
+        gap = "   " if parts else ""
+        need = cell_len(gap + label + value)
+        if used + need > columns:
+            break
+        used += need
+        parts += [gap, (label, LABEL), (value, style)]
+    return line(*parts)
+
+
+def _elapsed(view: View, snapshot: Snapshot) -> float | None:
+    if view.picture.contact is Contact.LEDGER and not snapshot.elapsed_seconds:
+        return None
+    return snapshot.elapsed_seconds
+
+
+def _eta(view: View, snapshot: Snapshot) -> str:
+    """How long still, and when that is."""
+    if snapshot.state is State.FINISHED:
+        return "done"
+    if snapshot.eta_seconds is None:
+        return words.DASH
+    until = words.clock(snapshot.time + snapshot.eta_seconds, view.now)
+    return f"{words.duration(snapshot.eta_seconds)} ({until})"

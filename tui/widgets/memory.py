@@ -1,0 +1,71 @@
+"""Memory as a bar: used, promised and not used yet, free, with the floor marked; and the last minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from engine.snapshot import MemorySnapshot
+from tui import words
+from tui.view import View
+from tui.widgets.lines import BAD, LABEL, line, title
+from tui.widgets.section import Section
+
+USED, PROMISED, FREE, FLOOR = "█", "▒", "·", "┃"
+
+
+class Memory(Section):
+    def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
+        memory = view.snapshot.memory if view.snapshot else None
+        if memory is None or memory.total <= 0:
+            return [title("Memory", columns), line((f" {words.DASH}", LABEL))]
+        low = memory.available < memory.floor
+        drawn = [
+            title("Memory", columns, "below the floor" if low else f"of {words.memory(memory.total)}"),
+            memory_bar(memory, columns),
+            figures_line(memory, columns),
+            room_line(memory),
+        ]
+        spare = rows - len(drawn)
+        if spare > 0:
+            history = words.columns_of(view.used_bytes, columns, spare, float(memory.total))
+            drawn += [line((row, LABEL)) for row in history]
+        return drawn
+
+
+def memory_bar(memory: MemorySnapshot, columns: int) -> Text:
+    """Used from the left, then what is promised; the mark stands where only the floor is left free."""
+    used = memory.total - memory.available
+    ends = [round(columns * min(1.0, amount / memory.total)) for amount in (used, used + memory.committed)]
+    cells = [
+        USED if column < ends[0] else PROMISED if column < ends[1] else FREE for column in range(columns)
+    ]
+    mark = min(columns - 1, max(0, round(columns * (1 - memory.floor / memory.total))))
+    before, after = "".join(cells[:mark]), "".join(cells[mark + 1 :])
+    return line(before, (FLOOR, BAD), (after, LABEL))
+
+
+def figures_line(memory: MemorySnapshot, columns: int) -> Text:
+    used = memory.total - memory.available
+    return line(
+        (f"{USED} ", ""),
+        ("used ", LABEL),
+        words.short_memory(used),
+        (f"  {PROMISED} ", ""),
+        ("promised ", LABEL),
+        words.short_memory(memory.committed),
+    )
+
+
+def room_line(memory: MemorySnapshot) -> Text:
+    """Headroom is what may still be promised; below zero nothing starts."""
+    return line(
+        (f"{FREE} ", ""),
+        ("room ", LABEL),
+        (words.short_memory(memory.headroom), BAD if memory.headroom < 0 else ""),
+        ("  ", ""),
+        (FLOOR, BAD),
+        (" floor ", LABEL),
+        words.short_memory(memory.floor),
+    )

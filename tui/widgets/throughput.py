@@ -1,0 +1,71 @@
+"""How fast: images a minute, bytes in and out, what the JPEGs save, and the last minutes as a sparkline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from engine.snapshot import Snapshot
+from tui import history, words
+from tui.view import View
+from tui.widgets.lines import LABEL, STRONG, line, title
+from tui.widgets.section import Section
+
+
+class Throughput(Section):
+    def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
+        snapshot = view.snapshot
+        if snapshot is None:
+            return [title("Throughput", columns), line((f" {words.DASH}", LABEL))]
+        spare = rows - 4
+        head = title("Throughput", columns, _span_note(view, columns))
+        rates = rates_line(snapshot, columns)
+        if spare > 0:
+            curve = [line((row, LABEL)) for row in words.columns_of(view.images_per_s, columns, spare + 1)]
+            return [
+                head,
+                images_line(view, columns, curve=False),
+                rates,
+                *curve,
+                saved_line(snapshot, columns),
+            ][:rows]
+        return [head, images_line(view, columns, curve=True), rates, saved_line(snapshot, columns)]
+
+
+def _span_note(view: View, columns: int) -> str:
+    minutes = len(view.images_per_s) * history.SPAN_S // 60
+    return f"last {min(minutes, columns * history.SPAN_S // 60)} min" if minutes else ""
+
+
+def images_line(view: View, columns: int, *, curve: bool) -> Text:
+    """Images a minute, and beside it the curve when it has no rows of its own."""
+    assert view.snapshot is not None
+    number = words.per_minute(view.snapshot.rates.images_per_s)
+    unit = " images/min"
+    room = columns - len(number) - len(unit) - 1
+    spark = words.sparkline(view.images_per_s, room) if curve else ""
+    return line((number, STRONG), (unit, LABEL), " ", (spark, LABEL))
+
+
+def rates_line(snapshot: Snapshot, columns: int) -> Text:
+    rates = snapshot.rates
+    coming, going = words.data(rates.source_bytes_per_s), words.data(rates.jpeg_bytes_per_s)
+    pixels = f"  {rates.megapixels_per_s:.0f} Mpx/s"
+    parts: list[str | tuple[str, str]] = [("in ", LABEL), f"{coming}/s", ("  out ", LABEL), f"{going}/s"]
+    used = len(coming) + len(going) + 13
+    if used + cell_len(pixels) <= columns:
+        parts.append((pixels, LABEL))
+    return line(*parts)
+
+
+def saved_line(snapshot: Snapshot, columns: int) -> Text:
+    """`7.2 TB → 2.9 TB, 59 % smaller`; the percentage first where there is little room."""
+    if not snapshot.source_bytes:
+        return line((f"{words.DASH} → {words.DASH}", LABEL))
+    amounts = f"{words.data(snapshot.source_bytes)} → {words.data(snapshot.jpeg_bytes)}"
+    saved = words.reduction(snapshot.source_bytes, snapshot.jpeg_bytes)
+    if cell_len(amounts) + cell_len(saved) + 2 <= columns:
+        return line(amounts, ("  ", ""), (saved, LABEL))
+    return line(amounts)

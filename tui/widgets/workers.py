@@ -1,0 +1,72 @@
+"""A row a worker: what it does, to which image, how large, for how long, and its memory against what was promised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from engine.snapshot import Snapshot, WorkerSnapshot
+from tui import words
+from tui.view import View
+from tui.widgets.lines import LABEL, STRONG, line, title
+from tui.widgets.section import Section
+
+_PHASE, _SIZE, _TIME, _MEMORY = 9, 9, 7, 12
+_SLOT = 3
+
+
+class Workers(Section):
+    def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
+        snapshot = view.snapshot
+        if snapshot is None:
+            return [title("Workers", columns)]
+        shown = snapshot.workers[: rows - 1]
+        drawn = [title("Workers", columns, workers_note(snapshot, len(shown)))]
+        if not snapshot.workers:
+            return [*drawn, line((" none run", LABEL))]
+        return [*drawn, *(worker_line(worker, columns) for worker in shown)]
+
+
+def workers_note(snapshot: Snapshot, shown: int) -> str:
+    """How many there are and how many are wanted, and those that have no row."""
+    count = len(snapshot.workers)
+    busy = sum(1 for worker in snapshot.workers if worker.image_id is not None)
+    parts = [f"{busy} of {count} at work"] if count else []
+    if snapshot.workers_wanted and snapshot.workers_wanted != count:
+        parts.append(f"{snapshot.workers_wanted} wanted")
+    if count > shown:
+        parts.append(f"{count - shown} more not shown")
+    if snapshot.store.waiting:
+        waiting = words.data(snapshot.store.waiting_bytes)
+        parts.append(f"{snapshot.store.waiting} for the store, {waiting}")
+    return ", ".join(parts)
+
+
+def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
+    """Columns that line up: slot, phase, image, megapixels, seconds, memory now/promised."""
+    slot = words.right(str(worker.slot + 1), _SLOT - 1) + " "
+    if worker.image_id is None:
+        rss = words.right(words.short_memory(worker.rss_bytes), _MEMORY // 2)
+        middle = columns - _SLOT - _MEMORY // 2
+        return line((slot, LABEL), (words.padded(worker.phase, middle), LABEL), (rss, LABEL))
+    tail = _SIZE + _TIME + _MEMORY + 1
+    room = columns - _SLOT - _PHASE - 1 - tail
+    if room < 12:  # narrow: the size can be had from the image's detail
+        tail -= _SIZE
+        room += _SIZE
+        size = ""
+    else:
+        size = words.right(words.megapixels(worker.megapixels), _SIZE)
+    memory = f"{words.short_memory(worker.rss_bytes)}/{words.short_memory(worker.predicted_bytes)}"
+    over = bool(worker.rss_bytes and worker.predicted_bytes and worker.rss_bytes > worker.predicted_bytes)
+    return line(
+        (slot, LABEL),
+        words.padded(worker.phase, _PHASE),
+        " ",
+        (words.padded(worker.image, room, words.Keep.BOTH), STRONG),
+        size,
+        words.right(words.short_seconds(worker.seconds), _TIME),
+        " ",
+        (words.right(("!" if over else "") + memory, _MEMORY), "bold" if over else ""),
+    )
