@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.boxwriter import Wrapping, box_start, jp2_start
+from engine.jp2.openjpeg import glymur_calls
 
 PROGRESSIONS = {"LRCP": 0, "RLCP": 1, "RPCL": 2, "PCRL": 3, "CPRL": 4}
 """OPJ_PROG_ORDER."""
@@ -103,7 +104,7 @@ def planes_of(pixels: NDArray[Any], bits: int | None = None) -> list[Plane]:
 def write_codestream(path: Path, planes: Sequence[Plane], encoding: Encoding | None = None) -> None:
     """Writes a raw codestream (ISO/IEC 15444-1 Annex A). Raises EncodeError, OSError."""
     encoding = encoding or Encoding()
-    opj = _openjpeg()
+    opj = glymur_calls()
     messages: list[str] = []
     handler = _MESSAGE_HANDLER(lambda message, _: messages.append(message.decode(errors="replace").strip()))
     path.touch()
@@ -132,17 +133,6 @@ def write_codestream(path: Path, planes: Sequence[Plane], encoding: Encoding | N
 
 _MESSAGE_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p)
 _SILENCE = _MESSAGE_HANDLER(lambda message, _: None)
-
-
-def _openjpeg() -> Any:
-    """glymur's wrapper of OpenJPEG's calls, on the library of Pillow's wheel where there is one."""
-    import PIL
-    from glymur.lib import openjp2
-
-    wheels = Path(PIL.__file__).parent.parent / "pillow.libs"
-    for library in sorted(wheels.glob("libopenjp2*")):
-        openjp2.OPENJP2 = ctypes.CDLL(str(library))
-    return openjp2
 
 
 def _image_area(planes: Sequence[Plane], encoding: Encoding) -> tuple[int, int, int, int]:
