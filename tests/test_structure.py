@@ -176,7 +176,7 @@ DAMAGES = {
     "packets longer than the tile-part": (
         codestream(tiles=tile_part(header=segment(0xFF58, b"\0\x85\x00"))),
         Cause.CORRUPT,
-        "add up to 640 bytes",
+        "639 bytes shorter",
     ),
     "header longer than the tile-part": (
         codestream(tiles=tile_part(header=segment(0xFF64, bytes(20)), psot=20) + bytes(99)),
@@ -207,6 +207,20 @@ def test_an_empty_start_of_tile_is_stepped_over(tmp_path: Path) -> None:
     sot = struct.pack(">HHHIBB", 0xFF90, 10, 0, 12, 0, 2)
     (tmp_path / "a.j2k").write_bytes(codestream(tiles=sot + tile_part(index=1, count=2)))
     verdict(tmp_path / "a.j2k")
+
+
+def test_a_tile_part_missing_from_an_uncounted_tile_is_found_by_the_list_of_lengths(tmp_path: Path) -> None:
+    tlm = segment(0xFF55, struct.pack(">BBII", 0, 0x40, 15, 15))
+    (tmp_path / "a.j2k").write_bytes(codestream(None, None, tlm, tiles=tile_part(count=0)))
+    failure = refusal(tmp_path / "a.j2k")
+    assert failure.cause is Cause.TRUNCATED
+    assert "lists 2 tile-parts" in failure.message
+
+
+def test_packet_lengths_that_say_less_are_a_warning(tmp_path: Path) -> None:
+    part = tile_part(header=segment(0xFF58, b"\0\x01"), data=bytes(5))
+    (tmp_path / "a.j2k").write_bytes(codestream(tiles=part))
+    assert verdict(tmp_path / "a.j2k") == ("1 tiles hold more bytes than their packets (PLT) add up to",)
 
 
 def test_tile_part_lengths_that_lie_are_a_warning(tmp_path: Path) -> None:

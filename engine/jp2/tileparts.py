@@ -69,18 +69,20 @@ def walk_chain(source: Source, main: MainHeader, codestream_end: int) -> Chain:
     found: dict[int, int] = {}
     promised: dict[int, int] = {}
     lengths: list[tuple[int, int]] = []
+    surplus: dict[int, int] = {}
     for part in _tile_parts(source, main, codestream_end):
         _check_order(part, found, main.size)
         found[part.tile] = part.index + 1
         promised[part.tile] = max(part.count, promised.get(part.tile, 0))
-        _check_packets(part, chain)
+        _count_packets(part, surplus)
         lengths.append((part.tile, part.end - part.start))
         chain.end = part.end
     chain.tile_parts = len(lengths)
     chain.tiles = len(found)
     chain.is_counted = all(promised.values())
     _check_complete(source, main.size, found, promised)
-    _check_lengths(main, lengths, chain)
+    _check_packets(surplus, chain)
+    _check_lengths(source, main, lengths, chain)
     return chain
 
 
@@ -207,15 +209,21 @@ def _check_order(part: TilePart, found: dict[int, int], size: ImageSize) -> None
         corrupt(f"{part.name} comes where its tile-part {expected} should: one is missing or out of order")
 
 
-def _check_packets(part: TilePart, chain: Chain) -> None:
-    if part.packet_bytes is None:
-        return
-    chain.has_packet_lengths = True
-    held = part.end - part.data
-    if part.packet_bytes > held:
-        corrupt(f"the packets of {part.name} add up to {part.packet_bytes:,} bytes; it holds {held:,}")
-    if part.packet_bytes < held:
-        chain.warnings.append(f"{part.name} holds {held - part.packet_bytes:,} bytes more than its packets")
+def _count_packets(part: TilePart, surplus: dict[int, int]) -> None:
+    """Adds up, for each tile that has PLT, by how many bytes its tile-parts exceed their packets."""
+    if part.packet_bytes is not None:
+        surplus[part.tile] = surplus.get(part.tile, 0) + part.end - part.data - part.packet_bytes
+
+
+def _check_packets(surplus: dict[int, int], chain: Chain) -> None:
+    chain.has_packet_lengths = bool(surplus)
+    short = [tile for tile, surplus_bytes in surplus.items() if surplus_bytes < 0]
+    if short:
+        missing = -surplus[short[0]]
+        corrupt(f"tile {short[0]} is {missing:,} bytes shorter than its packets (PLT) add up to")
+    long = sum(1 for surplus_bytes in surplus.values() if surplus_bytes > 0)
+    if long:
+        chain.warnings.append(f"{long:,} tiles hold more bytes than their packets (PLT) add up to")
 
 
 def _check_complete(source: Source, size: ImageSize, found: dict[int, int], promised: dict[int, int]) -> None:
@@ -230,14 +238,17 @@ def _check_complete(source: Source, size: ImageSize, found: dict[int, int], prom
             truncated(source, f"tile {tile} has {found[tile]} of its {count} tile-parts")
 
 
-def _check_lengths(main: MainHeader, lengths: list[tuple[int, int]], chain: Chain) -> None:
-    """TLM against what is there: writers get it wrong and readers do without, so it is a warning."""
+def _check_lengths(source: Source, main: MainHeader, lengths: list[tuple[int, int]], chain: Chain) -> None:
+    """TLM against what is there: writers get it wrong and readers do without, so it is a warning.
+
+    It counts where nobody else does: when no tile says how many tile-parts it has.
+    """
     said = main.tile_part_lengths
-    if not said:
-        return
+    if len(said) > len(lengths) and not chain.is_counted:
+        truncated(source, f"the TLM marker lists {len(said):,} tile-parts, and {len(lengths):,} are there")
     agrees = len(said) == len(lengths) and all(
         length == real and tile in (None, real_tile)
         for (tile, length), (real_tile, real) in zip(said, lengths, strict=True)
     )
-    if not agrees:
+    if said and not agrees:
         chain.warnings.append("the TLM marker's list of tile-part lengths differs from the tile-parts")
