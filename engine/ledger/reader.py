@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from engine.failures import UserError
 from engine.ledger import schema, work
+from engine.ledger.importing import target_key
 from engine.ledger.lock import LedgerLocked
 from engine.ledger.rows import IMAGE_COLUMNS, Attempt, Event, FailureGroup, ImageRow, Representation
 from engine.ledger.selection import Filter, Selection
@@ -155,6 +157,18 @@ class LedgerReader:
         total = accounts.get(batch, Account()) if batch is not None else sum(accounts.values(), Account())
         return int(getattr(total, state if state in schema.STATES else "rows"))
 
+    def ids(
+        self,
+        batch: str | None = None,
+        state: str | None = None,
+        cause: str | None = None,
+        text: str | None = None,
+        uuid: str | None = None,
+    ) -> list[int]:
+        """Of all images that `images` would list, by id."""
+        where, values = Filter(batch, state, cause, text, uuid).condition()
+        return [row[0] for row in self._all(f"SELECT i.id FROM images i WHERE {where} ORDER BY i.id", values)]
+
     def selected(self, selection: Selection) -> int:
         """How many images a requeue of this would mean."""
         where, values = selection.condition()
@@ -163,6 +177,16 @@ class LedgerReader:
     def image(self, image_id: int) -> ImageRow | None:
         rows = self._all(f"SELECT {IMAGE_COLUMNS} FROM {_IMAGES} WHERE i.id = ?", [image_id])
         return ImageRow.of(rows[0]) if rows else None
+
+    def by_target(self, targets: Collection[str]) -> list[ImageRow]:
+        """The images with one of these targets; several for one where they collide."""
+        keys = json.dumps([target_key(target) for target in targets])
+        rows = self._all(
+            f"SELECT {IMAGE_COLUMNS} FROM {_IMAGES} WHERE i.target_key IN (SELECT value FROM json_each(?))",
+            [keys],
+        )
+        wanted = frozenset(targets)
+        return [image for image in map(ImageRow.of, rows) if image.target in wanted]
 
     def iterate(
         self, batch: str | None = None, state: str | None = None, cause: str | None = None
