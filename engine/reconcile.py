@@ -1,0 +1,169 @@
+"""The ledger against a listing of the store: what is missing there, what is extra, what differs. Streaming.
+
+The listing may come in any order (SeaweedFS sorts directory by directory, S3 by the keys' bytes, a local directory
+as S3), so nothing is merged: each page of keys is looked up in the ledger, and a bit per image remembers which of
+the images that were done when the listing began have been seen. 430,000 images take 54 KB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+from engine.ledger.reader import LedgerReader
+from engine.ledger.rows import ImageRow
+from engine.store import Store, StoredObject
+
+_PAGE = 1000
+_READ_BACK_AT_MOST = 3
+"""So many objects whose ETags are no digests of their bytes, and this store's ETags are no digests."""
+
+
+class Kind(StrEnum):
+    MISSING = "missing"
+    """Done in the ledger, not in the store."""
+    EXTRA = "extra"
+    """In the store; no image of the ledger has this target, or it is not done."""
+    DIFFERENT = "different"
+    """Done, and in the store with another size or digest."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    kind: Kind
+    target: str
+    """Relative to the store's root."""
+    message: str
+    image_id: int | None = None
+    batch: str | None = None
+    state: str | None = None
+    """The image's in the ledger; None where the ledger knows no such target."""
+
+
+@dataclass
+class Counts:
+    """What was compared so far."""
+
+    expected: int = 0
+    """Images done when the listing began."""
+    objects: int = 0
+    """In the store."""
+    object_bytes: int = 0
+    matching: int = 0
+    missing: int = 0
+    extra: int = 0
+    different: int = 0
+
+    @property
+    def is_clean(self) -> bool:
+        return self.missing + self.extra + self.different == 0
+
+
+class Reconciliation:
+    """One comparison; iterate `differences` once, `counts` grow with it."""
+
+    def __init__(self, reader: LedgerReader, store: Store, batch: str | None = None) -> None:
+        self.counts = Counts()
+        self._reader = reader
+        self._store = store
+        self._batch = batch
+        self._etags_doubted = 0
+
+    def differences(self) -> Iterator[Difference]:
+        """Extra and different ones in the listing's order, then missing ones by id. Raises StoreTrouble."""
+        missing = _Ids(self._reader.ids(batch=self._batch, state="done"))
+        self.counts.expected = len(missing)
+        listing = self._store.list(f"{self._batch}/" if self._batch else "")
+        while page := list(islice(listing, _PAGE)):
+            rows = best_of(self._reader.by_target([found.key for found in page]))
+            for found in page:
+                row = rows.get(found.key)
+                if row is not None:
+                    missing.discard(row.id)
+                difference = self._judge(found, row)
+                self._count(found, difference)
+                if difference:
+                    yield difference
+        for image_id in missing:
+            row = self._reader.image(image_id)
+            if row is not None and row.state == "done":
+                self.counts.missing += 1
+                size = f"{row.jpeg_bytes} bytes, MD5 {row.md5}"
+                yield Difference(
+                    Kind.MISSING,
+                    row.target,
+                    f"done ({size}), but not in the store",
+                    row.id,
+                    row.batch,
+                    row.state,
+                )
+
+    def _judge(self, found: StoredObject, row: ImageRow | None) -> Difference | None:
+        if row is None:
+            message = f"{found.size_bytes} bytes; no image of the ledger has this target"
+            return Difference(Kind.EXTRA, found.key, message)
+        who = (row.id, row.batch, row.state)
+        if row.state == "in_flight":  # stored just now, or about to be: the ledger has not said yet
+            return None
+        if row.state != "done":
+            return Difference(
+                Kind.EXTRA, found.key, f"{found.size_bytes} bytes; the image is {row.state}", *who
+            )
+        if found.size_bytes != row.jpeg_bytes:
+            message = f"{found.size_bytes} bytes instead of {row.jpeg_bytes}"
+            return Difference(Kind.DIFFERENT, found.key, message, *who)
+        if found.md5 is None or found.md5 == row.md5 or self._etags_doubted >= _READ_BACK_AT_MOST:
+            return None
+        digest = self._store.digest(
+            found.key
+        )  # of an encrypted object the ETag is no digest: the bytes decide
+        if digest == row.md5:
+            self._etags_doubted += 1
+            return None
+        return Difference(Kind.DIFFERENT, found.key, f"MD5 {digest} instead of {row.md5}", *who)
+
+    def _count(self, found: StoredObject, difference: Difference | None) -> None:
+        self.counts.objects += 1
+        self.counts.object_bytes += found.size_bytes
+        if difference is None:
+            self.counts.matching += 1
+        elif difference.kind is Kind.EXTRA:
+            self.counts.extra += 1
+        else:
+            self.counts.different += 1
+
+
+def best_of(rows: Iterable[ImageRow]) -> dict[str, ImageRow]:
+    """The image each target is about: of several that collide, the one that is done, or on its way."""
+    order = ("done", "in_flight", "pending", "failed", "accepted")
+    best: dict[str, ImageRow] = {}
+    for row in rows:
+        known = best.get(row.target)
+        if known is None or order.index(row.state) < order.index(known.state):
+            best[row.target] = row
+    return best
+
+
+class _Ids:
+    """A set of ids, a bit each."""
+
+    def __init__(self, ids: list[int]) -> None:
+        self._bits = bytearray(max(ids, default=0) // 8 + 1)
+        self._count = len(ids)
+        for number in ids:
+            self._bits[number >> 3] |= 1 << (number & 7)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        for index, byte in enumerate(self._bits):
+            if byte:
+                yield from (index * 8 + bit for bit in range(8) if byte >> bit & 1)
+
+    def discard(self, number: int) -> None:
+        if number >> 3 < len(self._bits) and self._bits[number >> 3] >> (number & 7) & 1:
+            self._bits[number >> 3] &= ~(1 << (number & 7)) & 0xFF
+            self._count -= 1
