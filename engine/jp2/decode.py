@@ -50,15 +50,7 @@ def decoded(
         else:
             pixels, settle = np.empty(shape, dtype), _nothing
         painter = Painter(recipe, grid, pixels)
-        with open_decoder(path, messages, plan.threads) as decoder:
-            _check_components(decoder, header)
-            match lane_for(header, plan.lane):
-                case Lane.WHOLE:
-                    _decode_whole(decoder, header, grid, painter, settle)
-                case Lane.TILES:
-                    _decode_tiles(decoder, header, grid, painter, settle)
-                case Lane.STRIPS:
-                    _decode_strips(decoder, header, grid, painter, settle, plan.strip_rows)
+        _decode(_Work(path, header, grid, painter, settle, messages, plan.threads), plan)
         yield Picture(pixels, pixel_file if plan.pixels_on_disk else None)
     finally:
         if plan.pixels_on_disk:
@@ -85,52 +77,114 @@ def lane_for(header: Header, lane: Lane) -> Lane:
     return Lane.TILES
 
 
-def _check_components(decoder: Decoder, header: Header) -> None:
-    ours = [(part.bits, part.signed, part.dx, part.dy) for part in header.components]
-    if decoder.describe() != ours:
-        message = "OpenJPEG reads other components than the header told of: did the file change?"
-        raise ImageError(Cause.CORRUPT, Stage.DECODING, message)
-
-
 Settle = Callable[[], None]
-"""Called after each tile or strip: lets finished pixels go to the file where that is where they live."""
+"""Called after each tile row or strip: lets finished pixels go to the file where that is where they live."""
 
 
 def _nothing() -> None:
     pass
 
 
-def _decode_whole(decoder: Decoder, header: Header, grid: Grid, painter: Painter, settle: Settle) -> None:
-    decoder.whole()
-    planes = decoder.planes()
-    region = region_of(grid, header.x0, header.y0, header.x1, header.y1)
+@dataclass(frozen=True)
+class _Work:
+    """What every lane needs."""
 
-    def after(bottom: int) -> None:
-        release_rows(planes, (bottom + grid.y0) * grid.dy)
-        settle()
+    path: str
+    header: Header
+    grid: Grid
+    painter: Painter
+    settle: Settle
+    messages: Messages
+    threads: int
 
-    painter.paint(planes, region, after)
+    @contextmanager
+    def decoder(self) -> Iterator[Decoder]:
+        with open_decoder(self.path, self.messages, self.threads) as decoder:
+            ours = [(part.bits, part.signed, part.dx, part.dy) for part in self.header.components]
+            if decoder.describe() != ours:
+                message = "OpenJPEG reads other components than the header told of: did the file change?"
+                raise ImageError(Cause.CORRUPT, Stage.DECODING, message)
+            yield decoder
+
+    def paint(self, decoder: Decoder, area: Area) -> None:
+        self.painter.paint(decoder.planes(), region_of(self.grid, *area))
 
 
-def _decode_tiles(decoder: Decoder, header: Header, grid: Grid, painter: Painter, settle: Settle) -> None:
-    for index in range(header.tiles_across * header.tiles_down):
-        row, column = divmod(index, header.tiles_across)
-        x0 = header.tile_x0 + column * header.tile_width
-        y0 = header.tile_y0 + row * header.tile_height
-        decoder.tile(index)
-        region = region_of(grid, x0, y0, x0 + header.tile_width, y0 + header.tile_height)
-        painter.paint(decoder.planes(), region)
-        if column == header.tiles_across - 1:
-            settle()
+Area = tuple[int, int, int, int]
+"""x0, y0, x1, y1 on the reference grid, the last two excluded."""
 
 
-def _decode_strips(
-    decoder: Decoder, header: Header, grid: Grid, painter: Painter, settle: Settle, strip_rows: int
-) -> None:
-    for top, bottom in strip_edges(header, grid, strip_rows):
-        decoder.area(header.x0, top, header.x1, bottom)
-        painter.paint(decoder.planes(), region_of(grid, header.x0, top, header.x1, bottom))
-        settle()
+def _decode(work: _Work, plan: Plan) -> None:
+    match lane_for(work.header, plan.lane):
+        case Lane.WHOLE:
+            _decode_whole(work)
+        case Lane.TILES:
+            _decode_tiles(work)
+        case Lane.STRIPS:
+            _decode_strips(work, plan.strip_rows)
+
+
+def _decode_whole(work: _Work) -> None:
+    header, grid = work.header, work.grid
+    with work.decoder() as decoder:
+        decoder.whole()
+        planes = decoder.planes()
+
+        def after(bottom: int) -> None:
+            release_rows(planes, (bottom + grid.y0) * grid.dy)
+            work.settle()
+
+        region = region_of(grid, header.x0, header.y0, header.x1, header.y1)
+        work.painter.paint(planes, region, after)
+
+
+def _decode_tiles(work: _Work) -> None:
+    """Tile by tile on one codec; row by row on fresh ones where the tiles' parts lie among each other.
+
+    OpenJPEG loses count of the parts it has skipped then ("Invalid tile part index"), so what it calls corrupt
+    is looked at a second time before that is believed.
+    """
+    header = work.header
+    try:
+        with work.decoder() as decoder:
+            for index in range(header.tiles_across * header.tiles_down):
+                decoder.tile(index)
+                work.paint(decoder, _tile_area(header, index))
+                if (index + 1) % header.tiles_across == 0:
+                    work.settle()
+    except ImageError as error:
+        if error.failure.cause is not Cause.CORRUPT or work.messages.errors == []:
+            raise
+        work.messages.errors.clear()
+        _decode_tile_rows(work)
+
+
+def _tile_area(header: Header, index: int) -> Area:
+    row, column = divmod(index, header.tiles_across)
+    x0 = header.tile_x0 + column * header.tile_width
+    y0 = header.tile_y0 + row * header.tile_height
+    return x0, y0, x0 + header.tile_width, y0 + header.tile_height
+
+
+def _decode_tile_rows(work: _Work) -> None:
+    header = work.header
+    for row in range(header.tiles_down):
+        top = header.tile_y0 + row * header.tile_height
+        area = (header.x0, max(top, header.y0), header.x1, min(top + header.tile_height, header.y1))
+        with work.decoder() as decoder:
+            decoder.area(*area)
+            work.paint(decoder, area)
+        work.settle()
+
+
+def _decode_strips(work: _Work, strip_rows: int) -> None:
+    header = work.header
+    with work.decoder() as decoder:
+        for top, bottom in strip_edges(header, work.grid, strip_rows):
+            area = (header.x0, top, header.x1, bottom)
+            decoder.area(*area)
+            work.paint(decoder, area)
+            work.settle()
 
 
 def strip_edges(header: Header, grid: Grid, strip_rows: int) -> list[tuple[int, int]]:
