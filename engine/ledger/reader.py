@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from engine.failures import UserError
-from engine.ledger import schema, work
+from engine.ledger import schema, times, work
 from engine.ledger.importing import target_key
 from engine.ledger.lock import LedgerLocked
 from engine.ledger.rows import IMAGE_COLUMNS, Attempt, Event, FailureGroup, ImageRow, Representation
@@ -204,6 +204,16 @@ class LedgerReader:
         return Representation(uuid, images, Account(len(states), *map(states.count, schema.STATES)))
 
     # What happened
+
+    def times(self) -> dict[str, times.Times]:
+        """By batch: how long the work took. Reads every attempt."""
+        with self._lock:
+            return times.times(self._database())
+
+    def representations(self, batch: str | None = None) -> tuple[int, int]:
+        """How many representations there are, and how many are complete. Reads every image's state."""
+        with self._lock:
+            return times.representations(self._database(), batch)
 
     def attempts(self, image_id: int) -> list[Attempt]:
         """Oldest first."""
