@@ -69,7 +69,7 @@ def open_store(settings: StoreSettings, root: Path | str) -> Store:
     if separator and scheme == "file" and rest:
         from engine.store.local import LocalStore
 
-        return LocalStore(Path(root) / file_path(settings.url))
+        return LocalStore(Path(root) / Path(file_path(settings.url)).expanduser())
     if separator and scheme == "s3":
         from engine.store.s3 import open_bucket
 
