@@ -373,13 +373,24 @@ def test_the_codestream_is_believed_where_the_boxes_disagree(tmp_path: Path) -> 
     path = tmp_path / "a.jp2"
     make_jp2(path, 40, 30)
     ihdr = struct.pack(">IIHB", 30, 40, 3, 7)
-    lie = struct.pack(">IIHB", 3000, 4000, 1, 11)
+    lie = struct.pack(">IIHB", 30, 40, 1, 11)
     path.write_bytes(path.read_bytes().replace(ihdr, lie, 1))
     header = read_header(path)
     assert (header.width, header.height, len(header.components)) == (40, 30, 3)
-    assert [warning for warning in header.warnings if "4,000 × 3,000" in warning]
     assert [warning for warning in header.warnings if "1 components" in warning]
     assert [warning for warning in header.warnings if "12 bits" in warning]
+
+
+def test_boxes_of_another_size_than_the_codestream_are_corrupt_as_for_the_reference_decoder(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.jp2"
+    make_jp2(path, 40, 30)
+    ihdr, lie = struct.pack(">4sII", b"ihdr", 30, 40), struct.pack(">4sII", b"ihdr", 3000, 4000)
+    path.write_bytes(path.read_bytes().replace(ihdr, lie, 1))
+    failure = failure_of(path).failure
+    assert failure.cause is Cause.CORRUPT
+    assert "4,000 × 3,000" in failure.message
 
 
 def test_what_the_system_says_is_told(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from engine.failures import Cause, Failure, ImageError
 from engine.jp2.header import read_header
 from tests.codestreams import SOC, cod, codestream, jp2, qcd, segment, siz, tile_part
 
+START = SIGNATURE + box(b"ftyp", b"jp2 \0\0\0\0jp2 ")
+
 
 def refusal(path: Path, content: bytes) -> Failure:
     path.write_bytes(content)
@@ -102,25 +104,25 @@ def test_a_fragmented_codestream_is_unsupported_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("length", range(2, 8))
 def test_a_box_length_under_eight_is_corrupt(tmp_path: Path, length: int) -> None:
-    failure = refusal(tmp_path / "a.jp2", SIGNATURE + struct.pack(">I4s", length, b"free") + b"\0" * 99)
+    failure = refusal(tmp_path / "a.jp2", START + struct.pack(">I4s", length, b"free") + b"\0" * 99)
     assert failure.cause is Cause.CORRUPT
     assert f"impossible length {length}" in failure.message
 
 
 @pytest.mark.parametrize("length", [0, 1, 15])
 def test_a_long_box_length_under_sixteen_is_corrupt(tmp_path: Path, length: int) -> None:
-    content = SIGNATURE + struct.pack(">I4sQ", 1, b"free", length) + b"\0" * 99
+    content = START + struct.pack(">I4sQ", 1, b"free", length) + b"\0" * 99
     assert refusal(tmp_path / "a.jp2", content).cause is Cause.CORRUPT
 
 
 def test_a_box_length_of_the_whole_number_range_is_truncated(tmp_path: Path) -> None:
-    content = SIGNATURE + struct.pack(">I4sQ", 1, b"free", 2**64 - 1) + b"\0" * 99
+    content = START + struct.pack(">I4sQ", 1, b"free", 2**64 - 1) + b"\0" * 99
     assert refusal(tmp_path / "a.jp2", content).cause is Cause.TRUNCATED
 
 
 def test_endless_boxes_end(tmp_path: Path) -> None:
     began = time.process_time()
-    failure = refusal(tmp_path / "a.jp2", SIGNATURE + box(b"free", b"") * 200_000)
+    failure = refusal(tmp_path / "a.jp2", START + box(b"free", b"") * 200_000)
     assert time.process_time() - began < 0.5
     assert failure.cause is Cause.CORRUPT
     assert "more than 4,096 boxes" in failure.message
@@ -138,7 +140,7 @@ def test_endless_marker_segments_end(tmp_path: Path) -> None:
 def test_a_large_box_costs_no_memory(tmp_path: Path, kind: bytes) -> None:
     """Half a gigabyte of box, a hole in the file: a reader that takes it in is found out."""
     path = tmp_path / "a.jp2"
-    start = SIGNATURE + box(b"ftyp", b"jp2 \0\0\0\0jp2 ")
+    start = START
     size = 2**29
     inside = kind == b"colr"
     opening = struct.pack(">I4s", size + 24, b"jp2h") if inside else b""
@@ -164,7 +166,7 @@ def test_a_superbox_inside_itself_does_not_recurse(tmp_path: Path) -> None:
     nested = b""
     for _ in range(5000):
         nested = box(b"jp2h", nested)
-    failure = refusal(tmp_path / "a.jp2", SIGNATURE + nested + box(b"jp2c", codestream()))
+    failure = refusal(tmp_path / "a.jp2", START + nested + box(b"jp2c", codestream()))
     assert failure.cause is Cause.CORRUPT
 
 

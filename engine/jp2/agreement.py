@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.jp2.codestream import ImageSize, corrupt
+from engine.jp2.codestream import MAX_COMPONENTS, ImageSize, corrupt
 from engine.jp2.facts import Palette
-from engine.jp2.jp2h import Jp2Header
+from engine.jp2.jp2h import ImageHeaderBox, Jp2Header
 
 _JPEG2000 = 7
 """The only compression type there is (ISO/IEC 15444-1 I.5.3.1)."""
@@ -15,27 +15,31 @@ _NO_ASSOCIATION = 65535
 def check_agreement(jp2h: Jp2Header, palette: Palette | None, size: ImageSize) -> tuple[str, ...]:
     """Warnings where the boxes contradict the codestream and the codestream is followed, as OpenJPEG does.
 
-    Raises ImageError CORRUPT where they cannot both be read: no image header box, or a palette, a component
-    mapping or a channel definition that names what is not there.
+    Raises ImageError CORRUPT where OpenJPEG gives up: no image header box or one of another size than the
+    codestream, or a palette, a component mapping or a channel definition that names what is not there.
     """
     if jp2h.image is None:
         corrupt("the JP2 header has no image header (ihdr) box")
+    _check_size(jp2h.image, size)
     _check_palette(palette, len(size.components))
     channels = len(palette.mapping) if palette else len(size.components)
     _check_channels(jp2h, channels)
-    return (*_size_warnings(jp2h, size), *_depth_warnings(jp2h, size))
+    return (*_kind_warnings(jp2h.image, size), *_depth_warnings(jp2h.image, jp2h.bits_per_component, size))
 
 
-def _size_warnings(jp2h: Jp2Header, size: ImageSize) -> list[str]:
-    image = jp2h.image
-    assert image is not None
-    warnings: list[str] = []
+def _check_size(image: ImageHeaderBox, size: ImageSize) -> None:
     width, height = size.x1 - size.x0, size.y1 - size.y0
     if (image.width, image.height) != (width, height):
-        warnings.append(
+        corrupt(
             f"the JP2 header says {image.width:,} × {image.height:,} pixels, the codestream "
-            f"{width:,} × {height:,}: the codestream is followed"
+            f"{width:,} × {height:,}"
         )
+
+
+def _kind_warnings(image: ImageHeaderBox, size: ImageSize) -> list[str]:
+    warnings: list[str] = []
+    if not 1 <= image.components <= MAX_COMPONENTS:
+        corrupt(f"the JP2 header claims {image.components:,} components")
     if image.components != len(size.components):
         warnings.append(
             f"the JP2 header says {image.components:,} components, the codestream "
@@ -46,14 +50,12 @@ def _size_warnings(jp2h: Jp2Header, size: ImageSize) -> list[str]:
     return warnings
 
 
-def _depth_warnings(jp2h: Jp2Header, size: ImageSize) -> list[str]:
-    image = jp2h.image
-    assert image is not None
+def _depth_warnings(image: ImageHeaderBox, box: tuple[int, ...], size: ImageSize) -> list[str]:
     real = tuple(component.bits for component in size.components)
     if image.bits is not None:
         said = (image.bits,) * len(real)
-    elif jp2h.bits_per_component:
-        said = jp2h.bits_per_component
+    elif box:
+        said = box
     else:
         return ["the JP2 header promises a bpcc box and has none"]
     if said == real or (image.bits is None and len(said) != len(real)):

@@ -320,7 +320,7 @@ def check_plausible(size: ImageSize, file_bytes: int) -> None:
 
 
 def truncated(source: Source, what: str) -> NoReturn:
-    message = f"{what}: it has {source.size:,} bytes"
+    message = f"{what} (it has {source.size:,} bytes)"
     raise ImageError(Cause.TRUNCATED, Stage.VALIDATING, message)
 
 

@@ -62,10 +62,10 @@ def read_header(path: str | Path) -> Header:
 
 def _not_jpeg2000(source: Source, head: bytes) -> ImageError:
     if head.strip(b"\x00") and (_SIGNATURE_BOX.startswith(head) or SIGNATURE.startswith(head)):
-        message = f"the file ends inside its signature: it has {source.size} bytes"
+        message = f"the file ends inside its signature (it has {source.size} bytes)"
         return ImageError(Cause.TRUNCATED, Stage.VALIDATING, message)
-    if head[4:8] == b"jP  ":
-        message = "the JP2 signature is damaged, as by a transfer in text mode"
+    if head[4:8] == b"jP  " or head[8:12] == _SIGNATURE_BOX[8:] or head[16:24] == b"ftypjp2 ":
+        message = f"the JP2 signature is damaged: the file begins with {head[:12].hex(' ')}"
         return ImageError(Cause.CORRUPT, Stage.VALIDATING, message)
     what = name_impostor(head, source.size)
     return ImageError(Cause.NOT_JPEG2000, Stage.VALIDATING, f"this is {what}")
@@ -105,6 +105,8 @@ def _read_jp2(source: Source) -> Header:
 def _take(source: Source, box: Box, found: _Boxes) -> None:
     if box.is_cut and found.codestream is None and box.kind != b"jp2c":
         truncated(source, f"the file ends inside its {box.name!r} box, before the codestream")
+    if not found.brand and box.kind != b"ftyp":
+        corrupt(f"the second box is {box.name!r}, not the file type (ftyp)")
     if box.is_cut and found.codestream is not None:
         found.warnings.append(f"the file ends inside a box {box.name!r} after the codestream")
         return
@@ -123,6 +125,8 @@ def _take(source: Source, box: Box, found: _Boxes) -> None:
 
 def _take_file_type(source: Source, box: Box, found: _Boxes) -> None:
     data = source.read(box.content, min(box.content_bytes, 1024))
+    if len(data) < 8:
+        corrupt(f"the file type (ftyp) box holds {len(data)} bytes")
     found.brand = data[:4]
     found.compatible = tuple(data[at : at + 4] for at in range(8, len(data) - 3, 4))
     if found.brand == b"jpm ":
