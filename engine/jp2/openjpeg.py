@@ -25,6 +25,9 @@ _MESSAGE_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p)
 _MOST_MESSAGES = 20
 """A damaged file can earn a warning a code-block; the first ones say it."""
 
+_SAID_OF_EVERY_FILE = frozenset({"JP2 box which are after the codestream will not be read by this function."})
+"""What opj_get_decoded_tile says of any JP2: ours are read by `header`."""
+
 _RAW_CHANNELS = 0x0001
 """OPJ_DPARAMETERS_IGNORE_PCLR_CMAP_CDEF_FLAG: palette and channel order are `colour`'s work, once an image."""
 
@@ -56,7 +59,8 @@ class Messages:
 
 def _keep(messages: list[str], text: bytes | None) -> None:
     message = one_line((text or b"").decode("utf-8", "replace"))
-    if message and message not in messages and len(messages) < _MOST_MESSAGES:
+    is_known = message in messages or message in _SAID_OF_EVERY_FILE
+    if message and not is_known and len(messages) < _MOST_MESSAGES:
         messages.append(message)
 
 
