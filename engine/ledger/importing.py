@@ -249,7 +249,7 @@ def _insert_new(db: sqlite3.Connection, now: float) -> None:
 
 _COLLIDING = (
     "(n.how = 'new' AND n.target IN (SELECT target FROM temp.clash) "
-    "OR n.image IN (SELECT id FROM main.images WHERE state = 'failed' AND cause = 'target-collision'))"
+    "OR ifnull(n.image, 0) IN (SELECT id FROM main.images WHERE state = 'failed' AND cause = 'target-collision'))"
 )
 
 

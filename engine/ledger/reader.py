@@ -224,6 +224,15 @@ class LedgerReader:
         )
         return [Attempt(*row) for row in rows]
 
+    def conversions(self, since: float, limit: int = 20_000) -> list[float]:
+        """When images were converted after `since`, Unix times in s; at most of the last `limit` attempts."""
+        rows = self._all(
+            "SELECT ended FROM attempts WHERE id > (SELECT max(id) FROM attempts) - ? "
+            "AND outcome = 'converted' AND ended > ? ORDER BY ended",
+            [limit, since],
+        )
+        return [row[0] for row in rows]
+
     def events(
         self,
         after_id: int = 0,

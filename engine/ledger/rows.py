@@ -59,7 +59,7 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Peak:
-    """What an attempt was predicted to need, and what it took."""
+    """What an attempt was predicted to need before any correction, and what it took."""
 
     image_id: int
     lane: str
@@ -121,11 +121,14 @@ class ImageRow:
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> ImageRow:
-        return cls(*row)._replace_warnings()
+        values = list(row)
+        values[_WARNINGS] = tuple(json.loads(values[_WARNINGS]))
+        return cls(*values)
 
-    def _replace_warnings(self) -> ImageRow:
-        object.__setattr__(self, "warnings", tuple(json.loads(str(self.warnings))))
-        return self
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        """The keys of `to_json`, in its order."""
+        return (*_NAMES, "remedy")
 
     def to_json(self) -> dict[str, Any]:
         """As `failures --json` and `list --json` print it; an infinite PSNR is the text "inf" (JSON has none)."""
@@ -138,6 +141,7 @@ class ImageRow:
 
 
 _NAMES = tuple(field.name for field in fields(ImageRow) if field.name != "hint")
+_WARNINGS = [field.name for field in fields(ImageRow)].index("warnings")
 IMAGE_COLUMNS = ", ".join(
     "b.name" if field.name == "batch" else f"i.{field.name}" for field in fields(ImageRow)
 )

@@ -79,6 +79,7 @@ CREATE TABLE attempts (
     pid INTEGER NOT NULL,
     lane TEXT NOT NULL,
     predicted_bytes INTEGER NOT NULL,
+    correction REAL NOT NULL DEFAULT 1,       -- the factor in that prediction learnt from earlier images
     started REAL NOT NULL,
     ended REAL,
     outcome TEXT CHECK (outcome IN ('converted', 'failed', 'again', 'put-back')),

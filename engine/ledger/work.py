@@ -78,7 +78,7 @@ def _waiting_batches(db: sqlite3.Connection, names: Sequence[str] | None) -> lis
 
 def peaks(db: sqlite3.Connection, limit: int) -> list[Peak]:
     rows = db.execute(
-        "SELECT image, lane, predicted_bytes, peak_rss_bytes FROM attempts "
+        "SELECT image, lane, CAST(predicted_bytes / correction AS INTEGER), peak_rss_bytes FROM attempts "
         "WHERE peak_rss_bytes > 0 AND predicted_bytes > 0 ORDER BY id DESC LIMIT ?",
         (limit,),
     )

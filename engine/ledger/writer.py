@@ -152,8 +152,11 @@ class Ledger:
                 ],
             )
 
-    def start(self, image_id: int, pid: int, predicted_bytes: int, lane: str) -> int:
-        """pending → in_flight; returns the attempt's number in this round, from 1."""
+    def start(self, image_id: int, pid: int, predicted_bytes: int, lane: str, correction: float = 1.0) -> int:
+        """pending → in_flight; returns the attempt's number in this round, from 1.
+
+        `correction` is the factor in the prediction that earlier images taught.
+        """
         now = time.time()
         with self.transaction():
             self._change(
@@ -166,9 +169,9 @@ class Ledger:
                 "SELECT attempts, round FROM images WHERE id = ?", (image_id,)
             ).fetchone()
             self._db.execute(
-                "INSERT INTO attempts (image, round, number, pid, lane, predicted_bytes, started) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (image_id, round_, number, pid, lane, predicted_bytes, now),
+                "INSERT INTO attempts (image, round, number, pid, lane, predicted_bytes, correction, started) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (image_id, round_, number, pid, lane, predicted_bytes, correction, now),
             )
             return int(number)
 

@@ -1,0 +1,193 @@
+"""The `photostat` command: which commands there are, and how anything that goes wrong becomes one line and a code."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import signal
+import sqlite3
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from engine import __version__
+from engine.failures import UserError, one_line
+
+COMMANDS: dict[str, dict[str, str]] = {
+    "First steps": {
+        "demo": "demo:demo",
+        "init": "init:init",
+        "add": "add:add",
+        "check": "check:check",
+        "run": "engine:run",
+    },
+    "Watch and steer": {
+        "status": "status:status",
+        "pause": "engine:pause",
+        "resume": "engine:resume",
+        "drain": "engine:drain",
+        "stop": "engine:stop",
+        "workers": "engine:workers",
+    },
+    "Failures": {
+        "failures": "failures:failures",
+        "requeue": "failures:requeue",
+        "accept": "failures:accept",
+    },
+    "The account": {
+        "list": "list:list_images",
+        "reconcile": "reconcile:reconcile",
+        "report": "report:report",
+    },
+    "The shell": {"completion": "completion:completion"},
+}
+"""Module and command in `tui.commands`; loaded when used, so that every command starts quickly."""
+
+_TOUR = """\
+Converts a collection's JPEG 2000 images to proved JPEGs and accounts for every one of them.
+
+\b
+See it work:          photostat demo
+Make a workspace:     photostat init collection && cd collection
+Bring in an export:   photostat add newspapers.csv
+Look before you run:  photostat check
+Convert:              photostat run          (leave with q: the engine goes on)
+Look in again:        photostat
+What failed, why:     photostat failures
+Another round:        photostat requeue --cause source-missing
+
+The workspace is the current directory, or -C DIR, or PHOTOSTAT_WORKSPACE. Without a command, the TUI opens.
+"""
+
+_EXITS = """\
+Exit codes: 0 done; 1 it ran and something failed or differs; 2 usage, configuration or input to correct;
+3 no engine answers."""
+
+
+class Photostat(click.Group):
+    """Loads commands by name, and turns every error into one line on stderr."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for names in COMMANDS.values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for names in COMMANDS.values():
+            if cmd_name in names:
+                module, _, attribute = names[cmd_name].partition(":")
+                if importlib.util.find_spec(f"tui.commands.{module}") is None:
+                    return None
+                command: click.Command = getattr(importlib.import_module(f"tui.commands.{module}"), attribute)
+                return command
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from engine.checks import nearest
+
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            meant = nearest(args[0], self.list_commands(ctx))
+            advice = f"did you mean {meant}?" if meant else "`photostat --help` shows them"
+            raise click.UsageError(f"no command {one_line(args[0])!r}; {advice}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in COMMANDS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, command.get_short_help_str(200)) for name, command in commands if command]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write("\n" + _EXITS + "\n")
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As click's, with this project's messages and exit codes; always leaves by SystemExit."""
+        kwargs |= {"prog_name": "photostat", "standalone_mode": False}
+        try:
+            result = super().main(*args, **kwargs)
+            sys.stdout.flush()
+        except click.ClickException as error:
+            _leave(error.format_message(), error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(128 + signal.SIGINT)
+        except UserError as error:
+            _leave(str(error), 2)
+        except BrokenPipeError:
+            _forget_stdout()
+            sys.exit(1)
+        except OSError as error:
+            _leave(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+        except sqlite3.Error as error:
+            _leave(f"the ledger: {error}", 1)
+        except Exception as error:  # noqa: BLE001 - the last stop of every command
+            _leave(*_unexpected(error))
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+def _unexpected(error: Exception) -> tuple[str, int]:
+    """Message and exit code of what no command foresaw; NoEngine is known here, to start without its module."""
+    from engine.client import NoEngine
+
+    if isinstance(error, NoEngine):
+        return str(error), 3
+    if os.environ.get("PHOTOSTAT_TRACEBACK"):
+        traceback.print_exception(error)
+    what = f"{type(error).__name__}: {error}"
+    return f"a fault of photostat: {what} (PHOTOSTAT_TRACEBACK=1 shows where: please report it)", 1
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    _flush_quietly()
+    click.echo(f"photostat: {one_line(message)}", err=True)
+    sys.exit(code)
+
+
+def _flush_quietly() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+
+
+def _forget_stdout() -> None:
+    """Whoever read stdout has gone: what is buffered must not raise once more at the interpreter's end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+@click.group(
+    cls=Photostat,
+    invoke_without_command=True,
+    help=_TOUR,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.option(
+    "-C",
+    "directory",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The workspace; before the command.",
+)
+@click.option("--read-only", is_flag=True, help="The TUI for a second pair of eyes: it can change nothing.")
+@click.version_option(__version__, message="photostat %(version)s")
+@click.pass_context
+def main(ctx: click.Context, directory: Path | None, read_only: bool) -> None:
+    if ctx.invoked_subcommand is not None:
+        if read_only:
+            raise click.UsageError("--read-only is for the TUI, without a command")
+        return
+    from tui.app import run
+    from tui.commands.shared import workspace_of
+
+    workspace = workspace_of(ctx)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("the TUI needs a terminal; `photostat status` shows the same once")
+    ctx.exit(run(workspace, read_only=read_only))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""`photostat status`: what the TUI shows, once; from the engine where one runs, else from the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from engine.snapshot import Account, Snapshot
+from engine.workspace import Workspace
+from tui.commands.shared import json_option, print_json, print_table, say, workspace_of
+from tui.words import clock, counted, data, duration, integer, memory, reduction
+
+_COUNTS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
+
+
+@click.command()
+@json_option
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show the state of the work, once."""
+    snapshot = _look(workspace_of(ctx))
+    if as_json:
+        print_json(snapshot.to_json())
+    else:
+        _print(snapshot)
+
+
+def _look(workspace: Workspace) -> Snapshot:
+    from engine.client import EngineClient, NoEngine
+    from engine.ledger.reader import LedgerReader
+
+    try:
+        with EngineClient.connect(workspace) as client:
+            return client.snapshot()
+    except NoEngine:
+        with LedgerReader(workspace) as reader:
+            return reader.snapshot()
+
+
+def _print(snapshot: Snapshot) -> None:
+    say(_headline(snapshot))
+    if not snapshot.batches:
+        say("The ledger is empty: `photostat add EXPORT.csv` brings images in.")
+        return
+    click.echo()
+    rows = [[b.name, *_numbers(b.account)] for b in snapshot.batches]
+    if len(rows) > 1:
+        rows.append(["all", *_numbers(snapshot.totals)])
+    names = [name.replace("_", " ") for name in _COUNTS]
+    print_table(["batch", *names], rows, right=names)
+    if snapshot.jpeg_bytes and snapshot.source_bytes:
+        sizes = f"{data(snapshot.source_bytes)} of JPEG 2000 became {data(snapshot.jpeg_bytes)} of JPEG"
+        say(f"\n{sizes} ({reduction(snapshot.source_bytes, snapshot.jpeg_bytes)}).")
+    if snapshot.engine is not None:
+        click.echo()
+        _print_engine(snapshot)
+    if snapshot.failures_by_cause:
+        click.echo("\nFailures:")
+        print_table(
+            ["images", "cause"],
+            [[integer(count), cause] for cause, count in snapshot.failures_by_cause],
+            right=["images"],
+            indent=2,
+        )
+        say("`photostat failures` lists them, with what to do.")
+
+
+def _headline(snapshot: Snapshot) -> str:
+    engine, hold = snapshot.engine, snapshot.hold
+    parts = [snapshot.state.value.upper()]
+    if hold is not None:
+        parts = [f"HOLDING for {hold.reason} since {clock(hold.since, snapshot.time)}: {hold.detail}"]
+    parts.append(f"engine {engine.pid}, version {engine.version}" if engine else "no engine runs")
+    if snapshot.elapsed_seconds:
+        parts.append(f"for {duration(snapshot.elapsed_seconds)}")
+    if snapshot.eta_seconds is not None:
+        parts.append(f"{duration(snapshot.eta_seconds)} to go")
+    return "; ".join(parts)
+
+
+def _print_engine(snapshot: Snapshot) -> None:
+    rates, room = snapshot.rates, snapshot.memory
+    busy = [worker for worker in snapshot.workers if worker.image_id is not None]
+    say(
+        f"{rates.images_per_s * 60:.1f} images/min, {rates.megapixels_per_s:.1f} megapixels/s, "
+        f"{data(rates.source_bytes_per_s)}/s in, {data(rates.jpeg_bytes_per_s)}/s out"
+    )
+    say(
+        f"memory: {memory(room.available)} of {memory(room.total)} available, "
+        f"{memory(room.committed)} promised, {memory(room.floor)} must stay free"
+    )
+    store = snapshot.store
+    say(f"store {store.url}: {counted(store.waiting, 'JPEG')} on scratch, {data(store.waiting_bytes)}")
+    say(f"workers: {len(busy)} of {len(snapshot.workers)} at work")
+    if busy:
+        print_table(
+            ["slot", "pid", "phase", "MP", "for", "memory", "image"],
+            [
+                [
+                    str(w.slot),
+                    str(w.pid or ""),
+                    w.phase,
+                    f"{w.megapixels or 0:.1f}",
+                    duration(w.seconds),
+                    memory(w.rss_bytes or 0),
+                    w.image,
+                ]
+                for w in busy
+            ],
+            right=["slot", "pid", "MP", "memory"],
+            indent=2,
+        )
+
+
+def _numbers(account: Account) -> list[str]:
+    return [integer(number) for number in asdict(account).values()]
