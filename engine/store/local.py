@@ -141,12 +141,11 @@ class LocalStore:
         with self._lock:
             if directory in self._ready and directory.is_dir():
                 return
-            missing = [directory, *directory.parents]
-            for path in reversed(missing[: missing.index(self.root)]):
-                if path not in self._ready:
-                    with contextlib.suppress(FileExistsError):
-                        path.mkdir()
-                        _sync_directory(path.parent)
+            upwards = [directory, *directory.parents]
+            for path in reversed(upwards[: upwards.index(self.root)]):
+                with contextlib.suppress(FileExistsError):
+                    path.mkdir()
+                    _sync_directory(path.parent)
             with os.scandir(directory) as entries:
                 leftovers = [
                     e for e in entries if left_behind(e.name, e.stat(follow_symlinks=False).st_mtime)
