@@ -11,7 +11,6 @@ from engine.failures import RETRYABLE, Cause, Failure, Stage
 from engine.ledger.writer import Candidate
 from engine.log import Subject
 from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Plan
-from engine.predict import predict
 from engine.process_memory import oom_kill_count, rss_bytes
 from engine.run import Run
 from engine.slots import Running, Slot, Slots, time_limit_s
@@ -67,7 +66,7 @@ class Converting:
     def start(self, slot: Slot, candidate: Candidate, plan: Plan) -> None:
         """Give an image that fits to a free worker."""
         attempt = self._run.ledger.start(
-            candidate.image_id, slot.child.pid, predict(candidate.surveyed, plan), plan.lane.value
+            candidate.image_id, slot.child.pid, plan.predicted_bytes, plan.lane.value, plan.correction
         )
         scratch = self._scratch / f"{candidate.image_id}-{attempt}-{os.getpid()}.jpg"
         scratch.parent.mkdir(parents=True, exist_ok=True)

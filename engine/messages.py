@@ -43,6 +43,8 @@ class Plan:
     strip_rows: int = 2048
     predicted_bytes: int = 0
     """Peak resident set size of the worker while it converts this image."""
+    correction: float = 1.0
+    """The factor in `predicted_bytes` that was learnt from earlier images."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class NotConverted:
     peak_rss_bytes: int
     cpu_s: float
     wall_s: float
+    away: str | None = None
+    """Where the share that the source lies on is gone, what shows it: not the image's fault."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,22 @@ class Surveyed:
 class NotSurveyed:
     image_id: int
     failure: Failure
+    away: str | None = None
+    """As in NotConverted."""
+
+
+@dataclass(frozen=True)
+class ProbeSource:
+    """Ask the scout whether the share that these sources lie on is there."""
+
+    source_paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SourceProbed:
+    """None when the share answers and is not an empty mount point."""
+
+    trouble: str | None
 
 
 @dataclass(frozen=True)

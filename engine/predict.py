@@ -213,6 +213,6 @@ def choose_plan(
         plan = replace(plan, threads=threads)
         need = predict(facts, plan, calibration)
         if need <= budget_bytes:
-            return replace(plan, predicted_bytes=need)
+            return replace(plan, predicted_bytes=need, correction=calibration.factor(plan.lane))
         least = need if least is None else min(least, need)
     return DoesNotFit(least or 0)
