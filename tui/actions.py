@@ -42,6 +42,8 @@ class Action:
     needs: Needs = Needs.NOTHING
     rank: int = 0
     """Order in the footer, 1 first; 0 is never in the footer."""
+    short: str = ""
+    """A shorter label for the footer."""
     bound: bool = True
     """False where a widget binds the keys itself, as the arrows; then it is only in the help."""
 
@@ -67,7 +69,7 @@ ACTIONS: tuple[Action, ...] = (
         "detail",
         "Everything known of this image: attempts, header, warnings",
         _LISTS,
-        rank=12,
+        rank=19,
         bound=False,
     ),
     Action("select", "space", "select", "Select or unselect this row", (Place.FAILED,), rank=14),
@@ -79,6 +81,9 @@ ACTIONS: tuple[Action, ...] = (
         "Show only what has these words in its name, path, barcode, record or message",
         (*_LISTS, Place.EVENTS),
         rank=16,
+    ),
+    Action(
+        "by_state", "t", "state", "Only images of one state: the next, then all again", (Place.LIST,), rank=17
     ),
     Action("sort", "o", "sort", "The next order", _LISTS, rank=30),
     Action("sort_back", "O", "reverse", "The same order, reversed", _LISTS),
@@ -98,6 +103,7 @@ ACTIONS: tuple[Action, ...] = (
         "Send all images shown round again",
         (Place.FAILED,),
         changes=True,
+        short="all",
         rank=11,
     ),
     Action(

@@ -54,6 +54,8 @@ _THEME = Theme(
     panel="ansi_default",
     boost="ansi_default",
     variables={
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
         "border": "ansi_default",
         "border-blurred": "ansi_default",
         "block-cursor-foreground": "ansi_black",
@@ -145,6 +147,7 @@ class PhotostatApp(App[int]):
     def on_arrived(self, message: Arrived) -> None:
         self._latest = message.picture
         if message.picture.snapshot is not None and message.picture.contact is Contact.ENGINE:
+            self._history.begin(message.picture.converted, message.picture.snapshot.time)
             self._history.add(message.picture.snapshot)
         if self._waiting is None:
             self._waiting = message.picture

@@ -10,6 +10,8 @@ from textual.geometry import Region
 WIDE = 116
 """Columns from which the dashboard has two columns of sections."""
 GUTTER = 2
+_LEFT = 66
+"""Columns the left side has at least: what a worker's line needs to name its image."""
 
 
 class Section(StrEnum):
@@ -88,7 +90,7 @@ def _one_column(body: Region, needs: Needs) -> dict[Section, Region]:
 
 def _two_columns(body: Region, needs: Needs) -> dict[Section, Region]:
     """Left workers and batches, right memory, throughput and failures, events under both."""
-    left_width = (body.width - GUTTER) // 2
+    left_width = max(_LEFT, (body.width - GUTTER) * 11 // 20)
     workers = _Share(Section.WORKERS, 1, max(1, needs.workers))
     batches = _Share(Section.BATCHES, 1, max(1, needs.batches))
     memory = _Share(Section.MEMORY, _FIGURES_ROWS, _HISTORY_ROWS)

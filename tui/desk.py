@@ -44,6 +44,13 @@ class LedgerDesk:
             self.close()
             return ()
 
+    def conversions(self, since: float) -> tuple[float, ...]:
+        try:
+            return tuple(self._open().conversions(since))
+        except (UserError, sqlite3.Error):
+            self.close()
+            return ()
+
     def carry_out(self, order: Order) -> str:
         """What needs no engine is written by this process, under the ledger's lock; raises UserError."""
         arguments = order.arguments

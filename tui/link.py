@@ -19,6 +19,7 @@ from engine.failures import UserError
 from engine.launch import start_engine
 from engine.snapshot import State
 from engine.workspace import Workspace
+from tui import history
 from tui.desk import LedgerDesk
 from tui.orders import START, Order
 from tui.picture import Contact, Picture
@@ -124,8 +125,10 @@ class WorkspaceLink:
             was_connected = self._client is not None
             self._hang_up()
             return self._without_engine(before, error, now, was_connected=was_connected)
+        first = before.contact is Contact.WAITING
+        converted = self._ledger.conversions(now - history.SPAN_S * history.KEPT) if first else ()
         since = before.since if before.contact is Contact.ENGINE else now
-        return Picture(Contact.ENGINE, snapshot, since, events=self._ledger.events())
+        return Picture(Contact.ENGINE, snapshot, since, events=self._ledger.events(), converted=converted)
 
     def _without_engine(
         self, before: Picture, error: Exception, now: float, *, was_connected: bool

@@ -71,7 +71,7 @@ def footer(
 
 
 def _hint(action: Action, picture: Picture, frozen: bool) -> Hint:
-    return Hint(first_key(action), label(action, picture, frozen=frozen))
+    return Hint(first_key(action), action.short or label(action, picture, frozen=frozen))
 
 
 def _columns(hints: Sequence[Hint]) -> int:

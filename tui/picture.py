@@ -32,6 +32,8 @@ class Picture:
     """Why there is no better picture; one line."""
     events: tuple[Event, ...] = ()
     """The last few, newest first."""
+    converted: tuple[float, ...] = ()
+    """When images were converted before this app came, Unix times in s; only in the first picture."""
 
     @property
     def state(self) -> State | None:

@@ -222,15 +222,13 @@ def sparkline(values: Sequence[float], columns: int, ceiling: float | None = Non
 
 
 def columns_of(values: Sequence[float], columns: int, rows: int, ceiling: float | None = None) -> list[str]:
-    """`sparkline` over several rows, from the top: eight heights a row, spaces above."""
-    if rows == 1:
-        return [sparkline(values, columns, ceiling)]
+    """`sparkline` over several rows, from the top: eight heights a row, spaces above, now at the right edge."""
     shown = list(values)[-columns:] if columns > 0 else []
     top = max(shown, default=0.0) if ceiling is None else ceiling
     heights = [math.ceil(max(0.0, min(1.0, value / top)) * 8 * rows) if top > 0 else 0 for value in shown]
     heights = [max(1, height) for height in heights]
     return [
-        "".join(_EIGHTHS_UP[max(0, min(8, height - row * 8))] for height in heights)
+        "".join(_EIGHTHS_UP[max(0, min(8, height - row * 8))] for height in heights).rjust(columns)
         for row in reversed(range(rows))
     ]
 

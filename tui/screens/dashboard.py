@@ -20,6 +20,7 @@ from tui.widgets.memory import Memory
 from tui.widgets.menu import Menu
 from tui.widgets.section import Section as SectionWidget
 from tui.widgets.throughput import Throughput
+from tui.widgets.told import Told
 from tui.widgets.workers import Workers
 
 
@@ -80,11 +81,14 @@ class Dashboard(Page):
     def _arrange(self, view: View) -> None:
         """Only when the size or the number of rows has changed: arranging repaints everything."""
         board = self.query_one(Board)
-        width, height = self.size.width, self.size.height - 2
+        width, height = self.size.width, self.size.height - 1 - self.told.rows
         wanted = (width, height, needs(view))
         if wanted != self._arranged and width > 0 and height > 0:
             self._arranged = wanted
             board.place(arrange(*wanted))
+
+    def on_told_grown(self, event: Told.Grown) -> None:
+        self._arrange(self.host.view)
 
     def on_menu_opened(self, event: Menu.Opened) -> None:
         if isinstance(event.menu, Batches):

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
+from engine.ledger.schema import STATES
 from engine.ledger.selection import Selection
 from tui import orders, words
 from tui.actions import Place, bindings
@@ -38,6 +39,8 @@ _SORTS = {
     "updated": "by last change",
 }
 """The orders of a list, as `o` goes through them, and how they are called."""
+_STATES = (None, *STATES)
+"""As `t` goes through them; None is every state."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,8 @@ class Gallery(Page):
 
     def _caption(self) -> None:
         listing, query = self.listing, self.images
-        facts = [fact for fact in (query.batch, query.cause, query.uuid) if fact]
+        state = query.state.replace("_", " ") if query.state and self.HEADING != Failed.HEADING else None
+        facts = [fact for fact in (query.batch, state, query.cause, query.uuid) if fact]
         if query.text:
             facts.append(f"“{query.text}”")
         if query.sort != "id" or query.descending:
@@ -170,6 +174,11 @@ class Gallery(Page):
 
     def on_entry_closed(self, event: Entry.Closed) -> None:
         self.listing.focus()
+
+    def action_by_state(self) -> None:
+        following = _STATES[(_STATES.index(self.images.state) + 1) % len(_STATES)]
+        self.images = replace(self.images, state=following)
+        self.reload()
 
     def action_sort(self) -> None:
         names = list(_SORTS)

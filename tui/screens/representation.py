@@ -48,6 +48,8 @@ class Representation(Gallery):
             facts.insert(0, completeness(self._found))
         if self.images.text:
             facts.insert(1, f"“{self.images.text}”")
+        if self.images.state:
+            facts.insert(1, self.images.state.replace("_", " "))
         self.query_one(Caption).show(self.HEADING, facts, self.listing.position)
 
     def action_representation(self) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
 from rich.text import Text
 
 from engine.snapshot import BatchSnapshot
 from tui import words
 from tui.view import View
-from tui.widgets.lines import LABEL, line, title
+from tui.widgets.lines import LABEL, STRONG, line, title
 from tui.widgets.menu import Menu
 
 _NAME = 24
-_BAR = 30
+_SHARE = 7
 
 
 class Batches(Menu):
@@ -24,30 +28,57 @@ class Batches(Menu):
 
     def row(self, view: View, key: str, columns: int) -> Text:
         assert view.snapshot is not None
-        return batch_line(next(b for b in view.snapshot.batches if b.name == key), columns)
+        batches = view.snapshot.batches
+        return batch_line(next(b for b in batches if b.name == key), Measure.of(batches, columns), columns)
 
     def nothing(self, view: View) -> Text:
         return line((" none", LABEL))
 
 
-def batch_line(batch: BatchSnapshot, columns: int) -> Text:
+@dataclass(frozen=True)
+class Measure:
+    """How wide the parts of all batches' lines are, so that they stand in columns."""
+
+    name: int
+    figures: int
+    failed: int
+
+    @classmethod
+    def of(cls, batches: Sequence[BatchSnapshot], columns: int) -> Measure:
+        longest = max((cell_len(batch.name) for batch in batches), default=0)
+        return cls(
+            name=max(6, min(longest, _NAME, columns // 4)),
+            figures=max((cell_len(_figures(batch)) for batch in batches), default=0),
+            failed=max((cell_len(_failed(batch)) for batch in batches), default=0),
+        )
+
+
+def batch_line(batch: BatchSnapshot, measure: Measure, columns: int) -> Text:
     """Name, bar, share, done of rows, failures."""
     account = batch.account
     settled = account.done + account.accepted
-    share = words.right(words.percent(settled, account.rows), 7)
-    figures = f" {words.integer(settled)}/{words.integer(account.rows)}"
-    failed = f"  {words.integer(account.failed)} failed" if account.failed else ""
-    if not batch.selected:
-        failed += "  not in this run"
-    name_columns = max(8, min(_NAME, columns // 4))
-    width = max(0, min(_BAR, columns - name_columns - 2 - len(share) - len(figures) - len(failed)))
+    gaps = 5 if measure.failed else 3
+    width = columns - measure.name - _SHARE - measure.figures - measure.failed - gaps
     fraction = settled / account.rows if account.rows else 0.0
+    style = "" if batch.selected else LABEL
     return line(
         " ",
-        words.padded(batch.name, name_columns, words.Keep.BOTH),
+        (words.padded(batch.name, measure.name, words.Keep.BOTH), style),
         " ",
-        (words.bar(fraction, width), LABEL),
-        share,
-        (figures, LABEL if not batch.selected else ""),
-        failed,
+        (words.bar(fraction, max(0, width)), LABEL),
+        (words.right(words.percent(settled, account.rows), _SHARE), style),
+        " ",
+        (words.right(_figures(batch), measure.figures), style),
+        "  ",
+        (words.right(_failed(batch), measure.failed), STRONG if account.failed else LABEL),
     )
+
+
+def _figures(batch: BatchSnapshot) -> str:
+    account = batch.account
+    return f"{words.integer(account.done + account.accepted)}/{words.integer(account.rows)}"
+
+
+def _failed(batch: BatchSnapshot) -> str:
+    failed = f"{words.integer(batch.account.failed)} failed" if batch.account.failed else ""
+    return failed if batch.selected else f"{failed} not now".strip()

@@ -18,9 +18,9 @@ class Failures(Menu):
         return [cause for cause, count in view.snapshot.failures_by_cause if count] if view.snapshot else []
 
     def head(self, view: View, columns: int, shown: int, count: int) -> Text:
-        note = "" if not count else "f or enter: the images"
+        note = "enter lists them" if count else ""
         if count > shown:
-            note += f", {count - shown} more causes"
+            note = f"{words.counted(count - shown, 'cause')} more; {note}"
         return title("Failures", columns, note)
 
     def row(self, view: View, key: str, columns: int) -> Text:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.console import Console
+from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
 from tui.widgets.lines import LABEL, Lines, line
-
-_MEASURE = Console(color_system=None, markup=False, emoji=False, highlight=False, width=80)
 
 
 class Paper(Lines, can_focus=True):
@@ -53,20 +51,37 @@ class Paper(Lines, can_focus=True):
 
 def wrapped(text: Text, columns: int) -> list[Text]:
     """The text in lines of at most `columns`; continued lines start under the text after its first wide gap."""
-    indent = _indent(text.plain) if columns > 30 else 0
-    if text.cell_len <= columns:
+    if text.cell_len <= columns or columns < 4:
         return [text]
-    first = text.copy()
-    first.no_wrap = False
-    parts = list(first.wrap(_MEASURE, columns))
-    if indent and len(parts) > 1:
-        used = len(parts[0].plain)
-        rest = first[used:]
-        rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
-        parts = [parts[0]]
-        for part in rest.wrap(_MEASURE, columns - indent):
-            parts.append(Text.assemble(" " * indent, part, end=""))
-    return parts
+    indent = _indent(text.plain) if columns > 30 else 0
+    breaks: list[int] = []
+    start = 0
+    room = columns
+    while cell_len(text.plain[start:]) > room:
+        end = _break_at(text.plain, start, room, indent if not breaks else 0)
+        breaks.append(end)
+        start = end
+        room = columns - indent
+    parts = text.divide(breaks)
+    lines = [parts[0]]
+    for part in parts[1:]:
+        lead = len(part.plain) - len(part.plain.lstrip())
+        lines.append(Text.assemble(" " * indent, part[lead:] if lead else part, no_wrap=True, end=""))
+    return lines
+
+
+def _break_at(plain: str, start: int, room: int, fixed: int) -> int:
+    """The offset of the first character of the next line: after the last space that fits, else inside the word.
+
+    The first `fixed` columns are a label and no place to break at."""
+    end, used = start, 0
+    while end < len(plain) and used + cell_len(plain[end]) <= room:
+        used += cell_len(plain[end])
+        end += 1
+    if end < len(plain) and plain[end] == " ":
+        return end
+    space = plain.rfind(" ", start + fixed + 1, end)
+    return space + 1 if space > start + max(fixed, room // 3) else max(end, start + 1)
 
 
 def _indent(plain: str) -> int:

@@ -19,6 +19,8 @@ class Throughput(Section):
         snapshot = view.snapshot
         if snapshot is None:
             return [title("Throughput", columns), line((f" {words.DASH}", LABEL))]
+        if snapshot.engine is None:
+            return [title("Throughput", columns), saved_line(snapshot, columns)]
         spare = rows - 4
         head = title("Throughput", columns, _span_note(view, columns))
         rates = rates_line(snapshot, columns)
@@ -45,7 +47,7 @@ def images_line(view: View, columns: int, *, curve: bool) -> Text:
     number = words.per_minute(view.snapshot.rates.images_per_s)
     unit = " images/min"
     room = columns - len(number) - len(unit) - 1
-    spark = words.sparkline(view.images_per_s, room) if curve else ""
+    spark = words.right(words.sparkline(view.images_per_s, room), room) if curve else ""
     return line((number, STRONG), (unit, LABEL), " ", (spark, LABEL))
 
 
@@ -63,7 +65,7 @@ def rates_line(snapshot: Snapshot, columns: int) -> Text:
 def saved_line(snapshot: Snapshot, columns: int) -> Text:
     """`7.2 TB → 2.9 TB, 59 % smaller`; the percentage first where there is little room."""
     if not snapshot.source_bytes:
-        return line((f"{words.DASH} → {words.DASH}", LABEL))
+        return line((f" {words.DASH}", LABEL))
     amounts = f"{words.data(snapshot.source_bytes)} → {words.data(snapshot.jpeg_bytes)}"
     saved = words.reduction(snapshot.source_bytes, snapshot.jpeg_bytes)
     if cell_len(amounts) + cell_len(saved) + 2 <= columns:
