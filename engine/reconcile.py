@@ -77,7 +77,7 @@ class Reconciliation:
         self.counts.expected = len(missing)
         listing = self._store.list(f"{self._batch}/" if self._batch else "")
         while page := list(islice(listing, _PAGE)):
-            rows = best_of(self._reader.by_target([found.key for found in page]))
+            rows = best_of(self._reader.by_target([found.key for found in page if _is_text(found.key)]))
             for found in page:
                 row = rows.get(found.key)
                 if row is not None:
@@ -144,6 +144,15 @@ def best_of(rows: Iterable[ImageRow]) -> dict[str, ImageRow]:
         if known is None or order.index(row.state) < order.index(known.state):
             best[row.target] = row
     return best
+
+
+def _is_text(key: str) -> bool:
+    """A local store may hold names that are no UTF-8; the ledger has none of these."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Ids:

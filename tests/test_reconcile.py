@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -222,6 +223,18 @@ def test_the_command_tells_and_requeues(workspace: Workspace, tmp_path: Path) ->
     assert (states[3], states[4]) == ("pending", "done")
     again = photostat("reconcile", "--requeue", "--json", workspace=workspace.root, expect=1)
     assert (again.json["missing"], again.json["different"]) == (0, 1)
+
+
+def test_names_that_are_no_text_are_extra(workspace: Workspace, tmp_path: Path) -> None:
+    directory = workspace.root / "out" / "plates"
+    directory.mkdir(parents=True)
+    (directory / os.fsdecode(b"\xff\x1b[31m.jpg")).touch()
+    assert [d.kind for d in compare(workspace, LocalStore(workspace.root / "out"), "plates")[0].values()] == [
+        Kind.EXTRA
+    ]
+    outcome = photostat("reconcile", workspace=workspace.root, expect=1)
+    assert "\x1b" not in outcome.stdout
+    assert photostat("reconcile", "--json", workspace=workspace.root, expect=1).json["extra"] == 1
 
 
 def test_a_store_that_is_away_is_said_in_one_line(workspace: Workspace) -> None:

@@ -7,10 +7,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-from tui.commands.shared import json_option, workspace_of
 
 from engine.client import EngineClient, NoEngine
 from engine.failures import UserError
@@ -19,8 +15,8 @@ from engine.ledger.writer import Ledger
 from engine.reconcile import Counts, Difference, Kind, Reconciliation
 from engine.store import StoreTrouble, open_store
 from engine.workspace import Workspace
-from tui.commands.engine import known_batches
-from tui.words import data, integer
+from tui.commands.shared import batch_option, check_batch, json_option, print_table, remark, say, workspace_of
+from tui.words import counted, data, integer
 
 _SHOWN_PER_KIND = 20
 _IDS_AT_ONCE = 5000
@@ -31,12 +27,12 @@ _REASON = "not in the store any more"
 class _Found:
     """What one pass over the store has shown."""
 
-    counts: Counts = field(default_factory=Counts)
+    counts: Counts
     missing: list[int] = field(default_factory=list)
 
 
 @click.command()
-@click.option("--batch", help="Only this batch.")
+@batch_option
 @click.option("--requeue", is_flag=True, help="Send the missing images round again.")
 @json_option
 @click.pass_context
@@ -48,19 +44,21 @@ def reconcile(ctx: click.Context, batch: str | None, requeue: bool, as_json: boo
     are converted again. Exits with 1 when anything differs.
     """
     workspace = workspace_of(ctx)
-    known_batches(workspace, (batch,) if batch else ())
     store = open_store(workspace.config().store, workspace.root)
     try:
         with LedgerReader(workspace) as reader:
+            check_batch(batch, reader.account())
             comparison = Reconciliation(reader, store, batch)
-            found = (_print_json if as_json else _print)(comparison)
+            found = _print_json(comparison) if as_json else _print(comparison)
     except StoreTrouble as trouble:
         raise UserError(f"{trouble.failure.message}. {trouble.failure.remedy}") from trouble
     finally:
         store.close()
     if requeue:
         count = requeue_missing(workspace, found.missing)
-        click.echo(f"{integer(count)} missing images are pending again.", err=True)
+        remark(f"{counted(count, 'missing image')} pending again.")
+    elif found.missing and not as_json:
+        say("`photostat reconcile --requeue` sends the missing ones round again.")
     ctx.exit(0 if found.counts.is_clean else 1)
 
 
@@ -70,14 +68,15 @@ def requeue_missing(workspace: Workspace, ids: list[int]) -> int:
         return 0
     chunks = [ids[at : at + _IDS_AT_ONCE] for at in range(0, len(ids), _IDS_AT_ONCE)]
     try:
-        with EngineClient.connect(workspace) as engine:
-            return sum(int(engine.command("requeue_missing", ids=chunk)["count"]) for chunk in chunks)
+        client = EngineClient.connect(workspace)
     except NoEngine:
         with Ledger.open(workspace, "reconcile") as ledger:
             return sum(ledger.convert_again(chunk, _REASON) for chunk in chunks)
+    with client:
+        return sum(int(client.command("requeue_missing", ids=chunk)["count"]) for chunk in chunks)
 
 
-def _collect(comparison: Reconciliation, found: _Found) -> Iterator[Difference]:
+def _told(comparison: Reconciliation, found: _Found) -> Iterator[Difference]:
     for difference in comparison.differences():
         if difference.kind is Kind.MISSING and difference.image_id is not None:
             found.missing.append(difference.image_id)
@@ -85,14 +84,15 @@ def _collect(comparison: Reconciliation, found: _Found) -> Iterator[Difference]:
 
 
 def _print_json(comparison: Reconciliation) -> _Found:
-    """One document, written as it is found: {"differences": [...], "expected": n, ...}."""
+    """One object, a difference a line, written as they are found; the counts at its end."""
     found = _Found(comparison.counts)
-    separator = '{"differences": [\n'
-    for difference in _collect(comparison, found):
-        click.echo(separator + json.dumps(_document(difference), ensure_ascii=False), nl=False)
+    separator = "\n"
+    click.echo('{"differences": [', nl=False)
+    for difference in _told(comparison, found):
+        # ASCII: a local store may hold names that are no text
+        click.echo(separator + json.dumps(_document(difference)), nl=False)
         separator = ",\n"
-    opening = '{"differences": [' if separator.startswith("{") else ""
-    click.echo(f"{opening}], {json.dumps(asdict(found.counts))[1:]}")
+    click.echo(f"], {json.dumps(asdict(found.counts))[1:]}")
     return found
 
 
@@ -108,22 +108,23 @@ def _document(difference: Difference) -> dict[str, object]:
 
 
 def _print(comparison: Reconciliation) -> _Found:
-    console, found = Console(highlight=False), _Found(comparison.counts)
-    shown = dict.fromkeys(Kind, 0)
-    for difference in _collect(comparison, found):
-        shown[difference.kind] += 1
-        if shown[difference.kind] <= _SHOWN_PER_KIND:
-            console.print(
-                Text(f"{difference.kind:9}  {difference.target}  {difference.message}"), soft_wrap=True
-            )
-        elif shown[difference.kind] == _SHOWN_PER_KIND + 1:
-            console.print(f"{difference.kind:9}  ... and more; --json lists them all")
+    found = _Found(comparison.counts)
+    told = dict.fromkeys(Kind, 0)
+    for difference in _told(comparison, found):
+        told[difference.kind] += 1
+        if told[difference.kind] <= _SHOWN_PER_KIND:
+            say(f"{difference.kind:9}  {difference.target}: {difference.message}")
+        elif told[difference.kind] == _SHOWN_PER_KIND + 1:
+            say(f"{difference.kind:9}  ... and more; --json lists them all")
     counts = found.counts
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("done in the ledger", integer(counts.expected))
-    table.add_row("in the store", f"{integer(counts.objects)}, {data(counts.object_bytes)}")
-    table.add_row("missing", integer(counts.missing))
-    table.add_row("extra", integer(counts.extra))
-    table.add_row("different", integer(counts.different))
-    console.print(table)
+    rows = [
+        ("done in the ledger", integer(counts.expected)),
+        ("in the store", f"{integer(counts.objects)} ({data(counts.object_bytes)})"),
+        ("missing", integer(counts.missing)),
+        ("extra", integer(counts.extra)),
+        ("different", integer(counts.different)),
+    ]
+    if sum(told.values()):
+        click.echo()
+    print_table(["", "images"], rows, right=["images"])
     return found
