@@ -74,7 +74,7 @@ def test_the_export_lists_every_image_and_every_fault(demo: Path) -> None:
         [
             Cause.SOURCE_MISSING,
             Cause.TRUNCATED,
-            Cause.TRUNCATED,
+            Cause.NOT_JPEG2000,
             Cause.NOT_JPEG2000,
             Cause.TARGET_COLLISION,
             Cause.TARGET_COLLISION,

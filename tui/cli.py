@@ -42,6 +42,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "list": "list:list_images",
         "reconcile": "reconcile:reconcile",
         "report": "report:report",
+        "proof": "proof:proof",
+        "quality": "quality:quality",
     },
     "The shell": {"completion": "completion:completion"},
 }

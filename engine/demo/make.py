@@ -142,7 +142,7 @@ def _plant_faults(directory: Path) -> tuple[PlantedFault, ...]:
     )
     empty = PlantedFault(
         "manuscripts", "letter Whitlock", "BPL 2596, fol. 5.tif", _at("letter Whitlock", "BPL 2596, fol. 5.jp2"),
-        Cause.TRUNCATED,
+        Cause.NOT_JPEG2000,
     )  # fmt: skip
     faults = (missing, truncated, disguised, empty)
     for fault in faults:

@@ -47,7 +47,7 @@ def make_plate(path: Path, plate: Plate, seed: tuple[int, ...]) -> int:
     tile = (plate.tile, plate.tile) if plate.tile else None
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
-    write_jp2(unfinished, pixels, Encoding(tile=tile, progression=plate.progression), wrapping)
+    write_jp2(unfinished, pixels, Encoding(tile=tile, progression=plate.progression), wrapping, plate.bits)
     unfinished.replace(path)
     return path.stat().st_size
 

@@ -1,0 +1,125 @@
+"""`photostat demo`: a small collection made, added and converted, with nothing to configure."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from engine.demo import DemoReport, make_demo
+from engine.failures import UserError
+from engine.ledger.reader import LedgerReader
+from engine.ledger.writer import Ledger
+from engine.manifest import add
+from engine.workspace import Workspace
+from tui.commands.shared import say
+from tui.words import counted, data
+
+
+@click.command()
+@click.argument("directory", metavar="[DIR]", default="demo", type=click.Path(path_type=Path))
+@click.option("--headless", is_flag=True, help="A progress bar until all is done, instead of the TUI.")
+@click.pass_context
+def demo(ctx: click.Context, directory: Path, headless: bool) -> None:
+    """Make a small collection in DIR (or ./demo) and convert it.
+
+    About forty JPEG 2000 images - newspapers, manuscripts, photographs, maps, prints - and their CSV export are
+    made, and converted to JPEGs in DIR/out. A few faults are planted among them, to show what becomes of
+    failures. Running it again completes or repeats nothing that is there already.
+    """
+    report = make_with_progress(directory)
+    workspace = Workspace(directory.absolute())
+    with_tui = not headless and sys.stdin.isatty() and sys.stdout.isatty()
+    say(
+        f"{counted(report.images, 'JPEG 2000 image')} ({data(report.source_bytes)}) and "
+        f"{counted(len(report.faults), 'planted fault')} are in {directory / 'source'}."
+    )
+    if not is_running(workspace):
+        add_export(workspace, report.export)
+    if not is_finished(workspace):
+        convert(workspace, with_tui)
+    ctx.exit(conclude(workspace, directory, report))
+
+
+def make_with_progress(directory: Path) -> DemoReport:
+    """Makes the collection under a progress bar on stderr."""
+    console = Console(stderr=True, highlight=False)
+    columns = (
+        TextColumn("Painting the collection"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        return make_demo(directory, lambda there, total, _: bar.update(task, completed=there, total=total))
+
+
+def is_running(workspace: Workspace) -> bool:
+    from engine.client import EngineClient, NoEngine
+
+    try:
+        EngineClient.connect(workspace).close()
+    except NoEngine:
+        return False
+    return True
+
+
+def add_export(workspace: Workspace, export: Path) -> None:
+    """Every material type becomes a batch."""
+    with Ledger.open(workspace, "demo") as ledger:
+        added = add(ledger, export, workspace.config().manifest, split_by="type")
+    total = added.total
+    if total.new:
+        say(
+            f"{counted(total.new, 'row')} of {export.name} added in {counted(len(added.batches), 'batch', 'batches')}."
+        )
+
+
+def is_finished(workspace: Workspace) -> bool:
+    with LedgerReader(workspace) as reader:
+        totals = reader.snapshot().totals
+    return totals.rows > 0 and totals.pending + totals.in_flight == 0
+
+
+def convert(workspace: Workspace, with_tui: bool) -> None:
+    """Starts the engine, unless one is at it already, and watches it."""
+    from engine.launch import start_engine
+
+    if not is_running(workspace):
+        start_engine(workspace)
+    if with_tui:
+        from tui.app import run
+
+        run(workspace)
+    else:
+        from tui.commands.headless import watch_headless
+
+        watch_headless(workspace)
+
+
+def conclude(workspace: Workspace, directory: Path, report: DemoReport) -> int:
+    """The account and what to look at next; 0 when exactly the planted faults have failed."""
+    from tui.commands.account import print_account
+
+    at = f"photostat -C {directory}"
+    if not is_finished(workspace) and is_running(workspace):
+        say(f"The engine goes on. `{at}` shows it again.")
+        return 0
+    print_account(workspace)
+    say(
+        f"\nThe JPEGs are in {directory / 'out'}. Look around: `{at}` (the TUI), `{at} failures`, `{at} report`."
+    )
+    with LedgerReader(workspace) as reader:
+        totals = reader.snapshot().totals
+        failed = {(row.source, row.cause) for row in reader.iterate(state="failed")}
+    planted = {(fault.source, fault.cause.value) for fault in report.faults}
+    if unexpected := failed - planted:
+        source, cause = min(unexpected)
+        raise UserError(
+            f"{counted(len(unexpected), 'image')} failed that should not have: {source} ({cause}), …"
+        )
+    return 0 if totals.pending + totals.in_flight == 0 else 1

@@ -1,0 +1,68 @@
+"""`photostat report`: the account, sizes, times, quality and failures as a page that stands alone, and as CSV."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from engine import __version__
+from engine.ledger.reader import LedgerReader
+from engine.report.files import Written, write_report
+from tui.commands.shared import batch_option, check_batch, json_option, print_json, say, workspace_of
+from tui.words import integer
+
+
+@click.command()
+@batch_option
+@click.option(
+    "-o", "--output", "output", metavar="DIR", type=click.Path(path_type=Path), help="Where to; else report/."
+)
+@json_option
+@click.pass_context
+def report(ctx: click.Context, batch: str | None, output: Path | None, as_json: bool) -> None:
+    """Write the report: report.html to read and print, and CSV files to compute with.
+
+    The page needs nothing but itself: it can be sent by mail and opened without a network. It may be written at
+    any time, also while the engine works.
+    """
+    workspace = workspace_of(ctx)
+    config = workspace.config()
+    directory = output or workspace.root / "report"
+    title = workspace.root.name if batch is None else f"{workspace.root.name}: {batch}"
+    console = Console(stderr=True, highlight=False)
+    with LedgerReader(workspace) as reader, console.status("Reading the ledger") as status:
+        check_batch(batch, reader.account())
+        written = write_report(
+            reader,
+            directory,
+            title,
+            __version__,
+            lambda name: config.jpeg_for(name).quality,
+            batch,
+            lambda images: status.update(f"{integer(images)} images read"),
+        )
+    if as_json:
+        print_json(_document(written))
+        return
+    say(f"{written.page}")
+    for table in written.tables:
+        say(f"{table}")
+
+
+def _document(written: Written) -> dict[str, object]:
+    figures = written.figures
+    return {
+        "page": str(written.page),
+        "tables": [str(table) for table in written.tables],
+        "totals": asdict(figures.account),
+        "representations": figures.representations,
+        "complete": figures.complete,
+        "source_bytes": int(figures.total(lambda batch: batch.source_bytes)),
+        "jpeg_bytes": int(figures.total(lambda batch: batch.jpeg_bytes)),
+        "failures": {group.cause: group.count for group in figures.failures},
+        "far_below": sum(batch.flagged_count for batch in figures.batches),
+        "warned": figures.warned_images,
+    }
