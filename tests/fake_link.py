@@ -6,6 +6,7 @@ python -m tests.fake_link running
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -207,29 +208,38 @@ class FakeLink:
 
 
 class SteadyLink(FakeLink):
-    """A run that goes on: another picture a second, as from an engine with 8 workers."""
+    """A run that goes on: another picture every `period_s`, when the last is drawn, as from an engine."""
+
+    def __init__(self, picture: Picture, period_s: float = 1.0) -> None:
+        super().__init__(picture)
+        self._period_s = period_s
+        self._closing = threading.Event()
+        self._taken = threading.Event()
 
     def open(self, post: Post) -> None:
-        import threading
-
         super().open(post)
-        self._closing = threading.Event()
         threading.Thread(target=self._go_on, daemon=True).start()
 
     def _go_on(self) -> None:
         began, tick = time.time(), 0
-        while not self._closing.wait(1.0):
+        while not self._closing.wait(self._period_s):
+            self._taken.wait()
+            self._taken.clear()
             tick += 1
-            snapshot = replace(running(tick=tick), time=began + tick)
-            self.show(replace(self.picture, snapshot=snapshot))
+            self.show(replace(self.picture, snapshot=replace(running(tick=tick), time=began + tick)))
+
+    def drawn(self) -> None:
+        super().drawn()
+        self._taken.set()
 
     def close(self) -> None:
         super().close()
         self._closing.set()
+        self._taken.set()
 
 
 def main() -> None:
-    """Runs the app on a picture, or on `steady`, a run that goes on."""
+    """Runs the app on a picture, or on `steady`, a run that goes on, or on `flood`, one that never rests."""
     from pathlib import Path
 
     from engine.ledger.reader import LedgerReader
@@ -240,8 +250,10 @@ def main() -> None:
 
     name = sys.argv[1] if len(sys.argv) > 1 else "steady"
     root = Path(sys.argv[2]) if len(sys.argv) > 2 else Path()
-    link = SteadyLink(PICTURES["running"]()) if name == "steady" else FakeLink(PICTURES[name]())
-    frozen = None if name == "steady" else NOW
+    moving = {"steady": 1.0, "flood": 0.01}
+    picture = PICTURES["running" if name in moving else name]()
+    link = SteadyLink(picture, moving[name]) if name in moving else FakeLink(picture)
+    frozen = None if name in moving else NOW
     app = PhotostatApp(
         link, Shelf(lambda: LedgerReader(Workspace(root))), clock=time.time if frozen is None else lambda: NOW
     )
