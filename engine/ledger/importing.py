@@ -111,13 +111,14 @@ def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow]) -> Imported:
     _update_changed(db, now)
     _insert_new(db, now)
     fail_collisions(db, now)
+    freed = free(db, now)
     result = Imported(
         batches=_counts(db),
         collisions=_collisions(db),
         kept=_kept(db),
         alike=_alike(db),
         alike_count=db.execute("SELECT count(*) FROM temp.alike").fetchone()[0],
-        freed=free(db, now),
+        freed=freed,
     )
     for name in _TABLE_NAMES:
         db.execute(f"DROP TABLE temp.{name}")

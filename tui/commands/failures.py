@@ -79,8 +79,9 @@ def requeue(
 ) -> None:
     """Send failed images round again.
 
-    Those with these IDS, or all of a batch or cause, or --all. An image whose target another one has stays failed until one of them has another name or is accepted. An ID
-    may also name an accepted image, to take that back. With an engine at work, it takes them up at once.
+    Those with these IDS, or all of a batch or cause, or --all. An image whose target another one has stays
+    failed until one of them has another name or is accepted. An ID may also name an accepted image, to take
+    that back. With an engine at work, it takes them up at once.
     """
     selection = Selection(ids=ids, batch=batch, cause=cause, all=everything)
     if selection.is_empty:
