@@ -12,7 +12,7 @@ from engine.failures import Stage
 from engine.jp2.facts import Header, Resolution
 from engine.jpeg import ICC_SIGNATURE, PHOTOSHOP_SIGNATURE, XMP_NAMESPACE, Density
 from engine.rendering import Rendered
-from engine.vips import VipsError, vips_failure
+from engine.vips import TargetCustom, VipsError, vips_failure
 
 _MOST_SEGMENT_BYTES = 65533
 """A marker segment's data: its two bytes of length count themselves (ITU-T T.81 B.1.1.4)."""
@@ -35,8 +35,6 @@ def write_jpeg(file: BinaryIO, rendered: Rendered, settings: JpegSettings, marke
 
     Raises OSError where the file cannot be written, ImageError for what libvips says.
     """
-    from pyvips import TargetCustom
-
     output = _Output(file, markers)
     target = TargetCustom()
     target.on_write(output.write)

@@ -10,7 +10,7 @@ import numpy as np
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.colour import Conversion, Model, Recipe
 from engine.jp2.decode import Picture
-from engine.vips import Image, VipsError, srgb_profile, vips_failure
+from engine.vips import BlobType, Image, VipsError, srgb_profile, vips_failure
 
 LONGEST_SIDE = 65_500
 """A JPEG's longest side in pixels: JPEG_MAX_DIMENSION of libjpeg's jmorecfg.h."""
@@ -66,7 +66,7 @@ def _converted(image: Any, recipe: Recipe) -> Any:
             return image
         case Conversion.PROFILE_TO_SRGB:
             tagged = image.copy()
-            tagged.set_type(_BLOB, "icc-profile-data", recipe.source_profile)
+            tagged.set_type(BlobType, "icc-profile-data", recipe.source_profile)
             image = tagged.icc_transform("srgb", embedded=True, **options)
         case Conversion.CMYK_TO_SRGB:
             image = image.icc_transform("srgb", input_profile="cmyk", **options)
@@ -94,12 +94,3 @@ def _profile(recipe: Recipe, bands: int) -> bytes | None:
     if recipe.conversion is Conversion.NONE:
         return recipe.source_profile
     return srgb_profile() if bands == 3 else None
-
-
-def _blob_type() -> Any:
-    from pyvips import GValue
-
-    return GValue.blob_type
-
-
-_BLOB = _blob_type()

@@ -14,7 +14,10 @@ from engine.failures import Cause, ImageError, Stage
 
 pyvips.cache_set_max(0)
 
+BlobType = pyvips.GValue.blob_type
 Image = pyvips.Image
+Region = pyvips.Region
+TargetCustom = pyvips.TargetCustom
 VipsError = pyvips.Error
 
 
