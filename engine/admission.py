@@ -70,6 +70,7 @@ SAMPLES_PER_THREAD = 24_000_000
 """Eight megapixels of RGB: less does not keep another thread busy."""
 OVERRUN = 1.05
 OVERRUN_STEP = 1.3
+MOST_OVERRUNS = 255
 
 
 def affordable_workers(wanted: int, total_bytes: int, floor_bytes: int) -> int:
@@ -87,6 +88,8 @@ def decide(situation: Situation, state: AdmissionState, calibration: Calibration
             hold=MemoryHold(_floor_detail(situation), state.holding_since),
             stop=None if victim is None else victim.image_id,
         )
+    if not situation.idle_rss_bytes or any(image.alone for image in situation.running):
+        return Decision(state=replace(state, stuck_since=None))
     return _Round(situation, state, calibration).decision()
 
 
@@ -137,7 +140,8 @@ def _stopped(victim: Running, situation: Situation, state: AdmissionState) -> Ad
     if victim.rss_bytes > victim.promised_bytes * OVERRUN:
         taken = victim.rss_bytes / max(1, victim.promised_bytes)
         factor = dict(overruns).get(victim.image_id, 1.0) * taken * OVERRUN_STEP
-        overruns = (*((i, f) for i, f in overruns if i != victim.image_id), (victim.image_id, factor))
+        others = tuple((i, f) for i, f in overruns if i != victim.image_id)
+        overruns = (*others[-MOST_OVERRUNS:], (victim.image_id, factor))
     return replace(state, stopped_at=situation.now, overruns=overruns)
 
 
@@ -162,13 +166,12 @@ class _Round:
 
     def decision(self) -> Decision:
         situation = self._situation
-        if not any(image.alone for image in situation.running):
-            for candidate in self._in_order():
-                if len(self._starts) >= len(situation.idle_rss_bytes):
-                    self._slots_ran_out = True
-                    break
-                if not self._consider(candidate):
-                    break
+        for candidate in self._in_order():
+            if len(self._starts) >= len(situation.idle_rss_bytes):
+                self._slots_ran_out = True
+                break
+            if not self._consider(candidate):
+                break
         hold = self._stuck()
         return Decision(
             state=self._remember(),
@@ -257,14 +260,11 @@ class _Round:
             passed_id = None
         if self._passed is not None and self._passed.image_id != passed_id and self._may_change(passed_id):
             passed_id, passed_since = self._passed.image_id, now
-        kept = {candidate.image_id for candidate in self._situation.candidates}
-        kept |= {image.image_id for image in self._situation.running}
         return replace(
             state,
             passed_id=passed_id,
             passed_since=passed_since,
             stuck_since=None if stuck is None else stuck.since,
-            overruns=tuple((i, f) for i, f in state.overruns if i in kept),
         )
 
     def _may_change(self, passed_id: int | None) -> bool:

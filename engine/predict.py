@@ -31,6 +31,8 @@ _STRIP_SAMPLE_BYTES = 12
 _STRIP_MARGIN_ROWS = 128
 """Code-blocks that reach over the strip's edges."""
 _THREAD_BYTES = 2 * MIB
+_DISK_SLOWDOWN = 0.15
+"""Writing the pixels to scratch and reading them back twice, on a disk that others use too."""
 
 STRIP_ROWS = 2048
 """More rows than this save no time."""
@@ -189,11 +191,12 @@ def plans(facts: Facts, *, disk_saves_memory: bool = True) -> Iterable[Plan]:
 
 def slowdown(facts: Facts, plan: Plan) -> float:
     """The CPU time of this way over that of decoding the image whole (measured: bench/memory.py)."""
+    disk = _DISK_SLOWDOWN if plan.pixels_on_disk else 0.0
     if plan.lane is not Lane.STRIPS:
-        return 1.05 if plan.pixels_on_disk else 1.0
+        return 1.0 + disk
     strips = -(-facts.height // plan.strip_rows)
     overlap = 1 + _STRIP_MARGIN_ROWS / plan.strip_rows
-    return 1.05 * overlap + 0.01 * strips + (0.05 if plan.pixels_on_disk else 0.0)
+    return 1.05 * overlap + 0.01 * strips + disk
 
 
 def choose_plan(
