@@ -15,8 +15,9 @@ from pathlib import Path
 from bench.giants import Giant, write_giant
 from engine.config import JpegSettings
 from engine.jp2.header import read_header
-from engine.messages import Converted, Job, Lane, Plan, Surveyed
+from engine.messages import Converted, Job, Lane, Plan
 from engine.predict import predict
+from engine.survey import survey
 
 MIB = 2**20
 
@@ -66,22 +67,6 @@ class Measured:
         )
 
 
-def survey(path: Path) -> Surveyed:
-    header = read_header(path)
-    return Surveyed(
-        image_id=1,
-        source_bytes=path.stat().st_size,
-        width=header.width,
-        height=header.height,
-        components=len(header.components),
-        bits=max(component.bits for component in header.components),
-        tile_width=header.tile_width,
-        tile_height=header.tile_height,
-        levels=header.levels,
-        colour=header.colour.space.value,
-    )
-
-
 def measure(path: Path, plan: Plan, scratch: Path, jpeg: JpegSettings | None = None) -> Measured:
     """Converts the image in a process of its own, as a worker would."""
     target = scratch / f"{path.stem}.jpg"
@@ -89,7 +74,7 @@ def measure(path: Path, plan: Plan, scratch: Path, jpeg: JpegSettings | None = N
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         converted: Converted = pool.apply(_convert, (job,))
     target.unlink()
-    predicted = predict(survey(path), plan)
+    predicted = predict(survey(read_header(path), 1), plan)
     return Measured(path.stem, plan, predicted, converted.peak_rss_bytes, converted.cpu_s, converted.wall_s)
 
 

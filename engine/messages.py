@@ -191,6 +191,8 @@ class Surveyed:
     tile_height: int
     levels: int
     colour: str
+    code_block_samples: int = 4096
+    """Width by height of a code-block: OpenJPEG keeps a record for each."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ def survey(header: Header, image_id: int) -> Surveyed:
         tile_height=_tile_side(header.height, header.tile_height, finest_dy, header.tiles_down),
         levels=header.levels,
         colour=header.colour.space.value,
+        code_block_samples=header.code_block_samples,
     )
 
 

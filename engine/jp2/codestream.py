@@ -97,6 +97,8 @@ class CodingStyle:
     """Packets may be preceded by SOP markers."""
     eph: bool
     high_throughput: bool
+    code_block_samples: int = 4096
+    """Width by height of a code-block."""
 
 
 @dataclass(frozen=True)
@@ -283,6 +285,7 @@ def _parse_style(body: _Body) -> CodingStyle:
         sop=bool(flags & 2),
         eph=bool(flags & 4),
         high_throughput=bool(block_style & 0x40),
+        code_block_samples=1 << (xcb + ycb + 4),
     )
 
 

@@ -126,6 +126,8 @@ class Header:
     file_bytes: int = 0
     high_throughput: bool = False
     """HT code-blocks (ISO/IEC 15444-15)."""
+    code_block_samples: int = 4096
+    """Width by height of a code-block, of the main header's COD."""
 
     @property
     def width(self) -> int:

@@ -183,4 +183,5 @@ def _header(source: Source, container: Container, main: MainHeader, found: _Boxe
         codestream_bytes=end - start,
         file_bytes=source.size,
         high_throughput=style.high_throughput,
+        code_block_samples=style.code_block_samples,
     )

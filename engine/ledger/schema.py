@@ -46,6 +46,7 @@ CREATE TABLE images (
     surveyed INTEGER NOT NULL DEFAULT 0 CHECK (surveyed IN (0, 1)),
     width INTEGER, height INTEGER, components INTEGER, bits INTEGER,
     tile_width INTEGER, tile_height INTEGER, levels INTEGER, colour TEXT,
+    code_block_samples INTEGER,
     pixels INTEGER GENERATED ALWAYS AS (width * height) VIRTUAL,
     source_bytes INTEGER,
     stage TEXT, cause TEXT, message TEXT, hint TEXT,

@@ -51,7 +51,7 @@ def candidates(
     for batch, name in _waiting_batches(db, batches):
         rows = db.execute(
             "SELECT id, uuid, record, source, target, checksum, attempts, source_bytes, width, height, "
-            "components, bits, tile_width, tile_height, levels, colour FROM images "
+            "components, bits, tile_width, tile_height, levels, colour, code_block_samples FROM images "
             "WHERE batch = ? AND state = 'pending' AND surveyed = 1 ORDER BY pixels DESC, id LIMIT ?",
             (batch, limit - len(found) + len(exclude)),
         )

@@ -144,7 +144,7 @@ class Ledger:
         with self.transaction():
             self._db.executemany(
                 "UPDATE images SET surveyed = 1, source_bytes = ?, width = ?, height = ?, components = ?, bits = ?, "
-                "tile_width = ?, tile_height = ?, levels = ?, colour = ?, updated = ? "
+                "tile_width = ?, tile_height = ?, levels = ?, colour = ?, code_block_samples = ?, updated = ? "
                 "WHERE id = ? AND state = 'pending'",
                 [
                     (*astuple(facts)[1:], time.time(), facts.image_id)  # the fields are in the columns' order
