@@ -58,6 +58,12 @@ def moment(unix_s: float) -> str:
     return f"{there.tm_mday} {time.strftime('%B %Y, %H:%M %Z', there)}".strip()
 
 
+def short_moment(unix_s: float) -> str:
+    """Local time: `12 Mar 2026 14:05`."""
+    there = time.localtime(unix_s)
+    return f"{there.tm_mday}{NARROW_SPACE}{time.strftime('%b %Y %H:%M', there)}"
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """`1 image`, `2,340 images`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

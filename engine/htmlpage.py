@@ -94,12 +94,13 @@ th, td { text-align: left; vertical-align: top; padding: .38rem .9rem .38rem 0; 
 th { font-weight: 600; } tbody th { font-weight: 500; }
 thead th { font-size: .8rem; color: var(--soft); vertical-align: bottom; font-weight: 500; }
 tfoot th, tfoot td { border-bottom: 0; font-weight: 600; }
-.n { text-align: right; white-space: nowrap; padding-right: 0; padding-left: .9rem; }
+.n { text-align: right; white-space: nowrap; padding-left: .9rem; }
+th:last-child, td:last-child { padding-right: 0; } tbody th:first-child { min-width: 7.5rem; }
 .name { overflow-wrap: anywhere; }
 figure { margin: 1rem 0; }
 details { margin: .4rem 0; } summary { cursor: pointer; padding: .3rem 0; }
 summary:focus-visible, button:focus-visible, a:focus-visible { outline: 2px solid var(--done); outline-offset: 2px; }
-svg { display: block; max-width: 100%; height: auto; }
+svg { display: block; width: 100%; height: auto; }
 code { font: .9em ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; }
 footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line); font-size: .875rem; }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; background: #fff; }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from collections.abc import Sequence
 
 from engine.htmlpage import text
@@ -73,11 +75,24 @@ def _widths(numbers: Sequence[int], width: float) -> list[float]:
     return shares
 
 
-def histogram(bars: Sequence[tuple[float, int]], width_db: float, mark: float | None, label: str) -> str:
-    """PSNR in bars `width_db` wide; `mark` is where the flagged ones end. Empty without bars."""
+def _labels(first: float, last: float) -> list[float]:
+    """Round values along an axis."""
+    steps = (0.5, 1, 2, 5, 10, 20)
+    step = next((s for s in steps if (last - first) / s <= _MOST_LABELS), 50)
+    return [index * step for index in range(math.ceil(first / step), math.floor(last / step) + 1)]
+
+
+def histogram(
+    bars: Sequence[tuple[float, int]],
+    span: tuple[float, float],
+    width_db: float,
+    mark: float | None,
+    label: str,
+) -> str:
+    """PSNR in bars `width_db` wide over `span` dB; `mark` is where the flagged ones end. Empty without bars."""
     if not bars:
         return ""
-    first, last = bars[0][0], bars[-1][0] + width_db
+    first, last = span
     highest = max(number for _, number in bars)
     plot_width, plot_height = _PLOT_WIDTH - _LEFT - 8, _PLOT_HEIGHT - _BOTTOM - _TOP
 
@@ -99,8 +114,7 @@ def histogram(bars: Sequence[tuple[float, int]], width_db: float, mark: float | 
                 f'<rect class=done x="{x:.1f}" y="{base - height:.1f}" width="{max(0.5, width):.1f}" '
                 f'height="{height:.1f}"><title>{title}</title></rect>'
             )
-    step = max(1, -(-len(bars) // _MOST_LABELS))
-    for edge, _ in list(bars)[::step]:
+    for edge in _labels(first, last):
         drawn.append(f'<text x="{at(edge):.1f}" y="{base + 19}" text-anchor="middle">{edge:g}</text>')
     if mark is not None and first < mark < last:
         drawn.append(f'<line class=mark x1="{at(mark):.1f}" y1="{_TOP}" x2="{at(mark):.1f}" y2="{base}"/>')

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from engine.formats import NOTHING, count, data_size, decibels, duration, moment, share
+import math
+from collections.abc import Sequence
+
+from engine.formats import NOTHING, count, data_size, decibels, duration, moment, share, short_moment
 from engine.htmlpage import Column, name, page, section, table, text
 from engine.ledger.rows import ImageRow
 from engine.report import charts
@@ -11,7 +14,8 @@ from engine.snapshot import Account
 
 N = True
 """A numeric column."""
-_HISTOGRAM_DB = 0.5
+_HISTOGRAM_DB = 0.25
+_LEAST_BARS, _MOST_BARS = 24, 60
 
 
 def render(figures: Figures) -> str:
@@ -109,7 +113,7 @@ def _times(figures: Figures) -> str:
     begun = [batch for batch in figures.batches if batch.times is not None]
     if not begun:
         return ""
-    titles = ("from", "to", "at work", "images / hour", "CPU s / image", "CPU s / megapixel", "attempts")
+    titles = ("begun", "ended", "at work", "images / hour", "CPU s / image", "CPU s / megapixel", "attempts")
     columns = [Column("batch"), *(Column(title, N) for title in titles)]
     rows = []
     for batch in begun:
@@ -120,8 +124,8 @@ def _times(figures: Figures) -> str:
         rows.append(
             [
                 name(batch.name),
-                text(moment(times.first)),
-                text(moment(times.last)),
+                text(short_moment(times.first)),
+                text(short_moment(times.last)),
                 duration(times.busy_s),
                 f"{converted / times.busy_s * 3600:,.0f}" if times.busy_s else NOTHING,
                 f"{times.cpu_s / converted:.2f}" if converted else NOTHING,
@@ -145,7 +149,8 @@ def _quality(figures: Figures) -> str:
         "batch when it lies 5 robust standard deviations and 3 dB under the median: worth a look, not "
         "necessarily wrong. JPEG quality is what photostat.toml says today.</p>"
     )
-    drawn = "".join(_psnr_figure(batch) for batch in measured)
+    span, width = _common_scale(measured)
+    drawn = "".join(_psnr_figure(batch, span, width) for batch in measured)
     return section("Quality", said + table(columns, rows) + drawn, "quality")
 
 
@@ -163,17 +168,29 @@ def _quality_cells(batch: BatchFigures) -> list[str]:
     ]
 
 
-def _psnr_figure(batch: BatchFigures) -> str:
+def _common_scale(batches: Sequence[BatchFigures]) -> tuple[tuple[float, float], float]:
+    """The same axis for every batch, so that they can be compared: its ends and the bars' width, dB."""
+    finite = [batch.psnr for batch in batches if batch.psnr.finite]
+    least = min((psnr.lowest for psnr in finite), default=0.0)
+    most = max((psnr.highest for psnr in finite), default=0.0)
     width = _HISTOGRAM_DB
-    bars = batch.psnr.histogram(width)
-    while len(bars) > 60:
+    while (most - least) / width > _MOST_BARS:
         width *= 2
-        bars = batch.psnr.histogram(width)
+    first, last = math.floor(least / width) * width, (math.floor(most / width) + 1) * width
+    while (last - first) / width < _LEAST_BARS:
+        first, last = first - width, last + width
+    return (first, last), width
+
+
+def _psnr_figure(batch: BatchFigures, span: tuple[float, float], width: float) -> str:
+    bars = batch.psnr.histogram(width)
     label = f"PSNR in {batch.name}: median {decibels(batch.psnr.median)}"
-    drawn = charts.histogram(bars, width, batch.psnr.flag_below, label)
+    drawn = charts.histogram(bars, span, width, batch.psnr.flag_below, label)
     if not drawn:
         return ""
     caption = f"images by PSNR in dB, {width:g} dB a bar"
+    if batch.psnr.flag_below is not None and batch.psnr.flag_below > span[0]:
+        caption += "; left of the dashed line an image is far below"
     if batch.psnr.identical:
         caption += f"; {count(batch.psnr.identical, 'image')} without any difference not drawn"
     figure = f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>"

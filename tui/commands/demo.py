@@ -39,9 +39,10 @@ def demo(ctx: click.Context, directory: Path, headless: bool) -> None:
     )
     if not is_running(workspace):
         add_export(workspace, report.export)
+    told = False
     if not is_finished(workspace):
-        convert(workspace, with_tui)
-    ctx.exit(conclude(workspace, directory, report))
+        told = convert(workspace, with_tui)
+    ctx.exit(conclude(workspace, directory, report, told))
 
 
 def make_with_progress(directory: Path) -> DemoReport:
@@ -85,8 +86,8 @@ def is_finished(workspace: Workspace) -> bool:
     return totals.rows > 0 and totals.pending + totals.in_flight == 0
 
 
-def convert(workspace: Workspace, with_tui: bool) -> None:
-    """Starts the engine, unless one is at it already, and watches it."""
+def convert(workspace: Workspace, with_tui: bool) -> bool:
+    """Starts the engine, unless one is at it already, and watches it; True when the account was told then."""
     from engine.launch import start_engine
 
     if not is_running(workspace):
@@ -95,23 +96,26 @@ def convert(workspace: Workspace, with_tui: bool) -> None:
         from tui.app import run
 
         run(workspace)
-    else:
-        from tui.commands.headless import watch_headless
+        return False
+    from tui.commands.headless import watch_headless
 
-        watch_headless(workspace)
+    watch_headless(workspace)
+    return True
 
 
-def conclude(workspace: Workspace, directory: Path, report: DemoReport) -> int:
-    """The account and what to look at next; 0 when exactly the planted faults have failed."""
+def conclude(workspace: Workspace, directory: Path, report: DemoReport, told: bool) -> int:
+    """The account, unless it was told, and what to look at next; 0 when exactly the planted faults have failed."""
     from tui.commands.account import print_account
 
     at = f"photostat -C {directory}"
     if not is_finished(workspace) and is_running(workspace):
         say(f"The engine goes on. `{at}` shows it again.")
         return 0
-    print_account(workspace)
+    if not told:
+        print_account(workspace)
+    click.echo()
     say(
-        f"\nThe JPEGs are in {directory / 'out'}. Look around: `{at}` (the TUI), `{at} failures`, `{at} report`."
+        f"The JPEGs are in {directory / 'out'}. Look around: `{at}` (the TUI), `{at} failures`, `{at} report`."
     )
     with LedgerReader(workspace) as reader:
         totals = reader.snapshot().totals
