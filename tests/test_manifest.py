@@ -456,9 +456,14 @@ def test_a_name_that_was_corrected_frees_the_one_it_collided_with(collection: Co
 
 
 def test_ten_thousand_rows_with_one_target_are_quick(collection: Collection) -> None:
-    report = collection.add("".join(row("a.tif", f"/s/{i}.jp2") for i in range(10_000)))
+    text = "".join(row("a.tif", f"/s/{i}.jp2") for i in range(10_000))
+    report = collection.add(text)
     assert (report.total.colliding, len(report.collisions)) == (10_000, 1000)
     assert "and 9998 more" in report.collisions[0].message
+    assert collection.add(text).total.known == 10_000
+    assert collection.add(text.replace("/s/", "/t/")).total.colliding == 20_000 - 10_000
+    right = "".join(row(f"{i}.tif", f"/s/{i}.jp2") for i in range(10_000))
+    assert collection.add(right).total.changed == 10_000
 
 
 # Any export at all

@@ -101,7 +101,7 @@ def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow]) -> Imported:
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         _with_keys(rows, _Batches(db)),
     )
-    db.execute("CREATE INDEX temp.incoming_by_key ON incoming (key)")
+    db.execute("CREATE INDEX temp.incoming_by_key ON incoming (key, source)")
     if not is_first:
         _match_equal(db)
     _match_repeats(db)
@@ -125,6 +125,8 @@ def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow]) -> Imported:
     return result
 
 
+_MANY = 50
+"""So many rows with one target are a mistake in the export or in the settings: no use in looking which is which."""
 _SAME = "i.batch = n.batch AND i.uuid = n.uuid"
 _EQUAL = (
     f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.source = n.source AND i.barcode = n.barcode "
@@ -132,7 +134,8 @@ _EQUAL = (
 )
 _FITS = (
     f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.source = n.source",
-    f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.record = n.record",
+    f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.record = n.record "
+    f"AND i.target_key NOT IN (SELECT key FROM temp.incoming GROUP BY key HAVING count(*) > {_MANY})",
     f"{_SAME} AND i.source = n.source",
 )
 _OTHER_IMAGE = "(i.source <> n.source OR i.name <> n.name OR i.checksum <> n.checksum)"
@@ -169,28 +172,32 @@ def _with_keys(rows: Iterable[ExportRow], batches: _Batches) -> Iterator[tuple[o
 
 def _match_equal(db: sqlite3.Connection) -> None:
     db.execute(
-        f"UPDATE temp.incoming AS n SET how = 'known', image = i.id FROM main.images AS i WHERE {_EQUAL}"
+        f"WITH equal AS MATERIALIZED (SELECT n.line, i.id FROM main.images i CROSS JOIN temp.incoming n ON {_EQUAL}) "
+        "UPDATE temp.incoming AS m SET how = 'known', image = equal.id FROM equal WHERE m.line = equal.line"
     )
 
 
 def _match_repeats(db: sqlite3.Connection) -> None:
     """A row equal to an earlier one of the same export says nothing new."""
     db.execute(
-        "UPDATE temp.incoming AS m SET how = 'known' WHERE m.how IS NULL "
-        "AND m.key IN (SELECT key FROM temp.incoming GROUP BY key HAVING count(*) > 1) "
-        "AND EXISTS (SELECT 1 FROM temp.incoming n WHERE n.key = m.key AND n.line < m.line AND n.batch = m.batch "
-        "AND n.uuid = m.uuid AND n.name = m.name AND n.source = m.source AND n.barcode = m.barcode "
-        "AND n.record = m.record AND n.type = m.type AND n.checksum = m.checksum)"
+        "WITH shared AS MATERIALIZED (SELECT key FROM temp.incoming GROUP BY key HAVING count(*) > 1) "
+        "UPDATE temp.incoming AS m SET how = 'known' WHERE m.how IS NULL AND m.key IN (SELECT key FROM shared) "
+        "AND m.line NOT IN (SELECT min(line) FROM temp.incoming WHERE how IS NULL AND key IN (SELECT key FROM shared) "
+        "GROUP BY key, source, batch, uuid, name, barcode, record, type, checksum)"
     )
 
 
 def _match_changed(db: sqlite3.Connection) -> None:
     """Rule 2: what is left over on both sides and fits one to one."""
+    left = "n.image IS NULL AND n.how IS NULL"
+    if not db.execute(f"SELECT EXISTS (SELECT 1 FROM temp.incoming n WHERE {left})").fetchone()[0]:
+        return
     db.execute("CREATE INDEX temp.incoming_by_image ON incoming (image) WHERE image IS NOT NULL")
+    db.execute("CREATE INDEX temp.incoming_by_source ON incoming (source) WHERE image IS NULL")
     for fits in _FITS:
         db.execute(
-            "WITH pairs AS MATERIALIZED (SELECT n.line, i.id FROM temp.incoming n "
-            f"CROSS JOIN main.images i ON {fits} WHERE n.image IS NULL AND n.how IS NULL "
+            "WITH pairs AS MATERIALIZED (SELECT n.line, i.id FROM main.images i "
+            f"CROSS JOIN temp.incoming n ON {fits} WHERE {left} "
             "AND NOT EXISTS (SELECT 1 FROM temp.incoming c WHERE c.image = i.id)), "
             "fit AS (SELECT line, id, count(*) OVER (PARTITION BY line) AS images, "
             "count(*) OVER (PARTITION BY id) AS rows FROM pairs) "
