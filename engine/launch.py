@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 
@@ -57,6 +58,7 @@ def start_engine(
     if "error" in said:
         process.wait()
         raise UserError(str(said["error"]))
+    threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves no zombie
     return process.pid
 
 

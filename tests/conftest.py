@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +68,23 @@ def workspace(tmp_path: Path) -> MakeWorkspace:
     return make
 
 
+@cache
+def _jp2_bytes(width: int, height: int, channels: int, seed: int) -> bytes:
+    """Encoding is what costs time: many tests use the same images."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "image.jp2"
+        make_jp2(path, width, height, channels=channels, seed=seed)
+        return path.read_bytes()
+
+
 def make_sources(root: Path, images: int, width: int, height: int) -> list[Row]:
     """That many JP2s under `root/source`, as rows of an export with absolute paths; sizes differ a little."""
     rows = []
     for number in range(images):
         identity = representation(number // 5)
         path = root / "source" / identity / f"image_{number:04}.jp2"
-        make_jp2(path, width + number % 7, height + number % 5, channels=3 if number % 3 else 1, seed=number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_jp2_bytes(width + number % 7, height + number % 5, 3 if number % 3 else 1, number))
         rows.append(
             Row(
                 identity,
