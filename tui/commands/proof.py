@@ -1,0 +1,117 @@
+"""`photostat proof`: a page to settle on a quality by eye."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from engine.ledger.reader import LedgerReader
+from engine.proofsheet.files import Request, parse_qualities, write_proofsheet
+from engine.proofsheet.render import Sheet
+from tui.commands.shared import batch_option, check_batch, json_option, print_json, remark, say, workspace_of
+from tui.words import counted, data
+
+
+class Qualities(click.ParamType[tuple[int, ...]]):
+    """Numbers from 1 to 100, separated by commas."""
+
+    name = "Q,Q,…"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        try:
+            return tuple(parse_qualities(str(value)))
+        except ValueError:
+            self.fail(f"{value!r}: give qualities from 1 to 100, like 85,92,95", param, ctx)
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """How far it is, on a terminal."""
+
+    progress: Progress
+
+    def show(self, there: int, total: int) -> None:
+        if not self.progress.task_ids:
+            self.progress.add_task("", total=total)
+        self.progress.update(self.progress.task_ids[0], completed=there, total=total)
+
+
+@click.command()
+@batch_option
+@click.option("--sample", default=20, show_default=True, type=click.IntRange(1, 500), help="So many images.")
+@click.option("--quality", default="85,92,95", show_default=True, type=Qualities(), help="To compare.")
+@click.option("--seed", default=1, show_default=True, help="Another number draws other images.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Else proof.html."
+)
+@json_option
+@click.pass_context
+def proof(
+    ctx: click.Context,
+    batch: str | None,
+    sample: int,
+    quality: tuple[int, ...],
+    seed: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a proof sheet: a random sample at several JPEG qualities.
+
+    A page that stands alone shows crops of the sources and of the JPEGs side by side, with sizes and PSNR; a
+    click puts the source in a JPEG's place. Nothing is stored and the ledger is not changed.
+    """
+    workspace = workspace_of(ctx)
+    page = output or workspace.root / "proof.html"
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("Encoding the sample"), BarColumn(), MofNCompleteColumn())
+    with (
+        LedgerReader(workspace) as reader,
+        Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar,
+    ):
+        check_batch(batch, reader.account())
+        request = Request(batch, sample, quality, seed, page)
+        sheet = write_proofsheet(workspace, reader, request, _Bar(bar).show)
+    if as_json:
+        print_json(_document(sheet, page))
+    else:
+        say(f"{page} ({counted(len(sheet.specimens), 'image')}, {data(page.stat().st_size)})")
+    for one in sheet.unreadable:
+        remark(f"{one.row.target}: {one.failure.cause.value}: {one.failure.message}")
+    ctx.exit(1 if sheet.unreadable else 0)
+
+
+def _document(sheet: Sheet, page: Path) -> dict[str, Any]:
+    return {
+        "page": str(page),
+        "seed": sheet.seed,
+        "images": [
+            {
+                "id": specimen.row.id,
+                "target": specimen.row.target,
+                "source_bytes": specimen.source_bytes,
+                "candidates": [
+                    {
+                        "quality": candidate.quality,
+                        "subsampling": candidate.subsampling,
+                        "jpeg_bytes": candidate.jpeg_bytes,
+                        "psnr": "inf" if math.isinf(candidate.psnr_db) else candidate.psnr_db,
+                    }
+                    for candidate in specimen.candidates
+                ],
+            }
+            for specimen in sheet.specimens
+        ],
+        "unreadable": [
+            {"id": one.row.id, "cause": one.failure.cause.value, "message": one.failure.message}
+            for one in sheet.unreadable
+        ],
+    }
