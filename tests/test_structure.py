@@ -245,6 +245,29 @@ def test_a_fault_of_jpylyzer_is_a_warning_and_not_an_error(tmp_path: Path) -> No
     assert warning.startswith("jpylyzer gave up")
 
 
+MONSTERS = {
+    "channel count without channels": jp2(codestream(), box(b"jp2h", box(b"cdef", b"\xff\xff") * 400)),
+    "profile of four thousand million tags": jp2(
+        codestream(), box(b"colr", b"\x02\0\0" + bytes(36) + b"acsp" + bytes(88) + b"\xff" * 4)
+    ),
+    "profile number of half a million bits": codestream(None, None, *[segment(0xFF56, b"\xff" * 65000)] * 20),
+    "packet lengths in the main header": codestream(None, None, *[segment(0xFF57, b"\x80" * 65000)] * 20),
+    "packet lengths in tile-parts": codestream(
+        tiles=tile_part(header=segment(0xFF58, b"\0" + b"\x80" * 65000) * 20)
+    ),
+    "comments in a tile-part": codestream(tiles=tile_part(header=segment(0xFF64, b"\0\1") * 60_000)),
+    "tile-parts": codestream(siz((0, 0, 100, 100), (1, 1)), tiles=b"".join(map(tile_part, range(10_000)))),
+}
+
+
+@pytest.mark.parametrize("name", MONSTERS)
+def test_counts_that_lie_cost_neither_time_nor_memory(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a").write_bytes(MONSTERS[name])
+    began = time.process_time()
+    verdict(tmp_path / "a")
+    assert time.process_time() - began < 1
+
+
 def test_a_jpx_is_not_measured_by_the_narrower_profile(tmp_path: Path) -> None:
     unknown = (box(b"colr", struct.pack(">BbBI", 1, 3, 2, 21)), box(b"abcd", b""))
     make_jp2(tmp_path / "a.jpx", 64, 48, wrapping=Wrapping(brand=b"jpx ", extra_header_boxes=unknown))

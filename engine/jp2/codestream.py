@@ -23,7 +23,9 @@ class Marker(IntEnum):
     COC = 0xFF53
     TLM = 0xFF55
     PLM = 0xFF57
+    PRF = 0xFF56
     PLT = 0xFF58
+    CPF = 0xFF59
     QCD = 0xFF5C
     QCC = 0xFF5D
     RGN = 0xFF5E
@@ -107,8 +109,8 @@ class MainHeader:
     style: CodingStyle
     first_tile_part: int
     """Offset of the first SOT in the file."""
-    packed_headers: bool
-    """PPM: packet headers are here, not with their packets."""
+    markers: frozenset[int]
+    """Which marker segments there are."""
     tile_part_lengths: tuple[tuple[int | None, int], ...]
     """TLM: for each tile-part in order its tile (None where not told) and its length in bytes."""
     warnings: tuple[str, ...]
@@ -140,13 +142,14 @@ def read_main_header(source: Source, start: int) -> MainHeader:
         corrupt(f"the codestream at byte {start:,} begins with {signature.hex(' ')}, not with SOC and SIZ")
     size: ImageSize | None = None
     style: CodingStyle | None = None
-    quantised = packed = False
+    markers: set[int] = set()
     lengths: list[tuple[int | None, int]] = []
     warnings: list[str] = []
     position = start + 2
     for segment in segments(source, position):
         position = segment.end
         body = _Body(source, segment)
+        markers.add(segment.marker)
         match segment.marker:
             case Marker.SIZ:
                 size = size or _parse_size(body)
@@ -154,19 +157,15 @@ def read_main_header(source: Source, start: int) -> MainHeader:
                 style = style or _parse_style(body)
             case Marker.CAP:
                 _check_capabilities(body)
-            case Marker.QCD:
-                quantised = True
-            case Marker.PPM:
-                packed = True
             case Marker.TLM:
                 lengths += _parse_lengths(body, warnings)
-    if size is None or style is None or not quantised:
+    if size is None or style is None or Marker.QCD not in markers:
         missing = "SIZ" if size is None else "COD" if style is None else "QCD"
         corrupt(f"the main header has no {missing} marker")
     check_plausible(size, source.size)
     if size.capabilities & 0x8000:
         warnings.append(f"the codestream asks for extensions of Part 2 (Rsiz {size.capabilities:#06x})")
-    return MainHeader(size, style, position, packed, tuple(lengths), tuple(warnings))
+    return MainHeader(size, style, position, frozenset(markers), tuple(lengths), tuple(warnings))
 
 
 def segments(source: Source, position: int) -> Iterator[Segment]:
@@ -185,6 +184,7 @@ def segments(source: Source, position: int) -> Iterator[Segment]:
             corrupt(f"no marker but {head[:2].hex(' ')} at byte {position:,} in the codestream's header")
         if 0xFF30 <= marker <= 0xFF3F:
             # Reserved for markers without a segment (Table A.1).
+            yield Segment(marker, position, 0)
             position += 2
             continue
         if len(head) < 4:

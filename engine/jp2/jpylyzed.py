@@ -8,30 +8,32 @@ from typing import Any, overload
 
 from jpylyzer.boxvalidator import BoxValidator
 
-from engine.jp2.boxes import BoxError, walk
+from engine.jp2.boxes import Box, BoxError, walk
+from engine.jp2.codestream import MainHeader, Marker
 from engine.jp2.facts import Container, Header
 from engine.jp2.source import Source
 from engine.jp2.tileparts import Chain
 
+# jpylyzer believes the counts it reads, and its time grows with the square of the tiles: it is asked within bounds.
 MAX_TILE_PARTS = 1000
-"""Beyond this jpylyzer tests the main header alone: it takes quadratic time over the tiles."""
+MAX_TILE_PART_SEGMENTS = 5000
+MAX_MAIN_HEADER_BYTES = 512 * 1024
+MAX_BOX_BYTES = 4096
+MAX_BOXES = 32
 
-MAX_JP2_HEADER_BYTES = 4 * 1024 * 1024
+_SLOW_MARKERS = frozenset({Marker.PRF, Marker.CPF, Marker.PLM})
+"""It turns a PRF into one number of up to half a million bits, and a PLM into text."""
+
+_HEADER_BOXES = frozenset({b"ihdr", b"bpcc", b"colr", b"pclr", b"cmap", b"cdef", b"res "})
 _COPIED_BYTES = 256 * 1024
 
 NARROWER_THAN_READ = frozenset(
     {
         # Part 1 profile: brands, colour and extensions of Part 2 are read here all the same.
-        "brandIsValid",
-        "compatibilityListIsValid",
-        "minorVersionIsValid",
         "methIsValid",
         "precIsValid",
         "approxIsValid",
         "enumCSIsValid",
-        "iccSizeIsValid",
-        "iccPermittedProfileClass",
-        "iccNoLUTBasedProfile",
         "rsizIsValid",
         "cTypIsValid",
         "noMoreThanOneAlphaChannel",
@@ -40,6 +42,8 @@ NARROWER_THAN_READ = frozenset(
         "rcomIsValid",
         # Said in our own words, with the facts, by the header and by the walk along the tile-parts.
         "containsColourSpecificationBox",
+        "paletteAndComponentMappingBoxesOnlyTogether",
+        "containsBitsPerComponentBox",
         "foundEOCMarker",
         "foundNextTilePartOrEOC",
         "foundExpectedNumberOfTiles",
@@ -61,52 +65,65 @@ _ITS_OWN_FAULTS = (
 """What jpylyzer 2.2.1 raises, by its own mistakes, on values it does not foresee: Rsiz 8, for one."""
 
 
-def jpylyzer_warnings(source: Source, header: Header, chain: Chain) -> list[str]:
+def jpylyzer_warnings(source: Source, header: Header, main: MainHeader, chain: Chain) -> list[str]:
     """A warning for each test that fails and tells of damage; the file was found readable before."""
+    form = "jph" if header.high_throughput else "jp2"
+    failed: set[str] = set()
     try:
-        failed = _failed_tests(source, header, chain)
+        if codestream := _codestream(source, header, main, chain):
+            failed |= _failed_tests("contiguousCodestreamBox", codestream, form)
+        if header.container is not Container.CODESTREAM and (jp2h := _jp2_header(source)):
+            failed |= _failed_tests(b"jp2h", jp2h, form)
     except _ITS_OWN_FAULTS as error:
         return [f"jpylyzer gave up on this file ({type(error).__name__}: {error})"]
     return [f"jpylyzer: {name} failed" for name in sorted(failed - NARROWER_THAN_READ)]
 
 
-def _failed_tests(source: Source, header: Header, chain: Chain) -> set[str]:
-    start = header.codestream_offset
-    whole = chain.tile_parts <= MAX_TILE_PARTS and not chain.has_packet_lengths
-    end = chain.end + 2 if whole else chain.start
-    form = "jph" if header.high_throughput else "jp2"
-    failed = _validate("contiguousCodestreamBox", View(source, start, min(end, source.size)), form)
-    if header.container is not Container.CODESTREAM:
-        failed |= _validate(b"jp2h", _jp2_header(source), form)
-    return failed
-
-
-def _validate(box: str | bytes, contents: View | bytes, form: str) -> set[str]:
+def _failed_tests(box: str | bytes, contents: View | bytes, form: str) -> set[str]:
     options = {
         "validationFormat": form,
         "verboseFlag": False,
         "nullxmlFlag": False,
         "packetmarkersFlag": False,
     }
-    if not contents:
-        return set()
     # It speaks on standard error of every box it does not know.
     with redirect_stderr(io.StringIO()):
         tests = BoxValidator(options, box, contents).validate().tests
     return {element.tag for element in tests.iter() if element.text is False}
 
 
+def _codestream(source: Source, header: Header, main: MainHeader, chain: Chain) -> View | None:
+    """The codestream, or of one with many tile-parts the main header, whose tests are the ones that matter."""
+    start = header.codestream_offset
+    if chain.start - start > MAX_MAIN_HEADER_BYTES or main.markers & _SLOW_MARKERS:
+        return None
+    is_short = chain.tile_parts <= MAX_TILE_PARTS and chain.segments <= MAX_TILE_PART_SEGMENTS
+    is_whole = is_short and not chain.has_packet_lengths
+    return View(source, start, min(chain.end + 2, source.size) if is_whole else chain.start)
+
+
 def _jp2_header(source: Source) -> bytes:
+    """The first boxes of the JP2 header that it can test for us; profiles are left out, they have other judges."""
     try:
-        for box in walk(source, 0, source.size):
-            if box.kind == b"jp2h" and box.content_bytes <= MAX_JP2_HEADER_BYTES:
-                return source.read(box.content, box.content_bytes)
-            if box.kind == b"jp2c":
-                break
-    except BoxError:
-        # The header was read, so this lies behind all that matters here.
+        outer = next(box for box in walk(source, 0, source.size) if box.kind == b"jp2h")
+        boxes = [box for box in walk(source, outer.content, outer.end) if _is_testable(source, box)]
+    except (BoxError, StopIteration):
+        # The header was read and has been found in order; this one is behind the codestream.
         return b""
-    return b""
+    return b"".join(source.read(box.start, box.end - box.start) for box in boxes[:MAX_BOXES])
+
+
+def _is_testable(source: Source, box: Box) -> bool:
+    if box.kind not in _HEADER_BOXES or box.content_bytes > MAX_BOX_BYTES or box.open_ended:
+        return False
+    if box.kind == b"colr":
+        return source.read(box.content, 1) == b"\x01"
+    if box.kind == b"cdef":
+        return int.from_bytes(source.read(box.content, 2)) * 6 + 2 == box.content_bytes
+    if box.kind == b"pclr":
+        entries, columns = int.from_bytes(source.read(box.content, 2)), source.read(box.content + 2, 1)
+        return entries * int.from_bytes(columns) <= MAX_BOX_BYTES
+    return True
 
 
 class View:

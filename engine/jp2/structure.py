@@ -32,7 +32,7 @@ def check_structure(path: str | Path, header: Header) -> tuple[str, ...]:
         warnings = [*chain.warnings, *_check_end(source, chain, codestream_end)]
         if header.container is not Container.CODESTREAM:
             _check_last_box(source, header.codestream_offset)
-        warnings += jpylyzer_warnings(source, header, chain)
+        warnings += jpylyzer_warnings(source, header, main, chain)
     return tuple(warnings)
 
 

@@ -11,6 +11,9 @@ from engine.jp2.source import Source
 MAX_TILE_PARTS = 1_000_000
 """More than any file at hand or any profile has; the walk ends here instead of taking minutes."""
 
+MAX_SEGMENTS = 1_000_000
+"""Marker segments in all tile-part headers together."""
+
 MAX_PACKET_LENGTH_BYTES = 2 * 1024 * 1024
 """PLT marker segments are added up to this many bytes, a fraction of a second; beyond they are left out."""
 
@@ -32,8 +35,8 @@ class TilePart:
     data: int
     """The first byte after SOD; `end` where the tile-part is an empty SOT."""
     end: int
-    is_measured: bool
-    """Psot gave the length; otherwise it was 0, and the tile-part reaches to the end of the codestream."""
+    segments: int
+    """Marker segments in its header."""
     packet_bytes: int | None
     """What the PLT marker segments add up to; None without them."""
 
@@ -49,7 +52,8 @@ class Chain:
     start: int
     """The first tile-part, where the main header ends."""
     tile_parts: int = 0
-    tiles: int = 0
+    segments: int = 0
+    """Marker segments in all tile-part headers."""
     has_packet_lengths: bool = False
     is_counted: bool = True
     """Every tile said how many tile-parts it has."""
@@ -77,8 +81,10 @@ def walk_chain(source: Source, main: MainHeader, codestream_end: int) -> Chain:
         _count_packets(part, surplus)
         lengths.append((part.tile, part.end - part.start))
         chain.end = part.end
+        chain.segments += part.segments
+        if chain.segments > MAX_SEGMENTS:
+            corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the tile-part headers")
     chain.tile_parts = len(lengths)
-    chain.tiles = len(found)
     chain.is_counted = all(promised.values())
     _check_complete(source, main.size, found, promised)
     _check_packets(surplus, chain)
@@ -115,24 +121,27 @@ def _tile_part_at(source: Source, start: int) -> TilePart:
         corrupt(f"the SOT marker at byte {start:,} has the length {length}, not 10")
     if psot == _SOT_BYTES:
         # Empty, without even an SOD: against the standard, and harmless; OpenJPEG steps over it.
-        return TilePart(tile, index, count, start, start + psot, start + psot, True, None)
+        return TilePart(tile, index, count, start, start + psot, start + psot, 0, None)
     if psot != 0 and psot < _SOT_BYTES + 2:
         corrupt(f"{name} claims a length of {psot} bytes")
     end = start + psot
     if end > source.size:
         truncated(source, f"{name} ends at byte {end:,}, beyond the end of the file")
-    data, packet_bytes = _read_tile_part_header(source, start, end if psot else source.size, name)
+    data, count_segments, packet_bytes = _read_tile_part_header(
+        source, start, end if psot else source.size, name
+    )
     if psot == 0:
         end = _end_of_open_part(source, data)
-    return TilePart(tile, index, count, start, data, end, psot != 0, packet_bytes)
+    return TilePart(tile, index, count, start, data, end, count_segments, packet_bytes)
 
 
-def _read_tile_part_header(source: Source, start: int, end: int, name: str) -> tuple[int, int | None]:
-    """Where the packets begin, and their lengths' sum where PLT gives them."""
+def _read_tile_part_header(source: Source, start: int, end: int, name: str) -> tuple[int, int, int | None]:
+    """Where the packets begin, how many marker segments precede them, and their sum where PLT gives it."""
     position = start + _SOT_BYTES
     packet_bytes: int | None = None
-    looked_at = 0
+    looked_at = count = 0
     for segment in segments(source, position):
+        count += 1
         position = segment.end
         if segment.marker == Marker.PLT and looked_at <= MAX_PACKET_LENGTH_BYTES:
             looked_at += segment.length
@@ -143,7 +152,7 @@ def _read_tile_part_header(source: Source, start: int, end: int, name: str) -> t
         corrupt(f"{name} has no start of data (SOD) at byte {position:,}")
     if position + 2 > end:
         corrupt(f"the header of {name} is longer than the tile-part")
-    return position + 2, packet_bytes if looked_at <= MAX_PACKET_LENGTH_BYTES else None
+    return position + 2, count, packet_bytes if looked_at <= MAX_PACKET_LENGTH_BYTES else None
 
 
 def _sum_packets(data: bytes) -> int:
