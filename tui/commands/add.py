@@ -85,7 +85,8 @@ def _print(report: AddReport) -> None:
             right=columns,
         )
     if report.freed:
-        say(f"\n{counted(report.freed, 'image')} collided before and no longer: pending again.")
+        click.echo()
+        say(f"{counted(report.freed, 'image')} collided before and no longer: pending again.")
     _remarks(f"{counted(report.refused, 'row')} refused", report.refused, report.refusals)
     colliding = report.total.colliding
     _remarks(f"{counted(colliding, 'row')} colliding, not to be converted", colliding, report.collisions)

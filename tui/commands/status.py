@@ -51,7 +51,8 @@ def _print(snapshot: Snapshot) -> None:
     print_table(["batch", *names], rows, right=names)
     if snapshot.jpeg_bytes and snapshot.source_bytes:
         sizes = f"{data(snapshot.source_bytes)} of JPEG 2000 became {data(snapshot.jpeg_bytes)} of JPEG"
-        say(f"\n{sizes} ({reduction(snapshot.source_bytes, snapshot.jpeg_bytes)}).")
+        click.echo()
+        say(f"{sizes} ({reduction(snapshot.source_bytes, snapshot.jpeg_bytes)}).")
     if snapshot.engine is not None:
         click.echo()
         _print_engine(snapshot)
