@@ -126,7 +126,7 @@ def _encode_and_prove(job: Job, header: Header, rendered: Rendered, progress: _P
     part = Path(job.scratch_path + ".part")
     markers, warnings = leading_markers(header, rendered.icc, rendered.scale, job.jpeg.metadata == "keep")
     progress.warn(*warnings)
-    expected = Expected(rendered.image, job.jpeg.quality, subsampled(job.jpeg), rendered.icc)
+    expected = Expected(rendered.image, job.jpeg.quality, subsampled(job.jpeg), rendered.icc, rendered.settle)
     try:
         with part.open("wb") as file:
             written = write_jpeg(file, rendered, job.jpeg, markers)

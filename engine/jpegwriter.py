@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from engine.config import JpegSettings
 from engine.failures import Stage
+from engine.jp2.decode import Settle
 from engine.jp2.facts import Header, Resolution
 from engine.jpeg import ICC_SIGNATURE, PHOTOSHOP_SIGNATURE, XMP_NAMESPACE, Density
 from engine.rendering import Rendered
@@ -16,6 +17,8 @@ from engine.vips import TargetCustom, VipsError, vips_failure
 
 _MOST_SEGMENT_BYTES = 65533
 """A marker segment's data: its two bytes of length count themselves (ITU-T T.81 B.1.1.4)."""
+_SETTLE_BYTES = 128 * 1024
+"""Of JPEG: a blank page's are 30 megabytes of pixels, a photograph's one."""
 _ICC_CHUNK_BYTES = _MOST_SEGMENT_BYTES - len(ICC_SIGNATURE) - 2
 
 
@@ -35,7 +38,7 @@ def write_jpeg(file: BinaryIO, rendered: Rendered, settings: JpegSettings, marke
 
     Raises OSError where the file cannot be written, ImageError for what libvips says.
     """
-    output = _Output(file, markers)
+    output = _Output(file, markers, rendered.settle)
     target = TargetCustom()
     target.on_write(output.write)
     try:
@@ -62,8 +65,9 @@ def write_jpeg(file: BinaryIO, rendered: Rendered, settings: JpegSettings, marke
 class _Output:
     """libvips' bytes on their way into the file, our markers put in after SOI."""
 
-    def __init__(self, file: BinaryIO, markers: bytes) -> None:
+    def __init__(self, file: BinaryIO, markers: bytes, settle: Settle) -> None:
         self._file, self._markers = file, markers
+        self._settle, self._unsettled = settle, 0
         self._head = b""
         self.digest = hashlib.md5(usedforsecurity=False)
         self.count = 0
@@ -79,6 +83,10 @@ class _Output:
                     self._markers = b""
             else:
                 self._put(data)
+            self._unsettled += len(data)
+            if self._unsettled > _SETTLE_BYTES:
+                self._settle()
+                self._unsettled = 0
         except OSError as error:
             self.error = self.error or error
             return -1

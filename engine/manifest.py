@@ -212,7 +212,7 @@ class _Reading:
             raise ValueError(record.trouble)
         if len(cells) != layout.width:
             raise ValueError(f"{_columns(len(cells))} instead of {layout.width}")
-        if any("\0" in cell for cell in cells):
+        if "\0" in "".join(cells):
             raise ValueError("there is a NUL character")
         uuid = cells[layout.uuid].strip().lower()
         if not is_uuid(uuid):

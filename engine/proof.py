@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage
+from engine.jp2.decode import Settle
 from engine.jpeg import JpegError, JpegFacts, Table, read_jpeg, standard_tables
 from engine.vips import Image, Region, VipsError, vips_failure
 
@@ -36,6 +37,8 @@ class Expected:
     quality: int
     subsampled: bool
     icc: bytes | None
+    settle: Settle
+    """Called after each stripe: see `decode.Picture`."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def prove(path: Path, expected: Expected, verify: str = "sample") -> Proof:
             squares += float(difference.sum())
             samples += stripe.size
             compared += rows
+            expected.settle()
     except VipsError as error:
         raise vips_failure(error, Stage.PROVING, Cause.PROOF_FAILED) from error
     return Proof(psnr_db(squares, samples), compared / expected.image.height)

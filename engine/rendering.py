@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.colour import Conversion, Model, Recipe
-from engine.jp2.decode import Picture
+from engine.jp2.decode import Picture, Settle
 from engine.vips import BlobType, Image, VipsError, srgb_profile, vips_failure
 
 LONGEST_SIDE = 65_500
@@ -26,6 +26,8 @@ class Rendered:
     """The profile that goes with the pixels."""
     scale: float
     """1 unless it was shrunk."""
+    settle: Settle
+    """As of the picture it was made from."""
     warnings: tuple[str, ...] = ()
 
 
@@ -43,16 +45,13 @@ def render(picture: Picture, recipe: Recipe) -> Rendered:
         image, scale, warnings = _fitted(image)
     except VipsError as error:
         raise vips_failure(error, Stage.ENCODING, Cause.UNSUPPORTED) from error
-    return Rendered(image, _profile(recipe, image.bands), scale, warnings)
+    return Rendered(image, _profile(recipe, image.bands), scale, picture.settle, warnings)
 
 
 def _source(picture: Picture, recipe: Recipe) -> Any:
     height, width, bands = picture.pixels.shape
     kind = "ushort" if picture.pixels.dtype == np.uint16 else "uchar"
-    if picture.file is not None:
-        image = Image.rawload(str(picture.file), width, height, bands, format=kind)
-    else:
-        image = Image.new_from_memory(picture.pixels, width, height, bands, kind)
+    image = Image.new_from_memory(picture.pixels, width, height, bands, kind)
     wide = {Model.GREY: "grey16", Model.CMYK: "cmyk"}.get(recipe.model, "rgb16")
     narrow = {Model.GREY: "b-w", Model.CMYK: "cmyk"}.get(recipe.model, "srgb")
     return image.copy(interpretation=wide if kind == "ushort" else narrow)

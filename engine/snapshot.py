@@ -150,9 +150,7 @@ class Snapshot:
             "time": self.time,
             "hold": asdict(self.hold) if self.hold else None,
             "totals": asdict(self.totals),
-            "batches": [
-                {"name": b.name, "selected": b.selected, **asdict(b.account)} for b in self.batches
-            ],
+            "batches": [{"name": b.name, "selected": b.selected, **asdict(b.account)} for b in self.batches],
             "workers": [asdict(w) for w in self.workers],
             "workers_wanted": self.workers_wanted,
             "memory": asdict(self.memory),

@@ -25,7 +25,7 @@ def target_name(tiff_name: str) -> str:
     Raises ValueError, saying why, for a name that is empty, could lead out of its directory, or is too long."""
     if not tiff_name.strip():
         raise ValueError("the name is empty")
-    if _CONTROL.search(tiff_name):
+    if not tiff_name.isprintable() and _CONTROL.search(tiff_name):
         raise ValueError(f"the name has control characters: {tiff_name!a}")
     if "/" in tiff_name or "\\" in tiff_name:
         raise ValueError(f"the name has a slash or backslash, and would leave its directory: {tiff_name}")
@@ -33,7 +33,7 @@ def target_name(tiff_name: str) -> str:
     if stem.strip() in ("", ".", "..") or tiff_name in (".", ".."):
         raise ValueError(f"the name is no file's name: {tiff_name}")
     name = f"{stem}.jpg"
-    if len(name.encode()) > _FILE_NAME_LIMIT:
+    if (len(name) if name.isascii() else len(name.encode())) > _FILE_NAME_LIMIT:
         raise ValueError(f"the name has more than {_FILE_NAME_LIMIT} bytes with .jpg: {name[:60]}…")
     return name
 

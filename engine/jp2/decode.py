@@ -21,6 +21,14 @@ from engine.jp2.openjpeg import Decoder, Messages, open_decoder
 from engine.jp2.release import release_rows
 from engine.jp2.samples import Grid, Painter, Pixels, grid_of, region_of
 from engine.messages import Lane, Plan
+from engine.process_memory import give_memory_back
+
+
+Settle = Callable[[], None]
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,9 @@ class Picture:
     """Decoded pixels, in memory or in a file."""
 
     pixels: Pixels
-    """(height, width, bands); a memory map where `file` is set."""
-    file: Path | None = None
+    """(height, width, bands); a mapped file where the plan says on disk."""
+    settle: Settle
+    """To be called now and then while the pixels are read: keeps those of a file out of this process's memory."""
 
 
 @contextmanager
@@ -51,7 +60,8 @@ def decoded(
             pixels, settle = np.empty(shape, dtype), _nothing
         painter = Painter(recipe, grid, pixels)
         _decode(_Work(path, header, grid, painter, settle, messages, plan.threads), plan)
-        yield Picture(pixels, pixel_file if plan.pixels_on_disk else None)
+        give_memory_back()
+        yield Picture(pixels, settle)
     finally:
         if plan.pixels_on_disk:
             pixel_file.unlink(missing_ok=True)
@@ -75,14 +85,6 @@ def lane_for(header: Header, lane: Lane) -> Lane:
         if down and part.dy != finest.dy and (header.tile_y0 % part.dy or header.tile_height % part.dy):
             return Lane.WHOLE
     return Lane.TILES
-
-
-Settle = Callable[[], None]
-"""Called after each tile row or strip: lets finished pixels go to the file where that is where they live."""
-
-
-def _nothing() -> None:
-    pass
 
 
 @dataclass(frozen=True)

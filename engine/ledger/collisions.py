@@ -20,13 +20,19 @@ TABLES = (
 """Made by the import, beside its `incoming`."""
 
 
-def fail_collisions(db: sqlite3.Connection, now: float) -> None:
-    """Looks at the targets that the import brought; fills `clash` and `alike`."""
-    db.execute(
-        "INSERT INTO temp.shared SELECT target_key FROM main.images "
-        "WHERE target_key IN (SELECT key FROM temp.incoming WHERE how IN ('new', 'changed')) "
-        "GROUP BY target_key HAVING count(*) > 1"
-    )
+def fail_collisions(db: sqlite3.Connection, now: float, *, is_first: bool) -> None:
+    """Looks at the targets that the import brought; fills `clash` and `alike`.
+
+    `is_first`: there was nothing in the ledger before, so the export alone has to be looked at."""
+    if is_first:
+        shared = "SELECT key FROM temp.incoming GROUP BY key HAVING count(*) > 1"
+    else:
+        shared = (
+            "SELECT target_key FROM main.images "
+            "WHERE target_key IN (SELECT key FROM temp.incoming WHERE how IN ('new', 'changed')) "
+            "GROUP BY target_key HAVING count(*) > 1"
+        )
+    db.execute(f"INSERT INTO temp.shared {shared}")
     db.execute(
         "INSERT INTO temp.clash SELECT target, count(*), coalesce(min(iif(state = 'done', id, NULL)), min(id)), "
         "max(id), NULL, NULL FROM main.images "

@@ -110,7 +110,7 @@ def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow]) -> Imported:
     now = time.time()
     _update_changed(db, now)
     _insert_new(db, now)
-    fail_collisions(db, now)
+    fail_collisions(db, now, is_first=is_first)
     freed = free(db, now)
     result = Imported(
         batches=_counts(db),
