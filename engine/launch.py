@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from engine.failures import UserError
 from engine.workspace import Workspace
 
+OUTPUT_NAME = "engine-output.log"
+"""In logs/: what the engine's libraries print, and its last words."""
 _START_TIMEOUT_S = 60.0
 _TAIL_BYTES = 600
 
@@ -31,7 +33,7 @@ def start_engine(
     for batch in batches or ():
         command += ["--batch", batch]
     workspace.logs_dir.mkdir(parents=True, exist_ok=True)
-    output = workspace.logs_dir / "engine-output.log"
+    output = workspace.logs_dir / OUTPUT_NAME
     ready, say_ready = os.pipe()
     try:
         with output.open("ab") as out:

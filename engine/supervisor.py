@@ -19,7 +19,7 @@ from engine.failures import UserError
 from engine.gates import Gates
 from engine.journal import Journal
 from engine.ledger.writer import Candidate, Ledger, Recovered
-from engine.log import RunLog, Subject
+from engine.log import Level, RunLog, Subject
 from engine.messages import Converted, StoreRequest
 from engine.notify import Notifier
 from engine.orders import Orders
@@ -89,6 +89,11 @@ class Supervisor:
                     await self._step()
                 await self._linger()
             return self._finished
+        except Exception as error:
+            self._log.write(
+                Level.ERROR, os.getpid(), f"engine: ended by a fault: {type(error).__name__}: {error}"
+            )
+            raise
         finally:
             await self._close()
 

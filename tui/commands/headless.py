@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from engine.client import EngineClient, NoEngine, Refused
+from engine.launch import OUTPUT_NAME
 from engine.ledger.reader import LedgerReader
 from engine.snapshot import Account, Snapshot, State
 from engine.workspace import Workspace
@@ -171,6 +173,9 @@ def _conclude(workspace: Workspace, last: Snapshot | None) -> int:
     selected = {batch.name for batch in last.batches if batch.selected} if last else None
     print_account(workspace, selected)
     accounts = [b.account for b in after.batches if selected is None or b.name in selected]
+    if last is not None and last.state not in (State.FINISHED, State.STOPPED, State.DRAINING):
+        said = "The engine ended before its work was done; nothing is lost, and `photostat run` continues."
+        click.echo(f"{said} {workspace.logs_dir / OUTPUT_NAME} may have the reason.", err=True)
     left = sum(account.pending + account.in_flight for account in accounts)
     failed = sum(account.failed for account in accounts)
     return 1 if left or failed else 0
