@@ -48,7 +48,7 @@ def worker(slot: int, tick: int = 0) -> WorkerSnapshot:
     """A worker that is busy; `tick` seconds later than at NOW."""
     started = (slot * 5) % 17
     return WorkerSnapshot(
-        slot=slot,
+        slot=slot + 1,
         pid=4712 + slot,
         phase=_PHASES[(slot + tick // 7) % len(_PHASES)],
         image_id=1000 + slot,

@@ -28,6 +28,7 @@ PERIOD_S = 1.0
 """Between two pictures."""
 ANSWER_S = 3.0
 """How long the engine may take to answer before it counts as disconnected."""
+_FELL = "The engine has ended without a word (its logs may say why); nothing that is done is lost."
 
 
 class Arrived(Message):
@@ -138,8 +139,13 @@ class WorkspaceLink:
         if silent or (was_connected and not leaves):
             since = before.since if before.contact is Contact.LOST else now
             return replace(before, contact=Contact.LOST, since=since, trouble=sentence(error))
-        since = before.since if before.contact is Contact.LEDGER else now
-        return replace(self._ledger.picture(), contact=Contact.LEDGER, since=since)
+        if before.contact is Contact.LEDGER:
+            trouble, since = before.trouble, before.since
+        else:
+            fell = before.contact is Contact.LOST and not leaves and before.state is not State.DRAINING
+            trouble, since = (_FELL if fell else ""), now
+        picture = _with_elapsed(self._ledger.picture(), before)
+        return replace(picture, contact=Contact.LEDGER, since=since, trouble=picture.trouble or trouble)
 
     def _hang_up(self) -> None:
         if self._client is not None:
@@ -168,6 +174,14 @@ class WorkspaceLink:
             return self._ledger.carry_out(order)
         with client:
             return order.told(client.command(order.command, **order.arguments))
+
+
+def _with_elapsed(picture: Picture, before: Picture) -> Picture:
+    """The ledger does not know how long the run took that has just finished; the last picture does."""
+    if picture.snapshot is None or before.snapshot is None or picture.state is not State.FINISHED:
+        return picture
+    elapsed_s = before.snapshot.elapsed_seconds
+    return replace(picture, snapshot=replace(picture.snapshot, elapsed_seconds=elapsed_s))
 
 
 def sentence(error: Exception) -> str:

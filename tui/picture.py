@@ -111,7 +111,7 @@ def standing(picture: Picture, *, read_only: bool) -> str:
         return snapshot.hold.detail
     totals = snapshot.totals
     if picture.contact is Contact.LEDGER:
-        return _without_engine(snapshot, read_only=read_only)
+        return f"{picture.trouble} {_without_engine(snapshot, read_only=read_only)}".strip()
     if snapshot.state is State.PAUSED:
         return "Nothing new starts; what is in flight is finished. p resumes."
     if snapshot.state is State.DRAINING:

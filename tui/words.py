@@ -70,10 +70,11 @@ def memory(size_bytes: float) -> str:
 
 
 def short_memory(size_bytes: float | None) -> str:
-    """Memory in at most 5 columns: `640M`, `3.2G`."""
+    """Memory in at most 5 columns: `65M`, `640M`, `3.2G`."""
     if size_bytes is None:
         return DASH
-    return "".join(_scaled(size_bytes, 1024, ("B", "K", "M", "G", "T")))
+    number, unit = _scaled(size_bytes, 1024, ("B", "K", "M", "G", "T"))
+    return f"{number if unit in 'GT' else round(float(number))}{unit}"
 
 
 def duration(seconds: float | None) -> str:

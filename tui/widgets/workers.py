@@ -45,7 +45,7 @@ def workers_note(snapshot: Snapshot, shown: int) -> str:
 
 def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
     """Columns that line up: slot, phase, image, megapixels, seconds, memory now/promised."""
-    slot = words.right(str(worker.slot + 1), _SLOT - 1) + " "
+    slot = words.right(str(worker.slot), _SLOT - 1) + " "
     if worker.image_id is None:
         rss = words.right(words.short_memory(worker.rss_bytes), _MEMORY // 2)
         middle = columns - _SLOT - _MEMORY // 2
