@@ -181,7 +181,9 @@ def test_cmyk_of_sixteen_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["matrix", "table", "display table"])
 def test_icc_profile_is_kept_or_converted_to_srgb(name: str, tmp_path: Path) -> None:
-    profile = {"matrix": built_in("p3"), "table": table_profile(), "display table": table_profile(b"mntr")}[name]
+    profile = {"matrix": built_in("p3"), "table": table_profile(), "display table": table_profile(b"mntr")}[
+        name
+    ]
     pixels = picture(64, 48)
     write_jp2(tmp_path / "a.jp2", pixels, None, Wrapping(icc=profile))
     kept, out = rendered_pixels(tmp_path / "a.jp2")

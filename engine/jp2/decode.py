@@ -23,7 +23,6 @@ from engine.jp2.samples import Grid, Painter, Pixels, grid_of, region_of
 from engine.messages import Lane, Plan
 from engine.process_memory import give_memory_back
 
-
 Settle = Callable[[], None]
 
 
