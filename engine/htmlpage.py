@@ -58,7 +58,8 @@ def section(title: str, body: str, anchor: str) -> str:
 
 def page(title: str, body: str, style: str = "", script: str = "") -> str:
     """The whole document. The policy forbids every request, so that a page from a colleague is safe to open."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'unsafe-inline'"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    policy += "; script-src 'unsafe-inline'" if script else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'

@@ -39,7 +39,8 @@ header, .prose { max-width: 68rem; }
 .crops button[aria-pressed=true] { outline: 3px solid var(--accepted); outline-offset: 2px; }
 .crops figcaption { padding-top: .4rem; font-variant-numeric: tabular-nums; color: var(--ink); max-width: 21rem; }
 .crops figcaption span { color: var(--soft); display: block; }
-.crops i { font-style: normal; } .pressed { display: none; } [aria-pressed=true] ~ figcaption .pressed { display: inline; }
+.crops i { font-style: normal; } .pressed { display: none; }
+[aria-pressed=true] ~ figcaption .pressed { display: inline; }
 [aria-pressed=true] ~ figcaption .unpressed { display: none; }
 .specimen { border-top: 1px solid var(--line); padding-top: .2rem; margin-top: 2.6rem; break-inside: avoid; }
 .specimen h3 { margin-bottom: .1rem; overflow-wrap: anywhere; }

@@ -145,7 +145,9 @@ def _candidate(
     try:
         with path.open("wb") as file:
             written = write_jpeg(file, rendered, settings, markers)
-        expected = Expected(rendered.image, settings.quality, subsampled(settings), rendered.icc)
+        expected = Expected(
+            rendered.image, settings.quality, subsampled(settings), rendered.icc, rendered.settle
+        )
         proof = prove(path, expected, settings.verify)
         png = _png(Image.jpegload(str(path)), crop, rendered.icc)
     finally:
