@@ -54,9 +54,10 @@ def convert_image(job: Job, on_phase: OnPhase) -> Converted:
         source = WatchedSource(job.source_path)
         digest = source.digest(job.checksum)
         try:
-            made = _convert(job, progress)
-        finally:
-            source.check_unchanged()
+            made = _convert(job, source, progress)
+        except ImageError:
+            source.check_unchanged()  # of a file that changed under way no verdict holds
+            raise
     except (ImageError, MemoryError, OSError) as error:
         failed = _as_image_error(error, progress.stage)
         failed.warnings = progress.warnings
@@ -101,7 +102,7 @@ class _Progress:
         return (*self._said, *(f"OpenJPEG: {message}" for message in self.decoder.warnings))
 
 
-def _convert(job: Job, progress: _Progress) -> _Made:
+def _convert(job: Job, source: WatchedSource, progress: _Progress) -> _Made:
     header = read_header(job.source_path)
     progress.warn(*header.warnings)
     progress.warn(*check_structure(job.source_path, header))
@@ -117,10 +118,12 @@ def _convert(job: Job, progress: _Progress) -> _Made:
         progress.enter(Phase.ENCODING)
         rendered = render(picture, recipe)
         progress.warn(*rendered.warnings)
-        return _encode_and_prove(job, header, rendered, progress)
+        return _encode_and_prove(job, source, header, rendered, progress)
 
 
-def _encode_and_prove(job: Job, header: Header, rendered: Rendered, progress: _Progress) -> _Made:
+def _encode_and_prove(
+    job: Job, source: WatchedSource, header: Header, rendered: Rendered, progress: _Progress
+) -> _Made:
     """Under a temporary name until it is proved and on disk; that name never outlives this call."""
     target = Path(job.scratch_path)
     part = Path(job.scratch_path + ".part")
@@ -134,6 +137,7 @@ def _encode_and_prove(job: Job, header: Header, rendered: Rendered, progress: _P
             os.fsync(file.fileno())
         progress.enter(Phase.PROVING)
         proof = prove(part, expected, job.jpeg.verify)
+        source.check_unchanged()
         part.replace(target)
         _fsync_directory(target.parent)
     finally:
