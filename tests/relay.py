@@ -141,7 +141,7 @@ class Relay:
         return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result(10)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             request = _parse(await reader.readuntil(b"\r\n\r\n"))
             self.seen.append(request)
             fault = self.misbehave(request)

@@ -13,6 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
+from engine.client import EngineClient
+from engine.ledger.reader import LedgerReader
+from engine.ledger.rows import Attempt
+from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.engines import ended, kill_engine, leftovers, listing, started, status
 from tests.relay import SLOW_DOWN, Fault, Kind, Relay
@@ -164,10 +168,7 @@ def test_a_restart_uses_what_is_on_scratch(
     assert sorted(len(_attempts(root, row["id"])) for row in listing(root)) == [1, 1, 1, 1, 1, 2]
 
 
-def _attempts(root: Path, image_id: int) -> list[Any]:
-    from engine.ledger.reader import LedgerReader
-    from engine.workspace import Workspace
-
+def _attempts(root: Path, image_id: int) -> list[Attempt]:
     with LedgerReader(Workspace(root)) as reader:
         return list(reader.attempts(image_id))
 
@@ -258,16 +259,21 @@ def _has_done(root: Path, count: int) -> bool:
 def test_two_hundred_milliseconds_of_latency_keep_no_core_waiting(
     workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
 ) -> None:
-    """Measured in CPU seconds of the workers over the time between the first image's end and the last's start."""
-    root = workspace(images=60, width=2400, height=1800, settings=settings(relay.endpoint, prefix))
+    """The one worker has an image in hand at least 95 % of the time, though every request takes 0.2 s."""
+    root = workspace(images=40, width=2400, height=1800, settings=settings(relay.endpoint, prefix))
     relay.always(Fault(Kind.DELAY, seconds=0.2))
-    pid = started(root, "--workers", "1")
-    until(lambda: status(root)["totals"]["done"] >= 2, "the first images")
-    worker = psutil.Process(status(root)["workers"][0]["pid"])
-    before, began = sum(worker.cpu_times()[:2]), time.monotonic()
-    until(lambda: status(root)["totals"]["pending"] <= 2, "the last images", 300)
-    busy = (sum(worker.cpu_times()[:2]) - before) / (time.monotonic() - began)
+    started(root, "--workers", "1")
+    samples: list[bool] = []
+    with EngineClient.connect(Workspace(root)) as engine:
+
+        def enough_seen() -> bool:
+            snapshot = engine.snapshot()
+            if snapshot.totals.done >= 1:
+                samples.append(snapshot.workers[0].image_id is not None)
+            return snapshot.totals.pending == 0
+
+        until(enough_seen, "the last image to start", 400)
+    busy = sum(samples) / len(samples)
     assert busy >= 0.95, f"the worker was busy {busy:.0%} of the time"
-    assert psutil.pid_exists(pid)
     assert ended(root)["state"] == "finished"
-    assert_all_accounted(root, seaweed, prefix, 60)
+    assert_all_accounted(root, seaweed, prefix, 40)
