@@ -70,6 +70,8 @@ class StoreSettings:
 @dataclass(frozen=True)
 class NotifySettings:
     urls: tuple[str, ...] = ()
+    bell: bool = False
+    """The TUI rings the terminal once when all is done or the engine holds."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,10 @@ _SECTIONS: dict[str, dict[str, Check]] = {
         "checksum": checks.choice("auto", "when_required"),
         "transfers": checks.whole(1, 256),
     },
-    "notify": {"urls": checks.list_of(checks.matching(r"[A-Za-z][A-Za-z0-9+.-]*:\S+", "URLs"))},
+    "notify": {
+        "urls": checks.list_of(checks.matching(r"[A-Za-z][A-Za-z0-9+.-]*:\S+", "URLs")),
+        "bell": checks.truth,
+    },
 }
 _FIELDS = {"timeout": "timeout_s"}
 """Keys whose field is called otherwise."""

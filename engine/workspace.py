@@ -140,4 +140,5 @@ transfers = 4              # at once
 
 [notify]
 urls = []                  # told when a run ends, holds or goes on
+bell = false               # true: the TUI rings the terminal when all is done or the engine holds
 """

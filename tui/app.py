@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 from textual.timer import Timer
 
+from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 from engine.snapshot import State
 from engine.workspace import Workspace
@@ -326,14 +327,24 @@ class PhotostatApp(App[int]):
         return ""
 
 
-def run(workspace: Workspace, *, read_only: bool = False, bell: bool = False) -> int:
-    """Shows the app until the person leaves; 0. Raises UserError where there is no terminal to show it on."""
+def run(workspace: Workspace, *, read_only: bool = False, bell: bool | None = None) -> int:
+    """Shows the app until the person leaves; 0. Raises UserError where there is no terminal to show it on.
+
+    `bell` None is what the settings say."""
     require_terminal()
-    app = PhotostatApp(
-        WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace)), read_only=read_only, bell=bell
-    )
+    link, shelf = WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace))
+    ring = _wants_bell(workspace) if bell is None else bell
+    app = PhotostatApp(link, shelf, read_only=read_only, bell=ring)
     with Watch():
         code = app.run(mouse=False)
     if app.farewell:
         print(app.farewell)
     return code if code is not None else app.return_code or 0
+
+
+def _wants_bell(workspace: Workspace) -> bool:
+    """Settings with a fault are for the engine to refuse; looking needs none."""
+    try:
+        return workspace.config().notify.bell
+    except UserError:
+        return False

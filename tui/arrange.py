@@ -89,33 +89,35 @@ def _one_column(body: Region, needs: Needs) -> dict[Section, Region]:
 
 
 def _two_columns(body: Region, needs: Needs) -> dict[Section, Region]:
-    """Left workers and batches, right memory, throughput and failures, events under both."""
+    """Left workers, batches and failures, right memory and throughput, events under both."""
     left_width = max(_LEFT, (body.width - GUTTER) * 11 // 20)
     workers = _Share(Section.WORKERS, 1, max(1, needs.workers))
     batches = _Share(Section.BATCHES, 1, max(1, needs.batches))
+    failures = _Share(Section.FAILURES, 1, max(1, needs.causes))
     memory = _Share(Section.MEMORY, _FIGURES_ROWS, _HISTORY_ROWS)
     throughput = _Share(Section.THROUGHPUT, _FIGURES_ROWS, _HISTORY_ROWS)
-    failures = _Share(Section.FAILURES, 1, max(1, needs.causes))
-    left, right = [workers, batches], [memory, throughput, failures]
+    left, right = [workers, batches, failures], [memory, throughput]
 
-    wished_left = sum(share.wish + 2 for share in left)
-    wished_right = _FIGURES_ROWS * 2 + 2 + failures.wish + 6
-    events_rows = max(0, body.height - max(wished_left, wished_right) - 1)
-    events_rows = min(events_rows, body.height // 3) if events_rows >= _EVENTS_ROWS else 0
-    columns_height = body.height - (events_rows + 1 if events_rows else 0)
+    wished = max(sum(share.wish + 2 for share in left), sum(share.wish + 2 for share in right)) - 1
+    events_rows = max(0, body.height - wished - 2)
+    events_rows = events_rows if events_rows >= _EVENTS_ROWS else 0
+    height = body.height - (events_rows + 2 if events_rows else 0)
 
-    spare = columns_height - sum(share.rows + 1 for share in left) - 1
+    spare = height - sum(share.rows + 1 for share in left) - 2
+    spare = _give(workers, 8, spare)
+    spare = _give(failures, 4, spare)
+    spare = _give(batches, 4, spare)
     spare = _give(workers, workers.wish, spare)
-    _give(batches, batches.wish, spare)
-    spare = columns_height - sum(share.rows + 1 for share in right) - 2
     spare = _give(failures, failures.wish, spare)
+    _give(batches, batches.wish, spare)
+    spare = height - sum(share.rows + 1 for share in right) - 1
     for rows in range(_FIGURES_ROWS + 1, _HISTORY_ROWS + 1):
         spare = _give(memory, rows, spare)
         spare = _give(throughput, rows, spare)
 
-    regions = _stack(Region(0, body.y, left_width, columns_height), left, gap=True)
+    regions = _stack(Region(0, body.y, left_width, height), left, gap=True)
     right_x = left_width + GUTTER
-    regions |= _stack(Region(right_x, body.y, body.width - right_x, columns_height), right, gap=True)
+    regions |= _stack(Region(right_x, body.y, body.width - right_x, height), right, gap=True)
     if events_rows:
         regions[Section.EVENTS] = Region(0, body.bottom - events_rows - 1, body.width, events_rows + 1)
     return regions

@@ -51,6 +51,8 @@ def title(text: str, columns: int, note: str = "") -> Text:
 def strip_of(text: Text, columns: int) -> Strip:
     """Exactly `columns` wide; whatever a terminal would obey is made visible here, once for all widgets."""
     segments = []
+    if text.style and not text.spans:  # Rich leaves a text's own style out when nothing else is styled
+        text = Text.assemble((text.plain, text.style), end="")
     for content, style, _ in text.render(_PLAIN):
         segments.append(Segment(words.visible(content), style if isinstance(style, Style) else None))
     return Strip(segments).adjust_cell_length(columns).simplify()

@@ -25,14 +25,9 @@ class Throughput(Section):
         head = title("Throughput", columns, _span_note(view, columns))
         rates = rates_line(snapshot, columns)
         if spare > 0:
-            curve = [line((row, LABEL)) for row in words.columns_of(view.images_per_s, columns, spare + 1)]
-            return [
-                head,
-                images_line(view, columns, curve=False),
-                rates,
-                *curve,
-                saved_line(snapshot, columns),
-            ][:rows]
+            curve = [line((row, LABEL)) for row in words.columns_of(view.images_per_s, columns, spare)]
+            images = images_line(view, columns, curve=False)
+            return [head, images, rates, saved_line(snapshot, columns), *curve]
         return [head, images_line(view, columns, curve=True), rates, saved_line(snapshot, columns)]
 
 
