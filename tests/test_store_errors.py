@@ -42,10 +42,14 @@ IMAGE, CONFIGURATION, WORLD = Trouble.IMAGE, Trouble.CONFIGURATION, Trouble.WORL
         ("BadDigest", 400, WORLD, Cause.STORE_UNAVAILABLE, ""),
         ("XAmzContentSHA256Mismatch", 400, WORLD, Cause.STORE_UNAVAILABLE, ""),
         ("NoSuchUpload", 404, WORLD, Cause.STORE_UNAVAILABLE, ""),
+        ("PreconditionFailed", 412, WORLD, Cause.STORE_UNAVAILABLE, ""),
         ("429", 429, WORLD, Cause.STORE_UNAVAILABLE, ""),
         ("408", 408, WORLD, Cause.STORE_UNAVAILABLE, ""),
-        ("InsufficientStorage", 507, WORLD, Cause.STORE_UNAVAILABLE, ""),
-        ("SomethingNew", 400, WORLD, Cause.STORE_UNAVAILABLE, ""),
+        ("SomethingNew", 599, WORLD, Cause.STORE_UNAVAILABLE, ""),
+        ("InsufficientStorage", 507, CONFIGURATION, Cause.STORE_UNAVAILABLE, "no room"),
+        ("QuotaExceeded", 403, CONFIGURATION, Cause.STORE_UNAVAILABLE, "quota"),
+        ("SomethingNew", 400, IMAGE, Cause.STORE_DENIED, "refuses this object"),
+        ("413", 413, IMAGE, Cause.STORE_DENIED, "size"),
         ("KeyTooLongError", 400, IMAGE, Cause.STORE_DENIED, "name"),
         ("EntityTooLarge", 400, IMAGE, Cause.STORE_DENIED, "size"),
     ],
@@ -61,7 +65,7 @@ def test_replies_of_an_s3_server(code: str, status: int, trouble: Trouble, cause
 def test_a_message_about_checksums_names_the_setting() -> None:
     message = "Transfer-Encoding: aws-chunked with a trailer is not supported"
     assert "when_required" in sort_s3_error("InvalidRequest", 400, message, "storing").failure.remedy
-    assert sort_s3_error("InvalidRequest", 400, "what is this", "storing").trouble is WORLD
+    assert sort_s3_error("InvalidRequest", 400, "what is this", "storing").trouble is IMAGE
 
 
 URL = "https://s3.example.org/jpegs"

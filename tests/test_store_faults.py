@@ -242,6 +242,27 @@ def test_a_denied_store_is_the_configurations_fault_at_once(
     assert trouble_of(store.probe).failure.cause is Cause.STORE_DENIED
 
 
+@SIZES
+def test_an_object_the_store_refuses_is_the_images_fault_unless_it_refuses_all(
+    store: Store, seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest, size_bytes: int
+) -> None:
+    request = request_for(size_bytes=size_bytes)
+    refusal = Fault(Kind.REPLY, 422, "NotByTheRules")
+    relay.misbehave = lambda asked: (
+        refusal if request.target in asked.path and asked.method != "HEAD" else None
+    )
+    trouble = trouble_of(lambda: put(store, request))
+    assert (trouble.trouble, trouble.failure.cause) == (Trouble.IMAGE, Cause.STORE_DENIED)
+    relay.misbehave = lambda asked: refusal if asked.method in ("PUT", "POST") else None
+    trouble = trouble_of(lambda: put(store, request))
+    assert trouble.trouble is Trouble.CONFIGURATION
+    assert "NotByTheRules" in trouble.failure.message
+    relay.well()
+    assert_stored(seaweed, prefix)
+    put(store, request)
+    assert_stored(seaweed, prefix, request)
+
+
 def test_a_store_that_is_down_is_the_worlds_fault(
     store: Store, seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest
 ) -> None:

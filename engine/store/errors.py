@@ -23,6 +23,10 @@ _POLICY_HINT = (
 _URL_HINT = "Correct url and endpoint under [store], then resume."
 _NAME_HINT = "The store cannot take this name: give the row another in the export, then requeue."
 
+_SIZE_HINT = "The store takes no object of this size: accept this row, or ask those who run the store."
+_REFUSED_HINT = "The store refuses this object and takes others: ask those who run it, or accept this row."
+_FULL_HINT = "The store has no room: free some, or have the quota raised; the engine then goes on by itself."
+
 _CREDENTIALS = frozenset(
     [
         "InvalidAccessKeyId",
@@ -53,6 +57,9 @@ _WRONG_PLACE = frozenset(
 )
 _NAMES = frozenset(["KeyTooLongError", "InvalidObjectName", "XMinioInvalidObjectName", "InvalidURI"])
 _SIZES = frozenset(["EntityTooLarge", "MetadataTooLarge"])
+_FULL = frozenset(
+    ["QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull", "InsufficientStorage"]
+)
 _PASSING = frozenset(
     [
         "SlowDown",
@@ -66,6 +73,9 @@ _PASSING = frozenset(
         "OperationAborted",
         "ConditionalRequestConflict",
         "NoSuchUpload",
+        "InvalidPart",
+        "InvalidPartOrder",
+        "MalformedXML",
         "Throttling",
         "ThrottlingException",
         "RequestLimitExceeded",
@@ -103,14 +113,17 @@ def sort_s3_error(code: str, status: int, message: str, what: str) -> StoreTroub
     """The trouble behind an error reply of an S3 server.
 
     `code` is the reply's error code (of a HEAD, which has no body, the status as text), `status` the HTTP status.
-    What nobody has heard of is the world's: it is retried, and holds the engine only when others fail as well."""
+    A refusal (4xx) that nobody has heard of is the image's here; whoever put it can tell whether the store
+    refuses everything. Whatever else is unknown is the world's."""
     said = (
         f"{what}: {code}"
         + (f" ({status})" if code != str(status) else "")
         + (f": {message}" if message else "")
     )
-    if code in _PASSING or status in (408, 429):
+    if code in _PASSING or status in (408, 409, 412, 425, 429):
         return StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
+    if code in _FULL or status == 507:
+        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _FULL_HINT)
     if code in _CREDENTIALS or status == 401:
         return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, _CREDENTIALS_HINT)
     if code == "RequestTimeTooSkewed":
@@ -118,17 +131,16 @@ def sort_s3_error(code: str, status: int, message: str, what: str) -> StoreTroub
         return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, hint)
     if code in _NAMES:
         return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, _NAME_HINT)
-    if code in _SIZES:
-        hint = (
-            "The store does not take an object of this size: accept this row, or ask those who run the store."
-        )
-        return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, hint)
+    if code in _SIZES or status == 413:
+        return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, _SIZE_HINT)
     if code in _WRONG_PLACE or status in (301, 307, 404, 405):
         return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _URL_HINT)
     if status in (411, 501) or (status == 400 and _CHECKSUM_WORDS.search(f"{code} {message}")):
         return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, CHECKSUM_HINT)
     if code in _DENIALS or status == 403:
         return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, _POLICY_HINT)
+    if 400 <= status < 500:
+        return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, _REFUSED_HINT)
     return StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -49,27 +50,16 @@ class S3Store:
     def __init__(self, settings: StoreSettings, limits: Limits) -> None:
         self._bucket = Bucket(settings, limits)
         self._upload = Upload(self._bucket, limits, with_crc32=settings.checksum != "when_required")
+        self._trying = threading.Lock()
 
     def put(self, request: StoreRequest) -> Stored:
         """See Store."""
-        began = time.monotonic()
-        key = self._key(request.target)
-        existed = self._is_there(key, request)
-        self._upload.clear(key)
-        if not existed:
-            with open_scratch(request) as scratch:
-                digests = digests_of(scratch, request, self._upload.part_bytes(request.jpeg_bytes))
-                try:
-                    confirmed = self._upload.put(key, scratch, request, digests)
-                except Reply as reply:
-                    if reply.status not in _TAKEN:
-                        raise reply.trouble from None
-                    confirmed = existed = self._is_there(key, request)
-                    if not existed:  # taken, and gone again, or not readable yet: look once more
-                        raise reply.trouble from None
-                if not confirmed:
-                    self._confirm(key, request, digests)
-        return Stored(request.image_id, existed, time.monotonic() - began)
+        try:
+            return self._put(request)
+        except StoreTrouble as trouble:
+            if trouble.trouble is Trouble.IMAGE and trouble.failure.cause is Cause.STORE_DENIED:
+                self._blame(trouble)
+            raise
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """See Store; but in the order of the server, and not every server's is that of the keys' bytes."""
@@ -99,24 +89,57 @@ class S3Store:
 
     def try_out(self) -> None:
         """See Store."""
+        with self._trying:
+            self._try_out(self._key(CHECK_NAME))
+
+    def close(self) -> None:
+        """See Store."""
+        self._bucket.close()
+
+    def _blame(self, refusal: StoreTrouble) -> None:
+        """Raises StoreTrouble(CONFIGURATION) where the store refuses not one object but every one."""
+        try:
+            self.try_out()
+        except StoreTrouble as trouble:
+            if trouble.trouble is Trouble.IMAGE:
+                failure = refusal.failure
+                hint = "The store refuses every object: ask those who run it, then resume."
+                raise StoreTrouble(Trouble.CONFIGURATION, failure.cause, failure.message, hint) from None
+            raise
+
+    def _put(self, request: StoreRequest) -> Stored:
+        began = time.monotonic()
+        key = self._key(request.target)
+        existed = self._is_there(key, request)
+        self._upload.clear(key)
+        if not existed:
+            with open_scratch(request) as scratch:
+                digests = digests_of(scratch, request, self._upload.part_bytes(request.jpeg_bytes))
+                try:
+                    confirmed = self._upload.put(key, scratch, request, digests)
+                except Reply as reply:
+                    if reply.status not in _TAKEN:
+                        raise reply.trouble from None
+                    confirmed = existed = self._is_there(key, request)
+                    if not existed:  # taken, and gone again, or not readable yet: look once more
+                        raise reply.trouble from None
+                if not confirmed:
+                    self._confirm(key, request, digests)
+        return Stored(request.image_id, existed, time.monotonic() - began)
+
+    def _try_out(self, key: str) -> None:
         self.probe()
-        key = self._key(CHECK_NAME)
         try:
             self._upload.put_small(key, _CHECK_BODY)
         except Reply as reply:
-            if (
-                reply.status not in _TAKEN
-            ):  # else an earlier check may put but not delete: that is all we need
+            # One that is there already shows that an earlier check could put, and not delete: enough to work with.
+            if reply.status not in _TAKEN:
                 raise reply.trouble from None
         self._bucket.ask(f"looking at {key}", lambda c: c.head_object(Bucket=self._bucket.name, Key=key))
         try:
             self._bucket.ask(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
         except StoreTrouble as trouble:
             log.warning("the check's own object stays in the store: %s", trouble)
-
-    def close(self) -> None:
-        """See Store."""
-        self._bucket.close()
 
     def _key(self, target: str) -> str:
         return self._bucket.place.prefix + target
