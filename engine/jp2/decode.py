@@ -178,14 +178,24 @@ def _decode_tile_rows(work: _Work) -> None:
         work.settle()
 
 
+STRIPS_PER_CODEC = 15
+"""After so many strips a fresh codec: with each one OpenJPEG's list of a code-block's pieces grows by one.
+
+16 bytes a code-block and strip (2.5.4, measured: 160 MiB over 128 strips of 67 megapixels). Its lists double
+from 15 to 31.
+"""
+
+
 def _decode_strips(work: _Work, strip_rows: int) -> None:
     header = work.header
-    with work.decoder() as decoder:
-        for top, bottom in strip_edges(header, work.grid, strip_rows):
-            area = (header.x0, top, header.x1, bottom)
-            decoder.area(*area)
-            work.paint(decoder, area)
-            work.settle()
+    strips = strip_edges(header, work.grid, strip_rows)
+    for first in range(0, len(strips), STRIPS_PER_CODEC):
+        with work.decoder() as decoder:
+            for top, bottom in strips[first : first + STRIPS_PER_CODEC]:
+                area = (header.x0, top, header.x1, bottom)
+                decoder.area(*area)
+                work.paint(decoder, area)
+                work.settle()
 
 
 def strip_edges(header: Header, grid: Grid, strip_rows: int) -> list[tuple[int, int]]:

@@ -120,6 +120,9 @@ def _is_testable(source: Source, box: Box) -> bool:
         return source.read(box.content, 1) == b"\x01"
     if box.kind == b"cdef":
         return int.from_bytes(source.read(box.content, 2)) * 6 + 2 == box.content_bytes
+    if box.kind == b"res ":
+        # It looks into a superbox for anything, not only for what belongs there.
+        return all(inner.kind in (b"resc", b"resd") for inner in walk(source, box.content, box.end))
     if box.kind == b"pclr":
         entries, columns = int.from_bytes(source.read(box.content, 2)), source.read(box.content + 2, 1)
         return entries * int.from_bytes(columns) <= MAX_BOX_BYTES
