@@ -247,6 +247,7 @@ def test_a_fault_of_jpylyzer_is_a_warning_and_not_an_error(tmp_path: Path) -> No
 
 MONSTERS = {
     "channel count without channels": jp2(codestream(), box(b"jp2h", box(b"cdef", b"\xff\xff") * 400)),
+    "channel count inside a resolution": jp2(codestream(), box(b"res ", box(b"cdef", b"\xff\xff") * 400)),
     "profile of four thousand million tags": jp2(
         codestream(), box(b"colr", b"\x02\0\0" + bytes(36) + b"acsp" + bytes(88) + b"\xff" * 4)
     ),

@@ -108,7 +108,7 @@ def _jp2_header(source: Source) -> bytes:
         outer = next(box for box in walk(source, 0, source.size) if box.kind == b"jp2h")
         boxes = [box for box in walk(source, outer.content, outer.end) if _is_testable(source, box)]
     except (BoxError, StopIteration):
-        # The header was read and has been found in order; this one is behind the codestream.
+        # What breaks off here, read_header has refused or warned of.
         return b""
     return b"".join(source.read(box.start, box.end - box.start) for box in boxes[:MAX_BOXES])
 
