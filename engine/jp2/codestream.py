@@ -99,6 +99,8 @@ class CodingStyle:
     """Packets may be preceded by SOP markers."""
     eph: bool
     high_throughput: bool
+    precincts: tuple[tuple[int, int], ...]
+    """PPx and PPy of each resolution, the coarsest first; empty where all are of the greatest size, 15."""
     code_block_samples: int = 4096
     """Width by height of a code-block."""
 
@@ -276,6 +278,7 @@ def _parse_style(body: _Body) -> CodingStyle:
         corrupt(f"COD names the wavelet transformation {wavelet}; 0 and 1 exist in Part 1")
     if flags & 1 and body.size < 10 + levels + 1:
         corrupt("COD is too short for the precinct sizes it promises")
+    sizes = body.unpack(f">{levels + 1}B", at=10) if flags & 1 else ()
     return CodingStyle(
         progression=PROGRESSIONS[progression],
         layers=layers,
@@ -285,6 +288,7 @@ def _parse_style(body: _Body) -> CodingStyle:
         sop=bool(flags & 2),
         eph=bool(flags & 4),
         high_throughput=bool(block_style & 0x40),
+        precincts=tuple((size & 15, size >> 4) for size in sizes),
         code_block_samples=1 << (xcb + ycb + 4),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from engine.jp2.codestream import ImageSize, MainHeader, Marker, corrupt, segments, truncated
+from engine.jp2.packets import PacketBytes, sum_of_lengths
 from engine.jp2.source import Source
 
 MAX_TILE_PARTS = 1_000_000
@@ -22,6 +23,17 @@ _SCAN_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A tile-part's header: what stands between SOT and SOD."""
+
+    data: int
+    """Offset of the first byte after SOD."""
+    markers: tuple[int, ...] = ()
+    packet_bytes: int | None = None
+    """What the PLT marker segments add up to; None without them."""
+
+
+@dataclass(frozen=True)
 class TilePart:
     """One tile-part; offsets in bytes from the start of the file."""
 
@@ -32,17 +44,16 @@ class TilePart:
     count: int
     """TNsot: how many tile-parts the tile has; 0 where it is not said here."""
     start: int
-    data: int
-    """The first byte after SOD; `end` where the tile-part is an empty SOT."""
     end: int
-    segments: int
-    """Marker segments in its header."""
-    packet_bytes: int | None
-    """What the PLT marker segments add up to; None without them."""
+    heading: Heading
 
     @property
     def name(self) -> str:
         return f"tile-part {self.index} of tile {self.tile}"
+
+    @property
+    def data_bytes(self) -> int:
+        return self.end - self.heading.data
 
 
 @dataclass
@@ -73,21 +84,22 @@ def walk_chain(source: Source, main: MainHeader, codestream_end: int) -> Chain:
     found: dict[int, int] = {}
     promised: dict[int, int] = {}
     lengths: list[tuple[int, int]] = []
-    surplus: dict[int, int] = {}
+    packets = PacketBytes()
     for part in _tile_parts(source, main, codestream_end):
         _check_order(part, found, main.size)
         found[part.tile] = part.index + 1
         promised[part.tile] = max(part.count, promised.get(part.tile, 0))
-        _count_packets(part, surplus)
+        packets.add(part.tile, part.data_bytes, part.heading.packet_bytes, part.heading.markers)
         lengths.append((part.tile, part.end - part.start))
         chain.end = part.end
-        chain.segments += part.segments
+        chain.segments += len(part.heading.markers)
         if chain.segments > MAX_SEGMENTS:
             corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the tile-part headers")
     chain.tile_parts = len(lengths)
     chain.is_counted = all(promised.values())
     _check_complete(source, main.size, found, promised)
-    _check_packets(surplus, chain)
+    chain.has_packet_lengths = packets.are_told
+    chain.warnings += packets.check(source, main)
     _check_lengths(source, main, lengths, chain)
     return chain
 
@@ -121,49 +133,36 @@ def _tile_part_at(source: Source, start: int) -> TilePart:
         corrupt(f"the SOT marker at byte {start:,} has the length {length}, not 10")
     if psot == _SOT_BYTES:
         # Empty, without even an SOD: against the standard, and harmless; OpenJPEG steps over it.
-        return TilePart(tile, index, count, start, start + psot, start + psot, 0, None)
+        return TilePart(tile, index, count, start, start + psot, Heading(start + psot))
     if psot != 0 and psot < _SOT_BYTES + 2:
         corrupt(f"{name} claims a length of {psot} bytes")
     end = start + psot
     if end > source.size:
         truncated(source, f"{name} ends at byte {end:,}, beyond the end of the file")
-    data, count_segments, packet_bytes = _read_tile_part_header(
-        source, start, end if psot else source.size, name
-    )
+    heading = _read_heading(source, start, end if psot else source.size, name)
     if psot == 0:
-        end = _end_of_open_part(source, data)
-    return TilePart(tile, index, count, start, data, end, count_segments, packet_bytes)
+        end = _end_of_open_part(source, heading.data)
+    return TilePart(tile, index, count, start, end, heading)
 
 
-def _read_tile_part_header(source: Source, start: int, end: int, name: str) -> tuple[int, int, int | None]:
-    """Where the packets begin, how many marker segments precede them, and their sum where PLT gives it."""
+def _read_heading(source: Source, start: int, end: int, name: str) -> Heading:
     position = start + _SOT_BYTES
+    markers: list[int] = []
     packet_bytes: int | None = None
-    looked_at = count = 0
+    looked_at = 0
     for segment in segments(source, position):
-        count += 1
+        markers.append(segment.marker)
         position = segment.end
         if segment.marker == Marker.PLT and looked_at <= MAX_PACKET_LENGTH_BYTES:
             looked_at += segment.length
-            packet_bytes = (packet_bytes or 0) + _sum_packets(
-                source.read(segment.offset + 5, segment.length - 3)
-            )
+            lengths = source.read(segment.offset + 5, segment.length - 3)
+            packet_bytes = (packet_bytes or 0) + sum_of_lengths(lengths)
     if source.read(position, 2) != Marker.SOD.to_bytes(2):
         corrupt(f"{name} has no start of data (SOD) at byte {position:,}")
     if position + 2 > end:
         corrupt(f"the header of {name} is longer than the tile-part")
-    return position + 2, count, packet_bytes if looked_at <= MAX_PACKET_LENGTH_BYTES else None
-
-
-def _sum_packets(data: bytes) -> int:
-    """Iplt (A.7.3): seven bits a byte, the top bit saying that more follow."""
-    total = length = 0
-    for byte in data:
-        length = length << 7 | byte & 0x7F
-        if byte < 0x80:
-            total += length
-            length = 0
-    return total
+    is_added_up = looked_at <= MAX_PACKET_LENGTH_BYTES
+    return Heading(position + 2, tuple(markers), packet_bytes if is_added_up else None)
 
 
 def _end_of_open_part(source: Source, data: int) -> int:
@@ -216,23 +215,6 @@ def _check_order(part: TilePart, found: dict[int, int], size: ImageSize) -> None
     expected = found.get(part.tile, 0)
     if part.index != expected:
         corrupt(f"{part.name} comes where its tile-part {expected} should: one is missing or out of order")
-
-
-def _count_packets(part: TilePart, surplus: dict[int, int]) -> None:
-    """Adds up, for each tile that has PLT, by how many bytes its tile-parts exceed their packets."""
-    if part.packet_bytes is not None:
-        surplus[part.tile] = surplus.get(part.tile, 0) + part.end - part.data - part.packet_bytes
-
-
-def _check_packets(surplus: dict[int, int], chain: Chain) -> None:
-    chain.has_packet_lengths = bool(surplus)
-    short = [tile for tile, surplus_bytes in surplus.items() if surplus_bytes < 0]
-    if short:
-        missing = -surplus[short[0]]
-        corrupt(f"tile {short[0]} is {missing:,} bytes shorter than its packets (PLT) add up to")
-    long = sum(1 for surplus_bytes in surplus.values() if surplus_bytes > 0)
-    if long:
-        chain.warnings.append(f"{long:,} tiles hold more bytes than their packets (PLT) add up to")
 
 
 def _check_complete(source: Source, size: ImageSize, found: dict[int, int], promised: dict[int, int]) -> None:
