@@ -225,7 +225,17 @@ def _codec_format(calls: Any, path: str) -> int:
 
 
 _WORDS: Sequence[tuple[Cause, tuple[str, ...]]] = (
-    (Cause.OUT_OF_MEMORY, ("not enough memory", "insufficient memory", "memory allocation", "out of memory")),
+    (
+        Cause.OUT_OF_MEMORY,
+        (
+            "not enough memory",
+            "insufficient memory",
+            "memory allocation",
+            "out of memory",
+            "memory error",
+            "exceeds system limits",
+        ),
+    ),
     (
         Cause.UNSUPPORTED,
         ("not supported", "unsupported", "cannot handle", "unable to handle", "only supports"),
