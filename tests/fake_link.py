@@ -111,8 +111,17 @@ EVENTS = tuple(
 )
 
 
+CONVERTED = tuple(
+    moment + number * 10 / count
+    for moment in range(int(NOW) - 1200, int(NOW), 10)
+    for count in (6 + moment // 10 * 7919 % 5 + moment // 200 % 4,)
+    for number in range(count)
+)
+"""Twenty minutes of images before NOW, now more, now fewer of them."""
+
+
 def engine_picture(snapshot: Snapshot) -> Picture:
-    return Picture(Contact.ENGINE, snapshot, NOW - 600, events=EVENTS)
+    return Picture(Contact.ENGINE, snapshot, NOW - 600, events=EVENTS, converted=CONVERTED)
 
 
 def paused() -> Picture:
@@ -225,6 +234,8 @@ class SteadyLink(FakeLink):
         while not self._closing.wait(self._period_s):
             self._taken.wait()
             self._taken.clear()
+            if self.picture.contact is not Contact.ENGINE:
+                return
             tick += 1
             self.show(replace(self.picture, snapshot=replace(running(tick=tick), time=began + tick)))
 
@@ -239,7 +250,7 @@ class SteadyLink(FakeLink):
 
 
 def main() -> None:
-    """Runs the app on a picture, or on `steady`, a run that goes on, or on `flood`, one that never rests."""
+    """Runs the app on a picture, or on a run that goes on: `steady`, `flood` (never rests), `ending` (with a bell)."""
     from pathlib import Path
 
     from engine.ledger.reader import LedgerReader
@@ -250,12 +261,17 @@ def main() -> None:
 
     name = sys.argv[1] if len(sys.argv) > 1 else "steady"
     root = Path(sys.argv[2]) if len(sys.argv) > 2 else Path()
-    moving = {"steady": 1.0, "flood": 0.01}
+    moving = {"steady": 1.0, "flood": 0.01, "ending": 1.0}
     picture = PICTURES["running" if name in moving else name]()
     link = SteadyLink(picture, moving[name]) if name in moving else FakeLink(picture)
+    if name == "ending":
+        threading.Timer(3.0, lambda: link.show(PICTURES["finished"]())).start()
     frozen = None if name in moving else NOW
     app = PhotostatApp(
-        link, Shelf(lambda: LedgerReader(Workspace(root))), clock=time.time if frozen is None else lambda: NOW
+        link,
+        Shelf(lambda: LedgerReader(Workspace(root))),
+        bell=name == "ending",
+        clock=time.time if frozen is None else lambda: NOW,
     )
     with Watch():
         app.run(mouse=False)

@@ -26,6 +26,7 @@ class Terminal:
         self,
         arguments: Sequence[str],
         *,
+        program: Sequence[str] = (sys.executable,),
         columns: int = 80,
         rows: int = 24,
         env: dict[str, str] | None = None,
@@ -35,7 +36,7 @@ class Terminal:
         steering = ("PHOTOSTAT_", "TEXTUAL", "COLUMNS", "LINES", "NO_COLOR")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(steering)}
         self.process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [*program, *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,

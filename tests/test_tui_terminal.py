@@ -138,6 +138,13 @@ def test_a_stalled_terminal_that_goes_away_ends_the_app(root: Path) -> None:
         assert ended_after_s(terminal.process) < ENDS_WITHIN_S
 
 
+def test_the_end_rings_once(root: Path) -> None:
+    with Terminal(["-m", "tests.fake_link", "ending", str(root)]) as terminal:
+        terminal.wait_for("FINISHED")
+        terminal.read(2)
+        assert terminal.output.count(b"\x1b]9;photostat: all is done\x07\x07") == 1
+
+
 def test_says_so_where_there_is_no_terminal(root: Path) -> None:
     code = "import sys, pathlib, engine.workspace, tui.app; "
     code += "tui.app.run(engine.workspace.Workspace(pathlib.Path(sys.argv[1])))"
