@@ -171,9 +171,7 @@ class Converting:
             if gates.disk_full(failure.message, now):
                 self._run.journal.warning("hold", failure.message)
             self._put_back(running, failure.message, pid)
-        elif failure.cause in RETRYABLE and running.attempt <= self._run.config.engine.retries:
-            if failure.cause is Cause.OUT_OF_MEMORY:
-                self.alone.add(candidate.image_id)
+        elif self._gets_another(candidate, running, failure):
             self._run.ledger.back_to_pending(candidate.image_id, failure.message, counts=True, facts=facts)
             what = f"{failure.cause}: {failure.message}; that was attempt {running.attempt}, it gets another"
             self._run.journal.warning("retry", what, subject_of(candidate), pid)
@@ -184,6 +182,14 @@ class Converting:
             self._run.journal.error(
                 "failed", f"{failure.cause}: {failure.message}", subject_of(candidate), pid
             )
+
+    def _gets_another(self, candidate: Candidate, running: Running, failure: Failure) -> bool:
+        """Within its retries; what ran out of memory is tried once more, alone, and then no more."""
+        if failure.cause is Cause.OUT_OF_MEMORY:
+            was_alone = candidate.image_id in self.alone
+            self.alone.add(candidate.image_id)
+            return not was_alone
+        return failure.cause in RETRYABLE and running.attempt <= self._run.config.engine.retries
 
     def _put_back(self, running: Running, why: str, pid: int | None = None) -> None:
         self._run.ledger.back_to_pending(running.candidate.image_id, why, counts=False)
