@@ -83,7 +83,7 @@ def environment(more: dict[str, str] | None) -> dict[str, str]:
     return clean | {"COLUMNS": "100", "NO_COLOR": "1"} | (more or {})
 
 
-def until(condition: Callable[[], T], what: str = "the condition", timeout_s: float = 30.0) -> T:
+def until(condition: Callable[[], T | None], what: str = "the condition", timeout_s: float = 30.0) -> T:
     """Asks again and again until `condition()` is true; gives back what it said; fails after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     pause_s = 0.005

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_a_full_scratch_holds_the_engine_until_there_is_room(small_scratch: Path
     assert leftovers(root) == []
 
 
-def _held(root: Path, reason: str) -> dict[str, dict[str, object]] | None:
+def _held(root: Path, reason: str) -> dict[str, Any] | None:
     document = status(root)
     hold = document["hold"]
     return document if document["state"] == "holding" and hold["reason"] == reason else None

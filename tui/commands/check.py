@@ -11,7 +11,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from tui.commands.shared import json_option, print_json, workspace_of
 
 from engine.failures import REMEDIES, Cause
 from engine.ledger.reader import LedgerReader
@@ -19,6 +18,7 @@ from engine.preflight import Finding, Preflight
 from engine.preflight import check as look
 from engine.slots import default_workers
 from tui.commands.engine import known_batches
+from tui.commands.shared import json_option, print_json, workspace_of
 from tui.words import data, duration, integer, memory
 
 _SHOWN_PER_CAUSE = 10

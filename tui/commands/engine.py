@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from tui.commands.shared import json_option, print_json, workspace_of
 
 from engine.client import EngineClient, NoEngine
 from engine.failures import UserError
 from engine.launch import start_engine
 from engine.workspace import Workspace
 from tui.commands.headless import watch_headless
+from tui.commands.shared import json_option, print_json, workspace_of
 
 WORKERS = click.IntRange(1, 256)
 
