@@ -8,6 +8,7 @@ OpenJPEG's book-keeping for it (a record for each code-block), the decoded sampl
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,21 +17,34 @@ from engine.messages import Lane, Plan
 
 MIB = 2**20
 
-_PROCESS_BYTES = 110 * MIB
-"""A worker with its libraries loaded and idle (interpreter, numpy, libvips, OpenJPEG)."""
-_ENCODE_BYTES = 24 * MIB
-"""libvips' line caches and the JPEG being written."""
-_CODESTREAM_FACTOR = 1.05
+_PROCESS_BYTES = 60 * MIB
+"""A worker with its libraries loaded (interpreter, numpy, libvips, OpenJPEG), and what encoding and proving take."""
+_SOURCE_FACTOR = 1.02
 """OpenJPEG holds a tile's compressed data whole."""
 _SAMPLE_BYTES = 4
 """OpenJPEG decodes to int32."""
-_BOOKKEEPING_BYTES_PER_SAMPLE = 0.25
-"""Code-block, precinct and tag-tree records, for code-blocks of 64 by 64."""
-_STRIP_SAMPLE_BYTES = 12
-"""Decoding an area holds the code-blocks, the wavelet's sparse array, and the result."""
-_STRIP_MARGIN_ROWS = 128
-"""Code-blocks that reach over the strip's edges."""
+_CODE_BLOCK_BYTES = 480
+"""A code-block's record in OpenJPEG 2.5: itself, ten segments, its pieces, its nodes in the tag trees."""
+_CODE_BLOCK_STRIPS_BYTES = 256
+"""The list of its pieces when a codec has decoded fifteen strips (`decode.STRIPS_PER_CODEC`)."""
+_RECORDS_BYTES_PER_SAMPLE = 0.05
+_STRIP_SAMPLE_BYTES = 10.1
+"""Decoding an area holds the code-blocks and the result of every component,"""
+_STRIP_PIXEL_BYTES = 9.2
+"""and the sparse array of the wavelet for one at a time."""
+_STRIP_MARGIN_ROWS = 224
+"""Of the code-blocks of every resolution that reach over the strip's edges."""
+_TILE_SAMPLE_BYTES = 9
+"""A tile while it is decoded, and the copy of its samples that is handed out."""
+_TILES_BYTES = 16 * MIB
+"""Encoding and proving beside the pixels, which are all there then."""
+_TILE_RECORD_BYTES = 16 * 1024
+"""OpenJPEG's coding parameters, for every tile of the image."""
 _THREAD_BYTES = 2 * MIB
+_SAFETY = 1.08
+"""What the model does not know: quality layers, precincts, the allocator's leftovers."""
+_RELEASES_SAMPLES = sys.platform == "linux"
+"""Samples that have become pixels are given back while the rest is still needed (`jp2.release`)."""
 _DISK_SLOWDOWN = 0.15
 """Writing the pixels to scratch and reading them back twice, on a disk that others use too."""
 
@@ -56,6 +70,10 @@ class Facts(Protocol):
     def tile_width(self) -> int: ...
     @property
     def tile_height(self) -> int: ...
+    @property
+    def colour(self) -> str: ...
+    @property
+    def code_block_samples(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -121,46 +139,66 @@ def predict(facts: Facts, plan: Plan, calibration: Calibration = UNCORRECTED) ->
     """The worker's peak resident set while it converts this image this way, bytes."""
     match plan.lane:
         case Lane.WHOLE:
-            need = _whole_bytes(facts)
+            need = _whole_bytes(facts, plan)
         case Lane.TILES:
             need = _tiles_bytes(facts, plan)
         case Lane.STRIPS:
             need = _strips_bytes(facts, plan)
-    need += _PROCESS_BYTES + _ENCODE_BYTES + _THREAD_BYTES * (plan.threads - 1)
-    return int(need * calibration.factor(plan.lane))
+    need += _PROCESS_BYTES + _THREAD_BYTES * (plan.threads - 1)
+    return int(need * _SAFETY * calibration.factor(plan.lane))
 
 
 def _samples(facts: Facts) -> int:
     return facts.width * facts.height * max(1, facts.components)
 
 
-def _pixel_bytes(facts: Facts) -> int:
-    """The 8-bit pixels: grey or RGB (a palette's one component becomes three)."""
-    return facts.width * facts.height * (1 if facts.components <= 2 else 3)
+def _pixel_row_bytes(facts: Facts) -> int:
+    """A row of the pixels that decoding makes: one, three or four channels (`jp2.colour.Recipe.bands`).
+
+    A palette's one component becomes three channels. Lab and CMYK of more than 8 bits keep 16 until they are
+    converted.
+    """
+    bands = 1 if facts.components <= 2 else 3
+    if facts.colour == "cmyk":
+        bands = 4
+    elif facts.colour in ("srgb", "sycc", "cielab"):
+        bands = 3
+    wide = facts.bits > 8 and facts.colour in ("cmyk", "cielab")
+    return facts.width * bands * (2 if wide else 1)
 
 
-def _whole_bytes(facts: Facts) -> float:
-    held = facts.source_bytes * _CODESTREAM_FACTOR + _samples(facts) * (
-        _SAMPLE_BYTES + _BOOKKEEPING_BYTES_PER_SAMPLE
+def _records_bytes(facts: Facts, samples: float, code_block_bytes: int = _CODE_BLOCK_BYTES) -> float:
+    return samples * (_RECORDS_BYTES_PER_SAMPLE + code_block_bytes / max(16, facts.code_block_samples))
+
+
+def _whole_bytes(facts: Facts, plan: Plan) -> float:
+    samples = _samples(facts)
+    pixels = 0 if _RELEASES_SAMPLES or plan.pixels_on_disk else _pixel_row_bytes(facts) * facts.height
+    return (
+        facts.source_bytes * _SOURCE_FACTOR
+        + samples * _SAMPLE_BYTES
+        + _records_bytes(facts, samples)
+        + pixels
     )
-    return held + _pixel_bytes(facts)
 
 
 def _tiles_bytes(facts: Facts, plan: Plan) -> float:
-    tile_samples = min(facts.tile_width, facts.width) * min(facts.tile_height, facts.height)
-    tile_samples *= max(1, facts.components)
-    share = tile_samples / max(1, _samples(facts))
-    tile = facts.source_bytes * share * 2 + tile_samples * (2 * _SAMPLE_BYTES + _BOOKKEEPING_BYTES_PER_SAMPLE)
-    band = facts.width * min(facts.tile_height, facts.height) * 3
-    return tile + (band if plan.pixels_on_disk else _pixel_bytes(facts) + band)
+    width, height = min(facts.tile_width, facts.width), min(facts.tile_height, facts.height)
+    samples = width * height * max(1, facts.components)
+    tiles = -(-facts.width // max(1, width)) * -(-facts.height // max(1, height))
+    compressed = min(facts.source_bytes, 2 * facts.source_bytes * samples / max(1, _samples(facts)))
+    tile = compressed + samples * _TILE_SAMPLE_BYTES + _records_bytes(facts, samples)
+    rows = height if plan.pixels_on_disk else facts.height
+    return tile + _TILES_BYTES + tiles * _TILE_RECORD_BYTES + _pixel_row_bytes(facts) * rows
 
 
 def _strips_bytes(facts: Facts, plan: Plan) -> float:
-    rows = min(facts.height, plan.strip_rows + _STRIP_MARGIN_ROWS)
-    strip = rows * facts.width * max(1, facts.components) * _STRIP_SAMPLE_BYTES
-    state = facts.source_bytes * _CODESTREAM_FACTOR + _samples(facts) * _BOOKKEEPING_BYTES_PER_SAMPLE
-    band = min(facts.height, plan.strip_rows) * facts.width * 3
-    return strip + state + (band if plan.pixels_on_disk else _pixel_bytes(facts))
+    rows = min(facts.height, plan.strip_rows)
+    held = min(facts.height, rows + _STRIP_MARGIN_ROWS)
+    strip = held * facts.width * (max(1, facts.components) * _STRIP_SAMPLE_BYTES + _STRIP_PIXEL_BYTES)
+    records = _records_bytes(facts, _samples(facts), _CODE_BLOCK_BYTES + _CODE_BLOCK_STRIPS_BYTES)
+    pixels = _pixel_row_bytes(facts) * (rows if plan.pixels_on_disk else facts.height)
+    return facts.source_bytes * _SOURCE_FACTOR + records + strip + pixels
 
 
 @dataclass(frozen=True)
