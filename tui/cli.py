@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import io
 import os
 import signal
 import sqlite3
@@ -80,8 +80,6 @@ class Photostat(click.Group):
         for names in COMMANDS.values():
             if cmd_name in names:
                 module, _, attribute = names[cmd_name].partition(":")
-                if importlib.util.find_spec(f"tui.commands.{module}") is None:
-                    return None
                 command: click.Command = getattr(importlib.import_module(f"tui.commands.{module}"), attribute)
                 return command
         return None
@@ -110,6 +108,7 @@ class Photostat(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click's, with this project's messages and exit codes; always leaves by SystemExit."""
         kwargs |= {"prog_name": "photostat", "standalone_mode": False}
+        _print_whatever_the_locale()
         try:
             result = super().main(*args, **kwargs)
             sys.stdout.flush()
@@ -129,6 +128,13 @@ class Photostat(click.Group):
         except Exception as error:  # noqa: BLE001 - the last stop of every command
             _leave(*_unexpected(error))
         sys.exit(result if isinstance(result, int) else 0)
+
+
+def _print_whatever_the_locale() -> None:
+    """A name that the terminal's encoding lacks is shown with escapes rather than not at all."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _unexpected(error: Exception) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -46,6 +47,9 @@ def list_images(
 
 
 def _print_csv(images: Iterator[ImageRow]) -> None:
+    """UTF-8 whatever the locale: it is for another program."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
     writer: csv.DictWriter[str] | None = None
     for image in images:
         row = image.to_json()
