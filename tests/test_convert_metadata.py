@@ -127,6 +127,15 @@ def test_metadata_too_large_for_a_segment_is_left_out_and_said(tmp_path: Path) -
     assert read_jpeg(path).iptc == IPTC
 
 
+def test_xmp_too_large_for_a_segment_is_extended_and_read_back_whole(tmp_path: Path) -> None:
+    words = b"word " * 30_000
+    large = XMP.replace(b"shelf 7", words.strip())
+    make_jp2(tmp_path / "a.jp2", 96, 64, wrapping=Wrapping(xmp=large))
+    made, path = convert(tmp_path / "a.jp2")
+    assert made.warnings == ()
+    assert exiftool(path)["XMP:Source"] == words.decode().strip()
+
+
 @pytest.mark.parametrize(
     ("wrapping", "density"),
     [

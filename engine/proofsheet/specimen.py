@@ -16,7 +16,8 @@ from engine.jp2.colour import recipe_for
 from engine.jp2.decode import decoded
 from engine.jp2.header import Header, read_header
 from engine.jp2.openjpeg import Messages
-from engine.jpegwriter import leading_markers, subsampled, write_jpeg
+from engine.jpegmarkers import leading_markers
+from engine.jpegwriter import subsampled, write_jpeg
 from engine.ledger.rows import ImageRow
 from engine.messages import Plan
 from engine.predict import DoesNotFit, choose_plan
