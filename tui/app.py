@@ -327,17 +327,19 @@ class PhotostatApp(App[int]):
         return ""
 
 
-def run(workspace: Workspace, *, read_only: bool = False, bell: bool | None = None) -> int:
+def run(
+    workspace: Workspace, *, read_only: bool = False, bell: bool | None = None, farewell: bool = True
+) -> int:
     """Shows the app until the person leaves; 0. Raises UserError where there is no terminal to show it on.
 
-    `bell` None is what the settings say."""
+    `bell` None is what the settings say; `farewell` False leaves the last word to the caller."""
     require_terminal()
     link, shelf = WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace))
     ring = _wants_bell(workspace) if bell is None else bell
     app = PhotostatApp(link, shelf, read_only=read_only, bell=ring)
     with Watch():
         code = app.run(mouse=False)
-    if app.farewell:
+    if farewell and app.farewell:
         print(app.farewell)
     return code if code is not None else app.return_code or 0
 

@@ -95,7 +95,7 @@ def convert(workspace: Workspace, with_tui: bool) -> bool:
     if with_tui:
         from tui.app import run
 
-        run(workspace)
+        run(workspace, farewell=False)
         return False
     from tui.commands.headless import watch_headless
 

@@ -1,0 +1,91 @@
+"""The picture in the README: the real app on a real engine that converts the demo collection.
+
+python -m tui.screenshot docs/screenshot.svg
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from engine.client import EngineClient, NoEngine
+from engine.demo import make_demo
+from engine.launch import start_engine
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
+from tui.app import PhotostatApp
+from tui.link import WorkspaceLink
+from tui.shelf import Shelf
+
+SIZE = (100, 30)
+WORKERS = 4
+_SHARE = 0.45
+"""Of the images that have to be done: then there is something to see of everything."""
+_TIMEOUT_S = 300.0
+
+
+def main(target: Path) -> None:
+    """Makes the demo, converts it, and writes the picture as SVG; leaves nothing else behind."""
+    from tui.commands.demo import add_export
+
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory) / "demo"
+        report = make_demo(root)
+        workspace = Workspace(root)
+        add_export(workspace, report.export)
+        start_engine(workspace, workers=WORKERS)
+        try:
+            picture = asyncio.run(taken(workspace))
+        finally:
+            end_engine(workspace)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(picture, encoding="utf-8")
+
+
+async def taken(workspace: Workspace) -> str:
+    """The app's picture when enough is done and every worker is busy."""
+    app = PhotostatApp(WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace)))
+    async with app.run_test(size=SIZE) as pilot:
+        await until_telling(app, pilot)
+        return settled(app.export_screenshot(title="photostat"))
+
+
+async def until_telling(app: PhotostatApp, pilot: Pilot[int]) -> None:
+    """Raises TimeoutError when the demo does not get so far."""
+    end = time.monotonic() + _TIMEOUT_S
+    while time.monotonic() < end:
+        snapshot = app.view.snapshot
+        if snapshot is not None and snapshot.totals.rows:
+            totals = snapshot.totals
+            busy = sum(1 for worker in snapshot.workers if worker.image_id is not None)
+            if totals.done >= _SHARE * totals.rows and busy >= min(WORKERS, totals.pending):
+                return
+        await pilot.pause(0.1)
+    raise TimeoutError("the demo did not get far enough for its picture")
+
+
+def settled(svg: str) -> str:
+    """Without the random names that Rich gives: the same picture is the same bytes."""
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+def end_engine(workspace: Workspace) -> None:
+    """Stops the engine if it still runs, and waits until it has left."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        try:
+            with EngineClient.connect(workspace) as client:
+                client.command("stop")
+        except NoEngine:
+            return
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
