@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from engine.jp2.codestream import MAX_COMPONENTS, ImageSize, corrupt
+from engine.jp2.codestream import MAX_COMPONENTS, ImageSize
 from engine.jp2.facts import Palette
 from engine.jp2.jp2h import ImageHeaderBox, Jp2Header
+from engine.jp2.verdicts import corrupt
 
 _JPEG2000 = 7
 """The only compression type there is (ISO/IEC 15444-1 I.5.3.1)."""

@@ -6,11 +6,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NoReturn
 
-from engine.failures import Cause, ImageError, Stage
 from engine.jp2.facts import Component
 from engine.jp2.source import Source
+from engine.jp2.verdicts import corrupt, truncated, unsupported
 
 
 class Marker(IntEnum):
@@ -324,16 +323,3 @@ def check_plausible(size: ImageSize, file_bytes: int) -> None:
     pixels = width * height
     if pixels > _IMPLAUSIBLE_PIXELS and pixels > _IMPLAUSIBLE_PIXELS_PER_BYTE * file_bytes:
         corrupt(f"the header promises {width:,} × {height:,} pixels in a file of {file_bytes:,} bytes")
-
-
-def truncated(source: Source, what: str) -> NoReturn:
-    message = f"{what} (it has {source.size:,} bytes)"
-    raise ImageError(Cause.TRUNCATED, Stage.VALIDATING, message)
-
-
-def corrupt(what: str) -> NoReturn:
-    raise ImageError(Cause.CORRUPT, Stage.VALIDATING, what)
-
-
-def unsupported(what: str) -> NoReturn:
-    raise ImageError(Cause.UNSUPPORTED, Stage.VALIDATING, what)

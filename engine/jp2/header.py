@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.agreement import check_agreement
 from engine.jp2.boxes import Box, BoxError, walk
-from engine.jp2.codestream import SIGNATURE, MainHeader, corrupt, read_main_header, truncated, unsupported
+from engine.jp2.codestream import SIGNATURE, MainHeader, read_main_header
 from engine.jp2.facts import (
     Channel,
     ChannelKind,
@@ -24,6 +24,7 @@ from engine.jp2.impostors import LOOK_BYTES, name_impostor
 from engine.jp2.jp2h import Jp2Header, choose_colour, read_jp2_header
 from engine.jp2.metadata import Metadata, take_metadata
 from engine.jp2.source import Source
+from engine.jp2.verdicts import corrupt, truncated, unsupported
 
 __all__ = [
     "Channel",

@@ -6,9 +6,9 @@ import struct
 from dataclasses import dataclass, field
 
 from engine.jp2.boxes import Box, BoxError, walk
-from engine.jp2.codestream import corrupt, truncated, unsupported
 from engine.jp2.facts import Channel, ChannelKind, Colour, ColourSpace, Palette, Resolution
 from engine.jp2.source import Source
+from engine.jp2.verdicts import corrupt, truncated, unsupported
 
 MAX_PROFILE_BYTES = 255 * 65519
 """What a JPEG's APP2 markers can hold (ICC.1:2022 B.4): a larger profile could not be kept."""

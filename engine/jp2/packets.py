@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from engine.jp2.codestream import CodingStyle, ImageSize, MainHeader, Marker, corrupt, truncated
+from engine.jp2.codestream import CodingStyle, ImageSize, MainHeader, Marker
 from engine.jp2.source import Source
+from engine.jp2.verdicts import corrupt, truncated
 
 _MOST_LEVELS = 100_000
 """Resolution levels of tile-components counted one by one, a tenth of a second; beyond, a tile's layers count."""

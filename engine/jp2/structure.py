@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.jp2.boxes import BoxError, walk
-from engine.jp2.codestream import Marker, read_main_header, truncated
+from engine.jp2.codestream import Marker, read_main_header
 from engine.jp2.facts import Container, Header
 from engine.jp2.jpylyzed import jpylyzer_warnings
 from engine.jp2.source import Source
 from engine.jp2.tileparts import Chain, walk_chain
+from engine.jp2.verdicts import truncated
 
 _PROBE_WINDOW_BYTES = 4096
 """Tile-part headers lie far apart: a small read at each."""

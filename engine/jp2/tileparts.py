@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine.jp2.codestream import ImageSize, MainHeader, Marker, corrupt, segments, truncated
+from engine.jp2.codestream import ImageSize, MainHeader, Marker, segments
 from engine.jp2.packets import PacketBytes, sum_of_lengths
 from engine.jp2.source import Source
+from engine.jp2.verdicts import corrupt, truncated
 
 MAX_TILE_PARTS = 1_000_000
 """More than any file at hand or any profile has; the walk ends here instead of taking minutes."""
