@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,8 +114,7 @@ def convert(directory: Path, sources: list[Path], budget: int) -> None:
     with tempfile.TemporaryDirectory(dir=directory) as root, memory_group(budget) as group:
         workspace = Workspace.init(Path(root) / "workspace")
         export = Path(root) / "export.csv"
-        rows = [f"uuid-{n},b{n},r{n},{p.stem}.tif,maps,{p}" for n, p in enumerate(sources)]
-        export.write_text("uuid,barcode,record,name,type,source\n" + "\n".join(rows) + "\n")
+        export.write_text("uuid,barcode,record,name,type,source\n" + "".join(map(row, sources)))
         if group is None:
             limit_memory(workspace, budget)
         photostat = [*PHOTOSTAT, "-C", str(workspace.root)]
@@ -127,6 +127,11 @@ def convert(directory: Path, sources: list[Path], budget: int) -> None:
         if group is not None:
             seen.kills = cgroup.oom_kills(group) or 0
         tell(workspace, seen, budget, group)
+
+
+def row(source: Path) -> str:
+    name = source.stem
+    return f"{uuid.uuid5(uuid.NAMESPACE_OID, name)},barcode,{name},{name}.tif,maps,{source}\n"
 
 
 def limit_memory(workspace: Workspace, budget: int) -> None:
