@@ -11,10 +11,9 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from engine.failures import UserError
 from engine.ledger import schema, times, work
 from engine.ledger.importing import target_key
-from engine.ledger.lock import LedgerLocked
+from engine.ledger.readonly import ReadOnly
 from engine.ledger.rows import IMAGE_COLUMNS, Attempt, Event, FailureGroup, ImageRow, Representation
 from engine.ledger.selection import Filter, Selection
 from engine.snapshot import Account, BatchSnapshot, Snapshot, State
@@ -52,13 +51,12 @@ class LedgerReader:
         """Raises UserError for a ledger that is damaged, of a later photostat, or of an earlier one and in use.
 
         A workspace without a ledger yet reads as an empty one, until there is one."""
-        self._workspace = workspace
         self._lock = threading.Lock()
-        self._db = self._open()
+        self._file = ReadOnly(workspace)
 
     def close(self) -> None:
         with self._lock:
-            self._db.close()
+            self._file.close()
 
     def __enter__(self) -> LedgerReader:
         return self
@@ -71,12 +69,12 @@ class LedgerReader:
     def account(self) -> dict[str, Account]:
         """By batch, in the order they were added."""
         with self._lock:
-            return work.account(self._database())
+            return work.account(self._file.connection())
 
     def snapshot(self) -> Snapshot:
         """The ledger's own picture, for when no engine runs."""
         with self._lock:
-            db = self._database()
+            db = self._file.connection()
             accounts = work.account(db)
             sizes = db.execute("SELECT total(source_bytes), total(jpeg_bytes) FROM batches").fetchone()
             causes = db.execute(
@@ -208,12 +206,12 @@ class LedgerReader:
     def times(self) -> dict[str, times.Times]:
         """By batch: how long the work took. Reads every attempt."""
         with self._lock:
-            return times.times(self._database())
+            return times.times(self._file.connection())
 
     def representations(self, batch: str | None = None) -> tuple[int, int]:
         """How many representations there are, and how many are complete. Reads every image's state."""
         with self._lock:
-            return times.representations(self._database(), batch)
+            return times.representations(self._file.connection(), batch)
 
     def attempts(self, image_id: int) -> list[Attempt]:
         """Oldest first."""
@@ -274,43 +272,4 @@ class LedgerReader:
 
     def _all(self, sql: str, values: list[Any]) -> list[sqlite3.Row]:
         with self._lock:
-            return self._database().execute(sql, values).fetchall()
-
-    def _database(self) -> sqlite3.Connection:
-        if self._is_empty and self._workspace.ledger_path.exists():
-            self._db.close()
-            self._db = self._open()
-        return self._db
-
-    def _open(self) -> sqlite3.Connection:
-        path = self._workspace.ledger_path
-        self._is_empty = not path.exists()
-        if self._is_empty:
-            connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            schema.migrate(connection, path)
-            return connection
-        try:
-            connection = schema.connect(path, "ro")
-            found = schema.version(connection)
-        except sqlite3.DatabaseError as error:
-            raise UserError(f"{path}: {error}") from error
-        try:
-            schema.check_version(found, path)
-            if found < len(schema.MIGRATIONS):
-                self._bring_up_to_date(connection)
-        except BaseException:
-            connection.close()
-            raise
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("PRAGMA cache_size = -32768")  # KiB
-        return connection
-
-    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
-        """A ledger of an earlier photostat is migrated by whoever comes first; only a writer can."""
-        from engine.ledger.writer import Ledger
-
-        try:
-            Ledger.open(self._workspace, "upgrade").close()
-        except LedgerLocked as error:
-            if schema.version(connection) < len(schema.MIGRATIONS):
-                raise UserError(f"the ledger is of an earlier photostat, and in use: {error}") from error
+            return self._file.connection().execute(sql, values).fetchall()
