@@ -108,7 +108,7 @@ def main(images: int, workspace: Path) -> int:
     workers = len(os.sched_getaffinity(0))
     subprocess.run([*_COMMAND, "init", workspace], check=True, capture_output=True)
     export = make_collection(workspace, images)
-    command = [*_COMMAND, "-C", workspace, "add", export, "--batch", "photographs"]
+    command = [*_COMMAND, "-C", str(workspace), "add", str(export), "--batch", "photographs"]
     subprocess.run(command, check=True, capture_output=True)
     taken = watch(workspace, workers)
     spans = attempts(workspace / "ledger.sqlite")

@@ -16,6 +16,7 @@ from engine.demo.make import MARK
 from engine.demo.painting import PAINTERS, paint
 from engine.failures import Cause, UserError
 from engine.jp2.header import read_header
+from tests.running import photostat
 
 
 def small(plate: Plate) -> bool:
@@ -114,6 +115,36 @@ def test_a_directory_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(UserError, match="is a file"):
         make_demo(tmp_path / "thesis.txt")
+
+
+def test_exactly_the_planted_faults_fail(tmp_path: Path) -> None:
+    root = tmp_path / "demo"
+    report = make_demo(root, only=lambda plate: plate.megapixels < 1)
+    photostat("add", root / "export.csv", "--split-by", "type", workspace=root, expect=None)
+    photostat("run", "--headless", workspace=root, expect=1)
+    failed = {(row["source"], row["cause"]) for row in photostat("failures", "--json", workspace=root).json}
+    assert failed == {(fault.source, fault.cause.value) for fault in report.faults}
+    totals = photostat("status", "--json", workspace=root, expect=None).json["totals"]
+    assert (totals["rows"], totals["done"]) == (report.rows, report.images)
+    photographs = list((root / "out" / "photographs").rglob("*.jpg"))
+    assert len(photographs) == sum(
+        1 for plate in plates() if plate.type == "photographs" and plate.megapixels < 1
+    )
+
+
+def test_the_command_leaves_strangers_directories_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("chapter one")
+    refused = photostat("demo", tmp_path, expect=2)
+    assert "not empty and holds no demo" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.soak
+def test_the_whole_command(tmp_path: Path) -> None:
+    outcome = photostat("demo", tmp_path / "demo", "--headless", timeout_s=600)
+    assert "JPEGs are in" in outcome.stdout
+    again = photostat("demo", tmp_path / "demo", "--headless")
+    assert "46" in again.stdout
 
 
 @pytest.mark.parametrize("painter", PAINTERS)
