@@ -158,7 +158,7 @@ class NotStored:
 
 @dataclass(frozen=True)
 class Probe:
-    """Ask the storer whether the store is well again, with one small request that changes nothing."""
+    """Ask the storer whether the store is well again: it puts a tiny object of its own there and deletes it."""
 
 
 @dataclass(frozen=True)

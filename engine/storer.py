@@ -75,8 +75,8 @@ class _Storer:
             self._send(outcome)
 
     def probe(self) -> None:
-        """Ask the store for a sign of life, once, and answer."""
-        outcome = outcome_of(self._store.probe)
+        """Ask the store for a sign of life, once, and answer: a store that lists but takes nothing is not well."""
+        outcome = outcome_of(self._store.try_out)
         self._send(Probed(outcome.trouble, outcome.failure) if outcome else Probed())
 
     def _send(self, answer: Answer) -> None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.children import Child, describe_exit
-from engine.failures import Cause, Failure
+from engine.failures import Cause, Failure, Stage
 from engine.log import Subject
 from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
 from engine.progress import Finished, Progress
 from engine.run import Run
 from engine.storer import storer_main
+
+_MOST_SETBACKS = 8
+"""Each is four attempts of the storer's, so that a store that fails half its transfers costs no image."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,19 @@ class Waiting:
     source_bytes: int
 
 
+@dataclass(frozen=True)
+class Setbacks:
+    """How often the world has kept one image from the store while it let others through."""
+
+    count: int = 0
+    signs_of_life: int = -1
+    """How many the store had given when the last one was counted."""
+
+    def one_more(self, signs_of_life: int) -> Setbacks:
+        """Counts only where the store has shown since the last one that it works."""
+        return Setbacks(self.count + 1, signs_of_life) if signs_of_life > self.signs_of_life else self
+
+
 class Storing:
     def __init__(self, run: Run, progress: Progress) -> None:
         self._run = run
@@ -35,6 +51,9 @@ class Storing:
         self._under_way: dict[int, Waiting] = {}
         self._to_unlink: list[Path] = []
         self._probing = False
+        self._setbacks: dict[int, Setbacks] = {}
+        self._signs_of_life = 0
+        """Images stored and probes that were well."""
         self.failures = 0
 
     @property
@@ -65,6 +84,7 @@ class Storing:
                     self._not_stored(self._under_way.pop(message.image_id), message)
                 case Probed():
                     self._probing = False
+                    self._signs_of_life += message.trouble is None
                     if self._run.gates.store_probed(message.trouble, message.failure, time.monotonic()):
                         self._run.journal.info("go-on", "the store answers again")
         if self._storer.exit_code is not None:
@@ -106,6 +126,8 @@ class Storing:
 
     def _stored(self, waiting: Waiting, message: Stored) -> None:
         request, now = waiting.request, time.monotonic()
+        self._signs_of_life += 1
+        self._setbacks.pop(request.image_id, None)
         self._run.gates.store_worked()
         self._run.ledger.done(request.image_id, message.existed)
         self._progress.add(Finished(now, waiting.megapixels, waiting.source_bytes, request.jpeg_bytes))
@@ -118,8 +140,9 @@ class Storing:
         if message.trouble is not Trouble.IMAGE:
             if self._run.gates.store_failed(message.trouble, failure, time.monotonic()):
                 self._run.journal.warning("hold", f"{failure.cause}: {failure.message}", waiting.subject)
-            self._waiting.append(waiting)
-            return
+            if not self._is_hopeless(request.image_id, message):
+                self._waiting.append(waiting)
+                return
         self._to_unlink.append(Path(request.scratch_path))
         if failure.cause is Cause.PROOF_FAILED:  # what lies on scratch is not what was proved
             self._run.ledger.back_to_pending(request.image_id, failure.message, counts=True)
@@ -127,8 +150,17 @@ class Storing:
             return
         self._fail(waiting, failure)
 
+    def _is_hopeless(self, image_id: int, message: NotStored) -> bool:
+        """This image's transfers fail again and again, and others' do not: then it fails, and the run can end."""
+        if message.failure.cause is not Cause.STORE_UNAVAILABLE or message.trouble is not Trouble.WORLD:
+            return False
+        setbacks = self._setbacks.get(image_id, Setbacks()).one_more(self._signs_of_life)
+        self._setbacks[image_id] = setbacks
+        return setbacks.count >= _MOST_SETBACKS
+
     def _fail(self, waiting: Waiting, failure: Failure) -> None:
         self.failures += 1
+        self._setbacks.pop(waiting.request.image_id, None)
         self._run.ledger.failed(waiting.request.image_id, failure)
         self._run.journal.error("failed", f"{failure.cause}: {failure.message}", waiting.subject)
 
@@ -137,6 +169,11 @@ class Storing:
         self._run.journal.warning("storer", f"the storer {said}; a new one takes over", pid=storer.pid)
         self._run.unwatch(storer)
         storer.close()
+        failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, f"the storer {said}")
+        if self._probing:  # else a storer that cannot even start would be started again and again
+            self._run.gates.store_probed(Trouble.WORLD, failure, time.monotonic())
+        else:
+            self._run.gates.store_failed(Trouble.WORLD, failure, time.monotonic())
         self._storer, self._probing = None, False
         self._waiting.extendleft(self._under_way.values())
         self._under_way.clear()

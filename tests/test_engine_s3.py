@@ -16,6 +16,7 @@ import pytest
 from engine.client import EngineClient
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import Attempt
+from engine.storing import Setbacks
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.engines import ended, kill_engine, leftovers, listing, started, status
@@ -212,6 +213,35 @@ def test_faults_throughout(workspace: MakeWorkspace, seaweed: Seaweed, relay: Re
     photostat("run", "--headless", workspace=root)
     assert len(relay.befallen) > 10
     assert_all_accounted(root, seaweed, prefix, 40)
+
+
+def test_setbacks_count_only_while_the_store_gives_signs_of_life() -> None:
+    setbacks = Setbacks()
+    for signs_of_life in (0, 0, 0, 1, 1, 5, 5):
+        setbacks = setbacks.one_more(signs_of_life)
+    assert setbacks.count == 3
+
+
+@pytest.mark.soak
+def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
+    workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    """Every put of one object breaks: the store is well, and the run does not wait for that one for ever."""
+    root = workspace(images=60, settings=settings(relay.endpoint, prefix))
+    doomed = listing(root)[0]["target"]
+    relay.misbehave = lambda asked: (
+        Fault(Kind.RESET) if asked.method == "PUT" and doomed in asked.path else None
+    )
+    started(root)
+    totals = ended(root, timeout_s=400)["totals"]
+    assert (totals["done"], totals["failed"]) == (59, 1)
+    (failure,) = photostat("failures", "--json", workspace=root).json
+    assert (failure["target"], failure["cause"]) == (doomed, "store-unavailable")
+    assert leftovers(root) == []
+    relay.well()
+    photostat("requeue", "--all", workspace=root)
+    photostat("run", "--headless", workspace=root)
+    assert_all_accounted(root, seaweed, prefix, 60)
 
 
 def test_a_share_that_goes_away_holds_the_engine(workspace: MakeWorkspace) -> None:
