@@ -107,6 +107,7 @@ def _convert(job: Job, source: WatchedSource, progress: _Progress) -> _Made:
     header = read_header(job.source_path)
     progress.warn(*header.warnings)
     progress.warn(*check_structure(job.source_path, header))
+    progress.warn(*source.holes.warnings(header))
     check_sides(header.width, header.height, job.jpeg.oversize)
     recipe = recipe_for(header, job.jpeg.icc, job.jpeg.background)
     progress.warn(*recipe.warnings)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.failures import Cause, ImageError, Stage
+from engine.jp2.holes import HoleFinder
 from engine.jp2.source import source_error
 
 _CHUNK_BYTES = 1 << 20
@@ -26,6 +27,8 @@ class WatchedSource:
         self.path = path
         self._at_first = self._stat()
         self.size = self._at_first.st_size
+        self.holes = HoleFinder()
+        """Of the bytes that were digested."""
 
     def digest(self, expected: str = "") -> str:
         """`ALGORITHM:HEX` of the bytes, by the algorithm of `expected` ("sha256:…"), else MD5.
@@ -43,6 +46,7 @@ class WatchedSource:
             with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123 - the path may not be UTF-8
                 while chunk := file.read(_CHUNK_BYTES):
                     state.update(chunk)
+                    self.holes.look(chunk)
         except OSError as error:
             raise source_error(error, self.path) from error
         found = state.hexdigest()
