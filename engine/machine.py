@@ -9,15 +9,10 @@ from pathlib import Path
 
 import psutil
 
-from engine import cgroup
+from engine import cgroup, checks
 from engine.failures import UserError
 
 _PROC = Path("/proc")
-_UNITS = {"": 1, "b": 1} | {
-    name: factor**power
-    for power, letter in enumerate("kmgt", start=1)
-    for name, factor in ((letter, 1024), (f"{letter}ib", 1024), (f"{letter}b", 1000))
-}
 _MEMORY_FILESYSTEMS = frozenset({"tmpfs", "ramfs"})
 
 
@@ -67,13 +62,12 @@ class MemoryReader:
 
 def parse_size(text: str) -> int:
     """Bytes of "3GiB", "500 MB", "4g" (1024) or "1073741824"; raises UserError on anything else."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
-    factor = _UNITS.get(match[2].lower()) if match else None
-    if match is None or factor is None:
+    try:
+        return checks.parse_size(text)
+    except ValueError as error:
         raise UserError(
             f'{text!r} is not an amount of memory: write for example "4GiB", "500MB" or a number of bytes'
-        )
-    return int(float(match[1]) * factor)
+        ) from error
 
 
 def parse_floor(text: str, total_bytes: int) -> int:
