@@ -21,8 +21,8 @@ class Marker(IntEnum):
     COD = 0xFF52
     COC = 0xFF53
     TLM = 0xFF55
-    PLM = 0xFF57
     PRF = 0xFF56
+    PLM = 0xFF57
     PLT = 0xFF58
     CPF = 0xFF59
     QCD = 0xFF5C
@@ -94,9 +94,6 @@ class CodingStyle:
     levels: int
     reversible: bool
     multiple_component_transform: bool
-    sop: bool
-    """Packets may be preceded by SOP markers."""
-    eph: bool
     high_throughput: bool
     precincts: tuple[tuple[int, int], ...]
     """PPx and PPy of each resolution, the coarsest first; empty where all are of the greatest size, 15."""
@@ -284,8 +281,6 @@ def _parse_style(body: _Body) -> CodingStyle:
         levels=levels,
         reversible=wavelet == 1,
         multiple_component_transform=transform != 0,
-        sop=bool(flags & 2),
-        eph=bool(flags & 4),
         high_throughput=bool(block_style & 0x40),
         precincts=tuple((size & 15, size >> 4) for size in sizes),
         code_block_samples=1 << (xcb + ycb + 4),
