@@ -299,6 +299,20 @@ def test_requeue_by_id_batch_cause_text_and_all(tmp_path: Path) -> None:
     assert totals(workspace) == Account(rows=12, pending=12)
 
 
+def test_any_number_of_ids_can_be_selected(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "ws", 3, failed=3)
+    with Ledger.open(workspace) as ledger:
+        ledger.import_rows(export(40_000, "maps"))
+        assert ledger.requeue(Selection(ids=tuple(range(1, 40_004)))) == 3
+
+
+def test_what_is_not_converted_cannot_be_done(workspace: Workspace) -> None:
+    with Ledger.open(workspace) as ledger:
+        ledger.start(1, 1, 1, "whole")
+        with pytest.raises(NotInState):
+            ledger.done(1, existed=True)
+
+
 def test_unknown_ids_are_named_and_nothing_changes(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "ws", 3, failed=3)
     with Ledger.open(workspace) as ledger:

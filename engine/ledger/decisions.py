@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -17,6 +18,9 @@ COLLIDES = (
     "AND o.id <> i.id AND o.state <> 'accepted')"
 )
 """Another image has this image's target and is going to be, or was, stored under it."""
+
+_AMONG = "i.id IN (SELECT value FROM json_each(?))"
+"""One parameter however many ids."""
 
 FRESH = (
     "state = 'pending', round = round + 1, attempts = 0, surveyed = 0, stage = NULL, cause = NULL, message = NULL, "
@@ -49,7 +53,7 @@ def accept(db: sqlite3.Connection, ids: Sequence[int], reason: str) -> int:
         raise UserError("accepting needs a reason")
     _check_known(db, ids)
     now = time.time()
-    _choose(db, f"i.state = 'failed' AND i.id IN ({_numbers(ids)})", [])
+    _choose(db, f"i.state = 'failed' AND {_AMONG}", [json.dumps(list(ids))])
     _note_each(db, "accept", f"accepted: {one_line(reason)}", now)
     return _apply(db, "state = 'accepted', reason = ?", [reason.strip()], now)
 
@@ -57,7 +61,7 @@ def accept(db: sqlite3.Connection, ids: Sequence[int], reason: str) -> int:
 def convert_again(db: sqlite3.Connection, ids: Sequence[int], reason: str) -> int:
     _check_known(db, ids)
     now = time.time()
-    _choose(db, f"i.state = 'done' AND i.id IN ({_numbers(ids)})", [])
+    _choose(db, f"i.state = 'done' AND {_AMONG}", [json.dumps(list(ids))])
     _note_each(db, "requeue", f"requeued: {one_line(reason)}", now)
     return _apply(db, FRESH, [], now)
 
@@ -83,14 +87,12 @@ def _apply(db: sqlite3.Connection, settings: str, values: Sequence[object], now:
 
 
 def _check_known(db: sqlite3.Connection, ids: Sequence[int]) -> None:
-    known = {row[0] for row in db.execute(f"SELECT id FROM images WHERE id IN ({_numbers(ids)})")}
+    known = {
+        row[0] for row in db.execute(f"SELECT i.id FROM images i WHERE {_AMONG}", [json.dumps(list(ids))])
+    }
     unknown = [str(number) for number in ids if number not in known]
     if unknown:
         shown = ", ".join(unknown[:20]) + (" …" if len(unknown) > 20 else "")
         raise UserError(
             f"no image{'s' if len(unknown) > 1 else ''} {shown} in the ledger; nothing was changed"
         )
-
-
-def _numbers(ids: Sequence[int]) -> str:
-    return ", ".join(str(int(number)) for number in ids)

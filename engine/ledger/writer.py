@@ -207,6 +207,7 @@ class Ledger:
             "state = 'done', storing = 0, scratch_path = NULL, updated = ?",
             [time.time()],
             "in_flight",
+            also="storing = 1",
         )
 
     def failed(self, image_id: int, failure: Failure, facts: NotConverted | None = None) -> None:
@@ -280,11 +281,13 @@ class Ledger:
         with self.transaction(power_safe=True):
             return decisions.convert_again(self._db, ids, reason)
 
-    def _change(self, image_id: int, settings: str, values: Sequence[object], *states: str) -> None:
-        """Raises NotInState unless the image is in one of `states`."""
+    def _change(
+        self, image_id: int, settings: str, values: Sequence[object], *states: str, also: str = "TRUE"
+    ) -> None:
+        """Raises NotInState unless the image is in one of `states`, and `also` holds."""
         marks = ", ".join("?" * len(states))
         done = self._db.execute(
-            f"UPDATE images SET {settings} WHERE id = ? AND state IN ({marks})",  # noqa: S608 (our own words)
+            f"UPDATE images SET {settings} WHERE id = ? AND state IN ({marks}) AND {also}",  # noqa: S608 (our own words)
             [*values, image_id, *states],
         )
         if done.rowcount != 1:
