@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
-
-# libvips reads this once, when it starts: a worker is one of several on the machine's cores.
-os.environ["VIPS_CONCURRENCY"] = "1"
 
 import pyvips
 
 from engine.failures import Cause, ImageError, Stage
 
 pyvips.cache_set_max(0)
+pyvips.concurrency_set(1)  # a worker is one of several on the machine's cores
 
 BlobType = pyvips.GValue.blob_type
 Image = pyvips.Image
