@@ -15,6 +15,7 @@ from engine.failures import UserError
 _LINES_IN_RECORD = 50
 """A record that goes on for longer has a quote that nobody closed."""
 _LINE_LIMIT = 2**20
+_UTF_8_MARK_AS_LATIN_1 = codecs.BOM_UTF8.decode("latin-1")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class _Lines:
             raise UserError(
                 f"{self._path}: line {self.number} has no end within a megabyte: not a CSV export"
             )
+        if self.number == 1 and line.startswith(_UTF_8_MARK_AS_LATIN_1):
+            raise UserError(f'{self._path} is UTF-8: say encoding = "utf-8" under [manifest]')
         self._taken.append(line)
         return line
 

@@ -249,6 +249,11 @@ def test_latin_1_is_named_where_utf_8_fails_and_nothing_is_half_added(collection
     assert collection.images()[-1].name == "café.tif"
 
 
+def test_a_utf_8_file_is_not_taken_for_latin_1(collection: Collection) -> None:
+    with pytest.raises(UserError, match='is UTF-8: say encoding = "utf-8"'):
+        collection.add("\ufeff" + HEADER + row("né.tif"), encoding="latin-1")
+
+
 def test_utf_16_is_named(collection: Collection) -> None:
     text = HEADER + row("né.tif")
     with pytest.raises(UserError, match='"utf-16"'):
