@@ -93,7 +93,8 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 caption { text-align: left; padding-bottom: .4rem; }
 th, td { text-align: left; vertical-align: top; padding: .38rem .9rem .38rem 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; } tbody th { font-weight: 500; }
-thead th.n { white-space: normal; } thead th { font-size: .8rem; color: var(--soft); vertical-align: bottom; font-weight: 500; }
+thead th.n { white-space: normal; }
+thead th { font-size: .8rem; color: var(--soft); vertical-align: bottom; font-weight: 500; }
 tfoot th, tfoot td { border-bottom: 0; font-weight: 600; }
 .n { text-align: right; white-space: nowrap; padding-left: .9rem; }
 th:last-child, td:last-child { padding-right: 0; } tbody th:first-child { min-width: 7.5rem; }
