@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +18,7 @@ from tests.conftest import MakeWorkspace
 from tests.engines import ended, kill_engine, started, status
 from tui.app import PhotostatApp
 from tui.link import WorkspaceLink
-from tui.picture import Contact, Picture
+from tui.picture import Contact, Picture, standing
 from tui.shelf import Shelf
 
 ONE_WORKER = "[engine]\nworkers = 1\n"
@@ -71,6 +73,25 @@ async def test_starts_steers_survives_and_sees_the_end(workspace: MakeWorkspace)
         assert last.trouble == ""
         assert last.snapshot is not None
         assert last.snapshot.totals.done == 20
+
+
+async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
+    workspace: MakeWorkspace,
+) -> None:
+    root = workspace(images=20, width=600, height=500, settings=ONE_WORKER)
+    pid = started(root)
+    async with watching(root) as (app, pilot):
+        assert app.view.picture.contact is Contact.ENGINE
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            lost = await until(app, pilot, lambda picture: picture.contact is Contact.LOST)
+            assert lost.snapshot is not None
+            assert lost.snapshot.engine is not None
+            assert "last picture" in standing(lost, read_only=False)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await until(app, pilot, lambda picture: picture.contact is not Contact.LOST)
+    assert ended(root)["totals"]["done"] == 20
 
 
 async def test_the_engine_does_not_notice_who_leaves(workspace: MakeWorkspace) -> None:

@@ -84,7 +84,7 @@ class PhotostatApp(App[int]):
         bell: bool = False,
         clock: Clock = time.time,
     ) -> None:
-        super().__init__(driver_class=Driver)
+        super().__init__(driver_class=Driver, ansi_color=True)
         self._link = link
         self._shelf = shelf
         self._read_only = read_only

@@ -10,7 +10,7 @@ from textual.geometry import Region
 WIDE = 116
 """Columns from which the dashboard has two columns of sections."""
 GUTTER = 2
-_LEFT = 66
+_LEFT = 72
 """Columns the left side has at least: what a worker's line needs to name its image."""
 
 
@@ -74,7 +74,7 @@ def _one_column(body: Region, needs: Needs) -> dict[Section, Region]:
     spare = _give(failures, failures.wish, spare)
     spare = _give(batches, batches.wish, spare)
     spare = _gaps_first(spare, shares)
-    if spare > _EVENTS_ROWS + 1:
+    if spare > _EVENTS_ROWS:
         events = _Share(Section.EVENTS, spare - 2, spare - 2)
         grow = min(_HISTORY_ROWS - _FIGURES_ROWS, max(0, events.rows - 6))
         figures.rows += grow

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from engine.ledger.rows import ImageRow
 from tui import words
-from tui.widgets.lines import BAD, LABEL, line
+from tui.widgets.lines import LABEL, line
 from tui.widgets.listing import Face
 from tui.words import Keep
 
@@ -100,7 +100,7 @@ def _row(columns: tuple[Column, ...], row: ImageRow, width: int) -> Text:
             parts.append(" " * _GAP)
         value = column.value(row)
         cell = words.right(value, wide) if column.to_the_right else words.padded(value, wide, column.keep)
-        parts.append((cell, BAD if column.head == "cause" and row.state == "failed" else column.style))
+        parts.append((cell, column.style))
     return line(*parts)
 
 

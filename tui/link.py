@@ -135,14 +135,15 @@ class WorkspaceLink:
         self, before: Picture, error: Exception, now: float, *, was_connected: bool
     ) -> Picture:
         silent = isinstance(error.__cause__, TimeoutError) or not isinstance(error, NoEngine)
-        leaves = before.state in (State.FINISHED, State.STOPPED)
+        leaves = before.state in (State.FINISHED, State.STOPPED, State.DRAINING)
         if silent or (was_connected and not leaves):
             since = before.since if before.contact is Contact.LOST else now
-            return replace(before, contact=Contact.LOST, since=since, trouble=sentence(error))
+            last = before if before.snapshot is not None else self._ledger.picture()
+            return replace(last, contact=Contact.LOST, since=since, trouble=sentence(error))
         if before.contact is Contact.LEDGER:
             trouble, since = before.trouble, before.since
         else:
-            fell = before.contact is Contact.LOST and not leaves and before.state is not State.DRAINING
+            fell = before.contact is Contact.LOST and not leaves
             trouble, since = (_FELL if fell else ""), now
         picture = _with_elapsed(self._ledger.picture(), before)
         return replace(picture, contact=Contact.LEDGER, since=since, trouble=picture.trouble or trouble)

@@ -104,7 +104,10 @@ def standing(picture: Picture, *, read_only: bool) -> str:
     snapshot = picture.snapshot
     if picture.contact is Contact.LOST:
         trouble = picture.trouble or "The engine does not answer."
-        return f"{trouble} This is its last picture; asking again every second."
+        whose = (
+            "its last picture" if snapshot is None or snapshot.engine is not None else "what the ledger has"
+        )
+        return f"{trouble} This is {whose}; asking again every second."
     if snapshot is None:
         return picture.trouble
     if snapshot.state is State.HOLDING and snapshot.hold is not None:

@@ -12,8 +12,9 @@ from textual.widget import Widget
 from tui import offers
 from tui.actions import Place
 from tui.host import Host
-from tui.picture import standing
+from tui.picture import banner, standing
 from tui.view import View
+from tui.widgets.caption import Caption
 from tui.widgets.keys import Keys
 from tui.widgets.told import Told
 
@@ -42,6 +43,8 @@ class Page(Screen[None]):
 
     def show(self, view: View) -> None:
         """A new view has come, or this screen has."""
+        for caption in self.query(Caption):
+            caption.state(banner(view.picture, view.now))
         self.told.stand(standing(view.picture, read_only=view.read_only))
         self.show_keys()
 

@@ -1,4 +1,4 @@
-"""The first line of a list: what it shows, under which limits, and where in it one is."""
+"""The first line of a list: what it shows, under which limits, where in it one is, and what the engine does."""
 
 from __future__ import annotations
 
@@ -8,19 +8,28 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from tui import words
-from tui.widgets.lines import LABEL, STRONG, Lines, line
+from tui.picture import Banner, Tone
+from tui.widgets.lines import LABEL, STRONG, TONES, Lines, line
 
 
 class Caption(Lines):
     _heading = ""
     _facts: Sequence[str] = ()
     _position = ""
+    _state = Banner("", "", Tone.QUIET)
+
+    def state(self, banner: Banner) -> None:
+        """What the engine does meanwhile."""
+        self._state = banner
+        self.redraw()
 
     def show(self, heading: str, facts: Sequence[str], position: str = "") -> None:
         self._heading, self._facts, self._position = heading, facts, position
         self.redraw()
 
     def lines(self, columns: int, rows: int) -> Sequence[Text]:
-        room = columns - cell_len(self._heading) - cell_len(self._position) - 3
+        label = f" {self._state.label} "
+        room = columns - cell_len(self._heading) - cell_len(self._position) - cell_len(label) - 4
         facts = words.padded(" · ".join(self._facts), max(0, room))
-        return [line((self._heading, STRONG), "  ", facts, " ", (self._position, LABEL))]
+        state = (label, TONES[self._state.tone])
+        return [line((self._heading, STRONG), "  ", facts, " ", (self._position, LABEL), " ", state)]
