@@ -40,8 +40,7 @@ class Run:
     @property
     def source_root(self) -> str:
         """The directory before relative sources, absolute; empty where there is none."""
-        root = self.config.manifest.root
-        return str(self.workspace.root / root) if root else ""
+        return str(self.workspace.source_dir(self.config)) if self.config.manifest.root else ""
 
     def watch(self, child: Child) -> None:
         """Wake the loop when the child speaks or ends."""

@@ -12,6 +12,9 @@ from engine.failures import REMEDIES, Cause
 from engine.messages import StoreRequest, Surveyed
 from engine.snapshot import Account
 
+EQUAL_PSNR_DB = 100.0
+"""JSON has no infinity; no JPEG that differs at all from an 8-bit source comes near this."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -131,12 +134,12 @@ class ImageRow:
         return (*_NAMES, "remedy")
 
     def to_json(self) -> dict[str, Any]:
-        """As `failures --json` and `list --json` print it; an infinite PSNR is the text "inf" (JSON has none)."""
+        """As `failures --json` and `list --json` print it; the PSNR of equal pictures is infinite, here 100 dB."""
         document: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
         document["warnings"] = list(self.warnings)
         document["remedy"] = self.remedy
         if self.psnr is not None and math.isinf(self.psnr):
-            document["psnr"] = "inf"
+            document["psnr"] = EQUAL_PSNR_DB
         return document
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from engine.ledger.reader import LedgerReader
+from engine.ledger.rows import EQUAL_PSNR_DB
 from engine.proofsheet.files import Request, parse_qualities, write_proofsheet
 from engine.proofsheet.render import Sheet
 from tui.commands.shared import batch_option, check_batch, json_option, print_json, remark, say, workspace_of
@@ -103,7 +103,7 @@ def _document(sheet: Sheet, page: Path) -> dict[str, Any]:
                         "quality": candidate.quality,
                         "subsampling": candidate.subsampling,
                         "jpeg_bytes": candidate.jpeg_bytes,
-                        "psnr": "inf" if math.isinf(candidate.psnr_db) else candidate.psnr_db,
+                        "psnr": min(candidate.psnr_db, EQUAL_PSNR_DB),
                     }
                     for candidate in specimen.candidates
                 ],
