@@ -258,6 +258,10 @@ class _Round:
         passed_id, passed_since = state.passed_id, state.passed_since
         if passed_id not in waiting:
             passed_id = None
+        elif passed_id in self._short_ids:
+            passed_since = (
+                now  # it could not start anyway: nothing is kept free for it in vain, not soon again
+            )
         if self._passed is not None and self._passed.image_id != passed_id and self._may_change(passed_id):
             passed_id, passed_since = self._passed.image_id, now
         return replace(

@@ -19,26 +19,26 @@ MIB = 2**20
 
 _PROCESS_BYTES = 60 * MIB
 """A worker with its libraries loaded (interpreter, numpy, libvips, OpenJPEG), and what encoding and proving take."""
-_SOURCE_FACTOR = 1.02
-"""OpenJPEG holds a tile's compressed data whole."""
+_SOURCE_FACTOR = 1.01
+"""Of the compressed data, which is known to the byte."""
 _SAMPLE_BYTES = 4
 """OpenJPEG decodes to int32."""
-_CODE_BLOCK_BYTES = 480
+_CODE_BLOCK_BYTES = 460
 """A code-block's record in OpenJPEG 2.5: itself, ten segments, its pieces, its nodes in the tag trees."""
 _CODE_BLOCK_STRIPS_BYTES = 256
 """The list of its pieces when a codec has decoded fifteen strips (`decode.STRIPS_PER_CODEC`)."""
-_RECORDS_BYTES_PER_SAMPLE = 0.05
+_RECORDS_BYTES_PER_SAMPLE = 0.035
 _STRIP_SAMPLE_BYTES = 10.1
 """Decoding an area holds the code-blocks and the result of every component,"""
 _STRIP_PIXEL_BYTES = 9.2
 """and the sparse array of the wavelet for one at a time."""
-_STRIP_MARGIN_ROWS = 224
-"""Of the code-blocks of every resolution that reach over the strip's edges."""
+_STRIP_MARGIN_ROWS = 170
+"""At most: of the code-blocks of every resolution that reach over the strip's edges."""
 _TILE_SAMPLE_BYTES = 9
 """A tile while it is decoded, and the copy of its samples that is handed out."""
 _TILES_BYTES = 16 * MIB
 """Encoding and proving beside the pixels, which are all there then."""
-_TILE_RECORD_BYTES = 16 * 1024
+_TILE_RECORD_BYTES = 32 * 1024
 """OpenJPEG's coding parameters, for every tile of the image."""
 _THREAD_BYTES = 2 * MIB
 _SAFETY = 1.08
@@ -103,36 +103,28 @@ class Calibration:
 UNCORRECTED = Calibration()
 
 _NEWEST = 64
-_ENOUGH_TO_LOWER = 16
 _MARGIN = 1.03
-_LOWEST, _HIGHEST = 0.8, 4.0
-_NOISE_BYTES = 64 * MIB
-"""An excess below this is what a worker's allocator kept from the image before; it says nothing of this one."""
+_HIGHEST = 4.0
+_TELLING_BYTES = 256 * MIB
+"""Of a small image's peak too much is the process's own; it says little of larger ones."""
 
 
 def calibrate(peaks: Iterable[Peak]) -> Calibration:
     """The correction that the newest attempts teach; `peaks` newest first.
 
-    Never below what was measured: the factor is the largest of the newest ratios. It lowers a prediction
-    only when enough images of the lane agree, and by no more than a fifth.
+    Never below what was measured: the factor is the largest of a lane's newest ratios, and a little more. It
+    never lowers a prediction: one that is a little high costs a moment's wait, one too low costs an image.
     """
     ratios: dict[Lane, list[float]] = {lane: [] for lane in Lane}
     for peak in peaks:
-        if len(ratios[peak.lane]) < _NEWEST and peak.predicted_bytes > 0:
-            excess = peak.peak_bytes - peak.predicted_bytes
-            within = min(peak.peak_bytes, peak.predicted_bytes) / peak.predicted_bytes
-            ratio = peak.peak_bytes / peak.predicted_bytes if excess > _NOISE_BYTES else within
-            ratios[peak.lane].append(ratio)
+        if len(ratios[peak.lane]) < _NEWEST and peak.predicted_bytes >= _TELLING_BYTES:
+            ratios[peak.lane].append(peak.peak_bytes / peak.predicted_bytes)
     return Calibration(*(_factor(ratios[lane]) for lane in (Lane.WHOLE, Lane.TILES, Lane.STRIPS)))
 
 
 def _factor(ratios: list[float]) -> float:
-    if not ratios:
-        return 1.0
-    worst = max(ratios) * _MARGIN
-    if worst < 1.0 and len(ratios) < _ENOUGH_TO_LOWER:
-        return 1.0
-    return min(max(worst, _LOWEST), _HIGHEST) if max(ratios) > 1.0 or worst < 1.0 else 1.0
+    worst = max(ratios, default=1.0)
+    return 1.0 if worst <= 1.0 else min(worst * _MARGIN, _HIGHEST)
 
 
 def predict(facts: Facts, plan: Plan, calibration: Calibration = UNCORRECTED) -> int:
@@ -145,7 +137,15 @@ def predict(facts: Facts, plan: Plan, calibration: Calibration = UNCORRECTED) ->
         case Lane.STRIPS:
             need = _strips_bytes(facts, plan)
     need += _PROCESS_BYTES + _THREAD_BYTES * (plan.threads - 1)
-    return int(need * _SAFETY * calibration.factor(plan.lane))
+    return int((need * _SAFETY + _compressed_bytes(facts, plan)) * calibration.factor(plan.lane))
+
+
+def _compressed_bytes(facts: Facts, plan: Plan) -> float:
+    """OpenJPEG holds a tile's compressed data whole; of tiles some are denser than the average."""
+    if plan.lane is not Lane.TILES:
+        return facts.source_bytes * _SOURCE_FACTOR
+    tile = facts.tile_width * facts.tile_height / max(1, facts.width * facts.height)
+    return facts.source_bytes * min(1.0, 2 * tile)
 
 
 def _samples(facts: Facts) -> int:
@@ -174,31 +174,25 @@ def _records_bytes(facts: Facts, samples: float, code_block_bytes: int = _CODE_B
 def _whole_bytes(facts: Facts, plan: Plan) -> float:
     samples = _samples(facts)
     pixels = 0 if _RELEASES_SAMPLES or plan.pixels_on_disk else _pixel_row_bytes(facts) * facts.height
-    return (
-        facts.source_bytes * _SOURCE_FACTOR
-        + samples * _SAMPLE_BYTES
-        + _records_bytes(facts, samples)
-        + pixels
-    )
+    return samples * _SAMPLE_BYTES + _records_bytes(facts, samples) + pixels
 
 
 def _tiles_bytes(facts: Facts, plan: Plan) -> float:
     width, height = min(facts.tile_width, facts.width), min(facts.tile_height, facts.height)
     samples = width * height * max(1, facts.components)
     tiles = -(-facts.width // max(1, width)) * -(-facts.height // max(1, height))
-    compressed = min(facts.source_bytes, 2 * facts.source_bytes * samples / max(1, _samples(facts)))
-    tile = compressed + samples * _TILE_SAMPLE_BYTES + _records_bytes(facts, samples)
+    tile = samples * _TILE_SAMPLE_BYTES + _records_bytes(facts, samples)
     rows = height if plan.pixels_on_disk else facts.height
     return tile + _TILES_BYTES + tiles * _TILE_RECORD_BYTES + _pixel_row_bytes(facts) * rows
 
 
 def _strips_bytes(facts: Facts, plan: Plan) -> float:
     rows = min(facts.height, plan.strip_rows)
-    held = min(facts.height, rows + _STRIP_MARGIN_ROWS)
+    held = min(facts.height, rows + min(rows + 64, _STRIP_MARGIN_ROWS))
     strip = held * facts.width * (max(1, facts.components) * _STRIP_SAMPLE_BYTES + _STRIP_PIXEL_BYTES)
     records = _records_bytes(facts, _samples(facts), _CODE_BLOCK_BYTES + _CODE_BLOCK_STRIPS_BYTES)
     pixels = _pixel_row_bytes(facts) * (rows if plan.pixels_on_disk else facts.height)
-    return facts.source_bytes * _SOURCE_FACTOR + records + strip + pixels
+    return records + strip + pixels
 
 
 @dataclass(frozen=True)
@@ -233,8 +227,7 @@ def slowdown(facts: Facts, plan: Plan) -> float:
     if plan.lane is not Lane.STRIPS:
         return 1.0 + disk
     strips = -(-facts.height // plan.strip_rows)
-    overlap = 1 + _STRIP_MARGIN_ROWS / plan.strip_rows
-    return 1.05 * overlap + 0.01 * strips + disk
+    return 1.01 + 32 / plan.strip_rows + 0.0005 * strips + disk
 
 
 def choose_plan(

@@ -10,8 +10,8 @@ from engine.machine import Memory, format_bytes
 from engine.messages import Plan
 from engine.predict import MIB, Facts
 
-IDLE_WORKER_BYTES = 160 * MIB
-"""What a worker keeps when its image has ended; more than was seen."""
+IDLE_WORKER_BYTES = 64 * MIB
+"""What a worker keeps when its image has ended, at least: room is rather kept in vain than never."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from engine.admission import (
 )
 from engine.failures import Cause
 from engine.machine import Memory
-from engine.messages import Lane, Surveyed
-from engine.predict import DoesNotFit, choose_plan
+from engine.messages import Lane, Plan, Surveyed
+from engine.predict import DoesNotFit, choose_plan, predict
 from engine.situation import AdmissionState, Candidate, Decision, Running, Situation
-from tests.simulated_run import GIB, IDLE_WORKER, MIB, Run, image
+from tests.simulated_run import GIB, IDLE_WORKER, MIB, Run, core_seconds, image
 
 FLOOR = 410 * MIB
 
@@ -47,6 +47,15 @@ def situation(
 
 def started(decision: Decision) -> list[int]:
     return [start.image_id for start in decision.starts]
+
+
+def rigid(image_id: int, need_bytes: int) -> Surveyed:
+    """An image that can be decoded one way only (where scratch saves no memory), which needs just about this."""
+    facts = image(image_id, 1)
+    while predict(facts, Plan(Lane.TILES)) < need_bytes:
+        side = facts.width + 64
+        facts = replace(facts, width=side, height=side, tile_width=side, tile_height=side // 2)
+    return facts
 
 
 images = st.builds(
@@ -170,24 +179,24 @@ class TestWholeRuns:
     def test_images_that_take_more_than_promised_still_come_to_an_end(
         self, collection: list[Surveyed], factor: float
     ) -> None:
-        run = Run(truth=lambda facts, plan: int(choose_bare(facts, plan) * factor))
+        run = Run(truth=lambda facts, plan: int(predict(facts, plan) * factor))
         run.all_of(collection)
         assert len(run.done) + len(run.impossible) == len(collection)
 
     def test_a_large_image_does_not_starve_among_small_ones(self) -> None:
         """Small images without end fill the memory; the large one must start within the bounded wait."""
-        run = Run(cores=8, total_bytes=4 * GIB)
-        large, next_id = image(1, 240, tiled=True), 2
+        run = Run(cores=8, disk_saves_memory=False)
+        large, next_id = rigid(1, 3 * GIB), 2
+        sizes = [rigid(2, need * MIB) for need in (300, 400, 500, 700)]
         smalls: list[Surveyed] = []
         while 1 not in run.started:
             smalls = [facts for facts in smalls if facts.image_id not in run.started]
             while len(smalls) < 20:
-                smalls.append(image(next_id, 25))
+                smalls.append(replace(sizes[next_id % 4], image_id=next_id))
                 next_id += 1
-            order = smalls if run.now < 10 else [large, *smalls]
-            run.step(order)
-            longest = 0.25 * 25 * 1.5
-            assert run.now < 10 + PATIENCE_S + 2 * longest
+            run.step(smalls if run.now < 10 else [large, *smalls])
+            assert run.now < 10 + PATIENCE_S + 2 * core_seconds(sizes[-1])
+        assert run.started[1] >= 10 + PATIENCE_S, "small ones pass for a while"
 
     def test_memory_that_admits_few_images_keeps_the_cores_busy(self) -> None:
         run = Run(cores=4)
@@ -196,30 +205,24 @@ class TestWholeRuns:
         assert run.busy_core_s / (run.now * run.cores) > 0.85
 
 
-def choose_bare(facts: Surveyed, plan: object) -> int:
-    """What the model says without what was learnt about this image."""
-    from engine.messages import Plan
-    from engine.predict import predict
-
-    assert isinstance(plan, Plan)
-    return predict(facts, plan)
-
-
 class TestRoom:
-    def test_the_largest_first_and_small_ones_pass_what_does_not_fit(self) -> None:
+    @property
+    def large_and_small(self) -> Situation:
+        """The large one fits as soon as what runs has ended."""
         busy = Running(99, 2 * GIB, 2 * GIB, 990.0)
-        decision = decide(
-            situation(image(1, 140), image(2, 10), available=1100 * MIB, running=(busy,), slots=1),
-            AdmissionState(),
-        )
+        waiting = rigid(1, 2 * GIB), rigid(2, 200 * MIB)
+        now = situation(*waiting, available=FLOOR + GIB, running=(busy,), slots=1)
+        return replace(now, disk_saves_memory=False)
+
+    def test_the_largest_first_and_small_ones_pass_what_does_not_fit(self) -> None:
+        decision = decide(self.large_and_small, AdmissionState())
         assert started(decision) == [2]
         assert decision.state.passed_id == 1
 
     def test_after_the_bounded_wait_room_is_kept_for_the_one_that_waits(self) -> None:
-        busy = Running(99, 2 * GIB, 2 * GIB, 990.0)
-        now = situation(image(1, 140), image(2, 10), available=1100 * MIB, running=(busy,), slots=1)
-        waiting = AdmissionState(passed_id=1, passed_since=now.now - PATIENCE_S)
-        assert started(decide(now, waiting)) == []
+        now = self.large_and_small
+        assert started(decide(now, AdmissionState(passed_id=1, passed_since=now.now - PATIENCE_S + 1))) == [2]
+        assert started(decide(now, AdmissionState(passed_id=1, passed_since=now.now - PATIENCE_S))) == []
 
     def test_no_room_is_kept_for_what_could_not_start_anyway(self) -> None:
         """Another program has the memory: waiting for our own images to end would not help."""
@@ -230,7 +233,10 @@ class TestRoom:
 
     def test_what_running_images_have_not_taken_yet_is_theirs(self) -> None:
         owed = Running(99, 3 * GIB, 100 * MIB, 999.0)
-        assert started(decide(situation(image(1, 60), running=(owed,), slots=1), AdmissionState())) == []
+        now = replace(situation(rigid(1, GIB), running=(owed,), slots=1), disk_saves_memory=False)
+        assert started(decide(now, AdmissionState())) == []
+        taken = replace(now, running=[replace(owed, promised_bytes=200 * MIB)])
+        assert started(decide(taken, AdmissionState())) == [1]
 
     def test_too_large_whole_goes_in_strips(self) -> None:
         decision = decide(situation(image(1, 350)), AdmissionState())
@@ -238,7 +244,9 @@ class TestRoom:
 
     def test_in_strips_beside_another_rather_than_waiting_for_it(self) -> None:
         busy = Running(99, 900 * MIB, 900 * MIB, 990.0)
-        now = situation(image(1, 150), available=3 * GIB - 200 * MIB, running=(busy,), slots=1)
+        facts = image(1, 150)
+        too_little = FLOOR + predict(facts, Plan(Lane.WHOLE)) - 100 * MIB
+        now = situation(facts, available=too_little, running=(busy,), slots=1)
         assert decide(now, AdmissionState()).starts[0].plan.lane is Lane.STRIPS
 
     def test_an_image_whose_worker_was_killed_for_memory_runs_alone(self) -> None:
@@ -260,7 +268,8 @@ class TestRoom:
 
 class TestThreads:
     def test_cores_that_memory_leaves_idle_decode(self) -> None:
-        decision = decide(situation(image(1, 190), image(2, 185), cores=6, slots=6), AdmissionState())
+        now = situation(rigid(1, 3 * GIB), rigid(2, 2 * GIB), cores=6, slots=6)
+        decision = decide(replace(now, disk_saves_memory=False), AdmissionState())
         assert [start.plan.threads for start in decision.starts] == [6]
 
     def test_the_last_images_get_the_cores_that_are_left(self) -> None:
