@@ -180,6 +180,23 @@ def test_a_volume_that_is_not_mounted_is_not_written_below(tmp_path: Path, reque
     assert not (tmp_path / "mnt").exists()
 
 
+def test_an_empty_directory_that_should_be_full_is_not_filled_anew(
+    tmp_path: Path, request_for: MakeRequest
+) -> None:
+    store = LocalStore(tmp_path / "out", lambda: 12)
+    for is_there in (False, True):
+        if is_there:
+            (tmp_path / "out").mkdir()
+        for action in (store.probe, store.try_out, lambda: store.put(request_for())):
+            trouble = trouble_of(action)
+            assert trouble.trouble is Trouble.CONFIGURATION
+            assert "12 images should be there" in trouble.failure.message
+    (tmp_path / "out" / "plates").mkdir()
+    (tmp_path / "out" / "plates" / "0.jpg").touch()
+    store.try_out()
+    assert not store.put(request_for()).existed
+
+
 def test_a_volume_that_goes_away_midway_is_noticed(
     store: LocalStore, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from engine.messages import Trouble
 from engine.store import Store, open_store
 from engine.store.bucket import Limits, addressing, parse_url
 from engine.store.s3 import S3Store
-from tests.seaweed import BUCKET, Seaweed, settings_for
+from tests.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed, settings_for
 from tests.storing import MakeRequest, trouble_of
 
 SMALL = Limits(
@@ -174,6 +174,24 @@ def test_a_missing_bucket_and_wrong_credentials_are_the_configurations_fault(
         assert (trouble.trouble, trouble.failure.cause) == (Trouble.CONFIGURATION, Cause.STORE_DENIED)
         assert "credentials" in trouble.failure.remedy
         assert "a-wrong-secret-key" not in f"{trouble} {trouble.failure}"
+
+
+def test_corrected_credentials_are_read_without_a_restart(
+    seaweed: Seaweed, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(secret: str) -> None:
+        text = f"[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {secret}\n"
+        (tmp_path / "credentials").write_text(text)
+
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    store = S3Store(settings_for(seaweed.endpoint, prefix), SMALL)
+    assert trouble_of(store.probe).failure.cause is Cause.STORE_DENIED
+    write("not-the-right-one")
+    assert trouble_of(store.probe).failure.cause is Cause.STORE_DENIED
+    write(SECRET_KEY)
+    store.probe()
 
 
 def test_no_credentials_at_all_say_so(seaweed: Seaweed, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:

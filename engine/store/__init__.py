@@ -69,7 +69,8 @@ def open_store(settings: StoreSettings, root: Path | str) -> Store:
     if separator and scheme == "file" and rest:
         from engine.store.local import LocalStore
 
-        return LocalStore(Path(root) / Path(file_path(settings.url)).expanduser())
+        place = Path(root) / Path(file_path(settings.url)).expanduser()
+        return LocalStore(place, lambda: done_in_ledger(Path(root)))
     if separator and scheme == "s3":
         from engine.store.s3 import open_bucket
 
@@ -79,10 +80,19 @@ def open_store(settings: StoreSettings, root: Path | str) -> Store:
     )
 
 
+def done_in_ledger(root: Path) -> int:
+    """How many images the ledger of the workspace says are in the store."""
+    from engine.ledger.reader import LedgerReader
+    from engine.workspace import Workspace
+
+    with LedgerReader(Workspace(root)) as reader:
+        return sum(account.done for account in reader.account().values())
+
+
 def file_path(url: str) -> str:
     """The path in file:out, file:/mnt/out or file:///mnt/out."""
     rest = url.removeprefix("file:")
     return rest.removeprefix("//") if rest.startswith("///") else rest
 
 
-__all__ = ["Store", "StoreTrouble", "StoredObject", "file_path", "open_store"]
+__all__ = ["Store", "StoreTrouble", "StoredObject", "done_in_ledger", "file_path", "open_store"]

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ENDPOINT_HINT = "Correct endpoint under [store], or this machine's network and certificates, then resume."
+_ENDPOINT_HINT = (
+    "Correct this machine's network or certificates, then resume; or endpoint under [store], "
+    "then `photostat stop` and `run` again."
+)
 _CREDENTIALS_HINT = (
-    "Give AWS credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role, then resume."
+    "Give AWS credentials by a profile or a role, then resume; or by AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, then `photostat stop` and `run` again."
 )
 
 
@@ -94,9 +98,13 @@ class Bucket:
             status = int(document.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             code = str(document.get("Error", {}).get("Code", status))
             message = scrub(str(document.get("Error", {}).get("Message", "")), self._secrets)
-            raise Reply(status, code, sort_s3_error(code, status, message, what)) from None
+            reply = Reply(status, code, sort_s3_error(code, status, message, what))
+            self._forget_when_denied(reply.trouble)
+            raise reply from None
         except (BotoCoreError, ResponseParserError, ValueError) as error:
-            raise self._sorted(error, what) from None
+            trouble = sort_boto_error(error, f"{what}: {scrub(str(error), self._secrets)}")
+            self._forget_when_denied(trouble)
+            raise trouble from None
         except OSError as error:
             said = f"{what}: {scrub(str(error), self._secrets)}"
             raise StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said) from None
@@ -147,8 +155,11 @@ class Bucket:
             ),
         )
 
-    def _sorted(self, error: Exception, what: str) -> StoreTrouble:
-        return sort_boto_error(error, f"{what}: {scrub(str(error), self._secrets)}")
+    def _forget_when_denied(self, trouble: StoreTrouble) -> None:
+        """The next request reads the credentials anew: somebody may have corrected them."""
+        if trouble.trouble is Trouble.CONFIGURATION and trouble.failure.cause is Cause.STORE_DENIED:
+            with self._making:
+                self._client = None
 
 
 def sort_boto_error(error: Exception, said: str) -> StoreTrouble:

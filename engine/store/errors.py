@@ -13,14 +13,17 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _BAD_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL})
 
+_RESTART = "then `photostat stop` and `run` again."
 CHECKSUM_HINT = (
-    'This store refuses the checksum header: set checksum = "when_required" under [store], then resume.'
+    f'This store refuses the checksum header: set checksum = "when_required" under [store], {_RESTART}'
 )
-_CREDENTIALS_HINT = "Correct the AWS credentials of the account that runs photostat, then resume."
+_CREDENTIALS_HINT = (
+    "Correct the AWS credentials, then resume; those of the environment need a new `photostat run`."
+)
 _POLICY_HINT = (
     "Let these credentials list, get and put objects and abort multipart uploads there, then resume."
 )
-_URL_HINT = "Correct url and endpoint under [store], then resume."
+_URL_HINT = f"Correct url and endpoint under [store], {_RESTART}"
 _NAME_HINT = "The store cannot take this name: give the row another in the export, then requeue."
 
 _SIZE_HINT = "The store takes no object of this size: accept this row, or ask those who run the store."

@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -21,12 +21,22 @@ from engine.store.noreplace import rename_without_replacing
 from engine.store.scratch import CHUNK_BYTES, open_scratch, proved_chunks, verify
 from engine.store.walk import walk
 
+_MOUNT_HINT = (
+    "Mount the volume, then resume; or correct url under [store], then `photostat stop` and `run` again."
+)
+_EMPTY_HINT = (
+    "Mount the volume, then resume. If the files are gone for good, `photostat reconcile --requeue` sends them "
+    "round again."
+)
+
 
 class LocalStore:
     """JPEGs under `root`, at their targets. Safe to use from several threads; one store a process writes."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, expected: Callable[[], int] = lambda: 0) -> None:
+        """`expected` says how many files should be there; asked only where there are none."""
         self.root = root
+        self._expected = expected
         self._lock = threading.Lock()
         self._ready: set[Path] = set()
         """Directories known to be there and cleaned of partial files this process did not write."""
@@ -117,24 +127,37 @@ class LocalStore:
         """Raises StoreTrouble when the root's volume is not there (any more).
 
         The root's parent is never made: what is missing there is a mount, and the files would land on the
-        disk below it."""
-        try:
-            if make:
-                with contextlib.suppress(FileExistsError):
-                    self.root.mkdir()
-                    _sync_directory(self.root.parent)
-            device = self.root.stat().st_dev
-        except FileNotFoundError:
-            if self.root.parent.is_dir() and not make:
-                return
-            hint = "Mount the volume, or correct url under [store], then resume."
-            message = f"{self.root.parent} is not there: is the volume mounted?"
-            raise StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, hint) from None
-        if self._device is None:
-            self._device = device
-        elif device != self._device:
+        disk below it. Nor is a root filled anew that should be full."""
+        with self._lock:
+            if self._device is None:
+                self._look_for_files()
+                if make:
+                    self._make_root()
+            try:
+                device = self.root.stat().st_dev
+            except FileNotFoundError:
+                if self._device is None and not make:  # to be made
+                    return
+                raise
+            if make and self._device is None:
+                self._device = device
+        if self._device not in (None, device):
             message = f"{self.root} is on another file system than before: was the volume unmounted?"
             raise StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, message)
+
+    def _look_for_files(self) -> None:
+        """Before the first use: is the volume there, with what the ledger says is on it?"""
+        if not self.root.parent.is_dir():
+            message = f"{self.root.parent} is not there: is the volume mounted?"
+            raise StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _MOUNT_HINT)
+        if next(walk(self.root), None) is None and (count := self._expected()):
+            message = f"{self.root} is empty, and {count} images should be there: is the volume mounted?"
+            raise StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _EMPTY_HINT)
+
+    def _make_root(self) -> None:
+        with contextlib.suppress(FileExistsError):
+            self.root.mkdir()
+            _sync_directory(self.root.parent)
 
     def _prepare(self, directory: Path) -> None:
         """Make the directory, durably, and once a process remove what a killed storer left in it."""
