@@ -105,7 +105,7 @@ def _pid(status: str) -> int:
 
 
 def main(images: int, workspace: Path) -> int:
-    workers = len(os.sched_getaffinity(0))
+    workers = os.cpu_count() or 1
     subprocess.run([*_COMMAND, "init", workspace], check=True, capture_output=True)
     export = make_collection(workspace, images)
     command = [*_COMMAND, "-C", str(workspace), "add", str(export), "--batch", "photographs"]

@@ -112,7 +112,7 @@ def _paint_all(directory: Path, jobs: list[tuple[Plate, tuple[int, int]]], progr
     if not missing:
         return 0
     context = multiprocessing.get_context("spawn")
-    processes = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES, len(missing))
+    processes = min(os.cpu_count() or 1, _MOST_PROCESSES, len(missing))
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         under_way = {
             pool.submit(make_plate, directory / plate.source, plate, seed): plate for plate, seed in missing
