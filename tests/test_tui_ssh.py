@@ -62,15 +62,21 @@ def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: 
 
     with photostat_over(server, root) as terminal:
         terminal.wait_for("PAUSED", 30)
-        terminal.type("p")
-        terminal.wait_for("RUNNING", 10)
-        until(lambda: status(root)["totals"]["failed"] == 1, "the failure", 60)
+        until(
+            lambda: status(root)["totals"]["failed"] == 1,
+            "the failure: files are looked at in a pause too",
+            60,
+        )
         hidden.rename(missing)
         terminal.type("f")
-        terminal.wait_for("source-missing", 10)
+        terminal.wait_for("what   ", 10)
         terminal.type("r")
         terminal.wait_for("1 image sent round again", 10)
+        terminal.output = b""
         terminal.type("\x1b")
+        terminal.wait_for("Workers", 10)  # esc and p at once would be alt-p
+        terminal.type("p")
+        terminal.wait_for("RUNNING", 10)
         terminal.wait_for("FINISHED", 120)
         terminal.type("q")
         terminal.wait_for("\x1b[?1049l", 10)
