@@ -71,6 +71,7 @@ SAMPLES_PER_THREAD = 24_000_000
 OVERRUN = 1.05
 OVERRUN_STEP = 1.3
 MOST_OVERRUNS = 255
+CAUTION = 1.5
 
 
 def affordable_workers(wanted: int, total_bytes: int, floor_bytes: int) -> int:
@@ -212,10 +213,21 @@ class _Round:
         return not self._is_overdue(candidate)
 
     def _choose(self, candidate: Candidate, budget_bytes: int) -> Plan | DoesNotFit:
+        """One whose worker was killed for memory goes a thriftier way this time, if there is one."""
+        calibration = self._calibration_for(candidate)
+        if candidate.alone:
+            cautious = self._choose_with(candidate, budget_bytes, calibration.times(CAUTION))
+            if isinstance(cautious, Plan):
+                return cautious
+        return self._choose_with(candidate, budget_bytes, calibration)
+
+    def _choose_with(
+        self, candidate: Candidate, budget_bytes: int, calibration: Calibration
+    ) -> Plan | DoesNotFit:
         return choose_plan(
             candidate.facts,
             budget_bytes,
-            self._calibration_for(candidate),
+            calibration,
             disk_saves_memory=self._situation.disk_saves_memory,
         )
 
@@ -297,7 +309,7 @@ class _Round:
 
     def _threaded(self, candidate: Candidate, plan: Plan, threads: int) -> Plan:
         wider = replace(plan, threads=threads)
-        need = predict(candidate.facts, wider, self._calibration_for(candidate))
+        need = int(predict(candidate.facts, wider) * plan.correction)
         if threads == 1 or need - plan.predicted_bytes > self._headroom:
             return plan
         self._headroom -= need - plan.predicted_bytes

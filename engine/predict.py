@@ -25,8 +25,9 @@ _SAMPLE_BYTES = 4
 """OpenJPEG decodes to int32."""
 _CODE_BLOCK_BYTES = 460
 """A code-block's record in OpenJPEG 2.5: itself, ten segments, its pieces, its nodes in the tag trees."""
-_CODE_BLOCK_STRIPS_BYTES = 256
-"""The list of its pieces when a codec has decoded fifteen strips (`decode.STRIPS_PER_CODEC`)."""
+_PIECE_BYTES = 16
+_MOST_PIECES = 15
+"""In the list of its pieces there is one more with every strip, until a fresh codec (`decode.STRIPS_PER_CODEC`)."""
 _RECORDS_BYTES_PER_SAMPLE = 0.035
 _STRIP_SAMPLE_BYTES = 10.1
 """Decoding an area holds the code-blocks and the result of every component,"""
@@ -190,7 +191,9 @@ def _strips_bytes(facts: Facts, plan: Plan) -> float:
     rows = min(facts.height, plan.strip_rows)
     held = min(facts.height, rows + min(rows + 64, _STRIP_MARGIN_ROWS))
     strip = held * facts.width * (max(1, facts.components) * _STRIP_SAMPLE_BYTES + _STRIP_PIXEL_BYTES)
-    records = _records_bytes(facts, _samples(facts), _CODE_BLOCK_BYTES + _CODE_BLOCK_STRIPS_BYTES)
+    pieces = min(-(-facts.height // plan.strip_rows), _MOST_PIECES)
+    lists = _PIECE_BYTES * ((1 << pieces.bit_length()) - 1)  # 1, 3, 7, 15: they grow by doubling
+    records = _records_bytes(facts, _samples(facts), _CODE_BLOCK_BYTES + lists)
     pixels = _pixel_row_bytes(facts) * (rows if plan.pixels_on_disk else facts.height)
     return records + strip + pixels
 
