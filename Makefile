@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 4
 DEMO ?= demo
 
-.PHONY: demo install dev test check format lint types contract soak bench lock clean
+.PHONY: demo install dev test check format lint types contract soak bench screenshot lock clean
 
 demo: install  ## make a small collection and convert it
 	$(BIN)/photostat demo $(DEMO)
@@ -49,6 +49,10 @@ check: lint types contract test
 
 bench: dev  ## measurements, as ratios; see bench/README.md
 	$(BIN)/python -m bench
+
+screenshot: install  ## the README's picture, of the real app on a real engine
+	mkdir -p docs
+	$(BIN)/python -m tui.screenshot docs/screenshot.svg
 
 lock:  ## new pins, without registry addresses (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --extra build pyproject.toml -o requirements.lock
