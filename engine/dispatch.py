@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from engine.ledger.writer import Candidate
 from engine.machine import MemoryReader, is_memory_filesystem, parse_floor
 from engine.messages import Lane
 from engine.predict import Calibration, Peak, calibrate
-from engine.process_memory import tree_bytes
+from engine.process_memory import own_tree, tree_bytes
 from engine.run import Run
 from engine.situation import AdmissionState, Decision, MemoryHold, Running, Situation
 from engine.situation import Candidate as Waiting
@@ -46,8 +45,7 @@ class Dispatch:
     def work(self, now: float, *, may_start: bool, more_to_come: bool) -> None:
         """Sample the memory, decide, and do what was decided; asked at every turn of the loop."""
         self._calibrate(now)
-        own = [os.getpid(), *(slot.child.pid for slot in self._converting.slots)]
-        self._memory = self._reader.read(tree_bytes(own))
+        self._memory = self._reader.read(tree_bytes(own_tree()))
         free = self._converting.slots.free()
         wanted = may_start and bool(free)
         candidates = self._candidates() if wanted else []

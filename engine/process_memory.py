@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -25,6 +26,18 @@ def rss_bytes(pid: int) -> int:
     """The resident set size of a process of ours; 0 when it is gone."""
     resident, _shared = _resident_and_shared(pid)
     return resident
+
+
+def own_tree() -> list[int]:
+    """This process and its children; they start none of their own."""
+    own = os.getpid()
+    children: list[int] = []
+    for task in Path("/proc/self/task").glob("*/children"):  # proc_pid_tid_children(5)
+        with contextlib.suppress(OSError):
+            children += map(int, task.read_bytes().split())
+    if not children:
+        children = [child.pid for child in psutil.Process(own).children()]
+    return [own, *children]
 
 
 def tree_bytes(pids: Iterable[int]) -> int:

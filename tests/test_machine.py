@@ -16,6 +16,7 @@ from engine.failures import UserError
 from engine.machine import Memory, MemoryReader, format_bytes, parse_floor, parse_size
 from engine.process_memory import (
     oom_kill_count,
+    own_tree,
     peak_rss_bytes,
     reset_peak,
     rss_bytes,
@@ -248,6 +249,11 @@ class TestProcesses:
         ended = subprocess.Popen([sys.executable, "-c", ""])
         ended.wait()
         assert rss_bytes(ended.pid) == 0
+
+    def test_the_tree_is_this_process_and_its_children(self) -> None:
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+            assert {os.getpid(), child.pid} <= set(own_tree())
+            child.communicate(b"\n")
 
     @linux
     def test_what_processes_share_counts_once(self) -> None:
