@@ -229,6 +229,7 @@ class _Round:
             budget_bytes,
             calibration,
             disk_saves_memory=self._situation.disk_saves_memory,
+            to_srgb=candidate.to_srgb,
         )
 
     def _calibration_for(self, candidate: Candidate) -> Calibration:
@@ -309,7 +310,7 @@ class _Round:
 
     def _threaded(self, candidate: Candidate, plan: Plan, threads: int) -> Plan:
         wider = replace(plan, threads=threads)
-        need = int(predict(candidate.facts, wider) * plan.correction)
+        need = int(predict(candidate.facts, wider, to_srgb=candidate.to_srgb) * plan.correction)
         if threads == 1 or need - plan.predicted_bytes > self._headroom:
             return plan
         self._headroom -= need - plan.predicted_bytes

@@ -128,15 +128,21 @@ def _factor(ratios: list[float]) -> float:
     return 1.0 if worst <= 1.0 else min(worst * _MARGIN, _HIGHEST)
 
 
-def predict(facts: Facts, plan: Plan, calibration: Calibration = UNCORRECTED) -> int:
-    """The worker's peak resident set while it converts this image this way, bytes."""
+def predict(
+    facts: Facts, plan: Plan, calibration: Calibration = UNCORRECTED, *, to_srgb: bool = False
+) -> int:
+    """The worker's peak resident set while it converts this image this way, bytes.
+
+    `to_srgb` says that its profile is converted (`icc = "srgb"`).
+    """
+    row_bytes = _pixel_row_bytes(facts, to_srgb)
     match plan.lane:
         case Lane.WHOLE:
-            need = _whole_bytes(facts, plan)
+            need = _whole_bytes(facts, plan, row_bytes)
         case Lane.TILES:
-            need = _tiles_bytes(facts, plan)
+            need = _tiles_bytes(facts, plan, row_bytes)
         case Lane.STRIPS:
-            need = _strips_bytes(facts, plan)
+            need = _strips_bytes(facts, plan, row_bytes)
     need += _PROCESS_BYTES + _THREAD_BYTES * (plan.threads - 1)
     return int((need * _SAFETY + _compressed_bytes(facts, plan)) * calibration.factor(plan.lane))
 
@@ -153,18 +159,18 @@ def _samples(facts: Facts) -> int:
     return facts.width * facts.height * max(1, facts.components)
 
 
-def _pixel_row_bytes(facts: Facts) -> int:
+def _pixel_row_bytes(facts: Facts, to_srgb: bool) -> int:
     """A row of the pixels that decoding makes: one, three or four channels (`jp2.colour.Recipe.bands`).
 
-    A palette's one component becomes three channels. Lab and CMYK of more than 8 bits keep 16 until they are
-    converted.
+    A palette's one component becomes three channels. Samples of more than 8 bits keep 16 where colours are
+    converted: Lab and CMYK always are.
     """
     bands = 1 if facts.components <= 2 else 3
     if facts.colour == "cmyk":
         bands = 4
     elif facts.colour in ("srgb", "sycc", "cielab"):
         bands = 3
-    wide = facts.bits > 8 and facts.colour in ("cmyk", "cielab")
+    wide = facts.bits > 8 and (to_srgb or facts.colour in ("cmyk", "cielab"))
     return facts.width * bands * (2 if wide else 1)
 
 
@@ -172,29 +178,29 @@ def _records_bytes(facts: Facts, samples: float, code_block_bytes: int = _CODE_B
     return samples * (_RECORDS_BYTES_PER_SAMPLE + code_block_bytes / max(16, facts.code_block_samples))
 
 
-def _whole_bytes(facts: Facts, plan: Plan) -> float:
+def _whole_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
     samples = _samples(facts)
-    pixels = 0 if _RELEASES_SAMPLES or plan.pixels_on_disk else _pixel_row_bytes(facts) * facts.height
+    pixels = 0 if _RELEASES_SAMPLES or plan.pixels_on_disk else row_bytes * facts.height
     return samples * _SAMPLE_BYTES + _records_bytes(facts, samples) + pixels
 
 
-def _tiles_bytes(facts: Facts, plan: Plan) -> float:
+def _tiles_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
     width, height = min(facts.tile_width, facts.width), min(facts.tile_height, facts.height)
     samples = width * height * max(1, facts.components)
     tiles = -(-facts.width // max(1, width)) * -(-facts.height // max(1, height))
     tile = samples * _TILE_SAMPLE_BYTES + _records_bytes(facts, samples)
     rows = height if plan.pixels_on_disk else facts.height
-    return tile + _TILES_BYTES + tiles * _TILE_RECORD_BYTES + _pixel_row_bytes(facts) * rows
+    return tile + _TILES_BYTES + tiles * _TILE_RECORD_BYTES + row_bytes * rows
 
 
-def _strips_bytes(facts: Facts, plan: Plan) -> float:
+def _strips_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
     rows = min(facts.height, plan.strip_rows)
     held = min(facts.height, rows + min(rows + 64, _STRIP_MARGIN_ROWS))
     strip = held * facts.width * (max(1, facts.components) * _STRIP_SAMPLE_BYTES + _STRIP_PIXEL_BYTES)
     pieces = min(-(-facts.height // plan.strip_rows), _MOST_PIECES)
     lists = _PIECE_BYTES * ((1 << pieces.bit_length()) - 1)  # 1, 3, 7, 15: they grow by doubling
     records = _records_bytes(facts, _samples(facts), _CODE_BLOCK_BYTES + lists)
-    pixels = _pixel_row_bytes(facts) * (rows if plan.pixels_on_disk else facts.height)
+    pixels = row_bytes * (rows if plan.pixels_on_disk else facts.height)
     return records + strip + pixels
 
 
@@ -240,6 +246,7 @@ def choose_plan(
     threads: int = 1,
     *,
     disk_saves_memory: bool = True,
+    to_srgb: bool = False,
 ) -> Plan | DoesNotFit:
     """The quickest way of decoding this image that fits in the budget, its prediction filled in.
 
@@ -248,7 +255,7 @@ def choose_plan(
     least = None
     for plan in plans(facts, disk_saves_memory=disk_saves_memory):
         plan = replace(plan, threads=threads)
-        need = predict(facts, plan, calibration)
+        need = predict(facts, plan, calibration, to_srgb=to_srgb)
         if need <= budget_bytes:
             return replace(plan, predicted_bytes=need, correction=calibration.factor(plan.lane))
         least = need if least is None else min(least, need)

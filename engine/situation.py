@@ -41,6 +41,8 @@ class Candidate:
     facts: Facts
     alone: bool = False
     """With nothing beside it: its worker was killed for memory once."""
+    to_srgb: bool = False
+    """Its colours are converted (`icc = "srgb"`)."""
 
 
 @dataclass(frozen=True)
