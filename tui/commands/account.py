@@ -1,49 +1,51 @@
-"""The account at the end of a run: where every row is, and what failed with what to do about it."""
+"""The account as the commands print it: where every row is, and what failed with what to do about it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import click
 
 from engine.ledger.reader import LedgerReader
-from engine.snapshot import Account
+from engine.snapshot import Account, BatchSnapshot, Snapshot
 from engine.workspace import Workspace
+from tui.commands.shared import print_table, say
 from tui.words import data, integer, reduction
 
-_COLUMNS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
+_COUNTS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
 
 
 def print_account(workspace: Workspace, batches: Collection[str] | None = None) -> None:
-    """Prints the account of these batches (None: all) and their failures to standard output."""
-    console = Console(highlight=False)
+    """Prints the account of these batches (None: all) and their failures, as at the end of a run."""
     with LedgerReader(workspace) as reader:
         snapshot = reader.snapshot()
         groups = reader.failure_groups()
-    shown = [b for b in snapshot.batches if batches is None or b.name in batches]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("batch", overflow="fold")
-    for name in _COLUMNS:
-        table.add_column(name.replace("_", " "), justify="right")
-    for batch in shown:
-        table.add_row(Text(batch.name), *_numbers(batch.account))
-    if len(shown) > 1:
-        table.add_row(Text("all"), *_numbers(sum((b.account for b in shown), Account())), style="bold")
-    console.print(table)
-    if snapshot.source_bytes and snapshot.jpeg_bytes:
-        sizes = f"{data(snapshot.source_bytes)} of JPEG 2000 became {data(snapshot.jpeg_bytes)} of JPEG"
-        console.print(Text(f"\n{sizes} ({reduction(snapshot.source_bytes, snapshot.jpeg_bytes)})."))
+    print_batches([b for b in snapshot.batches if batches is None or b.name in batches])
+    print_sizes(snapshot)
     if groups:
-        console.print(Text("\nFailures", style="bold"))
+        click.echo("\nFailures:")
         for group in groups:
-            console.print(Text(f"{integer(group.images):>8}  {group.cause}"))
-            console.print(Text(f"          {group.remedy}", style="dim"), soft_wrap=True)
-        console.print(
-            Text("`photostat failures` lists them; `photostat requeue --cause CAUSE` sends them round again.")
-        )
+            say(f"{integer(group.images):>8}  {group.cause}")
+            say(f"          {group.remedy}")
+        say("`photostat failures` lists them; `photostat requeue --cause CAUSE` sends them round again.")
+
+
+def print_batches(batches: Sequence[BatchSnapshot]) -> None:
+    """A row a batch, and their sum where there are several."""
+    rows = [[b.name, *_numbers(b.account)] for b in batches]
+    if len(rows) > 1:
+        rows.append(["all", *_numbers(sum((b.account for b in batches), Account()))])
+    names = [name.replace("_", " ") for name in _COUNTS]
+    print_table(["batch", *names], rows, right=names)
+
+
+def print_sizes(snapshot: Snapshot) -> None:
+    """What the JPEGs take beside their sources, once there are any."""
+    if snapshot.jpeg_bytes and snapshot.source_bytes:
+        sizes = f"{data(snapshot.source_bytes)} of JPEG 2000 became {data(snapshot.jpeg_bytes)} of JPEG"
+        click.echo()
+        say(f"{sizes} ({reduction(snapshot.source_bytes, snapshot.jpeg_bytes)}).")
 
 
 def _numbers(account: Account) -> list[str]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
-from engine.snapshot import Account, Snapshot
+from engine.snapshot import Snapshot
 from engine.workspace import Workspace
+from tui.commands.account import print_batches, print_sizes
 from tui.commands.shared import json_option, print_json, print_table, say, workspace_of
-from tui.words import clock, counted, data, duration, integer, memory, reduction
-
-_COUNTS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
+from tui.words import clock, counted, data, duration, integer, memory
 
 
 @click.command()
@@ -44,15 +41,8 @@ def _print(snapshot: Snapshot) -> None:
         say("The ledger is empty: `photostat add EXPORT.csv` brings images in.")
         return
     click.echo()
-    rows = [[b.name, *_numbers(b.account)] for b in snapshot.batches]
-    if len(rows) > 1:
-        rows.append(["all", *_numbers(snapshot.totals)])
-    names = [name.replace("_", " ") for name in _COUNTS]
-    print_table(["batch", *names], rows, right=names)
-    if snapshot.jpeg_bytes and snapshot.source_bytes:
-        sizes = f"{data(snapshot.source_bytes)} of JPEG 2000 became {data(snapshot.jpeg_bytes)} of JPEG"
-        click.echo()
-        say(f"{sizes} ({reduction(snapshot.source_bytes, snapshot.jpeg_bytes)}).")
+    print_batches(snapshot.batches)
+    print_sizes(snapshot)
     if snapshot.engine is not None:
         click.echo()
         _print_engine(snapshot)
@@ -112,7 +102,3 @@ def _print_engine(snapshot: Snapshot) -> None:
             right=["slot", "pid", "MP", "memory"],
             indent=2,
         )
-
-
-def _numbers(account: Account) -> list[str]:
-    return [integer(number) for number in asdict(account).values()]
