@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.client import EngineClient, NoEngine
+from engine.workspace import Workspace
 from tests.jp2s import Row, make_jp2, representation, write_export
 from tests.relay import relay as relay
 from tests.running import photostat
@@ -38,13 +41,15 @@ def jp2(tmp_path: Path) -> MakeJp2:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> MakeWorkspace:
+def workspace(tmp_path: Path) -> Iterator[MakeWorkspace]:
     """`workspace(images=5)` gives a workspace with that many small images pending in batch "plates".
 
     Options: `batch`; `width`, `height` of the images; `settings`, the text of photostat.toml (default: all
     defaults); `add`, False to stop before the import; `name` of the directory under tmp_path. Images are
-    `source/REPRESENTATION/IMAGE.jp2`, five to a representation; the export is `export.csv`.
+    `source/REPRESENTATION/IMAGE.jp2`, five to a representation; the export is `export.csv`. An engine that a
+    failed test leaves behind is ended.
     """
+    made: list[Path] = []
 
     def make(
         images: int = 5,
@@ -57,6 +62,7 @@ def workspace(tmp_path: Path) -> MakeWorkspace:
         name: str = "workspace",
     ) -> Path:
         root = tmp_path / name
+        made.append(root)
         photostat("init", root)
         if settings is not None:
             (root / "photostat.toml").write_text(settings, encoding="utf-8")
@@ -65,7 +71,18 @@ def workspace(tmp_path: Path) -> MakeWorkspace:
             photostat("add", root / "export.csv", "--batch", batch, workspace=root)
         return root
 
-    return make
+    yield make
+    for root in made:
+        end_engine(root)
+
+
+def end_engine(root: Path) -> None:
+    """SIGKILL for an engine that is still at work there."""
+    try:
+        with EngineClient.connect(Workspace(root), timeout_s=2) as client:
+            os.kill(client.pid, signal.SIGKILL)
+    except (NoEngine, ProcessLookupError):
+        return
 
 
 @cache
