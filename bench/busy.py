@@ -27,8 +27,8 @@ import numpy as np
 import psutil
 
 from engine.demo.canvas import grey, samples
+from engine.demo.encode import Encoding, write_jp2
 from engine.demo.photograph import photograph
-from engine.encode import Encoding, write_jp2
 
 IMAGES = 60
 LIMIT = 0.95

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.boxwriter import Wrapping
-from engine.encode import Encoding, write_jp2
+from engine.demo.boxwriter import Wrapping
+from engine.demo.encode import Encoding, write_jp2
 
 WORK = Path(__file__).parent / "work"
 REPEATS = 5
@@ -104,7 +104,7 @@ def convert(path: Path) -> Cost:
 def bare(path: Path) -> Cost:
     """OpenJPEG's decode and libvips' encode, and nothing else, on glymur's calls."""
     from engine.jp2.openjpeg import glymur_calls
-    from engine.vips import Image
+    from engine.jpeg.vips import Image
 
     calls = glymur_calls()
     library = calls.OPENJP2

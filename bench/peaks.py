@@ -15,9 +15,9 @@ from pathlib import Path
 from bench.giants import Giant, write_giant
 from engine.config import JpegSettings
 from engine.jp2.header import read_header
+from engine.jp2.survey import survey
 from engine.messages import Converted, Job, Lane, Plan
 from engine.predict import predict
-from engine.survey import survey
 
 MIB = 2**20
 

@@ -16,12 +16,12 @@ from engine.jp2.decode import decoded
 from engine.jp2.header import Header, read_header
 from engine.jp2.openjpeg import Messages
 from engine.jp2.structure import check_structure
-from engine.jpegmarkers import leading_markers
-from engine.jpegwriter import Written, subsampled, write_jpeg
+from engine.jpeg.rendering import Rendered, check_sides, render
+from engine.jpeg.segments import leading_markers
+from engine.jpeg.writer import Written, subsampled, write_jpeg
 from engine.messages import Converted, Job, Phase
 from engine.process_memory import give_memory_back, peak_rss_bytes, reset_peak
 from engine.proof import Expected, Proof, prove
-from engine.rendering import Rendered, check_sides, render
 
 OnPhase = Callable[[Phase], None]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.failures import UserError
 from engine.ledger.selection import Selection
 from engine.picture import take_picture
-from engine.run import Wish
+from engine.stages.run import Wish
 
 if TYPE_CHECKING:
     from engine.supervisor import Supervisor

@@ -10,16 +10,16 @@ from itertools import islice
 
 from engine.config import Config
 from engine.failures import Cause, Failure, ImageError, Stage
+from engine.jp2.survey import survey_source
+from engine.jpeg.rendering import LONGEST_SIDE
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
 from engine.machine import MemoryReader, parse_floor
 from engine.messages import Lane, Plan, Surveyed, SurveyRequest
 from engine.predict import DoesNotFit, choose_plan, slowdown
-from engine.rendering import LONGEST_SIDE
 from engine.situation import Impossible
-from engine.source import share_away
+from engine.stages.source import share_away
 from engine.store import StoreTrouble, open_store
-from engine.survey import survey_source
 from engine.workspace import Workspace
 
 _READERS = 8

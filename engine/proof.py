@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.decode import Settle
-from engine.jpeg import JpegError, JpegFacts, Table, read_jpeg, standard_tables
-from engine.vips import Image, Region, VipsError, vips_failure
+from engine.jpeg.markers import JpegError, JpegFacts, Table, read_jpeg, standard_tables
+from engine.jpeg.vips import Image, Region, VipsError, vips_failure
 
 PEAK = 255
 STRIPE_ROWS = 16

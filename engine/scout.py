@@ -8,9 +8,9 @@ from typing import Any
 
 from engine.children import settle_in
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
+from engine.jp2.survey import survey_source
 from engine.messages import NotSurveyed, ProbeSource, SourceProbed, Surveyed, SurveyRequest
-from engine.source import SourceWatch
-from engine.survey import survey_source
+from engine.stages.source import SourceWatch
 
 _SOURCE_CAUSES = frozenset({Cause.SOURCE_MISSING, Cause.SOURCE_UNREADABLE})
 

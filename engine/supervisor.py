@@ -13,10 +13,7 @@ from pathlib import Path
 from engine import __version__
 from engine.config import Config
 from engine.control import ControlServer
-from engine.converting import Converting, subject_of
-from engine.dispatch import Dispatch
 from engine.failures import UserError
-from engine.gates import Gates
 from engine.journal import Journal
 from engine.ledger.writer import Candidate, Ledger, Recovered
 from engine.log import Level, RunLog, Subject
@@ -24,11 +21,14 @@ from engine.messages import Converted, StoreRequest
 from engine.notify import Notifier
 from engine.orders import Orders
 from engine.progress import Progress
-from engine.run import Run, Wish
-from engine.slots import default_workers
 from engine.snapshot import Account, State
-from engine.storing import Storing, Waiting
-from engine.surveying import Surveying
+from engine.stages.converting import Converting, subject_of
+from engine.stages.dispatch import Dispatch
+from engine.stages.gates import Gates
+from engine.stages.run import Run, Wish
+from engine.stages.slots import default_workers
+from engine.stages.storing import Storing, Waiting
+from engine.stages.surveying import Surveying
 from engine.workspace import Workspace
 
 _TICK_S = 0.25

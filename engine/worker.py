@@ -15,7 +15,7 @@ from engine.children import settle_in
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
 from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Quit, ReadAhead
 from engine.process_memory import peak_rss_bytes
-from engine.source import share_away
+from engine.stages.source import share_away
 
 _SOURCE_CAUSES = frozenset({Cause.SOURCE_MISSING, Cause.SOURCE_UNREADABLE})
 _READ_AHEAD_BYTES = 1 << 20

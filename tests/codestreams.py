@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from engine.boxwriter import SIGNATURE, box
+from engine.demo.boxwriter import SIGNATURE, box
 
 SOC = b"\xff\x4f"
 EOC = b"\xff\xd9"

@@ -14,8 +14,8 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from engine.boxwriter import Wrapping
-from engine.encode import Encoding, Plane, write_codestream, write_jp2
+from engine.demo.boxwriter import Wrapping
+from engine.demo.encode import Encoding, Plane, write_codestream, write_jp2
 
 __all__ = [
     "Encoding",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.circuit import Circuit, Rules, Stance
 from engine.messages import Trouble
+from engine.stages.circuit import Circuit, Rules, Stance
 
 RULES = Rules(failures=3, recent=6, first_hold_s=8, longest_hold_s=60, probe_timeout_s=30)
 NEW = Circuit(RULES)

@@ -12,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from engine.boxwriter import PaletteTable, box
+from engine.demo.boxwriter import PaletteTable, box
 from engine.failures import Cause, ImageError
 from engine.jp2.colour import Conversion, Model, Recipe, recipe_for
 from engine.jp2.decode import decoded
 from engine.jp2.header import read_header
 from engine.jp2.openjpeg import Messages
+from engine.jpeg.rendering import Rendered, render
 from engine.messages import Lane, Plan
-from engine.rendering import Rendered, render
 from tests.decoding import pixels_of
 from tests.jp2s import Plane, Wrapping, picture, write_codestream, write_jp2
 from tests.profiles import built_in, grey_profile, table_profile

@@ -17,7 +17,7 @@ from PIL import Image
 import engine.convert
 from engine.convert import convert_image
 from engine.failures import Cause, ImageError, Stage
-from engine.jpeg import describe
+from engine.jpeg.markers import describe
 from engine.messages import Lane, Phase, Plan
 from tests.converting import convert, job, left_behind
 from tests.decoding import EVERY_PLAN

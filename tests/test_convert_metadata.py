@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.jpeg import Density, read_jpeg
+from engine.jpeg.markers import Density, read_jpeg
 from tests.converting import convert
 from tests.jp2s import Encoding, Plane, Wrapping, make_jp2, picture, write_codestream
 from tests.profiles import built_in, table_profile

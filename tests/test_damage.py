@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.boxwriter import box
+from engine.demo.boxwriter import box
 from engine.failures import Cause
 from tests.codestreams import EOC, cod, codestream, jp2, segment, siz, tile_part
 from tests.jp2s import Encoding, Wrapping, make_codestream, make_jp2, wide_gamut_profile

@@ -10,8 +10,8 @@ import pytest
 from jpylyzer import jpylyzer
 from PIL import Image
 
-from engine.boxwriter import PaletteTable, Wrapping
-from engine.encode import EncodeError, Encoding, Plane, write_jp2
+from engine.demo.boxwriter import PaletteTable, Wrapping
+from engine.demo.encode import EncodeError, Encoding, Plane, write_jp2
 from tests.conftest import MakeJp2
 from tests.jp2s import cut, make_codestream, make_jp2, picture, wide_gamut_profile
 

@@ -16,7 +16,7 @@ import pytest
 from engine.client import EngineClient
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import Attempt
-from engine.storing import Setbacks
+from engine.stages.storing import Setbacks
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.engines import ended, kill_engine, leftovers, listing, started, status

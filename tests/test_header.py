@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.boxwriter import PaletteTable, box
+from engine.demo.boxwriter import PaletteTable, box
 from engine.failures import Cause, ImageError
 from engine.jp2.facts import ChannelKind, ColourSpace, Container, Resolution
 from engine.jp2.header import read_header

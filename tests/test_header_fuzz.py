@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.boxwriter import EXIF_UUID, IPTC_UUID, SIGNATURE, XMP_UUID, PaletteTable, box
+from engine.demo.boxwriter import EXIF_UUID, IPTC_UUID, SIGNATURE, XMP_UUID, PaletteTable, box
 from engine.failures import ImageError
 from engine.jp2.header import read_header
 from engine.jp2.structure import check_structure

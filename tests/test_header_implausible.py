@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.boxwriter import SIGNATURE, box
+from engine.demo.boxwriter import SIGNATURE, box
 from engine.failures import Cause, Failure, ImageError
 from engine.jp2.header import read_header
 from tests.codestreams import SOC, cod, codestream, jp2, qcd, segment, siz, tile_part

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.boxwriter import EXIF_UUID, IPTC_UUID, XMP_UUID, box
+from engine.demo.boxwriter import EXIF_UUID, IPTC_UUID, XMP_UUID, box
 from engine.jp2.header import read_header
 from tests.jp2s import Wrapping, make_jp2
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.jpeg import Density, JpegError, describe, estimate_quality, read_jpeg, standard_tables
+from engine.jpeg.markers import Density, JpegError, describe, estimate_quality, read_jpeg, standard_tables
 from tests.jp2s import picture
 from tests.profiles import built_in
 

@@ -18,7 +18,7 @@ from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
 from engine.ledger.writer import Ledger
 from engine.manifest import AddReport, add
-from engine.targets import safe_batch_name, target_name
+from engine.manifest.targets import safe_batch_name, target_name
 from engine.workspace import Workspace
 from tests.ledgers import finish
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError
+from engine.jpeg.vips import Image, srgb_profile
 from engine.proof import Expected, prove, stripes
-from engine.vips import Image, srgb_profile
 from tests.jp2s import picture
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.source import SourceWatch
+from engine.stages.source import SourceWatch
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_errors_of_the_share_are_the_shares(share: Path, monkeypatch: pytest.Mon
     def stale(path: object) -> os.stat_result:
         raise OSError(code, os.strerror(code), str(path))
 
-    monkeypatch.setattr("engine.source.os.stat", stale)
+    monkeypatch.setattr("engine.stages.source.os.stat", stale)
     answer = watch_after(share, "r1/0.jp2").away(str(share / "r2" / "1.jp2"))
     assert os.strerror(code) in (answer or "")
 
@@ -110,5 +110,5 @@ def test_an_error_of_one_file_only_is_not_the_shares(share: Path, monkeypatch: p
             raise OSError(errno.EIO, os.strerror(errno.EIO), path)
         return real(path)
 
-    monkeypatch.setattr("engine.source.os.stat", stale)
+    monkeypatch.setattr("engine.stages.source.os.stat", stale)
     assert watch_after(share, "r1/0.jp2").away(str(share / "r2" / "1.jp2")) is None

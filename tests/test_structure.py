@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.boxwriter import box
+from engine.demo.boxwriter import box
 from engine.failures import Cause, Failure, ImageError
 from engine.jp2.header import read_header
 from engine.jp2.structure import check_structure

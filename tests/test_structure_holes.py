@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.boxwriter import box
+from engine.demo.boxwriter import box
 from engine.jp2.header import read_header
 from engine.jp2.holes import PAGE_BYTES, HoleFinder
 from tests.converting import convert

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import NoReturn
 
 from engine.failures import Cause, ImageError, Stage
-from engine.icc import Profile, read_profile
 from engine.jp2.facts import ChannelKind, Colour, ColourSpace, Header
+from engine.jpeg.icc import Profile, read_profile
 
 MAX_BITS = 31
 """OpenJPEG's own limit; ISO/IEC 15444-1 allows 38."""

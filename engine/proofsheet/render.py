@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from engine.formats import count, data_size, decibels, share
 from engine.htmlpage import Column, name, page, section, table, text
-from engine.jpeg import Table, standard_tables
+from engine.jpeg.markers import Table, standard_tables
 from engine.proofsheet.specimen import Candidate, Specimen, Unreadable
 
 N = True

@@ -16,15 +16,15 @@ from engine.jp2.colour import recipe_for
 from engine.jp2.decode import decoded
 from engine.jp2.header import Header, read_header
 from engine.jp2.openjpeg import Messages
-from engine.jpegmarkers import leading_markers
-from engine.jpegwriter import subsampled, write_jpeg
+from engine.jp2.survey import survey
+from engine.jpeg.rendering import Rendered, check_sides, render
+from engine.jpeg.segments import leading_markers
+from engine.jpeg.vips import Image
+from engine.jpeg.writer import subsampled, write_jpeg
 from engine.ledger.rows import ImageRow
 from engine.messages import Plan
 from engine.predict import DoesNotFit, choose_plan
 from engine.proof import Expected, prove
-from engine.rendering import Rendered, check_sides, render
-from engine.survey import survey
-from engine.vips import Image
 
 CROP_WIDTH, CROP_HEIGHT = 332, 320
 _BLOCK = 32

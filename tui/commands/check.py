@@ -16,7 +16,7 @@ from engine.failures import REMEDIES, Cause
 from engine.ledger.reader import LedgerReader
 from engine.preflight import Finding, Preflight
 from engine.preflight import check as look
-from engine.slots import default_workers
+from engine.stages.slots import default_workers
 from tui.commands.engine import known_batches
 from tui.commands.shared import json_option, print_json, workspace_of
 from tui.words import data, duration, integer, memory

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.checks import batch_name
-from engine.columns import Layout, recognise
 from engine.config import ManifestSettings
-from engine.csvrecords import Record, read_records
 from engine.failures import UserError, one_line
 from engine.ledger.importing import TOLD, BatchCounts, ExportRow, Remark
 from engine.ledger.writer import Ledger
-from engine.targets import is_uuid, safe_batch_name, target_name
+from engine.manifest.columns import Layout, recognise
+from engine.manifest.csvrecords import Record, read_records
+from engine.manifest.targets import is_uuid, safe_batch_name, target_name
 
 _DIGEST = re.compile(r"(?:(md5|sha-?1|sha-?256):)?([0-9a-f]+)")
 _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}

@@ -12,8 +12,8 @@ from engine.ledger.writer import Candidate
 from engine.log import Subject
 from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Plan
 from engine.process_memory import oom_kill_count, rss_bytes
-from engine.run import Run
-from engine.slots import Running, Slot, Slots, time_limit_s
+from engine.stages.run import Run
+from engine.stages.slots import Running, Slot, Slots, time_limit_s
 
 _STAGES = {
     Phase.READING: Stage.READING,

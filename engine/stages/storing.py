@@ -12,7 +12,7 @@ from engine.failures import Cause, Failure, Stage
 from engine.log import Subject
 from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
 from engine.progress import Finished, Progress
-from engine.run import Run
+from engine.stages.run import Run
 from engine.storer import storer_main
 
 _MOST_SETBACKS = 8

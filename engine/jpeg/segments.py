@@ -6,7 +6,7 @@ import hashlib
 import math
 
 from engine.jp2.facts import Header, Resolution
-from engine.jpeg import ICC_SIGNATURE, PHOTOSHOP_SIGNATURE, XMP_NAMESPACE, Density
+from engine.jpeg.markers import ICC_SIGNATURE, PHOTOSHOP_SIGNATURE, XMP_NAMESPACE, Density
 
 _MOST_SEGMENT_BYTES = 65533
 """A marker segment's data: its two bytes of length count themselves (ITU-T T.81 B.1.1.4)."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.config import ColumnKey, ManifestSettings
-from engine.csvrecords import Record
 from engine.failures import UserError, one_line
-from engine.targets import is_uuid
+from engine.manifest.csvrecords import Record
+from engine.manifest.targets import is_uuid
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import random
 import time
 from dataclasses import replace
 
-from engine.circuit import Circuit, Rules, Stance
 from engine.failures import Cause, Failure
 from engine.messages import Trouble
 from engine.snapshot import Hold, HoldReason
+from engine.stages.circuit import Circuit, Rules, Stance
 
 _SOURCE_RULES = Rules(first_hold_s=2.0, longest_hold_s=60.0)
 _STORE_RULES = Rules(first_hold_s=2.0, longest_hold_s=120.0)

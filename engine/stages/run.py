@@ -8,9 +8,9 @@ from enum import Enum, auto
 
 from engine.children import Child
 from engine.config import Config
-from engine.gates import Gates
 from engine.journal import Journal
 from engine.ledger.writer import Ledger
+from engine.stages.gates import Gates
 from engine.workspace import Workspace
 
 

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 from engine.config import JpegSettings
 from engine.failures import Stage
 from engine.jp2.decode import Settle
-from engine.rendering import Rendered
-from engine.vips import TargetCustom, VipsError, vips_failure
+from engine.jpeg.rendering import Rendered
+from engine.jpeg.vips import TargetCustom, VipsError, vips_failure
 
 _SETTLE_BYTES = 128 * 1024
 """Of JPEG: a blank page's are 30 megabytes of pixels, a photograph's one."""

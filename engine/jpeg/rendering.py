@@ -10,7 +10,7 @@ import numpy as np
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.colour import Conversion, Model, Recipe
 from engine.jp2.decode import Picture, Settle
-from engine.vips import BlobType, Image, VipsError, srgb_profile, vips_failure
+from engine.jpeg.vips import BlobType, Image, VipsError, srgb_profile, vips_failure
 
 LONGEST_SIDE = 65_500
 """A JPEG's longest side in pixels: JPEG_MAX_DIMENSION of libjpeg's jmorecfg.h."""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from engine.children import Child, describe_exit
 from engine.failures import Cause, Failure, Stage
 from engine.messages import NotSurveyed, ProbeSource, SourceProbed, Surveyed, SurveyRequest
-from engine.run import Run
 from engine.scout import scout_main
+from engine.stages.run import Run
 
 _TOGETHER = 32
 _PATIENCE_S = 60.0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.boxwriter import Wrapping, box_start, jp2_start
+from engine.demo.boxwriter import Wrapping, box_start, jp2_start
 from engine.jp2.openjpeg import glymur_calls
 
 PROGRESSIONS = {"LRCP": 0, "RLCP": 1, "RPCL": 2, "PCRL": 3, "CPRL": 4}

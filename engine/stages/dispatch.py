@@ -6,17 +6,17 @@ import time
 from dataclasses import replace
 
 from engine.admission import affordable_workers, decide
-from engine.converting import Converting, subject_of
 from engine.ledger.writer import Candidate
 from engine.machine import MemoryReader, is_memory_filesystem, parse_floor
 from engine.messages import Lane
 from engine.predict import Calibration, Peak, calibrate
 from engine.process_memory import own_tree, tree_bytes
-from engine.run import Run
 from engine.situation import AdmissionState, Decision, MemoryHold, Running, Situation
 from engine.situation import Candidate as Waiting
-from engine.slots import Slot
 from engine.snapshot import Hold, HoldReason, MemorySnapshot
+from engine.stages.converting import Converting, subject_of
+from engine.stages.run import Run
+from engine.stages.slots import Slot
 
 _LOOK_AHEAD = 64
 _CALIBRATE_EVERY_S = 20.0

@@ -1,0 +1,1 @@
+"""A run's stages, in the order an image meets them: surveying, converting, storing; and what gives out the work."""
