@@ -37,10 +37,15 @@ _STRIP_MARGIN_ROWS = 170
 """At most: of the code-blocks of every resolution that reach over the strip's edges."""
 _TILE_SAMPLE_BYTES = 9
 """A tile while it is decoded, and the copy of its samples that is handed out."""
-_TILES_BYTES = 16 * MIB
-"""Encoding and proving beside the pixels, which are all there then."""
-_TILE_RECORD_BYTES = 32 * 1024
-"""OpenJPEG's coding parameters, for every tile of the image."""
+_TILE_RECORD_BYTES = 48 * 1024
+"""OpenJPEG's coding parameters, for every tile of the image,"""
+_TILE_LEFTOVER_BYTES = 16 * 1024
+"""and what of them stays in the allocator."""
+_ENCODE_BYTES = 10 * MIB
+_ENCODE_ROWS = 820
+"""Encoding and proving keep stripes of the picture, in all about so many rows,"""
+_JPEG_SHARE = 0.12
+"""and libvips maps the JPEG that is proved: a third of a byte a pixel of RGB."""
 _THREAD_BYTES = 2 * MIB
 _SAFETY = 1.08
 """What the model does not know: quality layers, precincts, the allocator's leftovers."""
@@ -138,13 +143,15 @@ def predict(
     row_bytes = _pixel_row_bytes(facts, to_srgb)
     match plan.lane:
         case Lane.WHOLE:
-            need = _whole_bytes(facts, plan, row_bytes)
+            decoding = _whole_bytes(facts, plan, row_bytes)
         case Lane.TILES:
-            need = _tiles_bytes(facts, plan, row_bytes)
+            decoding = _tiles_bytes(facts, plan, row_bytes)
         case Lane.STRIPS:
-            need = _strips_bytes(facts, plan, row_bytes)
-    need += _PROCESS_BYTES + _THREAD_BYTES * (plan.threads - 1)
-    return int((need * _SAFETY + _compressed_bytes(facts, plan)) * calibration.factor(plan.lane))
+            decoding = _strips_bytes(facts, plan, row_bytes)
+    decoding += _compressed_bytes(facts, plan) / _SAFETY
+    need = _PROCESS_BYTES + max(decoding, _encoding_bytes(facts, plan, row_bytes))
+    need += _THREAD_BYTES * (plan.threads - 1)
+    return int(need * _SAFETY * calibration.factor(plan.lane))
 
 
 def _compressed_bytes(facts: Facts, plan: Plan) -> float:
@@ -187,10 +194,21 @@ def _whole_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
 def _tiles_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
     width, height = min(facts.tile_width, facts.width), min(facts.tile_height, facts.height)
     samples = width * height * max(1, facts.components)
-    tiles = -(-facts.width // max(1, width)) * -(-facts.height // max(1, height))
     tile = samples * _TILE_SAMPLE_BYTES + _records_bytes(facts, samples)
     rows = height if plan.pixels_on_disk else facts.height
-    return tile + _TILES_BYTES + tiles * _TILE_RECORD_BYTES + row_bytes * rows
+    return tile + _tiles(facts) * _TILE_RECORD_BYTES + row_bytes * rows
+
+
+def _tiles(facts: Facts) -> int:
+    return -(-facts.width // max(1, facts.tile_width)) * -(-facts.height // max(1, facts.tile_height))
+
+
+def _encoding_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
+    """When the samples are gone: the pixels, and what encoding and proving take."""
+    pixels = 0 if plan.pixels_on_disk else row_bytes * facts.height
+    jpeg = row_bytes * facts.height * _JPEG_SHARE
+    leftover = _tiles(facts) * _TILE_LEFTOVER_BYTES if plan.lane is Lane.TILES else 0
+    return pixels + _ENCODE_BYTES + row_bytes * _ENCODE_ROWS + jpeg + leftover
 
 
 def _strips_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
