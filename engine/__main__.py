@@ -43,9 +43,11 @@ async def _run(root: Path, options: RunOptions, ready_fd: int | None) -> int:
         await supervisor.open()
         _say(ready_fd, {"pid": os.getpid()})
         finished = await supervisor.run()
-        return 0 if finished and not supervisor.account().failed else 1
+        failed = supervisor.account().failed
     finally:
         ledger.close()
+    supervisor.say_goodbye()
+    return 0 if finished and not failed else 1
 
 
 def _say(fd: int | None, document: dict[str, object]) -> None:

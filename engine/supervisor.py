@@ -191,6 +191,10 @@ class Supervisor:
         accounts = self.run_context.ledger.account()
         return sum((a for name, a in accounts.items() if wanted is None or name in wanted), Account())
 
+    def say_goodbye(self) -> None:
+        """After the ledger is free again: give the last notices the time to arrive."""
+        self._notifier.close()
+
     async def _linger(self) -> None:
         """What was said last is committed; clients get a moment to see it."""
         account = self.account()
@@ -214,7 +218,6 @@ class Supervisor:
         with contextlib.suppress(OSError):  # what waits for the store stays, and its directory with it
             self._scratch.rmdir()
         await self._control.close()
-        self._notifier.close()
         self._log.close()
 
     def _signalled(self, signum: int) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from engine.failures import UserError
 
 ENGINE_COMMAND = "run"
-_PATIENCE_S = 2.0
-"""Commands other than the engine hold the lock for moments: worth waiting for."""
+_PATIENCE_S = 4.0
+"""Commands hold the lock for moments, and an engine that has finished takes some to leave: worth waiting for."""
 _LOOK_S = 0.02
 
 
@@ -57,14 +57,13 @@ class Lock:
 
     @classmethod
     def acquire(cls, path: Path, command: str) -> Lock:
-        """Raises LedgerLocked: at once where an engine has it, else after a moment's patience."""
+        """Raises LedgerLocked when a moment's patience did not help."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         deadline = time.monotonic() + _PATIENCE_S
         try:
             while not _try(descriptor):
-                holder = _read(descriptor)
-                if (holder and holder.is_engine) or time.monotonic() > deadline:
-                    raise LedgerLocked(holder)
+                if time.monotonic() > deadline:
+                    raise LedgerLocked(_read(descriptor))
                 time.sleep(_LOOK_S)
             _write(descriptor, Holder(os.getpid(), socket.gethostname(), command, time.time()))
         except BaseException:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from engine.client import EngineClient, NoEngine, Refused
 from engine.launch import OUTPUT_NAME
+from engine.ledger.lock import find_holder
 from engine.ledger.reader import LedgerReader
 from engine.snapshot import Account, Snapshot, State
 from engine.workspace import Workspace
@@ -24,6 +25,7 @@ from tui.words import duration
 _POLL_S = 0.5
 _PLAIN_EVERY_S = 30.0
 _LOOK_TIMEOUT_S = 30.0
+_LEAVE_TIMEOUT_S = 15.0
 
 
 @dataclass
@@ -42,7 +44,15 @@ def watch_headless(workspace: Workspace) -> int:
             last = _follow(client, console, asked)
     except NoEngine:  # it was quicker than we: all it had to say is in the ledger
         last = None
+    _wait_until_it_has_left(workspace)
     return _conclude(workspace, last)
+
+
+def _wait_until_it_has_left(workspace: Workspace) -> None:
+    """So that the next command finds the ledger free."""
+    deadline = time.monotonic() + _LEAVE_TIMEOUT_S
+    while find_holder(workspace.lock_path) is not None and time.monotonic() < deadline:
+        time.sleep(_POLL_S / 10)
 
 
 def _follow(client: EngineClient, console: Console, asked: _Interrupts) -> Snapshot | None:
