@@ -44,6 +44,8 @@ class Watched:
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
+    others_cpu_s: float = 0.0
+    """Of every other program on the machine meanwhile."""
     least_available: int = 1 << 62
     below_floor_samples: int = 0
     samples: int = 0
@@ -143,7 +145,7 @@ def limit_memory(workspace: Workspace, budget: int) -> None:
 
 def watch(run: subprocess.Popen[bytes], workspace: Workspace) -> Watched:
     """Samples the engine's own picture of memory, and the CPU time of its processes, until it ends."""
-    seen, started = Watched(), time.monotonic()
+    seen, started, busy_before = Watched(), time.monotonic(), machine_busy_s()
     cpu: dict[int, float] = {}
     while run.poll() is None:
         with contextlib.suppress(NoEngine, OSError), EngineClient.connect(workspace, 1.0) as client:
@@ -156,6 +158,7 @@ def watch(run: subprocess.Popen[bytes], workspace: Workspace) -> Watched:
                 seen.holds.add(snapshot.hold.detail)
             if sum((snapshot.totals.pending, snapshot.totals.in_flight)):
                 seen.wall_s = time.monotonic() - started
+                seen.others_cpu_s = machine_busy_s() - busy_before - seen.cpu_s
             for pid in [client.pid, *(worker.pid for worker in snapshot.workers if worker.pid)]:
                 with contextlib.suppress(psutil.Error):
                     times = psutil.Process(pid).cpu_times()
@@ -164,6 +167,12 @@ def watch(run: subprocess.Popen[bytes], workspace: Workspace) -> Watched:
         with contextlib.suppress(subprocess.TimeoutExpired):
             run.wait(SAMPLE_S)
     return seen
+
+
+def machine_busy_s() -> float:
+    """CPU seconds since the machine started, of all its cores and programs."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
 
 
 def tell(workspace: Workspace, seen: Watched, budget: int, group: cgroup.Group | None) -> None:
