@@ -189,9 +189,12 @@ def tell(workspace: Workspace, seen: Watched, budget: int, group: cgroup.Group |
     print(
         f"  least available {least}; below the floor in {seen.below_floor_samples} of {seen.samples} samples"
     )
+    left = max(1.0, seen.wall_s * cores - seen.others_cpu_s)
     print(
-        f"  {seen.wall_s:.0f} s, {seen.cpu_s:.0f} CPU s: cores {seen.cpu_s / max(1, seen.wall_s * cores):.0%} busy"
+        f"  {seen.wall_s:.0f} s, {seen.cpu_s:.0f} CPU s: {seen.cpu_s / left:.0%} of what other programs",
+        end=" ",
     )
+    print(f"left of the cores (they took {seen.others_cpu_s:.0f} CPU s)")
     ratios = []
     for image in reader.images(limit=1000):
         for attempt in reader.attempts(image.id):
