@@ -198,6 +198,14 @@ class TestWholeRuns:
             assert run.now < 10 + PATIENCE_S + 2 * core_seconds(sizes[-1])
         assert run.started[1] >= 10 + PATIENCE_S, "small ones pass for a while"
 
+    @pytest.mark.parametrize("cores", [2, 4])
+    def test_the_forty_images_of_the_bench_keep_the_cores_busy_on_4_gib(self, cores: int) -> None:
+        run = Run(cores=cores)
+        run.all_of([image(n, 4 * 75 ** (n / 39), tiled=n % 2 == 1) for n in range(40)])
+        assert not run.impossible and not run.stopped
+        assert run.least_available >= run.floor_bytes
+        assert run.busy_core_s / (run.now * cores) > 0.85
+
     def test_memory_that_admits_few_images_keeps_the_cores_busy(self) -> None:
         run = Run(cores=4)
         collection = [image(n, 150) for n in range(1, 9)]
