@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,12 @@ def decoding(root: Path) -> dict[str, Any] | None:
     return next((w for w in workers if w["phase"] == "decoding" and w["rss_bytes"] > 150 * MIB), None)
 
 
+def halted_in_decoding(root: Path) -> None:
+    """The worker that decodes stands still with what it has: it must not be done before the memory is short."""
+    worker = until(lambda: decoding(root), "an image that is being decoded")
+    os.kill(worker["pid"], signal.SIGSTOP)
+
+
 def events(root: Path) -> str:
     with LedgerReader(Workspace(root)) as reader:
         return "\n".join(event.message for event in reader.events(limit=1000))
@@ -101,7 +109,7 @@ def test_below_half_the_floor_a_worker_is_stopped_and_its_image_loses_no_attempt
 ) -> None:
     place, group = root('[engine]\nmemory_floor = "800MiB"\n'), memory_group(2500 * MIB)
     start_inside(group, place, "--workers", "1")
-    until(lambda: decoding(place), "an image that is being decoded")
+    halted_in_decoding(place)
     with hogging(available(place) - 300, group):
         until(lambda: "stopped to free memory" in events(place), "a worker that is spared")
         assert status(place)["totals"]["failed"] == 0

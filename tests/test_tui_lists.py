@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import Input
 
 from engine.ledger.reader import LedgerReader
+from engine.ledger.rows import ImageRow
 from engine.ledger.selection import Selection
 from tests.ledgers import make_ledger, representation
 from tests.pilots import DONE, FAILED, ROWS, on_the_ledger, opened
@@ -175,13 +176,24 @@ async def test_the_cursor_goes_to_the_end_and_rows_come_as_they_are_needed(tmp_p
         assert page.listing.current.id == page.listing.cursor + 1
 
 
-async def test_ten_thousand_failures_open_within_a_fifth_of_a_second(tmp_path: Path) -> None:
+async def test_ten_thousand_failures_open_by_reading_a_page_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What keeps the list quick to open, however many there are; bench/README.md has the time."""
     root = make_ledger(tmp_path / "workspace", 12_000, failed=10_000).root
+    read: list[int] = []
+    page = LedgerReader.images
+
+    def counted(self: LedgerReader, *args: Any, **options: Any) -> list[ImageRow]:
+        rows = page(self, *args, **options)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(LedgerReader, "images", counted)
     async with opened(root) as session:
-        began = time.perf_counter()
         await session.pilot.press("f")
         await session.until(lambda: "of 10,000" in session.text, "the list")
-        assert time.perf_counter() - began < 0.2 + 0.2, "0.2 s, and as much for a machine that is busy"
+    assert 0 < sum(read) < 1000
 
 
 async def test_enter_shows_everything_known_of_an_image(root: Path) -> None:
