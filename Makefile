@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 4
+JOBS ?= 3
 DEMO ?= demo
 
 .PHONY: demo install dev test check format lint types contract soak bench screenshot lock clean
