@@ -26,7 +26,7 @@ import numpy as np
 from engine.demo.boxwriter import Wrapping
 from engine.demo.encode import Encoding, write_jp2
 
-WORK = Path(__file__).parent / "work"
+WORK = Path(__file__).parent / "made"
 REPEATS = 5
 LIMIT = 1.10
 """The engine adds at most 10 %."""
