@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +45,11 @@ def listing(root: Path) -> list[dict[str, Any]]:
 
 
 def started(root: Path, *options: str) -> int:
-    """The pid of a detached engine."""
-    photostat("run", "--detach", *options, workspace=root)
-    return int(status(root)["engine"]["pid"])
+    """The pid of a detached engine, which may have finished already."""
+    said = photostat("run", "--detach", *options, workspace=root).stderr
+    pid = re.search(r"\(pid (\d+)\)", said)
+    assert pid, said
+    return int(pid[1])
 
 
 def ended(root: Path, timeout_s: float = 120.0) -> dict[str, Any]:
@@ -58,13 +62,58 @@ def _gone(root: Path) -> dict[str, Any] | None:
     return document if document["engine"] is None else None
 
 
-def kill_engine(pid: int) -> None:
-    """SIGKILL, and wait until it and all its children are gone."""
-    engine = psutil.Process(pid)
-    family = [engine, *engine.children(recursive=True)]
-    os.kill(pid, signal.SIGKILL)
+def halted(root: Path, image_id: int | None = None, but: Collection[int] = ()) -> dict[str, Any]:
+    """Stops (SIGSTOP) a worker that has an image in hand, any or that one; none of the pids in `but`.
+
+    The run stands in the middle then, however fast the machine: its image is not done before SIGCONT.
+    """
+    return until(lambda: _halt(root, image_id, but), "a worker stopped in the middle of an image", 90)
+
+
+def _halt(root: Path, image_id: int | None, but: Collection[int]) -> dict[str, Any] | None:
+    worker = _busy(root, image_id, but)
+    if worker is None:
+        return None
+    try:
+        os.kill(worker["pid"], signal.SIGSTOP)
+    except ProcessLookupError:
+        return None
+    # What it had said before reaches the engine between two questions.
+    if all(_still(root, worker) for _ in range(2)):
+        return worker
+    os.kill(worker["pid"], signal.SIGCONT)
+    return None
+
+
+def _busy(root: Path, image_id: int | None, but: Collection[int]) -> dict[str, Any] | None:
+    for worker in status(root)["workers"]:
+        wanted = worker["image_id"] is not None and image_id in (None, worker["image_id"])
+        if wanted and worker["pid"] not in but:
+            return worker  # type: ignore[no-any-return]
+    return None
+
+
+def _still(root: Path, worker: dict[str, Any]) -> bool:
+    return any(
+        (w["pid"], w["image_id"]) == (worker["pid"], worker["image_id"]) for w in status(root)["workers"]
+    )
+
+
+def go_on(worker: dict[str, Any]) -> None:
+    os.kill(worker["pid"], signal.SIGCONT)
+
+
+def kill_engine(pid: int) -> bool:
+    """SIGKILL, and wait until it and all its children are gone; False where it had ended by itself."""
+    try:
+        engine = psutil.Process(pid)
+        family = [engine, *engine.children(recursive=True)]
+        engine.kill()
+    except psutil.NoSuchProcess:
+        return False
     _, alive = psutil.wait_procs(family, timeout=20)
     assert not alive, f"children outlived their engine: {alive}"
+    return True
 
 
 def stored(root: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyvips
 
 from tests.conftest import MakeWorkspace
-from tests.engines import ended, leftovers, listing, started, status, stored
+from tests.engines import ended, go_on, halted, leftovers, listing, started, status, stored
 from tests.jp2s import cut, make_jp2
 from tests.running import photostat
 
@@ -139,5 +139,7 @@ def test_the_engine_outlives_the_session_that_started_it(workspace: MakeWorkspac
     root = workspace(images=2)
     photostat("pause", workspace=root, expect=3)
     pid = started(root)
+    busy = halted(root)
     assert os.getsid(pid) == pid
+    go_on(busy)
     assert ended(root)["totals"]["done"] == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeWorkspace
-from tests.engines import ended, started, status, stored
+from tests.engines import ended, go_on, halted, started, status, stored
 from tests.running import photostat, start, until
 
 LARGE = {"width": 1100, "height": 900}
@@ -21,9 +21,11 @@ def root(workspace: MakeWorkspace) -> Path:
 
 
 def test_a_pause_starts_nothing_more_and_resume_goes_on(root: Path) -> None:
-    started(root)
+    started(root, "--workers", "1")
     until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    busy = halted(root)
     photostat("pause", workspace=root)
+    go_on(busy)
     until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
     paused = status(root)
     assert paused["state"] == "paused"
@@ -34,8 +36,9 @@ def test_a_pause_starts_nothing_more_and_resume_goes_on(root: Path) -> None:
 
 def test_drain_finishes_what_is_in_flight_and_leaves(root: Path) -> None:
     started(root)
-    until(lambda: status(root)["totals"]["in_flight"] >= 1, "an image in flight")
+    busy = halted(root)
     photostat("drain", workspace=root)
+    go_on(busy)
     totals = ended(root)["totals"]
     assert totals["in_flight"] == 0
     assert totals["failed"] == 0
@@ -44,7 +47,7 @@ def test_drain_finishes_what_is_in_flight_and_leaves(root: Path) -> None:
 
 def test_stop_puts_back_what_is_in_flight_without_an_attempt(root: Path) -> None:
     started(root)
-    until(lambda: status(root)["totals"]["in_flight"] >= 1, "an image in flight")
+    halted(root)
     photostat("stop", workspace=root)
     totals = ended(root, timeout_s=20)["totals"]
     assert totals["failed"] == 0
@@ -56,8 +59,10 @@ def test_stop_puts_back_what_is_in_flight_without_an_attempt(root: Path) -> None
 
 def test_ctrl_c_drains_and_says_so(root: Path) -> None:
     process = start("run", "--headless", workspace=root)
-    until(lambda: status(root)["totals"]["in_flight"] >= 1, "an image in flight")
+    busy = halted(root)
     process.send_signal(signal.SIGINT)
+    until(lambda: status(root)["state"] == "draining", "the engine to drain")
+    go_on(busy)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Draining" in said
@@ -68,8 +73,9 @@ def test_ctrl_c_drains_and_says_so(root: Path) -> None:
 
 def test_two_sigterms_stop_the_engine_at_once(root: Path) -> None:
     pid = started(root)
-    until(lambda: status(root)["totals"]["in_flight"] >= 1, "an image in flight")
+    halted(root)
     os.kill(pid, signal.SIGTERM)
+    until(lambda: status(root)["state"] == "draining", "the first to be heard: signals do not queue")
     os.kill(pid, signal.SIGTERM)
     totals = ended(root, timeout_s=20)["totals"]
     assert totals["failed"] == 0
@@ -78,15 +84,18 @@ def test_two_sigterms_stop_the_engine_at_once(root: Path) -> None:
 
 def test_workers_come_and_go(root: Path) -> None:
     started(root, "--workers", "1")
+    busy = halted(root)
     photostat("workers", "3", workspace=root)
     until(lambda: len(status(root)["workers"]) == 3, "three workers")
     photostat("workers", "1", workspace=root)
+    go_on(busy)
     until(lambda: len(status(root)["workers"]) == 1, "one worker")
     assert ended(root)["totals"]["done"] == 14
 
 
 def test_a_second_engine_is_refused_and_told_which_one_is_there(root: Path) -> None:
     pid = started(root)
+    halted(root)
     outcome = photostat("run", "--detach", workspace=root, expect=2)
     assert str(pid) in outcome.stderr
     photostat("stop", workspace=root)

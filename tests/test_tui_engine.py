@@ -15,7 +15,7 @@ from engine.ledger.reader import LedgerReader
 from engine.snapshot import State
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
-from tests.engines import ended, kill_engine, started, status
+from tests.engines import ended, go_on, halted, kill_engine, started, status
 from tui.app import PhotostatApp
 from tui.link import WorkspaceLink
 from tui.picture import Contact, Picture, standing
@@ -80,6 +80,7 @@ async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
 ) -> None:
     root = workspace(images=20, width=600, height=500, settings=ONE_WORKER)
     pid = started(root)
+    busy = halted(root)
     async with watching(root) as (app, pilot):
         assert app.view.picture.contact is Contact.ENGINE
         os.kill(pid, signal.SIGSTOP)
@@ -91,15 +92,18 @@ async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
         finally:
             os.kill(pid, signal.SIGCONT)
         await until(app, pilot, lambda picture: picture.contact is not Contact.LOST)
+    go_on(busy)
     assert ended(root)["totals"]["done"] == 20
 
 
 async def test_the_engine_does_not_notice_who_leaves(workspace: MakeWorkspace) -> None:
     root = workspace(images=10)
     pid = started(root)
+    busy = halted(root)
     async with watching(root) as (app, pilot):
         await pilot.press("q")
-        assert app.farewell == "" or str(pid) in app.farewell
+        assert str(pid) in app.farewell
+    go_on(busy)
     assert ended(root)["totals"]["done"] == 10
 
 
