@@ -74,7 +74,7 @@ def measure(path: Path, plan: Plan, scratch: Path, jpeg: JpegSettings | None = N
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         converted: Converted = pool.apply(_convert, (job,))
     target.unlink()
-    predicted = predict(survey(read_header(path), 1), plan)
+    predicted = predict(survey(read_header(path), 1), plan, jpeg=job.jpeg)
     return Measured(path.stem, plan, predicted, converted.peak_rss_bytes, converted.cpu_s, converted.wall_s)
 
 

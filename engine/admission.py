@@ -229,7 +229,7 @@ class _Round:
             budget_bytes,
             calibration,
             disk_saves_memory=self._situation.disk_saves_memory,
-            to_srgb=candidate.to_srgb,
+            jpeg=candidate.jpeg,
         )
 
     def _calibration_for(self, candidate: Candidate) -> Calibration:
@@ -242,10 +242,12 @@ class _Round:
         stuck = self._state.stuck_since
         given_up = stuck is not None and situation.now - stuck >= GIVE_UP_S and not situation.running
         if need > situation.capacity_bytes:
-            self._impossible.append(Impossible(candidate.image_id, need, situation.capacity_bytes))
+            self._impossible.append(
+                Impossible(candidate.image_id, need, situation.capacity_bytes, candidate.jpeg)
+            )
         elif given_up and need > situation.capacity_bytes // 2:
             there_are = max(0, situation.obtainable_bytes)
-            self._impossible.append(Impossible(candidate.image_id, need, there_are))
+            self._impossible.append(Impossible(candidate.image_id, need, there_are, candidate.jpeg))
         else:
             self._short_ids.add(candidate.image_id)
             self._short = self._short or (candidate, need)
@@ -310,7 +312,7 @@ class _Round:
 
     def _threaded(self, candidate: Candidate, plan: Plan, threads: int) -> Plan:
         wider = replace(plan, threads=threads)
-        need = int(predict(candidate.facts, wider, to_srgb=candidate.to_srgb) * plan.correction)
+        need = int(predict(candidate.facts, wider, jpeg=candidate.jpeg) * plan.correction)
         if threads == 1 or need - plan.predicted_bytes > self._headroom:
             return plan
         self._headroom -= need - plan.predicted_bytes

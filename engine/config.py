@@ -41,6 +41,19 @@ class JpegSettings:
     progressive: bool = False
     verify: str = "sample"
 
+    @property
+    def chroma_halved(self) -> bool:
+        """Whether chroma has half the resolution each way: 4:2:0, "auto" below quality 90."""
+        return self.subsampling == "4:2:0" or (self.subsampling == "auto" and self.quality < 90)
+
+    @property
+    def buffers_whole_picture(self) -> bool:
+        """Whether libjpeg looks at the whole picture before it writes the first byte."""
+        return self.optimize or self.progressive
+
+
+PLAIN_JPEG = JpegSettings()
+
 
 @dataclass(frozen=True)
 class EngineSettings:

@@ -18,7 +18,7 @@ from engine.jp2.openjpeg import Messages
 from engine.jp2.structure import check_structure
 from engine.jpeg.rendering import Rendered, check_sides, render
 from engine.jpeg.segments import leading_markers
-from engine.jpeg.writer import Written, subsampled, write_jpeg
+from engine.jpeg.writer import Written, write_jpeg
 from engine.messages import Converted, Job, Phase
 from engine.process_memory import give_memory_back, peak_rss_bytes, reset_peak
 from engine.proof import Expected, Proof, prove
@@ -131,7 +131,9 @@ def _encode_and_prove(
     part = Path(job.scratch_path + ".part")
     markers, warnings = leading_markers(header, rendered.icc, rendered.scale, job.jpeg.metadata == "keep")
     progress.warn(*warnings)
-    expected = Expected(rendered.image, job.jpeg.quality, subsampled(job.jpeg), rendered.icc, rendered.settle)
+    expected = Expected(
+        rendered.image, job.jpeg.quality, job.jpeg.chroma_halved, rendered.icc, rendered.settle
+    )
     try:
         with part.open("wb") as file:
             written = write_jpeg(file, rendered, job.jpeg, markers)

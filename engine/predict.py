@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from engine.config import PLAIN_JPEG, JpegSettings
 from engine.messages import Lane, Plan
 
 MIB = 2**20
@@ -46,6 +47,8 @@ _ENCODE_ROWS = 820
 """Encoding and proving keep stripes of the picture, in all about so many rows,"""
 _JPEG_SHARE = 0.12
 """and libvips maps the JPEG that is proved: a third of a byte a pixel of RGB."""
+_COEFFICIENT_BYTES = 4.1
+"""A sample, where libjpeg holds the whole picture (`optimize`, `progressive`): twice 16 bits in mozjpeg."""
 _THREAD_BYTES = 2 * MIB
 _SAFETY = 1.08
 """What the model does not know: quality layers, precincts, the allocator's leftovers."""
@@ -134,13 +137,10 @@ def _factor(ratios: list[float]) -> float:
 
 
 def predict(
-    facts: Facts, plan: Plan, calibration: Calibration = UNCORRECTED, *, to_srgb: bool = False
+    facts: Facts, plan: Plan, calibration: Calibration = UNCORRECTED, *, jpeg: JpegSettings = PLAIN_JPEG
 ) -> int:
-    """The worker's peak resident set while it converts this image this way, bytes.
-
-    `to_srgb` says that its profile is converted (`icc = "srgb"`).
-    """
-    row_bytes = _pixel_row_bytes(facts, to_srgb)
+    """The worker's peak resident set while it converts this image this way, bytes."""
+    row_bytes = _pixel_row_bytes(facts, jpeg.icc == "srgb")
     match plan.lane:
         case Lane.WHOLE:
             decoding = _whole_bytes(facts, plan, row_bytes)
@@ -149,7 +149,7 @@ def predict(
         case Lane.STRIPS:
             decoding = _strips_bytes(facts, plan, row_bytes)
     decoding += _compressed_bytes(facts, plan) / _SAFETY
-    need = _PROCESS_BYTES + max(decoding, _encoding_bytes(facts, plan, row_bytes))
+    need = _PROCESS_BYTES + max(decoding, _encoding_bytes(facts, plan, row_bytes, jpeg))
     need += _THREAD_BYTES * (plan.threads - 1)
     return int(need * _SAFETY * calibration.factor(plan.lane))
 
@@ -167,18 +167,21 @@ def _samples(facts: Facts) -> int:
 
 
 def _pixel_row_bytes(facts: Facts, to_srgb: bool) -> int:
-    """A row of the pixels that decoding makes: one, three or four channels (`jp2.colour.Recipe.bands`).
+    """A row of the pixels that decoding makes.
 
-    A palette's one component becomes three channels. Samples of more than 8 bits keep 16 where colours are
-    converted: Lab and CMYK always are.
+    Samples of more than 8 bits keep 16 where colours are converted: Lab and CMYK always are.
     """
-    bands = 1 if facts.components <= 2 else 3
-    if facts.colour == "cmyk":
-        bands = 4
-    elif facts.colour in ("srgb", "sycc", "cielab"):
-        bands = 3
     wide = facts.bits > 8 and (to_srgb or facts.colour in ("cmyk", "cielab"))
-    return facts.width * bands * (2 if wide else 1)
+    return facts.width * _bands(facts) * (2 if wide else 1)
+
+
+def _bands(facts: Facts) -> int:
+    """Channels that decoding makes (`jp2.colour.Recipe.bands`): a palette's one component becomes three."""
+    if facts.colour == "cmyk":
+        return 4
+    if facts.colour in ("srgb", "sycc", "cielab"):
+        return 3
+    return 1 if facts.components <= 2 else 3
 
 
 def _records_bytes(facts: Facts, samples: float, code_block_bytes: int = _CODE_BLOCK_BYTES) -> float:
@@ -203,12 +206,20 @@ def _tiles(facts: Facts) -> int:
     return -(-facts.width // max(1, facts.tile_width)) * -(-facts.height // max(1, facts.tile_height))
 
 
-def _encoding_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
+def _encoding_bytes(facts: Facts, plan: Plan, row_bytes: int, jpeg: JpegSettings) -> float:
     """When the samples are gone: the pixels, and what encoding and proving take."""
     pixels = 0 if plan.pixels_on_disk else row_bytes * facts.height
-    jpeg = row_bytes * facts.height * _JPEG_SHARE
+    proved = row_bytes * facts.height * _JPEG_SHARE
+    coefficients = _coefficients_bytes(facts, jpeg) if jpeg.buffers_whole_picture else 0
     leftover = _tiles(facts) * _TILE_LEFTOVER_BYTES if plan.lane is Lane.TILES else 0
-    return pixels + _ENCODE_BYTES + row_bytes * _ENCODE_ROWS + jpeg + leftover
+    return pixels + _ENCODE_BYTES + row_bytes * _ENCODE_ROWS + proved + coefficients + leftover
+
+
+def _coefficients_bytes(facts: Facts, jpeg: JpegSettings) -> float:
+    """Of the whole picture: luminance, and chroma where there are colours."""
+    chroma = 0.0 if _bands(facts) == 1 else 0.5 if jpeg.chroma_halved else 2.0
+    samples_per_pixel = 1 + chroma
+    return facts.width * facts.height * samples_per_pixel * _COEFFICIENT_BYTES
 
 
 def _strips_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
@@ -264,7 +275,7 @@ def choose_plan(
     threads: int = 1,
     *,
     disk_saves_memory: bool = True,
-    to_srgb: bool = False,
+    jpeg: JpegSettings = PLAIN_JPEG,
 ) -> Plan | DoesNotFit:
     """The quickest way of decoding this image that fits in the budget, its prediction filled in.
 
@@ -273,7 +284,7 @@ def choose_plan(
     least = None
     for plan in plans(facts, disk_saves_memory=disk_saves_memory):
         plan = replace(plan, threads=threads)
-        need = predict(facts, plan, calibration, to_srgb=to_srgb)
+        need = predict(facts, plan, calibration, jpeg=jpeg)
         if need <= budget_bytes:
             return replace(plan, predicted_bytes=need, correction=calibration.factor(plan.lane))
         least = need if least is None else min(least, need)

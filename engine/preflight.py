@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
-from engine.config import Config
+from engine.config import Config, JpegSettings
 from engine.failures import Cause, Failure, ImageError, Stage
 from engine.jp2.survey import survey_source
 from engine.jpeg.rendering import LONGEST_SIDE
@@ -111,8 +111,9 @@ def _add(
 ) -> None:
     result.images += 1
     if isinstance(found, Surveyed):
-        plan = choose_plan(found, result.capacity_bytes)
-        failure = _too_large(config, row, found) or _no_room(result, row, plan)
+        jpeg = config.jpeg_for(row.batch)
+        plan = choose_plan(found, result.capacity_bytes, jpeg=jpeg)
+        failure = _too_large(jpeg, row, found) or _no_room(result, row, jpeg, plan)
         if isinstance(plan, Plan) and failure is None:
             _sum_up(result, row, found, plan)
     else:
@@ -125,17 +126,17 @@ def _add(
         result.findings.append(Finding(row.id, row.batch, request.source_path, row.target, failure))
 
 
-def _too_large(config: Config, row: ImageRow, found: Surveyed) -> Failure | None:
-    if max(found.width, found.height) <= LONGEST_SIDE or config.jpeg_for(row.batch).oversize == "shrink":
+def _too_large(jpeg: JpegSettings, row: ImageRow, found: Surveyed) -> Failure | None:
+    if max(found.width, found.height) <= LONGEST_SIDE or jpeg.oversize == "shrink":
         return None
     message = f"{found.width} x {found.height} pixels; a JPEG's side ends at {LONGEST_SIDE}"
     return Failure(Cause.TOO_LARGE_FOR_JPEG, Stage.ENCODING, message)
 
 
-def _no_room(result: Preflight, row: ImageRow, plan: Plan | DoesNotFit) -> Failure | None:
+def _no_room(result: Preflight, row: ImageRow, jpeg: JpegSettings, plan: Plan | DoesNotFit) -> Failure | None:
     if isinstance(plan, Plan):
         return None
-    return Impossible(row.id, plan.needed_bytes, result.capacity_bytes).failure()
+    return Impossible(row.id, plan.needed_bytes, result.capacity_bytes, jpeg).failure()
 
 
 def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.config import PLAIN_JPEG, JpegSettings
 from engine.failures import Cause, Failure, Stage
 from engine.machine import Memory, format_bytes
 from engine.messages import Plan
@@ -41,8 +42,7 @@ class Candidate:
     facts: Facts
     alone: bool = False
     """With nothing beside it: its worker was killed for memory once."""
-    to_srgb: bool = False
-    """Its colours are converted (`icc = "srgb"`)."""
+    jpeg: JpegSettings = PLAIN_JPEG
 
 
 @dataclass(frozen=True)
@@ -124,12 +124,15 @@ class Impossible:
     image_id: int
     needed_bytes: int
     there_are_bytes: int
+    jpeg: JpegSettings = PLAIN_JPEG
 
     def failure(self) -> Failure:
         message = (
             f"needs {format_bytes(self.needed_bytes)} even the thriftiest way; "
             f"{format_bytes(self.there_are_bytes)} can be had above the memory floor"
         )
+        if self.jpeg.buffers_whole_picture:
+            message += "; `optimize` and `progressive` hold the whole picture: without them it needs less"
         return Failure(Cause.OUT_OF_MEMORY, Stage.DECODING, message)
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.config import JpegSettings
 from engine.messages import Lane, Plan, Surveyed
 from engine.predict import (
     UNCORRECTED,
@@ -78,7 +79,25 @@ class TestTheModel:
         lab = replace(plain, colour="cielab")
         more = predict(lab, Plan(Lane.TILES)) - predict(plain, Plan(Lane.TILES))
         assert more > 250_000_000
-        assert predict(plain, Plan(Lane.TILES), to_srgb=True) == predict(lab, Plan(Lane.TILES))
+        assert predict(plain, Plan(Lane.TILES), jpeg=JpegSettings(icc="srgb")) == predict(
+            lab, Plan(Lane.TILES)
+        )
+
+    @pytest.mark.parametrize(
+        ("jpeg", "bytes_per_pixel"),
+        [
+            (JpegSettings(optimize=True), 12),
+            (JpegSettings(progressive=True), 12),
+            (JpegSettings(optimize=True, quality=80), 6),
+            (JpegSettings(optimize=True, subsampling="4:2:0"), 6),
+        ],
+    )
+    def test_libjpeg_that_holds_the_whole_picture_needs_more(
+        self, jpeg: JpegSettings, bytes_per_pixel: int
+    ) -> None:
+        facts, plan = image(1, 600), Plan(Lane.STRIPS, strip_rows=512, pixels_on_disk=True)
+        pixels = facts.width * facts.height
+        assert predict(facts, plan, jpeg=jpeg) > bytes_per_pixel * pixels > predict(facts, plan)
 
 
 class TestChoosing:

@@ -97,7 +97,7 @@ async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
 
 
 async def test_the_engine_does_not_notice_who_leaves(workspace: MakeWorkspace) -> None:
-    root = workspace(images=10)
+    root = workspace(images=10, width=900, height=700, settings=ONE_WORKER)
     pid = started(root)
     busy = halted(root)
     async with watching(root) as (app, pilot):

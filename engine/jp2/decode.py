@@ -67,23 +67,12 @@ def decoded(
 
 
 def lane_for(header: Header, lane: Lane) -> Lane:
-    """The lane that can decode this image: tiles need a grid that subsampled components agree with.
-
-    Where a tile's edge lies between two samples of a component, the tile's first pixels belong to a sample
-    of its neighbour: such an image is decoded whole, as the reference decoder does it.
-    """
-    if not header.is_tiled:
-        return Lane.WHOLE if lane is Lane.TILES else lane
+    """The lane that can decode this image; tiles it has and that can stand alone are decoded as such."""
     if lane is Lane.WHOLE:
         return lane
-    finest = grid_of(header)
-    across, down = header.tiles_across > 1, header.tiles_down > 1
-    for part in header.components:
-        if across and part.dx != finest.dx and (header.tile_x0 % part.dx or header.tile_width % part.dx):
-            return Lane.WHOLE
-        if down and part.dy != finest.dy and (header.tile_y0 % part.dy or header.tile_height % part.dy):
-            return Lane.WHOLE
-    return Lane.TILES
+    if header.tiles_stand_alone:
+        return Lane.TILES
+    return Lane.WHOLE if lane is Lane.TILES else lane
 
 
 @dataclass(frozen=True)

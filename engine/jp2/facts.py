@@ -158,5 +158,20 @@ class Header:
         return self.tiles_across * self.tiles_down > 1
 
     @property
+    def tiles_stand_alone(self) -> bool:
+        """Whether it has tiles, on a grid that subsampled components agree with.
+
+        Where a tile's edge lies between two samples of a component, the tile's first pixels belong to a sample
+        of its neighbour: such an image is decoded whole or in strips, as if it were untiled.
+        """
+        finest_dx, finest_dy = min(c.dx for c in self.components), min(c.dy for c in self.components)
+        across, down = self.tiles_across > 1, self.tiles_down > 1
+        return self.is_tiled and not any(
+            (across and c.dx != finest_dx and (self.tile_x0 % c.dx or self.tile_width % c.dx))
+            or (down and c.dy != finest_dy and (self.tile_y0 % c.dy or self.tile_height % c.dy))
+            for c in self.components
+        )
+
+    @property
     def is_subsampled(self) -> bool:
         return any(c.dx != self.components[0].dx or c.dy != self.components[0].dy for c in self.components)

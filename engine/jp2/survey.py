@@ -15,6 +15,7 @@ def survey(header: Header, image_id: int) -> Surveyed:
     """The facts of a header that order and admit an image."""
     finest_dx = min(component.dx for component in header.components)
     finest_dy = min(component.dy for component in header.components)
+    across, down = (header.tiles_across, header.tiles_down) if header.tiles_stand_alone else (1, 1)
     return Surveyed(
         image_id=image_id,
         source_bytes=header.file_bytes,
@@ -22,8 +23,8 @@ def survey(header: Header, image_id: int) -> Surveyed:
         height=header.height,
         components=len(header.components),
         bits=max(component.bits for component in header.components),
-        tile_width=_tile_side(header.width, header.tile_width, finest_dx, header.tiles_across),
-        tile_height=_tile_side(header.height, header.tile_height, finest_dy, header.tiles_down),
+        tile_width=_tile_side(header.width, header.tile_width, finest_dx, across),
+        tile_height=_tile_side(header.height, header.tile_height, finest_dy, down),
         levels=header.levels,
         colour=header.colour.space.value,
         code_block_samples=header.code_block_samples,

@@ -22,11 +22,6 @@ class Written:
     md5: str
 
 
-def subsampled(settings: JpegSettings) -> bool:
-    """Whether chroma has half the resolution each way: 4:2:0, "auto" below quality 90."""
-    return settings.subsampling == "4:2:0" or (settings.subsampling == "auto" and settings.quality < 90)
-
-
 def write_jpeg(file: BinaryIO, rendered: Rendered, settings: JpegSettings, markers: bytes) -> Written:
     """Encodes into an open file. `markers` follow SOI: see `jpegmarkers`.
 
@@ -36,10 +31,11 @@ def write_jpeg(file: BinaryIO, rendered: Rendered, settings: JpegSettings, marke
     target = TargetCustom()
     target.on_write(output.write)
     try:
-        rendered.image.jpegsave_target(
+        image = _settling(rendered) if settings.buffers_whole_picture else rendered.image
+        image.jpegsave_target(
             target,
             Q=settings.quality,
-            subsample_mode="on" if subsampled(settings) else "off",
+            subsample_mode="on" if settings.chroma_halved else "off",
             optimize_coding=settings.optimize,
             interlace=settings.progressive,
             quant_table=0,  # ITU-T T.81 Annex K: mozjpeg has others
@@ -54,6 +50,14 @@ def write_jpeg(file: BinaryIO, rendered: Rendered, settings: JpegSettings, marke
     if output.error is not None:
         raise output.error
     return Written(output.count, output.digest.hexdigest())
+
+
+def _settling(rendered: Rendered) -> Any:
+    """The picture, settling as it is read: libjpeg will write nothing until it has read all of it."""
+    image = rendered.image.copy()
+    image.set_progress(True)
+    image.signal_connect("eval", lambda *_: rendered.settle())
+    return image
 
 
 class _Output:

@@ -20,7 +20,7 @@ from engine.jp2.survey import survey
 from engine.jpeg.rendering import Rendered, check_sides, render
 from engine.jpeg.segments import leading_markers
 from engine.jpeg.vips import Image
-from engine.jpeg.writer import subsampled, write_jpeg
+from engine.jpeg.writer import write_jpeg
 from engine.ledger.rows import ImageRow
 from engine.messages import Plan
 from engine.predict import DoesNotFit, choose_plan
@@ -147,13 +147,13 @@ def _candidate(
         with path.open("wb") as file:
             written = write_jpeg(file, rendered, settings, markers)
         expected = Expected(
-            rendered.image, settings.quality, subsampled(settings), rendered.icc, rendered.settle
+            rendered.image, settings.quality, settings.chroma_halved, rendered.icc, rendered.settle
         )
         proof = prove(path, expected, settings.verify)
         png = _png(Image.jpegload(str(path)), crop, rendered.icc)
     finally:
         path.unlink(missing_ok=True)
-    sampling = "grey" if rendered.image.bands == 1 else "4:2:0" if subsampled(settings) else "4:4:4"
+    sampling = "grey" if rendered.image.bands == 1 else "4:2:0" if settings.chroma_halved else "4:4:4"
     return Candidate(settings.quality, sampling, written.jpeg_bytes, proof.psnr_db, png)
 
 

@@ -90,16 +90,14 @@ class Dispatch:
             floor_bytes=self._floor,
             running=running,
             candidates=[
-                Waiting(c.image_id, c.surveyed, c.image_id in alone, self._converts(c)) for c in candidates
+                Waiting(c.image_id, c.surveyed, c.image_id in alone, self._run.config.jpeg_for(c.batch))
+                for c in candidates
             ],
             idle_rss_bytes=[slot.rss_bytes for slot in free],
             cores=self._converting.slots.wanted,
             more_to_come=more_to_come,
             disk_saves_memory=self._scratch_saves_memory(),
         )
-
-    def _converts(self, candidate: Candidate) -> bool:
-        return self._run.config.jpeg_for(candidate.batch).icc == "srgb"
 
     def _carry_out(self, decision: Decision, candidates: list[Candidate], free: list[Slot]) -> None:
         by_id = {candidate.image_id: candidate for candidate in candidates}
