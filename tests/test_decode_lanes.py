@@ -15,7 +15,7 @@ from engine.jp2.header import read_header
 from engine.jp2.openjpeg import Messages
 from engine.jp2.samples import grid_of
 from engine.messages import Lane, Plan
-from tests.decoding import EVERY_PLAN, pixels_of
+from tests.decoding import EVERY_PLAN, on_the_grid, pixels_of, ycc_to_rgb
 from tests.jp2s import Encoding, Plane, cut, make_jp2, picture, write_codestream
 
 
@@ -90,6 +90,61 @@ def test_tiles_whose_edges_cut_samples_are_decoded_whole(tmp_path: Path) -> None
     for width, lane in ((64, Lane.TILES), (63, Lane.WHOLE)):
         write_codestream(tmp_path / "a.j2k", planes, Encoding(tile=(width, 64), levels=2))
         assert lane_for(read_header(tmp_path / "a.j2k"), Lane.TILES) is lane
+
+
+def luma_and_chroma(
+    path: Path,
+    width: int,
+    height: int,
+    origin: tuple[int, int] = (0, 0),
+    tile: tuple[int, int] | None = None,
+    dy: int = 2,
+) -> Path:
+    """A codestream of three components, the second and third subsampled by two across and by dy down."""
+    (x0, y0), full = origin, picture(width, height)
+    columns, rows = -(-(x0 + width) // 2) - -(-x0 // 2), -(-(y0 + height) // dy) - -(-y0 // dy)
+    chroma = picture(columns, rows, seed=4)
+    planes = [Plane(full[:, :, 0]), *(Plane(chroma[:, :, c], dx=2, dy=dy) for c in (1, 2))]
+    write_codestream(path, planes, Encoding(origin=origin, tile=tile, levels=2))
+    return path
+
+
+@pytest.mark.parametrize("tile", [(101, 101), (64, 33), (300, 63), (101, 64)])
+@pytest.mark.parametrize("strip_rows", [16, 64, 130])
+def test_tiled_image_in_several_strips(tile: tuple[int, int], strip_rows: int, tmp_path: Path) -> None:
+    path = luma_and_chroma(tmp_path / "a.j2k", 150, 300, tile=tile)
+    header = read_header(path)
+    assert lane_for(header, Lane.STRIPS) is Lane.STRIPS
+    assert len(strip_edges(header, grid_of(header), strip_rows)) > 1
+    expected = pixels_of(path, Plan(Lane.WHOLE))
+    assert np.array_equal(pixels_of(path, Plan(Lane.STRIPS, strip_rows=strip_rows)), expected)
+
+
+def test_strips_are_of_whole_rows_of_tiles_where_they_can_be(tmp_path: Path) -> None:
+    path = luma_and_chroma(tmp_path / "a.j2k", 64, 300, tile=(63, 50))
+    header = read_header(path)
+    edges = [(0, 100), (100, 200), (200, 300)]
+    assert strip_edges(header, grid_of(header), 140) == edges
+
+
+@pytest.mark.parametrize("dy", [2, 3])
+def test_first_strip_has_rows_of_every_component(dy: int, tmp_path: Path) -> None:
+    path = luma_and_chroma(tmp_path / "a.j2k", 60, 200, origin=(0, 24 * dy - 1), dy=dy)
+    header = read_header(path)
+    edges = strip_edges(header, grid_of(header), 24)
+    assert edges[0] == (24 * dy - 1, 24 * dy + 24)
+    expected = pixels_of(path, Plan(Lane.WHOLE))
+    assert np.array_equal(pixels_of(path, Plan(Lane.STRIPS, strip_rows=24)), expected)
+
+
+@pytest.mark.parametrize("origin", [(0, 63), (63, 0), (63, 63)])
+def test_tiles_without_a_sample_of_some_component(origin: tuple[int, int], tmp_path: Path) -> None:
+    path = luma_and_chroma(tmp_path / "a.j2k", 120, 200, origin=origin, tile=(64, 64))
+    header = read_header(path)
+    chroma = picture(header.components[1].width, header.components[1].height, seed=4)
+    cb, cr = (on_the_grid(chroma[:, :, c], header, c) for c in (1, 2))
+    expected = ycc_to_rgb(picture(120, 200)[:, :, 0], cb, cr)
+    assert np.array_equal(pixels_of(path, Plan(Lane.TILES)), expected)
 
 
 def test_strips_of_a_tiled_image_are_its_tiles(tmp_path: Path) -> None:

@@ -129,10 +129,11 @@ def _decode_whole(work: _Work) -> None:
 
 
 def _decode_tiles(work: _Work) -> None:
-    """Tile by tile on one codec; row by row on fresh ones where the tiles' parts lie among each other.
+    """Tile by tile on one codec; row by row on fresh ones where that does not work.
 
-    OpenJPEG loses count of the parts it has skipped then ("Invalid tile part index"), so what it calls corrupt
-    is looked at a second time before that is believed.
+    OpenJPEG loses count of the parts it has skipped where the tiles' parts lie among each other ("Invalid tile
+    part index"), and decodes no tile without a sample of some component, under an odd origin: so what it calls
+    corrupt is looked at a second time before that is believed.
     """
     header = work.header
     try:
@@ -146,7 +147,7 @@ def _decode_tiles(work: _Work) -> None:
         if error.failure.cause is not Cause.CORRUPT or work.messages.errors == []:
             raise
         work.messages.errors.clear()
-        _decode_tile_rows(work)
+        _decode_strips(work, -(-header.tile_height // work.grid.dy))
 
 
 def _tile_area(header: Header, index: int) -> Area:
@@ -154,17 +155,6 @@ def _tile_area(header: Header, index: int) -> Area:
     x0 = header.tile_x0 + column * header.tile_width
     y0 = header.tile_y0 + row * header.tile_height
     return x0, y0, x0 + header.tile_width, y0 + header.tile_height
-
-
-def _decode_tile_rows(work: _Work) -> None:
-    header = work.header
-    for row in range(header.tiles_down):
-        top = header.tile_y0 + row * header.tile_height
-        area = (header.x0, max(top, header.y0), header.x1, min(top + header.tile_height, header.y1))
-        with work.decoder() as decoder:
-            decoder.area(*area)
-            work.paint(decoder, area)
-        work.settle()
 
 
 STRIPS_PER_CODEC = 15
@@ -176,11 +166,13 @@ from 15 to 31.
 
 
 def _decode_strips(work: _Work, strip_rows: int) -> None:
+    """Strip by strip; of a tiled image each on a codec of its own, for one takes a single area of those."""
     header = work.header
     strips = strip_edges(header, work.grid, strip_rows)
-    for first in range(0, len(strips), STRIPS_PER_CODEC):
+    per_codec = 1 if header.is_tiled else STRIPS_PER_CODEC
+    for first in range(0, len(strips), per_codec):
         with work.decoder() as decoder:
-            for top, bottom in strips[first : first + STRIPS_PER_CODEC]:
+            for top, bottom in strips[first : first + per_codec]:
                 area = (header.x0, top, header.x1, bottom)
                 decoder.area(*area)
                 work.paint(decoder, area)
@@ -188,11 +180,28 @@ def _decode_strips(work: _Work, strip_rows: int) -> None:
 
 
 def strip_edges(header: Header, grid: Grid, strip_rows: int) -> list[tuple[int, int]]:
-    """Top and bottom of each strip on the reference grid, no sample of any component cut in two."""
+    """Top and bottom of each strip on the reference grid, no sample of any component cut in two.
+
+    Strips no lower than the image's tiles are of whole rows of them, but for the sample an edge would cut. What
+    lies above the first row of some component, under an odd origin, belongs to the first strip: OpenJPEG
+    decodes no area in which a component has no sample.
+    """
     step = math.lcm(*(part.dy for part in header.components))
     height = max(1, -(-strip_rows * grid.dy // step)) * step
-    edges = [header.y0, *range((header.y0 // height + 1) * height, header.y1, height), header.y1]
+    start = 0
+    if header.is_tiled and header.tile_height <= height:
+        start, height = header.tile_y0, height // header.tile_height * header.tile_height
+    first = start + ((header.y0 - start) // height + 1) * height
+    inner = {-(-edge // step) * step for edge in range(first, header.y1, height)}
+    edges = [header.y0, *sorted(edge for edge in inner if edge < header.y1), header.y1]
+    if len(edges) > 2 and not all(_rows(part.dy, *edges[:2]) for part in header.components):
+        del edges[1]
     return list(itertools.pairwise(edges))
+
+
+def _rows(dy: int, top: int, bottom: int) -> int:
+    """Of a component's samples between two places on the reference grid."""
+    return -(-bottom // dy) - -(-top // dy)
 
 
 def _mapped(file: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> tuple[Pixels, Settle]:
