@@ -22,7 +22,7 @@ from engine.jpeg.rendering import Rendered, render
 from engine.messages import Lane, Plan
 from tests.decoding import pixels_of
 from tests.jp2s import Plane, Wrapping, picture, write_codestream, write_jp2
-from tests.profiles import built_in, grey_profile, table_profile
+from tests.profiles import built_in, emptied, grey_profile, table_profile, without
 from tests.reference import opj_decompress, read_ppm
 
 
@@ -227,6 +227,54 @@ def test_grey_under_an_rgb_profile_becomes_rgb_so_that_the_profile_holds(tmp_pat
     out = pixels_of(tmp_path / "a.jp2")
     assert np.array_equal(out, np.stack([pixels] * 3, axis=2))
     assert "RGB profile" in recipe(tmp_path / "a.jp2").warnings[0]
+
+
+def scrambled(profile: bytes) -> bytes:
+    return profile[:128] + bytes(i * 37 & 255 for i in range(len(profile) - 128))
+
+
+UNUSABLE = {
+    "matrix without a curve": (3, without(built_in("p3"), b"rTRC")),
+    "matrix without a colour": (3, without(built_in("p3"), b"gXYZ")),
+    "matrix, header only": (3, emptied(built_in("p3"))),
+    "matrix, scrambled": (3, scrambled(built_in("p3"))),
+    "table without it": (3, without(table_profile(), b"A2B0")),
+    "grey without its curve": (1, without(grey_profile(), b"kTRC")),
+    "ink without tables": (4, without(built_in("cmyk"), b"A2B0", b"A2B1", b"A2B2")),
+    "ink, header only": (4, emptied(built_in("cmyk"))),
+    "ink, scrambled": (4, scrambled(built_in("cmyk"))),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_profile_that_cannot_be_used_converts_nothing(name: str, bits: int, tmp_path: Path) -> None:
+    channels, profile = UNUSABLE[name]
+    write_jp2(tmp_path / "a.jp2", picture(32, 24, channels, bits), None, Wrapping(icc=profile))
+    with pytest.raises(ImageError, match="no colour management can use the ICC profile") as refused:
+        rendered_pixels(tmp_path / "a.jp2", icc="srgb")
+    assert refused.value.failure.cause is Cause.UNSUPPORTED
+
+
+def test_profile_that_cannot_be_used_is_kept_and_it_is_said(tmp_path: Path) -> None:
+    profile = without(built_in("p3"), b"rTRC")
+    write_jp2(tmp_path / "a.jp2", picture(32, 24), None, Wrapping(icc=profile))
+    _, out = rendered_pixels(tmp_path / "a.jp2")
+    assert out.icc == profile
+    assert "it is kept as it was" in out.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("channels", "profile"),
+    [(3, built_in("srgb")), (3, built_in("p3")), (3, table_profile()), (1, grey_profile())],
+)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_profile_that_can_be_used_is_no_warning(
+    channels: int, profile: bytes, bits: int, tmp_path: Path
+) -> None:
+    write_jp2(tmp_path / "a.jp2", picture(32, 24, channels, bits), None, Wrapping(icc=profile))
+    for icc in ("keep", "srgb"):
+        assert rendered_pixels(tmp_path / "a.jp2", icc)[1].warnings == ()
 
 
 @pytest.mark.parametrize(

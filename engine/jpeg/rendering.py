@@ -10,6 +10,7 @@ import numpy as np
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.colour import Conversion, Model, Recipe
 from engine.jp2.decode import Picture, Settle
+from engine.jp2.samples import Pixels
 from engine.jpeg.vips import BlobType, Image, VipsError, srgb_profile, vips_failure
 
 LONGEST_SIDE = 65_500
@@ -39,22 +40,58 @@ def check_sides(width: int, height: int, oversize: str) -> None:
 
 
 def render(picture: Picture, recipe: Recipe) -> Rendered:
-    """Raises ImageError UNSUPPORTED where libvips cannot use the profile."""
+    """Raises ImageError UNSUPPORTED where a conversion needs a profile that cannot be used.
+
+    One that is only carried over is carried over all the same, and it is said.
+    """
     try:
-        image = _converted(_source(picture, recipe), recipe)
-        image, scale, warnings = _fitted(image)
+        image = _source(picture.pixels, recipe)
+        doubts = _check_profile(image, recipe)
+        image, scale, warnings = _fitted(_converted(image, recipe))
     except VipsError as error:
         raise vips_failure(error, Stage.ENCODING, Cause.UNSUPPORTED) from error
-    return Rendered(image, _profile(recipe, image.bands), scale, picture.settle, warnings)
+    return Rendered(image, _profile(recipe, image.bands), scale, picture.settle, (*doubts, *warnings))
 
 
-def _source(picture: Picture, recipe: Recipe) -> Any:
-    height, width, bands = picture.pixels.shape
-    kind = "ushort" if picture.pixels.dtype == np.uint16 else "uchar"
-    image = Image.new_from_memory(picture.pixels, width, height, bands, kind)
+def _source(pixels: Pixels, recipe: Recipe) -> Any:
+    height, width, bands = pixels.shape
+    kind = "ushort" if pixels.dtype == np.uint16 else "uchar"
+    image = Image.new_from_memory(pixels, width, height, bands, kind)
     wide = {Model.GREY: "grey16", Model.CMYK: "cmyk"}.get(recipe.model, "rgb16")
     narrow = {Model.GREY: "b-w", Model.CMYK: "cmyk"}.get(recipe.model, "srgb")
     return image.copy(interpretation=wide if kind == "ushort" else narrow)
+
+
+def _check_profile(image: Any, recipe: Recipe) -> tuple[str, ...]:
+    """A warning where the profile cannot be used and need not be; raises ImageError where it must be."""
+    if recipe.source_profile is None or _is_usable(recipe.source_profile, image):
+        return ()
+    what = "no colour management can use the ICC profile: a table or curve of it is missing or broken"
+    if recipe.conversion is Conversion.PROFILE_TO_SRGB:
+        raise ImageError(Cause.UNSUPPORTED, Stage.ENCODING, f"the colours cannot be converted, {what}")
+    return (f"{what}; it is kept as it was",)
+
+
+def _is_usable(profile: bytes, image: Any) -> bool:
+    """Whether libvips takes this profile for such an image.
+
+    It takes one of its own instead without a word where it cannot. icc_import alone tells: the profile that it
+    took is what its result carries (vips_icc_import_build in libvips' icc_transform.c).
+    """
+    try:
+        imported = _tagged(image.crop(0, 0, 1, 1), profile).icc_import(embedded=True, intent="relative")
+    except VipsError:
+        return False
+    return bool(imported.get(_PROFILE_FIELD) == profile)
+
+
+_PROFILE_FIELD = "icc-profile-data"
+
+
+def _tagged(image: Any, profile: bytes | None) -> Any:
+    tagged = image.copy()
+    tagged.set_type(BlobType, _PROFILE_FIELD, profile)
+    return tagged
 
 
 def _converted(image: Any, recipe: Recipe) -> Any:
@@ -64,8 +101,7 @@ def _converted(image: Any, recipe: Recipe) -> Any:
         case Conversion.NONE:
             return image
         case Conversion.PROFILE_TO_SRGB:
-            tagged = image.copy()
-            tagged.set_type(BlobType, "icc-profile-data", recipe.source_profile)
+            tagged = _tagged(image, recipe.source_profile)
             image = tagged.icc_transform("srgb", embedded=True, **options)
         case Conversion.CMYK_TO_SRGB:
             image = image.icc_transform("srgb", input_profile="cmyk", **options)
