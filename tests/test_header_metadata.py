@@ -62,3 +62,80 @@ def test_xmp_is_found_in_an_xml_box(tmp_path: Path) -> None:
     boxes = (box(b"xml ", b"<gml/>"), box(b"xml ", XMP_PACKET))
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=boxes))
     assert read_header(tmp_path / "a.jp2").xmp == XMP_PACKET
+
+
+METS = b'<mets><mdWrap><x:xmpmeta xmlns:x="adobe:ns:meta/">inner</x:xmpmeta></mdWrap></mets>'
+RDF = b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
+LAUGHS = (
+    b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/" x:about="&b;&b;&b;&b;"/>'
+)
+
+
+@pytest.mark.parametrize(
+    "xml", [METS, b"<note>see xmpmeta elsewhere</note>", b"xmpmeta", LAUGHS, b"<a:xmpmeta/>"]
+)
+def test_xml_that_only_speaks_of_xmp_is_none(tmp_path: Path, xml: bytes) -> None:
+    wrapping = Wrapping(trailing_boxes=(box(b"xml ", xml),))
+    make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=wrapping)
+    assert read_header(tmp_path / "a.jp2").xmp is None
+
+
+XMLS = {
+    "RDF": RDF,
+    "packet": XMP_PACKET,
+    "marked": b"\xef\xbb\xbf" + RDF,
+    "wide": RDF.decode().encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("xml", XMLS.values(), ids=XMLS)
+def test_xml_that_is_xmp_by_its_root(tmp_path: Path, xml: bytes) -> None:
+    make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=(box(b"xml ", xml),)))
+    assert read_header(tmp_path / "a.jp2").xmp == xml
+
+
+@pytest.mark.parametrize("xml", [METS, RDF])
+@pytest.mark.parametrize("first", [False, True])
+def test_xmp_box_wins_over_any_xml_box(tmp_path: Path, xml: bytes, first: bool) -> None:
+    boxes = (box(b"xml ", xml), box(b"uuid", XMP_UUID + XMP_PACKET))
+    make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=boxes if first else boxes[::-1]))
+    header = read_header(tmp_path / "a.jp2")
+    assert header.xmp == XMP_PACKET
+    assert len(header.warnings) == (xml == RDF)
+
+
+def associated(content: bytes) -> bytes:
+    return box(b"asoc", box(b"nlst", bytes(4)) + content)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_metadata_inside_an_association(tmp_path: Path, depth: int) -> None:
+    inside = box(b"uuid", XMP_UUID + XMP_PACKET) + box(b"uuid", EXIF_UUID + TIFF_STREAM)
+    for _ in range(depth):
+        inside = associated(inside)
+    make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=(inside,)))
+    header = read_header(tmp_path / "a.jp2")
+    assert (header.xmp, header.exif) == (XMP_PACKET, TIFF_STREAM)
+
+
+def test_metadata_inside_the_jp2_header(tmp_path: Path) -> None:
+    inside = box(b"uuid", XMP_UUID + XMP_PACKET)
+    make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(extra_header_boxes=(inside,)))
+    assert read_header(tmp_path / "a.jp2").xmp == XMP_PACKET
+
+
+def test_metadata_of_the_file_wins_over_an_associations_and_it_is_said(tmp_path: Path) -> None:
+    boxes = (associated(box(b"uuid", XMP_UUID + RDF)), box(b"uuid", XMP_UUID + XMP_PACKET))
+    make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=boxes))
+    header = read_header(tmp_path / "a.jp2")
+    assert header.xmp == XMP_PACKET
+    assert "more than one XMP packet" in header.warnings[0]
+
+
+def test_associations_without_end_are_left(tmp_path: Path) -> None:
+    inside = box(b"uuid", XMP_UUID + XMP_PACKET)
+    for _ in range(3000):
+        inside = box(b"asoc", inside)
+    make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=(inside,)))
+    assert read_header(tmp_path / "a.jp2").xmp is None

@@ -22,7 +22,8 @@ from engine.jp2.facts import (
 )
 from engine.jp2.impostors import LOOK_BYTES, name_impostor
 from engine.jp2.jp2h import Jp2Header, choose_colour, read_jp2_header
-from engine.jp2.metadata import Metadata, take_metadata
+from engine.jp2.jpx import JpxHeaders, take_jpx_header, with_jpx_headers
+from engine.jp2.metadata import Metadata, take_metadata, take_nested_metadata
 from engine.jp2.source import Source
 from engine.jp2.verdicts import corrupt, truncated, unsupported
 
@@ -79,10 +80,15 @@ class _Boxes:
     brand: bytes = b""
     compatible: tuple[bytes, ...] = ()
     jp2h: Jp2Header | None = None
+    jpx: JpxHeaders = field(default_factory=JpxHeaders)
     codestream: tuple[int, int] | None = None
     """From SOC to where its box says it ends, offsets in the file."""
     metadata: Metadata = field(default_factory=Metadata)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def is_jpx(self) -> bool:
+        return self.brand in (b"jpx ", b"jpxb") or (self.brand != b"jp2 " and b"jpx " in self.compatible)
 
 
 def _read_jp2(source: Source) -> Header:
@@ -99,8 +105,7 @@ def _read_jp2(source: Source) -> Header:
     if found.codestream is None:
         truncated(source, "the file ends before its codestream")
     main = read_main_header(source, found.codestream[0])
-    is_jpx = found.brand != b"jp2 " and (found.brand in (b"jpx ", b"jpxb") or b"jpx " in found.compatible)
-    return _header(source, Container.JPX if is_jpx else Container.JP2, main, found)
+    return _header(source, Container.JPX if found.is_jpx else Container.JP2, main, found)
 
 
 def _take(source: Source, box: Box, found: _Boxes) -> None:
@@ -116,12 +121,17 @@ def _take(source: Source, box: Box, found: _Boxes) -> None:
             _take_file_type(source, box, found)
         case b"jp2h" if found.codestream is None:
             found.jp2h = found.jp2h or read_jp2_header(source, box)
+            take_nested_metadata(source, box, found.metadata, found.warnings)
+        case b"jpch" | b"jplh" | b"comp" if found.is_jpx:
+            take_jpx_header(source, box, found.jpx)
         case b"jp2c":
             _take_codestream(source, box, found)
         case b"ftbl" if found.codestream is None:
             unsupported("the codestream lies in fragments (a JPX fragment table)")
         case b"uuid" | b"xml ":
             take_metadata(source, box, found.metadata, found.warnings)
+        case b"asoc":
+            take_nested_metadata(source, box, found.metadata, found.warnings)
 
 
 def _take_file_type(source: Source, box: Box, found: _Boxes) -> None:
@@ -140,6 +150,8 @@ def _take_codestream(source: Source, box: Box, found: _Boxes) -> None:
     if found.codestream is not None:
         found.warnings.append("there is more than one codestream; the first is converted")
         return
+    if found.jp2h is None and found.is_jpx:
+        unsupported("there is no JP2 header (jp2h) box before the codestream of this JPX")
     if found.jp2h is None:
         corrupt("there is no JP2 header (jp2h) box before the codestream")
     found.codestream = (box.content, box.declared_end)
@@ -150,7 +162,7 @@ def _take_codestream(source: Source, box: Box, found: _Boxes) -> None:
 
 def _header(source: Source, container: Container, main: MainHeader, found: _Boxes) -> Header:
     size, style = main.size, main.style
-    jp2h = found.jp2h or Jp2Header()
+    jp2h = with_jpx_headers(found.jp2h or Jp2Header(), found.jpx, len(size.components))
     start, end = found.codestream or (0, source.size)
     palette = jp2h.full_palette()
     disagreements = check_agreement(jp2h, palette, size) if found.jp2h else ()

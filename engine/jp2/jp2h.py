@@ -89,7 +89,7 @@ def read_jp2_header(source: Source, superbox: Box) -> Jp2Header:
     found = Jp2Header()
     try:
         for box in walk(source, superbox.content, superbox.end):
-            _take(source, box, found)
+            take_header_box(source, box, found)
     except BoxError as error:
         if superbox.is_cut:
             truncated(source, "the file ends inside its JP2 header")
@@ -99,26 +99,28 @@ def read_jp2_header(source: Source, superbox: Box) -> Jp2Header:
     return found
 
 
-def _take(source: Source, box: Box, found: Jp2Header) -> None:
+def take_header_box(source: Source, box: Box, found: Jp2Header) -> None:
+    """Reads one box of a header into `found`; of each kind but `colr` the first counts."""
     match box.kind:
         case b"ihdr":
-            found.image = found.image or _image_header(_content(source, box, 14))
+            found.image = found.image or _image_header(content_of(source, box, 14))
         case b"bpcc":
-            depths = _content(source, box, 1, most=16384)
+            depths = content_of(source, box, 1, most=16384)
             found.bits_per_component = found.bits_per_component or tuple((b & 0x7F) + 1 for b in depths)
         case b"colr":
             found.colours.append(_colour(source, box, found.warnings))
         case b"pclr":
-            found.palette = found.palette or _palette(_content(source, box, 3, most=2**22))
+            found.palette = found.palette or _palette(content_of(source, box, 3, most=2**22))
         case b"cmap":
-            found.mapping = found.mapping or _mapping(_content(source, box, 4, most=4 * 65536))
+            found.mapping = found.mapping or _mapping(content_of(source, box, 4, most=4 * 65536))
         case b"cdef":
-            found.channels = found.channels or _channels(_content(source, box, 2, most=2 + 6 * 65536))
+            found.channels = found.channels or _channels(content_of(source, box, 2, most=2 + 6 * 65536))
         case b"res ":
             _resolutions(source, box, found)
 
 
-def _content(source: Source, box: Box, least: int, most: int = 65536) -> bytes:
+def content_of(source: Source, box: Box, least: int, most: int = 65536) -> bytes:
+    """All of a box that holds from `least` to `most` bytes; raises ImageError where it does not."""
     if box.is_cut:
         corrupt(f"the {box.name!r} box reaches beyond the box around it")
     if not least <= box.content_bytes <= most:
@@ -146,7 +148,7 @@ def _colour(source: Source, box: Box, warnings: list[str]) -> ColourBox:
             unsupported(
                 f"the ICC profile has {box.content_bytes - 3:,} bytes; a JPEG holds {MAX_PROFILE_BYTES:,}"
             )
-        profile = _content(source, box, 3, most=3 + MAX_PROFILE_BYTES)[3:]
+        profile = content_of(source, box, 3, most=3 + MAX_PROFILE_BYTES)[3:]
         declared = int.from_bytes(profile[:4])
         if len(profile) < 128 or profile[36:40] != b"acsp":
             warnings.append("a colr box promises an ICC profile and holds none")
