@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from engine.jpeg.markers import Density, JpegError, describe, estimate_quality, read_jpeg, standard_tables
+from engine.jpeg.markers import (
+    BASELINE,
+    EXTENDED,
+    Density,
+    JpegError,
+    describe,
+    estimate_quality,
+    read_jpeg,
+    standard_tables,
+)
 from tests.jp2s import picture
 from tests.profiles import built_in
 
@@ -30,6 +39,27 @@ def test_quality_of_standard_tables_is_told_exactly(quality: int, channels: int,
     assert told.standard
     assert told.rms_difference == 0
     assert standard_tables(told.quality) == standard_tables(quality)
+
+
+@pytest.mark.parametrize("quality", [30, 85, 95])
+def test_quality_of_rgb_and_cmyk_where_every_component_has_the_luma_table(
+    quality: int, tmp_path: Path
+) -> None:
+    rgb = saved(tmp_path / "a.jpg", quality=quality, keep_rgb=True)
+    Image.fromarray(picture(64, 48, 4), "CMYK").save(tmp_path / "b.jpg", quality=quality)
+    for path in (rgb, tmp_path / "b.jpg"):
+        told = describe(path)
+        assert len(set(told.facts.tables)) == 1
+        assert (told.quality.quality, told.quality.standard) == (quality, True)
+
+
+@pytest.mark.parametrize("quality", [1, 5, 10, 20])
+@pytest.mark.parametrize("largest", [BASELINE, EXTENDED])
+def test_quality_of_tables_with_divisors_of_sixteen_bits(quality: int, largest: int) -> None:
+    luma, chroma = standard_tables(quality, largest)
+    assert (max(luma) > 255) == (largest == EXTENDED)
+    told = estimate_quality((luma, chroma, chroma))
+    assert (told.quality, told.standard) == (quality, True)
 
 
 def test_tables_of_somebodys_own_are_told_as_such_with_the_nearest_quality(tmp_path: Path) -> None:

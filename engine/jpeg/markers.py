@@ -253,31 +253,50 @@ def _iptc_resource(data: bytes) -> bytes | None:
     return None
 
 
-def standard_tables(quality: int) -> tuple[Table, Table]:
+BASELINE, EXTENDED = 255, 32767
+"""The largest divisor that libjpeg writes: of 8 bits, or of 16 where it is not held to baseline."""
+
+
+def standard_tables(quality: int, largest: int = BASELINE) -> tuple[Table, Table]:
     """Luma and chroma tables of a quality from 1 to 100: T.81 Annex K scaled as the IJG's library does.
 
-    jpeg_quality_scaling and jpeg_add_quant_table of jcparam.c (libjpeg 6b), baseline: divisors 1 to 255.
+    jpeg_quality_scaling and jpeg_add_quant_table of jcparam.c (libjpeg 6b): divisors from 1 to `largest`, which
+    makes a difference under quality 25.
     """
     if not 1 <= quality <= 100:
         raise ValueError(f"a JPEG's quality is from 1 to 100, not {quality}")
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     luma, chroma = (
-        tuple(min(max((value * scale + 50) // 100, 1), 255) for value in table) for table in (_LUMA, _CHROMA)
+        tuple(min(max((value * scale + 50) // 100, 1), largest) for value in table)
+        for table in (_LUMA, _CHROMA)
     )
     return luma, chroma
 
 
 def estimate_quality(tables: Sequence[Table]) -> Quality:
-    """The quality whose standard tables are nearest: `tables` is one a component, luma first."""
-    best: tuple[int, int] | None = None
-    for quality in range(100, 0, -1):
-        luma, chroma = standard_tables(quality)
-        squares = 0
-        for index, table in enumerate(tables):
-            expected = chroma if index else luma
-            squares += sum((a - b) ** 2 for a, b in zip(table, expected, strict=True))
-        if best is None or squares < best[0]:
-            best = squares, quality
-    assert best is not None
-    squares, quality = best
+    """The quality whose standard tables are nearest: `tables` is one a component, the first of them luma.
+
+    Each of the others is held against luma and chroma both: of RGB and CMYK all have the first table.
+    """
+    found = [(_squares(tables, quality, largest), quality) for quality, largest in _CANDIDATES]
+    squares, quality = min(found, key=lambda candidate: candidate[0])
     return Quality(quality, squares == 0, (squares / (64 * len(tables))) ** 0.5)
+
+
+_CANDIDATES = [
+    (quality, largest)
+    for quality in range(100, 0, -1)
+    for largest in (BASELINE, EXTENDED)[: 1 + (quality < 25)]
+]
+
+
+def _squares(tables: Sequence[Table], quality: int, largest: int) -> int:
+    """Squared differences of the divisors, added up."""
+    luma, chroma = standard_tables(quality, largest)
+    apart = {(table, other): _apart(table, other) for table in set(tables) for other in (luma, chroma)}
+    others = (min(apart[table, luma], apart[table, chroma]) for table in tables[1:])
+    return apart[tables[0], luma] + sum(others)
+
+
+def _apart(table: Table, other: Table) -> int:
+    return sum((a - b) ** 2 for a, b in zip(table, other, strict=True))
