@@ -12,12 +12,14 @@ import click
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
 from engine.ledger.schema import STATES
+from engine.report.distribution import Distribution
 from tui.commands.shared import (
     batch_option,
     check_batch,
     clean,
     json_option,
     print_json_array,
+    remark,
     workspace_of,
 )
 from tui.words import DASH, data
@@ -43,7 +45,7 @@ def list_images(
         elif as_csv:
             _print_csv(images)
         else:
-            _print_lines(images)
+            _print_lines(reader, images)
 
 
 def _print_csv(images: Iterator[ImageRow]) -> None:
@@ -67,7 +69,26 @@ def _csv_writer(names: Iterable[str]) -> csv.DictWriter[str]:
     return writer
 
 
-def _print_lines(images: Iterator[ImageRow]) -> None:
+def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
+    """A line an image, its warnings under it; at the end, on stderr, whose PSNR is far below its batch."""
+    spread: dict[str, Distribution] = {}
     for image in images:
         size = data(image.jpeg_bytes) if image.jpeg_bytes is not None else DASH
         click.echo(f"{image.id:>7}  {image.state:<9}  {size:>8}  {clean(image.target)}")
+        for warning in image.warnings:
+            click.echo(f"         warning: {clean(warning)}")
+        if image.state == "done" and image.psnr is not None:
+            spread.setdefault(image.batch, Distribution()).add(image.psnr)
+    for batch, found in spread.items():
+        if found.flag_below is not None:
+            _remark_outliers(reader, batch, found.flag_below)
+
+
+_MOST_OUTLIERS = 20
+
+
+def _remark_outliers(reader: LedgerReader, batch: str, limit_db: float) -> None:
+    worst = reader.images(batch=batch, state="done", sort="psnr", limit=_MOST_OUTLIERS)
+    for image in worst:
+        if image.psnr is not None and image.psnr < limit_db:
+            remark(f"PSNR far below its batch, {image.psnr:.1f} dB: {image.id}  {image.target}")

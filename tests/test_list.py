@@ -1,0 +1,53 @@
+"""`photostat list`, plain: what was warned of, and whose PSNR is far below its batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.ledger.writer import Ledger
+from engine.messages import Converted, Lane, Surveyed
+from engine.workspace import Workspace
+from tests.ledgers import make_ledger
+from tests.running import photostat
+
+
+def convert(workspace: Workspace, image_id: int, psnr_db: float, *warnings: str) -> None:
+    made = Converted(
+        image_id=image_id,
+        scratch_path=f"scratch/{image_id}.jpg",
+        width=7216,
+        height=5412,
+        source_bytes=16_800_000,
+        source_digest="md5:9e107d9d372bb6826bd81d3542a419d6",
+        jpeg_bytes=6_810_000,
+        md5="e4d909c290d0fb1ca068ffaddf22cbd0",
+        psnr_db=psnr_db,
+        warnings=warnings,
+        peak_rss_bytes=612 << 20,
+        cpu_s=8.1,
+        wall_s=9.4,
+    )
+    with Ledger.open(workspace, "run") as ledger:
+        ledger.surveyed([Surveyed(image_id, 16_800_000, 7216, 5412, 3, 8, 1024, 1024, 6, "srgb")])
+        ledger.start(image_id, 4712, 667 << 20, Lane.TILES)
+        ledger.converted(made)
+        ledger.done(image_id, existed=False)
+
+
+def test_warnings_stand_under_their_image(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "ws", 3, done=1)
+    convert(workspace, 2, 41.0, "OpenJPEG: something odd", "alpha flattened on \x1b[31m#ffffff")
+    lines = photostat("list", workspace=workspace.root).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["1", "2", "warning:", "warning:", "3"]
+    assert lines[2].strip() == "warning: OpenJPEG: something odd"
+    assert lines[3].strip() == r"warning: alpha flattened on \x1b[31m#ffffff"
+
+
+def test_psnr_far_below_its_batch_is_remarked(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "ws", 10, done=8)
+    convert(workspace, 9, 30.25)
+    convert(workspace, 10, 41.0)
+    listed = photostat("list", workspace=workspace.root)
+    assert len(listed.stdout.splitlines()) == 10
+    (remark,) = listed.stderr.splitlines()
+    assert remark.startswith("PSNR far below its batch, 30.2 dB: 9  ")
