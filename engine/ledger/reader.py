@@ -52,6 +52,7 @@ class LedgerReader:
 
         A workspace without a ledger yet reads as an empty one, until there is one."""
         self._lock = threading.Lock()
+        self._workspace = workspace
         self._file = ReadOnly(workspace)
 
     def close(self) -> None:
@@ -100,6 +101,13 @@ class LedgerReader:
             [batch],
         )
         return [FailureGroup(cause, count) for cause, count in rows]
+
+    def source_within(self, directory: str) -> str | None:
+        """One of the sources that lie in this directory or below it, as the export has it."""
+        workspace = self._workspace
+        with self._lock:
+            db = self._file.connection()
+            return work.source_within(db, directory, workspace.source_dir(workspace.config()))
 
     # Images
 
@@ -162,9 +170,14 @@ class LedgerReader:
         cause: str | None = None,
         text: str | None = None,
         uuid: str | None = None,
+        *,
+        among: Collection[int] | None = None,
     ) -> list[int]:
-        """Of all images that `images` would list, by id."""
+        """Of all images that `images` would list, by id; only of those `among` which are given."""
         where, values = Filter(batch, state, cause, text, uuid).condition()
+        if among is not None:
+            where += " AND i.id IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(among)))
         return [row[0] for row in self._all(f"SELECT i.id FROM images i WHERE {where} ORDER BY i.id", values)]
 
     def selected(self, selection: Selection) -> int:
@@ -243,20 +256,21 @@ class LedgerReader:
         text: str | None = None,
     ) -> list[Event]:
         """A page of the history: after one event, or (newest first) before one."""
-        where, values = ["id > ?"], [after_id]  # type: tuple[list[str], list[Any]]
+        where, values = ["e.id > ?"], [after_id]  # type: tuple[list[str], list[Any]]
         if before_id is not None:
-            where.append("id < ?")
+            where.append("e.id < ?")
             values.append(before_id)
-        for column, value in (("image", image_id), ("level", level)):
+        for column, value in (("e.image", image_id), ("e.level", level)):
             if value is not None:
                 where.append(f"{column} = ?")
                 values.append(value)
         if text:
-            where.append("instr(lower(kind || ' ' || message), lower(?)) > 0")
+            where.append("instr(lower(e.kind || ' ' || e.message), lower(?)) > 0")
             values.append(text)
         rows = self._all(
-            f"SELECT id, time, level, kind, message, image, pid FROM events WHERE {' AND '.join(where)} "
-            f"ORDER BY id {'DESC' if newest_first else 'ASC'} LIMIT ?",
+            "SELECT e.id, e.time, e.level, e.kind, e.message, e.image, e.pid, coalesce(i.target, '') "
+            f"FROM events e LEFT JOIN images i ON i.id = e.image WHERE {' AND '.join(where)} "
+            f"ORDER BY e.id {'DESC' if newest_first else 'ASC'} LIMIT ?",
             [*values, limit],
         )
         return [Event(*row) for row in rows]

@@ -181,6 +181,13 @@ class Event:
     message: str
     image_id: int | None
     pid: int | None
+    target: str = ""
+    """Of the image it is about; empty for an event about none."""
+
+    @property
+    def image(self) -> str:
+        """The target's file name."""
+        return self.target.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
