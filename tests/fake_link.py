@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from engine.ledger.rows import Event
 from engine.snapshot import (
@@ -27,6 +28,7 @@ from engine.snapshot import (
 from tui.link import Answered, Arrived, Post
 from tui.orders import Order
 from tui.picture import Contact, Picture
+from tui.view import Said
 
 NOW = 1_772_409_845.0
 """2026-03-02 00:04:05 UTC: the time in the pictures."""
@@ -94,18 +96,34 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
     )
 
 
+_PAGE = "newspapers/00005eed-0000-4000-8000-000000000000/"
 EVENTS = tuple(
-    Event(900 - number, NOW - 47 * number, level, kind, message, None, 4711)
-    for number, (level, kind, message) in enumerate(
+    Event(
+        900 - number,
+        NOW - 47 * number,
+        level,
+        kind,
+        message,
+        7 if name else None,
+        4711,
+        name and _PAGE + name,
+    )
+    for number, (level, kind, name, message) in enumerate(
         (
-            ("error", "failed", "MS-Q-17_0101_recto.jpg: truncated: the codestream ends 81,920 bytes early"),
-            ("info", "go-on", "memory: there is room again"),
-            ("warning", "hold", "memory: 3.9 GiB available, the floor is 4.8 GiB"),
-            ("info", "engine", "workers: 6 to 8"),
-            ("error", "failed", "glass [b]plate[/b] 00411.jpg: corrupt: \x1b[31mred\x1b[0m"),
-            ("info", "engine", "resumed by a person"),
-            ("info", "engine", "paused by a person"),
-            ("info", "engine", "started, version 0.1.0, 6 workers"),
+            (
+                "error",
+                "failed",
+                "MS-Q-17_0101_recto.jpg",
+                "truncated: the codestream ends 81,920 bytes early",
+            ),
+            ("info", "go-on", "", "there is memory again"),
+            ("warning", "hold", "", "3.9 GiB of memory are available, 4.8 GiB must stay free"),
+            ("info", "put-back", "map of the county [sheet 12].jpg", "its worker was stopped to free memory"),
+            ("error", "failed", "glass [b]plate[/b] 00411.jpg", "corrupt: \x1b[31mred\x1b[0m"),
+            ("info", "converted", "NB_0001_1887-03-14_0003.jpg", "16.8 MB to 6.8 MB, PSNR 41.2 dB, 9.4 s"),
+            ("info", "engine", "", "resumed by a person"),
+            ("info", "engine", "", "paused by a person"),
+            ("info", "engine", "", "started, version 0.1.0, 6 workers"),
         )
     )
 )
@@ -185,14 +203,20 @@ PICTURES: dict[str, Callable[[], Picture]] = {
 }
 
 
+def taken(order: Order) -> dict[str, Any]:
+    """The reply of an engine that does what it is told."""
+    return {"count": order.arguments.get("count", 1)}
+
+
 class FakeLink:
-    """Shows `picture` when opened and whenever `show` is called; answers every order as `answer` says."""
+    """Shows `picture` when opened and whenever `show` is called; answers every order as `reply` says."""
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
         self.sent: list[Order] = []
         self.taken = 0
-        self.answer: Callable[[Order], tuple[str, bool]] = lambda order: (order.told({"count": 1}), True)
+        self.reply: Callable[[Order], Mapping[str, Any] | str] = taken
+        """What the engine answers; a text where it refuses or does not answer."""
         self.closed = False
         self._post: Post = lambda message: None
 
@@ -212,8 +236,14 @@ class FakeLink:
 
     def send(self, order: Order) -> None:
         self.sent.append(order)
-        text, good = self.answer(order)
-        self._post(Answered(order, text, good=good))
+        self.answer(order)
+
+    def answer(self, order: Order) -> None:
+        reply = self.reply(order)
+        if isinstance(reply, str):
+            self._post(Answered(order, Said(reply, good=False), None))
+        else:
+            self._post(Answered(order, order.told(reply), reply))
 
 
 class SteadyLink(FakeLink):
@@ -275,6 +305,8 @@ def main() -> None:
     )
     with Watch():
         app.run(mouse=False)
+    if app.fault is not None:
+        raise app.fault
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.fake_link import PICTURES
+from engine.snapshot import Account, BatchSnapshot, State
+from tests.fake_link import PICTURES, engine_picture, running
 from tests.ledgers import make_ledger
 from tests.pilots import DONE, FAILED, ROWS, opened
 from tui.actions import ACTIONS
@@ -54,6 +56,55 @@ async def test_plus_and_minus_change_the_workers_one_by_one(root: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("key", "reply", "told", "then"),
+    [
+        ("plus", {"before": 8, "count": 9}, "9 workers from now on.", 9),
+        (
+            "plus",
+            {"before": 8, "count": 8, "limited_by": "memory"},
+            "It stays at 8 workers: there is no memory for more.",
+            8,
+        ),
+        (
+            "minus",
+            {"before": 8, "count": 2, "limited_by": "memory"},
+            "2 workers, not 7: there is no memory for more.",
+            2,
+        ),
+        ("plus", {"before": 8, "count": 8}, "It stays at 8 workers: the engine takes no more.", 8),
+        ("minus", "The engine is leaving.", "The engine is leaving.", 8),
+    ],
+)
+async def test_the_workers_told_and_counted_from_are_those_the_engine_took(
+    root: Path, key: str, reply: dict[str, object] | str, told: str, then: int
+) -> None:
+    async with opened(root) as session:
+        session.link.reply = lambda order: reply
+        await session.press(key)
+        assert session.told == told
+        await session.press("plus")
+        assert session.sent[1] == ("workers", {"count": then + 1})
+
+
+async def test_workers_that_somebody_else_changed_are_counted_from(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("plus")
+        session.link.show(engine_picture(running(3, tick=60)))
+        await session.settle()
+        await session.press("plus")
+        assert session.sent[1] == ("workers", {"count": 4})
+
+
+async def test_workers_that_were_asked_for_are_counted_from_while_nobody_has_answered(root: Path) -> None:
+    async with opened(root) as session:
+        session.link.answer = lambda order: None  # type: ignore[method-assign]
+        await session.press("plus", "plus")
+        session.link.show(engine_picture(running(8, tick=1)))
+        await session.press("plus")
+        assert [arguments["count"] for _, arguments in session.sent] == [9, 10, 11]
+
+
 async def test_s_starts_where_no_engine_runs(root: Path) -> None:
     async with opened(root, PICTURES["stopped"]()) as session:
         assert "s starts it" in session.told
@@ -66,6 +117,61 @@ async def test_s_says_so_where_one_runs(root: Path) -> None:
         await session.press("s")
         assert session.sent == []
         assert "runs already" in session.told
+
+
+async def test_s_says_so_where_there_is_nothing_to_start_for(root: Path) -> None:
+    async with opened(root, PICTURES["empty"]()) as session:
+        await session.press("s")
+        assert session.sent == []
+        assert session.told.startswith("There is nothing to convert: photostat add")
+    async with opened(root, PICTURES["finished"]()) as session:
+        await session.press("s")
+        assert session.sent == []
+        assert session.told.startswith("Nothing waits to be converted. 6 images failed")
+
+
+async def test_p_in_a_hold_does_not_say_that_it_goes_on(root: Path) -> None:
+    held = PICTURES["holding"]().snapshot
+    assert held is not None
+    async with opened(root, engine_picture(replace(held, state=State.PAUSED))) as session:
+        await session.press("p")
+        assert session.sent == [("resume", {})]
+        assert session.told.startswith("Resumed; it goes on when the hold ends: 3.9 GiB")
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "state", "said"),
+    [
+        (0, State.RUNNING, "Nothing is in flight"),
+        (1, State.RUNNING, "1 image in flight starts over"),
+        (8, State.RUNNING, "press d to drain"),
+        (8, State.DRAINING, "Choose No to let the engine finish"),
+    ],
+)
+async def test_the_question_before_stopping_says_what_it_means(
+    root: Path, in_flight: int, state: State, said: str
+) -> None:
+    batch = BatchSnapshot("maps", Account(100, 60, in_flight, 40 - in_flight))
+    snapshot = replace(running(), state=state, batches=(batch,))
+    async with opened(root, engine_picture(snapshot)) as session:
+        await session.press("S")
+        assert said in " ".join(session.text.split())
+        assert ("press d" in session.text) is (in_flight > 0 and state is not State.DRAINING)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (60, 20), (80, 24)])
+@pytest.mark.parametrize("key", ["S", "a"])
+async def test_a_question_fits_the_terminal_with_its_answers(
+    root: Path, size: tuple[int, int], key: str
+) -> None:
+    async with opened(root, size=size) as session:
+        await session.press("f", key)
+        screen = session.app.screen
+        for part in screen.query("#dialog, #dialog > *"):
+            assert screen.region.contains_region(part.region), part
+        words = " ".join(session.text.split())
+        assert ("nothing that is done is lost" if key == "S" else "without a JPEG") in words
+        assert ("Yes, stop it" if key == "S" else "enter accepts") in words
 
 
 async def test_stopping_the_engine_is_asked_and_no_is_the_default(root: Path) -> None:
@@ -104,7 +210,7 @@ async def test_control_c_only_says_how_to_leave(root: Path) -> None:
 
 async def test_what_the_engine_refuses_is_told_in_one_line(root: Path) -> None:
     async with opened(root) as session:
-        session.link.answer = lambda order: ("The engine is leaving.", False)
+        session.link.reply = lambda order: "The engine is leaving."
         await session.press("p")
         assert session.told == "The engine is leaving."
 
@@ -153,6 +259,14 @@ async def test_disconnected_keeps_the_last_picture(root: Path) -> None:
         await session.press("p")
         assert session.sent == []
         assert session.told == "The engine does not answer."
+
+
+async def test_read_only_promises_no_key_that_it_refuses(root: Path) -> None:
+    async with opened(root, PICTURES["stopped"](), read_only=True) as session:
+        await session.press("p")
+        assert session.told == "No engine runs here."
+        await session.press("ctrl+c")
+        assert "stops the engine" not in session.told
 
 
 async def test_the_same_picture_again_paints_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ from textual.widgets import Input
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
 from engine.ledger.selection import Selection
+from engine.ledger.writer import Ledger
+from tests.fake_link import taken
 from tests.ledgers import make_ledger, representation
-from tests.pilots import DONE, FAILED, ROWS, on_the_ledger, opened
+from tests.pilots import DONE, FAILED, ROWS, Session, on_the_ledger, opened
 from tui.screens.dashboard import Dashboard
 from tui.screens.detail import Detail
-from tui.screens.gallery import Failed, Gallery
+from tui.screens.failed import Failed
+from tui.screens.gallery import Gallery
 from tui.screens.log import EventLog
-from tui.screens.question import Reason
+from tui.screens.question import Confirm, Reason
 from tui.screens.representation import Representation
 
 
@@ -111,8 +115,78 @@ async def test_a_accepts_with_a_reason_and_not_without(root: Path) -> None:
         assert isinstance(session.app.screen, Reason), "no reason, no acceptance"
         await session.press("escape")
         assert session.sent == []
+        await session.press("a", "enter")
+        assert "Say why" in session.text
+        await session.press("escape")
         await session.press("a", *"gone", "space", *"[b]1944[/b]", "enter")
         assert session.sent == [("accept", {"ids": [1], "reason": "gone [b]1944[/b]"})]
+
+
+@pytest.mark.parametrize("keys", [["r"], ["a", "x", "enter"], ["R", "y"]], ids=["r", "a", "R"])
+async def test_a_selection_is_kept_until_the_order_was_taken(root: Path, keys: list[str]) -> None:
+    async with opened(root) as session:
+        session.link.reply = lambda order: "No engine answers."
+        await session.press("f", "space", "space", "space", *keys)
+        assert session.told == "No engine answers."
+        assert "3 selected" in session.text
+        session.link.reply = taken
+        await session.press(*keys)
+        assert len(session.sent) == 2
+        assert session.sent[0] == session.sent[1]
+        assert "selected" not in session.text
+
+
+async def test_an_order_is_not_given_again_before_it_is_answered(root: Path) -> None:
+    async with opened(root) as session:
+        answer = session.link.answer
+        session.link.answer = lambda order: None  # type: ignore[method-assign]
+        await session.press("f", "space", "r", "r", "R", "a")
+        assert len(session.sent) == 1
+        assert session.told == "The last order has not been answered yet."
+        answer(session.link.sent[0])
+        await session.settle()
+        await session.press("r")
+        assert len(session.sent) == 2
+
+
+async def test_selected_images_that_the_filter_hides_are_told_and_asked_for(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("f", "space", "space", "space", "slash", *"p0002", "enter")
+        assert "3 selected, 2 of them not shown" in session.text
+        await session.press("r")
+        assert isinstance(session.app.screen, Confirm)
+        assert "2 of them are selected but not shown" in " ".join(session.text.split())
+        await session.press("enter")
+        assert session.sent == []
+        await session.press("a")
+        assert "2 of them are selected but not shown" in " ".join(session.text.split())
+        await session.press("escape", "escape")
+        assert "3 selected" in session.text
+        assert "not shown" not in session.text
+        await session.press("r")
+        assert session.sent == [("requeue", {"selection": Selection(ids=(1, 2, 3)).to_json()})]
+
+
+async def test_hidden_images_are_requeued_after_a_yes(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("f", "space", "space", "space", "slash", *"p0002", "enter", "r", "y")
+        assert session.sent == [("requeue", {"selection": Selection(ids=(1, 2, 3)).to_json()})]
+
+
+async def test_images_that_have_failed_no_more_leave_the_selection(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", ROWS, failed=FAILED)
+    async with opened(workspace.root) as session:
+        await session.press("f", "space", "space", "space")
+        with Ledger.open(workspace, "requeue") as ledger:
+            ledger.requeue(Selection(ids=(1, 2)))
+        await session.press("r")
+        assert session.sent == [("requeue", {"selection": Selection(ids=(3,)).to_json()})]
+
+
+async def test_two_images_are_accepted_as_they_are(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("f", "space", "space", "a")
+        assert "Accept 2 images as they are, without JPEGs?" in session.text
 
 
 async def test_slash_filters_and_escape_takes_it_back(root: Path) -> None:
@@ -225,13 +299,16 @@ async def test_the_detail_of_an_image_that_is_done(root: Path) -> None:
         assert "Only failed images" in session.told
 
 
-async def test_u_shows_the_representation_and_whether_it_is_complete(root: Path) -> None:
-    async with opened(root, size=(120, 30)) as session:
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (120, 30)])
+async def test_u_shows_the_representation_and_whether_it_is_complete(
+    root: Path, size: tuple[int, int]
+) -> None:
+    async with opened(root, size=size) as session:
         await session.press("f", "u")
         page = session.app.screen
         assert isinstance(page, Representation)
         assert page.listing.total == 12
-        assert "✗ not complete: 0 of 12, 12 failed" in session.text
+        assert size[0] < 80 or "✗ not complete: 0 of 12, 12 failed" in session.text
         assert representation(0) in session.text
 
 
@@ -245,6 +322,57 @@ async def test_e_shows_the_events_and_filters_them(root: Path) -> None:
         assert page.listing.total < everything or everything == 0
         await session.press("escape", "escape")
         assert isinstance(session.app.screen, Dashboard)
+
+
+async def test_an_event_names_its_kind_and_its_image(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", ROWS, failed=1)
+    with Ledger.open(workspace, "run") as ledger:
+        ledger.event("info", "put-back", "its worker was stopped to free memory", 2)
+        ledger.event("info", "started", "attempt 1", 3)
+        ledger.event("warning", "hold", "there is no memory")
+    async with opened(workspace.root) as session:
+        await session.press("e")
+        assert "put-back  NB_00000_p0002.jpg: its worker was stopped" in session.text
+        assert "started   NB_00000_p0003.jpg: attempt 1" in session.text
+        assert "! hold      there is no memory" in session.text
+        await session.press("slash", *"p0002", "enter")
+        assert "put-back" in session.text
+        assert "started" not in session.text
+        await session.press("enter")
+        assert "put-back" in session.text, "and so does the image's own list of them"
+
+
+async def test_the_event_log_follows_from_the_top_and_stands_still_below(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", ROWS)
+
+    def happen(first: int, count: int) -> None:
+        with Ledger.open(workspace, "run") as ledger:
+            for number in range(first, first + count):
+                ledger.event("info", "started", f"event {number}.")
+
+    async def look(session: Session) -> None:
+        with LedgerReader(workspace) as reader:
+            newest = tuple(reader.events(limit=1, newest_first=True))
+        session.link.show(replace(session.link.picture, events=newest))
+        await session.settle()
+
+    happen(0, 50)
+    async with opened(workspace.root) as session:
+        await session.press("e")
+        assert "event 49." in session.text
+        happen(50, 300)
+        await look(session)
+        assert "event 349." in session.text, "it follows"
+        await session.press("down", "down")
+        happen(350, 300)
+        await look(session)
+        page = session.app.screen
+        assert isinstance(page, EventLog)
+        assert page.listing.current is not None
+        assert page.listing.current.message == "event 347.", "it stands still"
+        assert "event 649." not in session.text
+        await session.press("home")
+        assert "event 649." in session.text
 
 
 async def test_from_one_list_to_another_escape_is_never_far_from_the_dashboard(root: Path) -> None:
@@ -276,8 +404,6 @@ async def test_requeue_and_accept_reach_the_ledger(tmp_path: Path) -> None:
 
 
 async def test_a_ledger_in_use_is_told(tmp_path: Path) -> None:
-    from engine.ledger.writer import Ledger
-
     workspace = make_ledger(tmp_path / "workspace", ROWS, failed=FAILED)
     with Ledger.open(workspace, "check"):
         async with on_the_ledger(workspace) as session:

@@ -20,7 +20,7 @@ from tests.fake_link import NOW, PICTURES, FakeLink, engine_picture, running
 from tests.ledgers import make_ledger
 from tui.app import PhotostatApp
 from tui.picture import Picture
-from tui.screens.gallery import Failed
+from tui.screens.failed import Failed
 from tui.shelf import Shelf
 
 SIZES = [(80, 24), (60, 20), (120, 40), (200, 60)]

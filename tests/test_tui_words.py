@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,14 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.snapshot import MemorySnapshot, State
+from engine.ledger.rows import ImageRow
+from engine.snapshot import Account, BatchSnapshot, MemorySnapshot, State
 from tests import fake_link
 from tests.fake_link import NOW, PICTURES, engine_picture, running
 from tui import words
 from tui.actions import ACTIONS, Place, at, bindings
 from tui.arrange import Needs, arrange
+from tui.faces import FAILED_COLUMNS, IMAGE_COLUMNS, Column, face
 from tui.history import KEPT, SPAN_S, History
 from tui.offers import footer, label, offered
 from tui.picture import Contact, Picture, banner, standing
@@ -103,6 +106,11 @@ def test_a_time_of_another_day_says_which() -> None:
     assert words.clock(NOW + 9 * 86_400, NOW) == "11 Mar 00:04"
 
 
+def test_what_happened_is_dated_in_one_form() -> None:
+    assert words.dated(NOW, NOW) == "02 Mar 00:04:05"
+    assert words.dated(NOW - 90 * 86_400, NOW) == "02 Dec 2025 00:04"
+
+
 def test_what_a_terminal_would_obey_is_made_visible() -> None:
     assert words.visible("a\x1b[31mb\x07\r\n") == "a␛[31mb␇␍␊"
     assert words.visible("\x7f\u202edrowssap\udcff") == "␡\\u202edrowssap\\xff"
@@ -157,13 +165,29 @@ def test_reduction_says_which_way() -> None:
         ("holding", "▲ HOLDING memory low since Sun 23:51"),
         ("draining", "▼ DRAINING ends when what is in flight is done"),
         ("disconnected", "╳ DISCONNECTED since 00:01"),
-        ("finished", "✓ FINISHED"),
+        ("finished", "! FINISHED but 6 failed"),
         ("stopped", "■ STOPPED"),
         ("empty", "■ STOPPED nothing imported yet"),
     ],
 )
 def test_a_state_is_a_glyph_and_a_word(name: str, said: str) -> None:
     state = banner(PICTURES[name](), NOW)
+    assert f"{state.label} {state.detail}".strip() == said
+
+
+@pytest.mark.parametrize(
+    ("account", "said"),
+    [
+        (Account(5, 0, 0, 4, 0, 1), "✓ FINISHED"),
+        (Account(5, 0, 0, 4, 1), "! FINISHED but 1 failed"),
+        (Account(5, 0, 0, 0, 5), "✗ FINISHED no image could be converted"),
+    ],
+)
+def test_a_tick_is_for_when_every_image_is_accounted_for(account: Account, said: str) -> None:
+    finished = fake_link.finished()
+    assert finished.snapshot is not None
+    snapshot = replace(finished.snapshot, batches=(BatchSnapshot("maps", account),))
+    state = banner(replace(finished, snapshot=snapshot), NOW)
     assert f"{state.label} {state.detail}".strip() == said
 
 
@@ -177,6 +201,8 @@ def test_with_nothing_running_it_offers_to_start_but_not_read_only() -> None:
         standing(fake_link.stopped(), read_only=False) == "No engine runs; 301,157 images wait. s starts it."
     )
     assert "starts" not in standing(fake_link.stopped(), read_only=True)
+    assert "resumes" in standing(fake_link.paused(), read_only=False)
+    assert "resumes" not in standing(fake_link.paused(), read_only=True)
     assert "photostat add" in standing(fake_link.empty(), read_only=False)
 
 
@@ -211,12 +237,41 @@ def test_read_only_offers_nothing_that_changes_anything() -> None:
                 assert not offered(action, picture(), read_only=True)
 
 
+def test_an_engine_that_leaves_is_not_offered_what_it_refuses() -> None:
+    for action in ACTIONS:
+        if action.id in ("pause", "drain", "more_workers", "fewer_workers"):
+            assert offered(action, PICTURES["running"](), read_only=False)
+            assert not offered(action, PICTURES["draining"](), read_only=False)
+        if action.id == "stop":
+            assert offered(action, PICTURES["draining"](), read_only=False)
+
+
 def test_actions_are_called_what_they_would_do() -> None:
     pause = next(action for action in ACTIONS if action.id == "pause")
     freeze = next(action for action in ACTIONS if action.id == "freeze")
     assert label(pause, PICTURES["running"]()) == "pause"
     assert label(pause, PICTURES["paused"]()) == "resume"
     assert label(freeze, PICTURES["running"](), frozen=True) == "go live"
+
+
+# -- lists ----
+
+
+@pytest.mark.parametrize("columns", [FAILED_COLUMNS, IMAGE_COLUMNS], ids=["failed", "images"])
+@pytest.mark.parametrize("width", [57, 77, 97, 117, 157, 197, 297])
+def test_columns_share_the_room_and_stay_in_it(columns: tuple[Column, ...], width: int) -> None:
+    nothing: dict[str, Any] = {field.name: None for field in fields(ImageRow)}
+    known = {"target": "a.jpg", "message": "m" * 300, "cause": "truncated", "batch": "maps", "uuid": "u"}
+    image = ImageRow(**nothing | known | {"state": "failed"})
+    cells = face(columns)
+    assert cells.head(width).cell_len <= width
+    row = cells.row(image, width).plain
+    assert cell_len(row) <= width
+    assert row.startswith("a.jpg")
+    blanks = len(row[5:]) - len(row[5:].lstrip())
+    assert blanks < 60, "no other column goes without what this one leaves empty"
+    if width >= 190:
+        assert row.count("m") >= 40
 
 
 # -- the dashboard's places ----

@@ -25,6 +25,7 @@ class Needs(StrEnum):
 
     NOTHING = "nothing"
     ENGINE = "engine"
+    STAYING_ENGINE = "an engine that is not leaving"
     NO_ENGINE = "no engine"
 
 
@@ -133,7 +134,7 @@ ACTIONS: tuple[Action, ...] = (
         "Pause the engine, or resume it: nothing new starts, what is in flight is finished",
         (Place.ANYWHERE,),
         changes=True,
-        needs=Needs.ENGINE,
+        needs=Needs.STAYING_ENGINE,
         rank=20,
     ),
     Action(
@@ -156,7 +157,7 @@ ACTIONS: tuple[Action, ...] = (
         "Finish what is in flight, then the engine leaves",
         (Place.ANYWHERE,),
         changes=True,
-        needs=Needs.ENGINE,
+        needs=Needs.STAYING_ENGINE,
         rank=28,
     ),
     Action(
@@ -166,7 +167,7 @@ ACTIONS: tuple[Action, ...] = (
         "One worker more",
         (Place.ANYWHERE,),
         changes=True,
-        needs=Needs.ENGINE,
+        needs=Needs.STAYING_ENGINE,
     ),
     Action(
         "fewer_workers",
@@ -175,7 +176,7 @@ ACTIONS: tuple[Action, ...] = (
         "One worker fewer",
         (Place.ANYWHERE,),
         changes=True,
-        needs=Needs.ENGINE,
+        needs=Needs.STAYING_ENGINE,
     ),
     Action(
         "freeze",

@@ -12,58 +12,41 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.screen import Screen
-from textual.theme import Theme
 from textual.timer import Timer
 
 from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 from engine.snapshot import State
 from engine.workspace import Workspace
-from tui import orders, words
+from tui import orders
 from tui.actions import Place, bindings
+from tui.bell import Bell
+from tui.fault import fault_of, kept_from_the_terminal
 from tui.history import History
 from tui.link import Answered, Arrived, Link, WorkspaceLink
 from tui.orders import Order
 from tui.palette import Commands
-from tui.picture import Contact, Picture
+from tui.picture import Contact, Picture, is_urgent
+from tui.refusals import nothing_to_start, stop_facts, without_engine
 from tui.screens.dashboard import Dashboard
-from tui.screens.gallery import Failed, Gallery
+from tui.screens.failed import Failed
+from tui.screens.gallery import Gallery
 from tui.screens.help import Help
 from tui.screens.log import EventLog
 from tui.screens.page import Page
 from tui.screens.question import Confirm
 from tui.shelf import Query, Shelf
 from tui.terminal import Driver, Watch, require_terminal
-from tui.view import View
+from tui.theme import THEME
+from tui.view import Said, View
+from tui.wanted import WorkersWanted
 
 _TOLD_S = 15.0
 """How long the result of an action stays on its line."""
+_TOLD_BRIEFLY_S = 5.0
+"""How long where it may cover what a person has to know: why the engine holds, or that it does not answer."""
 _RETRY_S = 0.2
 """A terminal that does not drain is looked at again so soon."""
-_THEME = Theme(
-    name="photostat",
-    ansi=True,
-    primary="ansi_default",
-    secondary="ansi_default",
-    accent="ansi_default",
-    warning="ansi_yellow",
-    error="ansi_red",
-    success="ansi_green",
-    foreground="ansi_default",
-    background="ansi_default",
-    surface="ansi_default",
-    panel="ansi_default",
-    boost="ansi_default",
-    variables={
-        "ansi-background": "ansi_default",
-        "ansi-foreground": "ansi_default",
-        "border": "ansi_default",
-        "border-blurred": "ansi_default",
-        "block-cursor-foreground": "ansi_black",
-        "block-cursor-background": "ansi_white",
-        "block-cursor-text-style": "bold",
-    },
-)
 Clock = Callable[[], float]
 
 
@@ -95,11 +78,12 @@ class PhotostatApp(App[int]):
         self._waiting: Picture | None = None
         """A picture the terminal had no room for yet."""
         self._latest = Picture()
-        self._workers_asked: int | None = None
+        self._wanted = WorkersWanted()
+        self._bell = Bell()
         self._telling: Timer | None = None
         self.animation_level = "none"
-        self.register_theme(_THEME)
-        self.theme = "photostat"
+        self.register_theme(THEME)
+        self.theme = THEME.name
 
     # -- what the screens ask ----
 
@@ -116,13 +100,22 @@ class PhotostatApp(App[int]):
         return self._read_only
 
     def say(self, text: str, *, good: bool = True) -> None:
-        page = self._page()
-        if page is None:
-            return
-        page.told.say(text, good=good)
+        self._view = replace(self._view, said=Said(text, good))
         if self._telling is not None:
             self._telling.stop()
-        self._telling = self.set_timer(_TOLD_S, page.told.forget)
+        seconds = _TOLD_BRIEFLY_S if is_urgent(self._view.picture) else _TOLD_S
+        self._telling = self.set_timer(seconds, self._forget)
+        self._tell()
+
+    def _forget(self) -> None:
+        self._view = replace(self._view, said=None)
+        self._tell()
+
+    def _tell(self) -> None:
+        """On the page in sight, whichever that is by now; another one gets it when it comes to sight."""
+        page = self._page()
+        if page is not None and page.is_mounted:
+            page.tell(self._view)
 
     def may_change(self) -> bool:
         if self._read_only:
@@ -165,15 +158,15 @@ class PhotostatApp(App[int]):
             self.set_timer(_RETRY_S, self._draw_waiting)
             return
         self._waiting = None
-        self._ring(self._view.picture, picture)
+        self._ring(picture)
         if self._view.frozen_at is None:
             self._take(picture)
         self._link.drawn()
 
     def _take(self, picture: Picture) -> None:
         snapshot = picture.snapshot
-        if snapshot is not None and snapshot.workers_wanted == self._workers_asked:
-            self._workers_asked = None
+        if snapshot is not None:
+            self._wanted.seen(snapshot)
         self._view = replace(
             self._view,
             picture=picture,
@@ -193,28 +186,42 @@ class PhotostatApp(App[int]):
         pages = (screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
         return next(pages, None)
 
-    def _ring(self, before: Picture, now: Picture) -> None:
-        """A bell and a notice of the terminal, once, when all is done or the engine holds."""
-        if not self._bell_wanted or before.state is None or before.state is now.state:
-            return
-        notice = {State.FINISHED: "all is done", State.HOLDING: "the engine holds"}.get(
-            now.state or before.state
-        )
-        if notice is not None and self._driver is not None and not self.is_headless:
+    def _ring(self, picture: Picture) -> None:
+        """A bell and a notice of the terminal, if wanted."""
+        notice = self._bell.notice(picture.snapshot) if picture.snapshot is not None else None
+        if notice and self._bell_wanted and self._driver is not None and not self.is_headless:
             self._driver.write(f"\x1b]9;photostat: {notice}\x07\x07")
 
-    def on_answered(self, message: Answered) -> None:
-        self.say(message.text, good=message.good)
-        page = self._page()
-        if isinstance(page, Gallery) and message.good:
-            page.reload(keep_place=True)
+    def on_answered(self, answer: Answered) -> None:
+        if answer.order.command == orders.WORKERS:
+            count = None if answer.reply is None else answer.reply.get("count")
+            self._wanted.answered(count if isinstance(count, int) else None, self._clock())
+        self.say(answer.said.text, good=answer.said.good)
+        for page in self.screen_stack:
+            if isinstance(page, Page) and page.is_mounted:
+                page.answered(answer)
+
+    # -- when something goes wrong ----
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Textual's hook for what nobody caught: it would draw a traceback; here `run` tells it in one line."""
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
+
+    @property
+    def fault(self) -> Exception | None:
+        """Why the app has left although nobody asked it to."""
+        return self._exception
 
     # -- what the keys do ----
 
     def action_pause(self) -> None:
         if self._has_engine():
-            paused = self._latest.state is State.PAUSED
-            self.order(orders.resume() if paused else orders.pause())
+            snapshot, paused = self._latest.snapshot, self._latest.state is State.PAUSED
+            self.order(orders.resume(snapshot.hold if snapshot else None) if paused else orders.pause())
 
     def action_drain(self) -> None:
         if self._has_engine():
@@ -230,11 +237,11 @@ class PhotostatApp(App[int]):
         if not self._has_engine() or not self.may_change():
             return
         snapshot = self._latest.snapshot
-        now = self._workers_asked or (snapshot.workers_wanted if snapshot else 1)
+        now = self._wanted.now(snapshot)
         if now + by < 1:
             self.say("One worker is the fewest. p pauses.", good=False)
             return
-        self._workers_asked = now + by
+        self._wanted.asked(now + by)
         self.order(orders.workers(now + by))
 
     @work(exclusive=True, group="question")
@@ -242,16 +249,8 @@ class PhotostatApp(App[int]):
         if not self._has_engine() or not self.may_change():
             return
         in_flight = self._latest.snapshot.totals.in_flight if self._latest.snapshot else 0
-        question = Confirm(
-            "Stop the engine?",
-            [
-                f"{words.counted(in_flight, 'image')} in flight {'starts' if in_flight == 1 else 'start'} over "
-                "with the next run; nothing that is done is lost.",
-                "To finish them first, choose No and press d to drain. To leave only this app, press q.",
-            ],
-            "stop it",
-        )
-        if await self.push_screen_wait(question):
+        facts = stop_facts(in_flight, draining=self._latest.state is State.DRAINING)
+        if await self.push_screen_wait(Confirm("Stop the engine?", facts, "stop it")):
             self.order(orders.stop())
 
     def action_start(self) -> None:
@@ -259,6 +258,8 @@ class PhotostatApp(App[int]):
             self.say("The engine runs already.", good=False)
         elif self._latest.contact is not Contact.LEDGER:
             self.say("The engine does not answer; it may be running still.", good=False)
+        elif (nothing := nothing_to_start(self._latest)) is not None:
+            self.say(nothing, good=False)
         elif self.may_change():
             self.say("Starting the engine …")
             self.order(orders.start())
@@ -309,13 +310,13 @@ class PhotostatApp(App[int]):
 
     def action_help_quit(self) -> None:
         """Ctrl-C: a reflex; it says how to do what may have been meant."""
-        self.say("Ctrl-C does nothing here: q leaves and the engine goes on; S stops the engine.", good=False)
+        stop = "" if self._read_only else " S stops the engine."
+        self.say(f"Ctrl-C does nothing here: q leaves and the engine goes on.{stop}", good=False)
 
     def _has_engine(self) -> bool:
         if self._latest.contact is Contact.ENGINE:
             return True
-        lost = self._latest.contact is Contact.LOST
-        self.say("The engine does not answer." if lost else "No engine runs here. s starts it.", good=False)
+        self.say(without_engine(self._latest, read_only=self._read_only), good=False)
         return False
 
     @property
@@ -330,15 +331,18 @@ class PhotostatApp(App[int]):
 def run(
     workspace: Workspace, *, read_only: bool = False, bell: bool | None = None, farewell: bool = True
 ) -> int:
-    """Shows the app until the person leaves; 0. Raises UserError where there is no terminal to show it on.
+    """Shows the app until the person leaves; 0. Raises UserError where there is no terminal to show it on,
+    AppFault when it could not go on.
 
     `bell` None is what the settings say; `farewell` False leaves the last word to the caller."""
     require_terminal()
     link, shelf = WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace))
     ring = _wants_bell(workspace) if bell is None else bell
     app = PhotostatApp(link, shelf, read_only=read_only, bell=ring)
-    with Watch():
+    with Watch(), kept_from_the_terminal(workspace.logs_dir / "app.log") as log:
         code = app.run(mouse=False)
+        if app.fault is not None:
+            raise fault_of(app.fault, log)
     if farewell and app.farewell:
         print(app.farewell)
     return code if code is not None else app.return_code or 0

@@ -138,13 +138,16 @@ def _print_whatever_the_locale() -> None:
 
 
 def _unexpected(error: Exception) -> tuple[str, int]:
-    """Message and exit code of what no command foresaw; NoEngine is known here, to start without its module."""
+    """Message and exit code of what no command foresaw; some are known here, to start without their modules."""
     from engine.client import NoEngine
+    from tui.fault import AppFault
 
     if isinstance(error, NoEngine):
         return str(error), 3
     if os.environ.get("PHOTOSTAT_TRACEBACK"):
         traceback.print_exception(error)
+    if isinstance(error, AppFault):
+        return str(error), 1
     what = f"{type(error).__name__}: {error}"
     return f"a fault of photostat: {what} (PHOTOSTAT_TRACEBACK=1 shows where: please report it)", 1
 

@@ -51,8 +51,10 @@ class LedgerDesk:
             self.close()
             return ()
 
-    def carry_out(self, order: Order) -> str:
-        """What needs no engine is written by this process, under the ledger's lock; raises UserError."""
+    def carry_out(self, order: Order) -> dict[str, int]:
+        """What needs no engine is written by this process, under the ledger's lock; raises UserError.
+
+        The reply is as the engine's would be."""
         arguments = order.arguments
         if order.command not in ("requeue", "accept"):
             raise UserError("no engine runs here: s starts it")
@@ -61,7 +63,7 @@ class LedgerDesk:
                 count = ledger.requeue(Selection.from_json(arguments["selection"]))
             else:
                 count = ledger.accept(arguments["ids"], arguments["reason"])
-        return order.told({"count": count})
+        return {"count": count}
 
     def close(self) -> None:
         if self._reader is not None:

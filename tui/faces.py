@@ -23,13 +23,17 @@ STATE_WORDS = {"in_flight": "in flight"}
 class Column:
     head: str
     columns: int
-    """How wide; 0 takes what is left."""
+    """How wide; with a share, at least."""
     value: Callable[[ImageRow], str]
     keep: Keep = Keep.START
     to_the_right: bool = False
     from_columns: int = 0
     """Left out where the list is narrower than this."""
     style: str = ""
+    share: int = 0
+    """Its part of what no column needs, against the others' parts."""
+    most: int = 1000
+    """How wide its share can make it."""
 
 
 def state_of(row: ImageRow) -> str:
@@ -53,15 +57,16 @@ def decibel(psnr: float) -> str:
     return "equal" if math.isinf(psnr) else f"{psnr:.1f} dB"
 
 
+_IMAGE = Column("image", 16, name_of, Keep.BOTH, share=1, most=56)
 FAILED_COLUMNS = (
-    Column("image", 0, name_of, Keep.BOTH),
+    _IMAGE,
     Column("cause", 18, lambda row: row.cause or ""),
     Column("tries", 5, lambda row: str(row.attempts), to_the_right=True, from_columns=72, style=LABEL),
-    Column("message", 40, lambda row: row.message or "", from_columns=100),
+    Column("message", 32, lambda row: row.message or "", from_columns=100, share=2),
     Column("batch", 14, lambda row: row.batch, Keep.BOTH, from_columns=140, style=LABEL),
 )
 IMAGE_COLUMNS = (
-    Column("image", 0, name_of, Keep.BOTH),
+    _IMAGE,
     Column("batch", 14, lambda row: row.batch, Keep.BOTH, from_columns=72, style=LABEL),
     Column("state", 11, state_of),
     Column("size", 9, lambda row: words.megapixels(row.megapixels), to_the_right=True),
@@ -70,6 +75,7 @@ IMAGE_COLUMNS = (
     Column("PSNR", 8, _psnr, to_the_right=True, from_columns=100),
     Column("cause", 18, lambda row: row.cause or "", from_columns=120),
     Column("representation", 36, lambda row: row.uuid, from_columns=160, style=LABEL),
+    Column("message", 24, lambda row: row.message or "", from_columns=190, share=2),
 )
 _GAP = 2
 
@@ -79,10 +85,17 @@ def face(columns: tuple[Column, ...]) -> Face[ImageRow]:
 
 
 def _widths(columns: tuple[Column, ...], width: int) -> list[tuple[Column, int]]:
-    """The columns that are shown, and how wide; the one without a width takes the rest."""
+    """The columns that are shown, and how wide: what is left is given out by their shares."""
     shown = [column for column in columns if width >= column.from_columns]
     rest = width - sum(column.columns for column in shown) - _GAP * (len(shown) - 1)
-    return [(column, column.columns or max(8, rest)) for column in shown]
+    wide = [column.columns for column in shown]
+    growing = [index for index, column in enumerate(shown) if column.share]
+    for index in sorted(growing, key=lambda index: shown[index].most):
+        shares = sum(shown[other].share for other in growing if shown[other].most >= shown[index].most)
+        more = min(rest * shown[index].share // shares, shown[index].most - shown[index].columns)
+        wide[index] += max(0, more)
+        rest -= max(0, more)
+    return list(zip(shown, wide, strict=True))
 
 
 def _head(columns: tuple[Column, ...], width: int) -> Text:

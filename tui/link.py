@@ -5,29 +5,38 @@ the last, so on a link that stalls the app waits and nothing piles up."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from textual.message import Message
 
 from engine.client import EngineClient, NoEngine
 from engine.failures import UserError
 from engine.launch import start_engine
-from engine.snapshot import State
+from engine.snapshot import Snapshot, State
 from engine.workspace import Workspace
 from tui import history
 from tui.desk import LedgerDesk
 from tui.orders import START, Order
 from tui.picture import Contact, Picture
+from tui.sound import unsound
+from tui.view import Said
 
 PERIOD_S = 1.0
 """Between two pictures."""
 ANSWER_S = 3.0
 """How long the engine may take to answer before it counts as disconnected."""
+_LOG = logging.getLogger("photostat.link")
+_NONSENSE = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
+"""What a reply of another shape comes to."""
+NOT_AN_ENGINE = "what answers on this workspace's socket does not speak as an engine of this version does"
 _FELL = "The engine has ended without a word (its logs may say why); nothing that is done is lost."
 
 
@@ -43,13 +52,13 @@ class Arrived(Message):
 
 
 class Answered(Message):
-    """What became of an order, in one line."""
+    """What became of an order: the reply, None where it was refused or lost, and how to say that."""
 
-    def __init__(self, order: Order, text: str, *, good: bool) -> None:
+    def __init__(self, order: Order, said: Said, reply: Mapping[str, Any] | None) -> None:
         super().__init__()
         self.order = order
-        self.text = text
-        self.good = good
+        self.said = said
+        self.reply = reply
 
 
 Post = Callable[[Message], object]
@@ -106,10 +115,14 @@ class WorkspaceLink:
             asked = time.monotonic()
             self._hurry.clear()
             self._drawn.clear()
-            picture = self._ask(picture)
+            try:
+                picture = self._ask(picture)
+            except Exception as error:  # noqa: BLE001 - else the last picture would stand there as if it were true
+                _LOG.error("no picture could be had", exc_info=error)
+                picture = replace(picture, contact=Contact.LOST, since=time.time(), trouble=_fault(error))
             if self._closing.is_set():
                 break
-            self._post(Arrived(picture))
+            self._tell(Arrived(picture))
             self._drawn.wait()
             self._hurry.wait(max(0.0, PERIOD_S - (time.monotonic() - asked)))
         self._hang_up()
@@ -120,9 +133,9 @@ class WorkspaceLink:
         now = time.time()
         try:
             if self._client is None:
-                self._client = EngineClient.connect(self._workspace, timeout_s=ANSWER_S)
-            snapshot = self._client.snapshot()
-        except (NoEngine, UserError, KeyError, TypeError, ValueError) as error:
+                self._client = self._connected()
+            snapshot = _snapshot_of(self._client)
+        except (NoEngine, UserError) as error:
             was_connected = self._client is not None
             self._hang_up()
             return self._without_engine(before, error, now, was_connected=was_connected)
@@ -139,7 +152,7 @@ class WorkspaceLink:
         if silent or (was_connected and not leaves):
             since = before.since if before.contact is Contact.LOST else now
             last = before if before.snapshot is not None else self._ledger.picture()
-            return replace(last, contact=Contact.LOST, since=since, trouble=sentence(error))
+            return replace(last, contact=Contact.LOST, since=since, trouble=sentence(str(error)))
         if before.contact is Contact.LEDGER:
             trouble, since = before.trouble, before.since
         else:
@@ -156,25 +169,53 @@ class WorkspaceLink:
     def _run_errand(self, order: Order) -> None:
         """An order on a connection of its own, so that pictures never wait for it."""
         try:
-            text = self._carry_out(order)
-        except (NoEngine, UserError, OSError) as error:
-            self._post(Answered(order, sentence(error), good=False))
-        else:
-            self._post(Answered(order, text, good=True))
+            reply = self._carry_out(order)
+            answer = Answered(order, order.told(reply), reply)
+        except (NoEngine, UserError, OSError, sqlite3.Error) as error:
+            answer = Answered(order, Said(sentence(str(error)), good=False), None)
+        except Exception as error:  # noqa: BLE001 - else nobody would hear that it was not done
+            _LOG.error("an order could not be given", exc_info=error)
+            answer = Answered(order, Said(_fault(error), good=False), None)
+        self._tell(answer)
         self._hurry.set()
 
-    def _carry_out(self, order: Order) -> str:
+    def _carry_out(self, order: Order) -> Mapping[str, Any]:
         if order.command == START:
             start_engine(self._workspace)
-            return order.told({})
+            return {}
         try:
-            client = EngineClient.connect(self._workspace, timeout_s=ANSWER_S)
+            client = self._connected()
         except NoEngine as error:
             if isinstance(error.__cause__, TimeoutError):
                 raise
             return self._ledger.carry_out(order)
         with client:
-            return order.told(client.command(order.command, **order.arguments))
+            try:
+                return client.command(order.command, **order.arguments)
+            except _NONSENSE as error:
+                raise UserError(NOT_AN_ENGINE) from error
+
+    def _connected(self) -> EngineClient:
+        """Raises NoEngine, and UserError where something answers that is no engine."""
+        try:
+            return EngineClient.connect(self._workspace, timeout_s=ANSWER_S)
+        except _NONSENSE as error:
+            raise UserError(NOT_AN_ENGINE) from error
+
+    def _tell(self, message: Message) -> None:
+        with contextlib.suppress(RuntimeError):  # the app has left this moment, and its loop with it
+            self._post(message)
+
+
+def _snapshot_of(client: EngineClient) -> Snapshot:
+    """Raises NoEngine where it does not answer, UserError where the answer is no snapshot."""
+    try:
+        snapshot = client.snapshot()
+    except _NONSENSE as error:
+        raise UserError(NOT_AN_ENGINE) from error
+    if fault := unsound(snapshot, Snapshot, "snapshot"):
+        raise UserError(f"{NOT_AN_ENGINE} ({fault})")
+    return snapshot
 
 
 def _with_elapsed(picture: Picture, before: Picture) -> Picture:
@@ -185,8 +226,12 @@ def _with_elapsed(picture: Picture, before: Picture) -> Picture:
     return replace(picture, snapshot=replace(picture.snapshot, elapsed_seconds=elapsed_s))
 
 
-def sentence(error: Exception) -> str:
-    """An error as one line that starts with a capital and ends with a full stop."""
-    text = " ".join(str(error).split()) or type(error).__name__
+def _fault(error: Exception) -> str:
+    return sentence(f"a fault of the app: {type(error).__name__}: {error}")
+
+
+def sentence(text: str) -> str:
+    """One line that starts with a capital and ends with a full stop."""
+    text = " ".join(text.split()) or "Something failed and did not say what"
     text = text[0].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."

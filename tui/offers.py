@@ -11,6 +11,9 @@ from engine.snapshot import State
 from tui.actions import ALWAYS, Action, Needs, Place, at, first_key
 from tui.picture import Contact, Picture
 
+_LEAVING = (State.DRAINING, State.STOPPED, State.FINISHED)
+"""An engine that will not take such orders any more."""
+
 
 def offered(action: Action, picture: Picture, *, read_only: bool) -> bool:
     """Whether footer and palette should offer the action now."""
@@ -18,6 +21,8 @@ def offered(action: Action, picture: Picture, *, read_only: bool) -> bool:
         return False
     if action.needs is Needs.ENGINE:
         return picture.contact is Contact.ENGINE
+    if action.needs is Needs.STAYING_ENGINE:
+        return picture.contact is Contact.ENGINE and picture.state not in _LEAVING
     if action.needs is Needs.NO_ENGINE:
         totals = picture.snapshot.totals if picture.snapshot else None
         return picture.contact is Contact.LEDGER and bool(totals and totals.pending + totals.in_flight)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.snapshot import Hold
 from tui import words
+from tui.view import Said
 
 
 @dataclass(frozen=True)
@@ -18,21 +20,41 @@ class Order:
     done: str = ""
     """The sentence when it was taken; `{count}` is the reply's count of images."""
 
-    def told(self, reply: Mapping[str, Any]) -> str:
+    def told(self, reply: Mapping[str, Any]) -> Said:
+        """What the engine made of it, from its reply."""
+        if self.command == WORKERS:
+            return granted(int(self.arguments["count"]), reply)
         if "{count}" not in self.done:
-            return self.done
-        return self.done.replace("{count}", words.counted(int(reply.get("count", 0)), "image"))
+            return Said(self.done)
+        return Said(self.done.replace("{count}", words.counted(int(reply.get("count", 0)), "image")))
 
 
 START = "start"
+WORKERS = "workers"
+
+
+def granted(asked: int, reply: Mapping[str, Any]) -> Said:
+    """How many workers there will be, and where those are fewer than were asked for, why."""
+    count = int(reply.get("count", asked))
+    if count >= asked:
+        return Said(f"{words.counted(count, 'worker')} from now on.")
+    why = {"memory": "there is no memory for more"}.get(
+        str(reply.get("limited_by", "")), "the engine takes no more"
+    )
+    if count == reply.get("before"):
+        return Said(f"It stays at {words.counted(count, 'worker')}: {why}.", good=False)
+    return Said(f"{words.counted(count, 'worker')}, not {words.integer(asked)}: {why}.", good=False)
 
 
 def pause() -> Order:
     return Order("pause", done="Paused: nothing new starts, what is in flight is finished.")
 
 
-def resume() -> Order:
-    return Order("resume", done="Goes on.")
+def resume(hold: Hold | None = None) -> Order:
+    """`hold` is what keeps the engine from going on although nobody pauses it any more."""
+    if hold is None:
+        return Order("resume", done="Goes on.")
+    return Order("resume", done=f"Resumed; it goes on when the hold ends: {hold.detail}")
 
 
 def drain() -> Order:
@@ -44,7 +66,7 @@ def stop() -> Order:
 
 
 def workers(count: int) -> Order:
-    return Order("workers", {"count": count}, done=f"{words.counted(count, 'worker')} wanted.")
+    return Order(WORKERS, {"count": count})
 
 
 def requeue(selection: Mapping[str, Any]) -> Order:
@@ -57,4 +79,4 @@ def accept(ids: Sequence[int], reason: str) -> Order:
 
 
 def start() -> Order:
-    return Order(START, done="The engine runs.")
+    return Order(START, done="The engine has started.")

@@ -72,7 +72,6 @@ _STATES: dict[State, tuple[str, str, Tone]] = {
     State.PAUSED: ("‖", "PAUSED", Tone.CARE),
     State.HOLDING: ("▲", "HOLDING", Tone.CARE),
     State.DRAINING: ("▼", "DRAINING", Tone.CARE),
-    State.FINISHED: ("✓", "FINISHED", Tone.GOOD),
     State.STOPPED: ("■", "STOPPED", Tone.QUIET),
 }
 _HOLDS = {"memory": "memory low", "store": "store away", "source": "source away", "disk": "disk full"}
@@ -85,6 +84,8 @@ def banner(picture: Picture, now: float) -> Banner:
         return Banner("╳", "DISCONNECTED", Tone.BAD, f"since {words.clock(picture.since, now)}")
     if snapshot is None:
         return Banner("○", "CONNECTING" if picture.contact is Contact.WAITING else "NO PICTURE", Tone.QUIET)
+    if snapshot.state is State.FINISHED:
+        return _finished(snapshot)
     glyph, word, tone = _STATES[snapshot.state]
     detail = ""
     if snapshot.state is State.PAUSED:
@@ -97,6 +98,21 @@ def banner(picture: Picture, now: float) -> Banner:
     elif snapshot.state is State.STOPPED and snapshot.totals.rows == 0:
         detail = "nothing imported yet"
     return Banner(glyph, word, tone, detail)
+
+
+def _finished(snapshot: Snapshot) -> Banner:
+    """A tick is for when every image has its JPEG or was accepted without."""
+    totals = snapshot.totals
+    if not totals.failed:
+        return Banner("✓", "FINISHED", Tone.GOOD)
+    if totals.done + totals.accepted == 0:
+        return Banner("✗", "FINISHED", Tone.BAD, "no image could be converted")
+    return Banner("!", "FINISHED", Tone.CARE, f"but {words.integer(totals.failed)} failed")
+
+
+def is_urgent(picture: Picture) -> bool:
+    """Something stands in the way that a person has to know of, whatever else is being told."""
+    return picture.contact is Contact.LOST or picture.state is State.HOLDING
 
 
 def standing(picture: Picture, *, read_only: bool) -> str:
@@ -116,7 +132,7 @@ def standing(picture: Picture, *, read_only: bool) -> str:
     if picture.contact is Contact.LEDGER:
         return f"{picture.trouble} {_without_engine(snapshot, read_only=read_only)}".strip()
     if snapshot.state is State.PAUSED:
-        return "Nothing new starts; what is in flight is finished. p resumes."
+        return "Nothing new starts; what is in flight is finished." + ("" if read_only else " p resumes.")
     if snapshot.state is State.DRAINING:
         return f"{words.counted(totals.in_flight, 'image')} still in flight, then the engine leaves."
     return ""

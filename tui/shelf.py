@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypedDict, TypeVar
 
+from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 
 AnswerT = TypeVar("AnswerT")
@@ -46,10 +47,13 @@ class Shelf:
     def __init__(self, open_reader: Callable[[], LedgerReader]) -> None:
         self._open = open_reader
         self._reader: LedgerReader | None = None
+        self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     async def ask(self, question: Callable[[LedgerReader], AnswerT]) -> AnswerT:
-        """Raises what the question raises: UserError, sqlite3.Error."""
+        """Raises what the question raises: UserError, sqlite3.Error; UserError when it is closed."""
+        if self._closed:
+            raise UserError("the ledger is closed: the app is leaving")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
 
     def _answer(self, question: Callable[[LedgerReader], AnswerT]) -> AnswerT:
@@ -59,6 +63,9 @@ class Shelf:
 
     def close(self) -> None:
         """Returns at once; the thread ends with its last question."""
+        if self._closed:
+            return
+        self._closed = True
         self._thread.submit(self._close)
         self._thread.shutdown(wait=False)
 

@@ -9,6 +9,14 @@ from tui.picture import Picture
 
 
 @dataclass(frozen=True)
+class Said:
+    """The result of an action, in one sentence."""
+
+    text: str
+    good: bool = True
+
+
+@dataclass(frozen=True)
 class View:
     picture: Picture
     now: float
@@ -19,6 +27,8 @@ class View:
     frozen_at: float | None = None
     """Unix time since when the picture is kept still by the person; None: it is live."""
     read_only: bool = False
+    said: Said | None = None
+    """What is told just now, on whichever page is in sight."""
 
     @property
     def snapshot(self) -> Snapshot | None:

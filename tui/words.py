@@ -113,9 +113,10 @@ def clock(moment: float, now: float) -> str:
     return time.strftime("%d %b %H:%M", there)
 
 
-def stamp(moment: float) -> str:
-    """Local time to the second, for logs: `2026-03-01 23:14:05`."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+def dated(moment: float, now: float) -> str:
+    """Local time of what happened, in lists and logs: `01 Mar 23:14:05`, in another year `01 Mar 2025 23:14`."""
+    there, here = time.localtime(moment), time.localtime(now)
+    return time.strftime("%d %b %H:%M:%S" if there.tm_year == here.tm_year else "%d %b %Y %H:%M", there)
 
 
 def megapixels(amount: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,11 +15,12 @@ from engine.ledger.rows import Attempt, Event, ImageRow
 from engine.ledger.selection import Selection
 from tui import faces, orders, words
 from tui.actions import Place, bindings
-from tui.link import sentence
+from tui.screens.failed import accept_question
 from tui.screens.page import Page
 from tui.screens.question import Reason
 from tui.view import View
 from tui.widgets.caption import Caption
+from tui.widgets.events import KIND
 from tui.widgets.lines import BAD, LABEL, STRONG, line, title
 from tui.widgets.paper import Paper
 
@@ -67,15 +67,11 @@ class Detail(Page):
     @work(exclusive=True)
     async def _load(self) -> None:
         image_id = self.image_id
-        try:
-            file = await self.host.shelf.ask(lambda reader: read_file(reader, image_id))
-        except (UserError, sqlite3.Error) as error:
-            self.host.say(sentence(error), good=False)
-            return
-        if file != self._file:
+        file = await self.ask(lambda reader: read_file(reader, image_id))
+        if file is not None and file != self._file:
             self._file = file
             self.query_one(Caption).show(f"Image {image_id}", [faces.name_of(file.image)])
-            self.query_one(Paper).write(detail_text(file))
+            self.query_one(Paper).write(detail_text(file, self.host.view.now))
 
     def action_back(self) -> None:
         self.dismiss()
@@ -92,13 +88,16 @@ class Detail(Page):
 
     @work(exclusive=True, group="question")
     async def action_accept(self) -> None:
-        if self._is_failed("accepted") and self.host.may_change():
-            reason = await self.app.push_screen_wait(Reason("Accept this image as it is, without a JPEG?"))
-            if reason:
+        if self._file is not None and self._is_failed("accepted") and self.host.may_change():
+            question = accept_question(1, faces.name_of(self._file.image))
+            if reason := await self.app.push_screen_wait(Reason(question)):
                 self.host.order(orders.accept([self.image_id], reason))
 
     def _is_failed(self, what: str, *others: str) -> bool:
-        state = self._file.image.state if self._file else ""
+        if self._file is None:
+            self.host.say("This image has not been read yet.", good=False)
+            return False
+        state = self._file.image.state
         if state in ("failed", *others):
             return True
         self.host.say(f"Only failed images can be {what}; this one is {state.replace('_', ' ')}.", good=False)
@@ -113,14 +112,15 @@ def read_file(reader: LedgerReader, image_id: int) -> File:
     return File(image, tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id)))
 
 
-def detail_text(file: File) -> list[Text]:
+def detail_text(file: File, now: float) -> list[Text]:
+    """`now` is Unix time, s."""
     image = file.image
-    text = _account(image)
+    text = _account(image, now)
     text += _section("Source", _source(image))
     text += _section("JPEG", _jpeg(image))
     text += _section("Warnings", [_fact("", warning) for warning in image.warnings])
-    text += _section("Attempts", [part for attempt in file.attempts for part in _attempt(attempt)])
-    text += _section("Events", [_event(event) for event in file.events])
+    text += _section("Attempts", [part for attempt in file.attempts for part in _attempt(attempt, now)])
+    text += _section("Events", [_event(event, now) for event in file.events])
     return text
 
 
@@ -132,7 +132,7 @@ def _section(name: str, facts: Sequence[Text]) -> list[Text]:
     return [line(""), title(name, _RULE), *facts] if facts else []
 
 
-def _account(image: ImageRow) -> list[Text]:
+def _account(image: ImageRow, now: float) -> list[Text]:
     text = [_fact("state", faces.state_of(image), STRONG)]
     if image.cause:
         at = f", while {image.stage}" if image.stage else ""
@@ -146,7 +146,7 @@ def _account(image: ImageRow) -> list[Text]:
         _fact("batch", image.batch),
         _fact("representation", image.uuid),
         _fact("barcode, record", f"{image.barcode or words.DASH}, {image.record or words.DASH}"),
-        _fact("changed", words.stamp(image.updated)),
+        _fact("changed", words.dated(image.updated, now)),
     ]
     return text
 
@@ -191,7 +191,7 @@ def _jpeg(image: ImageRow) -> list[Text]:
     return text
 
 
-def _attempt(attempt: Attempt) -> list[Text]:
+def _attempt(attempt: Attempt, now: float) -> list[Text]:
     """When and how long, what came of it, and its memory against what was predicted."""
     outcome = _OUTCOMES.get(attempt.outcome or "", attempt.outcome or "under way")
     took = f" after {words.duration(attempt.wall_s)}" if attempt.wall_s is not None else ""
@@ -199,7 +199,7 @@ def _attempt(attempt: Attempt) -> list[Text]:
     memory = f"{words.short_memory(attempt.peak_rss_bytes)} of {words.short_memory(attempt.predicted_bytes)} predicted"
     number = f"{attempt.number}" if attempt.round == 1 else f"{attempt.number} (round {attempt.round})"
     text = [
-        _fact(number, f"{words.stamp(attempt.started)}  {outcome}{took}{cause}", STRONG),
+        _fact(number, f"{words.dated(attempt.started, now)}  {outcome}{took}{cause}", STRONG),
         _fact("", f"{attempt.lane}, memory {memory}, pid {attempt.pid}"),
     ]
     if attempt.message:
@@ -207,5 +207,6 @@ def _attempt(attempt: Attempt) -> list[Text]:
     return text
 
 
-def _event(event: Event) -> Text:
-    return line((words.stamp(event.time)[5:].ljust(_LABEL), LABEL), "  ", event.message)
+def _event(event: Event, now: float) -> Text:
+    at = words.dated(event.time, now).ljust(_LABEL)
+    return line((at, LABEL), "  ", words.padded(event.kind, KIND), "  ", event.message)

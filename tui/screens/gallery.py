@@ -1,8 +1,7 @@
-"""A list of images that pages through the ledger: filter, sort, select, and send round again or accept."""
+"""A list of images that pages through the ledger: filter, sort, and each image's detail."""
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,17 +10,14 @@ from typing import ClassVar
 from textual import work
 from textual.widget import Widget
 
-from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
 from engine.ledger.schema import STATES
-from engine.ledger.selection import Selection
-from tui import orders, words
+from tui import words
 from tui.actions import Place, bindings
-from tui.faces import FAILED_COLUMNS, IMAGE_COLUMNS, Column, face, name_of
-from tui.link import sentence
+from tui.faces import IMAGE_COLUMNS, Column, face
+from tui.link import Answered
 from tui.screens.page import Page
-from tui.screens.question import Confirm, Reason
 from tui.shelf import Query
 from tui.view import View
 from tui.widgets.caption import Caption
@@ -51,16 +47,21 @@ class Found:
     first: int
     rows: list[ImageRow]
     seconds: float
+    selected_left: frozenset[int] = frozenset()
+    """Of the selected images, those that could still be sent round again or accepted."""
+    selected_seen: frozenset[int] = frozenset()
+    """Of these, those that the list shows, here or further down."""
 
 
 class Gallery(Page):
-    """All images that meet a query. `Failed` has the actions on top."""
+    """All images that meet a query. `Failed` can do something with them."""
 
     PLACE: ClassVar[Place] = Place.LIST
     BINDINGS = bindings(Place.LIST)
     AUTO_FOCUS = "Listing"
     HEADING: ClassVar[str] = "Images"
     EMPTY: ClassVar[str] = "No image is like that."
+    SAYS_STATE: ClassVar[bool] = True
 
     def __init__(self, query: Query) -> None:
         super().__init__()
@@ -69,6 +70,8 @@ class Gallery(Page):
         """The account when the list was last asked for."""
         self._asked_at = 0.0
         self._cost_s = 0.0
+        self._unseen = 0
+        """How many of the selected images the list does not show."""
 
     def body(self) -> Iterable[Widget]:
         yield Caption(id="caption")
@@ -109,23 +112,24 @@ class Gallery(Page):
 
     @work(exclusive=True, group="query")
     async def _load(self, generation: int, first: int) -> None:
-        try:
-            found = await self.host.shelf.ask(lambda reader: find(reader, self.images, first))
-        except (UserError, sqlite3.Error) as error:
-            self.host.say(sentence(error), good=False)
+        query, selected = self.images, frozenset(self.listing.selected)
+        found = await self.ask(lambda reader: find(reader, query, first, selected))
+        if found is None:
             return
         self._cost_s = found.seconds
+        if generation == self.listing.generation:
+            gone = selected - found.selected_left
+            self.listing.selected -= gone
+            self._unseen = len(found.selected_left - found.selected_seen)
         self.listing.begin(generation, found.total, found.first, found.rows)
         self._caption()
 
     @work(group="pages")
     async def _load_page(self, generation: int, page: int) -> None:
-        try:
-            rows = await self.host.shelf.ask(lambda reader: page_of(reader, self.images, page * PAGE))
-        except (UserError, sqlite3.Error) as error:
-            self.host.say(sentence(error), good=False)
-            return
-        self.listing.put(generation, page, rows)
+        query = self.images
+        rows = await self.ask(lambda reader: page_of(reader, query, page * PAGE))
+        if rows is not None:
+            self.listing.put(generation, page, rows)
 
     def on_listing_wanted(self, event: Listing.Wanted) -> None:
         self._load_page(event.generation, event.page)
@@ -143,15 +147,20 @@ class Gallery(Page):
 
     def _caption(self) -> None:
         listing, query = self.listing, self.images
-        state = query.state.replace("_", " ") if query.state and self.HEADING != Failed.HEADING else None
+        state = query.state.replace("_", " ") if query.state and self.SAYS_STATE else None
         facts = [fact for fact in (query.batch, state, query.cause, query.uuid) if fact]
         if query.text:
             facts.append(f"“{query.text}”")
         if query.sort != "id" or query.descending:
             facts.append(_SORTS[query.sort] + (", backwards" if query.descending else ""))
         if listing.selected:
-            facts.append(f"{words.integer(len(listing.selected))} selected")
+            unseen = f", {words.integer(self._unseen)} of them not shown" if self._unseen else ""
+            facts.append(f"{words.integer(len(listing.selected))} selected{unseen}")
         self.query_one(Caption).show(self.HEADING, facts, listing.position)
+
+    def answered(self, answer: Answered) -> None:
+        if answer.reply is not None:
+            self.reload(keep_place=True)
 
     # -- what the keys do ----
 
@@ -198,108 +207,16 @@ class Gallery(Page):
             self.app.push_screen(Representation(row.uuid))
 
 
-class Failed(Gallery):
-    """The failed images, and what can be done with them."""
-
-    PLACE = Place.FAILED
-    BINDINGS = bindings(Place.FAILED)
-    HEADING = "Failures"
-    EMPTY = "No image has failed here."
-
-    @property
-    def _columns(self) -> tuple[Column, ...]:
-        return FAILED_COLUMNS
-
-    def _account(self, view: View) -> object:
-        return (view.snapshot.totals.failed, view.snapshot.failures_by_cause) if view.snapshot else None
-
-    def action_select(self) -> None:
-        self.listing.toggle()
-        self._caption()
-
-    def action_select_all(self) -> None:
-        if self.listing.selected:
-            self.listing.selected = set()
-            self.listing.redraw()
-            self._caption()
-        else:
-            self._select_all()
-
-    @work(exclusive=True, group="select")
-    async def _select_all(self) -> None:
-        query = self.images
-        ids = await self.host.shelf.ask(lambda reader: reader.ids(**query.limits))
-        self.listing.selected = set(ids)
-        self.listing.redraw()
-        self._caption()
-
-    def _chosen(self) -> list[int]:
-        """The selected images, or the one under the cursor."""
-        row = self.listing.current
-        return sorted(self.listing.selected) or ([row.id] if row is not None else [])
-
-    def action_requeue(self) -> None:
-        ids = self._chosen()
-        if not ids:
-            self.host.say("There is nothing to requeue.", good=False)
-        elif self.host.may_change():
-            self.host.order(orders.requeue(Selection(ids=tuple(ids)).to_json()))
-            self._done_with()
-
-    @work(exclusive=True, group="question")
-    async def action_requeue_all(self) -> None:
-        total = self.listing.total
-        if not total:
-            self.host.say("There is nothing to requeue.", good=False)
-            return
-        if not self.host.may_change():
-            return
-        query = self.images
-        what = ", ".join(self._limits()) or "every batch and every cause"
-        question = Confirm(
-            f"Send {words.counted(total, 'image')} round again?",
-            [f"All failed images shown: {what}.", "What is not mended will fail again."],
-            "requeue",
-        )
-        if await self.app.push_screen_wait(question):
-            whole = not (query.batch or query.cause or query.text)
-            selection = Selection(batch=query.batch, cause=query.cause, text=query.text, all=whole)
-            self.host.order(orders.requeue(selection.to_json()))
-            self._done_with()
-
-    def _limits(self) -> list[str]:
-        query = self.images
-        limits = [f"batch {query.batch}" if query.batch else "", query.cause or ""]
-        return [limit for limit in [*limits, f"with “{query.text}”" if query.text else ""] if limit]
-
-    @work(exclusive=True, group="question")
-    async def action_accept(self) -> None:
-        ids = self._chosen()
-        if not ids:
-            self.host.say("There is nothing to accept.", good=False)
-            return
-        if not self.host.may_change():
-            return
-        row = self.listing.current
-        one = words.fit(name_of(row), 40, words.Keep.BOTH) if row is not None else "the image"
-        what = words.counted(len(ids), "image") if len(ids) > 1 or self.listing.selected else one
-        reason = await self.app.push_screen_wait(Reason(f"Accept {what} as it is, without a JPEG?"))
-        if reason:
-            self.host.order(orders.accept(ids, reason))
-            self._done_with()
-
-    def _done_with(self) -> None:
-        self.listing.selected = set()
-        self.listing.redraw()
-        self._caption()
-
-
-def find(reader: LedgerReader, query: Query, first: int) -> Found:
-    """How many images there are, and a page of them."""
+def find(reader: LedgerReader, query: Query, first: int, selected: frozenset[int] = frozenset()) -> Found:
+    """How many images there are, a page of them, and what has become of the selected ones."""
     began = time.monotonic()
     total = reader.count(**query.limits)
     rows = page_of(reader, query, first)
-    return Found(total, first, rows, time.monotonic() - began)
+    left = seen = selected
+    if selected:
+        left = frozenset(reader.ids(state=query.state, among=selected))
+        seen = frozenset(reader.ids(**query.limits, among=selected))
+    return Found(total, first, rows, time.monotonic() - began, left, seen)
 
 
 def page_of(reader: LedgerReader, query: Query, first: int) -> list[ImageRow]:

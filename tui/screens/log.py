@@ -1,23 +1,20 @@
-"""The event log, newest first, with a filter."""
+"""The event log, newest first, with a filter. With the cursor on the newest it follows; else it stands still."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 from textual import work
 from textual.widget import Widget
 
-from engine.failures import UserError
 from engine.ledger.rows import Event
 from tui import words
 from tui.actions import Place, bindings
-from tui.link import sentence
 from tui.screens.page import Page
 from tui.view import View
 from tui.widgets.caption import Caption
 from tui.widgets.entry import Entry
-from tui.widgets.events import event_line
+from tui.widgets.events import KIND, event_line
 from tui.widgets.lines import line
 from tui.widgets.listing import PAGE, Face, Listing
 
@@ -39,8 +36,8 @@ class EventLog(Page):
 
     def body(self) -> Iterable[Widget]:
         face = Face[Event](
-            lambda width: line("when             event"),
-            lambda event, width: event_line(event, width, dated=True),
+            lambda width: line(f"{'when':15}   {'what':{KIND}} image: event"),
+            lambda event, width: event_line(event, width, now=self.host.view.now),
         )
         yield Caption(id="caption")
         yield Listing(face, id="listing", empty="Nothing has happened yet.")
@@ -59,21 +56,20 @@ class EventLog(Page):
 
     @work(exclusive=True)
     async def _load(self) -> None:
-        try:
-            events = await self.host.shelf.ask(lambda reader: reader.events(limit=NEWEST, newest_first=True))
-        except (UserError, sqlite3.Error) as error:
-            self.host.say(sentence(error), good=False)
-            return
-        self._events = list(events)
-        self._refill(keep_place=True)
+        events = await self.ask(lambda reader: reader.events(limit=NEWEST, newest_first=True))
+        if events is not None:
+            self._events = list(events)
+            self._refill(keep_place=self.listing.cursor > 0)
 
     def _refill(self, *, keep_place: bool) -> None:
         wanted = self._text.casefold()
-        self._shown = [
-            event for event in self._events if wanted in f"{event.kind} {event.message}".casefold()
-        ]
+        self._shown = [event for event in self._events if wanted in searched(event)]
+        here = self.listing.current
         generation = self.listing.reset(keep_place=keep_place)
-        first = self.listing.cursor // PAGE * PAGE
+        at = self.listing.cursor
+        if keep_place and here is not None:
+            at = next((index for index, event in enumerate(self._shown) if event.id == here.id), at)
+        first = at // PAGE * PAGE
         self.listing.begin(generation, len(self._shown), first, self._shown[first : first + PAGE])
         self._caption()
 
@@ -97,6 +93,8 @@ class EventLog(Page):
         facts = [f"“{self._text}”"] if self._text else []
         if len(self._events) >= NEWEST:
             facts.append(f"the newest {words.integer(NEWEST)}")
+        if self.listing.cursor:
+            facts.append("home: the newest")
         self.query_one(Caption).show("Events", facts, self.listing.position)
 
     def action_filter(self) -> None:
@@ -116,3 +114,8 @@ class EventLog(Page):
             self._refill(keep_place=False)
         else:
             self.dismiss()
+
+
+def searched(event: Event) -> str:
+    """What the filter looks into."""
+    return f"{event.kind} {event.image} {event.message}".casefold()

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, cast
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
 
+from engine.failures import UserError
+from engine.ledger.reader import LedgerReader
 from tui import offers
 from tui.actions import Place
 from tui.host import Host
-from tui.picture import banner, standing
+from tui.link import Answered, sentence
+from tui.picture import banner, is_urgent, standing
 from tui.view import View
 from tui.widgets.caption import Caption
 from tui.widgets.keys import Keys
 from tui.widgets.told import Told
+
+AnswerT = TypeVar("AnswerT")
+_ROOM_FOR_BOTH = 24
+"""Rows of a terminal from which a result need not cover what stands in the way."""
 
 
 class Page(Screen[None]):
@@ -45,8 +53,25 @@ class Page(Screen[None]):
         """A new view has come, or this screen has."""
         for caption in self.query(Caption):
             caption.state(banner(view.picture, view.now))
-        self.told.stand(standing(view.picture, read_only=view.read_only))
+        self.tell(view)
         self.show_keys()
+
+    def tell(self, view: View) -> None:
+        """Only the line above the footer has changed."""
+        both = is_urgent(view.picture) and self.size.height >= _ROOM_FOR_BOTH
+        self.told.tell(view.said, standing(view.picture, read_only=view.read_only), both=both)
+
+    def answered(self, answer: Answered) -> None:
+        """An order was taken or refused; it may have been given on another page."""
+
+    async def ask(self, question: Callable[[LedgerReader], AnswerT]) -> AnswerT | None:
+        """The ledger's answer; None when there is none, which is told, and when this page is gone meanwhile."""
+        try:
+            answer = await self.host.shelf.ask(question)
+        except (UserError, sqlite3.Error) as error:
+            self.host.say(sentence(str(error)), good=False)
+            return None
+        return answer if self in self.app.screen_stack else None
 
     def show_keys(self) -> None:
         view = self.host.view

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterable, Sequence
 
+from rich.text import Text
 from textual import work
+from textual.widget import Widget
 
-from engine.failures import UserError
 from engine.ledger.rows import Representation as Found
 from tui import words
 from tui.actions import Place, bindings
-from tui.link import sentence
 from tui.screens.gallery import Gallery
 from tui.shelf import Query
 from tui.view import View
 from tui.widgets.caption import Caption
+from tui.widgets.lines import STRONG, Lines, line
+
+
+class Name(Lines):
+    """The UUID, whole on any terminal."""
+
+    def __init__(self, uuid: str) -> None:
+        super().__init__(id="name")
+        self._uuid = uuid
+
+    def lines(self, columns: int, rows: int) -> Sequence[Text]:
+        return [line((self._uuid, STRONG))]
 
 
 class Representation(Gallery):
@@ -33,23 +45,23 @@ class Representation(Gallery):
     @work(exclusive=True, group="completeness")
     async def _look(self) -> None:
         uuid = self.images.uuid or ""
-        try:
-            found = await self.host.shelf.ask(lambda reader: reader.representation(uuid))
-        except (UserError, sqlite3.Error) as error:
-            self.host.say(sentence(error), good=False)
-            return
-        if found != self._found:
+        found = await self.ask(lambda reader: reader.representation(uuid))
+        if found is not None and found != self._found:
             self._found = found
             self._caption()
 
+    def body(self) -> Iterable[Widget]:
+        caption, *rest = super().body()
+        yield caption
+        yield Name(self.images.uuid or "")
+        yield from rest
+
     def _caption(self) -> None:
-        facts = [self.images.uuid or ""]
-        if self._found is not None:
-            facts.insert(0, completeness(self._found))
-        if self.images.text:
-            facts.insert(1, f"“{self.images.text}”")
+        facts = [completeness(self._found)] if self._found is not None else []
         if self.images.state:
-            facts.insert(1, self.images.state.replace("_", " "))
+            facts.append(self.images.state.replace("_", " "))
+        if self.images.text:
+            facts.append(f"“{self.images.text}”")
         self.query_one(Caption).show(self.HEADING, facts, self.listing.position)
 
     def action_representation(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from engine.ledger.rows import Event
@@ -15,6 +16,10 @@ from tui.widgets.section import Section
 
 MARKS = {"error": "✗", "warning": "!", "info": " ", "debug": " "}
 """A level by a mark, so that it is not said by colour alone."""
+KIND = 9
+"""Columns of the longest kind, `converted`."""
+_NAME = 14
+"""Columns that an image's name has at least."""
 _STYLES = {"error": BAD, "warning": STRONG}
 
 
@@ -26,9 +31,24 @@ class Events(Section):
         return [title("Events", columns, "e: all"), *(event_line(event, columns) for event in events)]
 
 
-def event_line(event: Event, columns: int, *, dated: bool = False) -> Text:
-    moment = time.localtime(event.time)
-    at = time.strftime("%d %b %H:%M:%S" if dated else "%H:%M:%S", moment)
+def event_line(event: Event, columns: int, *, now: float | None = None) -> Text:
+    """When, what kind of event, which image, and what was said of it; `now` for a log that goes over days."""
+    at = (
+        words.dated(event.time, now)
+        if now is not None
+        else time.strftime("%H:%M:%S", time.localtime(event.time))
+    )
     mark = MARKS.get(event.level, " ")
-    room = columns - len(at) - 4
-    return line((at, LABEL), f" {mark} ", (words.fit(event.message, room), _STYLES.get(event.level, "")))
+    style = _STYLES.get(event.level, "")
+    room = columns - len(at) - 3 - KIND - 1
+    name = words.fit(event.image, max(_NAME, room // 2), words.Keep.BOTH) if event.image else ""
+    parts: list[str | tuple[str, str]] = [
+        (at, LABEL),
+        f" {mark} ",
+        (words.padded(event.kind, KIND), style),
+        " ",
+    ]
+    if name:
+        parts.append((f"{name}: ", STRONG))
+        room -= cell_len(name) + 2
+    return line(*parts, (words.fit(event.message, room), style))

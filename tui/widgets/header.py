@@ -74,8 +74,9 @@ def figures_line(view: View, columns: int) -> Text:
     figures: list[tuple[str, str, str]] = [
         ("", f"{words.integer(totals.failed)} failed", BAD if totals.failed else ""),
         ("elapsed ", words.duration(_elapsed(view, snapshot)), ""),
-        ("ETA ", _eta(view, snapshot), ""),
     ]
+    if snapshot.state is not State.FINISHED:
+        figures.append(("ETA ", _eta(view, snapshot), ""))
     if totals.accepted:
         figures.append(("", f"{words.integer(totals.accepted)} accepted", ""))
     if totals.in_flight:
@@ -102,8 +103,6 @@ def _elapsed(view: View, snapshot: Snapshot) -> float | None:
 
 def _eta(view: View, snapshot: Snapshot) -> str:
     """How long still, and when that is."""
-    if snapshot.state is State.FINISHED:
-        return "done"
     if snapshot.eta_seconds is None:
         return words.DASH
     until = words.clock(snapshot.time + snapshot.eta_seconds, view.now)

@@ -9,6 +9,7 @@ from textual.events import Resize
 from textual.message import Message
 
 from tui import words
+from tui.view import Said
 from tui.widgets.lines import BAD, STRONG, Lines, line
 from tui.widgets.paper import wrapped
 
@@ -16,42 +17,37 @@ MOST_ROWS = 3
 
 
 class Told(Lines):
-    """`say` is for results, they stay until `forget`; `stand` for what holds meanwhile."""
+    """What was said last stands before what stands in the way; both where there is room and it matters."""
 
     class Grown(Message):
         """It needs more or fewer lines than before."""
 
-    _said: str = ""
-    _good: bool = True
+    _said: Said | None = None
     _standing: str = ""
+    _both = False
     _rows = 1
 
     @property
     def text(self) -> str:
-        return self._said or self._standing
+        return self._said.text if self._said is not None else self._standing
 
     @property
     def rows(self) -> int:
         """Lines it needs for all of its text, within reason."""
         return self._rows
 
-    def say(self, text: str, *, good: bool = True) -> None:
-        self._said, self._good = text, good
-        self._changed()
-
-    def forget(self) -> None:
-        self._said = ""
-        self._changed()
-
-    def stand(self, text: str) -> None:
-        if text != self._standing:
-            self._standing = text
+    def tell(self, said: Said | None, standing: str, *, both: bool) -> None:
+        """`both` keeps `standing` in sight under `said`, if the two fit into MOST_ROWS."""
+        if (said, standing, both) != (self._said, self._standing, self._both):
+            self._said, self._standing, self._both = said, standing, both
             self._changed()
 
     def on_resize(self, event: Resize) -> None:
         self._changed()
 
     def _changed(self) -> None:
+        if not self.is_attached:
+            return
         columns = self.screen.size.width
         rows = max(1, min(MOST_ROWS, len(self._wrapped(columns)))) if columns else 1
         if rows != self._rows:
@@ -61,10 +57,13 @@ class Told(Lines):
         self.redraw()
 
     def _wrapped(self, columns: int) -> list[Text]:
-        if not self._said:
-            return wrapped(line(words.visible(self._standing)), columns)
-        mark = "✓" if self._good else "✗"
-        return wrapped(line((f"{mark} {words.visible(self._said)}", STRONG if self._good else BAD)), columns)
+        standing = wrapped(line(words.visible(self._standing)), columns)
+        if self._said is None:
+            return standing
+        mark, style = ("✓", STRONG) if self._said.good else ("✗", BAD)
+        said = wrapped(line((f"{mark} {words.visible(self._said.text)}", style)), columns)
+        together = [*said, *standing]
+        return together if self._both and self._standing and len(together) <= MOST_ROWS else said
 
     def lines(self, columns: int, rows: int) -> Sequence[Text]:
         return self._wrapped(columns)
