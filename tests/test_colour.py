@@ -72,6 +72,18 @@ def test_every_value_of_twelve_bits_is_rounded_over_the_full_range(tmp_path: Pat
     assert np.array_equal(pixels, np.floor(codes.astype(float) * 255 / 4095 + 0.5))
 
 
+@pytest.mark.parametrize("bits", [17, 20, 24])
+@pytest.mark.parametrize("signed", [False, True])
+def test_more_than_sixteen_bits_are_rounded_once(bits: int, signed: bool, tmp_path: Path) -> None:
+    top = (1 << bits) - 1
+    halves = np.arange(255) * 2 + 1  # of the 8-bit codes in between, the codes nearest to either side
+    codes = np.concatenate([halves * top // 510, halves * top // 510 + 1, [0, top]]).reshape(16, 32)
+    shift = 1 << (bits - 1) if signed else 0
+    write_codestream(tmp_path / "a.j2k", [Plane(codes - shift, bits, signed)])
+    expected = (codes * 510 + top) // (2 * top)
+    assert np.array_equal(pixels_of(tmp_path / "a.j2k")[:, :, 0], expected)
+
+
 def test_palette_becomes_its_colours(tmp_path: Path) -> None:
     table = tuple((i, 255 - i, i * 7 % 256) for i in range(200))
     indices = np.random.default_rng(1).integers(0, 200, (40, 50))
@@ -335,6 +347,17 @@ def test_grey_with_alpha_of_another_depth_stays_grey(tmp_path: Path) -> None:
     out = pixels_of(tmp_path / "a.jp2")
     assert out.shape == (30, 40, 1)
     assert np.abs(out[:, :, 0] - (grey * share + 255 * (1 - share))).max() <= 0.51
+
+
+def test_grey_with_alpha_on_a_coloured_background_says_which_grey_is_meant(tmp_path: Path) -> None:
+    grey, alpha = picture(40, 30, 1), np.zeros((30, 40), np.uint8)
+    write_jp2(
+        tmp_path / "a.jp2", [Plane(grey), Plane(alpha)], None, Wrapping(channels=((0, 0, 1), (1, 1, 0)))
+    )
+    made = recipe(tmp_path / "a.jp2", background="#ff0000")
+    assert made.warnings == ("alpha flattened on #363636, the grey of #ff0000",)
+    assert set(pixels_of(tmp_path / "a.jp2", recipe=made).flatten().tolist()) == {0x36}
+    assert recipe(tmp_path / "a.jp2", background="#808080").warnings == ("alpha flattened on #808080",)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.demo.boxwriter import box
 from engine.jpeg.markers import Density, read_jpeg
 from tests.converting import convert
 from tests.jp2s import Encoding, Plane, Wrapping, make_jp2, picture, write_codestream
@@ -151,6 +152,24 @@ def test_resolution_becomes_the_density(wrapping: Wrapping, density: Density, tm
     make_jp2(tmp_path / "a.jp2", 48, 32, wrapping=wrapping)
     _, path = convert(tmp_path / "a.jp2")
     assert read_jpeg(path).density == density
+
+
+@pytest.mark.parametrize("dpi", [0.1, 2_000_000])
+def test_resolution_that_no_density_can_say_is_told(dpi: float, tmp_path: Path) -> None:
+    make_jp2(tmp_path / "a.jp2", 48, 32, wrapping=Wrapping(capture_dpi=(dpi, dpi)))
+    made, path = convert(tmp_path / "a.jp2")
+    assert read_jpeg(path).density == Density(0, 1, 1)
+    (warning,) = made.warnings
+    assert "pixels a metre, is none that a JPEG's density can say" in warning
+
+
+@pytest.mark.parametrize("content", [struct.pack(">HHHHbb", 300, 0, 300, 1, 0, 0), bytes(10), b"123"])
+def test_resolution_that_is_no_number_is_told_once(content: bytes, tmp_path: Path) -> None:
+    broken = box(b"res ", box(b"resc", content))
+    make_jp2(tmp_path / "a.jp2", 48, 32, wrapping=Wrapping(extra_header_boxes=(broken,)))
+    made, path = convert(tmp_path / "a.jp2")
+    assert read_jpeg(path).density == Density(0, 1, 1)
+    assert made.warnings == ("the resolution in the 'resc' box is not a number of pixels per metre",)
 
 
 def test_oblong_pixels_have_an_oblong_density(tmp_path: Path) -> None:

@@ -341,11 +341,17 @@ def _with_opacity(recipe: Recipe, opacity: Channel, premultiplied: bool, backgro
     # ITU-R BT.709 luma of the background, for grey pictures stay grey.
     grey = round(0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2])
     how = "premultiplied alpha" if premultiplied else "alpha"
-    said = f"{how} flattened on {background}"
+    is_grey = recipe.model is Model.GREY
+    on = (
+        f"#{grey:02x}{grey:02x}{grey:02x}, the grey of {background}"
+        if is_grey and len(set(rgb)) > 1
+        else background
+    )
+    said = f"{how} flattened on {on}"
     return replace(
         recipe,
         opacity=opacity,
         premultiplied=premultiplied,
-        background=(grey,) if recipe.model is Model.GREY else rgb,
+        background=(grey,) if is_grey else rgb,
         warnings=(*recipe.warnings, said),
     )

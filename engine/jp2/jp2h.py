@@ -235,8 +235,8 @@ def _resolutions(source: Source, superbox: Box, found: Jp2Header) -> None:
     """`resc` and `resd` (I.5.3.7): a broken one costs the density, not the image."""
     try:
         for box in walk(source, superbox.content, superbox.end, limit=16):
-            if box.kind in (b"resc", b"resd") and box.content_bytes >= 10:
-                resolution = _resolution(source.read(box.content, 10))
+            if box.kind in (b"resc", b"resd"):
+                resolution = _resolution(source.read(box.content, min(box.content_bytes, 10)))
                 if resolution is None:
                     found.warnings.append(
                         f"the resolution in the {box.name!r} box is not a number of pixels per metre"

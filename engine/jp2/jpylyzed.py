@@ -121,12 +121,19 @@ def _is_testable(source: Source, box: Box) -> bool:
     if box.kind == b"cdef":
         return int.from_bytes(source.read(box.content, 2)) * 6 + 2 == box.content_bytes
     if box.kind == b"res ":
-        # It looks into a superbox for anything, not only for what belongs there.
-        return all(inner.kind in (b"resc", b"resd") for inner in walk(source, box.content, box.end))
+        # It looks into a superbox for anything, not only for what belongs there, and divides by any denominator.
+        return all(_is_resolution(source, inner) for inner in walk(source, box.content, box.end))
     if box.kind == b"pclr":
         entries, columns = int.from_bytes(source.read(box.content, 2)), source.read(box.content + 2, 1)
         return entries * int.from_bytes(columns) <= MAX_BOX_BYTES
     return True
+
+
+def _is_resolution(source: Source, box: Box) -> bool:
+    """Ratios with a zero in them and boxes that are too short have been warned of."""
+    ratios = source.read(box.content, min(box.content_bytes, 8))
+    is_told = box.kind in (b"resc", b"resd") and box.content_bytes == 10
+    return is_told and all(ratios[at : at + 2] != b"\0\0" for at in range(0, 8, 2))
 
 
 class View:

@@ -103,9 +103,12 @@ class Painter:
         """Scales a channel's samples into `target`, at their own resolution before they are spread."""
         plane = planes[channel.component]
         lut = self._luts[channel]
+        is_deep = channel.bits > _LUT_BITS and channel.table is None
         rows, columns = self._indices(plane, band)
         samples = plane.samples[rows.start : rows.stop, columns.start : columns.stop]
-        if lut is not None:
+        if is_deep:
+            scaled = rounded(_unsigned(samples, channel), channel.bits, self._top).astype(target.dtype)
+        elif lut is not None:
             scaled = np.take(lut, _codes(samples, channel), mode="clip")
         elif rows.is_plain and columns.is_plain:
             np.copyto(target, samples, casting="unsafe")
@@ -163,38 +166,46 @@ def _spread(samples: NDArray[Any], rows: _Steps, columns: _Steps) -> NDArray[Any
 
 
 def _codes(samples: NDArray[np.int32], channel: Channel) -> NDArray[np.int32]:
-    """Samples as unsigned codes of at most 16 bits: the sign shifted away, the lowest bits of more left out."""
+    """Samples as places in a table, of at most 16 bits: the lowest bits of more are left out."""
     if channel.table is not None:
         return samples
-    codes = samples
-    if channel.signed:
-        # In 64 bits where 31-bit samples would leave 32.
-        codes = samples.astype(np.int64) if channel.bits > 30 else samples
-        codes = codes + (1 << (channel.bits - 1))
-    if channel.bits > _LUT_BITS:
-        codes = codes >> (channel.bits - _LUT_BITS)
-    return codes
+    codes = _unsigned(samples, channel)
+    return codes >> (channel.bits - _LUT_BITS) if channel.bits > _LUT_BITS else codes
+
+
+def _unsigned(samples: NDArray[Any], channel: Channel) -> NDArray[Any]:
+    """Samples as codes from 0: the sign shifted away."""
+    if not channel.signed:
+        return samples
+    # In 64 bits where 31-bit samples would leave 32.
+    wide = samples.astype(np.int64) if channel.bits > 30 else samples
+    return wide + (1 << (channel.bits - 1))
+
+
+def rounded(codes: NDArray[Any], bits: int, top: int) -> NDArray[np.int64]:
+    """round(code * top / (2^bits - 1)) for codes of up to 38 bits and `top` of up to 16."""
+    highest = (1 << bits) - 1
+    values: NDArray[np.int64] = np.clip(codes, 0, highest).astype(np.int64)
+    values *= 2 * top
+    values += highest
+    values //= 2 * highest
+    return values
 
 
 def scaling_table(channel: Channel, top: int) -> NDArray[Any] | None:
-    """For each code of a channel its value from 0 to `top`: round(code * top / (2^bits - 1)).
+    """For each code of a channel, or entry of its palette, its value from 0 to `top`, rounded over the full range.
 
-    So the largest code of any depth is white. None where codes and values are the same.
+    So the largest code of any depth is white. None where codes and values are the same, and for codes of more
+    bits than a table has places for.
     """
     dtype = np.uint8 if top == 255 else np.uint16
-    highest = (1 << min(channel.bits, _LUT_BITS)) - 1
     if channel.table is not None:
-        values = np.array(channel.table, np.int64)
-        if channel.signed:
-            values += 1 << (channel.bits - 1)
-        if channel.bits > _LUT_BITS:
-            values >>= channel.bits - _LUT_BITS
-        values = np.clip(values, 0, highest)
-    elif highest == top and channel.bits <= _LUT_BITS and not channel.signed:
+        entries = _unsigned(np.array(channel.table, np.int64), channel)
+        return rounded(entries, channel.bits, top).astype(dtype)
+    is_same = (1 << channel.bits) - 1 == top and not channel.signed
+    if is_same or channel.bits > _LUT_BITS:
         return None
-    else:
-        values = np.arange(highest + 1, dtype=np.int64)
-    return ((values * (2 * top) + highest) // (2 * highest)).astype(dtype)
+    return rounded(np.arange(1 << channel.bits), channel.bits, top).astype(dtype)
 
 
 class YccTables:

@@ -25,9 +25,12 @@ def leading_markers(
     Exif and XMP stay as they were, orientation too: the pixels are not turned either.
     """
     density = density_of(header, scale)
+    warnings: list[str] = []
+    if density.unit == 0 and (resolution := header.capture_resolution or header.display_resolution):
+        per_m = f"{resolution.x_per_m:.6g} × {resolution.y_per_m:.6g} pixels a metre"
+        warnings.append(f"the resolution, {per_m}, is none that a JPEG's density can say; it is left out")
     jfif = b"JFIF\0\x01\x02" + bytes([density.unit]) + density.x.to_bytes(2) + density.y.to_bytes(2) + b"\0\0"
     parts = [_segment(0xE0, jfif)]
-    warnings: list[str] = []
     if keep_metadata:
         parts += _metadata(header, warnings)
     if icc is not None:
