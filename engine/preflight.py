@@ -10,7 +10,7 @@ from itertools import islice
 
 from engine.config import Config, JpegSettings
 from engine.failures import Cause, Failure, ImageError, Stage
-from engine.jp2.survey import survey_source
+from engine.jp2.survey import examine_source
 from engine.jpeg.rendering import LONGEST_SIDE
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
@@ -76,7 +76,7 @@ class Preflight:
 def check(
     workspace: Workspace, config: Config, workers: int, batch: str | None, told: Callable[[int], None]
 ) -> Preflight:
-    """Reads the header of every image that is pending or failed; `told` hears how many were looked at so far."""
+    """Looks at every image that is pending or failed, short of its pixels; `told` hears of how many so far."""
     started = time.monotonic()
     memory = MemoryReader(config.engine.memory_limit).read()
     floor = parse_floor(config.engine.memory_floor, memory.total_bytes)
@@ -101,7 +101,7 @@ def _open_rows(reader: LedgerReader, batch: str | None) -> Iterator[ImageRow]:
 
 def _look(request: SurveyRequest) -> Surveyed | Failure:
     try:
-        return survey_source(request)
+        return examine_source(request)
     except ImageError as error:
         return error.failure
 

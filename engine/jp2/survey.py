@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+from engine.jp2.codestream import read_main_header
+from engine.jp2.colour import recipe_for
 from engine.jp2.header import Header, read_header
+from engine.jp2.source import Source
+from engine.jp2.tileparts import walk_chain
 from engine.messages import Surveyed, SurveyRequest
+
+_END_MARKER = b"\xff\xd9"
+_PROBE_WINDOW_BYTES = 4096
 
 
 def survey_source(request: SurveyRequest) -> Surveyed:
     """Reads the header only; raises ImageError as read_header does."""
     return survey(read_header(request.source_path), request.image_id)
+
+
+def examine_source(request: SurveyRequest) -> Surveyed:
+    """Whatever can be said against an image without a pixel of it, at the price of one more small read.
+
+    Raises ImageError as read_header, recipe_for and, where the end looks wrong, walk_chain do.
+    """
+    header = read_header(request.source_path)
+    recipe_for(header)
+    _check_end(request.source_path, header)
+    return survey(header, request.image_id)
+
+
+def _check_end(path: str, header: Header) -> None:
+    """Follows the tile-parts of a codestream that has no end marker where its box ends: is something missing?"""
+    end = header.codestream_offset + header.codestream_bytes
+    with Source(path, _PROBE_WINDOW_BYTES) as source:
+        if source.read(end - len(_END_MARKER), len(_END_MARKER)) != _END_MARKER:
+            walk_chain(source, read_main_header(source, header.codestream_offset), end)
 
 
 def survey(header: Header, image_id: int) -> Surveyed:
