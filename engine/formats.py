@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import asdict
+
+from engine.snapshot import Account
 
 _DATA_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 NARROW_SPACE = "\u202f"
@@ -18,6 +21,11 @@ def data_size(size_bytes: float) -> str:
         unit += 1
     digits = 0 if unit == 0 or abs(amount) >= 99.95 else 1 if abs(amount) >= 9.995 else 2
     return f"{amount:.{digits}f}{NARROW_SPACE}{_DATA_UNITS[unit]}"
+
+
+def plain_size(size_bytes: float) -> str:
+    """`data_size` with a plain space, for logs."""
+    return data_size(size_bytes).replace(NARROW_SPACE, " ")
 
 
 def share(part: float, whole: float) -> str:
@@ -67,6 +75,12 @@ def short_moment(unix_s: float) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """`1 image`, `2,340 images`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def account_words(account: Account) -> str:
+    """`46 images: 40 done, 6 failed`."""
+    parts = [f"{n:,} {name.replace('_', ' ')}" for name, n in asdict(account).items() if n and name != "rows"]
+    return f"{count(account.rows, 'image')}: {', '.join(parts) or 'nothing to do'}"
 
 
 def decibels(value: float | None) -> str:

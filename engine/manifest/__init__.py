@@ -120,8 +120,8 @@ def add(
         )
         total = report.total
         if total.new or total.changed or report.freed:
-            counts = ", ".join(f"{getattr(total, key)} {key}" for key in _COUNTS)
-            ledger.event("info", "add", f"{export.name}: {counts}, {report.refused} refused", pid=os.getpid())
+            counts = ", ".join(f"{getattr(total, key):,} {key}" for key in _COUNTS)
+            ledger.event("info", "add", f"{export.name}: {counts}, {report.refused:,} refused", pid=os.getpid())
     return report
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.children import Child, describe_exit
 from engine.failures import Cause, Failure, Stage
+from engine.formats import plain_size
 from engine.log import Subject
 from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
 from engine.progress import Finished, Progress
@@ -132,7 +133,7 @@ class Storing:
         self._run.ledger.done(request.image_id, message.existed)
         self._progress.add(Finished(now, waiting.megapixels, waiting.source_bytes, request.jpeg_bytes))
         how = "was there already, identical" if message.existed else f"{message.wall_s:.2f} s"
-        self._run.journal.info("stored", f"{request.jpeg_bytes} bytes, {how}", waiting.subject)
+        self._run.journal.info("stored", f"{plain_size(request.jpeg_bytes)}, {how}", waiting.subject)
         self._to_unlink.append(Path(request.scratch_path))
 
     def _not_stored(self, waiting: Waiting, message: NotStored) -> None:
