@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.demo.boxwriter import box
+from engine.failures import Cause, ImageError
 from engine.jp2.header import read_header
 from engine.jp2.holes import PAGE_BYTES, HoleFinder
 from tests.converting import convert
@@ -55,9 +56,19 @@ def test_zeros_outside_the_codestream_are_no_hole(tmp_path: Path) -> None:
 def test_a_conversion_warns_of_a_hole(tmp_path: Path) -> None:
     path = tmp_path / "a.jp2"
     make_jp2(path, 500, 400, encoding=Encoding(ratios=(1,)))
-    with_hole(path, 20 * PAGE_BYTES, 3 * PAGE_BYTES)
+    last_packet = path.stat().st_size // PAGE_BYTES - 4
+    with_hole(path, last_packet * PAGE_BYTES, 3 * PAGE_BYTES)
     made, _ = convert(path)
     assert any("12,288 bytes of the compressed data are zeros" in warning for warning in made.warnings)
+
+
+def test_a_hole_that_swallowed_packet_headers_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jp2"
+    make_jp2(path, 500, 400)
+    with_hole(path, 20 * PAGE_BYTES, 3 * PAGE_BYTES)
+    with pytest.raises(ImageError) as refused:
+        convert(path)
+    assert refused.value.failure.cause is Cause.CORRUPT
 
 
 def test_looking_for_holes_costs_next_to_nothing() -> None:

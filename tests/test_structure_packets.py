@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from engine.failures import Cause, ImageError
-from engine.jp2.codestream import Marker, read_main_header, segments
+from engine.jp2.codestream import read_main_header
 from engine.jp2.header import read_header
 from engine.jp2.packets import packets_of_tile, sum_of_lengths
+from engine.jp2.segments import Marker, segments
 from engine.jp2.source import Source
 from engine.jp2.structure import check_structure
 from tests.codestreams import EOC, cod, codestream, segment, siz, tile_part
@@ -58,7 +59,7 @@ def test_packets_are_counted_as_the_encoder_counts_them(tmp_path: Path, name: st
         main = read_main_header(source, 0)
     told = packets_told(path)
     assert told
-    assert {tile: packets_of_tile(main.size, main.style, tile) for tile in told} == told
+    assert {tile: packets_of_tile(main.size, main.styles, tile) for tile in told} == told
     check_structure(path, read_header(path))
 
 

@@ -57,6 +57,8 @@ class Encoding:
     eph: bool = False
     plt: bool = False
     tlm: bool = False
+    block_style: int = 0
+    """Table A.19: 1 bypass, 2 reset, 4 terminate each pass, 8 vertically causal, 32 segmentation symbols."""
     component_transform: bool | None = None
     """None: for three or more alike components of a size."""
 
@@ -170,6 +172,7 @@ def _parameters(opj: Any, planes: Sequence[Plane], encoding: Encoding) -> Any:
     """OpenJPEG's opj_cparameters_t."""
     parameters = opj.set_default_encoder_parameters()
     parameters.irreversible = int(not encoding.reversible)
+    parameters.mode = encoding.block_style
     parameters.prog_order = PROGRESSIONS[encoding.progression]
     parameters.image_offset_x0, parameters.image_offset_y0 = encoding.origin
     parameters.numresolution = 1 + _levels(planes, encoding)

@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 
+from engine.jp2.codingstyle import CodingStyle, StyleMarkers, Styles
 from engine.jp2.facts import Component
+from engine.jp2.segments import Body, Marker, segments
 from engine.jp2.source import Source
 from engine.jp2.verdicts import corrupt, truncated, unsupported
-
-
-class Marker(IntEnum):
-    """Marker codes (ISO/IEC 15444-1 Table A.2; CAP of ISO/IEC 15444-15)."""
-
-    SOC = 0xFF4F
-    CAP = 0xFF50
-    SIZ = 0xFF51
-    COD = 0xFF52
-    COC = 0xFF53
-    TLM = 0xFF55
-    PRF = 0xFF56
-    PLM = 0xFF57
-    PLT = 0xFF58
-    CPF = 0xFF59
-    QCD = 0xFF5C
-    QCC = 0xFF5D
-    RGN = 0xFF5E
-    POC = 0xFF5F
-    PPM = 0xFF60
-    PPT = 0xFF61
-    CRG = 0xFF63
-    COM = 0xFF64
-    SOT = 0xFF90
-    SOP = 0xFF91
-    EPH = 0xFF92
-    SOD = 0xFF93
-    EOC = 0xFFD9
-
 
 SIGNATURE = b"\xff\x4f\xff\x51"
 """SOC and SIZ: how every codestream begins."""
 
-PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
 MAX_COMPONENTS = 16384
 MAX_TILES = 65535
-MAX_LEVELS = 32
 MAX_BITS = 38
 DECODER_BITS = 31
 """OpenJPEG keeps samples in 32-bit integers and refuses more than this."""
-MAX_SEGMENTS = 70_000
-"""In a main header; a COC, QCC and RGN for each of 16,384 components is the most a legal one needs."""
 
 _IMPLAUSIBLE_PIXELS = 2**32
 _IMPLAUSIBLE_PIXELS_PER_BYTE = 10_000
@@ -86,25 +52,9 @@ class ImageSize:
 
 
 @dataclass(frozen=True)
-class CodingStyle:
-    """The main header's COD marker segment (A.6.1)."""
-
-    progression: str
-    layers: int
-    levels: int
-    reversible: bool
-    multiple_component_transform: bool
-    high_throughput: bool
-    precincts: tuple[tuple[int, int], ...]
-    """PPx and PPy of each resolution, the coarsest first; empty where all are of the greatest size, 15."""
-    code_block_samples: int = 4096
-    """Width by height of a code-block."""
-
-
-@dataclass(frozen=True)
 class MainHeader:
     size: ImageSize
-    style: CodingStyle
+    styles: Styles
     first_tile_part: int
     """Offset of the first SOT in the file."""
     markers: frozenset[int]
@@ -113,18 +63,10 @@ class MainHeader:
     """TLM: for each tile-part in order its tile (None where not told) and its length in bytes."""
     warnings: tuple[str, ...]
 
-
-@dataclass(frozen=True)
-class Segment:
-    marker: int
-    offset: int
-    """Of the marker in the file."""
-    length: int
-    """Of the segment after the marker, with its own two length bytes."""
-
     @property
-    def end(self) -> int:
-        return self.offset + 2 + self.length
+    def style(self) -> CodingStyle:
+        """COD."""
+        return self.styles.style
 
 
 def read_main_header(source: Source, start: int) -> MainHeader:
@@ -139,89 +81,41 @@ def read_main_header(source: Source, start: int) -> MainHeader:
             truncated(source, "the file ends where the codestream begins")
         corrupt(f"the codestream at byte {start:,} begins with {signature.hex(' ')}, not with SOC and SIZ")
     size: ImageSize | None = None
-    style: CodingStyle | None = None
+    styles = StyleMarkers()
     markers: set[int] = set()
     lengths: list[tuple[int | None, int]] = []
     warnings: list[str] = []
     position = start + 2
     for segment in segments(source, position):
         position = segment.end
-        body = _Body(source, segment)
+        body = Body(source, segment)
         markers.add(segment.marker)
         match segment.marker:
             case Marker.SIZ:
                 size = size or _parse_size(body)
-            case Marker.COD:
-                style = style or _parse_style(body)
+            case Marker.COD | Marker.COC:
+                styles.take(source, segment, len(size.components) if size else MAX_COMPONENTS)
             case Marker.CAP:
                 _check_capabilities(body)
             case Marker.TLM:
                 lengths += _parse_lengths(body, warnings)
-    if size is None or style is None or Marker.QCD not in markers:
-        missing = "SIZ" if size is None else "COD" if style is None else "QCD"
+    if size is None or styles.style is None or Marker.QCD not in markers:
+        missing = "SIZ" if size is None else "COD" if styles.style is None else "QCD"
         corrupt(f"the main header has no {missing} marker")
     check_plausible(size, source.size)
     if size.capabilities & 0x8000:
         warnings.append(f"the codestream asks for extensions of Part 2 (Rsiz {size.capabilities:#06x})")
-    return MainHeader(size, style, position, frozenset(markers), tuple(lengths), tuple(warnings))
+    return MainHeader(
+        size=size,
+        styles=Styles(styles.style, styles.components),
+        first_tile_part=position,
+        markers=frozenset(markers),
+        tile_part_lengths=tuple(lengths),
+        warnings=tuple(warnings),
+    )
 
 
-def segments(source: Source, position: int) -> Iterator[Segment]:
-    """The marker segments from `position` up to the SOT, SOD or EOC that ends the header.
-
-    Raises ImageError TRUNCATED or CORRUPT where there is none.
-    """
-    for _ in range(MAX_SEGMENTS):
-        head = source.read(position, 4)
-        marker = int.from_bytes(head[:2])
-        if len(head) < 2:
-            truncated(source, "the file ends inside the codestream's header")
-        if marker in (Marker.SOT, Marker.SOD, Marker.EOC):
-            return
-        if marker < 0xFF01:
-            corrupt(f"no marker but {head[:2].hex(' ')} at byte {position:,} in the codestream's header")
-        if 0xFF30 <= marker <= 0xFF3F:
-            # Reserved for markers without a segment (Table A.1).
-            yield Segment(marker, position, 0)
-            position += 2
-            continue
-        if len(head) < 4:
-            truncated(source, "the file ends inside the codestream's header")
-        segment = Segment(marker, position, int.from_bytes(head[2:]))
-        if segment.length < 2:
-            corrupt(f"marker {marker:#06x} at byte {position:,} has the impossible length {segment.length}")
-        if segment.end > source.size:
-            truncated(source, f"the file ends inside marker {marker:#06x} of the codestream's header")
-        yield segment
-        position = segment.end
-    corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the codestream's header")
-
-
-class _Body:
-    """A marker segment's parameters, taken from the front; asking for more than there is is CORRUPT."""
-
-    def __init__(self, source: Source, segment: Segment) -> None:
-        self._source = source
-        self._segment = segment
-
-    @property
-    def size(self) -> int:
-        return self._segment.length - 2
-
-    def unpack(self, layout: str, at: int = 0) -> tuple[int, ...]:
-        wanted = struct.calcsize(layout)
-        if at + wanted > self.size:
-            corrupt(
-                f"marker {self._segment.marker:#06x} at byte {self._segment.offset:,} is too short, "
-                f"with {self.size} bytes, for what it must hold"
-            )
-        data = self._source.read(self._segment.offset + 4 + at, wanted)
-        if len(data) < wanted:
-            truncated(self._source, "the file became shorter while it was read")
-        return struct.unpack(layout, data)
-
-
-def _parse_size(body: _Body) -> ImageSize:
+def _parse_size(body: Body) -> ImageSize:
     capabilities, x1, y1, x0, y0, tile_width, tile_height, tile_x0, tile_y0, count = body.unpack(">H8IH")
     if not 1 <= count <= MAX_COMPONENTS:
         corrupt(f"SIZ claims {count:,} components; 1 to {MAX_COMPONENTS:,} are possible")
@@ -260,34 +154,7 @@ def _component(index: int, depth: int, dx: int, dy: int, area: tuple[int, int, i
     return Component(width, height, dx, dy, bits, bool(depth & 0x80))
 
 
-def _parse_style(body: _Body) -> CodingStyle:
-    flags, progression, layers, transform, levels, xcb, ycb, block_style, wavelet = body.unpack(">BBHBBBBBB")
-    if progression >= len(PROGRESSIONS):
-        corrupt(f"COD names the progression order {progression}; 0 to {len(PROGRESSIONS) - 1} exist")
-    if layers == 0:
-        corrupt("COD claims no quality layers")
-    if levels > MAX_LEVELS:
-        corrupt(f"COD claims {levels} decomposition levels; {MAX_LEVELS} are possible")
-    if xcb > 8 or ycb > 8 or xcb + ycb > 8:
-        corrupt(f"COD claims code-blocks of 2^{xcb + 2} × 2^{ycb + 2} samples")
-    if wavelet > 1:
-        corrupt(f"COD names the wavelet transformation {wavelet}; 0 and 1 exist in Part 1")
-    if flags & 1 and body.size < 10 + levels + 1:
-        corrupt("COD is too short for the precinct sizes it promises")
-    sizes = body.unpack(f">{levels + 1}B", at=10) if flags & 1 else ()
-    return CodingStyle(
-        progression=PROGRESSIONS[progression],
-        layers=layers,
-        levels=levels,
-        reversible=wavelet == 1,
-        multiple_component_transform=transform != 0,
-        high_throughput=bool(block_style & 0x40),
-        precincts=tuple((size & 15, size >> 4) for size in sizes),
-        code_block_samples=1 << (xcb + ycb + 4),
-    )
-
-
-def _check_capabilities(body: _Body) -> None:
+def _check_capabilities(body: Body) -> None:
     """CAP (A.5.2): what beyond Part 1 a decoder must know; OpenJPEG knows Part 15, HT code-blocks, only."""
     (needed,) = body.unpack(">I")
     if others := needed & ~_HIGH_THROUGHPUT:
@@ -295,7 +162,7 @@ def _check_capabilities(body: _Body) -> None:
         unsupported(f"the codestream needs capabilities of ISO/IEC 15444 part {parts}")
 
 
-def _parse_lengths(body: _Body, warnings: list[str]) -> list[tuple[int | None, int]]:
+def _parse_lengths(body: Body, warnings: list[str]) -> list[tuple[int | None, int]]:
     """TLM (A.7.1): the lengths of all tile-parts, for those who look them up."""
     _, sizes = body.unpack(">BB")
     tile_bytes, length_bytes = (sizes >> 4) & 3, 4 if sizes & 0x40 else 2

@@ -9,8 +9,9 @@ from typing import Any, overload
 from jpylyzer.boxvalidator import BoxValidator
 
 from engine.jp2.boxes import Box, BoxError, walk
-from engine.jp2.codestream import MainHeader, Marker
+from engine.jp2.codestream import MainHeader
 from engine.jp2.facts import Container, Header
+from engine.jp2.segments import Marker
 from engine.jp2.source import Source
 from engine.jp2.tileparts import Chain
 

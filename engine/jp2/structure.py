@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.jp2.boxes import BoxError, walk
-from engine.jp2.codestream import Marker, read_main_header
+from engine.jp2.codestream import read_main_header
 from engine.jp2.facts import Container, Header
 from engine.jp2.jpylyzed import jpylyzer_warnings
+from engine.jp2.segments import Marker
 from engine.jp2.source import Source
 from engine.jp2.tileparts import Chain, walk_chain
 from engine.jp2.verdicts import truncated

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine.jp2.codestream import ImageSize, MainHeader, Marker, segments
-from engine.jp2.packets import PacketBytes, sum_of_lengths
+from engine.jp2.codestream import ImageSize, MainHeader
+from engine.jp2.codingstyle import StyleMarkers, Styles
+from engine.jp2.packets import Packets, sum_of_lengths
+from engine.jp2.segments import Marker, segments
 from engine.jp2.source import Source
 from engine.jp2.verdicts import corrupt, truncated
 
@@ -32,6 +34,8 @@ class Heading:
     markers: tuple[int, ...] = ()
     packet_bytes: int | None = None
     """What the PLT marker segments add up to; None without them."""
+    styles: Styles | None = None
+    """Where it has COD or COC of its own, how the tile is coded."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,6 @@ class TilePart:
     @property
     def name(self) -> str:
         return f"tile-part {self.index} of tile {self.tile}"
-
-    @property
-    def data_bytes(self) -> int:
-        return self.end - self.heading.data
 
 
 @dataclass
@@ -85,15 +85,18 @@ def walk_chain(source: Source, main: MainHeader, codestream_end: int) -> Chain:
     found: dict[int, int] = {}
     promised: dict[int, int] = {}
     lengths: list[tuple[int, int]] = []
-    packets = PacketBytes()
-    for part in _tile_parts(source, main, codestream_end):
+    packets = Packets()
+    for part in tile_parts(source, main, codestream_end):
+        heading = part.heading
         _check_order(part, found, main.size)
         found[part.tile] = part.index + 1
         promised[part.tile] = max(part.count, promised.get(part.tile, 0))
-        packets.add(part.tile, part.data_bytes, part.heading.packet_bytes, part.heading.markers)
+        packets.add(
+            part.tile, (heading.data, part.end), heading.packet_bytes, heading.markers, heading.styles
+        )
         lengths.append((part.tile, part.end - part.start))
         chain.end = part.end
-        chain.segments += len(part.heading.markers)
+        chain.segments += len(heading.markers)
         if chain.segments > MAX_SEGMENTS:
             corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the tile-part headers")
     chain.tile_parts = len(lengths)
@@ -105,7 +108,8 @@ def walk_chain(source: Source, main: MainHeader, codestream_end: int) -> Chain:
     return chain
 
 
-def _tile_parts(source: Source, main: MainHeader, codestream_end: int) -> Iterator[TilePart]:
+def tile_parts(source: Source, main: MainHeader, codestream_end: int) -> Iterator[TilePart]:
+    """Each in turn, to the end of the chain; raises ImageError TRUNCATED or CORRUPT where it breaks off."""
     position = main.first_tile_part
     for _ in range(MAX_TILE_PARTS):
         marker = source.read(position, 2)
@@ -115,13 +119,13 @@ def _tile_parts(source: Source, main: MainHeader, codestream_end: int) -> Iterat
             if position != codestream_end:
                 _check_chain_end(source, marker, position)
             return
-        part = _tile_part_at(source, position)
+        part = _tile_part_at(source, main, position)
         yield part
         position = part.end
     corrupt(f"more than {MAX_TILE_PARTS:,} tile-parts")
 
 
-def _tile_part_at(source: Source, start: int) -> TilePart:
+def _tile_part_at(source: Source, main: MainHeader, start: int) -> TilePart:
     head = source.read(start, _SOT_BYTES)
     if len(head) < _SOT_BYTES:
         truncated(source, f"the file ends inside the tile-part header at byte {start:,}")
@@ -140,16 +144,17 @@ def _tile_part_at(source: Source, start: int) -> TilePart:
     end = start + psot
     if end > source.size:
         truncated(source, f"{name} ends at byte {end:,}, beyond the end of the file")
-    heading = _read_heading(source, start, end if psot else source.size, name)
+    heading = _read_heading(source, main, start, end if psot else source.size, name)
     if psot == 0:
         end = _end_of_open_part(source, heading.data)
     return TilePart(tile, index, count, start, end, heading)
 
 
-def _read_heading(source: Source, start: int, end: int, name: str) -> Heading:
+def _read_heading(source: Source, main: MainHeader, start: int, end: int, name: str) -> Heading:
     position = start + _SOT_BYTES
     markers: list[int] = []
     packet_bytes: int | None = None
+    styles = StyleMarkers()
     looked_at = 0
     for segment in segments(source, position):
         markers.append(segment.marker)
@@ -158,12 +163,18 @@ def _read_heading(source: Source, start: int, end: int, name: str) -> Heading:
             looked_at += segment.length
             lengths = source.read(segment.offset + 5, segment.length - 3)
             packet_bytes = (packet_bytes or 0) + sum_of_lengths(lengths)
+        elif segment.marker in (Marker.COD, Marker.COC):
+            styles.take(source, segment, len(main.size.components))
     if source.read(position, 2) != Marker.SOD.to_bytes(2):
         corrupt(f"{name} has no start of data (SOD) at byte {position:,}")
     if position + 2 > end:
         corrupt(f"the header of {name} is longer than the tile-part")
-    is_added_up = looked_at <= MAX_PACKET_LENGTH_BYTES
-    return Heading(position + 2, tuple(markers), packet_bytes if is_added_up else None)
+    return Heading(
+        data=position + 2,
+        markers=tuple(markers),
+        packet_bytes=packet_bytes if looked_at <= MAX_PACKET_LENGTH_BYTES else None,
+        styles=styles.over(main.styles) if styles.are_any else None,
+    )
 
 
 def _end_of_open_part(source: Source, data: int) -> int:
