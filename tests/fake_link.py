@@ -119,7 +119,7 @@ EVENTS = tuple(
             ("info", "go-on", "", "there is memory again"),
             ("warning", "hold", "", "3.9 GiB of memory are available, 4.8 GiB must stay free"),
             ("info", "put-back", "map of the county [sheet 12].jpg", "its worker was stopped to free memory"),
-            ("error", "failed", "glass [b]plate[/b] 00411.jpg", "corrupt: \x1b[31mred\x1b[0m"),
+            ("error", "failed", "glass [b]plate 00411.jpg", "corrupt: \x1b[31mred\x1b[0m"),
             ("info", "converted", "NB_0001_1887-03-14_0003.jpg", "16.8 MB to 6.8 MB, PSNR 41.2 dB, 9.4 s"),
             ("info", "engine", "", "resumed by a person"),
             ("info", "engine", "", "paused by a person"),

@@ -152,7 +152,7 @@ class Reason(_Question[str | None]):
         if reason:
             self.dismiss(reason)
         else:
-            self.query_one(_Note).urge("Say why in a few words first; esc leaves everything as it is.")
+            self.query_one(_Note).urge("Say why first. esc: leave it as it is.")
 
     def action_cancel(self) -> None:
         self.dismiss(None)
