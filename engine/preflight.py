@@ -16,6 +16,7 @@ from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
 from engine.machine import MemoryReader, parse_floor
 from engine.messages import Lane, Plan, Surveyed, SurveyRequest
+from engine.places import holding, misplaced, spellings, unusable
 from engine.predict import DoesNotFit, choose_plan, slowdown
 from engine.situation import Impossible
 from engine.stages.source import share_away
@@ -57,6 +58,8 @@ class Preflight:
     seconds_taken: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     store_trouble: Failure | None = None
+    scratch_trouble: str | None = None
+    """Why scratch cannot be where the settings say."""
     share_trouble: str | None = None
     """The sources' share seems not to be mounted."""
 
@@ -70,7 +73,7 @@ class Preflight:
 
     @property
     def is_clean(self) -> bool:
-        return not self.findings and self.store_trouble is None
+        return not self.findings and self.store_trouble is None and self.scratch_trouble is None
 
 
 def check(
@@ -83,6 +86,7 @@ def check(
     result = Preflight(workers=workers, capacity_bytes=memory.total_bytes - floor)
     result.store_trouble = _try_store(workspace, config)
     sources = workspace.source_dir(config)
+    result.scratch_trouble = _try_scratch(workspace, config)
     with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
         rows = _open_rows(reader, batch)
         while chunk := list(islice(rows, _CHUNK)):
@@ -147,6 +151,17 @@ def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> No
     result.strips += plan.lane is Lane.STRIPS
     if plan.predicted_bytes > result.largest_need_bytes:
         result.largest_need_bytes, result.largest_target = plan.predicted_bytes, row.target
+
+
+def _try_scratch(workspace: Workspace, config: Config) -> str | None:
+    place = workspace.scratch_dir(config)
+    trouble = misplaced(place, workspace.root, config, really=True)
+    with LedgerReader(workspace) as reader:
+        for directory in spellings(place):
+            if trouble is None and (source := reader.source_within(directory)):
+                trouble = holding(source)
+    trouble = trouble and f"{place}: {trouble}"
+    return trouble or unusable(place)
 
 
 def _try_store(workspace: Workspace, config: Config) -> Failure | None:

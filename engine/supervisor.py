@@ -20,7 +20,9 @@ from engine.log import Level, RunLog, Subject
 from engine.messages import Converted, StoreRequest
 from engine.notify import Notifier
 from engine.orders import Orders
+from engine.places import holding, misplaced, spellings
 from engine.progress import Progress
+from engine.scratch import Scratch
 from engine.snapshot import Account, State
 from engine.stages.converting import Converting, subject_of
 from engine.stages.dispatch import Dispatch
@@ -34,7 +36,6 @@ from engine.workspace import Workspace
 _TICK_S = 0.25
 _LINGER_S = 1.5
 """A finished engine stays so long for clients that look once a second, so that they see the end."""
-_TRIAL_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,9 @@ class Supervisor:
         now, gates = time.monotonic(), self.run_context.gates
         gates.tick(now)
         gates.scratch_holds(self.storing.waiting_bytes, now)
-        if gates.disk_wants_probe() and gates.disk_probed(_room_on(self._scratch), now):
+        if gates.disk_wants_probe() and gates.disk_probed(
+            self._scratch.room_for(gates.disk_needs_bytes), now
+        ):
             self.run_context.journal.info("go-on", "there is room on the disk again")
         self._tell_of_hold(now)
         self.converting.look_after(now)
@@ -160,9 +163,9 @@ class Supervisor:
                 "engine", f"started, version {__version__}, {self.converting.slots.wanted} workers"
             )
             kept = [self._take_up(row) for row in run.ledger.recover()]
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        sweep_scratch(self._scratch, {path for path in kept if path is not None})
+        self._scratch.sweep([path for path in kept if path is not None])
         await self._control.start()
+        self._check_scratch()
 
     def _over(self) -> bool:
         if self.converting.broken is not None:
@@ -215,8 +218,7 @@ class Supervisor:
         self.surveying.close()
         self.storing.close()
         self.storing.clean()
-        with contextlib.suppress(OSError):  # what waits for the store stays, and its directory with it
-            self._scratch.rmdir()
+        self._scratch.leave()  # what waits for the store stays, and its directory with it
         await self._control.close()
         self._log.close()
 
@@ -230,8 +232,19 @@ class Supervisor:
     # -- from stage to stage ----
 
     @property
-    def _scratch(self) -> Path:
-        return self.run_context.workspace.scratch_dir(self.run_context.config)
+    def _scratch(self) -> Scratch:
+        return self.run_context.scratch
+
+    def _check_scratch(self) -> None:
+        """Raises UserError where scratch is a place with other things, or none where files can be made."""
+        run, place = self.run_context, self._scratch.place
+        trouble = misplaced(place, run.workspace.root, run.config, really=True)
+        for directory in spellings(place):
+            if trouble is None and (source := run.ledger.source_within(directory)):
+                trouble = holding(source)
+        if trouble is not None:
+            raise UserError(f"[engine] scratch: {place}: {trouble}")
+        self._scratch.prepare()
 
     def _hand_over(self, converted: Converted, candidate: Candidate) -> None:
         request = StoreRequest(
@@ -248,35 +261,12 @@ class Supervisor:
             Waiting(request, subject_of(candidate), candidate.megapixels, converted.source_bytes)
         )
 
-    def _take_up(self, row: Recovered) -> Path | None:
-        """A JPEG that a dead engine left on scratch is used again, if it is still there and whole."""
-        path, run = Path(row.request.scratch_path), self.run_context
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_size == row.request.jpeg_bytes:
-                subject = Subject(row.request.image_id, row.request.record, row.source, row.request.target)
-                self.storing.accept(Waiting(row.request, subject, row.megapixels, row.source_bytes))
-                return path
+    def _take_up(self, row: Recovered) -> str | None:
+        """A JPEG that a dead engine left on scratch is used again, if it is still there and whole; its path."""
+        run, request = self.run_context, self._scratch.found(row.request)
+        if request is not None:
+            subject = Subject(request.image_id, request.record, row.source, request.target)
+            self.storing.accept(Waiting(request, subject, row.megapixels, row.source_bytes))
+            return request.scratch_path
         run.ledger.back_to_pending(row.request.image_id, "its JPEG is not on scratch any more", counts=False)
         return None
-
-
-def sweep_scratch(scratch: Path, kept: set[Path]) -> None:
-    """Remove what dead engines left, but the JPEGs that wait for the store."""
-    for path in scratch.iterdir():
-        if path.is_file() and path not in kept:
-            path.unlink(missing_ok=True)
-
-
-def _room_on(scratch: Path) -> str | None:
-    """None when a few megabytes can really be written there."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    trial = scratch / f"room-{os.getpid()}.trial"
-    try:
-        with trial.open("wb") as file:
-            file.write(bytes(_TRIAL_BYTES))
-            os.fsync(file.fileno())
-    except OSError as error:
-        return f"{scratch}: {error.strerror}"
-    finally:
-        trial.unlink(missing_ok=True)
-    return None

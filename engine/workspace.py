@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config import Config, load
-from engine.failures import UserError
+from engine.failures import UserError, one_line
+from engine.places import misplaced
 
 CONFIG_NAME = "photostat.toml"
 _SOCKET_PATH_LIMIT = 100
@@ -77,8 +78,14 @@ class Workspace:
         return _private_directory() / f"{name}.sock"
 
     def config(self) -> Config:
-        """The settings; raises UserError as engine.config.load does."""
-        return load(self.config_path)
+        """The settings; raises UserError as engine.config.load does, and for a scratch that cannot be there."""
+        config = load(self.config_path)
+        trouble = misplaced(self.scratch_dir(config), self.root, config)
+        if trouble is not None:
+            raise UserError(
+                f'{CONFIG_NAME}: [engine] scratch = "{one_line(config.engine.scratch)}": {trouble}'
+            )
+        return config
 
     def scratch_dir(self, config: Config) -> Path:
         return self.root / Path(config.engine.scratch).expanduser()
@@ -90,7 +97,6 @@ class Workspace:
 
 def _private_directory() -> Path:
     """A 0700 directory of this user's for sockets; UserError where somebody else has made it."""
-    directory = Path(tempfile.gettempdir()) / f"photostat-{os.getuid()}"
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

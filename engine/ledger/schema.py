@@ -150,7 +150,21 @@ CREATE TRIGGER image_stays BEFORE DELETE ON images BEGIN
 END;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1,)
+_V2 = """
+CREATE TABLE identity (                       -- one row: tells this ledger's files on scratch from another's
+    id TEXT NOT NULL
+) STRICT;
+INSERT INTO identity VALUES (lower(hex(randomblob(16))));
+
+CREATE TABLE exports (                        -- the files a batch came from: one of the same name is a new version
+    batch INTEGER NOT NULL REFERENCES batches (id),
+    name TEXT NOT NULL,
+    added REAL NOT NULL,                      -- the last time
+    PRIMARY KEY (batch, name)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 """From version n to n + 1. Only ever appended to: ledgers of every version are about."""
 
 

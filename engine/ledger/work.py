@@ -13,7 +13,27 @@ from engine.failures import UserError
 from engine.ledger.rows import Candidate, Peak, Recovered
 from engine.log import Subject
 from engine.messages import StoreRequest, Surveyed, SurveyRequest
+from engine.places import is_within
 from engine.snapshot import Account
+
+
+def identity(db: sqlite3.Connection) -> str:
+    found: str = db.execute("SELECT id FROM identity").fetchone()[0]
+    return found
+
+
+def source_within(db: sqlite3.Connection, directory: str, sources: Path) -> str | None:
+    """Reads every row's source, as text: a path that goes there by a link or by `..` is not seen."""
+    relative_to = os.path.normpath(sources)
+    if is_within(relative_to, directory):
+        where = "substr(source, 1, 1) <> '/' OR substr(source, 1, length(?1)) = ?1"
+        values = [f"{directory.rstrip('/')}/"]
+    else:
+        below = os.path.relpath(directory, relative_to) if is_within(directory, relative_to) else directory
+        where = "substr(source, 1, length(?1)) = ?1 OR substr(source, 1, length(?2)) = ?2"
+        values = [f"{directory.rstrip('/')}/", f"{below}/"]
+    row = db.execute(f"SELECT source FROM images WHERE {where} LIMIT 1", values).fetchone()  # noqa: S608
+    return row[0] if row else None
 
 
 def to_survey(

@@ -73,6 +73,15 @@ class Ledger:
     def transaction(self, *, power_safe: bool = False) -> Iterator[None]:
         """All or nothing; inside another one it joins that. `power_safe` waits for the disk."""
         if self._db.in_transaction:
+    @property
+    def identity(self) -> str:
+        """Told from every other ledger's, but not from that of a copy of this one."""
+        return work.identity(self._db)
+
+    def source_within(self, directory: str) -> str | None:
+        """One of the sources that lie in this directory or below it, as the export has it."""
+        return work.source_within(self._db, directory, self._sources)
+
             yield
             return
         if power_safe:

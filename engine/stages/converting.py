@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import math
 import time
 from collections.abc import Callable
 
 from engine.children import describe_exit
 from engine.failures import RETRYABLE, Cause, Failure, Stage
+from engine.formats import plain_size
 from engine.ledger.writer import Candidate
 from engine.log import Subject
-from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Plan
+from engine.messages import Converted, Job, Lane, NotConverted, Phase, PhaseChanged, Plan
 from engine.process_memory import oom_kill_count, rss_bytes
 from engine.stages.run import Run
 from engine.stages.slots import Running, Slot, Slots, time_limit_s
@@ -21,6 +22,11 @@ _STAGES = {
     Phase.ENCODING: Stage.ENCODING,
     Phase.PROVING: Stage.PROVING,
 }
+_LANE_WORDS = {
+    Lane.WHOLE: "decoded whole",
+    Lane.TILES: "decoded tile by tile",
+    Lane.STRIPS: "decoded in strips",
+}
 _STILLBORN_LIMIT = 5
 
 
@@ -29,7 +35,6 @@ class Converting:
         """`hand_over` takes what was converted to the next stage."""
         self._run = run
         self._hand_over = hand_over
-        self._scratch = run.workspace.scratch_dir(run.config)
         self._oom_kills = oom_kill_count()
         self._stillborn = 0
         self.slots = Slots(workers)
@@ -68,8 +73,7 @@ class Converting:
         attempt = self._run.ledger.start(
             candidate.image_id, slot.child.pid, plan.predicted_bytes, plan.lane.value, plan.correction
         )
-        scratch = self._scratch / f"{candidate.image_id}-{attempt}-{os.getpid()}.jpg"
-        scratch.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self._run.scratch.jpeg_path(candidate.image_id, attempt)
         job = Job(
             image_id=candidate.image_id,
             attempt=attempt,
@@ -84,7 +88,8 @@ class Converting:
         limit = self._run.config.engine.timeout_s or time_limit_s(candidate, plan)
         slot.give(job, candidate, limit)
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
-        what = f"attempt {attempt}, {candidate.megapixels:.1f} megapixels, lane {plan.lane}{threads}"
+        how = _LANE_WORDS[plan.lane]
+        what = f"attempt {attempt}, {candidate.megapixels:,.1f} megapixels, {how}{threads}"
         self._run.journal.info("started", what, subject_of(candidate), slot.child.pid)
 
     def spare(self, image_id: int) -> None:
@@ -117,7 +122,9 @@ class Converting:
                 candidate = slot.done()
                 self._run.ledger.converted(message)
                 seconds = f"{message.wall_s:.1f} s, {message.cpu_s:.1f} CPU s"
-                what = f"{message.source_bytes} to {message.jpeg_bytes} bytes, PSNR {message.psnr_db:.1f} dB, {seconds}"
+                sizes = f"{plain_size(message.source_bytes)} to {plain_size(message.jpeg_bytes)}"
+                likeness = "identical" if math.isinf(message.psnr_db) else f"PSNR {message.psnr_db:.1f} dB"
+                what = f"{sizes}, {likeness}, {seconds}"
                 self._run.journal.info("converted", what, subject_of(candidate), slot.child.pid)
                 for warning in message.warnings:
                     self._run.journal.warning("warning", warning, subject_of(candidate), slot.child.pid)
@@ -168,7 +175,7 @@ class Converting:
         if away is not None and gates.source_away(away, candidate.source, now):
             self._put_back(running, away, pid)
         elif failure.cause is Cause.DISK_FULL:
-            if gates.disk_full(failure.message, now):
+            if gates.disk_full(failure.message, candidate.source_bytes, now):
                 self._run.journal.warning("hold", failure.message)
             self._put_back(running, failure.message, pid)
         elif self._gets_another(candidate, running, failure):
@@ -198,8 +205,7 @@ class Converting:
 
     def _sweep(self, running: Running) -> None:
         """Remove what a dead worker left of this attempt on scratch."""
-        for leftover in self._scratch.glob(f"{running.candidate.image_id}-{running.attempt}-*"):
-            leftover.unlink(missing_ok=True)
+        self._run.scratch.remove_attempt(running.candidate.image_id, running.attempt)
 
 
 def subject_of(candidate: Candidate) -> Subject:

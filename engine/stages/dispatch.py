@@ -150,7 +150,7 @@ class Dispatch:
 
     def _scratch_saves_memory(self) -> bool:
         if self._disk_saves_memory is None:
-            scratch = self._run.workspace.scratch_dir(self._run.config)
+            scratch = self._run.scratch.own
             scratch.mkdir(parents=True, exist_ok=True)
             self._disk_saves_memory = not is_memory_filesystem(scratch)
         return self._disk_saves_memory

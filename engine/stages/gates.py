@@ -29,6 +29,8 @@ class Gates:
         """The store said no for a reason that only a person can mend: nothing more is converted for it."""
         self._source = Circuit(_SOURCE_RULES)
         self._disk = Circuit(_DISK_RULES)
+        self.disk_needs_bytes = 0
+        """About how much the image wanted that found no room."""
         self._trusted: set[str] = set()
         self._scratch_full_since: float | None = None
         self.source_suspects: tuple[str, ...] = ()
@@ -119,8 +121,9 @@ class Gates:
             self.source_suspects = ()
         return self._source.closed
 
-    def disk_full(self, why: str, now: float) -> bool:
-        """Scratch has no room; True when that closes the gate just now."""
+    def disk_full(self, why: str, needs_bytes: int, now: float) -> bool:
+        """Scratch has no room for an image of about this size; True when that closes the gate just now."""
+        self.disk_needs_bytes = needs_bytes
         was_closed = self._disk.closed
         if was_closed:
             self._disk = self._disk.opened(why, now, random.random())

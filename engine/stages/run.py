@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property
 
 from engine.children import Child
 from engine.config import Config
 from engine.journal import Journal
 from engine.ledger.writer import Ledger
+from engine.scratch import Scratch
 from engine.stages.gates import Gates
 from engine.workspace import Workspace
 
@@ -36,6 +38,12 @@ class Run:
     """None is every batch."""
     happened: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whatever the loop should look at before its next tick."""
+
+    @cached_property
+    def scratch(self) -> Scratch:
+        """This workspace's part of scratch."""
+        place = self.workspace.scratch_dir(self.config)
+        return Scratch(place, self.workspace.root, self.ledger.identity)
 
     @property
     def source_root(self) -> str:

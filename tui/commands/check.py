@@ -71,6 +71,7 @@ def _document(result: Preflight) -> dict[str, Any]:
             "capacity_bytes": result.capacity_bytes,
         },
         "store": asdict(trouble) | {"remedy": trouble.remedy} if trouble else None,
+        "scratch": result.scratch_trouble,
         "share": result.share_trouble,
         "findings": [_finding(finding) for finding in result.findings],
     }
@@ -108,6 +109,8 @@ def _print(result: Preflight) -> None:
     console.print(table)
     if trouble is not None:
         console.print(Text(f"\n{trouble.remedy}"), soft_wrap=True)
+    if result.scratch_trouble is not None:
+        console.print(Text(f"\nscratch: {result.scratch_trouble}", style="bold"), soft_wrap=True)
     if result.share_trouble is not None:
         console.print(Text(f"\n{result.share_trouble}", style="bold"), soft_wrap=True)
     _print_findings(console, result.findings)
