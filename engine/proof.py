@@ -153,7 +153,8 @@ class _Bound:
     A DCT coefficient is off by half its divisor at most, and the DCT keeps energy (T.81 A.3.3, A.3.4): so no
     block's mean squared error in Y, Cb or Cr exceeds a quarter of the mean squared divisor. Through T.871's
     matrix these add up in RGB, at worst all in step; clipping to 0…255 only brings a sample nearer. Each cell
-    of 16 × 16 is held to that: at quality 92 it is 32 dB for greys, 23 dB for RGB.
+    of 16 × 16 is held to that: at quality 92 it is 32 dB for greys, 23 dB for RGB. Of a block that reaches over
+    the picture's edge all of the error may lie on this side of it.
 
     Over a stripe the errors average out: spread evenly within a divisor they make a twelfth of its square, and
     the components' errors add up as energies. Pure noise, the worst there is, comes to just that; a stripe is
@@ -184,14 +185,20 @@ class _Bound:
             most = (math.sqrt(most) + 1.5 * math.sqrt(_chroma_loss(stripe))) ** 2
         else:
             widths = np.full(len(squares), CELL_COLUMNS)
-            widths[-1] = columns - CELL_COLUMNS * (len(squares) - 1)
-            cells = squares / (widths * (rows * bands))
+            widths[-1] = _whole_blocks(columns - CELL_COLUMNS * (len(squares) - 1))
+            cells = squares / (widths * (_whole_blocks(rows) * bands))
             worst = int(cells.argmax())
             _hold(float(cells[worst]), self._most, f"at column {worst * CELL_COLUMNS}, row {top}")
         if stripe.size >= _ENOUGH_SAMPLES:
             _hold(float(squares.sum()) / stripe.size, most, f"in rows {top} to {top + rows - 1}")
 
 
+def _whole_blocks(side: int) -> int:
+    return -(-side // _BLOCK) * _BLOCK
+
+
+_BLOCK = 8
+"""Rows and columns of a block (T.81 A.1.1)."""
 _ENOUGH_SAMPLES = 16 * CELL_COLUMNS * 4
 """To average over: four cells."""
 _RED, _GREEN_CB, _GREEN_CR, _BLUE = 1.402, 0.344136, 0.714136, 1.772

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -130,6 +130,7 @@ HARD: dict[str, Callable[[np.random.Generator, tuple[int, int, int]], NDArray[An
 
 
 @settings(max_examples=60, deadline=None)
+@example(kind="black and white noise", quality=1, channels=1, subsampled=False, width=2, height=34, seed=34)
 @given(
     kind=st.sampled_from(sorted(HARD)),
     quality=st.integers(1, 100),
