@@ -104,6 +104,17 @@ async def test_an_answer_of_the_ledger_after_its_page_has_gone_is_dropped(
         assert session.app.fault is None
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (12, 4), (30, 7)])
+async def test_a_tiny_terminal_is_no_fault(root: Path, size: tuple[int, int]) -> None:
+    async with opened(root, PICTURES["holding"](), size=size) as session:
+        keys = ["z", "tab", "S", "escape", "f", "space", "r", "a", "escape", "enter", "escape", "u", "escape"]
+        await session.press(*keys, "slash", "x", "enter", "escape", "escape", "e", "question_mark", "escape")
+        await session.pilot.resize_terminal(200, 60)
+        await session.pilot.resize_terminal(2, 2)
+        await session.settle()
+        assert session.app.fault is None
+
+
 async def test_a_ledger_that_is_asked_while_the_app_leaves_is_no_fault(root: Path) -> None:
     async with opened(root) as session:
         session.app.shelf.close()

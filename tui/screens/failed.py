@@ -116,7 +116,7 @@ class Failed(Gallery):
         if chosen.unseen:
             question = Confirm(
                 f"Send {words.counted(len(chosen.ids), 'image')} round again?",
-                [f"{self._unseen_fact(chosen)} To leave these out, choose No and unselect with A."],
+                [f"{self._unseen_fact(chosen)} To leave these out, choose No; then A unselects all."],
                 "requeue",
             )
             if not await self.app.push_screen_wait(question):
