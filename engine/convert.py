@@ -107,7 +107,10 @@ def _convert(job: Job, source: WatchedSource, progress: _Progress) -> _Made:
     header = read_header(job.source_path)
     progress.warn(*header.warnings)
     progress.warn(*check_structure(job.source_path, header))
-    progress.warn(*source.holes.warnings(header))
+    holes = source.holes.warnings(header)
+    progress.warn(*holes)
+    if job.strict and holes:
+        raise ImageError(Cause.CORRUPT, Stage.VALIDATING, f"strict = true, and {holes[0]}")
     check_sides(header.width, header.height, job.jpeg.oversize)
     recipe = recipe_for(header, job.jpeg.icc, job.jpeg.background)
     progress.warn(*recipe.warnings)

@@ -60,6 +60,8 @@ def test_a_conversion_warns_of_a_hole(tmp_path: Path) -> None:
     with_hole(path, last_packet * PAGE_BYTES, 3 * PAGE_BYTES)
     made, _ = convert(path)
     assert any("12,288 bytes of the compressed data are zeros" in warning for warning in made.warnings)
+    with pytest.raises(ImageError, match="strict"):
+        convert(path, strict=True)
 
 
 def test_a_hole_that_swallowed_packet_headers_is_refused(tmp_path: Path) -> None:
