@@ -41,7 +41,8 @@ async def _run(root: Path, options: RunOptions, ready_fd: int | None) -> int:
     try:
         supervisor = Supervisor(workspace, config, ledger, options)
         await supervisor.open()
-        _say(ready_fd, {"pid": os.getpid()})
+        wanted, asked = supervisor.converting.slots.wanted, supervisor.workers_asked
+        _say(ready_fd, {"pid": os.getpid(), "workers": wanted, "workers_asked": asked})
         finished = await supervisor.run()
         failed = supervisor.account().failed
     finally:

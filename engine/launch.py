@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from engine.failures import UserError
 from engine.workspace import Workspace
@@ -20,10 +22,20 @@ _START_TIMEOUT_S = 60.0
 _TAIL_BYTES = 600
 
 
+@dataclass(frozen=True)
+class Started:
+    """A new engine that answers."""
+
+    pid: int
+    workers: int
+    workers_asked: int
+    """By the options, the settings or the machine's cores; more than `workers` where memory allows no more."""
+
+
 def start_engine(
     workspace: Workspace, batches: Sequence[str] | None = None, workers: int | None = None
-) -> int:
-    """The pid of a new engine whose socket answers; raises UserError with its reason where none came up.
+) -> Started:
+    """A new engine whose socket answers; raises UserError with its reason where none came up.
 
     Every file descriptor is given explicitly, so that it works from inside a running Textual app too.
     """
@@ -61,10 +73,10 @@ def start_engine(
         process.wait()
         raise UserError(str(said["error"]))
     threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves no zombie
-    return process.pid
+    return Started(process.pid, said["workers"], said["workers_asked"])
 
 
-def _read_line(fd: int, timeout_s: float) -> dict[str, object] | None:
+def _read_line(fd: int, timeout_s: float) -> dict[str, Any] | None:
     """The JSON line the engine says when it is ready or cannot be; None where it ended or took too long."""
     deadline, data = time.monotonic() + timeout_s, b""
     while not data.endswith(b"\n"):
@@ -73,5 +85,5 @@ def _read_line(fd: int, timeout_s: float) -> dict[str, object] | None:
         if not chunk:
             return None
         data += chunk
-    document: dict[str, object] = json.loads(data)
+    document: dict[str, Any] = json.loads(data)
     return document

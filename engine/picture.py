@@ -29,6 +29,7 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
         ),
         workers=tuple(slot.picture(now) for slot in converting.slots),
         workers_wanted=converting.slots.wanted,
+        workers_asked=supervisor.workers_asked,
         memory=supervisor.dispatch.picture(),
         rates=supervisor.progress.rates(now),
         store=StoreSnapshot(

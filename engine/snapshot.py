@@ -114,6 +114,8 @@ class EngineIdentity:
     started: float
     """Unix time, s."""
     version: str
+    answers: bool = True
+    """False where it is known by its lock alone: the rest of the snapshot is the ledger's then."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ class Snapshot:
     """Most first."""
     failures_this_run: int = 0
     workers_wanted: int = 0
+    workers_asked: int = 0
+    """By a person, the settings or the machine's cores; more than `workers_wanted` where memory allows no more."""
     engine: EngineIdentity | None = None
     """None when no engine runs and this is the ledger's own picture."""
 
@@ -153,6 +157,7 @@ class Snapshot:
             "batches": [{"name": b.name, "selected": b.selected, **asdict(b.account)} for b in self.batches],
             "workers": [asdict(w) for w in self.workers],
             "workers_wanted": self.workers_wanted,
+            "workers_asked": self.workers_asked,
             "memory": asdict(self.memory),
             "rates": asdict(self.rates),
             "store": asdict(self.store),
@@ -178,6 +183,7 @@ class Snapshot:
             ),
             workers=tuple(WorkerSnapshot(**w) for w in document["workers"]),
             workers_wanted=document["workers_wanted"],
+            workers_asked=document["workers_asked"],
             memory=MemorySnapshot(**document["memory"]),
             rates=Rates(**document["rates"]),
             store=StoreSnapshot(**document["store"]),

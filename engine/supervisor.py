@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from engine import __version__
 from engine.config import Config
@@ -63,7 +62,8 @@ class Supervisor:
         workers = options.workers or config.engine.workers or default_workers(os.cpu_count() or 1)
         self.converting = Converting(run, workers, self._hand_over)
         self.dispatch = Dispatch(run, self.converting)
-        self.converting.slots.wanted = self.dispatch.affordable(workers)
+        self.workers_asked = workers
+        self.want_workers(workers)
         self._notifier = Notifier(config.notify.urls, str(workspace.root))
         self._held = False
         self._control = ControlServer(workspace.socket_path, Orders(self).answer)
@@ -81,6 +81,13 @@ class Supervisor:
             case Wish.PAUSE:
                 return State.PAUSED
         return State.HOLDING if self.run_context.gates.hold(time.monotonic()) else State.RUNNING
+
+    def want_workers(self, count: int) -> tuple[int, int]:
+        """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
+        slots = self.converting.slots
+        before = slots.wanted
+        self.workers_asked, slots.wanted = count, self.dispatch.affordable(count)
+        return before, slots.wanted
 
     async def run(self) -> bool:
         """Works until everything is done or somebody wants it to end; True when everything is done."""
@@ -159,12 +166,11 @@ class Supervisor:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         run = self.run_context
         with run.ledger.transaction():
-            run.journal.info(
-                "engine", f"started, version {__version__}, {self.converting.slots.wanted} workers"
-            )
+            run.journal.info("engine", f"started, version {__version__}, {self._workers_in_words()}")
             kept = [self._take_up(row) for row in run.ledger.recover()]
         self._scratch.sweep([path for path in kept if path is not None])
         await self._control.start()
+        run.ledger.listens_at(self._control.path)
         self._check_scratch()
 
     def _over(self) -> bool:
@@ -193,6 +199,11 @@ class Supervisor:
         wanted = self.run_context.batches
         accounts = self.run_context.ledger.account()
         return sum((a for name, a in accounts.items() if wanted is None or name in wanted), Account())
+
+    def _workers_in_words(self) -> str:
+        count, asked = self.converting.slots.wanted, self.workers_asked
+        words = f"{count} worker" if count == 1 else f"{count} workers"
+        return f"{words} instead of {asked}: memory allows no more" if count < asked else words
 
     def say_goodbye(self) -> None:
         """After the ledger is free again: give the last notices the time to arrive."""

@@ -69,13 +69,18 @@ class Workspace:
 
     @property
     def socket_path(self) -> Path:
-        """Where the engine listens. A path too long for a socket is replaced by one in a private directory of
-        this user's under the temporary directory, named after the workspace's path."""
-        path = self.root / "engine.sock"
-        if len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT:
+        """Where an engine started now would listen; where one that runs does is in its lock. A path too long
+        for a socket is replaced by one in a private directory of this user's under the temporary directory,
+        named after the workspace's real path: by whatever name the workspace is called, it is the same."""
+        root = self.root.resolve()
+        path = root / "engine.sock"
+        if _fits(path):
             return path
-        name = hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()[:24]
-        return _private_directory() / f"{name}.sock"
+        name = hashlib.sha256(os.fsencode(root)).hexdigest()[:24] + ".sock"
+        temporary = Path(tempfile.gettempdir())
+        if not _fits(_private_in(temporary) / name):
+            temporary = Path("/tmp")
+        return _made_private(_private_in(temporary)) / name
 
     def config(self) -> Config:
         """The settings; raises UserError as engine.config.load does, and for a scratch that cannot be there."""
@@ -95,7 +100,15 @@ class Workspace:
         return self.root / Path(config.manifest.root).expanduser()
 
 
-def _private_directory() -> Path:
+def _fits(socket: Path) -> bool:
+    return len(os.fsencode(socket)) <= _SOCKET_PATH_LIMIT
+
+
+def _private_in(temporary: Path) -> Path:
+    return temporary / f"photostat-{os.getuid()}"
+
+
+def _made_private(directory: Path) -> Path:
     """A 0700 directory of this user's for sockets; UserError where somebody else has made it."""
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
@@ -135,7 +148,7 @@ retries = 2                # further attempts where another one may help
 timeout = "auto"           # per image: predicted from its megapixels, or seconds, or "10min"
 scratch = "scratch"        # directory for JPEGs on their way to the store
 scratch_limit = "20GiB"    # conversion waits while more than this lies there
-strict = false             # true: a decoder's warning fails the image
+strict = false             # true: a decoder's warning fails the image, and so do pages of zeros in its data
 
 [store]
 url = "file:out"           # a directory, or "s3://bucket/prefix"

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from engine.client import EngineClient, NoEngine
+from engine.client import EngineClient, EngineSilent, NoEngine
 from engine.ledger.reader import LedgerReader
 from engine.snapshot import Snapshot
 from engine.workspace import Workspace
@@ -32,8 +32,10 @@ def status(root: Path) -> dict[str, Any]:
 
 def _snapshot(workspace: Workspace) -> Snapshot:
     try:
-        with EngineClient.connect(workspace) as client:
+        with EngineClient.connect(workspace, timeout_s=30) as client:
             return client.snapshot()
+    except EngineSilent:
+        raise
     except NoEngine:
         with LedgerReader(workspace) as reader:
             return reader.snapshot()
@@ -50,6 +52,21 @@ def started(root: Path, *options: str) -> int:
     pid = re.search(r"\(pid (\d+)\)", said)
     assert pid, said
     return int(pid[1])
+
+
+def standing(root: Path, *options: str) -> int:
+    """The pid of an engine that has not begun and does not end: its share is away until `share_is_back`."""
+    (root / "source").rename(root / "elsewhere")
+    (root / "source").mkdir()  # as a mount point is when nothing is mounted
+    pid = started(root, *options)
+    until(lambda: status(root)["state"] == "holding", "the hold")
+    return pid
+
+
+def share_is_back(root: Path) -> None:
+    (root / "source").rmdir()
+    (root / "elsewhere").rename(root / "source")
+    until(lambda: status(root)["hold"] is None, "the engine to see it")
 
 
 def ended(root: Path, timeout_s: float = 120.0) -> dict[str, Any]:

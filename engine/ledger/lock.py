@@ -7,9 +7,10 @@ import json
 import os
 import socket
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from engine import __version__
 from engine.failures import UserError
 
 ENGINE_COMMAND = "run"
@@ -25,13 +26,21 @@ class Holder:
     command: str
     since: float
     """Unix time, s."""
+    socket: str = ""
+    """Where it listens; empty for what is no engine, and for an engine that does not listen yet."""
+    version: str = ""
 
     @property
     def is_engine(self) -> bool:
         return self.command == ENGINE_COMMAND
 
+    @property
+    def is_here(self) -> bool:
+        """On this machine; a workspace may be on a share that several see."""
+        return self.host == socket.gethostname()
+
     def __str__(self) -> str:
-        where = "" if self.host == socket.gethostname() else f" on {self.host}"
+        where = "" if self.is_here else f" on {self.host}"
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
         return f"`photostat {self.command}` (process {self.pid}{where}, since {since})"
 
@@ -52,8 +61,9 @@ class LedgerLocked(UserError):
 class Lock:
     """Held from `acquire` until `release` or the process's end, however it ends (flock(2))."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, holder: Holder) -> None:
         self._descriptor = descriptor
+        self._holder = holder
 
     @classmethod
     def acquire(cls, path: Path, command: str) -> Lock:
@@ -65,11 +75,17 @@ class Lock:
                 if time.monotonic() > deadline:
                     raise LedgerLocked(_read(descriptor))
                 time.sleep(_LOOK_S)
-            _write(descriptor, Holder(os.getpid(), socket.gethostname(), command, time.time()))
+            holder = Holder(os.getpid(), socket.gethostname(), command, time.time(), version=__version__)
+            _write(descriptor, holder)
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(descriptor)
+        return cls(descriptor, holder)
+
+    def listens_at(self, path: Path) -> None:
+        """Say where the holder's socket is, whatever name or temporary directory a client would look under."""
+        self._holder = replace(self._holder, socket=str(path))
+        _write(self._descriptor, self._holder)
 
     def release(self) -> None:
         os.ftruncate(self._descriptor, 0)
@@ -80,7 +96,7 @@ def find_holder(path: Path) -> Holder | None:
     """Who holds the lock now; None where nobody does or it has not said yet."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     try:
         if _try(descriptor, fcntl.LOCK_SH):  # for an instant: `acquire` has patience for that
@@ -88,6 +104,12 @@ def find_holder(path: Path) -> Holder | None:
         return _read(descriptor)
     finally:
         os.close(descriptor)
+
+
+def find_engine(path: Path) -> Holder | None:
+    """The engine that holds the lock now, None where none does."""
+    holder = find_holder(path)
+    return holder if holder is not None and holder.is_engine else None
 
 
 def _try(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
@@ -99,13 +121,15 @@ def _try(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def _write(descriptor: int, holder: Holder) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(asdict(holder)).encode() + b"\n", 0)
+    line = json.dumps(asdict(holder)).encode() + b"\n"
+    os.pwrite(descriptor, line, 0)  # before the cut: who reads meanwhile finds a line
+    os.ftruncate(descriptor, len(line))
 
 
 def _read(descriptor: int) -> Holder | None:
-    """What the holder wrote; None while it is about to."""
+    """What the holder wrote, of an earlier or later photostat too; None while it is about to."""
     try:
-        return Holder(**json.loads(os.pread(descriptor, 4096, 0)))
+        said = json.loads(os.pread(descriptor, 8192, 0).partition(b"\n")[0])
+        return Holder(**{field.name: said[field.name] for field in fields(Holder) if field.name in said})
     except (ValueError, TypeError):
         return None

@@ -56,6 +56,19 @@ class Ledger:
             raise
         return cls(connection, lock, source_dir)
 
+    def listens_at(self, socket: Path) -> None:
+        """Clients find in the lock where its holder answers."""
+        self._lock.listens_at(socket)
+
+    @property
+    def identity(self) -> str:
+        """Told from every other ledger's, but not from that of a copy of this one."""
+        return work.identity(self._db)
+
+    def source_within(self, directory: str) -> str | None:
+        """One of the sources that lie in this directory or below it, as the export has it."""
+        return work.source_within(self._db, directory, self._sources)
+
     def close(self) -> None:
         """Writes the WAL back where no reader is in the way, and lets go of the lock."""
         try:
@@ -73,15 +86,6 @@ class Ledger:
     def transaction(self, *, power_safe: bool = False) -> Iterator[None]:
         """All or nothing; inside another one it joins that. `power_safe` waits for the disk."""
         if self._db.in_transaction:
-    @property
-    def identity(self) -> str:
-        """Told from every other ledger's, but not from that of a copy of this one."""
-        return work.identity(self._db)
-
-    def source_within(self, directory: str) -> str | None:
-        """One of the sources that lie in this directory or below it, as the export has it."""
-        return work.source_within(self._db, directory, self._sources)
-
             yield
             return
         if power_safe:

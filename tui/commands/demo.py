@@ -14,7 +14,7 @@ from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.manifest import add
 from engine.workspace import Workspace
-from tui.commands.shared import say
+from tui.commands.shared import has_terminal, say
 from tui.words import counted, data
 
 
@@ -31,7 +31,7 @@ def demo(ctx: click.Context, directory: Path, headless: bool) -> None:
     """
     report = make_with_progress(directory)
     workspace = Workspace(directory.absolute())
-    with_tui = not headless and sys.stdin.isatty() and sys.stdout.isatty()
+    with_tui = not headless and has_terminal() and sys.stdout.isatty()
     say(
         f"{counted(report.images, 'JPEG 2000 image')} ({data(report.source_bytes)}) and "
         f"{counted(len(report.faults), 'planted fault')} are in {directory / 'source'}."
@@ -59,10 +59,12 @@ def make_with_progress(directory: Path) -> DemoReport:
 
 
 def is_running(workspace: Workspace) -> bool:
-    from engine.client import EngineClient, NoEngine
+    from engine.client import EngineClient, EngineSilent, NoEngine
 
     try:
         EngineClient.connect(workspace).close()
+    except EngineSilent:
+        raise
     except NoEngine:
         return False
     return True

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from engine.client import EngineClient, NoEngine
+from engine.client import EngineClient, EngineSilent, NoEngine
 from engine.failures import UserError
-from engine.launch import start_engine
+from engine.launch import Started, start_engine
 from engine.workspace import Workspace
 from tui.commands.headless import watch_headless
-from tui.commands.shared import json_option, print_json, workspace_of
+from tui.commands.shared import draining, has_terminal, in_flight, json_option, print_json, workspace_of
+from tui.words import counted, integer
 
 WORKERS = click.IntRange(1, 256)
 
@@ -36,10 +37,15 @@ def run(
     if headless and detach:
         raise click.UsageError("--headless watches and --detach does not: give one of them.")
     workspace = workspace_of(ctx)
+    if not (headless or detach or has_terminal()):
+        raise click.UsageError(
+            "the TUI needs a terminal, and nothing was started: give --headless for a progress bar here, "
+            "or --detach to start the engine and return"
+        )
     pid = _running_engine(workspace)
     if pid is None:
-        pid = start_engine(workspace, known_batches(workspace, batches), workers)
-        click.echo(f"The engine has started (pid {pid}).", err=True)
+        started = start_engine(workspace, known_batches(workspace, batches), workers)
+        click.echo(_has_started(started), err=True)
     elif detach or batches or workers:
         raise UserError(
             f"an engine (pid {pid}) is at work here already: `photostat status` shows what it does"
@@ -60,7 +66,8 @@ def run(
 def pause(ctx: click.Context, as_json: bool) -> None:
     """Start no more images; those in flight finish."""
     reply = _order(ctx, "pause", as_json)
-    _say(as_json, f"Paused. {_in_flight(reply)} finish. `photostat resume` goes on.")
+    rest = in_flight(reply["in_flight"], "will be finished", "will be finished")
+    _say(as_json, f"Paused. {rest}. `photostat resume` goes on.")
 
 
 @click.command()
@@ -78,7 +85,7 @@ def resume(ctx: click.Context, as_json: bool) -> None:
 def drain(ctx: click.Context, as_json: bool) -> None:
     """Finish what is in flight, then end the engine."""
     reply = _order(ctx, "drain", as_json)
-    _say(as_json, f"Draining. {_in_flight(reply)} finish, then the engine leaves.")
+    _say(as_json, draining(reply["in_flight"]))
 
 
 @click.command()
@@ -87,10 +94,10 @@ def drain(ctx: click.Context, as_json: bool) -> None:
 def stop(ctx: click.Context, as_json: bool) -> None:
     """End the engine at once. Nothing is lost: what was in flight is converted again by the next run."""
     reply = _order(ctx, "stop", as_json)
-    kept = (
-        f"; {reply['on_scratch']} converted wait on scratch for the next run" if reply["on_scratch"] else ""
-    )
-    _say(as_json, f"Stopped. {_in_flight(reply)} go back to pending{kept}.")
+    rest = in_flight(reply["in_flight"], "goes back to pending", "go back to pending")
+    kept = reply["on_scratch"]
+    wait = f"; {counted(kept, 'JPEG')} on scratch {'waits' if kept == 1 else 'wait'} for the next run"
+    _say(as_json, f"Stopped. {rest}{wait if kept else ''}.")
 
 
 @click.command()
@@ -100,9 +107,7 @@ def stop(ctx: click.Context, as_json: bool) -> None:
 def workers(ctx: click.Context, count: int, as_json: bool) -> None:
     """Have COUNT worker processes from now on."""
     reply = _order(ctx, "workers", as_json, count=count)
-    _say(
-        as_json, f"{reply['count']} workers, before {reply['before']}. Surplus ones leave after their image."
-    )
+    _say(as_json, _workers_in_words(count, reply))
 
 
 COMMANDS = (run, pause, resume, drain, stop, workers)
@@ -126,10 +131,34 @@ def _are(names: list[str]) -> str:
     return ("is " if len(names) == 1 else "are ") + ", ".join(names)
 
 
+def _has_started(started: Started) -> str:
+    said = f"The engine has started (pid {started.pid})"
+    if started.workers < started.workers_asked:
+        few = counted(started.workers, "worker")
+        said += f" with {few} instead of {integer(started.workers_asked)}: memory allows no more"
+    return f"{said}."
+
+
+def _workers_in_words(asked: int, reply: dict[str, Any]) -> str:
+    count, before = reply["count"], reply["before"]
+    said = counted(count, "worker")
+    if "limited_by" in reply:
+        said += f" instead of {integer(asked)}: {reply['limited_by']} allows no more"
+    elif count != before:
+        said += f", before {integer(before)}"
+    if count < before:
+        said += ". The surplus one leaves" if before - count == 1 else ". The surplus ones leave"
+        said += " after its image" if before - count == 1 else " after their images"
+    return f"{said}."
+
+
 def _running_engine(workspace: Workspace) -> int | None:
+    """Its pid; None where none runs. Raises EngineSilent for one that does not answer."""
     try:
         with EngineClient.connect(workspace) as client:
             return client.pid
+    except EngineSilent:
+        raise
     except NoEngine:
         return None
 
@@ -144,8 +173,3 @@ def _order(ctx: click.Context, command: str, as_json: bool, **arguments: Any) ->
 
 def _say(as_json: bool, text: str) -> None:
     click.echo(text, err=as_json)
-
-
-def _in_flight(reply: dict[str, Any]) -> str:
-    count = reply["in_flight"]
-    return "The image in flight will" if count == 1 else f"The {count} images in flight will"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from engine.failures import UserError
+from engine.failures import UserError, one_line
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
 from engine.ledger.selection import Selection
@@ -122,6 +122,7 @@ def accept(ctx: click.Context, ids: tuple[int, ...], reason: str, as_json: bool)
     """
     if not reason.strip():
         raise click.UsageError("--reason is empty")
+    reason = one_line(reason)
     workspace = workspace_of(ctx)
     with LedgerReader(workspace) as reader:
         _check_ids(reader, ids)
@@ -149,10 +150,12 @@ def _order(
     workspace: Workspace, command: str, arguments: dict[str, object], offline: Callable[[Ledger], int]
 ) -> int:
     """By the engine where one answers, else in the ledger itself; returns how many images it was done to."""
-    from engine.client import EngineClient, NoEngine
+    from engine.client import EngineClient, EngineSilent, NoEngine
 
     try:
         client = EngineClient.connect(workspace)
+    except EngineSilent:
+        raise
     except NoEngine:
         with Ledger.open(workspace, command) as ledger:
             return offline(ledger)

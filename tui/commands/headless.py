@@ -13,18 +13,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from engine.client import EngineClient, NoEngine, Refused
+from engine.client import EngineClient, EngineSilent, NoEngine, Refused
 from engine.launch import OUTPUT_NAME
 from engine.ledger.lock import find_holder
 from engine.ledger.reader import LedgerReader
 from engine.snapshot import Account, Snapshot, State
 from engine.workspace import Workspace
 from tui.commands.account import print_account
+from tui.commands.shared import draining
 from tui.words import duration
 
 _POLL_S = 0.5
 _PLAIN_EVERY_S = 30.0
-_LOOK_TIMEOUT_S = 30.0
+_LOOK_TIMEOUT_S = 10.0
 _LEAVE_TIMEOUT_S = 15.0
 
 
@@ -37,15 +38,35 @@ class _Interrupts:
 
 
 def watch_headless(workspace: Workspace) -> int:
-    """Shows the run until its engine leaves; 0 when every image is done or accepted, 1 otherwise."""
+    """Shows the run until its engine leaves; 0 when every image is done or accepted, 1 otherwise.
+
+    An engine that does not answer is waited for; Ctrl-C then raises EngineSilent, for nobody takes the order."""
     console = Console(stderr=True, highlight=False)
-    try:
-        with EngineClient.connect(workspace, timeout_s=_LOOK_TIMEOUT_S) as client, _interrupts() as asked:
-            last = _follow(client, console, asked)
-    except NoEngine:  # it was quicker than we: all it had to say is in the ledger
-        last = None
+    last: Snapshot | None = None
+    told = False
+    with _interrupts() as asked:
+        while True:
+            try:
+                with EngineClient.connect(workspace, timeout_s=_LOOK_TIMEOUT_S) as client:
+                    told = False
+                    last = _follow(client, console, asked) or last
+            except EngineSilent as silent:
+                if asked.wanted > asked.sent:
+                    raise
+                if not told:
+                    console.print(f"{silent}. Waiting for it.", markup=False, soft_wrap=True)
+                told = True
+            except NoEngine:  # it was quicker than we: all it had to say is in the ledger
+                break
+            if _is_over(last):
+                break
+            time.sleep(_POLL_S / 10)
     _wait_until_it_has_left(workspace)
     return _conclude(workspace, last)
+
+
+def _is_over(snapshot: Snapshot | None) -> bool:
+    return snapshot is not None and snapshot.state in (State.FINISHED, State.STOPPED)
 
 
 def _wait_until_it_has_left(workspace: Workspace) -> None:
@@ -56,6 +77,7 @@ def _wait_until_it_has_left(workspace: Workspace) -> None:
 
 
 def _follow(client: EngineClient, console: Console, asked: _Interrupts) -> Snapshot | None:
+    """Until the run is over or the connection ends: the last picture. Raises EngineSilent."""
     snapshot: Snapshot | None = None
     view = _Bar(console) if console.is_terminal else _Lines(console)
     with view:
@@ -63,30 +85,30 @@ def _follow(client: EngineClient, console: Console, asked: _Interrupts) -> Snaps
             try:
                 _pass_on(client, asked, console)
                 snapshot = client.snapshot()
+            except EngineSilent:
+                raise
             except NoEngine:
                 return snapshot
             view.show(snapshot)
-            if snapshot.state in (State.FINISHED, State.STOPPED):
+            if _is_over(snapshot):
                 return snapshot
             time.sleep(_POLL_S)
 
 
 def _pass_on(client: EngineClient, asked: _Interrupts, console: Console) -> None:
     while asked.sent < asked.wanted:
-        asked.sent += 1
         try:
-            if asked.sent == 1:
-                reply = client.command("drain")
+            if asked.sent == 0:
+                said = draining(client.command("drain")["in_flight"])
                 console.print(
-                    f"Draining: {reply['in_flight']} in flight will finish, then the engine leaves. "
-                    "Ctrl-C again stops at once; nothing is lost.",
-                    markup=False,
+                    f"{said} Ctrl-C again stops at once; nothing is lost.", markup=False, soft_wrap=True
                 )
             else:
                 client.command("stop")
                 console.print("Stopping at once: what is in flight goes back to pending.", markup=False)
         except Refused as refusal:
             console.print(str(refusal), markup=False)
+        asked.sent += 1
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 import click
 
-from engine.client import EngineClient, NoEngine
+from engine.client import EngineClient, EngineSilent, NoEngine
 from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
@@ -69,6 +69,8 @@ def requeue_missing(workspace: Workspace, ids: list[int]) -> int:
     chunks = [ids[at : at + _IDS_AT_ONCE] for at in range(0, len(ids), _IDS_AT_ONCE)]
     try:
         client = EngineClient.connect(workspace)
+    except EngineSilent:
+        raise
     except NoEngine:
         with Ledger.open(workspace, "reconcile") as ledger:
             return sum(ledger.convert_again(chunk, _REASON) for chunk in chunks)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from engine.failures import UserError, one_line
 from engine.workspace import Workspace
+from tui.words import integer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +27,24 @@ json_option: Callable[[F], F] = click.option(
 def workspace_of(ctx: click.Context) -> Workspace:
     """The workspace that -C, PHOTOSTAT_WORKSPACE or the current directory means; UserError where none is."""
     return Workspace.find(ctx.find_root().params.get("directory"))
+
+
+def has_terminal() -> bool:
+    """Whether the app could be seen and steered: it reads stdin and draws on stderr."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def in_flight(count: int, one: str, many: str) -> str:
+    """`Nothing is in flight`, `The image in flight` and `one`, `The 3 images in flight` and `many`."""
+    if count == 0:
+        return "Nothing is in flight"
+    return f"The image in flight {one}" if count == 1 else f"The {integer(count)} images in flight {many}"
+
+
+def draining(count: int) -> str:
+    """What `drain` answers; `count` images are in flight."""
+    will = "will be finished"
+    return f"Draining. {in_flight(count, will, will)}{', then' if count else ':'} the engine leaves."
 
 
 def complete_batch(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

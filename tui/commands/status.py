@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
-from engine.snapshot import Snapshot
+from engine.snapshot import EngineIdentity, Snapshot, State
 from engine.workspace import Workspace
 from tui.commands.account import print_batches, print_sizes
-from tui.commands.shared import json_option, print_json, print_table, say, workspace_of
+from tui.commands.shared import json_option, print_json, print_table, remark, say, workspace_of
 from tui.words import clock, counted, data, duration, integer, memory
+
+if TYPE_CHECKING:
+    from engine.client import EngineSilent
 
 
 @click.command()
@@ -16,34 +22,48 @@ from tui.words import clock, counted, data, duration, integer, memory
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show the state of the work, once."""
-    snapshot = _look(workspace_of(ctx))
+    snapshot, trouble = _look(workspace_of(ctx))
     if as_json:
         print_json(snapshot.to_json())
+        if trouble:
+            remark(f"photostat: {trouble}")
     else:
-        _print(snapshot)
+        _print(snapshot, trouble)
 
 
-def _look(workspace: Workspace) -> Snapshot:
-    from engine.client import EngineClient, NoEngine
+def _look(workspace: Workspace) -> tuple[Snapshot, str]:
+    """With the reason why it is not the engine's own though one runs; empty where all is as it should be."""
+    from engine.client import EngineClient, EngineSilent, NoEngine
     from engine.ledger.reader import LedgerReader
 
     try:
         with EngineClient.connect(workspace) as client:
-            return client.snapshot()
+            return client.snapshot(), ""
+    except EngineSilent as silent:
+        with LedgerReader(workspace) as reader:
+            return _with_silent(reader.snapshot(), silent), str(silent)
     except NoEngine:
         with LedgerReader(workspace) as reader:
-            return reader.snapshot()
+            return reader.snapshot(), ""
 
 
-def _print(snapshot: Snapshot) -> None:
-    say(_headline(snapshot))
+def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:
+    """The ledger's picture beside an engine that is there: what it has not finished is not stopped."""
+    holder = silent.holder
+    engine = EngineIdentity(holder.pid, holder.since, holder.version, answers=False)
+    state = State.RUNNING if snapshot.state is State.STOPPED else snapshot.state
+    return replace(snapshot, state=state, engine=engine)
+
+
+def _print(snapshot: Snapshot, trouble: str) -> None:
+    say(f"DISCONNECTED: {trouble}. This is what the ledger has." if trouble else _headline(snapshot))
     if not snapshot.batches:
         say("The ledger is empty: `photostat add EXPORT.csv` brings images in.")
         return
     click.echo()
     print_batches(snapshot.batches)
     print_sizes(snapshot)
-    if snapshot.engine is not None:
+    if snapshot.engine is not None and snapshot.engine.answers:
         click.echo()
         _print_engine(snapshot)
     if snapshot.failures_by_cause:
@@ -59,9 +79,10 @@ def _print(snapshot: Snapshot) -> None:
 
 def _headline(snapshot: Snapshot) -> str:
     engine, hold = snapshot.engine, snapshot.hold
-    parts = [snapshot.state.value.upper()]
+    parts = [snapshot.state.value.upper() + (" by you" if snapshot.state is State.PAUSED else "")]
     if hold is not None:
-        parts = [f"HOLDING for {hold.reason} since {clock(hold.since, snapshot.time)}: {hold.detail}"]
+        why = f"for {hold.reason} since {clock(hold.since, snapshot.time)}: {hold.detail}"
+        parts = [f"HOLDING {why}"] if snapshot.state is State.HOLDING else [*parts, f"also holding {why}"]
     parts.append(f"engine {engine.pid}, version {engine.version}" if engine else "no engine runs")
     if snapshot.elapsed_seconds:
         parts.append(f"for {duration(snapshot.elapsed_seconds)}")
@@ -76,6 +97,7 @@ def _print_engine(snapshot: Snapshot) -> None:
     say(
         f"{rates.images_per_s * 60:.1f} images/min, {rates.megapixels_per_s:.1f} megapixels/s, "
         f"{data(rates.source_bytes_per_s)}/s in, {data(rates.jpeg_bytes_per_s)}/s out"
+        f"{'' if snapshot.state is State.RUNNING else ' while it worked'}"
     )
     say(
         f"memory: {memory(room.available)} of {memory(room.total)} available, "
@@ -83,7 +105,9 @@ def _print_engine(snapshot: Snapshot) -> None:
     )
     store = snapshot.store
     say(f"store {store.url}: {counted(store.waiting, 'JPEG')} on scratch, {data(store.waiting_bytes)}")
-    say(f"workers: {len(busy)} of {len(snapshot.workers)} at work")
+    few = f" instead of {snapshot.workers_asked}: memory allows no more"
+    limit = few if snapshot.workers_wanted < snapshot.workers_asked else ""
+    say(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")
     if busy:
         print_table(
             ["slot", "pid", "phase", "MP", "for", "memory", "image"],
