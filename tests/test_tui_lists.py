@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,11 @@ from engine.ledger.selection import Selection
 from engine.ledger.writer import Ledger
 from tests.fake_link import taken
 from tests.ledgers import make_ledger, representation
-from tests.pilots import DONE, FAILED, ROWS, Session, on_the_ledger, opened
+from tests.pilots import DONE, FAILED, ROWS, on_the_ledger, opened
 from tui.screens.dashboard import Dashboard
 from tui.screens.detail import Detail
 from tui.screens.failed import Failed
 from tui.screens.gallery import Gallery
-from tui.screens.log import EventLog
 from tui.screens.question import Confirm, Reason
 from tui.screens.representation import Representation
 
@@ -310,69 +308,6 @@ async def test_u_shows_the_representation_and_whether_it_is_complete(
         assert page.listing.total == 12
         assert size[0] < 80 or "✗ not complete: 0 of 12, 12 failed" in session.text
         assert representation(0) in session.text
-
-
-async def test_e_shows_the_events_and_filters_them(root: Path) -> None:
-    async with opened(root) as session:
-        await session.press("e")
-        page = session.app.screen
-        assert isinstance(page, EventLog)
-        everything = page.listing.total
-        await session.press("slash", *"no such thing".replace(" ", "_"), "enter")
-        assert page.listing.total < everything or everything == 0
-        await session.press("escape", "escape")
-        assert isinstance(session.app.screen, Dashboard)
-
-
-async def test_an_event_names_its_kind_and_its_image(tmp_path: Path) -> None:
-    workspace = make_ledger(tmp_path / "workspace", ROWS, failed=1)
-    with Ledger.open(workspace, "run") as ledger:
-        ledger.event("info", "put-back", "its worker was stopped to free memory", 2)
-        ledger.event("info", "started", "attempt 1", 3)
-        ledger.event("warning", "hold", "there is no memory")
-    async with opened(workspace.root) as session:
-        await session.press("e")
-        assert "put-back  NB_00000_p0002.jpg: its worker was stopped" in session.text
-        assert "started   NB_00000_p0003.jpg: attempt 1" in session.text
-        assert "! hold      there is no memory" in session.text
-        await session.press("slash", *"p0002", "enter")
-        assert "put-back" in session.text
-        assert "started" not in session.text
-        await session.press("enter")
-        assert "put-back" in session.text, "and so does the image's own list of them"
-
-
-async def test_the_event_log_follows_from_the_top_and_stands_still_below(tmp_path: Path) -> None:
-    workspace = make_ledger(tmp_path / "workspace", ROWS)
-
-    def happen(first: int, count: int) -> None:
-        with Ledger.open(workspace, "run") as ledger:
-            for number in range(first, first + count):
-                ledger.event("info", "started", f"event {number}.")
-
-    async def look(session: Session) -> None:
-        with LedgerReader(workspace) as reader:
-            newest = tuple(reader.events(limit=1, newest_first=True))
-        session.link.show(replace(session.link.picture, events=newest))
-        await session.settle()
-
-    happen(0, 50)
-    async with opened(workspace.root) as session:
-        await session.press("e")
-        assert "event 49." in session.text
-        happen(50, 300)
-        await look(session)
-        assert "event 349." in session.text, "it follows"
-        await session.press("down", "down")
-        happen(350, 300)
-        await look(session)
-        page = session.app.screen
-        assert isinstance(page, EventLog)
-        assert page.listing.current is not None
-        assert page.listing.current.message == "event 347.", "it stands still"
-        assert "event 649." not in session.text
-        await session.press("home")
-        assert "event 649." in session.text
 
 
 async def test_from_one_list_to_another_escape_is_never_far_from_the_dashboard(root: Path) -> None:
