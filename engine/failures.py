@@ -71,6 +71,9 @@ RETRYABLE = frozenset(
 )
 """Causes that another attempt may cure; the others say the same of the same bytes every time."""
 
+SOURCE_CAUSES = frozenset({Cause.SOURCE_MISSING, Cause.SOURCE_UNREADABLE})
+"""Causes that may be the share's fault, and then are nothing the image fails for."""
+
 
 @dataclass(frozen=True)
 class Failure:

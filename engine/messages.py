@@ -110,8 +110,6 @@ class NotConverted:
     peak_rss_bytes: int
     cpu_s: float
     wall_s: float
-    away: str | None = None
-    """Where the share that the source lies on is gone, what shows it: not the image's fault."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +173,8 @@ class SurveyRequest:
 
     image_id: int
     source_path: str
+    uuid: str = ""
+    """Its representation."""
 
 
 @dataclass(frozen=True)
@@ -199,15 +199,41 @@ class Surveyed:
 class NotSurveyed:
     image_id: int
     failure: Failure
-    away: str | None = None
-    """As in NotConverted."""
+
+
+@dataclass(frozen=True)
+class Kin:
+    """Another source of the export, to judge by whether the share is there."""
+
+    source_path: str
+    uuid: str
+    was_there: bool
+    """Its header has been read, in this run or an earlier one."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A source that could not be read: look again, and judge by its kin whether the share is away."""
+
+    request: SurveyRequest
+    kin: tuple[Kin, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The answer to Doubt."""
+
+    found: Surveyed | NotSurveyed
+    """What the source is like now."""
+    away: str | None
+    """Why the share must be away, one line; None where only this source is at fault, or nothing is."""
 
 
 @dataclass(frozen=True)
 class ProbeSource:
     """Ask the scout whether the share that these sources lie on is there."""
 
-    source_paths: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from engine.config import Config, JpegSettings
-from engine.failures import Cause, Failure, ImageError, Stage
+from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage
 from engine.jp2.survey import examine_source
 from engine.jpeg.rendering import LONGEST_SIDE
 from engine.ledger.reader import LedgerReader
@@ -86,13 +86,19 @@ def check(
     result = Preflight(workers=workers, capacity_bytes=memory.total_bytes - floor)
     result.store_trouble = _try_store(workspace, config)
     sources = workspace.source_dir(config)
+    root = str(sources) if config.manifest.root else ""
     result.scratch_trouble = _try_scratch(workspace, config)
     with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
+
+        def away(request: SurveyRequest) -> str | None:
+            kin = reader.doubt_about(request).kin
+            return share_away(request.source_path, request.uuid, kin, root)
+
         rows = _open_rows(reader, batch)
         while chunk := list(islice(rows, _CHUNK)):
-            requests = [SurveyRequest(row.id, str(sources / row.source)) for row in chunk]
+            requests = [SurveyRequest(row.id, str(sources / row.source), row.uuid) for row in chunk]
             for row, request, found in zip(chunk, requests, pool.map(_look, requests), strict=True):
-                _add(result, config, row, request, found)
+                _add(result, config, row, request, found, away)
             told(result.images)
     result.seconds_taken = time.monotonic() - started
     return result
@@ -111,7 +117,12 @@ def _look(request: SurveyRequest) -> Surveyed | Failure:
 
 
 def _add(
-    result: Preflight, config: Config, row: ImageRow, request: SurveyRequest, found: Surveyed | Failure
+    result: Preflight,
+    config: Config,
+    row: ImageRow,
+    request: SurveyRequest,
+    found: Surveyed | Failure,
+    away: Callable[[SurveyRequest], str | None],
 ) -> None:
     result.images += 1
     if isinstance(found, Surveyed):
@@ -122,8 +133,8 @@ def _add(
             _sum_up(result, row, found, plan)
     else:
         failure = found
-        if found.cause is Cause.SOURCE_MISSING and result.share_trouble is None:
-            result.share_trouble = share_away(request.source_path, (), ())
+        if found.cause in SOURCE_CAUSES and result.share_trouble is None:
+            result.share_trouble = away(request)
     if failure is None and row.cause == Cause.TARGET_COLLISION:
         failure = Failure(Cause.TARGET_COLLISION, Stage.MANIFEST, row.message or "two rows have this target")
     if failure is not None:

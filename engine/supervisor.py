@@ -60,7 +60,7 @@ class Supervisor:
         self.storing = Storing(run, self.progress)
         self.surveying = Surveying(run)
         workers = options.workers or config.engine.workers or default_workers(os.cpu_count() or 1)
-        self.converting = Converting(run, workers, self._hand_over)
+        self.converting = Converting(run, workers, self._hand_over, self.surveying.doubt)
         self.dispatch = Dispatch(run, self.converting)
         self.workers_asked = workers
         self.want_workers(workers)
@@ -145,8 +145,8 @@ class Supervisor:
 
     def _give_out(self) -> None:
         now = time.monotonic()
-        if self.wish in (Wish.RUN, Wish.PAUSE):
-            self.surveying.work(now)
+        if self.wish is not Wish.STOP:
+            self.surveying.work(now, ahead=self.wish is not Wish.DRAIN)
         self.dispatch.work(
             now,
             may_start=self.wish is Wish.RUN and self.run_context.gates.may_start,

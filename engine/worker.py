@@ -15,9 +15,7 @@ from engine.children import settle_in
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
 from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Quit, ReadAhead
 from engine.process_memory import peak_rss_bytes
-from engine.stages.source import share_away
 
-_SOURCE_CAUSES = frozenset({Cause.SOURCE_MISSING, Cause.SOURCE_UNREADABLE})
 _READ_AHEAD_BYTES = 1 << 20
 
 
@@ -84,7 +82,6 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
         failure=failure,
         warnings=warnings,
         peak_rss_bytes=peak_rss_bytes(),
-        away=share_away(job.source_path, (), ()) if failure.cause in _SOURCE_CAUSES else None,
         cpu_s=time.process_time() - cpu_start,
         wall_s=time.monotonic() - wall_start,
     )

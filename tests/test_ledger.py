@@ -19,7 +19,7 @@ from engine.ledger.lock import Holder, LedgerLocked, find_holder
 from engine.ledger.reader import LedgerReader
 from engine.ledger.selection import Selection
 from engine.ledger.writer import Ledger, NotInState
-from engine.messages import Converted, NotConverted, Surveyed
+from engine.messages import Converted, NotConverted, Surveyed, SurveyRequest
 from engine.snapshot import Account, State
 from engine.workspace import Workspace
 from tests.ledgers import export, finish, make_ledger, representation
@@ -489,6 +489,7 @@ def test_the_supervisor_s_questions_and_a_page_of_failures_are_quick_in_a_large_
             (0.005, ledger.account),
             (0.010, lambda: ledger.candidates(None, 32)),
             (0.010, lambda: ledger.to_survey(None, 32)),
+            (0.010, lambda: ledger.doubt_about(SurveyRequest(25_000, "/s/a.jp2"))),
             (0.010, reader.snapshot),
             (0.2, lambda: reader.images(state="failed", sort="message", limit=100)),
             (0.2, lambda: reader.images(state="failed", text="p0007", limit=100)),

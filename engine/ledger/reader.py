@@ -11,11 +11,12 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from engine.ledger import schema, times, work
+from engine.ledger import kin, schema, times, work
 from engine.ledger.importing import target_key
 from engine.ledger.readonly import ReadOnly
 from engine.ledger.rows import IMAGE_COLUMNS, Attempt, Event, FailureGroup, ImageRow, Representation
 from engine.ledger.selection import Filter, Selection
+from engine.messages import Doubt, SurveyRequest
 from engine.snapshot import Account, BatchSnapshot, Snapshot, State
 from engine.workspace import Workspace
 
@@ -108,6 +109,12 @@ class LedgerReader:
         with self._lock:
             db = self._file.connection()
             return work.source_within(db, directory, workspace.source_dir(workspace.config()))
+
+    def doubt_about(self, request: SurveyRequest) -> Doubt:
+        """As the writer's."""
+        workspace = self._workspace
+        with self._lock:
+            return kin.doubt_about(self._file.connection(), request, workspace.source_dir(workspace.config()))
 
     # Images
 

@@ -46,13 +46,13 @@ def to_survey(
     found: list[SurveyRequest] = []
     for batch, _ in _waiting_batches(db, batches):
         rows = db.execute(
-            "SELECT id, source FROM images WHERE batch = ? AND state = 'pending' AND surveyed = 0 "
+            "SELECT id, source, uuid FROM images WHERE batch = ? AND state = 'pending' AND surveyed = 0 "
             "ORDER BY id LIMIT ?",
             (batch, limit - len(found) + len(exclude)),
         )
         found += [
-            SurveyRequest(image_id, str(sources / source))
-            for image_id, source in rows
+            SurveyRequest(image_id, str(sources / source), uuid)
+            for image_id, source, uuid in rows
             if image_id not in exclude
         ]
         if len(found) >= limit:

@@ -17,13 +17,13 @@ from dataclasses import astuple
 from pathlib import Path
 
 from engine.failures import Failure, UserError
-from engine.ledger import decisions, figures, importing, schema, work
+from engine.ledger import decisions, figures, importing, kin, schema, work
 from engine.ledger.importing import ExportRow, Imported
 from engine.ledger.lock import ENGINE_COMMAND, LedgerLocked, Lock
 from engine.ledger.rows import Candidate, Peak, Recovered
 from engine.ledger.selection import Selection
 from engine.log import Subject
-from engine.messages import Converted, NotConverted, Surveyed, SurveyRequest
+from engine.messages import Converted, Doubt, NotConverted, Surveyed, SurveyRequest
 from engine.progress import Outstanding
 from engine.snapshot import Account
 from engine.workspace import Workspace
@@ -60,15 +60,6 @@ class Ledger:
         """Clients find in the lock where its holder answers."""
         self._lock.listens_at(socket)
 
-    @property
-    def identity(self) -> str:
-        """Told from every other ledger's, but not from that of a copy of this one."""
-        return work.identity(self._db)
-
-    def source_within(self, directory: str) -> str | None:
-        """One of the sources that lie in this directory or below it, as the export has it."""
-        return work.source_within(self._db, directory, self._sources)
-
     def close(self) -> None:
         """Writes the WAL back where no reader is in the way, and lets go of the lock."""
         try:
@@ -81,6 +72,19 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def identity(self) -> str:
+        """Told from every other ledger's, but not from that of a copy of this one."""
+        return work.identity(self._db)
+
+    def source_within(self, directory: str) -> str | None:
+        """One of the sources that lie in this directory or below it, as the export has it."""
+        return work.source_within(self._db, directory, self._sources)
+
+    def doubt_about(self, request: SurveyRequest) -> Doubt:
+        """A source that could not be read, with others to judge by whether its share is there."""
+        return kin.doubt_about(self._db, request, self._sources)
 
     @contextmanager
     def transaction(self, *, power_safe: bool = False) -> Iterator[None]:

@@ -7,14 +7,25 @@ import time
 from collections.abc import Callable
 
 from engine.children import describe_exit
-from engine.failures import RETRYABLE, Cause, Failure, Stage
+from engine.failures import RETRYABLE, SOURCE_CAUSES, Cause, Failure, Stage
 from engine.formats import plain_size
 from engine.ledger.writer import Candidate
 from engine.log import Subject
-from engine.messages import Converted, Job, Lane, NotConverted, Phase, PhaseChanged, Plan
+from engine.messages import (
+    Converted,
+    Job,
+    Lane,
+    NotConverted,
+    Phase,
+    PhaseChanged,
+    Plan,
+    Surveyed,
+    SurveyRequest,
+)
 from engine.process_memory import oom_kill_count, rss_bytes
 from engine.stages.run import Run
 from engine.stages.slots import Running, Slot, Slots, time_limit_s
+from engine.stages.surveying import Verdict
 
 _STAGES = {
     Phase.READING: Stage.READING,
@@ -29,12 +40,19 @@ _LANE_WORDS = {
 }
 _STILLBORN_LIMIT = 5
 
+SettleDoubt = Callable[[SurveyRequest, Callable[[Verdict], None]], None]
+
 
 class Converting:
-    def __init__(self, run: Run, workers: int, hand_over: Callable[[Converted, Candidate], None]) -> None:
-        """`hand_over` takes what was converted to the next stage."""
+    def __init__(
+        self, run: Run, workers: int, hand_over: Callable[[Converted, Candidate], None], doubt: SettleDoubt
+    ) -> None:
+        """`hand_over` takes what was converted to the next stage; `doubt` asks about a source that is missing."""
         self._run = run
         self._hand_over = hand_over
+        self._doubt = doubt
+        self._doubted: dict[int, Running] = {}
+        """Images whose worker could not read the source; in flight until it is known whose fault that is."""
         self._oom_kills = oom_kill_count()
         self._stillborn = 0
         self.slots = Slots(workers)
@@ -46,7 +64,7 @@ class Converting:
 
     @property
     def busy(self) -> bool:
-        return bool(self.slots.running)
+        return bool(self.slots.running or self._doubted)
 
     def hear(self) -> None:
         """Take in what the workers say, and replace the dead."""
@@ -109,6 +127,8 @@ class Converting:
             if slot.running is not None:
                 stopped += 1
                 self._put_back(slot.running, "the engine was stopped")
+        for image_id in list(self._doubted):
+            self._put_back(self._doubted.pop(image_id), "the engine was stopped")
         return stopped
 
     def _take(self, slot: Slot, message: object) -> None:
@@ -132,7 +152,10 @@ class Converting:
             case NotConverted() if slot.running is not None:
                 running = slot.running
                 slot.done()
-                self._not_converted(running, message.failure, slot.child.pid, message)
+                if message.failure.cause in SOURCE_CAUSES:
+                    self._ask_about(running, message, slot.child.pid)
+                else:
+                    self._not_converted(running, message.failure, slot.child.pid, message)
 
     def _bury(self, slot: Slot) -> None:
         self._run.unwatch(slot.child)
@@ -165,20 +188,37 @@ class Converting:
             return Failure(Cause.OUT_OF_MEMORY, stage, "its worker was killed by the kernel for memory")
         return Failure(Cause.WORKER_CRASHED, stage, f"its worker {said} while {slot.phase}")
 
+    def _ask_about(self, running: Running, facts: NotConverted, pid: int) -> None:
+        """Is it this source, or the share? The scout looks, and the image waits for its word."""
+        candidate = running.candidate
+        self._doubted[candidate.image_id] = running
+
+        def settle(verdict: Verdict) -> None:
+            if self._doubted.pop(candidate.image_id, None) is None:
+                return
+            if verdict.away is not None:
+                self._put_back(running, verdict.away, pid)
+            else:
+                self._not_converted(running, facts.failure, pid, facts, isinstance(verdict.found, Surveyed))
+
+        self._doubt(SurveyRequest(candidate.image_id, candidate.source, candidate.uuid), settle)
+
     def _not_converted(
-        self, running: Running, failure: Failure, pid: int, facts: NotConverted | None
+        self,
+        running: Running,
+        failure: Failure,
+        pid: int,
+        facts: NotConverted | None,
+        source_is_back: bool = False,
     ) -> None:
         """Decide: not its fault (back, uncounted), another attempt (back, counted), or failed."""
         candidate, gates, now = running.candidate, self._run.gates, time.monotonic()
         self._sweep(running)
-        away = facts.away if facts is not None else None
-        if away is not None and gates.source_away(away, candidate.source, now):
-            self._put_back(running, away, pid)
-        elif failure.cause is Cause.DISK_FULL:
+        if failure.cause is Cause.DISK_FULL:
             if gates.disk_full(failure.message, candidate.source_bytes, now):
                 self._run.journal.warning("hold", failure.message)
             self._put_back(running, failure.message, pid)
-        elif self._gets_another(candidate, running, failure):
+        elif self._gets_another(candidate, running, failure, source_is_back):
             self._run.ledger.back_to_pending(candidate.image_id, failure.message, counts=True, facts=facts)
             what = f"{failure.cause}: {failure.message}; that was attempt {running.attempt}, it gets another"
             self._run.journal.warning("retry", what, subject_of(candidate), pid)
@@ -190,13 +230,16 @@ class Converting:
                 "failed", f"{failure.cause}: {failure.message}", subject_of(candidate), pid
             )
 
-    def _gets_another(self, candidate: Candidate, running: Running, failure: Failure) -> bool:
+    def _gets_another(
+        self, candidate: Candidate, running: Running, failure: Failure, source_is_back: bool
+    ) -> bool:
         """Within its retries; what ran out of memory is tried once more, alone, and then no more."""
         if failure.cause is Cause.OUT_OF_MEMORY:
             was_alone = candidate.image_id in self.alone
             self.alone.add(candidate.image_id)
             return not was_alone
-        return failure.cause in RETRYABLE and running.attempt <= self._run.config.engine.retries
+        may_help = failure.cause in RETRYABLE or source_is_back
+        return may_help and running.attempt <= self._run.config.engine.retries
 
     def _put_back(self, running: Running, why: str, pid: int | None = None) -> None:
         self._run.ledger.back_to_pending(running.candidate.image_id, why, counts=False)

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from engine.failures import Cause, Failure
-from engine.messages import Trouble
+from engine.messages import Doubt, Trouble
 from engine.snapshot import Hold, HoldReason
 from engine.stages.circuit import Circuit, Rules, Stance
 
@@ -33,7 +33,7 @@ class Gates:
         """About how much the image wanted that found no room."""
         self._trusted: set[str] = set()
         self._scratch_full_since: float | None = None
-        self.source_suspects: tuple[str, ...] = ()
+        self.source_suspects: tuple[Doubt, ...] = ()
         """Sources that showed the share to be away: a probe looks at these."""
         self.memory: Hold | None = None
         """Set by the admission of images; times as in `Hold`."""
@@ -99,13 +99,18 @@ class Gates:
             self._misconfigured = False
         return self._store.closed
 
-    def source_away(self, why: str, path: str, now: float) -> bool:
+    @property
+    def source_detail(self) -> str:
+        """Why the engine holds for the sources."""
+        return self._source.detail
+
+    def source_away(self, why: str, doubt: Doubt, now: float) -> bool:
         """The share seems gone; False where a person has said that it is not."""
         if why in self._trusted:
             return False
         if self._source.closed:
             self._source = self._source.opened(why, now, random.random())
-        self.source_suspects = (*self.source_suspects, path)[-_SUSPECTS:]
+        self.source_suspects = (*self.source_suspects, doubt)[-_SUSPECTS:]
         return True
 
     def source_worked(self) -> None:
