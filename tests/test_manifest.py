@@ -432,6 +432,63 @@ def test_the_same_name_from_another_record_collides_across_files(collection: Col
     assert set(collection.states().values()) == {"target-collision"}
 
 
+def test_another_export_with_the_same_target_takes_nobody_s_place(collection: Collection) -> None:
+    collection.add(row("i.tif", "/s/1.jp2"), name="a.csv")
+    report = collection.add(row("i.tif", "/s/2.jp2"), name="b.csv")
+    assert (report.total.changed, report.total.new, report.total.colliding) == (0, 1, 1)
+    assert report.collisions[0].line == 1
+    both = {"/s/1.jp2": "target-collision", "/s/2.jp2": "target-collision"}
+    assert collection.states() == both
+    again = collection.add(row("i.tif", "/s/1.jp2"), name="a.csv")
+    assert (again.total.known, again.total.colliding) == (1, 1)
+    assert collection.states() == both
+
+
+def test_another_export_claims_what_is_done_and_is_in_the_account(collection: Collection) -> None:
+    collection.add(row("i.tif", "/s/1.jp2"), name="a.csv")
+    collection.finish(1)
+    report = collection.add(HEADER + row("i.tif", "/s/2.jp2"), name="b.csv")
+    assert (report.total.kept, report.total.colliding, report.collisions[0].line) == (0, 1, 2)
+    assert collection.states() == {"/s/1.jp2": "done", "/s/2.jp2": "target-collision"}
+
+
+def test_another_name_for_one_source_in_another_export_is_another_image(collection: Collection) -> None:
+    collection.add(row("a.tif", "/s/1.jp2"), name="a.csv")
+    report = collection.add(row("b.tif", "/s/1.jp2"), name="b.csv")
+    assert (report.total.new, report.total.changed) == (1, 0)
+    assert [image.name for image in collection.images()] == ["a.tif", "b.tif"]
+
+
+def test_a_new_version_is_known_by_its_file_s_name_in_that_batch_or_by_another_row(
+    collection: Collection,
+) -> None:
+    collection.add(row("i.tif", "/s/1.jp2"), name="a.csv")
+    collection.add(row("i.tif", "/s/1.jp2"), name="c.csv", batch="c")
+    report = collection.add(HEADER + row("i.tif", "/s/2.jp2"), name="a.csv")
+    assert report.total.changed == 1
+    assert report.changed[0].line == 2
+    assert "source /s/2.jp2 instead of /s/1.jp2" in report.changed[0].message
+    with LedgerReader(collection.workspace) as reader:
+        assert "before: source /s/1.jp2" in reader.events(image_id=1)[-1].message
+    report = collection.add(row("i.tif", "/s/3.jp2"), name="c.csv")  # a name that only the other batch knows
+    assert (report.total.changed, report.total.colliding) == (0, 1)
+    collection.add(row("k.tif", "/s/k.jp2") + row("l.tif", "/s/l.jp2"), name="d.csv")
+    report = collection.add(row("k.tif", "/s/k.jp2") + row("l.tif", "/s/m.jp2"), name="d-corrected.csv")
+    assert (report.total.known, report.total.changed, report.total.colliding) == (1, 1, 0)
+
+
+def test_rows_that_are_there_more_than_once_are_one_image_and_told(collection: Collection) -> None:
+    text = HEADER + row("a.tif") + row("b.tif", "/s/b.jp2") + row("a.tif") + row("a.tif")
+    for known in (2, 4):
+        report = collection.add(text)
+        assert (report.total.known, report.all_is_well) == (known, True)
+        assert [(remark.line, "line 2" in remark.message) for remark in report.repeated] == [
+            (4, True),
+            (5, True),
+        ]
+    assert len(collection.images()) == 2
+
+
 def test_what_is_done_keeps_its_target_and_the_newcomer_fails(collection: Collection) -> None:
     collection.add(row("a.tif", "/s/1.jp2"))
     collection.finish(1)

@@ -2,15 +2,21 @@
 
 The rules, in this order, within the row's batch. A row of the export
 
-1. equal in every column to an image of the ledger, or to an earlier row of the same export, is *known*;
+1. equal in every column to an image of the ledger, or to an earlier row of the same export, is *known*; of a row
+   that the export has more than once the lines are told;
 2. is a *changed* image where exactly one image that no row of this export equals fits it, and no other row fits that
-   image: by UUID, name and source (another barcode, record, type or checksum); else by UUID, name and record
-   (another source); else by UUID and source (another name, and so another target);
+   image: by UUID, name and source (another barcode, record, type or checksum); else, where the export is evidently
+   a new version of an earlier one, by UUID, name and record (another source); else by UUID and source (another
+   name, and so another target);
 3. is *new* otherwise.
 
-A changed image takes the row's values. Where source, name or checksum differ it is pending again, unless it was
-accepted, which stays so. An image that is done was made from the old values and keeps them: the row is *kept*,
-which is told; barcode, record and type are corrected there too.
+An export is a new version where one of the same file name was added to the batch before, or some row of it in this
+batch is in the ledger already. Otherwise another source, or another name, is another image: with the same target it
+collides, and is in the account, instead of taking the place of the first without a word.
+
+A changed image takes the row's values, and its history has the old ones. Where source, name or checksum differ it is
+pending again, unless it was accepted, which stays so. An image that is done was made from the old values and keeps
+them: the row is *kept*, which is told with its line; barcode, record and type are corrected there too.
 
 Two images with one target collide: all of them are failed with `target-collision`, except those that are done, which
 keep the target, and those that are accepted, which do not want it. Images that collided with one that has got
@@ -77,7 +83,11 @@ class Remark:
 class Imported:
     batches: tuple[BatchCounts, ...]
     collisions: tuple[Remark, ...]
+    changed: tuple[Remark, ...]
+    """Images that have another source, name or checksum now, and what they had."""
     kept: tuple[Remark, ...]
+    repeated: tuple[Remark, ...]
+    """Rows wholly equal to an earlier one of the same export."""
     alike: tuple[Remark, ...]
     """Targets that differ in case alone."""
     alike_count: int
@@ -91,8 +101,10 @@ def target_key(target: str) -> int:
     return int.from_bytes(hashlib.blake2b(folded.encode(), digest_size=8).digest(), "little", signed=True)
 
 
-def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow]) -> Imported:
-    """Inside a transaction of the caller's; 430,057 rows take seconds and little memory (temporary tables)."""
+def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow], export: str = "") -> Imported:
+    """Inside a transaction of the caller's; 430,057 rows take seconds and little memory (temporary tables).
+
+    `export` is the name of the file the rows are from."""
     is_first = db.execute("SELECT count(*) FROM batches").fetchone()[0] == 0
     for statement in _TABLES:
         db.execute(statement)
@@ -106,8 +118,11 @@ def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow]) -> Imported:
         _match_equal(db)
     _match_repeats(db)
     if not is_first:
+        _find_versions(db, export)
         _match_changed(db)
     now = time.time()
+    _note_export(db, export, now)
+    changed = _changed(db)
     _update_changed(db, now)
     _insert_new(db, now)
     fail_collisions(db, now, is_first=is_first)
@@ -115,7 +130,9 @@ def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow]) -> Imported:
     result = Imported(
         batches=_counts(db),
         collisions=_collisions(db),
+        changed=changed,
         kept=_kept(db),
+        repeated=_repeated(db),
         alike=_alike(db),
         alike_count=db.execute("SELECT count(*) FROM temp.alike").fetchone()[0],
         freed=freed,
@@ -132,19 +149,22 @@ _EQUAL = (
     f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.source = n.source AND i.barcode = n.barcode "
     "AND i.record = n.record AND i.type = n.type AND i.checksum = n.checksum"
 )
+_NEW_VERSION = "n.batch IN (SELECT batch FROM temp.versions)"
 _FITS = (
     f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.source = n.source",
     f"i.target_key = n.key AND {_SAME} AND i.name = n.name AND i.record = n.record "
-    f"AND i.target_key NOT IN (SELECT key FROM temp.incoming GROUP BY key HAVING count(*) > {_MANY})",
-    f"{_SAME} AND i.source = n.source",
+    f"AND i.target_key NOT IN (SELECT key FROM temp.incoming GROUP BY key HAVING count(*) > {_MANY}) "
+    f"AND {_NEW_VERSION}",
+    f"{_SAME} AND i.source = n.source AND {_NEW_VERSION}",
 )
 _OTHER_IMAGE = "(i.source <> n.source OR i.name <> n.name OR i.checksum <> n.checksum)"
-_TABLE_NAMES = ("incoming", *collisions.TABLE_NAMES)
+_TABLE_NAMES = ("incoming", "versions", *collisions.TABLE_NAMES)
 _TABLES = (
     *(f"DROP TABLE IF EXISTS temp.{name}" for name in _TABLE_NAMES),
     # how: known, changed, kept or new
     "CREATE TEMP TABLE incoming (line INTEGER PRIMARY KEY, batch INTEGER, uuid TEXT, barcode TEXT, record TEXT, "
     "name TEXT, type TEXT, source TEXT, checksum TEXT, target TEXT, key INTEGER, image INTEGER, how TEXT)",
+    "CREATE TEMP TABLE versions (batch INTEGER PRIMARY KEY)",  # batches of which this is a new version of an export
     *collisions.TABLES,
 )
 
@@ -185,6 +205,22 @@ def _match_repeats(db: sqlite3.Connection) -> None:
         "AND m.line NOT IN (SELECT min(line) FROM temp.incoming WHERE how IS NULL AND key IN (SELECT key FROM shared) "
         "GROUP BY key, source, batch, uuid, name, barcode, record, type, checksum)"
     )
+
+
+def _find_versions(db: sqlite3.Connection, export: str) -> None:
+    db.execute(
+        "INSERT INTO temp.versions SELECT batch FROM main.exports WHERE name = ? "
+        "UNION SELECT batch FROM temp.incoming WHERE how = 'known' AND image IS NOT NULL",
+        (export,),
+    )
+
+
+def _note_export(db: sqlite3.Connection, export: str, now: float) -> None:
+    if export:
+        db.execute(
+            "INSERT OR REPLACE INTO main.exports SELECT DISTINCT batch, ?, ? FROM temp.incoming",
+            (export, now),
+        )
 
 
 def _match_changed(db: sqlite3.Connection) -> None:
@@ -237,7 +273,9 @@ def _note_changed(db: sqlite3.Connection, now: float) -> None:
     db.execute(
         "INSERT INTO events (time, level, kind, message, image, pid) SELECT ?, 'info', 'changed', "
         "iif(i.state = 'done', 'done already, so kept as it is; the export now has ', 'the export now has ') "
-        "|| 'source ' || n.source || ', name ' || n.name || iif(n.checksum = '', '', ', checksum ' || n.checksum), "
+        "|| 'source ' || n.source || ', name ' || n.name || iif(n.checksum = '', '', ', checksum ' || n.checksum) "
+        "|| '; before: source ' || i.source || ', name ' || i.name "
+        "|| iif(i.checksum = '', '', ', checksum ' || i.checksum), "
         "i.id, ? FROM temp.incoming n JOIN main.images i ON i.id = n.image "
         f"WHERE n.how = 'changed' AND {_OTHER_IMAGE}",
         (now, os.getpid()),
@@ -278,6 +316,35 @@ def _collisions(db: sqlite3.Connection) -> tuple[Remark, ...]:
     return tuple(
         Remark(row["line"], row["message"] or collisions.told(row, own_line=row["line"])) for row in rows
     )
+
+
+def _changed(db: sqlite3.Connection) -> tuple[Remark, ...]:
+    """Before the images take their new values."""
+    rows = db.execute(
+        "SELECT n.line, i.target, i.source, n.source, i.name, n.name, i.checksum, n.checksum "
+        f"FROM temp.incoming n JOIN main.images i ON i.id = n.image WHERE n.how = 'changed' AND {_OTHER_IMAGE} "
+        "AND i.state <> 'done' ORDER BY n.line LIMIT ?",
+        (TOLD,),
+    )
+    return tuple(_told_change(*row) for row in rows)
+
+
+def _told_change(line: int, target: str, *values: str) -> Remark:
+    pairs = zip(("source", "name", "checksum"), values[::2], values[1::2], strict=True)
+    said = [f"{what} {new or 'none'} instead of {old or 'none'}" for what, old, new in pairs if old != new]
+    return Remark(line, f"{target}: {', '.join(said)}")
+
+
+def _repeated(db: sqlite3.Connection) -> tuple[Remark, ...]:
+    same = "key, source, batch, uuid, name, barcode, record, type, checksum"
+    rows = db.execute(
+        "WITH shared AS MATERIALIZED (SELECT key FROM temp.incoming GROUP BY key HAVING count(*) > 1), "
+        f"lines AS (SELECT line, min(line) OVER (PARTITION BY {same}) AS first FROM temp.incoming "
+        "WHERE key IN (SELECT key FROM shared)) "
+        "SELECT line, first FROM lines WHERE line > first ORDER BY line LIMIT ?",
+        (TOLD,),
+    )
+    return tuple(Remark(line, f"wholly equal to line {first}: one image") for line, first in rows)
 
 
 def _kept(db: sqlite3.Connection) -> tuple[Remark, ...]:

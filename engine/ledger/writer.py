@@ -272,11 +272,13 @@ class Ledger:
 
     # What a person says
 
-    def import_rows(self, rows: Iterator[ExportRow]) -> Imported:
-        """An export's rows, in one transaction: whole or, where `rows` raises, not at all."""
+    def import_rows(self, rows: Iterator[ExportRow], export: str = "") -> Imported:
+        """An export's rows, in one transaction: whole or, where `rows` raises, not at all.
+
+        `export` is its file's name."""
         with self.transaction(power_safe=True):
             work.recover(self._db, self._sources)
-            return importing.import_rows(self._db, rows)
+            return importing.import_rows(self._db, rows, export)
 
     def requeue(self, selection: Selection) -> int:
         """failed → pending for another round of attempts; returns how many.

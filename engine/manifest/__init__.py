@@ -44,7 +44,9 @@ class AddReport:
     refusals: tuple[Remark, ...]
     """The first thousand, as of the other remarks."""
     collisions: tuple[Remark, ...]
+    changed: tuple[Remark, ...]
     kept: tuple[Remark, ...]
+    repeated: tuple[Remark, ...]
     alike: tuple[Remark, ...]
     freed: int
     notes: tuple[str, ...]
@@ -74,6 +76,8 @@ class AddReport:
             "batches": [{"name": b.batch, **{key: getattr(b, key) for key in _COUNTS}} for b in self.batches],
             "refusals": [asdict(remark) for remark in self.refusals],
             "collisions": [asdict(remark) for remark in self.collisions],
+            "changes": [asdict(remark) for remark in self.changed],
+            "repeated": [asdict(remark) for remark in self.repeated],
             "kept_as_done": [asdict(remark) for remark in self.kept],
             "differ_in_case": [asdict(remark) for remark in self.alike],
             "notes": list(self.notes),
@@ -103,7 +107,7 @@ def add(
     reading = _Reading(layout, batches, progress)
     body = chain(head[1:] if layout.header_line else head, records)
     with ledger.transaction(power_safe=True):
-        imported = ledger.import_rows(reading.rows(body))
+        imported = ledger.import_rows(reading.rows(body), export.name)
         report = AddReport(
             export=str(export),
             encoding=settings.encoding,
@@ -113,7 +117,9 @@ def add(
             refused=reading.refused,
             refusals=tuple(reading.refusals),
             collisions=imported.collisions,
+            changed=imported.changed,
             kept=imported.kept,
+            repeated=imported.repeated,
             alike=imported.alike,
             freed=imported.freed,
             notes=(layout.note, *batches.notes),
@@ -121,7 +127,9 @@ def add(
         total = report.total
         if total.new or total.changed or report.freed:
             counts = ", ".join(f"{getattr(total, key):,} {key}" for key in _COUNTS)
-            ledger.event("info", "add", f"{export.name}: {counts}, {report.refused:,} refused", pid=os.getpid())
+            ledger.event(
+                "info", "add", f"{export.name}: {counts}, {report.refused:,} refused", pid=os.getpid()
+            )
     return report
 
 

@@ -90,6 +90,8 @@ def _print(report: AddReport) -> None:
     _remarks(f"{counted(report.refused, 'row')} refused", report.refused, report.refusals)
     colliding = report.total.colliding
     _remarks(f"{counted(colliding, 'row')} colliding, not to be converted", colliding, report.collisions)
+    _remarks("Images with other values than before", len(report.changed), report.changed)
+    _remarks("Rows that are there more than once", len(report.repeated), report.repeated)
     kept = report.total.kept
     _remarks(f"{counted(kept, 'row')} other than what is done already", kept, report.kept)
     _remarks("Take care", len(report.alike), report.alike)
