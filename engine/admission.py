@@ -86,7 +86,7 @@ def decide(situation: Situation, state: AdmissionState, calibration: Calibration
         victim = _whom_to_stop(situation, state)
         return Decision(
             state=state if victim is None else _stopped(victim, situation, state),
-            hold=MemoryHold(_floor_detail(situation), state.holding_since),
+            hold=MemoryHold(_floor_detail(situation, state), state.holding_since),
             stop=None if victim is None else victim.image_id,
         )
     if not situation.idle_rss_bytes or any(image.alone for image in situation.running):
@@ -118,8 +118,13 @@ def _release_bytes(situation: Situation) -> int:
     return situation.floor_bytes + min(margin, situation.capacity_bytes // 4)
 
 
-def _floor_detail(situation: Situation) -> str:
+def _floor_detail(situation: Situation, state: AdmissionState) -> str:
     available, floor = situation.memory.available_bytes, situation.floor_bytes
+    if state.room_since is not None:
+        return (
+            f"{format_bytes(available)} of memory is available again, of which {format_bytes(floor)} must stay free "
+            f"(memory_floor); it goes on by itself when there has been room for {RELEASE_S:.0f} s"
+        )
     return (
         f"{format_bytes(available)} of memory is available and {format_bytes(floor)} must stay free (memory_floor); "
         f"it goes on by itself from {format_bytes(_release_bytes(situation))}"

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine import __version__
-from engine.snapshot import BatchSnapshot, EngineIdentity, Snapshot, StoreSnapshot
+from engine.snapshot import BatchSnapshot, EngineIdentity, Snapshot, State, StoreSnapshot
 
 if TYPE_CHECKING:
     from engine.supervisor import Supervisor
@@ -17,10 +17,11 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
     """The engine as it is now; cheap enough for many clients a second."""
     run, now = supervisor.run_context, time.monotonic()
     wanted = run.batches
+    state, progress = supervisor.state, supervisor.progress
     source_bytes, jpeg_bytes = run.ledger.bytes_done()
     storing, converting = supervisor.storing, supervisor.converting
     return Snapshot(
-        state=supervisor.state,
+        state=state,
         time=time.time(),
         hold=run.gates.hold(now),
         batches=tuple(
@@ -31,7 +32,7 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
         workers_wanted=converting.slots.wanted,
         workers_asked=supervisor.workers_asked,
         memory=supervisor.dispatch.picture(),
-        rates=supervisor.progress.rates(now),
+        rates=progress.rates(),
         store=StoreSnapshot(
             url=run.config.store.url,
             waiting=storing.waiting,
@@ -39,7 +40,11 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
             transferring=storing.under_way,
             scratch_limit=run.config.engine.scratch_limit,
         ),
-        eta_seconds=supervisor.progress.eta_s(now, lambda: run.ledger.outstanding(run.batches)),
+        eta_seconds=(
+            progress.eta_s(now, lambda: run.ledger.outstanding(run.batches))
+            if state is State.RUNNING
+            else None  # nobody knows when it goes on
+        ),
         elapsed_seconds=now - supervisor.started,
         source_bytes=source_bytes,
         jpeg_bytes=jpeg_bytes,

@@ -89,7 +89,7 @@ class MemorySnapshot:
 
 @dataclass(frozen=True)
 class Rates:
-    """Over the last minute or so."""
+    """Over the last minutes of work: pauses, holds and the time before this engine do not count."""
 
     images_per_s: float = 0.0
     megapixels_per_s: float = 0.0
@@ -130,6 +130,7 @@ class Snapshot:
     rates: Rates = field(default_factory=Rates)
     store: StoreSnapshot = field(default_factory=StoreSnapshot)
     eta_seconds: float | None = None
+    """None while nobody can know: nothing is finished yet, or the engine is not running."""
     elapsed_seconds: float = 0.0
     source_bytes: int = 0
     """Of the images done."""

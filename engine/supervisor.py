@@ -105,8 +105,17 @@ class Supervisor:
         finally:
             await self._close()
 
+    @property
+    def _share_at_work(self) -> float:
+        """Of the workers, 0 to 1; all of them count while the engine runs, whatever keeps some waiting."""
+        if self.state is State.RUNNING:
+            return 1.0
+        slots = self.converting.slots
+        return min(1.0, len(slots.running) / slots.wanted)
+
     async def _step(self) -> None:
         await self._wake()
+        self.progress.pass_time(time.monotonic(), self._share_at_work)
         with self.run_context.ledger.transaction():
             self._hear()
             self._look_after()
@@ -277,7 +286,8 @@ class Supervisor:
         run, request = self.run_context, self._scratch.found(row.request)
         if request is not None:
             subject = Subject(request.image_id, request.record, row.source, request.target)
-            self.storing.accept(Waiting(request, subject, row.megapixels, row.source_bytes))
+            waiting = Waiting(request, subject, row.megapixels, row.source_bytes, converted_here=False)
+            self.storing.accept(waiting)
             return request.scratch_path
         run.ledger.back_to_pending(row.request.image_id, "its JPEG is not on scratch any more", counts=False)
         return None

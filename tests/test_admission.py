@@ -315,6 +315,13 @@ class TestHold:
         decision = decide(replace(more, now=1010.0 + RELEASE_S), decision.state)
         assert decision.hold is None and started(decision) == [1]
 
+    def test_with_room_again_it_says_that_it_waits_for_the_room_to_stay(self) -> None:
+        state = AdmissionState(holding_since=900.0)
+        hold = decide(situation(available=2 * GIB, now=1001.0), state).hold
+        assert hold is not None
+        assert hold.detail.startswith("2.0 GiB of memory is available again")
+        assert hold.detail.endswith("it goes on by itself when there has been room for 3 s")
+
     def test_a_dip_while_it_waits_starts_the_wait_anew(self) -> None:
         state = AdmissionState(holding_since=900.0, room_since=999.0)
         state = decide(situation(available=FLOOR - 1, now=1001.0), state).state

@@ -166,12 +166,13 @@ def test_the_picture_has_the_workers_that_were_asked_for(root: Path) -> None:
     assert (document["workers_wanted"], document["workers_asked"]) == (2, 3)
 
 
-def test_nothing_in_flight_is_said_as_such(root: Path) -> None:
-    """Nothing can start there: the sources are away."""
-    assert photostat("pause", workspace=root).stdout == (
-        "Paused. Nothing is in flight. `photostat resume` goes on.\n"
-    )
-    photostat("resume", workspace=root)
+def test_a_pause_is_a_pause_though_something_holds_too(root: Path) -> None:
+    assert photostat("status", workspace=root).stdout.startswith("HOLDING for source since ")
+    paused = photostat("pause", workspace=root).stdout
+    assert paused == "Paused. Nothing is in flight. `photostat resume` goes on.\n"
+    text = photostat("status", workspace=root).stdout
+    assert text.startswith("PAUSED by you; also holding for source since ")
+    assert "is the share mounted?" in text and "HOLDING" not in text
 
 
 @pytest.mark.parametrize(

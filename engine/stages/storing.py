@@ -28,6 +28,8 @@ class Waiting:
     subject: Subject
     megapixels: float
     source_bytes: int
+    converted_here: bool = True
+    """Not by an engine before this one, whose work says nothing of how fast this one is."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class Storing:
         self._setbacks.pop(request.image_id, None)
         self._run.gates.store_worked()
         self._run.ledger.done(request.image_id, message.existed)
-        self._progress.add(Finished(now, waiting.megapixels, waiting.source_bytes, request.jpeg_bytes))
+        if waiting.converted_here:
+            self._progress.add(Finished(now, waiting.megapixels, waiting.source_bytes, request.jpeg_bytes))
         how = "was there already, identical" if message.existed else f"{message.wall_s:.2f} s"
         self._run.journal.info("stored", f"{plain_size(request.jpeg_bytes)}, {how}", waiting.subject)
         self._to_unlink.append(Path(request.scratch_path))
