@@ -152,6 +152,8 @@ class NotStored:
     image_id: int
     trouble: Trouble
     failure: Failure
+    unheard: bool = False
+    """Nothing has ever answered there in the storer's life."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ class Probed:
 
     trouble: Trouble | None = None
     failure: Failure | None = None
+    unheard: bool = False
+    """As in NotStored."""
 
 
 @dataclass(frozen=True)

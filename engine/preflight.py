@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from engine.checks import nearest
 from engine.config import Config, JpegSettings
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage
 from engine.jp2.survey import examine_source
@@ -29,6 +30,13 @@ CPU_S_PER_MEGASAMPLE = 0.066
 """Lossless JPEG 2000 to JPEG on one core: 39 megapixels of RGB in 7.9 s (measured; bench/README.md)."""
 JPEG_SHARE = 0.45
 """JPEG at quality 92 over lossless JP2, bytes: 7.23 TB became 2.93 TB at 0.41, the demo collection 0.45."""
+_STORE_ADVICE = {
+    Cause.STORE_UNAVAILABLE: "See whether url and endpoint under [store] are right and the store is up, "
+    "then check again.",
+    Cause.STORE_DENIED: "Correct the credentials, or the rights of whoever runs photostat there, then check again.",
+    Cause.DISK_FULL: "Free space where the store is, then check again.",
+}
+"""Where the trouble itself says no better: before a run there is nothing to resume or requeue."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class Preflight:
     """Why scratch cannot be where the settings say."""
     share_trouble: str | None = None
     """The sources' share seems not to be mounted."""
+    warnings: list[str] = field(default_factory=list)
+    """What does no harm but is hardly meant."""
 
     @property
     def predicted_seconds(self) -> float:
@@ -94,6 +104,7 @@ def check(
             kin = reader.doubt_about(request).kin
             return share_away(request.source_path, request.uuid, kin, root)
 
+        result.warnings += _unknown_batches(config, list(reader.account()))
         rows = _open_rows(reader, batch)
         while chunk := list(islice(rows, _CHUNK)):
             requests = [SurveyRequest(row.id, str(sources / row.source), row.uuid) for row in chunk]
@@ -164,6 +175,17 @@ def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> No
         result.largest_need_bytes, result.largest_target = plan.predicted_bytes, row.target
 
 
+def _unknown_batches(config: Config, known: list[str]) -> list[str]:
+    """Settings for batches that the ledger does not have, or not yet."""
+    found = []
+    for name in config.batch_jpeg:
+        if name not in known:
+            meant = nearest(name, known)
+            advice = f": did you mean {meant}?" if meant else ""
+            found.append(f"[batch.{name}.jpeg] is for no batch of the ledger{advice}")
+    return found
+
+
 def _try_scratch(workspace: Workspace, config: Config) -> str | None:
     place = workspace.scratch_dir(config)
     trouble = misplaced(place, workspace.root, config, really=True)
@@ -181,7 +203,9 @@ def _try_store(workspace: Workspace, config: Config) -> Failure | None:
         store.probe()
         store.try_out()
     except StoreTrouble as trouble:
-        return trouble.failure
+        failure = trouble.failure
+        advice = _STORE_ADVICE.get(failure.cause, "") if trouble.unheard or not failure.hint else ""
+        return replace(failure, hint=advice) if advice else failure
     finally:
         store.close()
     return None

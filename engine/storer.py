@@ -70,14 +70,14 @@ class _Storer:
             lambda: with_retries(lambda: self._store.put(request), self._backoff, random.random)
         )
         if isinstance(outcome, StoreTrouble):
-            self._send(NotStored(request.image_id, outcome.trouble, outcome.failure))
+            self._send(NotStored(request.image_id, outcome.trouble, outcome.failure, outcome.unheard))
         else:
             self._send(outcome)
 
     def probe(self) -> None:
         """Ask the store for a sign of life, once, and answer: a store that lists but takes nothing is not well."""
         outcome = outcome_of(self._store.try_out)
-        self._send(Probed(outcome.trouble, outcome.failure) if outcome else Probed())
+        self._send(Probed(outcome.trouble, outcome.failure, outcome.unheard) if outcome else Probed())
 
     def _send(self, answer: Answer) -> None:
         with (

@@ -183,7 +183,7 @@ def test_a_full_scratch_holds_the_engine_until_there_is_room(small_scratch: Path
     started(root)
     held = until(lambda: _held(root, "disk"), "the hold", 60)
     assert held["totals"]["failed"] == 0
-    subprocess.run(["mount", "-o", "remount,size=64m", str(root / "scratch")], check=True)
+    subprocess.run(["mount", "-o", "remount,size=8m", str(root / "scratch")], check=True)
     totals = ended(root)["totals"]
     assert (totals["done"], totals["failed"]) == (6, 0)
     assert len(stored(root)) == 6

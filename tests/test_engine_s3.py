@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+import socket
 import time
 from functools import partial
 from pathlib import Path
@@ -61,6 +62,17 @@ def held(root: Path, reason: str, timeout_s: float = 60) -> dict[str, Any]:
     return until(holding, f"the engine to hold for the {reason}", timeout_s)
 
 
+def after_a_probe(root: Path, hold: dict[str, Any]) -> dict[str, Any]:
+    """The hold when the store has been probed, in vain, since `hold` was seen."""
+
+    def again() -> dict[str, Any]:
+        now: dict[str, Any] = status(root)["hold"]
+        waits_for_no_probe = now["until"] < time.time() + 60
+        return now if waits_for_no_probe and now["until"] > hold["until"] + 0.5 else {}
+
+    return until(again, "a probe in vain")
+
+
 def test_a_whole_run_into_a_bucket(workspace: MakeWorkspace, seaweed: Seaweed, prefix: str) -> None:
     root = workspace(images=12, settings=settings(seaweed.endpoint, prefix))
     assert photostat("check", "--json", workspace=root).json["store"] is None
@@ -108,7 +120,8 @@ def test_wrong_credentials_hold_at_once_and_no_row_is_touched(
     assert checked.json["store"]["cause"] == "store-denied"
     started(root)
     hold = held(root, "store")
-    assert "credentials" in hold["detail"]
+    assert "Correct the AWS credentials" in hold["detail"]
+    assert "Correct the AWS credentials" in after_a_probe(root, hold)["detail"]
     assert "not-the-right-secret" not in str(status(root))
     photostat("stop", workspace=root)
     totals = ended(root)["totals"]
@@ -117,6 +130,39 @@ def test_wrong_credentials_hold_at_once_and_no_row_is_touched(
     for path in root.rglob("*"):
         if path.is_file():
             assert b"not-the-right-secret" not in path.read_bytes(), path
+
+
+def test_an_endpoint_where_nothing_answers_holds_at_the_first_transfer_and_is_named(
+    workspace: MakeWorkspace, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:  # bound, and listening for nobody
+        taken.bind(("127.0.0.1", 0))
+        root = workspace(images=1, settings=settings(f"http://127.0.0.1:{taken.getsockname()[1]}", prefix))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anybody's secret")
+        checked = photostat("check", "--json", workspace=root, expect=1).json["store"]
+        assert "endpoint" in checked["remedy"]
+        assert "requeue" not in checked["remedy"]
+        started(root)
+        hold = held(root, "store")
+        assert "endpoint under [store]" in hold["detail"]
+        assert "endpoint under [store]" in after_a_probe(root, hold)["detail"]
+        photostat("stop", workspace=root)
+        assert ended(root)["totals"]["failed"] == 0
+    log = next((root / "logs").glob("run-*.log")).read_text(encoding="utf-8")
+    assert "endpoint under [store]" in next(line for line in log.splitlines() if "hold: " in line)
+
+
+def test_http_to_an_https_port_holds_and_names_the_endpoint(
+    workspace: MakeWorkspace, https_seaweed: Seaweed, prefix: str
+) -> None:
+    endpoint = https_seaweed.endpoint.replace("https://", "http://")
+    root = workspace(images=1, settings=settings(endpoint, prefix))
+    assert "endpoint" in photostat("check", "--json", workspace=root, expect=1).json["store"]["remedy"]
+    started(root)
+    assert "endpoint" in held(root, "store")["detail"]
+    photostat("stop", workspace=root)
+    assert ended(root)["totals"]["failed"] == 0
 
 
 def test_a_store_that_is_down_holds_the_engine_and_it_goes_on_by_itself(

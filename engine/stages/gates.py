@@ -25,6 +25,8 @@ class Gates:
         self._scratch_limit = scratch_limit_bytes
         self._store = Circuit(_STORE_RULES)
         self._store_reason = HoldReason.STORE
+        self._store_answered = False
+        """In this engine's life."""
         self._misconfigured = False
         """The store said no for a reason that only a person can mend: nothing more is converted for it."""
         self._source = Circuit(_SOURCE_RULES)
@@ -73,14 +75,23 @@ class Gates:
         elif used_bytes < self._scratch_limit * _SCRATCH_RESUMES_AT:
             self._scratch_full_since = None
 
+    @property
+    def store_detail(self) -> str:
+        """Why the engine holds for the store, and what to do where it does not pass by itself."""
+        return self._store.detail
+
     def store_worked(self) -> None:
+        self._store_answered = True
         self._store = self._store.succeeded()
 
-    def store_failed(self, trouble: Trouble, failure: Failure, now: float) -> bool:
-        """A transfer failed for no fault of the image; True when that closes the gate just now."""
+    def store_failed(self, trouble: Trouble, failure: Failure, now: float, *, unheard: bool = False) -> bool:
+        """A transfer failed for no fault of the image; True when that closes the gate just now.
+
+        `unheard`: nothing has ever answered there. Then it may be a wrong address, and waiting for more is no use."""
         was_closed = self._store.closed
-        said = f"{failure.message}. {failure.remedy}" if trouble is Trouble.CONFIGURATION else failure.message
-        if failure.cause is Cause.DISK_FULL:
+        unheard = unheard and not self._store_answered
+        said = _said(trouble, failure, unheard)
+        if failure.cause is Cause.DISK_FULL or unheard:
             self._store = self._store.opened(said, now, random.random()) if was_closed else self._store
         else:
             self._store = self._store.failed(trouble, said, now, random.random())
@@ -90,12 +101,17 @@ class Gates:
     def store_wants_probe(self) -> bool:
         return self._store.stance is Stance.PROBING
 
-    def store_probed(self, trouble: Trouble | None, failure: Failure | None, now: float) -> bool:
+    def store_probed(
+        self, trouble: Trouble | None, failure: Failure | None, now: float, *, unheard: bool = False
+    ) -> bool:
         """The probe's answer; True when the store is well again."""
-        self._store = self._store.probed(failure.message if failure else None, now, random.random())
         if trouble is not None and failure is not None:
+            said = _said(trouble, failure, unheard and not self._store_answered)
+            self._store = self._store.probed(said, now, random.random())
             self._describe_store(trouble, failure)
         else:
+            self._store = self._store.probed(None, now, random.random())
+            self._store_answered = True
             self._misconfigured = False
         return self._store.closed
 
@@ -159,6 +175,13 @@ class Gates:
         self._misconfigured = trouble is Trouble.CONFIGURATION
         full = failure.cause is Cause.DISK_FULL
         self._store_reason = HoldReason.DISK if full else HoldReason.STORE
+
+
+def _said(trouble: Trouble, failure: Failure, unheard: bool) -> str:
+    """With what to do, where the trouble does not pass by itself."""
+    if trouble is Trouble.CONFIGURATION or unheard:
+        return f"{failure.message}. {failure.remedy}"
+    return failure.message
 
 
 def _hold(reason: HoldReason, detail: str, since: float | None, until: float | None, now: float) -> Hold:

@@ -88,7 +88,8 @@ class Storing:
                 case Probed():
                     self._probing = False
                     self._signs_of_life += message.trouble is None
-                    if self._run.gates.store_probed(message.trouble, message.failure, time.monotonic()):
+                    trouble, failure, now = message.trouble, message.failure, time.monotonic()
+                    if self._run.gates.store_probed(trouble, failure, now, unheard=message.unheard):
                         self._run.journal.info("go-on", "the store answers again")
         if self._storer.exit_code is not None:
             self._replace_storer(self._storer)
@@ -142,8 +143,9 @@ class Storing:
     def _not_stored(self, waiting: Waiting, message: NotStored) -> None:
         request, failure = waiting.request, message.failure
         if message.trouble is not Trouble.IMAGE:
-            if self._run.gates.store_failed(message.trouble, failure, time.monotonic()):
-                self._run.journal.warning("hold", f"{failure.cause}: {failure.message}", waiting.subject)
+            gates = self._run.gates
+            if gates.store_failed(message.trouble, failure, time.monotonic(), unheard=message.unheard):
+                self._run.journal.warning("hold", f"{failure.cause}: {gates.store_detail}", waiting.subject)
             if not self._is_hopeless(request.image_id, message):
                 self._waiting.append(waiting)
                 return

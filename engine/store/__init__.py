@@ -15,13 +15,18 @@ from engine.messages import Stored, StoreRequest, Trouble
 class StoreTrouble(Exception):
     """A transfer or a probe that failed: whose fault it is, and the failure as the ledger would keep it."""
 
-    def __init__(self, trouble: Trouble, cause: Cause, message: str, hint: str = "") -> None:
+    def __init__(
+        self, trouble: Trouble, cause: Cause, message: str, hint: str = "", unheard: bool = False
+    ) -> None:
         super().__init__(message)
         self.trouble = trouble
         self.failure = Failure(cause, Stage.STORING, one_line(message), hint)
+        self.unheard = unheard
+        """Nothing has ever answered there since the store was opened: it may not be there at all."""
 
-    def __reduce__(self) -> tuple[type[StoreTrouble], tuple[Trouble, Cause, str, str]]:
-        return StoreTrouble, (self.trouble, self.failure.cause, self.failure.message, self.failure.hint)
+    def __reduce__(self) -> tuple[type[StoreTrouble], tuple[Trouble, Cause, str, str, bool]]:
+        failure = self.failure
+        return StoreTrouble, (self.trouble, failure.cause, failure.message, failure.hint, self.unheard)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,10 @@ _ENDPOINT_HINT = (
     "Correct this machine's network or certificates, then resume; or endpoint under [store], "
     "then `photostat stop` and `run` again."
 )
+_UNHEARD_HINT = (
+    "Nothing has answered there yet. If endpoint under [store] is wrong, correct it, then `photostat stop` and `run` "
+    "again; if the store is down, the engine goes on by itself when it is up."
+)
 _CREDENTIALS_HINT = (
     "Give AWS credentials by a profile or a role, then resume; or by AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY, then `photostat stop` and `run` again."
@@ -85,6 +89,8 @@ class Bucket:
         self._making = threading.Lock()
         self._client: S3Client | None = None
         self._secrets: tuple[str, ...] = ()
+        self._heard = False
+        """Whether anything has ever answered."""
 
     def call(self, what: str, request: Callable[[S3Client], T]) -> T:
         """The reply to one request. Raises Reply for an error reply, StoreTrouble for everything else."""
@@ -92,8 +98,9 @@ class Bucket:
         from botocore.parsers import ResponseParserError
 
         try:
-            return request(self._made())
+            answer = request(self._made())
         except ClientError as error:
+            self._heard = True
             document: dict[str, Any] = dict(error.response)
             status = int(document.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             code = str(document.get("Error", {}).get("Code", status))
@@ -104,10 +111,13 @@ class Bucket:
         except (BotoCoreError, ResponseParserError, ValueError) as error:
             trouble = sort_boto_error(error, f"{what}: {scrub(str(error), self._secrets)}")
             self._forget_when_denied(trouble)
-            raise trouble from None
+            raise self._doubting_the_endpoint(trouble) from None
         except OSError as error:
             said = f"{what}: {scrub(str(error), self._secrets)}"
-            raise StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said) from None
+            trouble = StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
+            raise self._doubting_the_endpoint(trouble) from None
+        self._heard = True
+        return answer
 
     def ask(self, what: str, request: Callable[[S3Client], T]) -> T:
         """The reply to one request whose error replies are nothing but trouble; raises StoreTrouble only."""
@@ -154,6 +164,13 @@ class Bucket:
                 user_agent_extra="photostat",
             ),
         )
+
+    def _doubting_the_endpoint(self, trouble: StoreTrouble) -> StoreTrouble:
+        """Where nothing has ever answered, the address is as likely to be wrong as the store to be down."""
+        if self._heard or trouble.trouble is not Trouble.WORLD:
+            return trouble
+        failure = trouble.failure
+        return StoreTrouble(trouble.trouble, failure.cause, failure.message, _UNHEARD_HINT, unheard=True)
 
     def _forget_when_denied(self, trouble: StoreTrouble) -> None:
         """The next request reads the credentials anew: somebody may have corrected them."""

@@ -29,8 +29,9 @@ class Backoff:
 
 
 def worth_retrying(trouble: StoreTrouble) -> bool:
-    """Only what the world did: a different object stays different, and a full disk full."""
-    return trouble.trouble is Trouble.WORLD and trouble.failure.cause is not Cause.DISK_FULL
+    """Only what the world did: a different object stays different, a full disk full, a wrong address wrong."""
+    passing = trouble.trouble is Trouble.WORLD and trouble.failure.cause is not Cause.DISK_FULL
+    return passing and not trouble.unheard
 
 
 def with_retries(

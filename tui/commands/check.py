@@ -73,6 +73,7 @@ def _document(result: Preflight) -> dict[str, Any]:
         "store": asdict(trouble) | {"remedy": trouble.remedy} if trouble else None,
         "scratch": result.scratch_trouble,
         "share": result.share_trouble,
+        "warnings": result.warnings,
         "findings": [_finding(finding) for finding in result.findings],
     }
 
@@ -113,6 +114,8 @@ def _print(result: Preflight) -> None:
         console.print(Text(f"\nscratch: {result.scratch_trouble}", style="bold"), soft_wrap=True)
     if result.share_trouble is not None:
         console.print(Text(f"\n{result.share_trouble}", style="bold"), soft_wrap=True)
+    for warning in result.warnings:
+        console.print(Text(f"\n{warning}"), soft_wrap=True)
     _print_findings(console, result.findings)
 
 
