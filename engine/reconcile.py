@@ -7,14 +7,14 @@ the images that were done when the listing began have been seen. 430,000 images 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
 from engine.ledger.reader import LedgerReader
 from engine.ledger.rows import ImageRow
-from engine.store import Store, StoredObject
+from engine.store import Store, StoredObject, StoreTrouble
 
 _PAGE = 1000
 _READ_BACK_AT_MOST = 3
@@ -55,6 +55,8 @@ class Counts:
     missing: int = 0
     extra: int = 0
     different: int = 0
+    size_only: int = 0
+    """Of those that match: compared by size alone, for their digest is not in the listing and was not read."""
 
     @property
     def is_clean(self) -> bool:
@@ -64,8 +66,20 @@ class Counts:
 class Reconciliation:
     """One comparison; iterate `differences` once, `counts` grow with it."""
 
-    def __init__(self, reader: LedgerReader, store: Store, batch: str | None = None) -> None:
+    def __init__(
+        self,
+        reader: LedgerReader,
+        store: Store,
+        batch: str | None = None,
+        *,
+        read: bool = True,
+        progress: Callable[[Counts], None] = lambda counts: None,
+    ) -> None:
+        """With `read`, files of a store that is near are read where the listing does not have their digests:
+        a file can be damaged and keep its size. `progress` is told the counts after every object."""
         self.counts = Counts()
+        self._progress = progress
+        self._read = read and store.is_near
         self._reader = reader
         self._store = store
         self._batch = batch
@@ -84,6 +98,7 @@ class Reconciliation:
                     missing.discard(row.id)
                 difference = self._judge(found, row)
                 self._count(found, difference)
+                self._progress(self.counts)
                 if difference:
                     yield difference
         for image_id in missing:
@@ -114,7 +129,9 @@ class Reconciliation:
         if found.size_bytes != row.jpeg_bytes:
             message = f"{found.size_bytes} bytes instead of {row.jpeg_bytes}"
             return Difference(Kind.DIFFERENT, found.key, message, *who)
-        if found.md5 is None or found.md5 == row.md5 or self._etags_doubted >= _READ_BACK_AT_MOST:
+        if found.md5 is None:
+            return self._judge_by_reading(found.key, row)
+        if found.md5 == row.md5 or self._etags_doubted >= _READ_BACK_AT_MOST:
             return None
         digest = self._store.digest(
             found.key
@@ -123,6 +140,20 @@ class Reconciliation:
             self._etags_doubted += 1
             return None
         return Difference(Kind.DIFFERENT, found.key, f"MD5 {digest} instead of {row.md5}", *who)
+
+    def _judge_by_reading(self, key: str, row: ImageRow) -> Difference | None:
+        if not self._read:
+            self.counts.size_only += 1
+            return None
+        try:
+            digest = self._store.digest(key)
+        except StoreTrouble as trouble:  # one file that cannot be read is a finding, not the end
+            said = f"cannot be read: {trouble.failure.message}"
+        else:
+            if digest == row.md5:
+                return None
+            said = f"MD5 {digest} instead of {row.md5}" if digest else "was taken away meanwhile"
+        return Difference(Kind.DIFFERENT, key, said, row.id, row.batch, row.state)
 
     def _count(self, found: StoredObject, difference: Difference | None) -> None:
         self.counts.objects += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from engine.messages import Converted, Lane, StoreRequest, Surveyed
 from engine.reconcile import Counts, Difference, Kind, Reconciliation, best_of
 from engine.store import Store, StoredObject
 from engine.store.bucket import Limits
+from engine.store.errors import sort_os_error
 from engine.store.local import LocalStore
 from engine.store.s3 import S3Store
 from engine.workspace import Workspace
@@ -223,6 +225,38 @@ def test_the_command_tells_and_requeues(workspace: Workspace, tmp_path: Path) ->
     assert (states[3], states[4]) == ("pending", "done")
     again = photostat("reconcile", "--requeue", "--json", workspace=workspace.root, expect=1)
     assert (again.json["missing"], again.json["different"]) == (0, 1)
+
+
+def test_damage_that_keeps_the_size_is_found_in_a_local_directory(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    out = workspace.root / "out"
+    targets = fill(LocalStore(out), workspace, tmp_path / "x")
+    (out / targets[9]).write_bytes(b"X" + jpeg_of(9)[1:])
+    told = photostat("reconcile", workspace=workspace.root, expect=1)
+    assert f"different  {targets[9]}: MD5 " in told.stdout
+    found = photostat("reconcile", "--json", workspace=workspace.root, expect=1).json
+    assert (found["different"], found["size_only"]) == (1, 0)
+    quick = photostat("reconcile", "--sizes-only", workspace=workspace.root)
+    assert "30 objects compared by size alone" in quick.stdout
+
+
+def test_a_file_that_cannot_be_read_is_a_finding_and_the_others_are_compared(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path / "out")
+    targets = fill(store, workspace, tmp_path / "x")
+    whole = store.digest
+
+    def digest(key: str) -> str | None:
+        if key == targets[5]:
+            raise sort_os_error(OSError(errno.EIO, "Input/output error"), f"reading {key}")
+        return whole(key)
+
+    monkeypatch.setattr(store, "digest", digest)
+    differences, counts = compare(workspace, store)
+    assert "cannot be read" in differences[targets[5]].message
+    assert (counts.different, counts.matching) == (1, 30)
 
 
 def test_names_that_are_no_text_are_extra(workspace: Workspace, tmp_path: Path) -> None:

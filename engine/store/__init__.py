@@ -53,6 +53,10 @@ class Store(Protocol):
 
         Raises StoreTrouble, also midway."""
 
+    @property
+    def is_near(self) -> bool:
+        """Whether objects can be read back without a network: then a comparison reads them."""
+
     def digest(self, key: str) -> str | None:
         """The MD5 of an object's bytes, read back, hexadecimal; None when there is no such object."""
 

@@ -75,6 +75,11 @@ class S3Store:
             if not token:
                 return
 
+    @property
+    def is_near(self) -> bool:
+        """See Store."""
+        return False
+
     def digest(self, key: str) -> str | None:
         """See Store."""
         return with_retries(lambda: self._read_back(self._key(key)), Backoff(), random.random)

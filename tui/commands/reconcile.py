@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
@@ -20,6 +22,7 @@ from tui.words import counted, data, integer
 
 _SHOWN_PER_KIND = 20
 _IDS_AT_ONCE = 5000
+_TICK_S = 0.2
 _REASON = "not in the store any more"
 
 
@@ -34,22 +37,28 @@ class _Found:
 @click.command()
 @batch_option
 @click.option("--requeue", is_flag=True, help="Send the missing images round again.")
+@click.option("--sizes-only", is_flag=True, help="Read no file of a local directory: compare sizes alone.")
 @json_option
 @click.pass_context
-def reconcile(ctx: click.Context, batch: str | None, requeue: bool, as_json: bool) -> None:
+def reconcile(ctx: click.Context, batch: str | None, requeue: bool, sizes_only: bool, as_json: bool) -> None:
     """Compare the ledger with what is in the store.
 
     Lists the store and says which images that are done are missing there, which objects are extra, and which
-    differ in size or digest. Changes nothing in the store; with --requeue the missing images become pending and
-    are converted again. Exits with 1 when anything differs.
+    differ in size or digest. A bucket's listing has the digests; the files in a local directory are read, which
+    takes its time. Changes nothing in the store; with --requeue the missing images become pending and are
+    converted again. Exits with 1 when anything differs.
     """
     workspace = workspace_of(ctx)
     store = open_store(workspace.config().store, workspace.root)
     try:
         with LedgerReader(workspace) as reader:
             check_batch(batch, reader.account())
-            comparison = Reconciliation(reader, store, batch)
-            found = _print_json(comparison) if as_json else _print(comparison)
+            ticker = _Ticker()
+            comparison = Reconciliation(reader, store, batch, read=not sizes_only, progress=ticker.tick)
+            try:
+                found = (_print_json if as_json else _print)(comparison, ticker)
+            finally:
+                ticker.clear()
     except StoreTrouble as trouble:
         raise UserError(f"{trouble.failure.message}. {trouble.failure.remedy}") from trouble
     finally:
@@ -78,19 +87,40 @@ def requeue_missing(workspace: Workspace, ids: list[int]) -> int:
         return sum(int(client.command("requeue_missing", ids=chunk)["count"]) for chunk in chunks)
 
 
-def _told(comparison: Reconciliation, found: _Found) -> Iterator[Difference]:
+class _Ticker:
+    """How far it is, on a line of the terminal that comes and goes."""
+
+    def __init__(self) -> None:
+        self._shown = False
+        self._next = 0.0
+
+    def tick(self, counts: Counts) -> None:
+        if sys.stderr.isatty() and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _TICK_S
+            self._shown = True
+            compared = f"{integer(counts.objects)} compared ({data(counts.object_bytes)})"
+            click.echo(f"\r\x1b[K{compared} of {integer(counts.expected)}", nl=False, err=True)
+
+    def clear(self) -> None:
+        if self._shown:
+            self._shown = False
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _told(comparison: Reconciliation, found: _Found, ticker: _Ticker) -> Iterator[Difference]:
     for difference in comparison.differences():
+        ticker.clear()
         if difference.kind is Kind.MISSING and difference.image_id is not None:
             found.missing.append(difference.image_id)
         yield difference
 
 
-def _print_json(comparison: Reconciliation) -> _Found:
+def _print_json(comparison: Reconciliation, ticker: _Ticker) -> _Found:
     """One object, a difference a line, written as they are found; the counts at its end."""
     found = _Found(comparison.counts)
     separator = "\n"
     click.echo('{"differences": [', nl=False)
-    for difference in _told(comparison, found):
+    for difference in _told(comparison, found, ticker):
         # ASCII: a local store may hold names that are no text
         click.echo(separator + json.dumps(_document(difference)), nl=False)
         separator = ",\n"
@@ -109,10 +139,10 @@ def _document(difference: Difference) -> dict[str, object]:
     }
 
 
-def _print(comparison: Reconciliation) -> _Found:
+def _print(comparison: Reconciliation, ticker: _Ticker) -> _Found:
     found = _Found(comparison.counts)
     told = dict.fromkeys(Kind, 0)
-    for difference in _told(comparison, found):
+    for difference in _told(comparison, found, ticker):
         told[difference.kind] += 1
         if told[difference.kind] <= _SHOWN_PER_KIND:
             say(f"{difference.kind:9}  {difference.target}: {difference.message}")
@@ -126,7 +156,12 @@ def _print(comparison: Reconciliation) -> _Found:
         ("extra", integer(counts.extra)),
         ("different", integer(counts.different)),
     ]
+    ticker.clear()
     if sum(told.values()):
         click.echo()
     print_table(["", "images"], rows, right=["images"])
+    if counts.size_only:
+        say(
+            f"{counted(counts.size_only, 'object')} compared by size alone: the listing has no digest of them."
+        )
     return found
