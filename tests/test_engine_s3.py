@@ -160,7 +160,7 @@ def test_http_to_an_https_port_holds_and_names_the_endpoint(
     root = workspace(images=1, settings=settings(endpoint, prefix))
     assert "endpoint" in photostat("check", "--json", workspace=root, expect=1).json["store"]["remedy"]
     started(root)
-    assert "endpoint" in held(root, "store")["detail"]
+    assert "endpoint under [store]" in held(root, "store")["detail"]
     photostat("stop", workspace=root)
     assert ended(root)["totals"]["failed"] == 0
 

@@ -180,7 +180,7 @@ class Gates:
 def _said(trouble: Trouble, failure: Failure, unheard: bool) -> str:
     """With what to do, where the trouble does not pass by itself."""
     if trouble is Trouble.CONFIGURATION or unheard:
-        return f"{failure.message}. {failure.remedy}"
+        return f"{failure.message.rstrip('.')}. {failure.remedy}"
     return failure.message
 
 

@@ -100,10 +100,10 @@ class Bucket:
         try:
             answer = request(self._made())
         except ClientError as error:
-            self._heard = True
             document: dict[str, Any] = dict(error.response)
             status = int(document.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             code = str(document.get("Error", {}).get("Code", status))
+            self._heard |= code != "400"  # a server of TLS says a bare 400 to HTTP
             message = scrub(str(document.get("Error", {}).get("Message", "")), self._secrets)
             reply = Reply(status, code, sort_s3_error(code, status, message, what))
             self._forget_when_denied(reply.trouble)

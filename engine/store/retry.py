@@ -28,10 +28,16 @@ class Backoff:
         return span_s * (0.5 + 0.5 * jitter)
 
 
-def worth_retrying(trouble: StoreTrouble) -> bool:
-    """Only what the world did: a different object stays different, a full disk full, a wrong address wrong."""
+_UNHEARD_ATTEMPTS = 3
+"""Where nothing has ever answered: more than a second of them is no use if the address is wrong."""
+
+
+def worth_retrying(trouble: StoreTrouble, attempt: int = 1) -> bool:
+    """Only what the world did: a different object stays different, a full disk full.
+
+    `attempt` is the number of the one that failed, from 1."""
     passing = trouble.trouble is Trouble.WORLD and trouble.failure.cause is not Cause.DISK_FULL
-    return passing and not trouble.unheard
+    return passing and not (trouble.unheard and attempt >= _UNHEARD_ATTEMPTS)
 
 
 def with_retries(
@@ -45,7 +51,7 @@ def with_retries(
         try:
             return action()
         except StoreTrouble as trouble:
-            if not worth_retrying(trouble):
+            if not worth_retrying(trouble, attempt):
                 raise
             sleep(backoff.wait_s(attempt, jitter()))
     return action()
