@@ -54,7 +54,7 @@ class Orders:
     def _pause(self) -> dict[str, Any]:
         self._refuse_when_leaving()
         self._wish(Wish.PAUSE, "paused by a person")
-        return {"in_flight": len(self._supervisor.converting.slots.running)}
+        return {"in_flight": self._supervisor.converting.in_flight}
 
     def _resume(self) -> dict[str, Any]:
         self._refuse_when_leaving()
@@ -65,12 +65,12 @@ class Orders:
     def _drain(self) -> dict[str, Any]:
         self._refuse_when_leaving()
         self._wish(Wish.DRAIN, "draining: finishing what is in flight, then leaving")
-        return {"in_flight": len(self._supervisor.converting.slots.running)}
+        return {"in_flight": self._supervisor.converting.in_flight}
 
     def _stop(self) -> dict[str, Any]:
         supervisor = self._supervisor
         self._wish(Wish.STOP, "stopped by a person")
-        in_flight = len(supervisor.converting.slots.running)
+        in_flight = supervisor.converting.in_flight
         return {"in_flight": in_flight, "on_scratch": supervisor.storing.waiting}
 
     def _workers(self, count: int) -> dict[str, Any]:

@@ -155,12 +155,14 @@ class Supervisor:
     def _give_out(self) -> None:
         now = time.monotonic()
         if self.wish is not Wish.STOP:
-            self.surveying.work(now, ahead=self.wish is not Wish.DRAIN)
+            may_look_ahead = self.wish is not Wish.DRAIN and not self.dispatch.below_floor
+            self.surveying.work(now, ahead=may_look_ahead)
         self.dispatch.work(
             now,
             may_start=self.wish is Wish.RUN and self.run_context.gates.may_start,
             more_to_come=not self.surveying.exhausted,
         )
+        self.converting.staff(now, self.dispatch.headroom_bytes)
         if self.wish is not Wish.STOP:
             self.storing.work()
 

@@ -17,7 +17,7 @@ from engine.workspace import Workspace
 from tests.cgroups import MIB, MakeGroup, run_inside
 from tests.cgroups import memory_group as memory_group
 from tests.conftest import MakeWorkspace
-from tests.engines import ended, listing, status, stored
+from tests.engines import ended, go_on, halted, listing, status, stored
 from tests.hog import hogging
 from tests.jp2s import Row, representation, write_export
 from tests.running import COMMAND, photostat, until
@@ -128,6 +128,32 @@ def test_a_worker_that_the_kernel_kills_is_recognised_and_its_image_done_alone(
         until(lambda: "killed by the kernel for memory" in events(place), "the kernel's choice")
     assert ended(place)["totals"]["done"] == 2
     assert sorted(attempts(place)) == [1, 2]
+
+
+def test_idle_workers_that_the_kernel_kills_come_back_when_there_is_room_again(
+    workspace: MakeWorkspace, memory_group: MakeGroup
+) -> None:
+    root, group = workspace(images=30, width=900, height=700), memory_group(1200 * MIB)
+    start_inside(group, root, "--workers", "2")
+    until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    busy = halted(root)
+    photostat("pause", workspace=root)
+    go_on(busy)
+    until(lambda: status(root)["totals"]["in_flight"] == 0, "idle workers")
+    until(lambda: len(status(root)["workers"]) == 2, "two of them")
+    with hogging(available(root) + 30, group):
+        until(lambda: "for memory; new ones start when there is room" in events(root), "the kernel's choice")
+        kills = cgroup.oom_kills(group)
+        held = status(root)
+        assert (held["state"], held["hold"]["reason"]) == ("paused", "memory")
+        later = held["elapsed_seconds"] + 5
+        until(lambda: status(root)["elapsed_seconds"] > later, "five seconds of the hold")
+        assert cgroup.oom_kills(group) == kills, "nobody was started to be killed"
+    assert "SIGKILL" not in events(root)
+    assert events(root).count("for memory; new ones") == 1
+    photostat("resume", workspace=root)
+    assert ended(root)["totals"]["done"] == 30
+    assert set(attempts(root)) == {1}
 
 
 def test_an_image_that_does_not_fit_whole_gives_the_same_jpeg(

@@ -22,9 +22,10 @@ from engine.messages import (
     Surveyed,
     SurveyRequest,
 )
-from engine.process_memory import oom_kill_count, rss_bytes
+from engine.process_memory import rss_bytes
 from engine.stages.run import Run
 from engine.stages.slots import Running, Slot, Slots, time_limit_s
+from engine.stages.staffing import Staffing
 from engine.stages.surveying import Verdict
 
 _STAGES = {
@@ -53,7 +54,7 @@ class Converting:
         self._doubt = doubt
         self._doubted: dict[int, Running] = {}
         """Images whose worker could not read the source; in flight until it is known whose fault that is."""
-        self._oom_kills = oom_kill_count()
+        self._staffing = Staffing()
         self._stillborn = 0
         self.slots = Slots(workers)
         self.alone: set[int] = set()
@@ -64,10 +65,15 @@ class Converting:
 
     @property
     def busy(self) -> bool:
-        return bool(self.slots.running or self._doubted)
+        return self.in_flight > 0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.slots.running) + len(self._doubted)
 
     def hear(self) -> None:
-        """Take in what the workers say, and replace the dead."""
+        """Take in what the workers say, and bury the dead."""
+        self._run.kills.look(time.monotonic())
         for slot in self.slots:
             for message in slot.child.messages():
                 self._take(slot, message)
@@ -75,15 +81,32 @@ class Converting:
                 self._bury(slot)
 
     def look_after(self, now: float) -> None:
-        """Measure the workers, stop those past their time, keep the slots filled."""
+        """Measure the workers, stop those past their time."""
         for slot in self.slots:
             slot.rss_bytes = rss_bytes(slot.child.pid)
         for slot in self.slots.overdue(now):
             assert slot.running is not None
             slot.running.timed_out = True
             slot.child.kill()
+        if killed := self._staffing.to_tell(now):
+            who = "an idle worker" if killed == 1 else f"{killed} idle workers"
+            what = f"the kernel killed {who} for memory; new ones start when there is room again"
+            self._run.journal.warning("worker", what)
+
+    def staff(self, now: float, headroom_bytes: int) -> None:
+        """Send surplus workers home, and start missing ones as far as there is room."""
+        self.slots.send_surplus_home()
+        staying = self.slots.staying
+        count = self._staffing.hires(
+            now,
+            missing=self.slots.wanted - len(staying),
+            there=len(staying),
+            coming=sum(not slot.ready for slot in staying),
+            headroom_bytes=headroom_bytes,
+            holding=self._run.gates.memory is not None,
+        )
         if self.broken is None:
-            for slot in self.slots.fill():
+            for slot in self.slots.start(count):
                 self._run.watch(slot.child)
 
     def start(self, slot: Slot, candidate: Candidate, plan: Plan) -> None:
@@ -139,6 +162,7 @@ class Converting:
             case PhaseChanged():
                 slot.phase = message.phase
             case Converted() if slot.running is not None:
+                self._staffing.worked()
                 candidate = slot.done()
                 self._run.ledger.converted(message)
                 seconds = f"{message.wall_s:.1f} s, {message.cpu_s:.1f} CPU s"
@@ -151,6 +175,7 @@ class Converting:
                 self._hand_over(message, candidate)
             case NotConverted() if slot.running is not None:
                 running = slot.running
+                self._staffing.worked()
                 slot.done()
                 if message.failure.cause in SOURCE_CAUSES:
                     self._ask_about(running, message, slot.child.pid)
@@ -163,12 +188,7 @@ class Converting:
         said = describe_exit(slot.child.exit_code)
         running = slot.running
         if running is None:
-            if not slot.ready:
-                self._stillborn += 1
-            if self._stillborn >= _STILLBORN_LIMIT:
-                self.broken = f"{_STILLBORN_LIMIT} workers in a row {said} before they were ready: see logs/"
-            if not slot.leaving:
-                self._run.journal.warning("worker", f"an idle worker {said}", pid=slot.child.pid)
+            self._bury_idle(slot, said)
             return
         self._sweep(running)
         if running.spared:
@@ -176,15 +196,26 @@ class Converting:
             return
         self._not_converted(running, self._death(slot, running, said), slot.child.pid, None)
 
+    def _bury_idle(self, slot: Slot, said: str) -> None:
+        """What the kernel takes for memory is told together, and is no sign that workers cannot be had."""
+        if slot.leaving:
+            return
+        for_memory = self._run.kills.took(slot.child)
+        self._staffing.died(time.monotonic(), for_memory=for_memory)
+        if for_memory:
+            return
+        if not slot.ready:
+            self._stillborn += 1
+        if self._stillborn >= _STILLBORN_LIMIT:
+            self.broken = f"{_STILLBORN_LIMIT} workers in a row {said} before they were ready: see logs/"
+        self._run.journal.warning("worker", f"an idle worker {said}", pid=slot.child.pid)
+
     def _death(self, slot: Slot, running: Running, said: str) -> Failure:
         stage = _STAGES.get(slot.phase, Stage.READING)
         if running.timed_out:
             seconds = time.monotonic() - running.started
             return Failure(Cause.TIMED_OUT, stage, f"not done after {seconds:.0f} s; its worker was stopped")
-        kills = oom_kill_count()
-        killed_for_memory = kills > self._oom_kills and slot.child.exit_code == -9
-        self._oom_kills = kills
-        if killed_for_memory:
+        if self._run.kills.took(slot.child):
             return Failure(Cause.OUT_OF_MEMORY, stage, "its worker was killed by the kernel for memory")
         return Failure(Cause.WORKER_CRASHED, stage, f"its worker {said} while {slot.phase}")
 

@@ -42,6 +42,16 @@ class Dispatch:
         """As many of these workers as leave room for images."""
         return affordable_workers(workers, self._memory.total_bytes, self._floor)
 
+    @property
+    def headroom_bytes(self) -> int:
+        """Above the floor and what running images have been promised; negative when memory is short."""
+        return self._headroom
+
+    @property
+    def below_floor(self) -> bool:
+        """Memory is short, or was a moment ago: nothing is started, of whatever kind."""
+        return self._state.holding_since is not None
+
     def work(self, now: float, *, may_start: bool, more_to_come: bool) -> None:
         """Sample the memory, decide, and do what was decided; asked at every turn of the loop."""
         self._calibrate(now)

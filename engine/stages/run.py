@@ -13,6 +13,7 @@ from engine.journal import Journal
 from engine.ledger.writer import Ledger
 from engine.scratch import Scratch
 from engine.stages.gates import Gates
+from engine.stages.kills import KernelKills
 from engine.workspace import Workspace
 
 
@@ -38,6 +39,7 @@ class Run:
     """None is every batch."""
     happened: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whatever the loop should look at before its next tick."""
+    kills: KernelKills = field(default_factory=KernelKills)
 
     @cached_property
     def scratch(self) -> Scratch:

@@ -84,7 +84,7 @@ class Slot:
 
 
 class Slots:
-    """As many workers as wanted; a slot whose worker died gets a new one."""
+    """The workers there are, and how many are wanted."""
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
@@ -93,16 +93,23 @@ class Slots:
     def __iter__(self) -> Iterator[Slot]:
         return iter([self._slots[number] for number in sorted(self._slots)])
 
-    def fill(self) -> list[Slot]:
-        """Starts the workers that are missing and sends surplus ones home; returns the new slots."""
-        staying = [slot for slot in self if not slot.leaving]
+    @property
+    def staying(self) -> list[Slot]:
+        return [slot for slot in self if not slot.leaving]
+
+    def send_surplus_home(self) -> None:
+        """Free workers first; the others leave after their image."""
+        staying = self.staying
         for slot in sorted(staying, key=lambda s: (s.running is not None, -s.number)):
             if len(staying) <= self.wanted:
                 break
             slot.leave()
             staying.remove(slot)
+
+    def start(self, count: int) -> list[Slot]:
+        """So many new workers."""
         fresh: list[Slot] = []
-        while len(staying) + len(fresh) < self.wanted:
+        for _ in range(count):
             number = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots)
             slot = Slot(number, Child(f"photostat-worker-{number}", worker_main))
             self._slots[number] = slot

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.children import Child, describe_exit
+from engine.children import Child
 from engine.failures import Cause, Failure, Stage
 from engine.formats import plain_size
 from engine.log import Subject
@@ -171,7 +171,7 @@ class Storing:
         self._run.journal.error("failed", f"{failure.cause}: {failure.message}", waiting.subject)
 
     def _replace_storer(self, storer: Child) -> None:
-        said = describe_exit(storer.exit_code)
+        said = self._run.kills.describe(storer)
         self._run.journal.warning("storer", f"the storer {said}; a new one takes over", pid=storer.pid)
         self._run.unwatch(storer)
         storer.close()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from engine.children import Child, describe_exit
+from engine.children import Child
 from engine.failures import SOURCE_CAUSES, Cause, Failure, Stage
 from engine.messages import Doubt, Judged, NotSurveyed, ProbeSource, SourceProbed, Surveyed, SurveyRequest
 from engine.scout import scout_main
@@ -187,13 +187,13 @@ class Surveying:
         self._run.journal.error("failed", f"{failure.cause}: {failure.message}", subject)
 
     def _replace_scout(self, scout: Child) -> None:
-        said = describe_exit(scout.exit_code)
+        said = self._run.kills.describe(scout)
         self._run.unwatch(scout)
         scout.close()
         self._scout, self._probing = None, False
         asked, self._asked = self._asked, {}
         self._run.journal.warning("scout", f"the scout {said}; a new one takes over", pid=scout.pid)
-        if len(asked) == 1:
+        if len(asked) == 1 and not self._run.kills.took(scout):
             (request,) = asked.values()
             message = f"the process that read its header {said}"
             self._failed(request, Failure(Cause.WORKER_CRASHED, Stage.READING, message))
