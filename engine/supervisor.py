@@ -7,12 +7,13 @@ import contextlib
 import os
 import signal
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from engine import __version__
 from engine.config import Config
 from engine.control import ControlServer
 from engine.failures import UserError
+from engine.formats import account_words
 from engine.journal import Journal
 from engine.ledger.writer import Candidate, Ledger, Recovered
 from engine.log import Level, RunLog, Subject
@@ -176,13 +177,13 @@ class Supervisor:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         run = self.run_context
+        self._check_scratch()
         with run.ledger.transaction():
             run.journal.info("engine", f"started, version {__version__}, {self._workers_in_words()}")
             kept = [self._take_up(row) for row in run.ledger.recover()]
         self._scratch.sweep([path for path in kept if path is not None])
         await self._control.start()
         run.ledger.listens_at(self._control.path)
-        self._check_scratch()
 
     def _over(self) -> bool:
         if self.converting.broken is not None:
@@ -226,9 +227,9 @@ class Supervisor:
         run = self.run_context
         with run.ledger.transaction():
             end = "finished" if self._finished else "stopped" if self.wish is Wish.STOP else "drained"
-            counts = [f"{n} {word}" for word, n in asdict(account).items()]
-            run.journal.info("engine", f"{end}: {', '.join(counts)}")
-        self._notifier.tell(end, ", ".join(counts), account)
+            counts = account_words(account)
+            run.journal.info("engine", f"{end}: {counts}")
+        self._notifier.tell(end, counts, account)
         deadline = time.monotonic() + _LINGER_S
         while self._control.clients and time.monotonic() < deadline:  # noqa: ASYNC110 - a bounded courtesy
             await asyncio.sleep(_TICK_S)
