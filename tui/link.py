@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from textual.message import Message
 
-from engine.client import EngineClient, NoEngine
+from engine.client import EngineClient, EngineSilent, NoEngine
 from engine.failures import UserError
 from engine.launch import start_engine
 from engine.snapshot import Snapshot, State
@@ -147,7 +147,8 @@ class WorkspaceLink:
     def _without_engine(
         self, before: Picture, error: Exception, now: float, *, was_connected: bool
     ) -> Picture:
-        silent = isinstance(error.__cause__, TimeoutError) or not isinstance(error, NoEngine)
+        waited = isinstance(error, EngineSilent) or isinstance(error.__cause__, TimeoutError)
+        silent = waited or not isinstance(error, NoEngine)
         leaves = before.state in (State.FINISHED, State.STOPPED, State.DRAINING)
         if silent or (was_connected and not leaves):
             since = before.since if before.contact is Contact.LOST else now
@@ -185,6 +186,8 @@ class WorkspaceLink:
             return {}
         try:
             client = self._connected()
+        except EngineSilent:
+            raise
         except NoEngine as error:
             if isinstance(error.__cause__, TimeoutError):
                 raise
