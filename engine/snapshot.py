@@ -145,6 +145,12 @@ class Snapshot:
     """None when no engine runs and this is the ledger's own picture."""
 
     @property
+    def rates_now(self) -> Rates:
+        """Of this moment: nothing, while a pause or hold has left nothing in flight."""
+        rests = self.state in (State.PAUSED, State.HOLDING) and self.totals.in_flight == 0
+        return Rates() if rests else self.rates
+
+    @property
     def totals(self) -> Account:
         return sum((b.account for b in self.batches), Account())
 

@@ -27,7 +27,9 @@ from tests.storing import request_for as request_for
 
 settings.register_profile("anew", deadline=None)
 settings.register_profile("same", deadline=None, derandomize=True)
-settings.load_profile("same" if os.environ.get("CI") else "anew")  # CI judges a change, not the luck of a draw
+settings.load_profile(
+    "same" if os.environ.get("CI") else "anew"
+)  # CI judges a change, not the luck of a draw
 
 MakeJp2 = Callable[..., Path]
 MakeWorkspace = Callable[..., Path]

@@ -177,7 +177,9 @@ def test_bytes_after_the_last_packet_are_a_warning_where_they_are_zeros_and_corr
         if rest.strip(b"\0"):
             assert "8 bytes are left after the last" in refused(path, path.read_bytes()).failure.message
         else:
-            assert check_structure(path, read_header(path)) == ("tiles in which zeros follow the last packet: 1",)
+            assert check_structure(path, read_header(path)) == (
+                "tiles in which zeros follow the last packet: 1",
+            )
 
 
 @pytest.mark.parametrize(

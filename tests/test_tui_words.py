@@ -352,6 +352,18 @@ def test_the_curve_begins_with_what_the_ledger_knows() -> None:
     assert len(history.used_bytes()) == 1
 
 
+def test_a_pause_with_nothing_in_flight_has_no_throughput() -> None:
+    idle = tuple(
+        replace(batch, account=replace(batch.account, in_flight=0, pending=5)) for batch in running().batches
+    )
+    history = History()
+    history.add(replace(running(), state=State.PAUSED))
+    assert history.images_per_s()[-1] > 0, "what is in flight still finishes"
+    history = History()
+    history.add(replace(running(), state=State.PAUSED, batches=idle))
+    assert history.images_per_s() == [0.0]
+
+
 def test_a_clock_that_was_set_back_does_no_harm() -> None:
     history = History()
     history.add(replace(running(), time=NOW))

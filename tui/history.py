@@ -48,7 +48,7 @@ class History:
         span = self._spans[-1]
         span.samples += 1
         memory = snapshot.memory
-        span.images_per_s += (snapshot.rates.images_per_s - span.images_per_s) / span.samples
+        span.images_per_s += (snapshot.rates_now.images_per_s - span.images_per_s) / span.samples
         used, before = memory.total - memory.available, span.used_bytes
         span.used_bytes = used if before is None else before + (used - before) / span.samples
 

@@ -193,7 +193,10 @@ def state_words(snapshot: Snapshot) -> str:
 
 
 def _rest(snapshot: Snapshot) -> str:
-    parts = [f"{of_this_run(snapshot).failed} failed", f"{snapshot.rates.images_per_s * 60:.1f} images/min"]
+    parts = [
+        f"{of_this_run(snapshot).failed} failed",
+        f"{snapshot.rates_now.images_per_s * 60:.1f} images/min",
+    ]
     if snapshot.eta_seconds is not None and snapshot.state is State.RUNNING:
         parts.append(f"{duration(snapshot.eta_seconds)} to go")
     return ", ".join(parts)

@@ -92,7 +92,7 @@ def _headline(snapshot: Snapshot) -> str:
 
 
 def _print_engine(snapshot: Snapshot) -> None:
-    rates, room = snapshot.rates, snapshot.memory
+    rates, room = snapshot.rates_now, snapshot.memory
     busy = [worker for worker in snapshot.workers if worker.image_id is not None]
     say(
         f"{rates.images_per_s * 60:.1f} images/min, {rates.megapixels_per_s:.1f} megapixels/s, "

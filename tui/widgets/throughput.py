@@ -39,7 +39,7 @@ def _span_note(view: View, columns: int) -> str:
 def images_line(view: View, columns: int, *, curve: bool) -> Text:
     """Images a minute, and beside it the curve when it has no rows of its own."""
     assert view.snapshot is not None
-    number = words.per_minute(view.snapshot.rates.images_per_s)
+    number = words.per_minute(view.snapshot.rates_now.images_per_s)
     unit = " images/min"
     room = columns - len(number) - len(unit) - 1
     spark = words.right(words.sparkline(view.images_per_s, room), room) if curve else ""
@@ -47,7 +47,7 @@ def images_line(view: View, columns: int, *, curve: bool) -> Text:
 
 
 def rates_line(snapshot: Snapshot, columns: int) -> Text:
-    rates = snapshot.rates
+    rates = snapshot.rates_now
     coming, going = words.data(rates.source_bytes_per_s), words.data(rates.jpeg_bytes_per_s)
     pixels = f"  {rates.megapixels_per_s:.0f} Mpx/s"
     parts: list[str | tuple[str, str]] = [("in ", LABEL), f"{coming}/s", ("  out ", LABEL), f"{going}/s"]
