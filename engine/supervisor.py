@@ -188,6 +188,7 @@ class Supervisor:
     def _over(self) -> bool:
         if self.converting.broken is not None:
             raise UserError(self.converting.broken)
+        self.run_context.ledger.check_in_place()
         busy = self.converting.busy or (self.storing.waiting and self.run_context.gates.may_store)
         match self.wish:
             case Wish.STOP:

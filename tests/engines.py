@@ -133,6 +133,14 @@ def kill_engine(pid: int) -> bool:
     return True
 
 
+def over(process: psutil.Process) -> bool:
+    """It has ended; whether somebody has asked for its exit code is another matter."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def stored(root: Path) -> dict[str, str]:
     """Every file in the local store with its SHA-256, by its path relative to the store."""
     out = root / "out"

@@ -6,12 +6,14 @@ import os
 import shutil
 from pathlib import Path
 
+import psutil
+import pytest
 import pyvips
 
 from tests.conftest import MakeWorkspace
-from tests.engines import ended, go_on, halted, leftovers, listing, started, status, stored
+from tests.engines import ended, go_on, halted, leftovers, listing, over, started, status, stored
 from tests.jp2s import cut, make_jp2
-from tests.running import photostat
+from tests.running import photostat, until
 
 
 def test_every_row_becomes_a_jpeg_in_the_store(workspace: MakeWorkspace) -> None:
@@ -143,3 +145,15 @@ def test_the_engine_outlives_the_session_that_started_it(workspace: MakeWorkspac
     assert os.getsid(pid) == pid
     go_on(busy)
     assert ended(root)["totals"]["done"] == 2
+
+
+@pytest.mark.parametrize("name", ["ledger.sqlite", "ledger.lock"])
+def test_an_engine_whose_ledger_or_lock_is_deleted_ends_and_says_so(
+    workspace: MakeWorkspace, name: str
+) -> None:
+    root = workspace(images=4, width=900, height=700)
+    engine = psutil.Process(started(root))
+    halted(root)
+    (root / name).unlink()
+    until(lambda: over(engine), "the engine's end")
+    assert "deleted or replaced" in (root / "logs" / "engine-output.log").read_text()

@@ -12,7 +12,7 @@ import pytest
 
 from engine.snapshot import State
 from tests.conftest import MakeWorkspace
-from tests.engines import ended, status
+from tests.engines import ended, over, status
 from tests.running import COMMAND, until
 from tests.secure_shell import Server, shell, ssh_server
 from tests.terminals import ROOT, Terminal
@@ -37,14 +37,6 @@ def photostat_over(server: Server, root: Path, *words: str) -> Terminal:
 def apps(server: Server) -> list[psutil.Process]:
     """The apps that run at the other end."""
     return [p for p in server.connections() if p.is_running() and "tui.cli" in " ".join(p.cmdline())]
-
-
-def over(process: psutil.Process) -> bool:
-    """It has ended; whether somebody has asked for its exit code is another matter."""
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: Server) -> None:

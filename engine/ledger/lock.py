@@ -65,6 +65,13 @@ class Lock:
         self._descriptor = descriptor
         self._holder = holder
 
+    def is_at(self, path: Path) -> bool:
+        """Whether that is still this lock's file: one that was deleted keeps nobody else out."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), path.stat())
+        except FileNotFoundError:
+            return False
+
     @classmethod
     def acquire(cls, path: Path, command: str) -> Lock:
         """Raises LedgerLocked when a moment's patience did not help."""

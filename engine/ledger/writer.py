@@ -8,7 +8,9 @@ which carry what a person said, commit with synchronous=FULL.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -38,10 +40,14 @@ class NotInState(Exception):
 class Ledger:
     """Held by one process at a time; every call is its own transaction unless inside `transaction()`."""
 
-    def __init__(self, connection: sqlite3.Connection, lock: Lock, source_dir: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, lock: Lock, workspace: Workspace, sources: Path
+    ) -> None:
         self._db = connection
         self._lock = lock
-        self._sources = source_dir
+        self._sources = sources
+        self._lock_path, self._path = workspace.lock_path, workspace.ledger_path
+        self._file = self._path.stat()
 
     @classmethod
     def open(cls, workspace: Workspace, command: str = ENGINE_COMMAND) -> Ledger:
@@ -54,11 +60,20 @@ class Ledger:
         except BaseException:
             lock.release()
             raise
-        return cls(connection, lock, source_dir)
+        return cls(connection, lock, workspace, source_dir)
 
     def listens_at(self, socket: Path) -> None:
         """Clients find in the lock where its holder answers."""
         self._lock.listens_at(socket)
+
+    def check_in_place(self) -> None:
+        """UserError where somebody deleted or replaced its file or its lock: what is written then is lost."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._lock.is_at(self._lock_path) and os.path.samestat(self._file, self._path.stat()):
+                return
+        raise UserError(
+            f"{self._path} or its lock was deleted or replaced while the engine ran: it ends here"
+        )
 
     def close(self) -> None:
         """Writes the WAL back where no reader is in the way, and lets go of the lock."""
