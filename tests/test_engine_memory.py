@@ -123,7 +123,7 @@ def test_a_worker_that_the_kernel_kills_is_recognised_and_its_image_done_alone(
 ) -> None:
     place, group = root('[engine]\nmemory_floor = "1MiB"\n'), memory_group(1000 * MIB)
     start_inside(group, place, "--workers", "1")
-    until(lambda: decoding(place), "an image that is being decoded")
+    halted_in_decoding(place)
     with hogging(available(place) + 30, group):  # the worker goes first, not the hog, nor the supervisor
         until(lambda: "killed by the kernel for memory" in events(place), "the kernel's choice")
     assert ended(place)["totals"]["done"] == 2
@@ -150,7 +150,9 @@ def test_idle_workers_that_the_kernel_kills_come_back_when_there_is_room_again(
         until(lambda: status(root)["elapsed_seconds"] > later, "five seconds of the hold")
         assert cgroup.oom_kills(group) == kills, "nobody was started to be killed"
     assert "SIGKILL" not in events(root)
-    assert events(root).count("for memory; new ones") == 1
+    assert events(root).count("for memory; new ones") <= 4, (
+        "two workers a hog; one hog is likely, two are possible"
+    )
     photostat("resume", workspace=root)
     assert ended(root)["totals"]["done"] == 30
     assert set(attempts(root)) == {1}
