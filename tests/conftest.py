@@ -35,6 +35,11 @@ MakeJp2 = Callable[..., Path]
 MakeWorkspace = Callable[..., Path]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long ones by their length: pytest puts them into the environment, which has a limit."""
+    return f"{argname} of {len(val)}" if isinstance(val, bytes | str) and len(val) > 80 else None
+
+
 @pytest.fixture
 def jp2(tmp_path: Path) -> MakeJp2:
     """`jp2("a.jp2", 300, 200, channels=1, ...)` gives the path of a JP2 under tmp_path; see `make_jp2`."""
