@@ -46,7 +46,7 @@ class Session:
         await self.pilot.pause()
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while not condition():
             assert time.monotonic() < end, f"waited for {what}; told: {self.told!r}"
             await self.pilot.pause(0.02)

@@ -154,7 +154,10 @@ def test_a_source_that_goes_after_its_survey_costs_its_own_image_only(workspace:
     root = workspace(images=10, **LARGE)
     started(root, "--workers", "1")
     busy = halted(root)
-    waiting = next(row for row in listing(root) if row["state"] == "pending" and row["width"])
+    waiting = until(
+        lambda: next((row for row in listing(root) if row["state"] == "pending" and row["width"]), None),
+        "an image that was looked at and waits",
+    )
     Path(waiting["source"]).unlink()
     go_on(busy)
     totals = ended(root)["totals"]

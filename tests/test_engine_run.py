@@ -138,20 +138,20 @@ def test_the_log_has_a_line_for_every_step_of_every_image(workspace: MakeWorkspa
 
 
 def test_the_engine_outlives_the_session_that_started_it(workspace: MakeWorkspace) -> None:
-    root = workspace(images=2)
+    root = workspace(images=6, width=1000, height=800)
     photostat("pause", workspace=root, expect=3)
     pid = started(root)
     busy = halted(root)
     assert os.getsid(pid) == pid
     go_on(busy)
-    assert ended(root)["totals"]["done"] == 2
+    assert ended(root)["totals"]["done"] == 6
 
 
 @pytest.mark.parametrize("name", ["ledger.sqlite", "ledger.lock"])
 def test_an_engine_whose_ledger_or_lock_is_deleted_ends_and_says_so(
     workspace: MakeWorkspace, name: str
 ) -> None:
-    root = workspace(images=4, width=900, height=700)
+    root = workspace(images=8, width=1000, height=800)
     engine = psutil.Process(started(root))
     halted(root)
     (root / name).unlink()

@@ -62,7 +62,7 @@ def test_an_engine_that_is_suspended_is_not_called_stopped(root: Path) -> None:
 
 def test_every_client_tells_a_suspended_engine_from_none(root: Path) -> None:
     pid = standing(root)
-    with EngineClient.connect(Workspace(root), timeout_s=0.5) as client, suspended(pid):
+    with EngineClient.connect(Workspace(root), timeout_s=3) as client, suspended(pid):
         with pytest.raises(EngineSilent, match="is suspended"):
             client.snapshot()
         with pytest.raises(EngineSilent, match="is suspended"):

@@ -16,7 +16,8 @@ from tui import app
 from tui.bell import OVER_S, Bell
 from tui.screens.dashboard import Dashboard
 
-BRIEFLY_S = 0.3
+BRIEFLY_S = 2.5
+"""Long enough to be seen on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_ledger(tmp_path_factory.mktemp("tui") / "workspace", ROWS, failed=FAILED, done=DONE).root
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def soon_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "_TOLD_S", BRIEFLY_S)
     monkeypatch.setattr(app, "_TOLD_BRIEFLY_S", BRIEFLY_S)
@@ -36,6 +37,7 @@ async def forgotten(session: Session) -> None:
     await session.settle()
 
 
+@pytest.mark.usefixtures("soon_forgotten")
 @pytest.mark.parametrize("keys", [["r"], ["a", "x", "enter"], ["ctrl+c"], ["enter", "ctrl+c", "escape"]])
 async def test_a_result_is_forgotten_after_its_page_has_gone(root: Path, keys: list[str]) -> None:
     async with opened(root) as session:
@@ -46,6 +48,7 @@ async def test_a_result_is_forgotten_after_its_page_has_gone(root: Path, keys: l
         assert session.told == ""
 
 
+@pytest.mark.usefixtures("soon_forgotten")
 async def test_a_result_goes_from_every_page(root: Path) -> None:
     async with opened(root, PICTURES["paused"]()) as session:
         await session.press("z", "z")
@@ -74,6 +77,7 @@ async def test_an_answer_while_a_page_is_being_opened_is_told(root: Path) -> Non
         assert session.told == "Here it is."
 
 
+@pytest.mark.usefixtures("soon_forgotten")
 @pytest.mark.parametrize(("size", "both"), [((80, 24), True), ((60, 20), False)])
 async def test_the_reason_of_a_hold_stays_in_sight_where_there_is_room(
     root: Path, size: tuple[int, int], both: bool
@@ -88,8 +92,7 @@ async def test_the_reason_of_a_hold_stays_in_sight_where_there_is_room(
         assert "stands still" not in session.text
 
 
-def test_a_result_covers_a_hold_for_a_shorter_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
+def test_a_result_covers_a_hold_for_a_shorter_time() -> None:
     assert app._TOLD_BRIEFLY_S <= 5 < app._TOLD_S
 
 

@@ -119,10 +119,10 @@ class LocalStore:
     def _put(self, request: StoreRequest, final: Path) -> bool:
         """Put it there; True when an identical file was there already."""
         self._check_root(make=True)
+        self._prepare(final.parent)  # first: a file killed between its two names has both
         if final.exists():
             self._compare(final, request)
             return True
-        self._prepare(final.parent)
         with open_scratch(request) as scratch:
             if not self._link_scratch(scratch, request, final):
                 self._copy(scratch, request, final)
