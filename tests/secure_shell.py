@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shlex
@@ -66,8 +67,9 @@ class Server:
     def cut(self) -> None:
         """Kills what serves the connections, as when the server dies; not what runs in them."""
         for process in self.connections():
-            if process.name().startswith("sshd"):
-                process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it was just leaving
+                if process.name().startswith("sshd"):
+                    process.kill()
 
 
 @contextmanager

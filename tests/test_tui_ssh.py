@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -36,7 +37,12 @@ def photostat_over(server: Server, root: Path, *words: str) -> Terminal:
 
 def apps(server: Server) -> list[psutil.Process]:
     """The apps that run at the other end."""
-    return [p for p in server.connections() if p.is_running() and "tui.cli" in " ".join(p.cmdline())]
+    found = []
+    for process in server.connections():
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "tui.cli" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: Server) -> None:
