@@ -61,7 +61,7 @@ def make_ledger(root: Path, rows: int, *, failed: int = 0, done: int = 0) -> Wor
     return workspace
 
 
-def finish(ledger: Ledger, image_id: int) -> None:
+def finish(ledger: Ledger, image_id: int, psnr_db: float = 41.2, warnings: tuple[str, ...] = ()) -> None:
     """Takes an image the whole way."""
     ledger.surveyed([Surveyed(image_id, 16_800_000, 7216, 5412, 3, 8, 1024, 1024, 6, "srgb")])
     ledger.start(image_id, 4712, 667 << 20, Lane.TILES)
@@ -75,8 +75,8 @@ def finish(ledger: Ledger, image_id: int) -> None:
             source_digest="md5:9e107d9d372bb6826bd81d3542a419d6",
             jpeg_bytes=6_810_000,
             md5="e4d909c290d0fb1ca068ffaddf22cbd0",
-            psnr_db=41.2,
-            warnings=(),
+            psnr_db=psnr_db,
+            warnings=warnings,
             peak_rss_bytes=612 << 20,
             cpu_s=8.1,
             wall_s=9.4,

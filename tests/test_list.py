@@ -5,33 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.ledger.writer import Ledger
-from engine.messages import Converted, Lane, Surveyed
 from engine.workspace import Workspace
-from tests.ledgers import make_ledger
+from tests.ledgers import finish, make_ledger
 from tests.running import photostat
 
 
 def convert(workspace: Workspace, image_id: int, psnr_db: float, *warnings: str) -> None:
-    made = Converted(
-        image_id=image_id,
-        scratch_path=f"scratch/{image_id}.jpg",
-        width=7216,
-        height=5412,
-        source_bytes=16_800_000,
-        source_digest="md5:9e107d9d372bb6826bd81d3542a419d6",
-        jpeg_bytes=6_810_000,
-        md5="e4d909c290d0fb1ca068ffaddf22cbd0",
-        psnr_db=psnr_db,
-        warnings=warnings,
-        peak_rss_bytes=612 << 20,
-        cpu_s=8.1,
-        wall_s=9.4,
-    )
     with Ledger.open(workspace, "run") as ledger:
-        ledger.surveyed([Surveyed(image_id, 16_800_000, 7216, 5412, 3, 8, 1024, 1024, 6, "srgb")])
-        ledger.start(image_id, 4712, 667 << 20, Lane.TILES)
-        ledger.converted(made)
-        ledger.done(image_id, existed=False)
+        finish(ledger, image_id, psnr_db, warnings)
 
 
 def test_warnings_stand_under_their_image(tmp_path: Path) -> None:
