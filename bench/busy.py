@@ -27,7 +27,7 @@ import numpy as np
 import psutil
 
 from engine.demo.canvas import grey, samples
-from engine.demo.encode import Encoding, write_jp2
+from engine.demo.jp2_encoder import Encoding, write_jp2
 from engine.demo.photograph import photograph
 
 IMAGES = 60

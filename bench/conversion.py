@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.demo.boxwriter import Wrapping
-from engine.demo.encode import Encoding, write_jp2
+from engine.demo.jp2_boxes import Wrapping
+from engine.demo.jp2_encoder import Encoding, write_jp2
 
 WORK = Path(__file__).parent / "made"
 REPEATS = 5
@@ -86,7 +86,7 @@ def make_subject(directory: Path, subject: Subject) -> Path:
 def convert(path: Path) -> Cost:
     """The engine's whole conversion, as a worker does it."""
     from engine.config import JpegSettings
-    from engine.convert import convert_image
+    from engine.conversion.convert import convert_image
     from engine.jp2.header import read_header
     from engine.messages import Job, Lane, Phase, Plan
 
@@ -103,8 +103,8 @@ def convert(path: Path) -> Cost:
 
 def bare(path: Path) -> Cost:
     """OpenJPEG's decode and libvips' encode, and nothing else, on glymur's calls."""
-    from engine.jp2.openjpeg import glymur_calls
-    from engine.jpeg.vips import Image
+    from engine.jp2.decoding.openjpeg import glymur_calls
+    from engine.jpeg.libvips import Image
 
     calls = glymur_calls()
     library = calls.OPENJP2

@@ -17,8 +17,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.demo.boxwriter import Wrapping, box_start, jp2_start
-from engine.demo.encode import Encoding, planes_of, write_codestream
+from engine.demo.jp2_boxes import Wrapping, box_start, jp2_start
+from engine.demo.jp2_encoder import Encoding, planes_of, write_codestream
 
 STEP = 512
 """Sides are multiples of this: what a precinct covers."""

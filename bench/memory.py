@@ -25,10 +25,10 @@ from pathlib import Path
 import psutil
 
 from bench.giants import Giant, write_giant
-from engine import cgroup
-from engine.client import EngineClient, NoEngine
+from engine.control.client import EngineClient, NoEngine
 from engine.ledger.reader import LedgerReader
-from engine.machine import MemoryReader, format_bytes, parse_floor
+from engine.memory import cgroup
+from engine.memory.available import MemoryReader, format_bytes, parse_floor
 from engine.workspace import Workspace
 
 GIB = 2**30

@@ -16,8 +16,8 @@ from bench.giants import Giant, write_giant
 from engine.config import JpegSettings
 from engine.jp2.header import read_header
 from engine.jp2.survey import survey
+from engine.memory.prediction import predict
 from engine.messages import Converted, Job, Lane, Plan
-from engine.predict import predict
 
 MIB = 2**20
 
@@ -79,7 +79,7 @@ def measure(path: Path, plan: Plan, scratch: Path, jpeg: JpegSettings | None = N
 
 
 def _convert(job: Job) -> Converted:
-    from engine.convert import convert_image
+    from engine.conversion.convert import convert_image
 
     return convert_image(job, lambda phase: None)
 

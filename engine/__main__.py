@@ -11,8 +11,8 @@ from pathlib import Path
 
 from engine.failures import UserError
 from engine.ledger.writer import Ledger
-from engine.process_memory import OOM_SUPERVISOR, set_oom_score
-from engine.supervisor import RunOptions, Supervisor
+from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
+from engine.supervisor.loop import RunOptions, Supervisor
 from engine.workspace import Workspace
 
 

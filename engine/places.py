@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from engine.config import Config
-from engine.store import file_path
+from engine.store.base import file_path
 
 ADVICE = 'give scratch a directory of its own, like "scratch"'
 

@@ -12,16 +12,16 @@ from engine.checks import nearest
 from engine.config import Config, JpegSettings
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage
 from engine.jp2.survey import examine_source
-from engine.jpeg.rendering import LONGEST_SIDE
+from engine.jpeg.render import LONGEST_SIDE
+from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
-from engine.ledger.rows import ImageRow
-from engine.machine import MemoryReader, parse_floor
+from engine.memory.admission_types import Impossible
+from engine.memory.available import MemoryReader, parse_floor
+from engine.memory.prediction import DoesNotFit, choose_plan, slowdown
 from engine.messages import Lane, Plan, Surveyed, SurveyRequest
 from engine.places import holding, misplaced, spellings, unusable
-from engine.predict import DoesNotFit, choose_plan, slowdown
-from engine.situation import Impossible
-from engine.stages.source import share_away
-from engine.store import StoreTrouble, open_store
+from engine.processes.share_check import share_away
+from engine.store.base import StoreTrouble, open_store
 from engine.workspace import Workspace
 
 _READERS = 8

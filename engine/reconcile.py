@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
+from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
-from engine.ledger.rows import ImageRow
-from engine.store import Store, StoredObject, StoreTrouble
+from engine.store.base import Store, StoredObject, StoreTrouble
 
 _PAGE = 1000
 _READ_BACK_AT_MOST = 3

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from engine.client import EngineClient, EngineSilent, NoEngine
+from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.workspace import Workspace
-from tests.jp2s import Row, make_jp2, representation, write_export
-from tests.relay import relay as relay
-from tests.running import photostat
-from tests.seaweed import https_seaweed as https_seaweed
-from tests.seaweed import own_seaweed as own_seaweed
-from tests.seaweed import prefix as prefix
-from tests.seaweed import seaweed as seaweed
-from tests.seaweed import seaweed_server as seaweed_server
-from tests.storing import request_for as request_for
+from tests.support.command_line import photostat
+from tests.support.jp2_files import Row, make_jp2, representation, write_export
+from tests.support.s3_relay import relay as relay
+from tests.support.seaweed import https_seaweed as https_seaweed
+from tests.support.seaweed import own_seaweed as own_seaweed
+from tests.support.seaweed import prefix as prefix
+from tests.support.seaweed import seaweed as seaweed
+from tests.support.seaweed import seaweed_server as seaweed_server
+from tests.support.staged_jpegs import request_for as request_for
 
 settings.register_profile("anew", deadline=None)
 settings.register_profile("same", deadline=None, derandomize=True)

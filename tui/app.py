@@ -14,32 +14,32 @@ from textual.command import Provider
 from textual.screen import Screen
 from textual.timer import Timer
 
+from engine.control.snapshot import State
 from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
-from engine.snapshot import State
 from engine.workspace import Workspace
-from tui import orders
-from tui.actions import Place, bindings
-from tui.bell import Bell
-from tui.fault import fault_of, kept_from_the_terminal
-from tui.history import History
-from tui.link import Answered, Arrived, Link, WorkspaceLink
-from tui.orders import Order
-from tui.palette import Commands
-from tui.picture import Contact, Picture, is_urgent
-from tui.refusals import nothing_to_start, stop_facts, without_engine
+from tui.actions.registry import Place, bindings
+from tui.connection import engine_commands
+from tui.connection.engine_commands import Order
+from tui.connection.ledger_thread import Query, Shelf
+from tui.connection.poller import Answered, Arrived, Link, WorkspaceLink
+from tui.crash import fault_of, kept_from_the_terminal
+from tui.screens.base import Page
+from tui.screens.command_palette import Commands
 from tui.screens.dashboard import Dashboard
-from tui.screens.failed import Failed
-from tui.screens.gallery import Gallery
+from tui.screens.dialogs import Confirm
+from tui.screens.event_list import EventLog
+from tui.screens.failed_list import Failed
 from tui.screens.help import Help
-from tui.screens.log import EventLog
-from tui.screens.page import Page
-from tui.screens.question import Confirm
-from tui.shelf import Query, Shelf
+from tui.screens.image_list import Gallery
+from tui.state.history import History
+from tui.state.notifications import Bell
+from tui.state.refusals import nothing_to_start, stop_facts, without_engine
+from tui.state.status import Contact, Picture, is_urgent
+from tui.state.view import Said, View
+from tui.state.worker_target import WorkersWanted
 from tui.terminal import Driver, Watch, require_terminal
 from tui.theme import THEME
-from tui.view import Said, View
-from tui.wanted import WorkersWanted
 
 _TOLD_S = 15.0
 """How long the result of an action stays on its line."""
@@ -193,7 +193,7 @@ class PhotostatApp(App[int]):
             self._driver.write(f"\x1b]9;photostat: {notice}\x07\x07")
 
     def on_answered(self, answer: Answered) -> None:
-        if answer.order.command == orders.WORKERS:
+        if answer.order.command == engine_commands.WORKERS:
             count = None if answer.reply is None else answer.reply.get("count")
             self._wanted.answered(count if isinstance(count, int) else None, self._clock())
         self.say(answer.said.text, good=answer.said.good)
@@ -221,11 +221,15 @@ class PhotostatApp(App[int]):
     def action_pause(self) -> None:
         if self._has_engine():
             snapshot, paused = self._latest.snapshot, self._latest.state is State.PAUSED
-            self.order(orders.resume(snapshot.hold if snapshot else None) if paused else orders.pause())
+            self.order(
+                engine_commands.resume(snapshot.hold if snapshot else None)
+                if paused
+                else engine_commands.pause()
+            )
 
     def action_drain(self) -> None:
         if self._has_engine():
-            self.order(orders.drain())
+            self.order(engine_commands.drain())
 
     def action_more_workers(self) -> None:
         self._change_workers(1)
@@ -242,7 +246,7 @@ class PhotostatApp(App[int]):
             self.say("One worker is the fewest. p pauses.", good=False)
             return
         self._wanted.asked(now + by)
-        self.order(orders.workers(now + by))
+        self.order(engine_commands.workers(now + by))
 
     @work(exclusive=True, group="question")
     async def action_stop(self) -> None:
@@ -251,7 +255,7 @@ class PhotostatApp(App[int]):
         in_flight = self._latest.snapshot.totals.in_flight if self._latest.snapshot else 0
         facts = stop_facts(in_flight, draining=self._latest.state is State.DRAINING)
         if await self.push_screen_wait(Confirm("Stop the engine?", facts, "stop it")):
-            self.order(orders.stop())
+            self.order(engine_commands.stop())
 
     def action_start(self) -> None:
         if self._latest.contact is Contact.ENGINE:
@@ -262,7 +266,7 @@ class PhotostatApp(App[int]):
             self.say(nothing, good=False)
         elif self.may_change():
             self.say("Starting the engine …")
-            self.order(orders.start())
+            self.order(engine_commands.start())
 
     def action_freeze(self) -> None:
         if self._view.frozen_at is None:

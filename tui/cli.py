@@ -139,8 +139,8 @@ def _print_whatever_the_locale() -> None:
 
 def _unexpected(error: Exception) -> tuple[str, int]:
     """Message and exit code of what no command foresaw; some are known here, to start without their modules."""
-    from engine.client import NoEngine
-    from tui.fault import AppFault
+    from engine.control.client import NoEngine
+    from tui.crash import AppFault
 
     if isinstance(error, NoEngine):
         return str(error), 3

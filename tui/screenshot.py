@@ -14,14 +14,14 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from engine.client import EngineClient, NoEngine
+from engine.control.client import EngineClient, NoEngine
+from engine.control.launch import start_engine
 from engine.demo import make_demo
-from engine.launch import start_engine
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.app import PhotostatApp
-from tui.link import WorkspaceLink
-from tui.shelf import Shelf
+from tui.connection.ledger_thread import Shelf
+from tui.connection.poller import WorkspaceLink
 
 SIZE = (100, 30)
 WORKERS = 4

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
-from engine.demo.boxwriter import Wrapping
 from engine.demo.canvas import Picture, Random, grey, samples
 from engine.demo.chart import chart
 from engine.demo.collection import Plate
-from engine.demo.encode import Encoding, write_jp2
 from engine.demo.engraving import engraving
+from engine.demo.jp2_boxes import Wrapping
+from engine.demo.jp2_encoder import Encoding, write_jp2
 from engine.demo.manuscript import manuscript
 from engine.demo.newspaper import newspaper
 from engine.demo.photograph import photograph

@@ -6,10 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.failures import Cause, ImageError, Stage
-from engine.jp2.agreement import check_agreement
-from engine.jp2.boxes import Box, BoxError, walk
-from engine.jp2.codestream import SIGNATURE, MainHeader, read_main_header
-from engine.jp2.facts import (
+from engine.jp2.boxes.jp2_header import Jp2Header, choose_colour, read_jp2_header
+from engine.jp2.boxes.jpx_header import JpxHeaders, take_jpx_header, with_jpx_headers
+from engine.jp2.boxes.metadata import Metadata, take_metadata, take_nested_metadata
+from engine.jp2.boxes.walk import Box, BoxError, walk
+from engine.jp2.codestream.main_header import SIGNATURE, MainHeader, read_main_header
+from engine.jp2.consistency import check_agreement
+from engine.jp2.errors import corrupt, truncated, unsupported
+from engine.jp2.file_reader import Source
+from engine.jp2.file_types import LOOK_BYTES, name_impostor
+from engine.jp2.model import (
     Channel,
     ChannelKind,
     Colour,
@@ -20,12 +26,6 @@ from engine.jp2.facts import (
     Palette,
     Resolution,
 )
-from engine.jp2.impostors import LOOK_BYTES, name_impostor
-from engine.jp2.jp2h import Jp2Header, choose_colour, read_jp2_header
-from engine.jp2.jpx import JpxHeaders, take_jpx_header, with_jpx_headers
-from engine.jp2.metadata import Metadata, take_metadata, take_nested_metadata
-from engine.jp2.source import Source
-from engine.jp2.verdicts import corrupt, truncated, unsupported
 
 __all__ = [
     "Channel",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.jp2.codestream import read_main_header
-from engine.jp2.colour import recipe_for
+from engine.jp2.codestream.main_header import read_main_header
+from engine.jp2.decoding.colour import recipe_for
+from engine.jp2.file_reader import Source
 from engine.jp2.header import Header, read_header
-from engine.jp2.source import Source
-from engine.jp2.tileparts import walk_chain
+from engine.jp2.validation.tile_parts import walk_chain
 from engine.messages import Surveyed, SurveyRequest
 
 _END_MARKER = b"\xff\xd9"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sqlite3
 
-from engine.ledger.decisions import COLLIDES, FRESH
+from engine.ledger.requeue import COLLIDES, FRESH
 
 TABLE_NAMES = ("shared", "clash", "alike", "freed")
 TABLES = (

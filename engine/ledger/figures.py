@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from engine.progress import Outstanding
+from engine.supervisor.progress import Outstanding
 
 
 def bytes_done(db: sqlite3.Connection) -> tuple[int, int]:

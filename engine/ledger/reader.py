@@ -11,13 +11,13 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from engine.ledger import kin, schema, times, work
-from engine.ledger.importing import target_key
-from engine.ledger.readonly import ReadOnly
-from engine.ledger.rows import IMAGE_COLUMNS, Attempt, Event, FailureGroup, ImageRow, Representation
-from engine.ledger.selection import Filter, Selection
+from engine.control.snapshot import Account, BatchSnapshot, Snapshot, State
+from engine.ledger import neighbours, queries, schema, times
+from engine.ledger.connection import ReadOnly
+from engine.ledger.filters import Filter, Selection
+from engine.ledger.import_rows import target_key
+from engine.ledger.models import IMAGE_COLUMNS, Attempt, Event, FailureGroup, ImageRow, Representation
 from engine.messages import Doubt, SurveyRequest
-from engine.snapshot import Account, BatchSnapshot, Snapshot, State
 from engine.workspace import Workspace
 
 SORTS = {
@@ -71,13 +71,13 @@ class LedgerReader:
     def account(self) -> dict[str, Account]:
         """By batch, in the order they were added."""
         with self._lock:
-            return work.account(self._file.connection())
+            return queries.account(self._file.connection())
 
     def snapshot(self) -> Snapshot:
         """The ledger's own picture, for when no engine runs."""
         with self._lock:
             db = self._file.connection()
-            accounts = work.account(db)
+            accounts = queries.account(db)
             sizes = db.execute("SELECT total(source_bytes), total(jpeg_bytes) FROM batches").fetchone()
             causes = db.execute(
                 "SELECT cause, sum(images) FROM failures GROUP BY cause HAVING sum(images) > 0 ORDER BY 2 DESC, 1"
@@ -108,13 +108,15 @@ class LedgerReader:
         workspace = self._workspace
         with self._lock:
             db = self._file.connection()
-            return work.source_within(db, directory, workspace.source_dir(workspace.config()))
+            return queries.source_within(db, directory, workspace.source_dir(workspace.config()))
 
     def doubt_about(self, request: SurveyRequest) -> Doubt:
         """As the writer's."""
         workspace = self._workspace
         with self._lock:
-            return kin.doubt_about(self._file.connection(), request, workspace.source_dir(workspace.config()))
+            return neighbours.doubt_about(
+                self._file.connection(), request, workspace.source_dir(workspace.config())
+            )
 
     # Images
 

@@ -18,16 +18,16 @@ from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
 
+from engine.control.snapshot import Account
 from engine.failures import Failure, UserError
-from engine.ledger import decisions, figures, importing, kin, schema, work
-from engine.ledger.importing import ExportRow, Imported
+from engine.ledger import figures, import_rows, neighbours, queries, requeue, schema
+from engine.ledger.filters import Selection
+from engine.ledger.import_rows import ExportRow, Imported
 from engine.ledger.lock import ENGINE_COMMAND, LedgerLocked, Lock
-from engine.ledger.rows import Candidate, Peak, Recovered
-from engine.ledger.selection import Selection
-from engine.log import Subject
+from engine.ledger.models import Candidate, Peak, Recovered
 from engine.messages import Converted, Doubt, NotConverted, Surveyed, SurveyRequest
-from engine.progress import Outstanding
-from engine.snapshot import Account
+from engine.supervisor.event_log import Subject
+from engine.supervisor.progress import Outstanding
 from engine.workspace import Workspace
 
 __all__ = ["Candidate", "Ledger", "LedgerLocked", "NotInState", "Recovered", "Selection"]
@@ -91,15 +91,15 @@ class Ledger:
     @property
     def identity(self) -> str:
         """Told from every other ledger's, but not from that of a copy of this one."""
-        return work.identity(self._db)
+        return queries.identity(self._db)
 
     def source_within(self, directory: str) -> str | None:
         """One of the sources that lie in this directory or below it, as the export has it."""
-        return work.source_within(self._db, directory, self._sources)
+        return queries.source_within(self._db, directory, self._sources)
 
     def doubt_about(self, request: SurveyRequest) -> Doubt:
         """A source that could not be read, with others to judge by whether its share is there."""
-        return kin.doubt_about(self._db, request, self._sources)
+        return neighbours.doubt_about(self._db, request, self._sources)
 
     @contextmanager
     def transaction(self, *, power_safe: bool = False) -> Iterator[None]:
@@ -128,29 +128,29 @@ class Ledger:
         self, batches: Sequence[str] | None, limit: int, exclude: Collection[int] = ()
     ) -> list[SurveyRequest]:
         """Pending images whose header nobody has looked at, batch after batch, as the export has them."""
-        return work.to_survey(self._db, batches, limit, exclude, self._sources)
+        return queries.to_survey(self._db, batches, limit, exclude, self._sources)
 
     def candidates(
         self, batches: Sequence[str] | None, limit: int, exclude: Collection[int] = ()
     ) -> list[Candidate]:
         """Images that may start: batch after batch, the largest first."""
-        return work.candidates(self._db, batches, limit, exclude, self._sources)
+        return queries.candidates(self._db, batches, limit, exclude, self._sources)
 
     def peaks(self, limit: int) -> list[Peak]:
         """Predicted and measured memory of the last attempts, newest first."""
-        return work.peaks(self._db, limit)
+        return queries.peaks(self._db, limit)
 
     def subject(self, image_id: int) -> Subject:
         """What a log line says of an image."""
-        return work.subject(self._db, image_id, self._sources)
+        return queries.subject(self._db, image_id, self._sources)
 
     def unfinished(self, uuid: str) -> int:
         """Images of this representation that are pending, in flight or failed."""
-        return work.unfinished(self._db, uuid)
+        return queries.unfinished(self._db, uuid)
 
     def account(self) -> dict[str, Account]:
         """By batch, in the order they were added; a read of a handful of rows."""
-        return work.account(self._db)
+        return queries.account(self._db)
 
     def bytes_done(self) -> tuple[int, int]:
         """Of the images done: bytes of the sources, bytes of the JPEGs."""
@@ -169,7 +169,7 @@ class Ledger:
     def recover(self) -> list[Recovered]:
         """After a dead engine: what it had converted and not stored; all else in flight is pending again."""
         with self.transaction():
-            return work.recover(self._db, self._sources)
+            return queries.recover(self._db, self._sources)
 
     def surveyed(self, found: Sequence[Surveyed]) -> None:
         """Keeps the headers' facts; an image that is not pending any more is left alone."""
@@ -277,13 +277,13 @@ class Ledger:
                 image_id, "again" if counts else "put-back", facts.failure if facts else None, facts
             )
             if facts is None:
-                work.note_attempt(self._db, image_id, reason)
+                queries.note_attempt(self._db, image_id, reason)
 
     def event(
         self, level: str, kind: str, message: str, image_id: int | None = None, pid: int | None = None
     ) -> None:
         """A line of the history."""
-        work.event(self._db, level, kind, message, image_id, pid)
+        queries.event(self._db, level, kind, message, image_id, pid)
 
     # What a person says
 
@@ -292,8 +292,8 @@ class Ledger:
 
         `export` is its file's name."""
         with self.transaction(power_safe=True):
-            work.recover(self._db, self._sources)
-            return importing.import_rows(self._db, rows, export)
+            queries.recover(self._db, self._sources)
+            return import_rows.import_rows(self._db, rows, export)
 
     def requeue(self, selection: Selection) -> int:
         """failed → pending for another round of attempts; returns how many.
@@ -301,19 +301,19 @@ class Ledger:
         Images whose target another image has that is not accepted stay as they are. UserError for ids that
         are not in the ledger: then nothing is changed."""
         with self.transaction(power_safe=True):
-            return decisions.requeue(self._db, selection)
+            return requeue.requeue(self._db, selection)
 
     def accept(self, ids: Sequence[int], reason: str) -> int:
         """failed → accepted, out of the account's open items; returns how many. Others are left alone.
 
         UserError for an empty reason and for ids that are not in the ledger."""
         with self.transaction(power_safe=True):
-            return decisions.accept(self._db, ids, reason)
+            return requeue.accept(self._db, ids, reason)
 
     def convert_again(self, ids: Sequence[int], reason: str) -> int:
         """done → pending, for images whose object is not in the store any more; returns how many."""
         with self.transaction(power_safe=True):
-            return decisions.convert_again(self._db, ids, reason)
+            return requeue.convert_again(self._db, ids, reason)
 
     def _change(
         self, image_id: int, settings: str, values: Sequence[object], *states: str, also: str = "TRUE"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from engine.config import ColumnKey, ManifestSettings
 from engine.failures import UserError, one_line
-from engine.manifest.csvrecords import Record
-from engine.manifest.targets import is_uuid
+from engine.manifest.csv_reader import Record
+from engine.manifest.names import is_uuid
 
 
 @dataclass(frozen=True)

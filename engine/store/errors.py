@@ -7,7 +7,7 @@ import re
 
 from engine.failures import Cause
 from engine.messages import Trouble
-from engine.store import StoreTrouble
+from engine.store.base import StoreTrouble
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

@@ -14,11 +14,11 @@ from typing import BinaryIO
 
 from engine.failures import Cause
 from engine.messages import Stored, StoreRequest, Trouble
-from engine.store import StoredObject, StoreTrouble
+from engine.store.base import StoredObject, StoreTrouble
 from engine.store.errors import sort_os_error
-from engine.store.naming import is_partial, left_behind, partial_name
+from engine.store.local_files import is_partial, left_behind, partial_name
 from engine.store.noreplace import rename_without_replacing
-from engine.store.scratch import CHUNK_BYTES, open_scratch, proved_chunks, verify
+from engine.store.staged_file import CHUNK_BYTES, open_scratch, proved_chunks, verify
 from engine.store.walk import walk
 
 _MOUNT_HINT = (

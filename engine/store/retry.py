@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from engine.failures import Cause
 from engine.messages import Trouble
-from engine.store import StoreTrouble
+from engine.store.base import StoreTrouble
 
 T = TypeVar("T")
 

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 from engine.config import StoreSettings
 from engine.failures import Cause
 from engine.messages import Stored, StoreRequest, Trouble
-from engine.store import Store, StoredObject, StoreTrouble
-from engine.store.bucket import Bucket, Limits, Reply
-from engine.store.digests import Digests, digests_of, single_md5
+from engine.store.base import Store, StoredObject, StoreTrouble
+from engine.store.checksums import Digests, digests_of, single_md5
 from engine.store.retry import Backoff, with_retries
-from engine.store.scratch import open_scratch
-from engine.store.upload import Upload
+from engine.store.s3_client import Bucket, Limits, Reply
+from engine.store.s3_upload import Upload
+from engine.store.staged_file import open_scratch
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,11 +7,11 @@ from dataclasses import asdict
 
 import click
 
+from engine.control.snapshot import Account, BatchSnapshot, Snapshot
 from engine.ledger.reader import LedgerReader
-from engine.snapshot import Account, BatchSnapshot, Snapshot
 from engine.workspace import Workspace
 from tui.commands.shared import print_table, say
-from tui.words import data, integer, reduction
+from tui.formatting import data, integer, reduction
 
 _COUNTS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from engine.ledger.importing import Remark
+from engine.ledger.import_rows import Remark
 from engine.ledger.writer import Ledger
-from engine.manifest import AddReport
-from engine.manifest import add as add_export
+from engine.manifest.importer import AddReport
+from engine.manifest.importer import add as add_export
 from tui.commands.shared import (
     clean,
     complete_batch,
@@ -21,7 +21,7 @@ from tui.commands.shared import (
     say,
     workspace_of,
 )
-from tui.words import counted, integer
+from tui.formatting import counted, integer
 
 _SHOWN = 20
 """Remarks of each kind; --json has up to a thousand."""

@@ -16,10 +16,10 @@ from engine.failures import REMEDIES, Cause
 from engine.ledger.reader import LedgerReader
 from engine.preflight import Finding, Preflight
 from engine.preflight import check as look
-from engine.stages.slots import default_workers
+from engine.supervisor.worker_pool import default_workers
 from tui.commands.engine import known_batches
 from tui.commands.shared import json_option, print_json, workspace_of
-from tui.words import data, duration, integer, memory
+from tui.formatting import data, duration, integer, memory
 
 _SHOWN_PER_CAUSE = 10
 

@@ -12,10 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from engine.demo import DemoReport, make_demo
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
-from engine.manifest import add
+from engine.manifest.importer import add
 from engine.workspace import Workspace
 from tui.commands.shared import has_terminal, say
-from tui.words import counted, data
+from tui.formatting import counted, data
 
 
 @click.command()
@@ -59,7 +59,7 @@ def make_with_progress(directory: Path) -> DemoReport:
 
 
 def is_running(workspace: Workspace) -> bool:
-    from engine.client import EngineClient, EngineSilent, NoEngine
+    from engine.control.client import EngineClient, EngineSilent, NoEngine
 
     try:
         EngineClient.connect(workspace).close()
@@ -89,7 +89,7 @@ def is_finished(workspace: Workspace) -> bool:
 
 def convert(workspace: Workspace, with_tui: bool) -> bool:
     """Starts the engine, unless one is at it already, and watches it; True when the account was told then."""
-    from engine.launch import start_engine
+    from engine.control.launch import start_engine
 
     if not is_running(workspace):
         start_engine(workspace)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import click
 
 from engine.failures import UserError, one_line
+from engine.ledger.filters import Selection
+from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
-from engine.ledger.rows import ImageRow
-from engine.ledger.selection import Selection
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
 from tui.commands.shared import (
@@ -25,7 +25,7 @@ from tui.commands.shared import (
     say,
     workspace_of,
 )
-from tui.words import counted
+from tui.formatting import counted
 
 
 @click.command()
@@ -150,7 +150,7 @@ def _order(
     workspace: Workspace, command: str, arguments: dict[str, object], offline: Callable[[Ledger], int]
 ) -> int:
     """By the engine where one answers, else in the ledger itself; returns how many images it was done to."""
-    from engine.client import EngineClient, EngineSilent, NoEngine
+    from engine.control.client import EngineClient, EngineSilent, NoEngine
 
     try:
         client = EngineClient.connect(workspace)

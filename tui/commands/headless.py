@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from engine.client import EngineClient, EngineSilent, NoEngine, Refused
-from engine.launch import OUTPUT_NAME
+from engine.control.client import EngineClient, EngineSilent, NoEngine, Refused
+from engine.control.launch import OUTPUT_NAME
+from engine.control.snapshot import Account, Snapshot, State
 from engine.ledger.lock import find_holder
 from engine.ledger.reader import LedgerReader
-from engine.snapshot import Account, Snapshot, State
 from engine.workspace import Workspace
 from tui.commands.account import print_account
 from tui.commands.shared import draining
-from tui.words import duration
+from tui.formatting import duration
 
 _POLL_S = 0.5
 _PLAIN_EVERY_S = 30.0

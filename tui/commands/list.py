@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
-from engine.ledger.rows import ImageRow
 from engine.ledger.schema import STATES
-from engine.report.distribution import Distribution
+from engine.reports.account.distribution import Distribution
 from tui.commands.shared import (
     batch_option,
     check_batch,
@@ -22,7 +22,7 @@ from tui.commands.shared import (
     remark,
     workspace_of,
 )
-from tui.words import DASH, data
+from tui.formatting import DASH, data
 
 
 @click.command("list")

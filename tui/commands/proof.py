@@ -11,12 +11,20 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from engine.ledger.models import EQUAL_PSNR_DB
 from engine.ledger.reader import LedgerReader
-from engine.ledger.rows import EQUAL_PSNR_DB
-from engine.proofsheet.files import Request, parse_qualities, write_proofsheet
-from engine.proofsheet.render import Sheet
-from tui.commands.shared import batch_option, check_batch, json_option, print_json, remark, say, workspace_of
-from tui.words import counted, data
+from engine.reports.proof_sheet.page import Sheet
+from engine.reports.proof_sheet.write import Request, parse_qualities, write_proofsheet
+from tui.commands.shared import (
+    batch_option,
+    check_batch,
+    json_option,
+    print_json,
+    remark,
+    say,
+    workspace_of,
+)
+from tui.formatting import counted, data
 
 
 class Qualities(click.ParamType[tuple[int, ...]]):

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from engine.failures import one_line
-from engine.jpeg.markers import Description, JpegError, describe
+from engine.jpeg.inspect import Description, JpegError, describe
 from tui.commands.shared import json_option, print_json, print_table, remark
 
 

@@ -10,15 +10,23 @@ from dataclasses import asdict, dataclass, field
 
 import click
 
-from engine.client import EngineClient, EngineSilent, NoEngine
+from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.reconcile import Counts, Difference, Kind, Reconciliation
-from engine.store import StoreTrouble, open_store
+from engine.store.base import StoreTrouble, open_store
 from engine.workspace import Workspace
-from tui.commands.shared import batch_option, check_batch, json_option, print_table, remark, say, workspace_of
-from tui.words import counted, data, integer
+from tui.commands.shared import (
+    batch_option,
+    check_batch,
+    json_option,
+    print_table,
+    remark,
+    say,
+    workspace_of,
+)
+from tui.formatting import counted, data, integer
 
 _SHOWN_PER_KIND = 20
 _IDS_AT_ONCE = 5000

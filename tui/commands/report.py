@@ -10,9 +10,9 @@ from rich.console import Console
 
 from engine import __version__
 from engine.ledger.reader import LedgerReader
-from engine.report.files import Written, write_report
+from engine.reports.account.write import Written, write_report
 from tui.commands.shared import batch_option, check_batch, json_option, print_json, say, workspace_of
-from tui.words import integer
+from tui.formatting import integer
 
 
 @click.command()

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from engine.failures import UserError, one_line
 from engine.workspace import Workspace
-from tui.words import integer
+from tui.formatting import integer
 
 F = TypeVar("F", bound=Callable[..., Any])
 

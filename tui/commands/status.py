@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.snapshot import EngineIdentity, Snapshot, State
+from engine.control.snapshot import EngineIdentity, Snapshot, State
 from engine.workspace import Workspace
 from tui.commands.account import print_batches, print_sizes
 from tui.commands.shared import json_option, print_json, print_table, remark, say, workspace_of
-from tui.words import clock, counted, data, duration, integer, memory
+from tui.formatting import clock, counted, data, duration, integer, memory
 
 if TYPE_CHECKING:
-    from engine.client import EngineSilent
+    from engine.control.client import EngineSilent
 
 
 @click.command()
@@ -33,7 +33,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 def _look(workspace: Workspace) -> tuple[Snapshot, str]:
     """With the reason why it is not the engine's own though one runs; empty where all is as it should be."""
-    from engine.client import EngineClient, EngineSilent, NoEngine
+    from engine.control.client import EngineClient, EngineSilent, NoEngine
     from engine.ledger.reader import LedgerReader
 
     try:

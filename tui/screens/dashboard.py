@@ -8,19 +8,19 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.actions import Place, bindings
-from tui.arrange import Needs, Section, arrange
-from tui.screens.page import Page
-from tui.view import View
+from tui.actions.registry import Place, bindings
+from tui.screens.base import Page
+from tui.state.view import View
 from tui.widgets.batches import Batches
+from tui.widgets.dashboard_layout import Needs, Section, arrange
 from tui.widgets.events import Events
 from tui.widgets.failures import Failures
 from tui.widgets.header import Header
 from tui.widgets.memory import Memory
-from tui.widgets.menu import Menu
-from tui.widgets.section import Section as SectionWidget
+from tui.widgets.panel import Section as SectionWidget
+from tui.widgets.selectable_panel import Menu
+from tui.widgets.status_line import Told
 from tui.widgets.throughput import Throughput
-from tui.widgets.told import Told
 from tui.widgets.workers import Workers
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from rich.text import Text
 from textual.widget import Widget
 
-from tui.actions import ACTIONS, Action, Place, bindings, keycap
-from tui.screens.page import Page
-from tui.widgets.lines import LABEL, STRONG, line, title
-from tui.widgets.paper import Paper
+from tui.actions.registry import ACTIONS, Action, Place, bindings, keycap
+from tui.screens.base import Page
+from tui.widgets.line_widget import LABEL, STRONG, line, title
+from tui.widgets.text_view import Paper
 
 _KEYS = 12
 

@@ -8,14 +8,14 @@ from rich.text import Text
 from textual import work
 from textual.widget import Widget
 
-from engine.ledger.rows import Representation as Found
-from tui import words
-from tui.actions import Place, bindings
-from tui.screens.gallery import Gallery
-from tui.shelf import Query
-from tui.view import View
-from tui.widgets.caption import Caption
-from tui.widgets.lines import STRONG, Lines, line
+from engine.ledger.models import Representation as Found
+from tui import formatting
+from tui.actions.registry import Place, bindings
+from tui.connection.ledger_thread import Query
+from tui.screens.image_list import Gallery
+from tui.state.view import View
+from tui.widgets.line_widget import STRONG, Lines, line
+from tui.widgets.list_header import Caption
 
 
 class Name(Lines):
@@ -72,8 +72,8 @@ def completeness(found: Found) -> str:
     """`✓ complete: 12 images`, `✗ not complete: 11 of 12, 1 failed`."""
     account = found.account
     if found.is_complete:
-        accepted = f", {words.integer(account.accepted)} accepted" if account.accepted else ""
-        return f"✓ complete: {words.counted(account.rows, 'image')}{accepted}"
-    failed = f", {words.integer(account.failed)} failed" if account.failed else ""
+        accepted = f", {formatting.integer(account.accepted)} accepted" if account.accepted else ""
+        return f"✓ complete: {formatting.counted(account.rows, 'image')}{accepted}"
+    failed = f", {formatting.integer(account.failed)} failed" if account.failed else ""
     settled = account.done + account.accepted
-    return f"✗ not complete: {words.integer(settled)} of {words.integer(account.rows)}{failed}"
+    return f"✗ not complete: {formatting.integer(settled)} of {formatting.integer(account.rows)}{failed}"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.snapshot import BatchSnapshot
-from tui import words
-from tui.view import View
-from tui.widgets.lines import LABEL, STRONG, line, title
-from tui.widgets.menu import Menu
+from engine.control.snapshot import BatchSnapshot
+from tui import formatting
+from tui.state.view import View
+from tui.widgets.line_widget import LABEL, STRONG, line, title
+from tui.widgets.selectable_panel import Menu
 
 _NAME = 24
 _SHARE = 7
@@ -63,22 +63,22 @@ def batch_line(batch: BatchSnapshot, measure: Measure, columns: int) -> Text:
     style = "" if batch.selected else LABEL
     return line(
         " ",
-        (words.padded(batch.name, measure.name, words.Keep.BOTH), style),
+        (formatting.padded(batch.name, measure.name, formatting.Keep.BOTH), style),
         " ",
-        (words.bar(fraction, max(0, width)), LABEL),
-        (words.right(words.percent(settled, account.rows), _SHARE), style),
+        (formatting.bar(fraction, max(0, width)), LABEL),
+        (formatting.right(formatting.percent(settled, account.rows), _SHARE), style),
         " ",
-        (words.right(_figures(batch), measure.figures), style),
+        (formatting.right(_figures(batch), measure.figures), style),
         "  ",
-        (words.right(_failed(batch), measure.failed), STRONG if account.failed else LABEL),
+        (formatting.right(_failed(batch), measure.failed), STRONG if account.failed else LABEL),
     )
 
 
 def _figures(batch: BatchSnapshot) -> str:
     account = batch.account
-    return f"{words.integer(account.done + account.accepted)}/{words.integer(account.rows)}"
+    return f"{formatting.integer(account.done + account.accepted)}/{formatting.integer(account.rows)}"
 
 
 def _failed(batch: BatchSnapshot) -> str:
-    failed = f"{words.integer(batch.account.failed)} failed" if batch.account.failed else ""
+    failed = f"{formatting.integer(batch.account.failed)} failed" if batch.account.failed else ""
     return failed if batch.selected else f"{failed} not now".strip()

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.ledger.rows import Event
-from tui import words
-from tui.view import View
-from tui.widgets.lines import BAD, LABEL, STRONG, line, title
-from tui.widgets.section import Section
+from engine.ledger.models import Event
+from tui import formatting
+from tui.state.view import View
+from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
+from tui.widgets.panel import Section
 
 MARKS = {"error": "✗", "warning": "!", "info": " ", "debug": " "}
 """A level by a mark, so that it is not said by colour alone."""
@@ -34,21 +34,21 @@ class Events(Section):
 def event_line(event: Event, columns: int, *, now: float | None = None) -> Text:
     """When, what kind of event, which image, and what was said of it; `now` for a log that goes over days."""
     at = (
-        words.dated(event.time, now)
+        formatting.dated(event.time, now)
         if now is not None
         else time.strftime("%H:%M:%S", time.localtime(event.time))
     )
     mark = MARKS.get(event.level, " ")
     style = _STYLES.get(event.level, "")
     room = columns - len(at) - 3 - KIND - 1
-    name = words.fit(event.image, max(_NAME, room // 2), words.Keep.BOTH) if event.image else ""
+    name = formatting.fit(event.image, max(_NAME, room // 2), formatting.Keep.BOTH) if event.image else ""
     parts: list[str | tuple[str, str]] = [
         (at, LABEL),
         f" {mark} ",
-        (words.padded(event.kind, KIND), style),
+        (formatting.padded(event.kind, KIND), style),
         " ",
     ]
     if name:
         parts.append((f"{name}: ", STRONG))
         room -= cell_len(name) + 2
-    return line(*parts, (words.fit(event.message, room), style))
+    return line(*parts, (formatting.fit(event.message, room), style))

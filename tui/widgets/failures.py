@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.text import Text
 
 from engine.failures import REMEDIES, Cause
-from tui import words
-from tui.view import View
-from tui.widgets.lines import BAD, LABEL, line, title
-from tui.widgets.menu import Menu
+from tui import formatting
+from tui.state.view import View
+from tui.widgets.line_widget import BAD, LABEL, line, title
+from tui.widgets.selectable_panel import Menu
 
 _CAUSE = 19
 
@@ -20,21 +20,21 @@ class Failures(Menu):
     def head(self, view: View, columns: int, shown: int, count: int) -> Text:
         note = "enter lists them" if count else ""
         if count > shown:
-            note = f"{words.counted(count - shown, 'cause')} more; {note}"
+            note = f"{formatting.counted(count - shown, 'cause')} more; {note}"
         return title("Failures", columns, note)
 
     def row(self, view: View, key: str, columns: int) -> Text:
         assert view.snapshot is not None
         count = dict(view.snapshot.failures_by_cause)[key]
-        number = words.right(words.integer(count), 7)
+        number = formatting.right(formatting.integer(count), 7)
         remedy = remedy_of(key)
         room = columns - len(number) - 1 - _CAUSE - 1
         return line(
             (number, BAD),
             " ",
-            words.padded(key, _CAUSE),
+            formatting.padded(key, _CAUSE),
             " ",
-            (words.fit(remedy, room), LABEL),
+            (formatting.fit(remedy, room), LABEL),
         )
 
     def nothing(self, view: View) -> Text:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.snapshot import Snapshot, State
-from tui import words
-from tui.picture import Contact, Tone, banner
-from tui.view import View
-from tui.widgets.lines import BAD, LABEL, STRONG, TONES, line
-from tui.widgets.section import Section
+from engine.control.snapshot import Snapshot, State
+from tui import formatting
+from tui.state.status import Contact, Tone, banner
+from tui.state.view import View
+from tui.widgets.line_widget import BAD, LABEL, STRONG, TONES, line
+from tui.widgets.panel import Section
 
 
 class Header(Section):
@@ -26,10 +26,10 @@ def state_line(view: View, columns: int) -> Text:
     label = f" {state.label} "
     marks = ""
     if view.frozen_at is not None:
-        marks += f" ◆ FROZEN {words.clock(view.frozen_at, view.now)} "
+        marks += f" ◆ FROZEN {formatting.clock(view.frozen_at, view.now)} "
     if view.read_only:
         marks += " READ-ONLY "
-    detail = words.fit(state.detail, max(0, columns - len(label) - cell_len(marks) - 14))
+    detail = formatting.fit(state.detail, max(0, columns - len(label) - cell_len(marks) - 14))
     after = f" {detail}" if detail else ""
     room = columns - len(label) - cell_len(after) - cell_len(marks) - 1
     left = _subject(view, room)
@@ -49,20 +49,20 @@ def _subject(view: View, columns: int) -> str:
     if snapshot is None or columns < 14:
         return name
     chosen = [batch.name for batch in snapshot.batches if batch.selected]
-    return f"{name} {words.names(chosen, columns - len(name) - 1)}".rstrip()
+    return f"{name} {formatting.names(chosen, columns - len(name) - 1)}".rstrip()
 
 
 def progress_line(view: View, columns: int) -> Text:
     snapshot = view.snapshot
     if snapshot is None:
-        return line((words.bar(0, columns), LABEL))
+        return line((formatting.bar(0, columns), LABEL))
     totals = snapshot.totals
     settled = totals.done + totals.accepted
-    figures = f"{words.integer(settled)} / {words.integer(totals.rows)}"
-    share = words.percent(settled, totals.rows)
+    figures = f"{formatting.integer(settled)} / {formatting.integer(totals.rows)}"
+    share = formatting.percent(settled, totals.rows)
     width = max(0, columns - len(figures) - len(share) - 4)
     fraction = settled / totals.rows if totals.rows else 0.0
-    return line((words.bar(fraction, width), LABEL), "  ", (figures, STRONG), "  ", share)
+    return line((formatting.bar(fraction, width), LABEL), "  ", (figures, STRONG), "  ", share)
 
 
 def figures_line(view: View, columns: int) -> Text:
@@ -72,17 +72,17 @@ def figures_line(view: View, columns: int) -> Text:
         return line("")
     totals = snapshot.totals
     figures: list[tuple[str, str, str]] = [
-        ("", f"{words.integer(totals.failed)} failed", BAD if totals.failed else ""),
-        ("elapsed ", words.duration(_elapsed(view, snapshot)), ""),
+        ("", f"{formatting.integer(totals.failed)} failed", BAD if totals.failed else ""),
+        ("elapsed ", formatting.duration(_elapsed(view, snapshot)), ""),
     ]
     if snapshot.state is not State.FINISHED:
         figures.append(("ETA ", _eta(view, snapshot), ""))
     if totals.accepted:
-        figures.append(("", f"{words.integer(totals.accepted)} accepted", ""))
+        figures.append(("", f"{formatting.integer(totals.accepted)} accepted", ""))
     if totals.in_flight:
-        figures.append(("", f"{words.integer(totals.in_flight)} in flight", ""))
+        figures.append(("", f"{formatting.integer(totals.in_flight)} in flight", ""))
     if totals.pending:
-        figures.append(("", f"{words.integer(totals.pending)} waiting", ""))
+        figures.append(("", f"{formatting.integer(totals.pending)} waiting", ""))
     parts: list[str | tuple[str, str]] = []
     used = 0
     for label, value, style in figures:
@@ -104,6 +104,6 @@ def _elapsed(view: View, snapshot: Snapshot) -> float | None:
 def _eta(view: View, snapshot: Snapshot) -> str:
     """How long still, and when that is."""
     if snapshot.eta_seconds is None:
-        return words.DASH
-    until = words.clock(snapshot.time + snapshot.eta_seconds, view.now)
-    return f"{words.duration(snapshot.eta_seconds)} ({until})"
+        return formatting.DASH
+    until = formatting.clock(snapshot.time + snapshot.eta_seconds, view.now)
+    return f"{formatting.duration(snapshot.eta_seconds)} ({until})"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from engine.snapshot import MemorySnapshot
-from tui import words
-from tui.view import View
-from tui.widgets.lines import BAD, LABEL, line, title
-from tui.widgets.section import Section
+from engine.control.snapshot import MemorySnapshot
+from tui import formatting
+from tui.state.view import View
+from tui.widgets.line_widget import BAD, LABEL, line, title
+from tui.widgets.panel import Section
 
 USED, PROMISED, FREE, FLOOR = "█", "▒", "·", "┃"
 
@@ -19,17 +19,17 @@ class Memory(Section):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         memory = view.snapshot.memory if view.snapshot else None
         if memory is None or memory.total <= 0:
-            return [title("Memory", columns), line((f" {words.DASH}", LABEL))]
+            return [title("Memory", columns), line((f" {formatting.DASH}", LABEL))]
         low = memory.available < memory.floor
         drawn = [
-            title("Memory", columns, "below the floor" if low else f"of {words.memory(memory.total)}"),
+            title("Memory", columns, "below the floor" if low else f"of {formatting.memory(memory.total)}"),
             memory_bar(memory, columns),
             figures_line(memory, columns),
             room_line(memory),
         ]
         spare = rows - len(drawn)
         if spare > 0:
-            history = words.columns_of(view.used_bytes, columns, spare, float(memory.total))
+            history = formatting.columns_of(view.used_bytes, columns, spare, float(memory.total))
             drawn += [line((row, LABEL)) for row in history]
         return drawn
 
@@ -51,10 +51,10 @@ def figures_line(memory: MemorySnapshot, columns: int) -> Text:
     return line(
         (f"{USED} ", ""),
         ("used ", LABEL),
-        words.short_memory(used),
+        formatting.short_memory(used),
         (f"  {PROMISED} ", ""),
         ("promised ", LABEL),
-        words.short_memory(memory.committed),
+        formatting.short_memory(memory.committed),
     )
 
 
@@ -63,9 +63,9 @@ def room_line(memory: MemorySnapshot) -> Text:
     return line(
         (f"{FREE} ", ""),
         ("room ", LABEL),
-        (words.short_memory(memory.headroom), BAD if memory.headroom < 0 else ""),
+        (formatting.short_memory(memory.headroom), BAD if memory.headroom < 0 else ""),
         ("  ", ""),
         (FLOOR, BAD),
         (" floor ", LABEL),
-        words.short_memory(memory.floor),
+        formatting.short_memory(memory.floor),
     )

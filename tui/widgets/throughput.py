@@ -7,25 +7,26 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.snapshot import Snapshot
-from tui import history, words
-from tui.view import View
-from tui.widgets.lines import LABEL, STRONG, line, title
-from tui.widgets.section import Section
+from engine.control.snapshot import Snapshot
+from tui import formatting
+from tui.state import history
+from tui.state.view import View
+from tui.widgets.line_widget import LABEL, STRONG, line, title
+from tui.widgets.panel import Section
 
 
 class Throughput(Section):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         snapshot = view.snapshot
         if snapshot is None:
-            return [title("Throughput", columns), line((f" {words.DASH}", LABEL))]
+            return [title("Throughput", columns), line((f" {formatting.DASH}", LABEL))]
         if snapshot.engine is None:
             return [title("Throughput", columns), saved_line(snapshot, columns)]
         spare = rows - 4
         head = title("Throughput", columns, _span_note(view, columns))
         rates = rates_line(snapshot, columns)
         if spare > 0:
-            curve = [line((row, LABEL)) for row in words.columns_of(view.images_per_s, columns, spare)]
+            curve = [line((row, LABEL)) for row in formatting.columns_of(view.images_per_s, columns, spare)]
             images = images_line(view, columns, curve=False)
             return [head, images, rates, saved_line(snapshot, columns), *curve]
         return [head, images_line(view, columns, curve=True), rates, saved_line(snapshot, columns)]
@@ -39,16 +40,16 @@ def _span_note(view: View, columns: int) -> str:
 def images_line(view: View, columns: int, *, curve: bool) -> Text:
     """Images a minute, and beside it the curve when it has no rows of its own."""
     assert view.snapshot is not None
-    number = words.per_minute(view.snapshot.rates_now.images_per_s)
+    number = formatting.per_minute(view.snapshot.rates_now.images_per_s)
     unit = " images/min"
     room = columns - len(number) - len(unit) - 1
-    spark = words.right(words.sparkline(view.images_per_s, room), room) if curve else ""
+    spark = formatting.right(formatting.sparkline(view.images_per_s, room), room) if curve else ""
     return line((number, STRONG), (unit, LABEL), " ", (spark, LABEL))
 
 
 def rates_line(snapshot: Snapshot, columns: int) -> Text:
     rates = snapshot.rates_now
-    coming, going = words.data(rates.source_bytes_per_s), words.data(rates.jpeg_bytes_per_s)
+    coming, going = formatting.data(rates.source_bytes_per_s), formatting.data(rates.jpeg_bytes_per_s)
     pixels = f"  {rates.megapixels_per_s:.0f} Mpx/s"
     parts: list[str | tuple[str, str]] = [("in ", LABEL), f"{coming}/s", ("  out ", LABEL), f"{going}/s"]
     used = len(coming) + len(going) + 13
@@ -60,9 +61,9 @@ def rates_line(snapshot: Snapshot, columns: int) -> Text:
 def saved_line(snapshot: Snapshot, columns: int) -> Text:
     """`7.2 TB → 2.9 TB, 59 % smaller`; the percentage first where there is little room."""
     if not snapshot.source_bytes:
-        return line((f" {words.DASH}", LABEL))
-    amounts = f"{words.data(snapshot.source_bytes)} → {words.data(snapshot.jpeg_bytes)}"
-    saved = words.reduction(snapshot.source_bytes, snapshot.jpeg_bytes)
+        return line((f" {formatting.DASH}", LABEL))
+    amounts = f"{formatting.data(snapshot.source_bytes)} → {formatting.data(snapshot.jpeg_bytes)}"
+    saved = formatting.reduction(snapshot.source_bytes, snapshot.jpeg_bytes)
     if cell_len(amounts) + cell_len(saved) + 2 <= columns:
         return line(amounts, ("  ", ""), (saved, LABEL))
     return line(amounts)

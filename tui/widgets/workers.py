@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from engine.snapshot import Snapshot, WorkerSnapshot
-from tui import words
-from tui.view import View
-from tui.widgets.lines import LABEL, STRONG, line, title
-from tui.widgets.section import Section
+from engine.control.snapshot import Snapshot, WorkerSnapshot
+from tui import formatting
+from tui.state.view import View
+from tui.widgets.line_widget import LABEL, STRONG, line, title
+from tui.widgets.panel import Section
 
 _PHASE, _SIZE, _TIME, _MEMORY = 9, 9, 7, 12
 _SLOT = 3
@@ -38,18 +38,18 @@ def workers_note(snapshot: Snapshot, shown: int) -> str:
     if count > shown:
         parts.append(f"{count - shown} more not shown")
     if snapshot.store.waiting:
-        waiting = words.data(snapshot.store.waiting_bytes)
+        waiting = formatting.data(snapshot.store.waiting_bytes)
         parts.append(f"{snapshot.store.waiting} for the store, {waiting}")
     return ", ".join(parts)
 
 
 def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
     """Columns that line up: slot, phase, image, megapixels, seconds, memory now/promised."""
-    slot = words.right(str(worker.slot), _SLOT - 1) + " "
+    slot = formatting.right(str(worker.slot), _SLOT - 1) + " "
     if worker.image_id is None:
-        rss = words.right(words.short_memory(worker.rss_bytes), _MEMORY // 2)
+        rss = formatting.right(formatting.short_memory(worker.rss_bytes), _MEMORY // 2)
         middle = columns - _SLOT - _MEMORY // 2
-        return line((slot, LABEL), (words.padded(worker.phase, middle), LABEL), (rss, LABEL))
+        return line((slot, LABEL), (formatting.padded(worker.phase, middle), LABEL), (rss, LABEL))
     tail = _SIZE + _TIME + _MEMORY + 1
     room = columns - _SLOT - _PHASE - 1 - tail
     if room < 12:  # narrow: the size can be had from the image's detail
@@ -57,16 +57,16 @@ def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
         room += _SIZE
         size = ""
     else:
-        size = words.right(words.megapixels(worker.megapixels), _SIZE)
-    memory = f"{words.short_memory(worker.rss_bytes)}/{words.short_memory(worker.predicted_bytes)}"
+        size = formatting.right(formatting.megapixels(worker.megapixels), _SIZE)
+    memory = f"{formatting.short_memory(worker.rss_bytes)}/{formatting.short_memory(worker.predicted_bytes)}"
     over = bool(worker.rss_bytes and worker.predicted_bytes and worker.rss_bytes > worker.predicted_bytes)
     return line(
         (slot, LABEL),
-        words.padded(worker.phase, _PHASE),
+        formatting.padded(worker.phase, _PHASE),
         " ",
-        (words.padded(worker.image, room, words.Keep.BOTH), STRONG),
+        (formatting.padded(worker.image, room, formatting.Keep.BOTH), STRONG),
         size,
-        words.right(words.short_seconds(worker.seconds), _TIME),
+        formatting.right(formatting.short_seconds(worker.seconds), _TIME),
         " ",
-        (words.right(("!" if over else "") + memory, _MEMORY), "bold" if over else ""),
+        (formatting.right(("!" if over else "") + memory, _MEMORY), "bold" if over else ""),
     )

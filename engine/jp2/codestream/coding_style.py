@@ -1,0 +1,147 @@
+"""How components are coded: COD and COC of the main header, and those of a tile, which go before (A.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.jp2.codestream.marker_segments import Body, Marker, Segment
+from engine.jp2.errors import corrupt
+from engine.jp2.file_reader import Source
+
+PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
+MAX_LEVELS = 32
+_WHOLE_PRECINCT = (15, 15)
+"""PPx and PPy where none are given: a precinct of 2^15 samples a side."""
+_MANY_COMPONENTS = 257
+"""From so many on COC names its component in two bytes."""
+
+
+@dataclass(frozen=True)
+class ComponentStyle:
+    """What COD says for all components and COC for one."""
+
+    levels: int
+    code_block: tuple[int, int]
+    """Its width and height as powers of two."""
+    block_style: int
+    """Table A.19."""
+    reversible: bool
+    precincts: tuple[tuple[int, int], ...]
+    """PPx and PPy of each resolution, the coarsest first; empty where all are of the greatest size."""
+
+    @property
+    def high_throughput(self) -> bool:
+        """HT code-blocks (ISO/IEC 15444-15)."""
+        return bool(self.block_style & 0x40)
+
+    def precinct(self, resolution: int) -> tuple[int, int]:
+        return self.precincts[resolution] if self.precincts else _WHOLE_PRECINCT
+
+
+@dataclass(frozen=True)
+class CodingStyle:
+    """A COD marker segment (A.6.1)."""
+
+    progression: str
+    layers: int
+    multiple_component_transform: bool
+    every: ComponentStyle
+
+    @property
+    def levels(self) -> int:
+        return self.every.levels
+
+    @property
+    def reversible(self) -> bool:
+        return self.every.reversible
+
+    @property
+    def high_throughput(self) -> bool:
+        return self.every.high_throughput
+
+    @property
+    def code_block_samples(self) -> int:
+        """Width by height of a code-block."""
+        return 1 << sum(self.every.code_block)
+
+
+@dataclass(frozen=True)
+class Styles:
+    """What counts for each component of a tile."""
+
+    style: CodingStyle
+    components: Mapping[int, ComponentStyle] = field(default_factory=dict)
+    """COC."""
+
+    @property
+    def high_throughput(self) -> bool:
+        return any(style.high_throughput for style in (self.style.every, *self.components.values()))
+
+    def of(self, component: int) -> ComponentStyle:
+        return self.components.get(component, self.style.every)
+
+
+@dataclass
+class StyleMarkers:
+    """The COD and COC met in one header."""
+
+    style: CodingStyle | None = None
+    components: dict[int, ComponentStyle] = field(default_factory=dict)
+
+    @property
+    def are_any(self) -> bool:
+        return self.style is not None or bool(self.components)
+
+    def take(self, source: Source, segment: Segment, components: int) -> None:
+        """A COD or COC; the first of several counts. `components` is how many the image has."""
+        body = Body(source, segment)
+        if segment.marker == Marker.COD:
+            self.style = self.style or _parse_style(body)
+        else:
+            index, style = _parse_component(body, components)
+            self.components.setdefault(index, style)
+
+    def over(self, main: Styles) -> Styles:
+        """Tile COC before tile COD before main COC before main COD."""
+        if self.style is not None:
+            return Styles(self.style, self.components)
+        return Styles(main.style, {**main.components, **self.components}) if self.components else main
+
+
+def _parse_style(body: Body) -> CodingStyle:
+    flags, progression, layers, transform = body.unpack(">BBHB")
+    if progression >= len(PROGRESSIONS):
+        corrupt(f"COD names the progression order {progression}; 0 to {len(PROGRESSIONS) - 1} exist")
+    if layers == 0:
+        corrupt("COD claims no quality layers")
+    every = _component_style(body, 5, "COD", has_precincts=bool(flags & 1))
+    return CodingStyle(PROGRESSIONS[progression], layers, transform != 0, every)
+
+
+def _parse_component(body: Body, components: int) -> tuple[int, ComponentStyle]:
+    wide = components >= _MANY_COMPONENTS
+    index, flags = body.unpack(">HB" if wide else ">BB")
+    if index >= components:
+        corrupt(f"COC names component {index} of {components}")
+    return index, _component_style(body, 3 if wide else 2, "COC", has_precincts=bool(flags & 1))
+
+
+def _component_style(body: Body, at: int, name: str, *, has_precincts: bool) -> ComponentStyle:
+    levels, xcb, ycb, block_style, wavelet = body.unpack(">BBBBB", at)
+    if levels > MAX_LEVELS:
+        corrupt(f"{name} claims {levels} decomposition levels; {MAX_LEVELS} are possible")
+    if xcb > 8 or ycb > 8 or xcb + ycb > 8:
+        corrupt(f"{name} claims code-blocks of 2^{xcb + 2} × 2^{ycb + 2} samples")
+    if wavelet > 1:
+        corrupt(f"{name} names the wavelet transformation {wavelet}; 0 and 1 exist in Part 1")
+    if has_precincts and body.size < at + 5 + levels + 1:
+        corrupt(f"{name} is too short for the precinct sizes it promises")
+    sizes = body.unpack(f">{levels + 1}B", at + 5) if has_precincts else ()
+    return ComponentStyle(
+        levels=levels,
+        code_block=(xcb + 2, ycb + 2),
+        block_style=block_style,
+        reversible=wavelet == 1,
+        precincts=tuple((size & 15, size >> 4) for size in sizes),
+    )

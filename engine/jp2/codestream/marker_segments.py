@@ -1,0 +1,110 @@
+"""Marker segments (ISO/IEC 15444-1 Annex A): found one after the other, their parameters taken apart."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from engine.jp2.errors import corrupt, truncated
+from engine.jp2.file_reader import Source
+
+MAX_SEGMENTS = 70_000
+"""In a main header; a COC, QCC and RGN for each of 16,384 components is the most a legal one needs."""
+
+
+class Marker(IntEnum):
+    """Marker codes (ISO/IEC 15444-1 Table A.2; CAP of ISO/IEC 15444-15)."""
+
+    SOC = 0xFF4F
+    CAP = 0xFF50
+    SIZ = 0xFF51
+    COD = 0xFF52
+    COC = 0xFF53
+    TLM = 0xFF55
+    PRF = 0xFF56
+    PLM = 0xFF57
+    PLT = 0xFF58
+    CPF = 0xFF59
+    QCD = 0xFF5C
+    QCC = 0xFF5D
+    RGN = 0xFF5E
+    POC = 0xFF5F
+    PPM = 0xFF60
+    PPT = 0xFF61
+    CRG = 0xFF63
+    COM = 0xFF64
+    SOT = 0xFF90
+    SOP = 0xFF91
+    EPH = 0xFF92
+    SOD = 0xFF93
+    EOC = 0xFFD9
+
+
+@dataclass(frozen=True)
+class Segment:
+    marker: int
+    offset: int
+    """Of the marker in the file."""
+    length: int
+    """Of the segment after the marker, with its own two length bytes."""
+
+    @property
+    def end(self) -> int:
+        return self.offset + 2 + self.length
+
+
+def segments(source: Source, position: int) -> Iterator[Segment]:
+    """The marker segments from `position` up to the SOT, SOD or EOC that ends the header.
+
+    Raises ImageError TRUNCATED or CORRUPT where there is none.
+    """
+    for _ in range(MAX_SEGMENTS):
+        head = source.read(position, 4)
+        marker = int.from_bytes(head[:2])
+        if len(head) < 2:
+            truncated(source, "the file ends inside the codestream's header")
+        if marker in (Marker.SOT, Marker.SOD, Marker.EOC):
+            return
+        if marker < 0xFF01:
+            corrupt(f"no marker but {head[:2].hex(' ')} at byte {position:,} in the codestream's header")
+        if 0xFF30 <= marker <= 0xFF3F:
+            # Reserved for markers without a segment (Table A.1).
+            yield Segment(marker, position, 0)
+            position += 2
+            continue
+        if len(head) < 4:
+            truncated(source, "the file ends inside the codestream's header")
+        segment = Segment(marker, position, int.from_bytes(head[2:]))
+        if segment.length < 2:
+            corrupt(f"marker {marker:#06x} at byte {position:,} has the impossible length {segment.length}")
+        if segment.end > source.size:
+            truncated(source, f"the file ends inside marker {marker:#06x} of the codestream's header")
+        yield segment
+        position = segment.end
+    corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the codestream's header")
+
+
+class Body:
+    """A marker segment's parameters, taken from the front; asking for more than there is is CORRUPT."""
+
+    def __init__(self, source: Source, segment: Segment) -> None:
+        self._source = source
+        self._segment = segment
+
+    @property
+    def size(self) -> int:
+        return self._segment.length - 2
+
+    def unpack(self, layout: str, at: int = 0) -> tuple[int, ...]:
+        wanted = struct.calcsize(layout)
+        if at + wanted > self.size:
+            corrupt(
+                f"marker {self._segment.marker:#06x} at byte {self._segment.offset:,} is too short, "
+                f"with {self.size} bytes, for what it must hold"
+            )
+        data = self._source.read(self._segment.offset + 4 + at, wanted)
+        if len(data) < wanted:
+            truncated(self._source, "the file became shorter while it was read")
+        return struct.unpack(layout, data)

@@ -1,0 +1,100 @@
+"""A tile's packets, followed from header to header: are all there that the main header promises?
+
+Lengths tell where a tile-part ends; that nothing is missing before its end they tell only together. Where they were
+made to fit, or say nothing (Psot 0, TNsot 0), the packets alone know.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from engine.jp2.codestream.coding_style import Styles
+from engine.jp2.codestream.packet_headers import Band, BlockStyle, HeaderEnds, Read, read_packet_header
+from engine.jp2.codestream.precincts import Precinct
+
+_SOP, _SOP_BYTES = b"\xff\x91", 6
+_EPH, _EPH_BYTES = b"\xff\x92", 2
+_BYPASS, _TERMINATES_EACH = 0x01, 0x04
+
+
+class End(Enum):
+    ALL_THERE = auto()
+    BETWEEN_PACKETS = auto()
+    IN_A_HEADER = auto()
+    IN_A_BODY = auto()
+    BYTES_LEFT = auto()
+    """After all packets."""
+    UNREADABLE = auto()
+    """No packet header reads like what is there."""
+
+
+@dataclass(frozen=True)
+class Walked:
+    end: End
+    packets: int
+    """Whole ones."""
+    promised: int
+    offset: int
+    """Where the last one ends."""
+
+
+def walk_tile(read: Read, length: int, precincts: list[Precinct], styles: Styles) -> Walked:
+    """Follows the packets in the `length` bytes of one tile; `read` takes offsets into these."""
+    style = styles.style
+    bands: dict[Precinct, list[Band]] = {}
+    promised = len(precincts) * style.layers
+    offset = packets = 0
+    for precinct, layer in in_order(precincts, style.progression, style.layers):
+        if offset >= length:
+            end = End.BETWEEN_PACKETS if offset == length else End.IN_A_BODY
+            return Walked(end, packets, promised, offset)
+        if read(offset, 2) == _SOP:
+            offset += _SOP_BYTES
+        if precinct not in bands:
+            bands[precinct] = [Band(*size) for size in precinct.blocks]
+        try:
+            offset, body = read_packet_header(
+                read, offset, bands[precinct], layer, _blocks_of(styles, precinct)
+            )
+        except HeaderEnds:
+            return Walked(End.IN_A_HEADER, packets, promised, offset)
+        except ValueError:
+            return Walked(End.UNREADABLE, packets, promised, offset)
+        if read(offset, 2) == _EPH:
+            offset += _EPH_BYTES
+        offset += body
+        packets += 1
+        if layer == style.layers - 1:
+            del bands[precinct]
+    end = End.IN_A_BODY if offset > length else End.BYTES_LEFT if offset < length else End.ALL_THERE
+    return Walked(end, packets, promised, offset)
+
+
+def _blocks_of(styles: Styles, precinct: Precinct) -> BlockStyle:
+    style = styles.of(precinct.component).block_style
+    return BlockStyle(bool(style & _BYPASS), bool(style & _TERMINATES_EACH))
+
+
+def in_order(precincts: list[Precinct], progression: str, layers: int) -> Iterator[tuple[Precinct, int]]:
+    """Every packet in the order of the progression (B.12.1)."""
+    match progression:
+        case "LRCP":
+            ordered = sorted(precincts, key=lambda p: (p.resolution, p.component, p.index))
+            yield from ((precinct, layer) for layer in range(layers) for precinct in ordered)
+        case "RLCP":
+            ordered = sorted(precincts, key=lambda p: (p.resolution, p.component, p.index))
+            for _, group in itertools.groupby(ordered, lambda p: p.resolution):
+                of_one = list(group)
+                yield from ((precinct, layer) for layer in range(layers) for precinct in of_one)
+        case "RPCL":
+            ordered = sorted(precincts, key=lambda p: (p.resolution, p.y, p.x, p.component, p.index))
+            yield from ((precinct, layer) for precinct in ordered for layer in range(layers))
+        case "PCRL":
+            ordered = sorted(precincts, key=lambda p: (p.y, p.x, p.component, p.resolution, p.index))
+            yield from ((precinct, layer) for precinct in ordered for layer in range(layers))
+        case _:
+            ordered = sorted(precincts, key=lambda p: (p.component, p.y, p.x, p.resolution, p.index))
+            yield from ((precinct, layer) for precinct in ordered for layer in range(layers))

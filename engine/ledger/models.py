@@ -1,0 +1,214 @@
+"""The ledger's rows as values: what the supervisor works with, and what lists and reports show."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from dataclasses import dataclass, fields
+from typing import Any
+
+from engine.control.snapshot import Account
+from engine.failures import REMEDIES, Cause
+from engine.messages import StoreRequest, Surveyed
+
+EQUAL_PSNR_DB = 100.0
+"""JSON has no infinity; no JPEG that differs at all from an 8-bit source comes near this."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pending image whose header is known, ready to start."""
+
+    image_id: int
+    batch: str
+    uuid: str
+    record: str
+    source: str
+    """The path to read, [manifest] root applied."""
+    target: str
+    checksum: str
+    attempts: int
+    """That count, of this round, before the one to come."""
+    surveyed: Surveyed
+
+    @property
+    def width(self) -> int:
+        return self.surveyed.width
+
+    @property
+    def height(self) -> int:
+        return self.surveyed.height
+
+    @property
+    def megapixels(self) -> float:
+        return self.surveyed.width * self.surveyed.height / 1e6
+
+    @property
+    def source_bytes(self) -> int:
+        return self.surveyed.source_bytes
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """An image that a dead engine had converted and not yet stored: its JPEG should lie on scratch."""
+
+    request: StoreRequest
+    batch: str
+    source: str
+    megapixels: float
+    source_bytes: int
+
+
+@dataclass(frozen=True)
+class Peak:
+    """What an attempt was predicted to need before any correction, and what it took."""
+
+    image_id: int
+    lane: str
+    predicted_bytes: int
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """Everything the ledger knows of an image."""
+
+    id: int
+    batch: str
+    uuid: str
+    barcode: str
+    record: str
+    name: str
+    type: str
+    source: str
+    """As the export has it."""
+    checksum: str
+    target: str
+    state: str
+    attempts: int
+    stage: str | None
+    cause: str | None
+    message: str | None
+    hint: str | None
+    reason: str | None
+    """Why a person accepted it."""
+    width: int | None
+    height: int | None
+    components: int | None
+    bits: int | None
+    tile_width: int | None
+    tile_height: int | None
+    levels: int | None
+    colour: str | None
+    source_bytes: int | None
+    source_digest: str | None
+    jpeg_bytes: int | None
+    jpeg_width: int | None
+    jpeg_height: int | None
+    md5: str | None
+    psnr: float | None
+    """dB; infinity where JPEG and source are equal in every sample that was compared."""
+    warnings: tuple[str, ...]
+    peak_rss_bytes: int | None
+    updated: float
+    """Unix time, s, of the last change."""
+
+    @property
+    def remedy(self) -> str | None:
+        return (self.hint or REMEDIES[Cause(self.cause)]) if self.cause else None
+
+    @property
+    def megapixels(self) -> float | None:
+        return self.width * self.height / 1e6 if self.width and self.height else None
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> ImageRow:
+        values = list(row)
+        values[_WARNINGS] = tuple(json.loads(values[_WARNINGS]))
+        return cls(*values)
+
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        """The keys of `to_json`, in its order."""
+        return (*_NAMES, "remedy")
+
+    def to_json(self) -> dict[str, Any]:
+        """As `failures --json` and `list --json` print it; the PSNR of equal pictures is infinite, here 100 dB."""
+        document: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
+        document["warnings"] = list(self.warnings)
+        document["remedy"] = self.remedy
+        if self.psnr is not None and math.isinf(self.psnr):
+            document["psnr"] = EQUAL_PSNR_DB
+        return document
+
+
+_NAMES = tuple(field.name for field in fields(ImageRow) if field.name != "hint")
+_WARNINGS = [field.name for field in fields(ImageRow)].index("warnings")
+IMAGE_COLUMNS = ", ".join(
+    "b.name" if field.name == "batch" else f"i.{field.name}" for field in fields(ImageRow)
+)
+"""In the order of ImageRow's fields, over `images i JOIN batches b`."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    number: int
+    round: int
+    pid: int
+    lane: str
+    predicted_bytes: int
+    started: float
+    """Unix time, s."""
+    ended: float | None
+    outcome: str | None
+    """converted, failed, again (another attempt follows), put-back (did not count), None while it runs."""
+    stage: str | None
+    cause: str | None
+    message: str | None
+    peak_rss_bytes: int | None
+    cpu_s: float | None
+    wall_s: float | None
+
+
+@dataclass(frozen=True)
+class Event:
+    id: int
+    time: float
+    """Unix time, s."""
+    level: str
+    kind: str
+    message: str
+    image_id: int | None
+    pid: int | None
+    target: str = ""
+    """Of the image it is about; empty for an event about none."""
+
+    @property
+    def image(self) -> str:
+        """The target's file name."""
+        return self.target.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    cause: str
+    images: int
+
+    @property
+    def remedy(self) -> str:
+        return REMEDIES[Cause(self.cause)]
+
+
+@dataclass(frozen=True)
+class Representation:
+    """The images of one digitised item."""
+
+    uuid: str
+    images: tuple[ImageRow, ...]
+    account: Account
+
+    @property
+    def is_complete(self) -> bool:
+        """Every image is done, or a person accepted that it is not."""
+        return self.account.rows > 0 and self.account.done + self.account.accepted == self.account.rows

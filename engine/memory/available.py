@@ -1,0 +1,102 @@
+"""How much memory there is: on the machine, within its control groups, within `memory_limit`."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from engine import checks
+from engine.failures import UserError
+from engine.memory import cgroup
+
+_PROC = Path("/proc")
+_MEMORY_FILESYSTEMS = frozenset({"tmpfs", "ramfs"})
+
+
+@dataclass(frozen=True)
+class Memory:
+    """One look at the machine, within every limit that binds us. Bytes."""
+
+    total_bytes: int
+    available_bytes: int
+    """What can be taken without swapping or being killed: droppable page cache counts as available."""
+
+
+class MemoryReader:
+    """Looks at the memory of this machine; a sample takes about 0.1 ms.
+
+    `limit_bytes` is the `memory_limit` setting: the machine is treated as having no more than this.
+    `proc` is another root in tests.
+    """
+
+    def __init__(self, limit_bytes: int | None = None, proc: Path = _PROC) -> None:
+        self._limit_bytes = limit_bytes
+        self._meminfo = proc / "meminfo"
+        self._groups = cgroup.memory_groups(proc)
+
+    def read(self, own_bytes: int = 0) -> Memory:
+        """Now. `own_bytes` is what our own processes use (`tree_bytes`), counted against `memory_limit`."""
+        memory = self._machine()
+        total, available = memory.total_bytes, memory.available_bytes
+        for group in self._groups:
+            room = cgroup.read_room(group)
+            if room is not None:
+                total = min(total, room.limit_bytes)
+                available = min(available, room.available_bytes)
+        if self._limit_bytes is not None:
+            total = min(total, self._limit_bytes)
+            available = min(available, self._limit_bytes - own_bytes)
+        return Memory(total, max(0, min(available, total)))
+
+    def _machine(self) -> Memory:
+        available = cgroup.named_number(self._meminfo, "MemAvailable:")
+        total = cgroup.named_number(self._meminfo, "MemTotal:")
+        if available is not None and total is not None:
+            return Memory(total * 1024, available * 1024)
+        memory = psutil.virtual_memory()
+        return Memory(memory.total, memory.available)
+
+
+def parse_size(text: str) -> int:
+    """Bytes of "3GiB", "500 MB", "4g" (1024) or "1073741824"; raises UserError on anything else."""
+    try:
+        return checks.parse_size(text)
+    except ValueError as error:
+        raise UserError(
+            f'{text!r} is not an amount of memory: write for example "4GiB", "500MB" or a number of bytes'
+        ) from error
+
+
+def parse_floor(text: str, total_bytes: int) -> int:
+    """The memory that must stay available, bytes: "10%" of the total, or an amount; raises UserError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text)
+    floor = int(total_bytes * float(match[1]) / 100) if match else parse_size(text)
+    if floor >= total_bytes:
+        raise UserError(
+            f"memory_floor = {text!r} leaves nothing of the {total_bytes / 2**30:.1f} GiB there are"
+        )
+    return floor
+
+
+def is_memory_filesystem(path: Path) -> bool:
+    """Whether files here live in memory (tmpfs), so that a scratch file would save none."""
+    mounts = _PROC / "self/mountinfo"
+    try:
+        lines = mounts.read_text().splitlines()
+    except OSError:
+        return False
+    device = path.stat().st_dev
+    name = f"{os.major(device)}:{os.minor(device)}"
+    return any(
+        line.split()[2] == name and line.partition(" - ")[2].split()[0] in _MEMORY_FILESYSTEMS
+        for line in lines
+    )
+
+
+def format_bytes(count: int) -> str:
+    """For people: "3.2 GiB", "410 MiB"."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

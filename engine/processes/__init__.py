@@ -1,0 +1,1 @@
+"""What runs beside the supervisor: child processes, workers, the surveyor and the uploader."""

@@ -1,0 +1,98 @@
+"""The storer's process: takes proved JPEGs from scratch to the store, several transfers at once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+from engine.config import StoreSettings
+from engine.failures import Cause
+from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
+from engine.processes.child import settle_in
+from engine.store.base import Store, StoreTrouble, open_store
+from engine.store.retry import Backoff, with_retries
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Answer = Stored | NotStored | Probed
+
+
+def storer_main(conn: Connection[Any, Any], parent_pid: int, settings: StoreSettings, root: str) -> None:
+    """The process's main: serves the pipe until Quit, then finishes what is under way; leaves at once on EOF.
+
+    `root` is the workspace's directory. Every StoreRequest is answered by one Stored or NotStored, every
+    Probe by one Probed, in any order."""
+    settle_in(parent_pid, killed_first=True)
+    serve(conn, open_store(settings, root), settings.transfers)
+
+
+def serve(conn: Connection[Any, Any], store: Store, transfers: int, backoff: Backoff | None = None) -> None:
+    """The loop of `storer_main`, on a store that is open."""
+    storer = _Storer(conn, store, backoff or Backoff())
+    with ThreadPoolExecutor(transfers, "transfer") as pool, ThreadPoolExecutor(1, "probe") as prober:
+        while True:
+            try:
+                message = conn.recv()
+            except (EOFError, OSError):
+                # The engine is gone, and with it everyone who could be told. What is half sent has no final
+                # name, and the next engine sends it again.
+                os._exit(0)
+            match message:
+                case StoreRequest():
+                    pool.submit(storer.store_one, message)
+                case Probe():
+                    prober.submit(storer.probe)
+                case Quit():
+                    break
+                case _:
+                    log.error("the storer was sent a %s", type(message).__name__)
+    store.close()
+
+
+class _Storer:
+    def __init__(self, conn: Connection[Any, Any], store: Store, backoff: Backoff) -> None:
+        self._conn = conn
+        self._store = store
+        self._backoff = backoff
+        self._sending = threading.Lock()
+
+    def store_one(self, request: StoreRequest) -> None:
+        """Transfer one JPEG, trying again where that may help, and answer."""
+        outcome = outcome_of(
+            lambda: with_retries(lambda: self._store.put(request), self._backoff, random.random)
+        )
+        if isinstance(outcome, StoreTrouble):
+            self._send(NotStored(request.image_id, outcome.trouble, outcome.failure, outcome.unheard))
+        else:
+            self._send(outcome)
+
+    def probe(self) -> None:
+        """Ask the store for a sign of life, once, and answer: a store that lists but takes nothing is not well."""
+        outcome = outcome_of(self._store.try_out)
+        self._send(Probed(outcome.trouble, outcome.failure, outcome.unheard) if outcome else Probed())
+
+    def _send(self, answer: Answer) -> None:
+        with (
+            self._sending,
+            contextlib.suppress(BrokenPipeError),
+        ):  # the loop sees the EOF and ends the process
+            self._conn.send(answer)
+
+
+def outcome_of(action: Callable[[], T]) -> T | StoreTrouble:
+    """The boundary where exceptions become values: a fault of our own costs this image only."""
+    try:
+        return action()
+    except StoreTrouble as trouble:
+        return trouble
+    except Exception as error:
+        log.exception("a transfer failed in a way nobody foresaw")
+        return StoreTrouble(Trouble.IMAGE, Cause.INTERNAL, f"{type(error).__name__}: {error}")

@@ -1,0 +1,89 @@
+"""A worker process: takes one image at a time from its pipe, converts it, and says how that went."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+from engine.failures import Cause, Failure, ImageError, Stage, one_line
+from engine.memory.usage import peak_rss_bytes
+from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Quit, ReadAhead
+from engine.processes.child import settle_in
+
+_READ_AHEAD_BYTES = 1 << 20
+
+
+def worker_main(connection: Connection[Any, Any], parent_pid: int) -> None:
+    """The process's main: a thread listens on the pipe, this one converts."""
+    settle_in(parent_pid, killed_first=True)
+    from engine.conversion.convert import (
+        convert_image,  # libvips and OpenJPEG load here, not in the supervisor
+    )
+
+    jobs: queue.SimpleQueue[Job | Quit] = queue.SimpleQueue()
+    sources: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, jobs, sources), daemon=True).start()
+    threading.Thread(target=_read_ahead, args=(sources,), daemon=True).start()
+    connection.send(Phase.IDLE)
+    while isinstance(job := jobs.get(), Job):
+        connection.send(_attempt(connection, job, convert_image))
+
+
+def _listen(
+    connection: Connection[Any, Any], jobs: queue.SimpleQueue[Job | Quit], sources: queue.SimpleQueue[str]
+) -> None:
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            os._exit(1)  # the engine is gone: what is half-made here is nobody's
+        if isinstance(message, ReadAhead):
+            sources.put(message.source_path)
+        else:
+            jobs.put(message)
+
+
+def _read_ahead(sources: queue.SimpleQueue[str]) -> None:
+    """Reads the next source once, so that it waits in the page cache; errors are told when its turn comes."""
+    while True:
+        path = sources.get()
+        try:
+            with open(path, "rb", buffering=0) as source:  # noqa: PTH123
+                while source.read(_READ_AHEAD_BYTES):
+                    pass
+        except OSError:
+            continue
+
+
+def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Converted | NotConverted:
+    def on_phase(phase: Phase) -> None:
+        connection.send(PhaseChanged(job.image_id, phase))
+
+    wall_start, cpu_start = time.monotonic(), time.process_time()
+    warnings: tuple[str, ...] = ()
+    try:
+        converted: Converted = convert(job, on_phase)
+        return converted
+    except ImageError as error:
+        failure, warnings = error.failure, error.warnings
+    except MemoryError as error:
+        failure = Failure(
+            Cause.OUT_OF_MEMORY, Stage.DECODING, one_line(str(error)) or "no memory for the pixels"
+        )
+    except Exception as error:  # noqa: BLE001 - whatever a library raises costs this image only
+        traceback.print_exc(file=sys.stderr)
+        failure = Failure(Cause.INTERNAL, Stage.DECODING, one_line(f"{type(error).__name__}: {error}"))
+    return NotConverted(
+        image_id=job.image_id,
+        failure=failure,
+        warnings=warnings,
+        peak_rss_bytes=peak_rss_bytes(),
+        cpu_s=time.process_time() - cpu_start,
+        wall_s=time.monotonic() - wall_start,
+    )

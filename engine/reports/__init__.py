@@ -1,0 +1,1 @@
+"""Pages and tables for people: the account of a conversion, and proof sheets."""

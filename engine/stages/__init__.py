@@ -1,1 +1,0 @@
-"""A run's stages, in the order an image meets them: surveying, converting, storing; and what gives out the work."""

@@ -1,0 +1,107 @@
+"""Where the JPEGs go: what every store promises, whether a local directory or an S3 bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from engine.config import StoreSettings
+from engine.failures import Cause, Failure, Stage, UserError, one_line
+from engine.messages import Stored, StoreRequest, Trouble
+
+
+class StoreTrouble(Exception):
+    """A transfer or a probe that failed: whose fault it is, and the failure as the ledger would keep it."""
+
+    def __init__(
+        self, trouble: Trouble, cause: Cause, message: str, hint: str = "", unheard: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.trouble = trouble
+        self.failure = Failure(cause, Stage.STORING, one_line(message), hint)
+        self.unheard = unheard
+        """Nothing has ever answered there since the store was opened: it may not be there at all."""
+
+    def __reduce__(self) -> tuple[type[StoreTrouble], tuple[Trouble, Cause, str, str, bool]]:
+        failure = self.failure
+        return StoreTrouble, (self.trouble, failure.cause, failure.message, failure.hint, self.unheard)
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of a listing; `key` is relative to the store's root, as a row's target is."""
+
+    key: str
+    size_bytes: int
+    md5: str | None
+    """Hexadecimal; None where the listing does not say."""
+
+
+class Store(Protocol):
+    """What the storer, `check` and `reconcile` need. `put` may be called from several threads at once."""
+
+    def put(self, request: StoreRequest) -> Stored:
+        """Put the JPEG under its target, whole, digest checked and confirmed, overwriting nothing.
+
+        Raises StoreTrouble: IMAGE where a different object has the name (`store-mismatch`) or where the
+        scratch file is not what was proved (`proof-failed`: convert it again); otherwise another trouble."""
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Every object whose key starts with `prefix`, in the order of the keys' UTF-8 bytes, streaming.
+
+        Raises StoreTrouble, also midway."""
+
+    @property
+    def is_near(self) -> bool:
+        """Whether objects can be read back without a network: then a comparison reads them."""
+
+    def digest(self, key: str) -> str | None:
+        """The MD5 of an object's bytes, read back, hexadecimal; None when there is no such object."""
+
+    def probe(self) -> None:
+        """Is the store there and ours to use? Reads only; raises StoreTrouble."""
+
+    def try_out(self) -> None:
+        """Put, confirm and delete a tiny object of photostat's own; raises StoreTrouble."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+def open_store(settings: StoreSettings, root: Path | str) -> Store:
+    """The store that `[store] url` names; relative directories are relative to the workspace `root`.
+
+    Touches neither disk nor network. Raises UserError on a URL it cannot read."""
+    scheme, separator, rest = settings.url.partition(":")
+    if separator and scheme == "file" and rest:
+        from engine.store.local import LocalStore
+
+        place = Path(root) / Path(file_path(settings.url)).expanduser()
+        return LocalStore(place, lambda: done_in_ledger(Path(root)))
+    if separator and scheme == "s3":
+        from engine.store.s3 import open_bucket
+
+        return open_bucket(settings)
+    raise UserError(
+        f'store.url is "{settings.url}": it starts with file: or s3://, as in file:out or s3://bucket/prefix'
+    )
+
+
+def done_in_ledger(root: Path) -> int:
+    """How many images the ledger of the workspace says are in the store."""
+    from engine.ledger.reader import LedgerReader
+    from engine.workspace import Workspace
+
+    with LedgerReader(Workspace(root)) as reader:
+        return sum(account.done for account in reader.account().values())
+
+
+def file_path(url: str) -> str:
+    """The path in file:out, file:/mnt/out or file:///mnt/out."""
+    rest = url.removeprefix("file:")
+    return rest.removeprefix("//") if rest.startswith("///") else rest
+
+
+__all__ = ["Store", "StoreTrouble", "StoredObject", "done_in_ledger", "file_path", "open_store"]

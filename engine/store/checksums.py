@@ -1,0 +1,87 @@
+"""A JPEG's digests, whole and by part, and what an S3 store's ETag and checksums say about them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from engine.messages import StoreRequest
+from engine.store.staged_file import CHUNK_BYTES, verify
+
+_SINGLE_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
+
+
+@dataclass(frozen=True)
+class Digest:
+    """MD5 and CRC32 of one run of bytes, raw."""
+
+    md5: bytes
+    crc32: bytes
+
+    @classmethod
+    def of(cls, data: bytes) -> Digest:
+        return cls(hashlib.md5(data, usedforsecurity=False).digest(), zlib.crc32(data).to_bytes(4, "big"))
+
+    @property
+    def md5_base64(self) -> str:
+        return base64.b64encode(self.md5).decode()
+
+    @property
+    def crc32_base64(self) -> str:
+        return base64.b64encode(self.crc32).decode()
+
+
+@dataclass(frozen=True)
+class Digests:
+    """What is sent is what was read for these: the server verifies every body against them."""
+
+    whole: Digest
+    parts: tuple[Digest, ...] = ()
+    """Of each part, where it is sent in parts; else empty."""
+    part_bytes: int = 0
+
+    def confirmed_by(self, etag: str | None, crc32: str | None) -> bool:
+        """Do the ETag or the CRC32 of a reply say that the store has these bytes?
+
+        An object sent in parts has the MD5 of the parts' MD5s as its ETag, and as its composite CRC32 the CRC32
+        of theirs, both with `-N` behind (S3 user guide, "Checking object integrity"). An encrypted object's
+        ETag says nothing."""
+        if not self.parts:
+            return single_md5(etag or "") == self.whole.md5.hex() or crc32 == self.whole.crc32_base64
+        count = len(self.parts)
+        of_md5s = hashlib.md5(b"".join(part.md5 for part in self.parts), usedforsecurity=False).hexdigest()
+        of_crc32s = Digest.of(b"".join(part.crc32 for part in self.parts)).crc32_base64
+        return (etag or "").strip('"') == f"{of_md5s}-{count}" or crc32 == f"{of_crc32s}-{count}"
+
+
+def digests_of(scratch: BinaryIO, request: StoreRequest, part_bytes: int | None) -> Digests:
+    """The digests of a scratch file; raises StoreTrouble (`proof-failed`) unless it is what was proved.
+
+    `part_bytes` is None when it is sent in one put."""
+    verify(scratch, request)
+    md5 = bytes.fromhex(request.md5)
+    if part_bytes is not None:
+        parts = tuple(Digest.of(part) for part in parts_of(scratch, part_bytes))
+        return Digests(Digest(md5, b""), parts, part_bytes)
+    crc32 = 0
+    for chunk in parts_of(scratch, CHUNK_BYTES):
+        crc32 = zlib.crc32(chunk, crc32)
+    return Digests(Digest(md5, crc32.to_bytes(4, "big")))
+
+
+def parts_of(scratch: BinaryIO, part_bytes: int) -> Iterator[bytes]:
+    """The file from its start in parts of this size; the last may be smaller."""
+    scratch.seek(0)
+    while part := scratch.read(part_bytes):
+        yield part
+
+
+def single_md5(etag: str) -> str | None:
+    """The MD5 an ETag may be; None for an object sent in parts. Of an encrypted object it is another number."""
+    match = _SINGLE_ETAG.fullmatch(etag)
+    return match[1] if match else None

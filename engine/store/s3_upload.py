@@ -1,0 +1,205 @@
+"""Sending a JPEG to a bucket: in one put or in parts, with digests the server verifies, leaving nothing half done."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import random
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from urllib.parse import quote
+
+from engine.messages import StoreRequest, Trouble
+from engine.store.base import StoreTrouble
+from engine.store.checksums import Digest, Digests, parts_of
+from engine.store.retry import Backoff, with_retries
+from engine.store.s3_client import Bucket, Limits, Reply
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_NOT_IMPLEMENTED = 501
+_PLAIN = "!#$&'()*+,-./:;<=>?@[]^_`{|}~"
+"""Printable ASCII that stays as it is in metadata; the percent sign does not, so that decoding is exact."""
+
+
+def metadata_of(request: StoreRequest) -> dict[str, str]:
+    """What is kept with the object. Metadata travel as ASCII headers: everything else is percent-encoded UTF-8."""
+    facts = {
+        "photostat-record": request.record,
+        "photostat-uuid": request.uuid,
+        "photostat-source": request.source_digest,
+        "photostat-md5": request.md5,
+    }
+    return {name: quote(value, safe=_PLAIN) for name, value in facts.items() if value}
+
+
+class Upload:
+    """Puts into one bucket. Keeps in mind which keys may have unfinished parts there."""
+
+    def __init__(self, bucket: Bucket, limits: Limits, *, with_crc32: bool) -> None:
+        self._bucket = bucket
+        self._limits = limits
+        self._with_crc32 = with_crc32
+        self._conditional = True
+        """Until the store says that it does not know If-None-Match."""
+        self._lock = threading.Lock()
+        self._listed = False
+        self._doubtful: set[str] = set()
+
+    def part_bytes(self, size_bytes: int) -> int | None:
+        """The size of the parts a JPEG is sent in; None when it goes in one put. S3 takes 10,000 parts."""
+        if size_bytes <= self._limits.multipart_bytes:
+            return None
+        return max(self._limits.part_bytes, math.ceil(size_bytes / 10_000))
+
+    def put(self, key: str, scratch: BinaryIO, request: StoreRequest, digests: Digests) -> bool:
+        """Send it; True when the reply already confirms it.
+
+        Raises Reply (with 409 or 412 the name is taken) or StoreTrouble."""
+        facts: dict[str, Any] = {"ContentType": "image/jpeg", "Metadata": metadata_of(request)}
+        if digests.parts:
+            return self._put_parts(key, scratch, facts, digests)
+        in_memory = request.jpeg_bytes <= self._limits.in_memory_bytes
+        return self._put_once(
+            key, b"".join(parts_of(scratch, 1 << 20)) if in_memory else scratch, facts, digests
+        )
+
+    def put_small(self, key: str, data: bytes) -> None:
+        """Send a few bytes as an image would be; raises Reply or StoreTrouble."""
+        self._put_once(key, data, {"ContentType": "text/plain"}, Digests(Digest.of(data)))
+
+    def clear(self, key: str) -> None:
+        """Abort what an interrupted transfer began under this key; the ledger says the key is ours alone.
+
+        The bucket is asked once for what a storer that was killed has left, and again about a key whose last
+        transfer by this one ended badly."""
+        with self._lock:
+            if not self._listed:
+                self._doubtful.update(found for found, _ in self._unfinished(self._bucket.place.prefix))
+                self._listed = True
+            if key not in self._doubtful:
+                return
+        for found, upload_id in self._unfinished(key):
+            if found == key:
+                self._abort({"Bucket": self._bucket.name, "Key": key, "UploadId": upload_id})
+        with self._lock:
+            self._doubtful.discard(key)
+
+    def _put_once(self, key: str, body: bytes | BinaryIO, facts: dict[str, Any], digests: Digests) -> bool:
+        where: dict[str, Any] = {"Bucket": self._bucket.name, "Key": key}
+        checked = self._checked(digests.whole)
+
+        def request(client: S3Client, condition: dict[str, Any]) -> tuple[str | None, str | None]:
+            if not isinstance(body, bytes):
+                body.seek(0)
+            reply = client.put_object(**where, Body=body, **facts, **checked, **condition)
+            return reply.get("ETag"), reply.get("ChecksumCRC32")
+
+        return digests.confirmed_by(*self._conditionally(f"storing {key}", request))
+
+    def _put_parts(self, key: str, scratch: BinaryIO, facts: dict[str, Any], digests: Digests) -> bool:
+        with self._lock:
+            self._doubtful.add(key)
+        what = f"storing {key} in parts"
+        where: dict[str, Any] = {"Bucket": self._bucket.name, "Key": key}
+        algorithm: dict[str, Any] = {"ChecksumAlgorithm": "CRC32"} if self._with_crc32 else {}
+        begun = self._bucket.call(what, lambda c: c.create_multipart_upload(**where, **facts, **algorithm))
+        where["UploadId"] = begun["UploadId"]
+        try:
+            parts = self._put_each(what, where, scratch, digests)
+
+            def complete(client: S3Client, condition: dict[str, Any]) -> tuple[str | None, str | None]:
+                reply = client.complete_multipart_upload(
+                    **where, MultipartUpload={"Parts": parts}, **condition
+                )
+                return reply.get("ETag"), reply.get("ChecksumCRC32")
+
+            confirmed = digests.confirmed_by(*self._conditionally(what, complete))
+        except (StoreTrouble, Reply):
+            with contextlib.suppress(StoreTrouble):  # then `clear` does it before the next attempt
+                self._abort(where)
+            raise
+        with self._lock:
+            self._doubtful.discard(key)
+        return confirmed
+
+    def _put_each(
+        self, what: str, where: dict[str, Any], scratch: BinaryIO, digests: Digests
+    ) -> list[CompletedPartTypeDef]:
+        """Send the parts one after the other, each tried again by itself; several images go at once as it is."""
+        sent: list[CompletedPartTypeDef] = []
+        bodies = parts_of(scratch, digests.part_bytes)
+        for number, (body, digest) in enumerate(zip(bodies, digests.parts, strict=False), 1):
+            checked = self._checked(digest)
+            put_part = partial(_put_part, where=where, number=number, body=body, checked=checked)
+            etag = with_retries(lambda: self._bucket.ask(what, put_part), Backoff(), random.random)  # noqa: B023
+            part: CompletedPartTypeDef = {"ETag": etag, "PartNumber": number}
+            if self._with_crc32:
+                part["ChecksumCRC32"] = digest.crc32_base64
+            sent.append(part)
+        return sent
+
+    def _conditionally(self, what: str, request: Callable[[S3Client, dict[str, Any]], T]) -> T:
+        """The request with If-None-Match: *; without, from the time a store says that it does not implement it.
+
+        Then the HEAD before every put is what keeps others' objects."""
+        if self._conditional:
+            try:
+                return self._bucket.call(what, lambda c: request(c, {"IfNoneMatch": "*"}))
+            except Reply as reply:
+                if reply.status != _NOT_IMPLEMENTED:
+                    raise
+        answer = self._bucket.call(what, lambda c: request(c, {}))
+        self._conditional = False
+        return answer
+
+    def _checked(self, digest: Digest) -> dict[str, Any]:
+        checksums = {"ContentMD5": digest.md5_base64}
+        return {**checksums, "ChecksumCRC32": digest.crc32_base64} if self._with_crc32 else checksums
+
+    def _unfinished(self, prefix: str) -> list[tuple[str, str]]:
+        """(key, upload id) of the unfinished transfers under a prefix; none where the store will not say."""
+        found: list[tuple[str, str]] = []
+        marker: dict[str, Any] = {}
+        while True:
+            try:
+                page = self._bucket.call(
+                    f"listing unfinished transfers under {prefix}",
+                    lambda c: c.list_multipart_uploads(Bucket=self._bucket.name, Prefix=prefix, **marker),  # noqa: B023
+                )
+            except Reply as reply:
+                if reply.trouble.trouble is Trouble.WORLD:
+                    raise reply.trouble from None
+                log.warning("unfinished transfers of an earlier run stay in the store: %s", reply.trouble)
+                return []
+            found += [(upload["Key"], upload["UploadId"]) for upload in page.get("Uploads", [])]
+            if not page.get("IsTruncated"):
+                return found
+            marker = {
+                "KeyMarker": page["NextKeyMarker"],
+                "UploadIdMarker": page.get("NextUploadIdMarker", ""),
+            }
+
+    def _abort(self, where: dict[str, Any]) -> None:
+        """Raises StoreTrouble; an upload that is gone already is as good as aborted."""
+        try:
+            self._bucket.call(
+                f"aborting the parts of {where['Key']}", lambda c: c.abort_multipart_upload(**where)
+            )
+        except Reply as reply:
+            if reply.status != 404:
+                raise reply.trouble from None
+
+
+def _put_part(
+    client: S3Client, where: dict[str, Any], number: int, body: bytes, checked: dict[str, Any]
+) -> str:
+    return client.upload_part(**where, PartNumber=number, Body=body, **checked)["ETag"]

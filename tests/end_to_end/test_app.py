@@ -1,0 +1,118 @@
+"""The app with real engines: it starts one, steers it, survives its death, and leaves it to its work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from engine.control.snapshot import State
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
+from tests.conftest import MakeWorkspace
+from tests.support.engine_runs import ended, go_on, halted, kill_engine, started, status
+from tui.app import PhotostatApp
+from tui.connection.ledger_thread import Shelf
+from tui.connection.poller import WorkspaceLink
+from tui.state.status import Contact, Picture, standing
+
+ONE_WORKER = "[engine]\nworkers = 1\n"
+
+
+@asynccontextmanager
+async def watching(root: Path) -> AsyncIterator[tuple[PhotostatApp, Pilot[int]]]:
+    workspace = Workspace(root)
+    app = PhotostatApp(WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(app, pilot, lambda picture: picture.snapshot is not None)
+        yield app, pilot
+
+
+async def until(
+    app: PhotostatApp, pilot: Pilot[int], condition: Callable[[Picture], bool], timeout_s: float = 60.0
+) -> Picture:
+    """The first picture that meets the condition."""
+    end = time.monotonic() + timeout_s
+    while not condition(app.view.picture):
+        assert time.monotonic() < end, f"still {app.view.picture}"
+        await pilot.pause(0.05)
+    return app.view.picture
+
+
+async def test_starts_steers_survives_and_sees_the_end(workspace: MakeWorkspace) -> None:
+    root = workspace(images=20, width=600, height=500, settings=ONE_WORKER)
+    async with watching(root) as (app, pilot):
+        assert app.view.picture.contact is Contact.LEDGER
+        assert app.view.picture.state is State.STOPPED
+        await pilot.press("s")
+        await until(app, pilot, lambda picture: picture.contact is Contact.ENGINE)
+        await pilot.press("p")
+        paused = await until(app, pilot, lambda picture: picture.state is State.PAUSED)
+        assert status(root)["state"] == "paused"
+        await pilot.press("plus")
+        await until(
+            app, pilot, lambda picture: bool(picture.snapshot and picture.snapshot.workers_wanted == 2)
+        )
+
+        assert paused.snapshot is not None
+        assert paused.snapshot.engine is not None
+        kill_engine(paused.snapshot.engine.pid)
+        fallen = await until(app, pilot, lambda picture: picture.contact is Contact.LEDGER)
+        assert "without a word" in fallen.trouble
+
+        await pilot.press("s")
+        await until(app, pilot, lambda picture: picture.contact is Contact.ENGINE)
+        await until(app, pilot, lambda picture: picture.state is State.FINISHED, 120)
+        last = await until(app, pilot, lambda picture: picture.contact is Contact.LEDGER)
+        assert last.state is State.FINISHED
+        assert last.trouble == ""
+        assert last.snapshot is not None
+        assert last.snapshot.totals.done == 20
+
+
+async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
+    workspace: MakeWorkspace,
+) -> None:
+    root = workspace(images=20, width=600, height=500, settings=ONE_WORKER)
+    pid = started(root)
+    busy = halted(root)
+    async with watching(root) as (app, pilot):
+        assert app.view.picture.contact is Contact.ENGINE
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            lost = await until(app, pilot, lambda picture: picture.contact is Contact.LOST)
+            assert lost.snapshot is not None
+            assert lost.snapshot.engine is not None
+            assert "last picture" in standing(lost, read_only=False)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await until(app, pilot, lambda picture: picture.contact is not Contact.LOST)
+    go_on(busy)
+    assert ended(root)["totals"]["done"] == 20
+
+
+async def test_the_engine_does_not_notice_who_leaves(workspace: MakeWorkspace) -> None:
+    root = workspace(images=10, width=900, height=700, settings=ONE_WORKER)
+    pid = started(root)
+    busy = halted(root)
+    async with watching(root) as (app, pilot):
+        await pilot.press("q")
+        assert str(pid) in app.farewell
+    go_on(busy)
+    assert ended(root)["totals"]["done"] == 10
+
+
+async def test_what_keeps_an_engine_from_starting_is_told(workspace: MakeWorkspace) -> None:
+    root = workspace(images=2)
+    (root / "photostat.toml").write_text("[engine]\nworkerz = 3\n", encoding="utf-8")
+    async with watching(root) as (app, pilot):
+        await pilot.press("s")
+        page = app._page()
+        assert page is not None
+        await until(app, pilot, lambda picture: "workerz" in page.told.text)
+        assert app.view.picture.contact is Contact.LEDGER

@@ -1,0 +1,208 @@
+"""Orders over the socket: every one is answered, the bad ones with why; and what the commands make of the replies."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control.client import EngineClient, Refused
+from engine.control.server import MAX_LINE_BYTES
+from engine.failures import Cause, Failure, Stage
+from engine.ledger.reader import LedgerReader
+from engine.ledger.writer import Ledger
+from engine.workspace import Workspace
+from tests.conftest import MakeWorkspace, end_engine, make_sources
+from tests.support.command_line import photostat
+from tests.support.engine_runs import ended, standing, status
+from tests.support.jp2_files import write_export
+from tests.support.ledgers import make_ledger
+from tui.commands.shared import draining, in_flight
+
+FAILED = 3
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An engine that holds for its sources for as long as the test takes; three images have failed."""
+    place = tmp_path_factory.mktemp("orders") / "workspace"
+    photostat("init", place)
+    (place / "photostat.toml").write_text('[engine]\nmemory_limit = "800MiB"\n')
+    write_export(place / "export.csv", make_sources(place, 10, 160, 120))
+    photostat("add", place / "export.csv", workspace=place)
+    with Ledger.open(Workspace(place), "add") as ledger:
+        for image_id in range(1, FAILED + 1):
+            ledger.failed(image_id, Failure(Cause.CORRUPT, Stage.DECODING, "a bad tile"))
+    standing(place)
+    yield place
+    end_engine(place)
+
+
+class Line:
+    """One connection, line by line."""
+
+    def __init__(self, root: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(30)
+        self._socket.connect(str(Workspace(root).socket_path))
+        self._file = self._socket.makefile("rb")
+        self._file.readline()
+
+    def ask(self, request: bytes) -> Any:
+        """The reply; None when there is none."""
+        self._socket.sendall(request + b"\n")
+        line = self._file.readline()
+        return json.loads(line) if line else None
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+@pytest.fixture
+def line(root: Path) -> Iterator[Line]:
+    connection = Line(root)
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "identity", "says"),
+    [
+        (b"", None, "a line of JSON"),
+        (b"garbage", None, "a line of JSON"),
+        (b"\xff\xfe", None, "a line of JSON"),
+        (b"[" * 200_000, None, "a line of JSON"),
+        (b"[]", None, 'JSON object with a "command"'),
+        (b'{"id": 2}', 2, 'JSON object with a "command"'),
+        (b'{"id": "two", "command": 5}', "two", 'JSON object with a "command"'),
+        (b'{"id": [2], "command": "dance"}', None, "unknown command 'dance'"),
+        (b'{"id": 1e400, "command": "dance\\u001b"}', None, "unknown command 'dance\\\\x1b'"),
+        (b'{"id": 3, "command": "pause", "for": 5}', 3, "pause: got an unexpected keyword argument 'for'"),
+        (b'{"id": 3, "command": "pause", "self": 5}', 3, "pause: got an unexpected keyword argument 'self'"),
+        (b'{"id": 3, "command": "workers"}', 3, "workers: missing a required argument: 'count'"),
+        (b'{"id": 3, "command": "workers", "count": true}', 3, "a number from 1 to 256, not True"),
+        (b'{"id": 3, "command": "workers", "count": 2.0}', 3, "a number from 1 to 256, not 2.0"),
+        (b'{"id": 3, "command": "workers", "count": 0}', 3, "a number from 1 to 256, not 0"),
+        (b'{"id": 3, "command": "requeue", "selection": 5}', 3, "the selection is a JSON object"),
+        (b'{"id": 3, "command": "requeue", "selection": {"ids": [1.5]}}', 3, "not a selection"),
+        (b'{"id": 3, "command": "requeue", "selection": {"batch": "\\ud800"}}', 3, "not a text"),
+        (b'{"id": 3, "command": "requeue", "selection": {"ids": [1000000000000000000000]}}', 3, "no image"),
+        (b'{"id": 3, "command": "requeue_missing", "ids": [1e400]}', 3, "an array of whole numbers"),
+        (b'{"id": 3, "command": "requeue_missing", "ids": 5}', 3, "an array of whole numbers"),
+        (b'{"id": 3, "command": "accept", "ids": [1], "reason": 5}', 3, "accept: a text, not 5"),
+        (b'{"id": 3, "command": "accept", "ids": [1], "reason": "\\ud800"}', 3, "not a text"),
+        (b'{"id": 3, "command": "accept", "ids": [1], "reason": " \\n "}', 3, "accepting needs a reason"),
+        (b'{"id": 3, "command": "accept", "ids": {"1": 1}, "reason": "x"}', 3, "an array of whole numbers"),
+        (b'{"id": 3, "command": "accept", "ids": [true], "reason": "x"}', 3, "an array of whole numbers"),
+    ],
+)
+def test_a_bad_order_gets_one_clear_answer(
+    line: Line, root: Path, request_line: bytes, identity: object, says: str
+) -> None:
+    reply = line.ask(request_line)
+    assert (reply["id"], reply["ok"]) == (identity, False)
+    assert says in reply["error"] and "\n" not in reply["error"]
+    assert line.ask(b'{"id": 9, "command": "snapshot"}')["ok"] is True, "the connection is as good as before"
+    assert (root / "logs" / "engine-output.log").read_text() == ""
+    assert status(root)["totals"]["failed"] == FAILED
+
+
+def test_an_order_without_an_end_is_answered_before_the_connection_ends(line: Line) -> None:
+    assert "no longer than 4 MiB" in line.ask(b" " * (MAX_LINE_BYTES + 1))["error"]
+
+
+def test_a_reason_goes_on_record_without_what_steers_a_terminal(root: Path) -> None:
+    with EngineClient.connect(Workspace(root)) as client:
+        assert client.command("accept", ids=[1], reason="lost\x1b[2J in\nthe flood")["count"] == 1
+        with LedgerReader(Workspace(root)) as reader:
+            accepted = reader.image(1)
+        assert accepted is not None and accepted.reason == r"lost\x1b[2J in the flood"
+        with pytest.raises(Refused, match="no image 99"):
+            client.command("accept", ids=[99], reason="x")
+
+
+def test_a_reason_without_an_engine_too(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", 2, failed=1)
+    photostat("accept", "1", "--reason", "lost\x1b[2J", workspace=workspace.root)
+    with LedgerReader(workspace) as reader:
+        accepted = reader.image(1)
+    assert accepted is not None and accepted.reason == r"lost\x1b[2J"
+
+
+def test_fewer_workers_than_asked_for_come_with_the_reason(root: Path) -> None:
+    with EngineClient.connect(Workspace(root)) as client:
+        client.command("workers", count=1)
+        limited = {"id": 2, "before": 1, "count": 2, "limited_by": "memory"}
+        assert client.command("workers", count=5) == limited
+        assert client.command("workers", count=2) == {"id": 3, "before": 2, "count": 2}
+    assert (
+        photostat("workers", "5", workspace=root).stdout == "2 workers instead of 5: memory allows no more.\n"
+    )
+    assert photostat("workers", "1", workspace=root).stdout == (
+        "1 worker, before 2. The surplus one leaves after its image.\n"
+    )
+    assert photostat("workers", "1", workspace=root).stdout == "1 worker.\n"
+    assert photostat("workers", "7", "--json", workspace=root).json["limited_by"] == "memory"
+    assert "instead of 7: memory allows no more" in photostat("status", workspace=root).stdout
+    assert "workers: 2 to 2 instead of 5: memory allows no more" in _journal(root)
+
+
+def test_run_says_that_memory_allows_fewer_workers(workspace: MakeWorkspace) -> None:
+    root = workspace(images=1, settings='[engine]\nmemory_limit = "800MiB"\n')
+    said = photostat("run", "--detach", "--workers", "3", workspace=root).stderr
+    assert "with 2 workers instead of 3: memory allows no more." in said
+    ended(root)
+    assert "2 workers instead of 3: memory allows no more" in _journal(root)
+
+
+def test_the_picture_has_the_workers_that_were_asked_for(root: Path) -> None:
+    photostat("workers", "3", workspace=root)
+    document = status(root)
+    assert (document["workers_wanted"], document["workers_asked"]) == (2, 3)
+
+
+def test_a_pause_is_a_pause_though_something_holds_too(root: Path) -> None:
+    assert photostat("status", workspace=root).stdout.startswith("HOLDING for source since ")
+    paused = photostat("pause", workspace=root).stdout
+    assert paused == "Paused. Nothing is in flight. `photostat resume` goes on.\n"
+    text = photostat("status", workspace=root).stdout
+    assert text.startswith("PAUSED by you; also holding for source since ")
+    assert "is the share mounted?" in text and "HOLDING" not in text
+
+
+@pytest.mark.parametrize(
+    ("count", "says"),
+    [
+        (0, "Draining. Nothing is in flight: the engine leaves."),
+        (1, "Draining. The image in flight will be finished, then the engine leaves."),
+        (2, "Draining. The 2 images in flight will be finished, then the engine leaves."),
+    ],
+)
+def test_draining_is_told_for_any_number(count: int, says: str) -> None:
+    assert draining(count) == says
+
+
+def test_what_goes_back_is_told_for_any_number() -> None:
+    said = [in_flight(count, "goes back", "go back") for count in (0, 1, 2000)]
+    assert said == [
+        "Nothing is in flight",
+        "The image in flight goes back",
+        "The 2,000 images in flight go back",
+    ]
+
+
+def test_stop_with_nothing_in_flight(workspace: MakeWorkspace) -> None:
+    root = workspace(images=1)
+    standing(root)
+    said = photostat("stop", workspace=root).stdout
+    assert said == "Stopped. Nothing is in flight.\n"
+
+
+def _journal(root: Path) -> str:
+    with LedgerReader(Workspace(root)) as reader:
+        return "\n".join(event.message for event in reader.events(limit=1000))

@@ -1,0 +1,199 @@
+"""What is not the image's fault holds the engine: a share that goes away, a full disk. Both end by themselves."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat, until
+from tests.support.engine_runs import ended, go_on, halted, leftovers, listing, started, status, stored
+
+LARGE = {"width": 1000, "height": 800}
+MANY = 24
+
+
+def test_a_share_that_disappears_holds_the_engine_until_it_is_back(workspace: MakeWorkspace) -> None:
+    root = workspace(images=MANY, **LARGE)
+    started(root, "--workers", "1")
+    until(lambda: status(root)["totals"]["done"] >= 1, "a first image", 90)
+    shutil.move(root / "source", root / "elsewhere")
+    (root / "source").mkdir()  # as a mount point is when nothing is mounted
+    held = until(lambda: _held(root, "source"), "the hold", 60)
+    assert held["totals"]["failed"] == 0
+    assert "mounted" in held["hold"]["detail"]
+    (root / "source").rmdir()
+    shutil.move(root / "elsewhere", root / "source")
+    totals = ended(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (MANY, 0)
+
+
+def test_a_share_that_was_never_there_holds_at_once(workspace: MakeWorkspace) -> None:
+    root = workspace(images=3)
+    shutil.move(root / "source", root / "elsewhere")
+    (root / "source").mkdir()
+    started(root)
+    held = until(lambda: _held(root, "source"), "the hold", 60)
+    assert held["totals"] == held["totals"] | {"pending": 3, "failed": 0}
+    shutil.move(root / "elsewhere", root / "moved")
+    photostat("stop", workspace=root)
+    ended(root)
+
+
+def test_a_person_who_resumes_takes_missing_sources_for_what_they_are(workspace: MakeWorkspace) -> None:
+    root = workspace(images=3)
+    shutil.rmtree(root / "source")
+    (root / "source").mkdir()
+    started(root)
+    until(lambda: _held(root, "source"), "the hold", 60)
+    photostat("resume", workspace=root)
+    totals = ended(root)["totals"]
+    assert totals["failed"] == 3
+
+
+def with_another_share(root: Path) -> int:
+    """One more representation, on a share of its own beside the others'; returns how many images there are now."""
+    source = root / "other" / "r" / "lone.jp2"
+    source.parent.mkdir(parents=True)
+    shutil.copy(next((root / "source").rglob("*.jp2")), source)
+    export = root / "other.csv"
+    export.write_text(
+        f"11111111-2222-4333-8444-555555555555,B,R,lone.tif,plates,{source}\n", encoding="utf-8"
+    )
+    photostat("add", export, "--batch", "other", workspace=root)
+    rows: int = status(root)["totals"]["rows"]
+    return rows
+
+
+@pytest.mark.parametrize("left", ["nothing", "empty", "stray"])
+def test_a_mount_that_goes_in_the_middle_costs_no_image(workspace: MakeWorkspace, left: str) -> None:
+    root = workspace(images=MANY, **LARGE)
+    rows = with_another_share(root)
+    started(root, "--workers", "1")
+    until(lambda: status(root)["totals"]["done"] >= 1, "a first image", 90)
+    busy = halted(root)
+    (root / "source").rename(root / "away")
+    if left != "nothing":
+        (root / "source").mkdir()
+    if left == "stray":
+        (root / "source" / "NOT_MOUNTED").touch()
+    go_on(busy)
+    held = until(lambda: _held(root, "source"), "the hold", 60)
+    assert held["totals"]["failed"] == 0
+    assert str(root / "source") in held["hold"]["detail"]
+    shutil.rmtree(root / "source", ignore_errors=True)
+    (root / "away").rename(root / "source")
+    totals = ended(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (rows, 0)
+
+
+def test_a_mount_that_is_not_there_when_the_engine_starts_costs_no_image(workspace: MakeWorkspace) -> None:
+    root = workspace(images=MANY, **LARGE)
+    rows = with_another_share(root)
+    started(root, "--workers", "1")
+    until(lambda: status(root)["totals"]["done"] >= 1, "a first image", 90)
+    photostat("stop", workspace=root)
+    ended(root)
+    (root / "source").rename(root / "away")
+    found = photostat("check", "--json", workspace=root, expect=1).json
+    assert found["share"] == f"{root / 'source'} is not there: is the share mounted?"
+    started(root, "--workers", "1")
+    held = until(lambda: _held(root, "source"), "the hold", 60)
+    assert held["totals"]["failed"] == 0
+    (root / "away").rename(root / "source")
+    assert ended(root)["totals"]["done"] == rows
+
+
+@pytest.mark.parametrize("settings", ["", '[manifest]\nroot = "flat"\n'])
+def test_a_flat_directory_with_nothing_but_lost_and_found_is_a_share_that_is_away(
+    workspace: MakeWorkspace, settings: str
+) -> None:
+    root = workspace(images=8, add=False, settings=settings)
+    flat = root / "flat"
+    (flat / "lost+found").mkdir(parents=True)
+    rows = []
+    for number, source in enumerate(sorted((root / "source").rglob("*.jp2"))):
+        path = source.name if settings else flat / source.name
+        rows.append(f"11111111-2222-4333-8444-{number:012},B,R,{source.stem}.tif,plates,{path}\n")
+    (root / "flat.csv").write_text("".join(rows), encoding="utf-8")
+    photostat("add", root / "flat.csv", workspace=root)
+    started(root)
+    held = until(lambda: _held(root, "source"), "the hold", 60)
+    assert held["totals"]["failed"] == 0
+    assert held["hold"]["detail"] == f"{flat} is empty: is the share mounted?"
+    for source in (root / "source").rglob("*.jp2"):
+        shutil.copy(source, flat)
+    assert ended(root)["totals"]["done"] == 8
+
+
+@pytest.mark.parametrize("left", ["nothing", "empty"])
+def test_one_representation_that_is_not_there_costs_its_own_images_only(
+    workspace: MakeWorkspace, left: str
+) -> None:
+    root = workspace(images=20)
+    lost = sorted((root / "source").iterdir())[1]
+    shutil.rmtree(lost)
+    if left == "empty":
+        lost.mkdir()
+    found = photostat("check", "--json", workspace=root, expect=1).json
+    assert found["share"] is None
+    assert len(found["findings"]) == 5
+    photostat("run", "--headless", workspace=root, expect=1)
+    totals = status(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (15, 5)
+    failures = photostat("failures", "--json", workspace=root).json
+    assert {(row["cause"], Path(row["source"]).parent) for row in failures} == {("source-missing", lost)}
+
+
+def test_a_source_that_goes_after_its_survey_costs_its_own_image_only(workspace: MakeWorkspace) -> None:
+    root = workspace(images=10, **LARGE)
+    started(root, "--workers", "1")
+    busy = halted(root)
+    waiting = until(
+        lambda: next((row for row in listing(root) if row["state"] == "pending" and row["width"]), None),
+        "an image that was looked at and waits",
+    )
+    Path(waiting["source"]).unlink()
+    go_on(busy)
+    totals = ended(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (9, 1)
+    (failure,) = photostat("failures", "--json", workspace=root).json
+    assert (failure["id"], failure["cause"]) == (waiting["id"], "source-missing")
+
+
+@pytest.fixture
+def small_scratch(workspace: MakeWorkspace) -> Iterator[Path]:
+    """A workspace whose scratch is a file system of 64 kB."""
+    root = workspace(images=6, **LARGE)
+    scratch = root / "scratch"
+    scratch.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(scratch)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a small file system for scratch can only be mounted by root")
+    yield root
+    subprocess.run(["umount", str(scratch)], check=True)
+
+
+def test_a_full_scratch_holds_the_engine_until_there_is_room(small_scratch: Path) -> None:
+    root = small_scratch
+    started(root)
+    held = until(lambda: _held(root, "disk"), "the hold", 60)
+    assert held["totals"]["failed"] == 0
+    subprocess.run(["mount", "-o", "remount,size=8m", str(root / "scratch")], check=True)
+    totals = ended(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (6, 0)
+    assert len(stored(root)) == 6
+    assert leftovers(root) == []
+
+
+def _held(root: Path, reason: str) -> dict[str, Any] | None:
+    document = status(root)
+    hold = document["hold"]
+    return document if document["state"] == "holding" and hold["reason"] == reason else None

@@ -1,0 +1,110 @@
+"""Real engines and workers, killed at random moments: nothing lost, nothing doubled, nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyvips
+
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat, until
+from tests.support.engine_runs import (
+    ended,
+    go_on,
+    halted,
+    kill_engine,
+    leftovers,
+    listing,
+    started,
+    status,
+    stored,
+)
+
+IMAGES = 16
+LARGE = {"width": 1000, "height": 800}
+
+
+def whole(root: Path) -> None:
+    """Every file in the store opens from end to end: none is half-written."""
+    for path in (root / "out").rglob("*.jpg"):
+        pyvips.Image.new_from_file(str(path), fail_on="warning").avg()
+
+
+def test_an_engine_killed_again_and_again_loses_and_doubles_nothing(workspace: MakeWorkspace) -> None:
+    calm = workspace(images=IMAGES, name="calm", **LARGE)
+    photostat("run", "--headless", workspace=calm)
+    root = workspace(images=IMAGES, name="stormy", **LARGE)
+    luck = random.Random(1953)
+    kills = 0
+    for _ in range(6):
+        pid = started(root)
+        time.sleep(luck.uniform(0.3, 2.0))  # the moment is the point: any will do
+        kills += kill_engine(pid)
+        whole(root)
+        assert status(root)["totals"]["rows"] == IMAGES
+    assert kills > 0
+    photostat("run", "--headless", workspace=root)
+    totals = status(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (IMAGES, 0)
+    assert stored(root) == stored(calm)
+    assert leftovers(root) == []
+
+
+def test_a_killed_worker_costs_its_image_one_attempt(workspace: MakeWorkspace) -> None:
+    root = workspace(images=6, **LARGE)
+    started(root, "--workers", "1")
+    victim = halted(root)
+    os.kill(victim["pid"], signal.SIGKILL)
+    assert ended(root)["totals"]["done"] == 6
+    attempts = {row["id"]: row["attempts"] for row in listing(root)}
+    assert attempts.pop(victim["image_id"]) == 2
+    assert set(attempts.values()) == {1}
+
+
+def test_an_image_that_kills_every_worker_fails_and_the_others_are_done(workspace: MakeWorkspace) -> None:
+    root = workspace(images=5, **LARGE, settings="[engine]\nretries = 1\n")
+    started(root, "--workers", "1")
+    first = halted(root)
+    crash(first)
+    crash(halted(root, first["image_id"], but={first["pid"]}))
+    totals = ended(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (4, 1)
+    (failure,) = photostat("failures", "--json", workspace=root).json
+    assert (failure["id"], failure["cause"], failure["attempts"]) == (first["image_id"], "worker-crashed", 2)
+    assert "SIGSEGV" in failure["message"]
+
+
+def crash(worker: dict[str, Any]) -> None:
+    """A segmentation fault, which a stopped process feels when it goes on."""
+    os.kill(worker["pid"], signal.SIGSEGV)
+    go_on(worker)
+
+
+def test_a_hung_worker_is_stopped_and_its_image_tried_again(workspace: MakeWorkspace) -> None:
+    root = workspace(images=4, **LARGE, settings="[engine]\ntimeout = 8\n")
+    started(root, "--workers", "1")
+    victim = halted(root)
+    assert ended(root)["totals"]["done"] == 4
+    attempts = {row["id"]: row["attempts"] for row in listing(root)}
+    assert attempts[victim["image_id"]] == 2
+
+
+def test_a_killed_storer_loses_nothing(workspace: MakeWorkspace) -> None:
+    root = workspace(images=10, **LARGE)
+    pid = started(root, "--workers", "1")
+    until(lambda: status(root)["totals"]["done"] >= 2, "the first images", 90)
+    busy = halted(root)
+    for child in psutil.Process(pid).children():
+        if child.pid != busy["pid"]:
+            with suppress(psutil.NoSuchProcess):  # the scout leaves when it has looked at all
+                child.kill()
+    go_on(busy)
+    assert ended(root)["totals"]["done"] == 10
+    whole(root)

@@ -1,0 +1,169 @@
+"""A whole run, as a person sees it: the account, the failures, another round."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+import pytest
+import pyvips
+
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat, until
+from tests.support.engine_runs import (
+    ended,
+    go_on,
+    halted,
+    leftovers,
+    listing,
+    over,
+    started,
+    status,
+    stored,
+)
+from tests.support.jp2_files import cut, make_jp2
+
+
+def test_every_row_becomes_a_jpeg_in_the_store(workspace: MakeWorkspace) -> None:
+    root = workspace(images=12)
+    photostat("run", "--headless", workspace=root)
+    totals = status(root)["totals"]
+    assert totals == {"rows": 12, "pending": 0, "in_flight": 0, "done": 12, "failed": 0, "accepted": 0}
+    rows = listing(root)
+    assert sorted(row["target"] for row in rows) == sorted(stored(root))
+    for row in rows:
+        image = pyvips.Image.new_from_file(str(root / "out" / row["target"]), fail_on="warning")
+        assert (image.width, image.height) == (row["width"], row["height"])
+        assert row["state"] == "done"
+        assert row["attempts"] == 1
+        assert row["psnr"] > 30
+
+
+def test_nothing_is_left_on_scratch(workspace: MakeWorkspace) -> None:
+    root = workspace(images=6)
+    photostat("run", "--headless", workspace=root)
+    assert leftovers(root) == []
+
+
+def test_a_second_run_has_nothing_to_do(workspace: MakeWorkspace) -> None:
+    root = workspace(images=3)
+    photostat("run", "--headless", workspace=root)
+    before = {path: path.stat().st_mtime_ns for path in (root / "out").rglob("*.jpg")}
+    photostat("run", "--headless", workspace=root)
+    assert {path: path.stat().st_mtime_ns for path in (root / "out").rglob("*.jpg")} == before
+
+
+def test_a_bad_image_costs_only_itself(workspace: MakeWorkspace) -> None:
+    root = workspace(images=8)
+    sources = sorted((root / "source").rglob("*.jp2"))
+    sources[0].unlink()
+    cut(sources[1], sources[1].stat().st_size * 2 // 3)
+    sources[2].write_bytes(b"II*\0" + bytes(200))
+    sources[3].write_bytes(b"")
+    outcome = photostat("run", "--headless", workspace=root, expect=1)
+    assert "Traceback" not in outcome.stdout + outcome.stderr
+    failures = {row["source"]: row for row in photostat("failures", "--json", workspace=root).json}
+    causes = [failures[str(path)]["cause"] for path in sources[:4]]
+    assert causes == ["source-missing", "truncated", "not-jpeg2000", "not-jpeg2000"]
+    assert all(row["message"] and row["remedy"] for row in failures.values())
+    assert status(root)["totals"]["done"] == 4
+    assert len(stored(root)) == 4
+    assert leftovers(root) == []
+
+
+def test_a_mended_source_is_done_after_a_requeue(workspace: MakeWorkspace) -> None:
+    root = workspace(images=4)
+    source = sorted((root / "source").rglob("*.jp2"))[0]
+    kept = source.with_suffix(".kept")
+    shutil.move(source, kept)
+    photostat("run", "--headless", workspace=root, expect=1)
+    shutil.move(kept, source)
+    photostat("requeue", "--cause", "source-missing", workspace=root)
+    photostat("run", "--headless", workspace=root)
+    assert status(root)["totals"]["done"] == 4
+
+
+def test_an_accepted_failure_leaves_the_account_balanced(workspace: MakeWorkspace) -> None:
+    root = workspace(images=3)
+    sorted((root / "source").rglob("*.jp2"))[0].unlink()
+    photostat("run", "--headless", workspace=root, expect=1)
+    (failure,) = photostat("failures", "--json", workspace=root).json
+    photostat("accept", str(failure["id"]), "--reason", "lost in the flood of 1953", workspace=root)
+    totals = status(root)["totals"]
+    assert (totals["done"], totals["failed"], totals["accepted"]) == (2, 0, 1)
+    photostat("run", "--headless", workspace=root)
+
+
+def test_one_batch_leaves_the_others_pending(workspace: MakeWorkspace, tmp_path: Path) -> None:
+    root = workspace(images=2, batch="plates")
+    more = tmp_path / "more.jp2"
+    make_jp2(more, 64, 48)
+    export = root / "more.csv"
+    export.write_text(f"11111111-2222-4333-8444-555555555555,B9,R9,m.tif,maps,{more}\n", encoding="utf-8")
+    photostat("add", export, "--batch", "maps", workspace=root)
+    photostat("run", "--headless", "--batch", "maps", workspace=root)
+    batches = {batch["name"]: batch for batch in status(root)["batches"]}
+    assert (batches["plates"]["pending"], batches["maps"]["done"]) == (2, 1)
+
+
+def test_an_unknown_batch_is_one_clear_line(workspace: MakeWorkspace) -> None:
+    root = workspace(images=1)
+    outcome = photostat("run", "--headless", "--batch", "platse", workspace=root, expect=2)
+    assert "platse" in outcome.stderr
+    assert "plates" in outcome.stderr
+    assert outcome.stderr.count("\n") == 1
+
+
+def test_a_restart_with_other_settings_leaves_what_is_done(workspace: MakeWorkspace) -> None:
+    root = workspace(images=2)
+    photostat("run", "--headless", workspace=root)
+    before = stored(root)
+    (root / "photostat.toml").write_text("[jpeg]\nquality = 50\n", encoding="utf-8")
+    photostat("run", "--headless", workspace=root)
+    assert stored(root) == before
+
+
+def test_a_foreign_object_is_never_overwritten(workspace: MakeWorkspace) -> None:
+    root = workspace(images=2)
+    target = root / "out" / listing(root)[0]["target"]
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"somebody else's")
+    photostat("run", "--headless", workspace=root, expect=1)
+    assert target.read_bytes() == b"somebody else's"
+    (failure,) = photostat("failures", "--json", workspace=root).json
+    assert failure["cause"] == "store-mismatch"
+
+
+def test_the_log_has_a_line_for_every_step_of_every_image(workspace: MakeWorkspace) -> None:
+    root = workspace(images=3)
+    photostat("run", "--headless", workspace=root)
+    (log,) = sorted((root / "logs").glob("run-*.log"))
+    lines = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
+    assert {len(line) for line in lines} == {8}
+    for row in listing(root):
+        steps = [line[7].split(":")[0] for line in lines if line[4] == str(row["id"])]
+        assert steps == ["started", "converted", "stored"]
+
+
+def test_the_engine_outlives_the_session_that_started_it(workspace: MakeWorkspace) -> None:
+    root = workspace(images=6, width=1000, height=800)
+    photostat("pause", workspace=root, expect=3)
+    pid = started(root)
+    busy = halted(root)
+    assert os.getsid(pid) == pid
+    go_on(busy)
+    assert ended(root)["totals"]["done"] == 6
+
+
+@pytest.mark.parametrize("name", ["ledger.sqlite", "ledger.lock"])
+def test_an_engine_whose_ledger_or_lock_is_deleted_ends_and_says_so(
+    workspace: MakeWorkspace, name: str
+) -> None:
+    root = workspace(images=8, width=1000, height=800)
+    engine = psutil.Process(started(root))
+    halted(root)
+    (root / name).unlink()
+    until(lambda: over(engine), "the engine's end")
+    assert "deleted or replaced" in (root / "logs" / "engine-output.log").read_text()

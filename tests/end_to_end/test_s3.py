@@ -1,0 +1,352 @@
+"""Whole runs into a bucket: the account exact, nothing lost or doubled, holds instead of failures."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import socket
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control.client import EngineClient
+from engine.ledger.models import Attempt
+from engine.ledger.reader import LedgerReader
+from engine.supervisor.storing import Setbacks
+from engine.workspace import Workspace
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat, until
+from tests.support.engine_runs import ended, kill_engine, leftovers, listing, started, status
+from tests.support.s3_relay import SLOW_DOWN, Fault, Kind, Relay
+from tests.support.seaweed import BUCKET, SECRET_KEY, Seaweed
+
+ANY_FAULT = [
+    Fault(Kind.REPLY, 500, "InternalError"),
+    Fault(Kind.REPLY, 503, "ServiceUnavailable"),
+    SLOW_DOWN,
+    Fault(Kind.RESET),
+    Fault(Kind.CUT),
+    Fault(Kind.LOSE_REPLY),
+    Fault(Kind.DELAY, seconds=0.3),
+    Fault(Kind.CORRUPT),
+    Fault(Kind.FORGE_ETAG),
+]
+
+
+def settings(endpoint: str, prefix: str, more: str = "") -> str:
+    url = f"s3://{BUCKET}/{prefix.rstrip('/')}"
+    return f'{more}\n[store]\nurl = "{url}"\nendpoint = "{endpoint}"\n'
+
+
+def assert_all_accounted(root: Path, seaweed: Seaweed, prefix: str, done: int) -> None:
+    """Every row done; in the bucket exactly their JPEGs, byte for byte; nothing on scratch or half sent."""
+    rows = listing(root)
+    assert [row["state"] for row in rows] == ["done"] * done
+    stored = {key: hashlib.md5(data).hexdigest() for key, data in seaweed.contents(prefix).items()}
+    assert stored == {row["target"]: row["md5"] for row in rows}
+    assert seaweed.unfinished(prefix) == []
+    assert leftovers(root) == []
+
+
+def held(root: Path, reason: str, timeout_s: float = 60) -> dict[str, Any]:
+    """Waits until the engine holds for that reason; the hold."""
+
+    def holding() -> dict[str, Any]:
+        hold = status(root)["hold"]
+        return hold if hold and hold["reason"] == reason else {}
+
+    return until(holding, f"the engine to hold for the {reason}", timeout_s)
+
+
+def after_a_probe(root: Path, hold: dict[str, Any]) -> dict[str, Any]:
+    """The hold when the store has been probed, in vain, since `hold` was seen."""
+
+    def again() -> dict[str, Any]:
+        now: dict[str, Any] = status(root)["hold"]
+        waits_for_no_probe = now["until"] < time.time() + 60
+        return now if waits_for_no_probe and now["until"] > hold["until"] + 0.5 else {}
+
+    return until(again, "a probe in vain")
+
+
+def test_a_whole_run_into_a_bucket(workspace: MakeWorkspace, seaweed: Seaweed, prefix: str) -> None:
+    root = workspace(images=12, settings=settings(seaweed.endpoint, prefix))
+    assert photostat("check", "--json", workspace=root).json["store"] is None
+    photostat("run", "--headless", workspace=root)
+    assert_all_accounted(root, seaweed, prefix, 12)
+    row = listing(root)[0]
+    head = seaweed.client().head_object(Bucket=BUCKET, Key=prefix + row["target"])
+    assert head["ContentType"] == "image/jpeg"
+    assert head["Metadata"]["photostat-record"] == row["record"]
+    assert head["Metadata"]["photostat-uuid"] == row["uuid"]
+    assert head["Metadata"]["photostat-source"].startswith("md5:")
+    photostat("reconcile", workspace=root)
+
+
+def test_no_secret_is_written_down(workspace: MakeWorkspace, seaweed: Seaweed, prefix: str) -> None:
+    root = workspace(images=3, settings=settings(seaweed.endpoint, prefix))
+    photostat("run", "--headless", workspace=root)
+    for path in root.rglob("*"):
+        if path.is_file():
+            assert SECRET_KEY.encode() not in path.read_bytes(), path
+
+
+def test_others_objects_stay_and_identical_ones_are_done(
+    workspace: MakeWorkspace, seaweed: Seaweed, prefix: str
+) -> None:
+    first = workspace(images=5, settings=settings(seaweed.endpoint, prefix), name="first")
+    photostat("run", "--headless", workspace=first)
+    target = listing(first)[2]["target"]
+    seaweed.client().put_object(Bucket=BUCKET, Key=prefix + target, Body=b"somebody else's")
+    again = workspace(images=5, settings=settings(seaweed.endpoint, prefix), name="again")
+    photostat("run", "--headless", workspace=again, expect=1)
+    (failure,) = photostat("failures", "--json", workspace=again).json
+    assert (failure["target"], failure["cause"]) == (target, "store-mismatch")
+    assert status(again)["totals"]["done"] == 4
+    assert seaweed.contents(prefix)[target] == b"somebody else's"
+    assert leftovers(again) == []
+
+
+def test_wrong_credentials_hold_at_once_and_no_row_is_touched(
+    workspace: MakeWorkspace, seaweed: Seaweed, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = workspace(images=4, settings=settings(seaweed.endpoint, prefix))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-right-secret-at-all")
+    checked = photostat("check", "--json", workspace=root, expect=1)
+    assert checked.json["store"]["cause"] == "store-denied"
+    started(root)
+    hold = held(root, "store")
+    assert "Correct the AWS credentials" in hold["detail"]
+    assert "Correct the AWS credentials" in after_a_probe(root, hold)["detail"]
+    assert "not-the-right-secret" not in str(status(root))
+    photostat("stop", workspace=root)
+    totals = ended(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (0, 0)
+    assert seaweed.contents(prefix) == {}
+    for path in root.rglob("*"):
+        if path.is_file():
+            assert b"not-the-right-secret" not in path.read_bytes(), path
+
+
+def test_an_endpoint_where_nothing_answers_holds_at_the_first_transfer_and_is_named(
+    workspace: MakeWorkspace, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:  # bound, and listening for nobody
+        taken.bind(("127.0.0.1", 0))
+        root = workspace(images=1, settings=settings(f"http://127.0.0.1:{taken.getsockname()[1]}", prefix))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anybody's secret")
+        checked = photostat("check", "--json", workspace=root, expect=1).json["store"]
+        assert "endpoint" in checked["remedy"]
+        assert "requeue" not in checked["remedy"]
+        started(root)
+        hold = held(root, "store")
+        assert "endpoint under [store]" in hold["detail"]
+        assert "endpoint under [store]" in after_a_probe(root, hold)["detail"]
+        photostat("stop", workspace=root)
+        assert ended(root)["totals"]["failed"] == 0
+    log = next((root / "logs").glob("run-*.log")).read_text(encoding="utf-8")
+    assert "endpoint under [store]" in next(line for line in log.splitlines() if "hold: " in line)
+
+
+def test_http_to_an_https_port_holds_and_names_the_endpoint(
+    workspace: MakeWorkspace, https_seaweed: Seaweed, prefix: str
+) -> None:
+    endpoint = https_seaweed.endpoint.replace("https://", "http://")
+    root = workspace(images=1, settings=settings(endpoint, prefix))
+    assert "endpoint" in photostat("check", "--json", workspace=root, expect=1).json["store"]["remedy"]
+    started(root)
+    assert "endpoint under [store]" in held(root, "store")["detail"]
+    photostat("stop", workspace=root)
+    assert ended(root)["totals"]["failed"] == 0
+
+
+def test_a_store_that_is_down_holds_the_engine_and_it_goes_on_by_itself(
+    workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    root = workspace(images=12, settings=settings(relay.endpoint, prefix))
+    relay.refuse()
+    started(root)
+    held(root, "store")
+    until(lambda: status(root)["store"]["waiting"] == 12, "every image to be converted meanwhile")
+    assert status(root)["totals"]["failed"] == 0
+    relay.listen()
+    assert ended(root)["state"] == "finished"
+    assert_all_accounted(root, seaweed, prefix, 12)
+
+
+def test_a_full_scratch_holds_conversion_until_the_store_is_back(
+    workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    limit = "[engine]\nscratch_limit = 100000\n"
+    root = workspace(images=20, width=400, height=300, settings=settings(relay.endpoint, prefix, limit))
+    relay.refuse()
+    started(root, "--workers", "1")
+    until(lambda: status(root)["store"]["waiting_bytes"] >= 100_000, "scratch to fill")
+    until(lambda: all(worker["image_id"] is None for worker in status(root)["workers"]), "workers at rest")
+    before = status(root)
+    assert before["totals"]["pending"] > 0
+    assert before["store"]["waiting_bytes"] < 200_000
+    relay.listen()
+    assert ended(root)["state"] == "finished"
+    assert_all_accounted(root, seaweed, prefix, 20)
+
+
+def test_a_restart_uses_what_is_on_scratch(
+    workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    root = workspace(images=6, settings=settings(relay.endpoint, prefix))
+    relay.refuse()
+    pid = started(root)
+    until(lambda: status(root)["store"]["waiting"] == 6, "every image on scratch")
+    kill_engine(pid)
+    waiting = {path.name: path.stat().st_ino for path in (root / "scratch").rglob("*.jpg")}
+    assert len(waiting) == 6
+    damaged = next((root / "scratch").rglob("*.jpg"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    relay.listen()
+    photostat("run", "--headless", workspace=root)
+    assert_all_accounted(root, seaweed, prefix, 6)
+    assert sorted(len(_attempts(root, row["id"])) for row in listing(root)) == [1, 1, 1, 1, 1, 2]
+
+
+def _attempts(root: Path, image_id: int) -> list[Attempt]:
+    with LedgerReader(Workspace(root)) as reader:
+        return list(reader.attempts(image_id))
+
+
+def test_an_engine_killed_again_and_again_stores_each_image_once(
+    workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    root = workspace(images=30, settings=settings(relay.endpoint, prefix))
+    luck = random.Random(5)
+    relay.misbehave = lambda asked: Fault(Kind.DELAY, seconds=luck.uniform(0, 0.3))
+    for _ in range(5):
+        pid = started(root)
+        time.sleep(luck.uniform(0.3, 1.5))  # the moment is the point: any will do
+        kill_engine(pid)
+    photostat("run", "--headless", workspace=root)
+    assert_all_accounted(root, seaweed, prefix, 30)
+
+
+def test_the_server_killed_in_the_middle(
+    workspace: MakeWorkspace, own_seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    root = workspace(images=40, settings=settings(relay.endpoint, prefix))
+    relay.port = own_seaweed.port
+    relay.always(Fault(Kind.DELAY, seconds=0.5), method="PUT")  # slow enough to be caught in the middle
+    started(root)
+    until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
+    own_seaweed.kill()
+    held(root, "store")
+    own_seaweed.start()
+    relay.well()
+    assert ended(root)["state"] == "finished"
+    assert_all_accounted(root, own_seaweed, prefix, 40)
+
+
+def test_faults_throughout(workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str) -> None:
+    root = workspace(images=40, settings=settings(relay.endpoint, prefix))
+    luck = random.Random(7)
+    relay.misbehave = lambda asked: luck.choice(ANY_FAULT) if luck.random() < 0.15 else None
+    photostat("run", "--headless", workspace=root)
+    assert len(relay.befallen) > 10
+    assert_all_accounted(root, seaweed, prefix, 40)
+
+
+def test_setbacks_count_only_while_the_store_gives_signs_of_life() -> None:
+    setbacks = Setbacks()
+    for signs_of_life in (0, 0, 0, 1, 1, 5, 5):
+        setbacks = setbacks.one_more(signs_of_life)
+    assert setbacks.count == 3
+
+
+@pytest.mark.soak
+def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
+    workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    """Every put of one object breaks: the store is well, and the run does not wait for that one for ever."""
+    root = workspace(images=60, settings=settings(relay.endpoint, prefix))
+    doomed = listing(root)[0]["target"]
+    relay.misbehave = lambda asked: (
+        Fault(Kind.RESET) if asked.method == "PUT" and doomed in asked.path else None
+    )
+    started(root)
+    totals = ended(root, timeout_s=400)["totals"]
+    assert (totals["done"], totals["failed"]) == (59, 1)
+    (failure,) = photostat("failures", "--json", workspace=root).json
+    assert (failure["target"], failure["cause"]) == (doomed, "store-unavailable")
+    assert leftovers(root) == []
+    relay.well()
+    photostat("requeue", "--all", workspace=root)
+    photostat("run", "--headless", workspace=root)
+    assert_all_accounted(root, seaweed, prefix, 60)
+
+
+def test_a_share_that_goes_away_holds_the_engine(workspace: MakeWorkspace) -> None:
+    root = workspace(images=30, width=700, height=500)
+    started(root, "--workers", "1")
+    until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
+    away = root / "elsewhere"
+    (root / "source").rename(away)
+    (root / "source").mkdir()
+    hold = held(root, "source")
+    assert "mounted" in hold["detail"]
+    assert status(root)["totals"]["failed"] == 0
+    (root / "source").rmdir()
+    away.rename(root / "source")
+    assert ended(root)["state"] == "finished"
+    assert status(root)["totals"]["done"] == 30
+
+
+@pytest.mark.soak
+def test_two_thousand_images_with_random_faults_and_kills(
+    workspace: MakeWorkspace, own_seaweed: Seaweed, prefix: str, relay: Relay
+) -> None:
+    relay.port = own_seaweed.port
+    root = workspace(images=2000, settings=settings(relay.endpoint, prefix))
+    luck = random.Random(2000)
+    relay.misbehave = lambda asked: luck.choice(ANY_FAULT) if luck.random() < 0.1 else None
+    pid = started(root)
+    for done in (200, 500, 900):
+        until(partial(_has_done, root, done), f"{done} images", 600)
+        kill_engine(pid)
+        pid = started(root)
+        own_seaweed.kill()
+        held(root, "store", 120)
+        own_seaweed.start()
+    assert ended(root, timeout_s=1200)["state"] == "finished"
+    assert_all_accounted(root, own_seaweed, prefix, 2000)
+    shutil.rmtree(root / "source")
+
+
+def _has_done(root: Path, count: int) -> bool:
+    return int(status(root)["totals"]["done"]) >= count
+
+
+@pytest.mark.soak
+def test_two_hundred_milliseconds_of_latency_keep_no_core_waiting(
+    workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    """The one worker has an image in hand at least 95 % of the time, though every request takes 0.2 s."""
+    root = workspace(images=40, width=2400, height=1800, settings=settings(relay.endpoint, prefix))
+    relay.always(Fault(Kind.DELAY, seconds=0.2))
+    started(root, "--workers", "1")
+    samples: list[bool] = []
+    with EngineClient.connect(Workspace(root)) as engine:
+
+        def enough_seen() -> bool:
+            snapshot = engine.snapshot()
+            if snapshot.totals.done >= 1:
+                samples.append(snapshot.workers[0].image_id is not None)
+            return snapshot.totals.pending == 0
+
+        until(enough_seen, "the last image to start", 400)
+    busy = sum(samples) / len(samples)
+    assert busy >= 0.95, f"the worker was busy {busy:.0%} of the time"
+    assert ended(root)["state"] == "finished"
+    assert_all_accounted(root, seaweed, prefix, 40)

@@ -1,0 +1,233 @@
+"""An engine that runs is never taken for one that does not: suspended, under another name, with many at its socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.control.client import EngineClient, EngineSilent, NoEngine
+from engine.failures import UserError
+from engine.ledger.lock import ENGINE_COMMAND, Lock, find_engine
+from engine.workspace import Workspace
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat, start, until
+from tests.support.engine_runs import ended, share_is_back, standing, status
+
+MORE_THAN_A_SOCKET_S_QUEUE = 300
+IMAGES = 2
+
+
+@contextmanager
+def suspended(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def root(workspace: MakeWorkspace) -> Path:
+    return workspace(images=IMAGES)
+
+
+def test_an_engine_that_is_suspended_is_not_called_stopped(root: Path) -> None:
+    pid = standing(root)
+    with suspended(pid):
+        text = photostat("status", workspace=root)
+        document = photostat("status", "--json", workspace=root)
+        orders = [
+            photostat(*order, workspace=root, expect=3).stderr for order in (["pause"], ["run", "--detach"])
+        ]
+    assert text.stdout.startswith(f"DISCONNECTED: the engine (pid {pid}, since ")
+    assert "STOPPED" not in text.stdout and "no engine" not in text.stdout
+    assert (document.json["state"], document.json["engine"]["pid"]) == ("running", pid)
+    assert document.json["engine"]["answers"] is False
+    assert document.json["totals"]["pending"] == IMAGES
+    for said in (*orders, document.stderr):
+        assert f"the engine (pid {pid}, since " in said and said.count("\n") == 1
+        assert f"does not answer: it is suspended; `kill -CONT {pid}` lets it go on" in said
+    share_is_back(root)
+    assert ended(root)["totals"]["done"] == IMAGES
+
+
+def test_every_client_tells_a_suspended_engine_from_none(root: Path) -> None:
+    pid = standing(root)
+    with EngineClient.connect(Workspace(root), timeout_s=3) as client, suspended(pid):
+        with pytest.raises(EngineSilent, match="is suspended"):
+            client.snapshot()
+        with pytest.raises(EngineSilent, match="is suspended"):
+            EngineClient.connect(Workspace(root), timeout_s=0.2)
+    share_is_back(root)
+    assert ended(root)["totals"]["done"] == IMAGES
+
+
+def test_clients_that_say_nothing_keep_nobody_out(root: Path) -> None:
+    standing(root)
+    path = str(Workspace(root).socket_path)
+    idle = []
+    with EngineClient.connect(Workspace(root)) as watching:
+        watching.snapshot()
+        for _ in range(MORE_THAN_A_SOCKET_S_QUEUE):
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.settimeout(10)
+            connection.connect(path)
+            assert connection.recv(1000).startswith(b'{"photostat"')
+            idle.append(connection)
+        assert status(root)["state"] == "holding"
+        assert photostat("pause", workspace=root).stdout.startswith("Paused.")
+        assert watching.snapshot().state == "paused", "who asks is not dropped for who does not"
+    assert idle[0].recv(1000) == b"", "the one that has been silent longest"
+    for connection in idle:
+        connection.close()
+    share_is_back(root)
+    photostat("resume", workspace=root)
+    assert ended(root)["totals"]["done"] == IMAGES
+
+
+def test_an_engine_is_found_under_every_name_of_its_workspace(
+    workspace: MakeWorkspace, tmp_path: Path
+) -> None:
+    deep = workspace(images=IMAGES, name="/".join(["a-directory-with-a-long-name"] * 4))
+    short = tmp_path / "short"
+    short.symlink_to(deep)
+    pid = standing(short)
+    for place in (short, deep):
+        for temporary in (None, tmp_path):
+            env = {"TMPDIR": str(temporary)} if temporary else {}
+            assert photostat("status", "--json", workspace=place, env=env).json["engine"]["pid"] == pid
+    photostat("pause", workspace=deep, env={"TMPDIR": str(tmp_path)})
+    share_is_back(short)
+    photostat("resume", workspace=short)
+    assert ended(short)["totals"]["done"] == IMAGES
+
+
+def test_the_socket_s_path_is_one_for_all_names_and_never_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / "/".join(["a-directory-with-a-long-name"] * 4)
+    deep.mkdir(parents=True)
+    short = tmp_path / "short"
+    short.symlink_to(deep)
+    assert Workspace(short).socket_path == Workspace(deep).socket_path
+    back = deep / "back"
+    shallow = tmp_path / "shallow"
+    shallow.mkdir()
+    back.symlink_to(shallow)
+    assert Workspace(back).socket_path == shallow / "engine.sock"
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(deep))
+    assert len(str(Workspace(deep).socket_path)) < 100
+
+
+def test_an_engine_that_listens_nowhere_yet_or_any_more_is_waited_for(root: Path) -> None:
+    workspace = Workspace(root)
+    lock = Lock.acquire(workspace.lock_path, ENGINE_COMMAND)
+    with pytest.raises(EngineSilent, match=f"pid {os.getpid()}"):
+        EngineClient.connect(workspace, timeout_s=0.2)
+    threading.Timer(0.3, lock.release).start()
+    with pytest.raises(NoEngine, match="no engine answers in") as caught:
+        EngineClient.connect(workspace, timeout_s=30)
+    assert not isinstance(caught.value, EngineSilent)
+    assert find_engine(workspace.lock_path) is None
+
+
+@contextmanager
+def listening(workspace: Workspace, *lines: bytes) -> Iterator[None]:
+    """Something else at the engine's socket: it says the first line, and another to each request."""
+    path = workspace.socket_path
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server.bind(str(path))
+    server.listen()
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(lines[0])
+                for line in lines[1:]:
+                    connection.recv(65536)
+                    connection.sendall(line)
+                connection.recv(65536)
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        path.unlink()
+
+
+HELLO = json.dumps({"photostat": 1, "version": "9.9", "pid": 1}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ([b"garbage\n"], "not a photostat engine"),
+        ([b"[]\n"], "not a photostat engine"),
+        ([b'"photostat"\n'], "not a photostat engine"),
+        ([b"\xff\xfe\n"], "not a photostat engine"),
+        ([b"[" * 100_000 + b"\n"], "not a photostat engine"),
+        ([b'{"photostat": 1}\n'], "another version"),
+        ([b'{"photostat": 2, "version": "2.0", "pid": 1}\n'], "version 2.0"),
+        ([HELLO, b"{}\n"], "version 9.9"),
+        ([HELLO, b'{"id": 1, "ok": true}\n'], "version 9.9"),
+        ([HELLO, b'{"id": 1, "ok": true, "snapshot": []}\n'], "version 9.9"),
+        ([HELLO, b'{"id": 1, "ok": true, "snapshot": {"state": "dancing"}}\n'], "version 9.9"),
+    ],
+)
+def test_what_is_no_engine_of_this_version_is_told_in_one_line(
+    workspace: MakeWorkspace, lines: list[bytes], says: str
+) -> None:
+    root = workspace(images=1, add=False)
+    with listening(Workspace(root), *lines), pytest.raises(UserError, match=says) as caught:
+        EngineClient.connect(Workspace(root)).snapshot()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_says_so_too(workspace: MakeWorkspace) -> None:
+    root = workspace(images=1, add=False)
+    with listening(Workspace(root), b"garbage\n"):
+        said = photostat("status", workspace=root, expect=2).stderr
+    assert said == f"photostat: {root}/engine.sock: what listens there is not a photostat engine\n"
+
+
+def test_run_without_a_terminal_starts_nothing(workspace: MakeWorkspace) -> None:
+    root = workspace(images=1)
+    said = photostat("run", workspace=root, expect=2).stderr
+    assert "--headless" in said and "--detach" in said and said.count("\n") == 1
+    assert not (root / "logs").exists() and not (root / "engine.sock").exists()
+    assert status(root)["totals"]["pending"] == 1
+
+
+def test_run_headless_waits_for_an_engine_that_is_suspended(root: Path) -> None:
+    pid = standing(root)
+    watching = start("run", "--headless", workspace=root)
+    assert watching.stderr is not None
+    assert "watching it" in watching.stderr.readline()
+    until(lambda: _clients(pid) > 1, "it to watch")
+    with suspended(pid):
+        lines = iter(watching.stderr.readline, "")
+        silent = next(line for line in lines if "does not answer" in line)
+        assert "Waiting for it" in silent
+    share_is_back(root)
+    watching.communicate(timeout=60)
+    assert watching.returncode == 0
+
+
+def _clients(pid: int) -> int:
+    """Connections to the engine, its listening socket among them."""
+    return sum(1 for c in psutil.Process(pid).net_connections("unix") if "engine.sock" in str(c.laddr))

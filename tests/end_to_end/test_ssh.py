@@ -1,0 +1,104 @@
+"""End to end over a real SSH connection: start, pause, lose the connection, come back, requeue, finish."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine.control.snapshot import State
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import COMMAND, until
+from tests.support.engine_runs import ended, over, status
+from tests.support.ssh_server import Server, shell, ssh_server
+from tests.support.terminals import ROOT, Terminal
+
+ENDS_WITHIN_S = 2.0
+STEADY_BYTES_PER_S = 4000
+IMAGES = 20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with ssh_server(tmp_path_factory.mktemp("ssh")) as server:
+        yield server
+
+
+def photostat_over(server: Server, root: Path, *words: str) -> Terminal:
+    """`photostat -C ROOT WORDS` in the other end's terminal, as a person would type it there."""
+    environment = shell("env", f"PYTHONPATH={ROOT}", "TERM=xterm-256color", "TZ=UTC")
+    return server.terminal(f"{environment} {shell(*COMMAND, '-C', root, *words)}")
+
+
+def apps(server: Server) -> list[psutil.Process]:
+    """The apps that run at the other end."""
+    found = []
+    for process in server.connections():
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "tui.cli" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: Server) -> None:
+    root = workspace(images=IMAGES, width=700, height=600, settings="[engine]\nworkers = 1\n")
+    missing = next((root / "source").rglob("image_0003.jp2"))
+    hidden = missing.rename(root / "elsewhere.jp2")
+
+    with photostat_over(server, root, "run") as terminal:
+        terminal.wait_for("RUNNING", 60)
+        terminal.type("p")
+        terminal.wait_for("PAUSED", 10)
+        assert status(root)["state"] == State.PAUSED
+        engine = status(root)["engine"]["pid"]
+        app = apps(server)
+        assert app
+        began = time.monotonic()
+        server.cut()
+        until(lambda: all(over(process) for process in app), "the app's end")
+        assert time.monotonic() - began < ENDS_WITHIN_S, "the app ends with its connection"
+
+    assert psutil.pid_exists(engine)
+    assert status(root)["state"] == State.PAUSED, "the engine has not noticed"
+
+    with photostat_over(server, root) as terminal:
+        terminal.wait_for("PAUSED", 30)
+        until(
+            lambda: status(root)["totals"]["failed"] == 1,
+            "the failure: files are looked at in a pause too",
+            60,
+        )
+        hidden.rename(missing)
+        terminal.type("f")
+        terminal.wait_for("what   ", 10)
+        terminal.type("r")
+        terminal.wait_for("1 image sent round again", 10)
+        terminal.output = b""
+        terminal.type("\x1b")
+        terminal.wait_for("Workers", 10)  # esc and p at once would be alt-p
+        terminal.type("p")
+        terminal.wait_for("RUNNING", 10)
+        terminal.wait_for("FINISHED", 120)
+        terminal.type("q")
+        terminal.wait_for("\x1b[?1049l", 10)
+    assert ended(root)["totals"]["done"] == IMAGES
+
+
+def test_a_steady_run_over_ssh_costs_less_than_4_kilobytes_a_second(
+    workspace: MakeWorkspace, server: Server
+) -> None:
+    root = workspace(images=1)
+    command = shell(*COMMAND[:1], "-m", "tests.support.fake_poller", "steady", root)
+    environment = shell("env", f"PYTHONPATH={ROOT}", "TERM=xterm-256color")
+    with server.terminal(f"{environment} {command}") as terminal:
+        terminal.wait_for("RUNNING", 30)
+        terminal.read(2)
+        seconds = 10
+        assert len(terminal.read(seconds)) / seconds < STEADY_BYTES_PER_S
+        drawn = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", terminal.output)
+        assert b"proving" in drawn

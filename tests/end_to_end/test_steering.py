@@ -1,0 +1,109 @@
+"""Pause, resume, workers, drain and stop: what each does to a running engine, and that nothing is lost by it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat, start, until
+from tests.support.engine_runs import ended, go_on, halted, started, status, stored
+
+LARGE = {"width": 1100, "height": 900}
+
+
+@pytest.fixture
+def root(workspace: MakeWorkspace) -> Path:
+    return workspace(images=14, **LARGE)
+
+
+def test_a_pause_starts_nothing_more_and_resume_goes_on(root: Path) -> None:
+    started(root, "--workers", "1")
+    until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    busy = halted(root)
+    photostat("pause", workspace=root)
+    go_on(busy)
+    until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
+    paused = status(root)
+    assert paused["state"] == "paused"
+    assert paused["totals"]["pending"] > 0
+    photostat("resume", workspace=root)
+    assert ended(root)["totals"]["done"] == 14
+
+
+def test_drain_finishes_what_is_in_flight_and_leaves(root: Path) -> None:
+    started(root)
+    busy = halted(root)
+    photostat("drain", workspace=root)
+    go_on(busy)
+    totals = ended(root)["totals"]
+    assert totals["in_flight"] == 0
+    assert totals["failed"] == 0
+    assert totals["done"] == len(stored(root))
+
+
+def test_stop_puts_back_what_is_in_flight_without_an_attempt(root: Path) -> None:
+    started(root)
+    halted(root)
+    photostat("stop", workspace=root)
+    totals = ended(root, timeout_s=20)["totals"]
+    assert totals["failed"] == 0
+    photostat("run", "--headless", workspace=root)
+    rows = photostat("list", "--json", workspace=root).json
+    assert {row["attempts"] for row in rows} == {1}
+    assert len(stored(root)) == 14
+
+
+def test_ctrl_c_drains_and_says_so(root: Path) -> None:
+    process = start("run", "--headless", workspace=root)
+    busy = halted(root)
+    process.send_signal(signal.SIGINT)
+    until(lambda: status(root)["state"] == "draining", "the engine to drain")
+    go_on(busy)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Draining" in said
+    totals = ended(root)["totals"]
+    assert totals["in_flight"] == 0
+    assert totals["done"] == len(stored(root))
+
+
+def test_two_sigterms_stop_the_engine_at_once(root: Path) -> None:
+    pid = started(root)
+    halted(root)
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: status(root)["state"] == "draining", "the first to be heard: signals do not queue")
+    os.kill(pid, signal.SIGTERM)
+    totals = ended(root, timeout_s=20)["totals"]
+    assert totals["failed"] == 0
+    assert totals["done"] + totals["pending"] + totals["in_flight"] == 14
+
+
+def test_workers_come_and_go(root: Path) -> None:
+    started(root, "--workers", "1")
+    busy = halted(root)
+    photostat("workers", "3", workspace=root)
+    until(lambda: len(status(root)["workers"]) == 3, "three workers")
+    photostat("workers", "1", workspace=root)
+    go_on(busy)
+    until(lambda: len(status(root)["workers"]) == 1, "one worker")
+    assert ended(root)["totals"]["done"] == 14
+
+
+def test_a_second_engine_is_refused_and_told_which_one_is_there(root: Path) -> None:
+    pid = started(root)
+    halted(root)
+    outcome = photostat("run", "--detach", workspace=root, expect=2)
+    assert str(pid) in outcome.stderr
+    photostat("stop", workspace=root)
+    ended(root)
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "drain", "stop"])
+def test_commands_without_an_engine_exit_with_3(workspace: MakeWorkspace, command: str) -> None:
+    root = workspace(images=1)
+    outcome = photostat(command, workspace=root, expect=3)
+    assert outcome.stderr.count("\n") == 1

@@ -1,0 +1,159 @@
+"""The app on a real terminal: what it costs over a slow link, and how it ends when the terminal goes away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import until
+from tests.support.ledgers import make_ledger
+from tests.support.terminals import ROOT, Terminal
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
+
+ENDS_WITHIN_S = 2.0
+STEADY_BYTES_PER_S = 4000
+IDLE_CPU = 0.15
+"""Of a core: an app that looks once a second needs a few hundredths; one that spins needs a whole one."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_ledger(tmp_path / "workspace", 50, failed=10).root
+
+
+@pytest.fixture
+def terminal(root: Path) -> Iterator[Terminal]:
+    """The app on a terminal of 80x24, watching a run of 8 workers that goes on."""
+    with Terminal(["-m", "tests.support.fake_poller", "steady", str(root)]) as terminal:
+        terminal.wait_for("RUNNING")
+        yield terminal
+
+
+def ended_after_s(process: subprocess.Popen[bytes]) -> float:
+    began = time.monotonic()
+    until(lambda: process.poll() is not None, "the app's end", timeout_s=10)
+    return time.monotonic() - began
+
+
+def test_a_steady_run_costs_less_than_4_kilobytes_a_second(terminal: Terminal) -> None:
+    terminal.read(2)
+    seconds = 10
+    cpu_s = terminal.cpu_s()
+    written = terminal.read(seconds)
+    assert len(written) / seconds < STEADY_BYTES_PER_S
+    assert len(written.split(b"decoding")) > seconds, "it was drawn about once a second"
+    assert (terminal.cpu_s() - cpu_s) / seconds < IDLE_CPU
+
+
+def test_a_picture_that_stands_still_costs_nothing(root: Path) -> None:
+    with Terminal(["-m", "tests.support.fake_poller", "paused", str(root)]) as terminal:
+        terminal.wait_for("PAUSED")
+        terminal.read(1)
+        assert terminal.read(3) == b""
+
+
+def test_ends_when_the_terminal_goes_away(terminal: Terminal) -> None:
+    terminal.hang_up()
+    assert ended_after_s(terminal.process) < ENDS_WITHIN_S
+
+
+def test_ends_when_the_terminal_goes_away_and_nobody_sends_a_signal(root: Path) -> None:
+    """As under nohup: the end of the input is all there is to notice, and Textual would spin on it."""
+    deaf = (
+        "import signal, tests.support.fake_poller; install = signal.signal; "
+        "signal.signal = lambda n, handler: install(n, signal.SIG_IGN if n == signal.SIGHUP else handler); "
+        "tests.support.fake_poller.main()"
+    )
+    with Terminal(["-c", deaf, "steady", str(root)]) as terminal:
+        terminal.wait_for("RUNNING")
+        terminal.hang_up()
+        assert ended_after_s(terminal.process) < ENDS_WITHIN_S
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_ends_on_a_signal_and_gives_the_terminal_back(root: Path, number: signal.Signals) -> None:
+    with Terminal(["-m", "tests.support.fake_poller", "steady", str(root)]) as terminal:
+        before = termios.tcgetattr(terminal.master)
+        terminal.wait_for("RUNNING")
+        assert termios.tcgetattr(terminal.master)[3] != before[3], "the app has the terminal raw"
+        os.kill(terminal.process.pid, number)
+        terminal.read(1)
+        assert ended_after_s(terminal.process) < ENDS_WITHIN_S
+        assert terminal.process.returncode == 128 + number
+        assert termios.tcgetattr(terminal.master)[3] == before[3]
+        assert terminal.output.rstrip().endswith(b"\x1b[?7h"), (
+            "alternate screen, cursor and line wrap are as before"
+        )
+
+
+def test_an_interrupt_from_outside_does_not_end_it(terminal: Terminal) -> None:
+    os.kill(terminal.process.pid, signal.SIGINT)
+    terminal.output = b""
+    terminal.wait_for("decoding", 5)
+    assert terminal.process.poll() is None
+
+
+def test_control_c_says_how_to_leave(terminal: Terminal) -> None:
+    terminal.type("\x03")
+    terminal.wait_for("q leaves")
+    assert terminal.process.poll() is None
+
+
+def test_leaves_with_q_and_the_terminal_is_as_before(terminal: Terminal) -> None:
+    terminal.type("q")
+    terminal.wait_for("\x1b[?1049l")
+    terminal.read(0.5)
+    assert ended_after_s(terminal.process) < ENDS_WITHIN_S
+    assert terminal.process.returncode == 0
+
+
+def test_a_stalled_terminal_stops_only_the_app(root: Path) -> None:
+    """Nobody reads for a while: the app waits without using the processor, and then shows the present picture."""
+    with Terminal(["-m", "tests.support.fake_poller", "flood", str(root)]) as terminal:
+        terminal.wait_for("RUNNING")
+        time.sleep(3)  # the stall itself: the terminal's buffer is full long before
+        cpu_s = terminal.cpu_s()
+        time.sleep(2)
+        assert (terminal.cpu_s() - cpu_s) / 2 < 0.5
+        terminal.read(2)
+        terminal.type("q")
+        terminal.wait_for("\x1b[?1049l", 5)
+        assert ended_after_s(terminal.process) < ENDS_WITHIN_S
+
+
+def test_a_stalled_terminal_that_goes_away_ends_the_app(root: Path) -> None:
+    with Terminal(["-m", "tests.support.fake_poller", "flood", str(root)]) as terminal:
+        terminal.wait_for("RUNNING")
+        time.sleep(2)  # the stall itself
+        terminal.hang_up()
+        assert ended_after_s(terminal.process) < ENDS_WITHIN_S
+
+
+def test_the_end_rings_once(root: Path) -> None:
+    with Terminal(["-m", "tests.support.fake_poller", "ending", str(root)]) as terminal:
+        terminal.wait_for("FINISHED")
+        terminal.read(2)
+        assert terminal.output.count(b"\x1b]9;photostat: all is done\x07\x07") == 1
+
+
+def test_says_so_where_there_is_no_terminal(root: Path) -> None:
+    code = "import sys, pathlib, engine.workspace, tui.app; "
+    code += "tui.app.run(engine.workspace.Workspace(pathlib.Path(sys.argv[1])))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(root)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert "needs a terminal" in done.stderr.splitlines()[-1]

@@ -1,0 +1,123 @@
+"""The decoder's library is the same on every machine, and nothing of it is left open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.failures import Cause, ImageError
+from engine.jp2.decoding.openjpeg import (
+    Messages,
+    bundled_library,
+    decoding_error,
+    glymur_calls,
+    open_decoder,
+)
+from engine.memory.usage import give_memory_back, rss_bytes
+from tests.support.conversions import convert
+from tests.support.jp2_files import cut, make_jp2
+
+TELL = """
+from engine.jp2.decoding.openjpeg import glymur_calls
+calls = glymur_calls()
+print(calls.OPENJP2._name, hasattr(calls.ImageCompType, "alpha"))
+"""
+
+
+def told(tmp_path: Path, program: str, settings: str) -> list[str]:
+    """What a fresh Python prints where the user's glymurrc says `settings`."""
+    (tmp_path / "glymur").mkdir()
+    (tmp_path / "glymur" / "glymurrc").write_text(settings)
+    environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path)}
+    arguments = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(
+        arguments, env=environment, capture_output=True, text=True, timeout=60, check=True, cwd=Path.cwd()
+    )
+    return done.stdout.split()
+
+
+def wheels_library() -> str:
+    library = bundled_library()
+    if library is None:
+        pytest.skip("this Pillow brings no libopenjp2")
+    return str(library)
+
+
+@pytest.mark.parametrize("program", [TELL, "import glymur\n" + TELL])
+@pytest.mark.parametrize(
+    "settings", ["", "[library]\nopenjp2: /nowhere/libopenjp2.so\n", "[library]\nopenjp2: None\n"]
+)
+def test_library_is_the_wheels_whatever_glymur_would_choose(
+    program: str, settings: str, tmp_path: Path
+) -> None:
+    assert told(tmp_path, program, settings) == [wheels_library(), "True"]
+
+
+def test_library_is_two_point_five_or_later_where_it_is_the_wheels() -> None:
+    wheels_library()
+    major, minor = (int(part) for part in glymur_calls().version().split(".")[:2])
+    assert (major, minor) >= (2, 5)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts open files and memory by /proc")
+def test_nothing_is_left_open_and_memory_comes_back(tmp_path: Path) -> None:
+    make_jp2(tmp_path / "good.jp2", 500, 400)
+    make_jp2(tmp_path / "bad.jp2", 500, 400)
+    cut(tmp_path / "bad.jp2", 0.7)
+
+    def round_trip() -> None:
+        convert(tmp_path / "good.jp2")
+        with pytest.raises(ImageError):
+            convert(tmp_path / "bad.jp2")
+        with (
+            pytest.raises(ImageError),
+            open_decoder(str(tmp_path / "bad.jp2"), Messages(), threads=2) as decoder,
+        ):
+            decoder.whole()
+
+    for _ in range(5):
+        round_trip()
+    give_memory_back()
+    files, memory = open_files(), rss_bytes(os.getpid())
+    for _ in range(25):
+        round_trip()
+    give_memory_back()
+    assert open_files() == files
+    # A leak of one image's samples each time would be 60 megabytes.
+    assert rss_bytes(os.getpid()) < memory + 15_000_000
+
+
+def test_messages_of_one_file_do_not_reach_another(tmp_path: Path) -> None:
+    make_jp2(tmp_path / "good.jp2", 64, 64)
+    (tmp_path / "bad.j2k").write_bytes(b"\xff\x4f\xff\x51" + bytes(40))
+    bad, good = Messages(), Messages()
+    with pytest.raises(ImageError), open_decoder(str(tmp_path / "bad.j2k"), bad):
+        pass
+    with open_decoder(str(tmp_path / "good.jp2"), good) as decoder:
+        decoder.whole()
+    assert bad.errors
+    assert (good.errors, good.warnings) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("errors", "cause"),
+    [
+        (["Not enough memory to decode tile"], Cause.OUT_OF_MEMORY),
+        (["Stream too short"], Cause.TRUNCATED),
+        (["Tile part length size inconsistent with stream length"], Cause.TRUNCATED),
+        (["Invalid tile part index for tile number 1. Got 1, expected 0"], Cause.CORRUPT),
+        ([], Cause.CORRUPT),
+    ],
+)
+def test_words_of_openjpeg_tell_the_cause(errors: list[str], cause: Cause) -> None:
+    failure = decoding_error(errors).failure
+    assert failure.cause is cause
+    assert all(error in failure.message for error in errors)

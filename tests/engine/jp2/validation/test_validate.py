@@ -1,0 +1,331 @@
+"""A file that is not whole is found before a pixel is decoded; a file that is whole passes, however odd it is."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import time
+import tracemalloc
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from engine.demo.jp2_boxes import box
+from engine.failures import Cause, Failure, ImageError
+from engine.jp2.header import read_header
+from engine.jp2.validation.validate import check_structure
+from tests.support.codestreams import EOC, SOC, cod, codestream, jp2, qcd, segment, siz, tile_part
+from tests.support.jp2_files import Encoding, Wrapping, make_codestream, make_jp2
+
+
+def verdict(path: Path) -> tuple[str, ...]:
+    return check_structure(path, read_header(path))
+
+
+def refusal(path: Path) -> Failure:
+    with pytest.raises(ImageError) as caught:
+        verdict(path)
+    return caught.value.failure
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to write a file whose truncation must be found."""
+
+    encoding: Encoding = field(default_factory=Encoding)
+    raw: bool = False
+    wrapping: Wrapping = field(default_factory=Wrapping)
+
+    def make(self, path: Path) -> bytes:
+        if self.raw:
+            make_codestream(path, 150, 110, encoding=self.encoding)
+        else:
+            make_jp2(path, 150, 110, encoding=self.encoding, wrapping=self.wrapping)
+        return path.read_bytes()
+
+
+KINDS = {
+    **{
+        f"{order} {parts or 'whole'} {'tiled' if tile else 'untiled'}": Kind(
+            Encoding(progression=order, tile=tile, tile_parts=parts), raw=order in ("RLCP", "PCRL")
+        )
+        for order in ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
+        for parts in ("", "R")
+        for tile in (None, (64, 48))
+    },
+    "tile-parts by layer": Kind(Encoding(ratios=(20, 8, 1), tile_parts="L")),
+    "tile-parts by component": Kind(Encoding(progression="CPRL", tile_parts="C", tile=(64, 64))),
+    "packet lengths": Kind(Encoding(plt=True, tile=(64, 64))),
+    "packet and tile-part lengths": Kind(Encoding(plt=True, tlm=True, tile=(64, 64), tile_parts="R")),
+    "SOP, EPH and precincts": Kind(Encoding(sop=True, eph=True, plt=True, precinct=64, code_block=32)),
+    "odd origins": Kind(Encoding(origin=(5, 7), tile=(64, 64), tile_origin=(3, 2))),
+    "lossy": Kind(Encoding(reversible=False, ratios=(10,)), raw=True),
+    "box to the end of the file": Kind(wrapping=Wrapping(codestream_length="zero")),
+    "box of 64-bit length": Kind(wrapping=Wrapping(codestream_length="extended")),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_whole_file_passes_without_a_word(tmp_path: Path, name: str) -> None:
+    KINDS[name].make(tmp_path / "a")
+    assert verdict(tmp_path / "a") == ()
+
+
+@pytest.mark.parametrize("pasted", [b"", EOC], ids=["cut", "end-marker-pasted-on"])
+@pytest.mark.parametrize("name", KINDS)
+def test_truncation_anywhere_is_found(tmp_path: Path, name: str, pasted: bytes) -> None:
+    whole = KINDS[name].make(tmp_path / "a")
+    start = whole.index(SOC + b"\xff\x51") + 4
+    cuts = {
+        *range(start, start + 200, 3),
+        *range(start, len(whole) - 3, 1009),
+        *range(len(whole) - 30, len(whole) - 2),
+    }
+    for keep in sorted(cuts):
+        (tmp_path / "a").write_bytes(whole[:keep] + pasted)
+        failure = refusal(tmp_path / "a")
+        # An end marker pasted into a header reads as values there, which may be impossible ones.
+        assert failure.cause is Cause.TRUNCATED or (pasted and failure.cause is Cause.CORRUPT), (
+            keep,
+            failure,
+        )
+
+
+@pytest.mark.parametrize("keep_back", [1, 2])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_cut_in_the_end_marker_itself_is_found_where_anything_tells(
+    tmp_path: Path, keep_back: int, wrapped: bool
+) -> None:
+    path = tmp_path / "a"
+    whole = Kind(raw=not wrapped).make(path)
+    path.write_bytes(whole[:-keep_back])
+    if wrapped or keep_back == 1:
+        assert refusal(path).cause is Cause.TRUNCATED
+    else:
+        # Nothing says that more was there, and every tile-part is whole: the picture is too.
+        assert verdict(path) == ("the end marker (EOC) is missing; all tile-parts are there",)
+
+
+def test_an_end_marker_missing_from_a_box_of_fitting_length_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "a.jp2"
+    path.write_bytes(jp2(codestream()[:-2]) + box(b"uuid", b"x" * 20))
+    assert verdict(path) == ("the end marker (EOC) is missing; all tile-parts are there",)
+
+
+def test_without_end_marker_and_tile_part_count_nobody_knows(tmp_path: Path) -> None:
+    path = tmp_path / "a.j2k"
+    path.write_bytes(codestream(tiles=tile_part(count=0))[:-2])
+    assert refusal(path).cause is Cause.TRUNCATED
+
+
+def test_a_file_cut_in_its_last_metadata_is_truncated(tmp_path: Path) -> None:
+    path = tmp_path / "a.jp2"
+    make_jp2(path, 64, 48, wrapping=Wrapping(trailing_boxes=(box(b"uuid", b"0123456789abcdef" * 9),)))
+    assert verdict(path) == ()
+    path.write_bytes(path.read_bytes()[:-9])
+    failure = refusal(path)
+    assert failure.cause is Cause.TRUNCATED
+    assert "'uuid'" in failure.message
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_trailing_garbage_is_a_warning(tmp_path: Path, wrapped: bool) -> None:
+    path = tmp_path / "a"
+    Kind(raw=not wrapped).make(path)
+    path.write_bytes(path.read_bytes() + b"garbage \x00\x01\x02 after the end")
+    header = read_header(path)
+    warnings = (*header.warnings, *check_structure(path, header))
+    assert len(warnings) == 1
+
+
+def test_a_tail_of_zeros_is_truncated(tmp_path: Path) -> None:
+    """As a copy leaves it that set the size first and never came to the end."""
+    path = tmp_path / "a.jp2"
+    whole = Kind(Encoding(tile=(64, 64))).make(path)
+    path.write_bytes(whole[:-5000] + bytes(5000))
+    failure = refusal(path)
+    assert failure.cause is Cause.TRUNCATED
+    assert "zeros" in failure.message
+
+
+def four_tiles(**changes: bytes) -> bytes:
+    """Four tiles of one tile-part each; `tile_2=b""` leaves one out."""
+    parts = {f"tile_{tile}": tile_part(tile) for tile in range(4)}
+    return codestream(siz((0, 0, 32, 32), (16, 16)), tiles=b"".join((parts | changes).values()))
+
+
+DAMAGES = {
+    "missing tile": (four_tiles(tile_2=b""), Cause.TRUNCATED, "1 of 4 tiles"),
+    "missing last tile": (four_tiles(tile_3=b""), Cause.TRUNCATED, "the first of them tile 3"),
+    "missing tile-part": (four_tiles(tile_1=tile_part(1, count=2)), Cause.TRUNCATED, "1 of its 2 tile-parts"),
+    "missing tile-part before": (
+        four_tiles(tile_1=tile_part(1, index=1, count=2)),
+        Cause.CORRUPT,
+        "tile-part 0",
+    ),
+    "tile beyond the grid": (four_tiles(tile_2=tile_part(9)), Cause.CORRUPT, "tile 9 of 4"),
+    "tile-part twice": (four_tiles(tile_3=tile_part(3) * 2), Cause.CORRUPT, "out of order"),
+    "length too large": (four_tiles(tile_1=tile_part(1, psot=99999)), Cause.TRUNCATED, "beyond the end"),
+    "length too small": (four_tiles(tile_1=tile_part(1, psot=14)), Cause.CORRUPT, "neither a tile-part"),
+    "length impossible": (four_tiles(tile_1=tile_part(1, psot=13)), Cause.CORRUPT, "length of 13 bytes"),
+    "length leads back": (four_tiles(tile_1=tile_part(1, psot=1)), Cause.CORRUPT, "length of 1 bytes"),
+    "open length not last": (four_tiles(tile_1=tile_part(1, psot=0)), Cause.CORRUPT, "unsaid length"),
+    "no tile-part": (codestream(tiles=b""), Cause.CORRUPT, "no tile-part"),
+    "packets longer than the tile-part": (
+        codestream(tiles=tile_part(header=segment(0xFF58, b"\0\x85\x00"))),
+        Cause.CORRUPT,
+        "639 bytes shorter",
+    ),
+    "header longer than the tile-part": (
+        codestream(tiles=tile_part(header=segment(0xFF64, bytes(20)), psot=20) + bytes(99)),
+        Cause.CORRUPT,
+        "longer",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_tile_parts_that_do_not_fit_are_found(tmp_path: Path, name: str) -> None:
+    content, cause, words = DAMAGES[name]
+    (tmp_path / "a.j2k").write_bytes(content)
+    failure = refusal(tmp_path / "a.j2k")
+    assert failure.cause is cause
+    assert words in failure.message
+
+
+SOP = b"\xff\x91\x00\x04\x00\x00"
+
+
+def test_a_last_tile_part_of_unsaid_length_reaches_to_the_end_marker(tmp_path: Path) -> None:
+    path = tmp_path / "a.j2k"
+    path.write_bytes(four_tiles(tile_3=tile_part(3, psot=0, data=SOP + b"\xe3\xff\x7f\x00")))
+    assert verdict(path) == ()
+    path.write_bytes(path.read_bytes()[:-2])
+    assert refusal(path).cause is Cause.TRUNCATED
+
+
+def test_an_empty_start_of_tile_is_stepped_over(tmp_path: Path) -> None:
+    sot = struct.pack(">HHHIBB", 0xFF90, 10, 0, 12, 0, 2)
+    (tmp_path / "a.j2k").write_bytes(codestream(tiles=sot + tile_part(index=1, count=2)))
+    verdict(tmp_path / "a.j2k")
+
+
+def test_a_tile_part_missing_from_an_uncounted_tile_is_found_by_the_list_of_lengths(tmp_path: Path) -> None:
+    tlm = segment(0xFF55, struct.pack(">BBII", 0, 0x40, 15, 15))
+    (tmp_path / "a.j2k").write_bytes(codestream(None, None, tlm, tiles=tile_part(count=0)))
+    failure = refusal(tmp_path / "a.j2k")
+    assert failure.cause is Cause.TRUNCATED
+    assert "lists 2 tile-parts" in failure.message
+
+
+def test_packet_lengths_that_say_less_are_a_warning(tmp_path: Path) -> None:
+    part = tile_part(header=segment(0xFF58, b"\0\x01"), data=bytes(5))
+    (tmp_path / "a.j2k").write_bytes(codestream(tiles=part))
+    more, zeros = verdict(tmp_path / "a.j2k")
+    assert more == "tiles that hold more bytes than their packets (PLT) add up to: 1"
+    assert zeros == "tiles in which zeros follow the last packet: 1"
+
+
+def test_tile_part_lengths_that_lie_are_a_warning(tmp_path: Path) -> None:
+    tlm = segment(0xFF55, struct.pack(">BBI", 0, 0x40, 999))
+    (tmp_path / "a.j2k").write_bytes(codestream(None, None, tlm))
+    assert any("TLM" in warning for warning in verdict(tmp_path / "a.j2k"))
+
+
+def test_what_jpylyzer_finds_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "a.jp2"
+    make_jp2(path, 64, 48)
+    content = bytearray(path.read_bytes())
+    # The intellectual property flag of ihdr, which is 0 or 1.
+    content[content.index(b"ihdr") + 17] = 9
+    path.write_bytes(content)
+    assert verdict(path) == ("jpylyzer: iPRIsValid failed",)
+
+
+def test_a_fault_of_jpylyzer_is_a_warning_and_not_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.j2k").write_bytes(codestream(siz(capabilities=8)))
+    (warning,) = verdict(tmp_path / "a.j2k")
+    assert warning.startswith("jpylyzer gave up")
+
+
+MONSTERS = {
+    "channel count without channels": jp2(codestream(), box(b"jp2h", box(b"cdef", b"\xff\xff") * 400)),
+    "channel count inside a resolution": jp2(codestream(), box(b"res ", box(b"cdef", b"\xff\xff") * 400)),
+    "profile of four thousand million tags": jp2(
+        codestream(), box(b"colr", b"\x02\0\0" + bytes(36) + b"acsp" + bytes(88) + b"\xff" * 4)
+    ),
+    "profile number of half a million bits": codestream(None, None, *[segment(0xFF56, b"\xff" * 65000)] * 20),
+    "packet lengths in the main header": codestream(None, None, *[segment(0xFF57, b"\x80" * 65000)] * 20),
+    "packet lengths in tile-parts": codestream(
+        tiles=tile_part(header=segment(0xFF58, b"\0" + b"\x80" * 65000) * 20)
+    ),
+    "comments in a tile-part": codestream(tiles=tile_part(header=segment(0xFF64, b"\0\1") * 60_000)),
+    "tile-parts": codestream(siz((0, 0, 100, 100), (1, 1)), tiles=b"".join(map(tile_part, range(10_000)))),
+}
+
+
+@pytest.mark.parametrize("name", MONSTERS)
+def test_counts_that_lie_cost_neither_time_nor_memory(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a").write_bytes(MONSTERS[name])
+    began = time.process_time()
+    verdict(tmp_path / "a")
+    assert time.process_time() - began < 1
+
+
+def test_a_jpx_is_not_measured_by_the_narrower_profile(tmp_path: Path) -> None:
+    unknown = (box(b"colr", struct.pack(">BbBI", 1, 3, 2, 21)), box(b"abcd", b""))
+    make_jp2(tmp_path / "a.jpx", 64, 48, wrapping=Wrapping(brand=b"jpx ", extra_header_boxes=unknown))
+    assert verdict(tmp_path / "a.jpx") == ()
+
+
+def test_nothing_is_written_to_standard_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    make_jp2(tmp_path / "a.jp2", 64, 48, wrapping=Wrapping(extra_header_boxes=(box(b"abcd", b"x"),)))
+    verdict(tmp_path / "a.jp2")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_large_file_is_not_held_in_memory(tmp_path: Path) -> None:
+    """A tile-part of half a gigabyte, a hole in the file."""
+    path = tmp_path / "a.j2k"
+    start = SOC + siz() + cod() + qcd()
+    size = 2**29
+    with path.open("wb") as out:
+        out.write(start + tile_part(psot=size))
+        out.truncate(len(start) + size)
+        out.seek(0, 2)
+        out.write(EOC)
+    tracemalloc.start()
+    try:
+        began = time.process_time()
+        assert verdict(path) == ("tiles in which zeros follow the last packet: 1",)
+        assert time.process_time() - began < 0.5
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_a_grid_of_sixty_thousand_tiles_takes_seconds_and_not_minutes(tmp_path: Path) -> None:
+    side = 250
+    size = siz((0, 0, side, side), (1, 1))
+    (tmp_path / "a.j2k").write_bytes(codestream(size, tiles=b"".join(map(tile_part, range(side * side)))))
+    began = time.process_time()
+    assert verdict(tmp_path / "a.j2k") == ()
+    assert time.process_time() - began < 5
+
+
+def test_every_conformance_file_the_reference_decoder_takes_passes(conformance: Path, tmp_path: Path) -> None:
+    decoder = shutil.which("opj_decompress")
+    files = [path for path in sorted(conformance.iterdir()) if path.suffix in (".jp2", ".j2k", ".j2c")]
+    assert files
+    for path in files:
+        try:
+            assert verdict(path) == (), path.name
+        except ImageError as error:
+            if decoder is None:
+                raise
+            command = [decoder, "-quiet", "-i", str(path), "-o", str(tmp_path / "out.pgx")]
+            refused = subprocess.run(command, capture_output=True, check=False).returncode != 0
+            assert refused, f"{path.name}: {error}"

@@ -1,0 +1,224 @@
+"""The storer's process: several transfers at once, an answer to each request, and nothing half done when it dies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.config import StoreSettings
+from engine.failures import Cause
+from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
+from engine.processes.child import Child
+from engine.processes.uploader import storer_main
+from tests.support.command_line import until
+from tests.support.s3_relay import Fault, Kind, Relay
+from tests.support.seaweed import Seaweed, settings_for
+from tests.support.staged_jpegs import make_request
+
+StartStorer = Callable[[StoreSettings, Path], Child]
+
+
+@pytest.fixture
+def start() -> Iterator[StartStorer]:
+    """Starts real storers, and ends those that the test has left."""
+    children: list[Child] = []
+
+    def start(settings: StoreSettings, root: Path) -> Child:
+        children.append(Child("storer", storer_main, settings, str(root)))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+        child.close()
+
+
+def answers(child: Child, count: int, timeout_s: float = 60) -> list[Any]:
+    found: list[Any] = []
+
+    def enough() -> bool:
+        found.extend(child.messages())
+        return len(found) >= count
+
+    until(enough, f"{count} answers of the storer", timeout_s)
+    return found
+
+
+def digests(root: Path) -> dict[str, str]:
+    """Every file below that is not a partial one."""
+    return {
+        str(path.relative_to(root)): hashlib.md5(path.read_bytes()).hexdigest()
+        for path in root.rglob("*.jpg")
+        if path.is_file()
+    }
+
+
+def requests_in(root: Path, count: int, size_bytes: int = 20_000) -> list[StoreRequest]:
+    return [
+        make_request(root / "scratch", f"b/{number % 5}/{number}.jpg", size_bytes, number)
+        for number in range(count)
+    ]
+
+
+def test_every_request_is_answered_and_quit_finishes_what_is_under_way(
+    start: StartStorer, tmp_path: Path
+) -> None:
+    storer, requests = start(StoreSettings(transfers=3), tmp_path), requests_in(tmp_path, 50)
+    for request in requests:
+        storer.send(request)
+    storer.send(Quit())
+    found = answers(storer, 50)
+    assert sorted(answer.image_id for answer in found) == list(range(50))
+    assert all(isinstance(answer, Stored) and not answer.existed for answer in found)
+    storer.process.join(20)
+    assert storer.exit_code == 0
+    assert digests(tmp_path / "out") == {request.target: request.md5 for request in requests}
+
+
+def test_troubles_are_answers(start: StartStorer, tmp_path: Path) -> None:
+    storer, (request,) = start(StoreSettings(), tmp_path), requests_in(tmp_path, 1)
+    (tmp_path / "out" / "b" / "0").mkdir(parents=True)
+    (tmp_path / "out" / request.target).write_bytes(b"theirs")
+    storer.send(request)
+    (answer,) = answers(storer, 1)
+    assert isinstance(answer, NotStored)
+    assert (answer.trouble, answer.failure.cause) == (Trouble.IMAGE, Cause.STORE_MISMATCH)
+    storer.send(Probe())
+    assert answers(storer, 1) == [Probed()]
+
+
+def test_a_probe_says_what_is_wrong(start: StartStorer, tmp_path: Path) -> None:
+    storer = start(StoreSettings(url="file:nowhere/at/all"), tmp_path)
+    storer.send(Probe())
+    (answer,) = answers(storer, 1)
+    assert isinstance(answer, Probed)
+    assert answer.trouble is Trouble.CONFIGURATION
+    assert answer.failure is not None
+    assert "mounted" in answer.failure.message
+
+
+def test_it_ends_when_its_engine_is_gone_and_ignores_ctrl_c(start: StartStorer, tmp_path: Path) -> None:
+    storer = start(StoreSettings(), tmp_path)
+    storer.send(Probe())
+    answers(storer, 1)
+    os.kill(storer.pid, signal.SIGINT)
+    storer.send(Probe())
+    answers(storer, 1)
+    storer.connection.close()
+    storer.process.join(20)
+    assert storer.exit_code == 0
+
+
+@pytest.fixture(params=["linked", "copied"])
+def scratch(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A directory for scratch files: beside the store, or on another file system, from where files are copied."""
+    if request.param == "linked":
+        yield tmp_path
+        return
+    elsewhere = Path("/dev/shm")
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second file system here: /dev/shm is none")
+    with tempfile.TemporaryDirectory(dir=elsewhere) as directory:
+        yield Path(directory)
+
+
+def test_killed_in_the_middle_a_local_store_has_whole_files_only(
+    start: StartStorer, tmp_path: Path, scratch: Path
+) -> None:
+    requests, out = requests_in(scratch, 40, 2_000_000), tmp_path / "out"
+    expected = {request.target: request.md5 for request in requests}
+    for killed_after in (1, 7, 20):
+        storer = start(StoreSettings(), tmp_path)
+        for request in requests:
+            storer.send(request)
+        until(partial(_at_least, killed_after, out), "some files", 30)
+        storer.kill()
+        storer.process.join()
+        there = digests(out)
+        assert there == {target: expected[target] for target in there}
+    storer = start(StoreSettings(), tmp_path)
+    for request in requests:
+        storer.send(request)
+    assert {type(answer) for answer in answers(storer, 40)} == {Stored}
+    assert digests(out) == expected
+    assert [path.name for path in out.rglob(".photostat-*")] == []
+
+
+def _at_least(count: int, out: Path) -> bool:
+    return len(list(out.rglob("*.jpg"))) >= count
+
+
+def test_killed_in_the_middle_of_an_upload_nothing_wrong_is_in_the_bucket(
+    start: StartStorer, tmp_path: Path, seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    settings = settings_for(relay.endpoint, prefix)
+    request = make_request(tmp_path / "scratch", "b/u/large.jpg", 70 << 20)
+    storer = start(settings, tmp_path)
+    relay.always(Fault(Kind.THROTTLE, bytes_per_s=8e6), method="PUT")
+    storer.send(request)
+    until(lambda: seaweed.unfinished(prefix), "a transfer in parts to begin")
+    until(lambda: any("partNumber=2" in seen.path for seen in relay.seen), "the second part")
+    storer.kill()
+    storer.process.join()
+    assert seaweed.contents(prefix) == {}
+    assert seaweed.unfinished(prefix) == [prefix + request.target]
+    relay.well()
+    again = start(settings, tmp_path)
+    again.send(request)
+    assert isinstance(answers(again, 1)[0], Stored)
+    stored = {key: hashlib.md5(data).hexdigest() for key, data in seaweed.contents(prefix).items()}
+    assert stored == {request.target: request.md5}
+    assert seaweed.unfinished(prefix) == []
+
+
+def test_the_server_killed_in_the_middle_and_started_again(
+    start: StartStorer, tmp_path: Path, own_seaweed: Seaweed, prefix: str
+) -> None:
+    requests = requests_in(tmp_path, 80)
+    storer = start(settings_for(own_seaweed.endpoint, prefix), tmp_path)
+    waiting = {request.image_id: request for request in requests}
+    for request in requests:
+        storer.send(request)
+    for answer in answers(storer, 10):
+        waiting.pop(answer.image_id)
+    own_seaweed.kill()
+    storer.send(Probe())
+    failed = until(lambda: [m for m in storer.messages() if _settle(m, waiting)], "transfers that fail", 60)
+    assert all(m.trouble is Trouble.WORLD for m in failed if isinstance(m, NotStored | Probed))
+    own_seaweed.start()
+    until(lambda: _all_done(storer, waiting), "every image to be stored", 90)
+    stored = {key: hashlib.md5(data).hexdigest() for key, data in own_seaweed.contents(prefix).items()}
+    assert stored == {request.target: request.md5 for request in requests}
+
+
+def _settle(message: Any, waiting: dict[int, StoreRequest]) -> bool:
+    """Take a success off the list; True for what did not succeed."""
+    if isinstance(message, Stored):
+        waiting.pop(message.image_id)
+        return False
+    return not (isinstance(message, Probed) and message.trouble is None)
+
+
+def _all_done(storer: Child, waiting: dict[int, StoreRequest]) -> bool:
+    """As the supervisor does: what failed for the world's fault is sent again."""
+    for message in storer.messages():
+        if _settle(message, waiting) and isinstance(message, NotStored):
+            assert message.trouble is Trouble.WORLD
+            storer.send(waiting[message.image_id])
+    return not waiting
+
+
+def test_a_storer_is_small_and_a_local_one_does_not_load_boto(start: StartStorer, tmp_path: Path) -> None:
+    storer = start(StoreSettings(), tmp_path)
+    storer.send(Probe())
+    answers(storer, 1)
+    assert psutil.Process(storer.pid).memory_info().rss < 60 << 20

@@ -1,0 +1,236 @@
+"""The report: its figures are the ledger's, its page stands alone, and nothing from outside is more than text."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from engine.control.snapshot import Account
+from engine.failures import Cause, Failure, Stage
+from engine.ledger.import_rows import ExportRow
+from engine.ledger.reader import LedgerReader
+from engine.ledger.writer import Ledger
+from engine.messages import Converted, Lane, Surveyed
+from engine.reports.account.distribution import Distribution
+from engine.reports.account.figures import Figures, collect
+from engine.reports.account.page import verdict
+from engine.reports.account.write import write_report
+from engine.workspace import Workspace
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat
+from tests.support.html_checks import Page, seen_in_browser, standing_alone
+from tests.support.jp2_files import representation
+
+HOSTILE = "<script>alert(1)</script>\"'&\u202egpj.exe\x1b[31m"
+
+
+def rows(count: int, batch: str, first_line: int = 2, record: str = "99001") -> Iterator[ExportRow]:
+    for number in range(count):
+        identity = representation(number // 5)
+        name = f"{batch}-{number:04}"
+        yield ExportRow(
+            first_line + number, batch, identity, "B1", record, f"{name}.tif", batch, f"/in/{name}.jp2", "",
+            f"{batch}/{identity}/{name}.jpg",
+        )  # fmt: skip
+
+
+def finish(ledger: Ledger, image_id: int, psnr: float, warnings: tuple[str, ...] = ()) -> None:
+    ledger.surveyed([Surveyed(image_id, 2_000_000, 2000, 1500, 3, 8, 2000, 1500, 5, "srgb")])
+    ledger.start(image_id, 4711, 100 << 20, Lane.WHOLE)
+    ledger.converted(
+        Converted(
+            image_id, f"{image_id}.jpg", 2000, 1500, 2_000_000, "md5:00", 900_000, "d" * 32, psnr, warnings,
+            90 << 20, 0.75, 1.0,
+        )
+    )  # fmt: skip
+    ledger.done(image_id, existed=False)
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Workspace:
+    """Two batches: 30 done, one of them far below; failures, an accepted one and warnings with hostile texts."""
+    root = tmp_path / "collection"
+    workspace = Workspace.init(root)
+    with Ledger.open(workspace, "add") as ledger:
+        ledger.import_rows(rows(30, "maps"))
+        ledger.import_rows(rows(5, "prints", 100, record=HOSTILE))
+        for image_id in range(1, 31):
+            psnr = 31.0 if image_id == 7 else 41.0 + image_id % 4 * 0.5
+            finish(
+                ledger, image_id, psnr, (f"alpha flattened on {image_id}", HOSTILE) if image_id < 4 else ()
+            )
+        ledger.failed(31, Failure(Cause.TRUNCATED, Stage.VALIDATING, f"ends early {HOSTILE}"))
+        ledger.failed(32, Failure(Cause.TRUNCATED, Stage.VALIDATING, "ends early too"))
+        ledger.failed(33, Failure(Cause.SOURCE_MISSING, Stage.READING, "no such file"))
+        ledger.accept([33], f"lost in 1953 {HOSTILE}")
+    return workspace
+
+
+def figures_of(workspace: Workspace, batch: str | None = None) -> Figures:
+    with LedgerReader(workspace) as reader:
+        return collect(reader, "collection", "1", lambda name: 92, batch)
+
+
+def test_figures_are_the_ledgers(collection: Workspace) -> None:
+    figures = figures_of(collection)
+    assert figures.account == Account(rows=35, pending=2, done=30, failed=2, accepted=1)
+    assert figures.total(lambda batch: batch.source_bytes) == 30 * 2_000_000
+    assert figures.total(lambda batch: batch.jpeg_bytes) == 30 * 900_000
+    maps = figures.batches[0]
+    assert maps.times is not None
+    assert maps.times.cpu_s == pytest.approx(30 * 0.75)
+    assert maps.times.converted == 30
+    assert [(group.cause, group.count) for group in figures.failures] == [("truncated", 2)]
+    assert figures.accepted_count == 1
+    assert (figures.representations, figures.complete) == (6, 5)
+    assert [(warned.count, len(warned.images)) for warned in figures.warnings] == [(3, 3), (3, 3)]
+
+
+def test_an_image_far_below_its_batch_is_flagged(collection: Workspace) -> None:
+    maps = figures_of(collection).batches[0]
+    assert maps.flagged_count == 1
+    assert [row.id for row in maps.flagged] == [7]
+
+
+def test_one_batch_alone(collection: Workspace) -> None:
+    figures = figures_of(collection, "prints")
+    assert [batch.name for batch in figures.batches] == ["prints"]
+    assert figures.account.rows == 5
+    assert figures.warned_images == 0
+
+
+def test_the_page_stands_alone_and_says_it_all(collection: Workspace, tmp_path: Path) -> None:
+    page = standing_alone(written(collection, tmp_path / "report"))
+    for said in (
+        "All 35 images are accounted for: 30 done, 2 failed, 1 accepted with a reason and 2 not converted yet.",
+        "60.0 MB of JPEG 2000 became 27.0 MB of JPEG: 45 %.",
+        "6 representations, of which 5 complete",
+        "Restore the file from a backup or ask the supplier for it again, then requeue.",
+        "lost in 1953",
+        "1 image far below the batch",
+    ):
+        assert " ".join(said.split()) in page.text
+
+
+def test_hostile_texts_are_only_text(collection: Workspace, tmp_path: Path) -> None:
+    html = written(collection, tmp_path / "report")
+    page = Page(html)
+    assert page.all("script") == []
+    assert "<script>alert(1)</script>" in unescape(page.text)
+    assert "\x1b" not in html
+    assert "\u202e" not in html
+
+
+def test_tables_have_every_row(collection: Workspace, tmp_path: Path) -> None:
+    written(collection, tmp_path / "report")
+    failures = read_csv(tmp_path / "report" / "failures.csv")
+    assert [(row["id"], row["state"], row["cause"]) for row in failures] == [
+        ("31", "failed", "truncated"),
+        ("32", "failed", "truncated"),
+        ("33", "accepted", "source-missing"),
+    ]
+    assert all(row["remedy"] for row in failures)
+    attention = read_csv(tmp_path / "report" / "attention.csv")
+    assert [row["id"] for row in attention] == ["1", "2", "3", "7"]
+    assert attention[-1]["why"] == "PSNR far below its batch"
+    batches = read_csv(tmp_path / "report" / "batches.csv")
+    assert [(row["batch"], row["images"], row["done"], row["far_below"]) for row in batches] == [
+        ("maps", "30", "30", "1"),
+        ("prints", "5", "0", "0"),
+    ]
+    assert batches[0]["psnr_lowest_db"] == "31.0"
+
+
+def test_an_empty_ledger_has_a_report_too(tmp_path: Path) -> None:
+    workspace = Workspace.init(tmp_path / "empty")
+    page = standing_alone(written(workspace, tmp_path / "report"))
+    assert "The ledger holds no images yet." in page.text
+
+
+def test_a_report_replaces_the_last_one_whole(collection: Workspace, tmp_path: Path) -> None:
+    directory = tmp_path / "report"
+    written(collection, directory)
+    written(collection, directory)
+    names = sorted(path.name for path in directory.iterdir())
+    assert names == ["attention.csv", "batches.csv", "failures.csv", "report.html"]
+
+
+def test_in_a_real_browser(collection: Workspace, tmp_path: Path) -> None:
+    written(collection, tmp_path / "report")
+    page = tmp_path / "report" / "report.html"
+    script = "document.documentElement.scrollWidth <= innerWidth, document.querySelectorAll('table').length"
+    for width in (1280, 500):
+        fits, tables, faults = json.loads(
+            unescape(seen_in_browser(page, tmp_path / "profile", script, width))
+        )
+        assert fits, f"wider than a window of {width}"
+        assert tables > 5
+        assert faults == []
+
+
+def test_the_command_after_a_real_run(workspace: MakeWorkspace, tmp_path: Path) -> None:
+    root = workspace(images=4)
+    sorted((root / "source").rglob("*.jp2"))[0].unlink()
+    photostat("run", "--headless", workspace=root, expect=1)
+    outcome = photostat("report", "-o", tmp_path / "out", "--json", workspace=root)
+    assert outcome.json["totals"] == {
+        "rows": 4, "pending": 0, "in_flight": 0, "done": 3, "failed": 1, "accepted": 0,
+    }  # fmt: skip
+    assert outcome.json["failures"] == {"source-missing": 1}
+    standing_alone((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert str(root / "report" / "report.html") in photostat("report", workspace=root).stdout
+    refused = photostat("report", "--batch", "nowhere", workspace=root, expect=2)
+    assert "no batch 'nowhere'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("account", "said"),
+    [
+        (Account(), "The ledger holds no images yet."),
+        (Account(rows=1, done=1), "The one image is converted, proved and stored."),
+        (Account(rows=3, done=2, accepted=1), "Nothing is left to do."),
+        (Account(rows=1200, done=1000, pending=150, in_flight=50), "1,000 done and 200 not converted yet."),
+    ],
+)
+def test_verdicts(account: Account, said: str) -> None:
+    assert said in verdict(account)
+
+
+def test_quantiles_come_from_the_values() -> None:
+    distribution = Distribution()
+    for value in range(1, 101):
+        distribution.add(30 + value / 10)
+    distribution.add(math.inf)
+    assert distribution.count == 101
+    assert distribution.median == pytest.approx(35, abs=0.1)
+    assert distribution.quantile(0.05) == pytest.approx(30.5, abs=0.1)
+    assert (distribution.lowest, distribution.highest) == (30.1, 40.0)
+    assert sum(number for _, number in distribution.histogram()) == 100
+
+
+def test_nothing_is_flagged_in_a_batch_too_small_or_all_alike() -> None:
+    few = Distribution()
+    for value in (40.0, 40.0, 20.0):
+        few.add(value)
+    assert few.flag_below is None
+    alike = Distribution()
+    for _ in range(50):
+        alike.add(40.0)
+    assert alike.flag_below == pytest.approx(37.0, abs=0.1)
+
+
+def written(workspace: Workspace, directory: Path) -> str:
+    with LedgerReader(workspace) as reader:
+        done = write_report(reader, directory, "collection", "1", lambda name: 92)
+    return done.page.read_text(encoding="utf-8")
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))

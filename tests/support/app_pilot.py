@@ -1,0 +1,91 @@
+"""The app under a pilot, on a link that writes down its orders or on a real ledger; for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
+from tests.support.fake_poller import NOW, PICTURES, FakeLink
+from tui.app import PhotostatApp
+from tui.connection.ledger_thread import Shelf
+from tui.connection.poller import WorkspaceLink
+from tui.screens.base import Page
+from tui.state.status import Picture
+from tui.widgets.line_widget import Lines
+
+FAILED, DONE, ROWS = 30, 6, 60
+
+
+@dataclass
+class Session:
+    """The app under a pilot, and what it has done."""
+
+    app: PhotostatApp
+    pilot: Pilot[int]
+    link: FakeLink
+    workspace: Workspace
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Until every query is answered and drawn."""
+        await self.pilot.pause()
+        waiting = [worker for worker in self.app.workers if worker.group not in ("question",)]
+        if waiting:
+            await asyncio.wait_for(self.app.workers.wait_for_complete(waiting), 10)
+        await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < end, f"waited for {what}; told: {self.told!r}"
+            await self.pilot.pause(0.02)
+
+    @property
+    def sent(self) -> list[tuple[str, dict[str, object]]]:
+        return [(order.command, dict(order.arguments)) for order in self.link.sent]
+
+    @property
+    def told(self) -> str:
+        page = next(s for s in reversed(self.app.screen_stack) if isinstance(s, Page))
+        return page.told.text
+
+    @property
+    def text(self) -> str:
+        """What is on the screen in sight."""
+        widgets = self.app.screen.query(Lines)
+        return "\n".join("\n".join(strip.text for strip in widget._painted) for widget in widgets)
+
+
+@asynccontextmanager
+async def opened(
+    root: Path, picture: Picture | None = None, *, size: tuple[int, int] = (80, 24), read_only: bool = False
+) -> AsyncIterator[Session]:
+    workspace = Workspace(root)
+    link = FakeLink(picture or PICTURES["running"]())
+    shelf = Shelf(lambda: LedgerReader(workspace))
+    app = PhotostatApp(link, shelf, read_only=read_only, clock=lambda: NOW)
+    async with app.run_test(size=size) as pilot:
+        session = Session(app, pilot, link, workspace)
+        await session.settle()
+        yield session
+
+
+@asynccontextmanager
+async def on_the_ledger(workspace: Workspace) -> AsyncIterator[Session]:
+    link = WorkspaceLink(workspace)
+    app = PhotostatApp(link, Shelf(lambda: LedgerReader(workspace)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        session = Session(app, pilot, FakeLink(Picture()), workspace)
+        await session.until(lambda: app.view.snapshot is not None, "the first picture")
+        yield session

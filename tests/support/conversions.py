@@ -1,0 +1,38 @@
+"""Converts in a test as a worker does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engine.config import JpegSettings
+from engine.conversion.convert import convert_image
+from engine.messages import Converted, Job, Lane, Phase, Plan
+
+
+def job(source: Path, **changes: Any) -> Job:
+    """A job for `source`; settings of [jpeg] (quality=…) and of the job (plan=…, strict=…, checksum=…)."""
+    own = {name: changes.pop(name) for name in ("plan", "strict", "checksum") if name in changes}
+    return Job(
+        image_id=1,
+        attempt=1,
+        uuid="6d1a4c1e-0000-4000-8000-000000000001",
+        source_path=str(source),
+        checksum=own.get("checksum", ""),
+        scratch_path=str(source.parent / "scratch" / "1.jpg"),
+        jpeg=JpegSettings(**changes),
+        strict=own.get("strict", False),
+        plan=own.get("plan", Plan(Lane.WHOLE)),
+    )
+
+
+def convert(source: Path, phases: list[Phase] | None = None, **changes: Any) -> tuple[Converted, Path]:
+    """What the worker would answer, and the JPEG."""
+    (source.parent / "scratch").mkdir(exist_ok=True)
+    made = convert_image(job(source, **changes), (phases if phases is not None else []).append)
+    return made, Path(made.scratch_path)
+
+
+def left_behind(source: Path) -> list[str]:
+    """Names on scratch."""
+    return sorted(path.name for path in (source.parent / "scratch").iterdir())

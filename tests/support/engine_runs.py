@@ -1,0 +1,156 @@
+"""What the tests of whole runs share: an engine's state from outside, its end by signal, and the account."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.control.client import EngineClient, EngineSilent, NoEngine
+from engine.control.snapshot import Snapshot
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
+from tests.support.command_line import photostat, until
+
+ENDED = ("finished", "stopped")
+
+
+def status(root: Path) -> dict[str, Any]:
+    """What `status --json` says, asked without a process of its own: tests ask often."""
+    document = _snapshot(Workspace(root)).to_json()
+    totals = document["totals"]
+    parts = sum(totals[key] for key in ("pending", "in_flight", "done", "failed", "accepted"))
+    assert totals["rows"] == parts, f"the account does not add up: {totals}"
+    return document
+
+
+def _snapshot(workspace: Workspace) -> Snapshot:
+    try:
+        with EngineClient.connect(workspace, timeout_s=30) as client:
+            return client.snapshot()
+    except EngineSilent:
+        raise
+    except NoEngine:
+        with LedgerReader(workspace) as reader:
+            return reader.snapshot()
+
+
+def listing(root: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = photostat("list", "--json", workspace=root).json
+    return rows
+
+
+def started(root: Path, *options: str) -> int:
+    """The pid of a detached engine, which may have finished already."""
+    said = photostat("run", "--detach", *options, workspace=root).stderr
+    pid = re.search(r"\(pid (\d+)\)", said)
+    assert pid, said
+    return int(pid[1])
+
+
+def standing(root: Path, *options: str) -> int:
+    """The pid of an engine that has not begun and does not end: its share is away until `share_is_back`."""
+    (root / "source").rename(root / "elsewhere")
+    (root / "source").mkdir()  # as a mount point is when nothing is mounted
+    pid = started(root, *options)
+    until(lambda: status(root)["state"] == "holding", "the hold")
+    return pid
+
+
+def share_is_back(root: Path) -> None:
+    (root / "source").rmdir()
+    (root / "elsewhere").rename(root / "source")
+    until(lambda: status(root)["hold"] is None, "the engine to see it")
+
+
+def ended(root: Path, timeout_s: float = 120.0) -> dict[str, Any]:
+    """Waits until no engine is there any more; its last account."""
+    return until(lambda: _gone(root), "the engine's end", timeout_s)
+
+
+def _gone(root: Path) -> dict[str, Any] | None:
+    document = status(root)
+    return document if document["engine"] is None else None
+
+
+def halted(root: Path, image_id: int | None = None, but: Collection[int] = ()) -> dict[str, Any]:
+    """Stops (SIGSTOP) a worker that has an image in hand, any or that one; none of the pids in `but`.
+
+    The run stands in the middle then, however fast the machine: its image is not done before SIGCONT.
+    """
+    return until(lambda: _halt(root, image_id, but), "a worker stopped in the middle of an image", 90)
+
+
+def _halt(root: Path, image_id: int | None, but: Collection[int]) -> dict[str, Any] | None:
+    worker = _busy(root, image_id, but)
+    if worker is None:
+        return None
+    try:
+        os.kill(worker["pid"], signal.SIGSTOP)
+    except ProcessLookupError:
+        return None
+    # What it had said before reaches the engine between two questions.
+    if all(_still(root, worker) for _ in range(2)):
+        return worker
+    os.kill(worker["pid"], signal.SIGCONT)
+    return None
+
+
+def _busy(root: Path, image_id: int | None, but: Collection[int]) -> dict[str, Any] | None:
+    for worker in status(root)["workers"]:
+        wanted = worker["image_id"] is not None and image_id in (None, worker["image_id"])
+        if wanted and worker["pid"] not in but:
+            return worker  # type: ignore[no-any-return]
+    return None
+
+
+def _still(root: Path, worker: dict[str, Any]) -> bool:
+    return any(
+        (w["pid"], w["image_id"]) == (worker["pid"], worker["image_id"]) for w in status(root)["workers"]
+    )
+
+
+def go_on(worker: dict[str, Any]) -> None:
+    os.kill(worker["pid"], signal.SIGCONT)
+
+
+def kill_engine(pid: int) -> bool:
+    """SIGKILL, and wait until it and all its children are gone; False where it had ended by itself."""
+    try:
+        engine = psutil.Process(pid)
+        family = [engine, *engine.children(recursive=True)]
+        engine.kill()
+    except psutil.NoSuchProcess:
+        return False
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive, f"children outlived their engine: {alive}"
+    return True
+
+
+def over(process: psutil.Process) -> bool:
+    """It has ended; whether somebody has asked for its exit code is another matter."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def stored(root: Path) -> dict[str, str]:
+    """Every file in the local store with its SHA-256, by its path relative to the store."""
+    out = root / "out"
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(out.rglob("*"))
+        if path.is_file()
+    }
+
+
+def leftovers(root: Path) -> list[Path]:
+    """What lies on scratch, directories included."""
+    return list((root / "scratch").rglob("*"))

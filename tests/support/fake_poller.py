@@ -1,0 +1,313 @@
+"""A link that shows the app any picture and writes down its orders; for tests, and for looking at the app.
+
+python -m tests.support.fake_poller running
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from engine.control.snapshot import (
+    Account,
+    BatchSnapshot,
+    EngineIdentity,
+    Hold,
+    MemorySnapshot,
+    Rates,
+    Snapshot,
+    State,
+    StoreSnapshot,
+    WorkerSnapshot,
+)
+from engine.ledger.models import Event
+from tui.connection.engine_commands import Order
+from tui.connection.poller import Answered, Arrived, Post
+from tui.state.status import Contact, Picture
+from tui.state.view import Said
+
+NOW = 1_772_409_845.0
+"""2026-03-02 00:04:05 UTC: the time in the pictures."""
+GIB, MIB = 2**30, 2**20
+_PHASES = ("decoding", "decoding", "reading", "decoding", "encoding", "decoding", "proving", "decoding")
+_NAMES = (
+    "NB_0001_1887-03-14_0004.jpg",
+    "NB_0001_1887-03-14_0005.jpg",
+    "map of the county [sheet 12, revised].jpg",
+    "MS-Q-17_0113_recto.jpg",
+    "MS-Q-17_0113_verso.jpg",
+    "1889-11-02_evening-edition_supplement_p0016_reshoot.jpg",
+    "glass_plate_00412.jpg",
+    "日本地図_0007.jpg",
+)
+
+
+def worker(slot: int, tick: int = 0) -> WorkerSnapshot:
+    """A worker that is busy; `tick` seconds later than at NOW."""
+    started = (slot * 5) % 17
+    return WorkerSnapshot(
+        slot=slot + 1,
+        pid=4712 + slot,
+        phase=_PHASES[(slot + tick // 7) % len(_PHASES)],
+        image_id=1000 + slot,
+        image=_NAMES[slot % len(_NAMES)],
+        megapixels=(39.2, 39.2, 612.0, 24.1, 24.3, 38.9, 8.4, 56.0)[slot % 8],
+        seconds=float((started + tick) % 23),
+        rss_bytes=(310 + 37 * slot + (tick * 13 + slot * 7) % 60) * MIB,
+        predicted_bytes=(667 + (slot % 3) * 45) * MIB,
+    )
+
+
+def running(workers: int = 8, tick: int = 0) -> Snapshot:
+    """A run under way, `tick` seconds after NOW."""
+    done = 128_412 + tick
+    return Snapshot(
+        state=State.RUNNING,
+        time=NOW + tick,
+        batches=(
+            BatchSnapshot(
+                "newspapers", Account(301_646, 190_000 - tick, workers, 111_646 - workers - 6 + tick, 6)
+            ),
+            BatchSnapshot("manuscripts", Account(86_000, 69_200, 0, 16_397, 389, 14)),
+            BatchSnapshot("photographs", Account(42_411, 41_957, 0, 372, 82)),
+        ),
+        workers=tuple(worker(slot, tick) for slot in range(workers)),
+        memory=MemorySnapshot(
+            total=48 * GIB,
+            available=31 * GIB - (tick * 97 % 700) * MIB,
+            floor=round(4.8 * GIB),
+            committed=3 * GIB,
+            headroom=round(23.2 * GIB),
+        ),
+        rates=Rates(1.103 + (tick % 5) / 100, 41.7, 18.53e6, 7.52e6),
+        store=StoreSnapshot("s3://holdings/jpeg", 3, 41_000_000, 2, 20 * GIB),
+        eta_seconds=274_320.0 - tick,
+        elapsed_seconds=116_520.0 + tick,
+        source_bytes=done * 16_800_000,
+        jpeg_bytes=done * 6_810_000,
+        failures_by_cause=(("truncated", 312), ("source-missing", 110), ("corrupt", 55)),
+        failures_this_run=21,
+        workers_wanted=workers,
+        engine=EngineIdentity(4711, NOW - 116_520, "0.1.0"),
+    )
+
+
+_PAGE = "newspapers/00005eed-0000-4000-8000-000000000000/"
+EVENTS = tuple(
+    Event(
+        900 - number,
+        NOW - 47 * number,
+        level,
+        kind,
+        message,
+        7 if name else None,
+        4711,
+        name and _PAGE + name,
+    )
+    for number, (level, kind, name, message) in enumerate(
+        (
+            (
+                "error",
+                "failed",
+                "MS-Q-17_0101_recto.jpg",
+                "truncated: the codestream ends 81,920 bytes early",
+            ),
+            ("info", "go-on", "", "there is memory again"),
+            ("warning", "hold", "", "3.9 GiB of memory are available, 4.8 GiB must stay free"),
+            ("info", "put-back", "map of the county [sheet 12].jpg", "its worker was stopped to free memory"),
+            ("error", "failed", "glass [b]plate 00411.jpg", "corrupt: \x1b[31mred\x1b[0m"),
+            ("info", "converted", "NB_0001_1887-03-14_0003.jpg", "16.8 MB to 6.8 MB, PSNR 41.2 dB, 9.4 s"),
+            ("info", "engine", "", "resumed by a person"),
+            ("info", "engine", "", "paused by a person"),
+            ("info", "engine", "", "started, version 0.1.0, 6 workers"),
+        )
+    )
+)
+
+
+CONVERTED = tuple(
+    moment + number * 10 / count
+    for moment in range(int(NOW) - 1200, int(NOW), 10)
+    for count in (6 + moment // 10 * 7919 % 5 + moment // 200 % 4,)
+    for number in range(count)
+)
+"""Twenty minutes of images before NOW, now more, now fewer of them."""
+
+
+def engine_picture(snapshot: Snapshot) -> Picture:
+    return Picture(Contact.ENGINE, snapshot, NOW - 600, events=EVENTS, converted=CONVERTED)
+
+
+def paused() -> Picture:
+    return engine_picture(replace(running(), state=State.PAUSED))
+
+
+def holding() -> Picture:
+    low = replace(
+        running().memory, available=round(3.9 * GIB), headroom=round(-1.4 * GIB), committed=GIB // 2
+    )
+    why = "3.9 GiB of memory are available, 4.8 GiB must stay free: nothing starts until others leave room."
+    hold = Hold("memory", why, NOW - 750, None)
+    return engine_picture(replace(running(), state=State.HOLDING, hold=hold, memory=low))
+
+
+def draining() -> Picture:
+    return engine_picture(replace(running(), state=State.DRAINING))
+
+
+def disconnected() -> Picture:
+    last = engine_picture(running())
+    return replace(
+        last, contact=Contact.LOST, since=NOW - 130, trouble="The engine does not answer any more."
+    )
+
+
+def finished() -> Picture:
+    whole = BatchSnapshot("newspapers", Account(301_646, 0, 0, 301_640, 6))
+    rest = BatchSnapshot("manuscripts", Account(86_000, 0, 0, 85_986, 0, 14))
+    snapshot = replace(
+        running(0),
+        state=State.FINISHED,
+        batches=(whole, rest),
+        rates=Rates(),
+        eta_seconds=None,
+        engine=None,
+        memory=MemorySnapshot(),
+        failures_by_cause=(("source-missing", 6),),
+    )
+    return Picture(Contact.LEDGER, snapshot, NOW - 600, events=EVENTS)
+
+
+def stopped() -> Picture:
+    snapshot = replace(running(0), state=State.STOPPED, engine=None, rates=Rates(), eta_seconds=None)
+    return Picture(Contact.LEDGER, replace(snapshot, memory=MemorySnapshot()), NOW - 600, events=EVENTS)
+
+
+def empty() -> Picture:
+    return Picture(Contact.LEDGER, Snapshot(State.STOPPED, NOW), NOW - 600)
+
+
+PICTURES: dict[str, Callable[[], Picture]] = {
+    "running": lambda: engine_picture(running()),
+    "paused": paused,
+    "holding": holding,
+    "draining": draining,
+    "disconnected": disconnected,
+    "finished": finished,
+    "stopped": stopped,
+    "empty": empty,
+}
+
+
+def taken(order: Order) -> dict[str, Any]:
+    """The reply of an engine that does what it is told."""
+    return {"count": order.arguments.get("count", 1)}
+
+
+class FakeLink:
+    """Shows `picture` when opened and whenever `show` is called; answers every order as `reply` says."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.sent: list[Order] = []
+        self.taken = 0
+        self.reply: Callable[[Order], Mapping[str, Any] | str] = taken
+        """What the engine answers; a text where it refuses or does not answer."""
+        self.closed = False
+        self._post: Post = lambda message: None
+
+    def open(self, post: Post) -> None:
+        self._post = post
+        post(Arrived(self.picture))
+
+    def show(self, picture: Picture) -> None:
+        self.picture = picture
+        self._post(Arrived(picture))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def drawn(self) -> None:
+        self.taken += 1
+
+    def send(self, order: Order) -> None:
+        self.sent.append(order)
+        self.answer(order)
+
+    def answer(self, order: Order) -> None:
+        reply = self.reply(order)
+        if isinstance(reply, str):
+            self._post(Answered(order, Said(reply, good=False), None))
+        else:
+            self._post(Answered(order, order.told(reply), reply))
+
+
+class SteadyLink(FakeLink):
+    """A run that goes on: another picture every `period_s`, when the last is drawn, as from an engine."""
+
+    def __init__(self, picture: Picture, period_s: float = 1.0) -> None:
+        super().__init__(picture)
+        self._period_s = period_s
+        self._closing = threading.Event()
+        self._taken = threading.Event()
+
+    def open(self, post: Post) -> None:
+        super().open(post)
+        threading.Thread(target=self._go_on, daemon=True).start()
+
+    def _go_on(self) -> None:
+        began, tick = time.time(), 0
+        while not self._closing.wait(self._period_s):
+            self._taken.wait()
+            self._taken.clear()
+            if self.picture.contact is not Contact.ENGINE:
+                return
+            tick += 1
+            self.show(replace(self.picture, snapshot=replace(running(tick=tick), time=began + tick)))
+
+    def drawn(self) -> None:
+        super().drawn()
+        self._taken.set()
+
+    def close(self) -> None:
+        super().close()
+        self._closing.set()
+        self._taken.set()
+
+
+def main() -> None:
+    """Runs the app on a picture, or on a run that goes on: `steady`, `flood` (never rests), `ending` (with a bell)."""
+    from pathlib import Path
+
+    from engine.ledger.reader import LedgerReader
+    from engine.workspace import Workspace
+    from tui.app import PhotostatApp
+    from tui.connection.ledger_thread import Shelf
+    from tui.terminal import Watch
+
+    name = sys.argv[1] if len(sys.argv) > 1 else "steady"
+    root = Path(sys.argv[2]) if len(sys.argv) > 2 else Path()
+    moving = {"steady": 1.0, "flood": 0.01, "ending": 1.0}
+    picture = PICTURES["running" if name in moving else name]()
+    link = SteadyLink(picture, moving[name]) if name in moving else FakeLink(picture)
+    if name == "ending":
+        threading.Timer(3.0, lambda: link.show(PICTURES["finished"]())).start()
+    frozen = None if name in moving else NOW
+    app = PhotostatApp(
+        link,
+        Shelf(lambda: LedgerReader(Workspace(root))),
+        bell=name == "ending",
+        clock=time.time if frozen is None else lambda: NOW,
+    )
+    with Watch():
+        app.run(mouse=False)
+    if app.fault is not None:
+        raise app.fault
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Ledgers of any size, made by the ledger's own writer, for what shows them."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.failures import Cause, Failure, Stage
+from engine.ledger.import_rows import ExportRow
+from engine.ledger.writer import Ledger
+from engine.messages import Converted, Lane, Surveyed
+from engine.workspace import Workspace
+
+_PAGES = 12
+"""Images of a representation."""
+_FAILURES = (
+    Failure(
+        Cause.TRUNCATED, Stage.VALIDATING, "the codestream ends 81,920 bytes before its last tile-part does"
+    ),
+    Failure(Cause.SOURCE_MISSING, Stage.READING, "no such file"),
+    Failure(Cause.CORRUPT, Stage.DECODING, "[bold]markup[/bold] and \x1b[31mcolour\x1b[0m are only text"),
+)
+
+
+def representation(number: int) -> str:
+    return str(uuid.UUID(int=0x5EED << 96 | number, version=4))
+
+
+def export(rows: int, batch: str = "newspapers") -> Iterator[ExportRow]:
+    for number in range(rows):
+        identity, page = representation(number // _PAGES), number % _PAGES + 1
+        name = f"NB_{number // _PAGES:05}_p{page:04}"
+        yield ExportRow(
+            number + 2,
+            batch,
+            identity,
+            f"B{number // _PAGES:07}",
+            f"99{number // _PAGES:08}",
+            f"{name}.tif",
+            "newspaper",
+            f"/mnt/holdings/{identity}/{name}.jp2",
+            "",
+            f"{batch}/{identity}/{name}.jpg",
+        )
+
+
+def make_ledger(root: Path, rows: int, *, failed: int = 0, done: int = 0) -> Workspace:
+    """A workspace whose ledger has `rows` images: the first `failed` of them failed, then `done` done."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "photostat.toml").touch()
+    workspace = Workspace(root)
+    with Ledger.open(workspace, "add") as ledger:
+        ledger.import_rows(export(rows))
+        with ledger.transaction():
+            for image_id in range(1, failed + 1):
+                ledger.failed(image_id, _FAILURES[0 if image_id % 5 < 3 else image_id % 5 - 2])
+            for image_id in range(failed + 1, failed + done + 1):
+                finish(ledger, image_id)
+    return workspace
+
+
+def finish(ledger: Ledger, image_id: int, psnr_db: float = 41.2, warnings: tuple[str, ...] = ()) -> None:
+    """Takes an image the whole way."""
+    ledger.surveyed([Surveyed(image_id, 16_800_000, 7216, 5412, 3, 8, 1024, 1024, 6, "srgb")])
+    ledger.start(image_id, 4712, 667 << 20, Lane.TILES)
+    ledger.converted(
+        Converted(
+            image_id=image_id,
+            scratch_path=f"scratch/{image_id}.jpg",
+            width=7216,
+            height=5412,
+            source_bytes=16_800_000,
+            source_digest="md5:9e107d9d372bb6826bd81d3542a419d6",
+            jpeg_bytes=6_810_000,
+            md5="e4d909c290d0fb1ca068ffaddf22cbd0",
+            psnr_db=psnr_db,
+            warnings=warnings,
+            peak_rss_bytes=612 << 20,
+            cpu_s=8.1,
+            wall_s=9.4,
+        )
+    )
+    ledger.done(image_id, existed=False)
+
+
+if __name__ == "__main__":
+    make_ledger(Path(sys.argv[1]), int(sys.argv[2]), failed=int(sys.argv[3]), done=int(sys.argv[4]))

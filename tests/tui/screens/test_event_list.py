@@ -1,0 +1,77 @@
+"""The event log: what its lines name, its filter, and what it does when something happens meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from engine.ledger.reader import LedgerReader
+from engine.ledger.writer import Ledger
+from tests.support.app_pilot import DONE, FAILED, ROWS, Session, opened
+from tests.support.ledgers import make_ledger
+from tui.screens.dashboard import Dashboard
+from tui.screens.event_list import EventLog
+
+
+async def test_e_shows_the_events_and_filters_them(tmp_path: Path) -> None:
+    root = make_ledger(tmp_path / "workspace", ROWS, failed=FAILED, done=DONE).root
+    async with opened(root) as session:
+        await session.press("e")
+        page = session.app.screen
+        assert isinstance(page, EventLog)
+        everything = page.listing.total
+        await session.press("slash", *"no such thing".replace(" ", "_"), "enter")
+        assert page.listing.total < everything or everything == 0
+        await session.press("escape", "escape")
+        assert isinstance(session.app.screen, Dashboard)
+
+
+async def test_an_event_names_its_kind_and_its_image(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", ROWS, failed=1)
+    with Ledger.open(workspace, "run") as ledger:
+        ledger.event("info", "put-back", "its worker was stopped to free memory", 2)
+        ledger.event("info", "started", "attempt 1", 3)
+        ledger.event("warning", "hold", "there is no memory")
+    async with opened(workspace.root) as session:
+        await session.press("e")
+        assert "put-back  NB_00000_p0002.jpg: its worker was stopped" in session.text
+        assert "started   NB_00000_p0003.jpg: attempt 1" in session.text
+        assert "! hold      there is no memory" in session.text
+        await session.press("slash", *"p0002", "enter")
+        assert "put-back" in session.text
+        assert "started" not in session.text
+        await session.press("enter")
+        assert "put-back" in session.text, "and so does the image's own list of them"
+
+
+async def test_the_event_log_follows_from_the_top_and_stands_still_below(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", ROWS)
+
+    def happen(first: int, count: int) -> None:
+        with Ledger.open(workspace, "run") as ledger:
+            for number in range(first, first + count):
+                ledger.event("info", "started", f"event {number}.")
+
+    async def look(session: Session) -> None:
+        with LedgerReader(workspace) as reader:
+            newest = tuple(reader.events(limit=1, newest_first=True))
+        session.link.show(replace(session.link.picture, events=newest))
+        await session.settle()
+
+    happen(0, 50)
+    async with opened(workspace.root) as session:
+        await session.press("e")
+        assert "event 49." in session.text
+        happen(50, 300)
+        await look(session)
+        assert "event 349." in session.text, "it follows"
+        await session.press("down", "down")
+        happen(350, 300)
+        await look(session)
+        page = session.app.screen
+        assert isinstance(page, EventLog)
+        assert page.listing.current is not None
+        assert page.listing.current.message == "event 347.", "it stands still"
+        assert "event 649." not in session.text
+        await session.press("home")
+        assert "event 649." in session.text

@@ -1,0 +1,203 @@
+"""What goes wrong in the app, and what answers on the socket, never reaches the terminal as a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.control.server import PROTOCOL
+from engine.control.snapshot import Snapshot
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
+from tests.support.app_pilot import DONE, FAILED, ROWS, on_the_ledger, opened
+from tests.support.command_line import until
+from tests.support.fake_poller import PICTURES, running
+from tests.support.ledgers import make_ledger
+from tests.support.terminals import Terminal
+from tui.connection.ledger_thread import Shelf
+from tui.connection.snapshot_check import unsound
+from tui.state.status import Contact
+
+REPORT = "please report it"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_ledger(tmp_path / "workspace", ROWS, failed=FAILED, done=DONE).root
+
+
+# -- the app ----
+
+_FAULTS = {
+    "in a key": "PhotostatApp.action_events = lambda app: 1 / 0",
+    "in a timer": "PhotostatApp.action_events = lambda app: app.set_timer(0.1, lambda: 1 / 0)",
+    "in a callback": "PhotostatApp.action_events = lambda app: app.call_later(lambda: 1 / 0)",
+    "in a worker": "PhotostatApp.action_events = lambda app: app.run_worker(asyncio.sleep('soon'))",
+    "in drawing": "from tui.screens.event_list import EventLog; EventLog.show = lambda page, view: 1 / 0",
+}
+_PROGRAM = (
+    "import asyncio, sys, threading; from tui.app import PhotostatApp; {}; from tui.cli import main; main()"
+)
+
+
+@pytest.mark.parametrize("fault", _FAULTS.values(), ids=_FAULTS.keys())
+def test_a_fault_of_the_app_is_one_line(root: Path, fault: str) -> None:
+    with Terminal(["-c", _PROGRAM.format(fault), "-C", str(root)], columns=200) as terminal:
+        terminal.wait_for("STOPPED")
+        terminal.type("e")
+        terminal.wait_for(REPORT)
+        until(lambda: terminal.process.poll() is not None, "the app's end", timeout_s=10)
+        terminal.read(0.2)
+        assert terminal.process.returncode == 1
+        after = terminal.output.rpartition(b"\x1b[?1049l")[2]
+        assert b"Traceback" not in terminal.output
+        assert after.count(b"photostat: a fault of the app") == 1
+        assert after.count(b"\n") <= 3
+    assert "Traceback" in (root / "logs" / "app.log").read_text()
+
+
+def test_a_fault_of_a_thread_is_only_in_the_log(root: Path) -> None:
+    fault = "PhotostatApp.action_events = lambda app: threading.Thread(target=lambda: 1 / 0).start()"
+    log = root / "logs" / "app.log"
+    with Terminal(["-c", _PROGRAM.format(fault), "-C", str(root)]) as terminal:
+        terminal.wait_for("STOPPED")
+        terminal.type("e")
+        until(lambda: log.exists() and "ZeroDivisionError" in log.read_text(), "the log", timeout_s=10)
+        terminal.type("q")
+        terminal.wait_for("\x1b[?1049l")
+        until(lambda: terminal.process.poll() is not None, "the app's end", timeout_s=10)
+        terminal.read(0.2)
+        assert terminal.process.returncode == 0
+        assert b"Traceback" not in terminal.output
+
+
+async def test_an_answer_of_the_ledger_after_its_page_has_gone_is_dropped(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slow the ledger is, and whichever page was left meanwhile."""
+    slowly = asyncio.Event()
+    ask = Shelf.ask
+
+    async def ask_slowly(self: Shelf, question: Callable[[LedgerReader], Any]) -> Any:
+        answer = await ask(self, question)
+        await asyncio.shield(slowly.wait())
+        return answer
+
+    async with opened(root) as session:
+        monkeypatch.setattr(Shelf, "ask", ask_slowly)
+        for keys in (["f", "A"], ["i", "end"], ["e"], ["f", "u"], ["f", "enter"]):
+            slowly.clear()
+            await session.pilot.press(*keys, "escape", "escape")
+            slowly.set()
+            await session.settle()
+        assert session.app.is_running
+        assert session.app.fault is None
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (12, 4), (30, 7)])
+async def test_a_tiny_terminal_is_no_fault(root: Path, size: tuple[int, int]) -> None:
+    async with opened(root, PICTURES["holding"](), size=size) as session:
+        keys = ["z", "tab", "S", "escape", "f", "space", "r", "a", "escape", "enter", "escape", "u", "escape"]
+        await session.press(*keys, "slash", "x", "enter", "escape", "escape", "e", "question_mark", "escape")
+        await session.pilot.resize_terminal(200, 60)
+        await session.pilot.resize_terminal(2, 2)
+        await session.settle()
+        assert session.app.fault is None
+
+
+async def test_a_ledger_that_is_asked_while_the_app_leaves_is_no_fault(root: Path) -> None:
+    async with opened(root) as session:
+        session.app.shelf.close()
+        await session.press("f")
+        assert "the app is leaving" in session.told
+        assert session.app.fault is None
+
+
+# -- what answers on the socket ----
+
+
+def answer_of(snapshot: Any) -> Any:
+    return {"id": 1, "ok": True, "snapshot": snapshot}
+
+
+def spoilt(**parts: Any) -> Any:
+    return answer_of(running().to_json() | parts)
+
+
+HELLO = {"photostat": PROTOCOL, "version": "0.1.0", "pid": 4711}
+_FOREIGN: dict[str, tuple[Any, Any]] = {
+    "another program": ("220 mail.example ESMTP", None),
+    "no object": ([1, 2], None),
+    "no pid": ({"photostat": PROTOCOL}, None),
+    "a list": (HELLO, [1]),
+    "no snapshot": (HELLO, answer_of("none")),
+    "no parts": (HELLO, answer_of({})),
+    "a time that is none": (HELLO, spoilt(time="now")),
+    "an endless time": (HELLO, spoilt(time=1e300)),
+    "a state of another version": (HELLO, spoilt(state="dreaming")),
+    "memory that is text": (HELLO, spoilt(memory=asdict(running().memory) | {"total": "much"})),
+    "a batch without a name": (HELLO, spoilt(batches=[running().to_json()["batches"][0] | {"name": None}])),
+    "workers that are numbers": (HELLO, spoilt(workers=[1, 2])),
+    "causes that are counted in words": (HELLO, spoilt(failures_by_cause={"corrupt": "many"})),
+}
+
+
+@contextmanager
+def listening(path: Path, hello: Any, reply: Any) -> Iterator[None]:
+    """A server that says these two, whoever asks for what."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen()
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:  # the server is closed
+                return
+            with client:
+                client.sendall((hello if isinstance(hello, str) else json.dumps(hello)).encode() + b"\n")
+                if client.recv(4096) and reply is not None:
+                    client.sendall(json.dumps(reply).encode() + b"\n")
+                    client.recv(4096)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join(5)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs Unix sockets")
+@pytest.mark.parametrize(("hello", "reply"), _FOREIGN.values(), ids=_FOREIGN.keys())
+async def test_what_is_no_engine_is_told_in_one_line(root: Path, hello: Any, reply: Any) -> None:
+    workspace = Workspace(root)
+    workspace.socket_path.parent.mkdir(parents=True, exist_ok=True)
+    with listening(workspace.socket_path, hello, reply):
+        async with on_the_ledger(workspace) as session:
+            await session.until(lambda: session.app.view.picture.contact is Contact.LOST, "the contact")
+            assert "DISCONNECTED" in session.text
+            assert "protocol" in session.told or "engine" in session.told
+            assert "\n" not in session.told
+            await session.press("f", "r")
+            await session.until(lambda: session.app.view.said is not None, "the refusal")
+            assert session.app.fault is None
+
+
+def test_every_picture_the_engine_makes_is_sound() -> None:
+    for picture in PICTURES.values():
+        snapshot = picture().snapshot
+        assert unsound(snapshot, Snapshot, "snapshot") == ""

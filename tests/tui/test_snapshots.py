@@ -1,0 +1,98 @@
+"""Pictures of the app, at four sizes and in every state, with the time standing still.
+
+When a change is meant: `pytest tests/test_tui_pictures.py --snapshot-update`, and look at what has changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.control.snapshot import Account, BatchSnapshot
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
+from tests.support.fake_poller import NOW, PICTURES, FakeLink, engine_picture, running
+from tests.support.ledgers import make_ledger
+from tui.app import PhotostatApp
+from tui.connection.ledger_thread import Shelf
+from tui.screens.failed_list import Failed
+from tui.state.status import Picture
+
+SIZES = [(80, 24), (60, 20), (120, 40), (200, 60)]
+STATES = ["running", "paused", "holding", "disconnected", "finished", "empty"]
+Compare = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same place and the same colours for everybody."""
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    time.tzset()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with ten thousand failures."""
+    return make_ledger(tmp_path_factory.mktemp("many") / "workspace", 12_000, failed=10_000).root
+
+
+def app_on(root: Path, picture: Picture, *, read_only: bool = False) -> PhotostatApp:
+    workspace = Workspace(root)
+    return PhotostatApp(
+        FakeLink(picture), Shelf(lambda: LedgerReader(workspace)), read_only=read_only, clock=lambda: NOW
+    )
+
+
+def sized(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=sized)
+@pytest.mark.parametrize("state", STATES)
+def test_the_dashboard(snap_compare: Compare, many: Path, state: str, size: tuple[int, int]) -> None:
+    assert snap_compare(app_on(many, PICTURES[state]()), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=sized)
+def test_ten_thousand_failures(snap_compare: Compare, many: Path, size: tuple[int, int]) -> None:
+    snapshot = replace(
+        running(),
+        batches=(BatchSnapshot("newspapers", Account(12_000, 1992, 8, 0, 10_000)),),
+        failures_by_cause=(("truncated", 6000), ("corrupt", 2000), ("source-missing", 2000)),
+    )
+
+    async def opened(pilot: Pilot[int]) -> None:
+        await pilot.press("f")
+        page = pilot.app.screen
+        assert isinstance(page, Failed)
+        end = time.monotonic() + 10
+        while page.listing.current is None and time.monotonic() < end:
+            await pilot.pause(0.02)
+        await pilot.press("down", "space", "down")
+        await pilot.pause()
+
+    assert snap_compare(app_on(many, engine_picture(snapshot)), terminal_size=size, run_before=opened)
+
+
+def test_help(snap_compare: Compare, many: Path) -> None:
+    assert snap_compare(app_on(many, PICTURES["running"]()), press=["question_mark"])
+
+
+def test_the_question_before_stopping(snap_compare: Compare, many: Path) -> None:
+    assert snap_compare(app_on(many, PICTURES["running"]()), press=["S"])
+
+
+def test_read_only_and_frozen(snap_compare: Compare, many: Path) -> None:
+    assert snap_compare(app_on(many, PICTURES["running"](), read_only=True), press=["z"])
+
+
+def test_no_colour(snap_compare: Compare, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is said by words and glyphs: nothing is lost without colour."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(app_on(many, PICTURES["disconnected"]()))

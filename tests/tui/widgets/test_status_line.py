@@ -1,0 +1,156 @@
+"""The line above the footer: results come, go, and do not hide what stands in the way; and when the bell rings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine.control.snapshot import Hold, State
+from tests.support.app_pilot import DONE, FAILED, ROWS, Session, opened
+from tests.support.fake_poller import NOW, PICTURES, running
+from tests.support.ledgers import make_ledger
+from tui import app
+from tui.screens.dashboard import Dashboard
+from tui.state.notifications import OVER_S, Bell
+
+BRIEFLY_S = 2.5
+"""Long enough to be seen on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger that the tests only read."""
+    return make_ledger(tmp_path_factory.mktemp("tui") / "workspace", ROWS, failed=FAILED, done=DONE).root
+
+
+@pytest.fixture
+def soon_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_TOLD_S", BRIEFLY_S)
+    monkeypatch.setattr(app, "_TOLD_BRIEFLY_S", BRIEFLY_S)
+
+
+async def forgotten(session: Session) -> None:
+    await session.until(lambda: session.app.view.said is None, "the result to go")
+    await session.settle()
+
+
+@pytest.mark.usefixtures("soon_forgotten")
+@pytest.mark.parametrize("keys", [["r"], ["a", "x", "enter"], ["ctrl+c"], ["enter", "ctrl+c", "escape"]])
+async def test_a_result_is_forgotten_after_its_page_has_gone(root: Path, keys: list[str]) -> None:
+    async with opened(root) as session:
+        await session.press("f", *keys, "escape")
+        assert isinstance(session.app.screen, Dashboard)
+        await forgotten(session)
+        assert session.app.is_running
+        assert session.told == ""
+
+
+@pytest.mark.usefixtures("soon_forgotten")
+async def test_a_result_goes_from_every_page(root: Path) -> None:
+    async with opened(root, PICTURES["paused"]()) as session:
+        await session.press("z", "z")
+        assert session.told == "Live again."
+        await session.press("f", "p")
+        await session.press("escape")
+        await forgotten(session)
+        assert session.told == "Nothing new starts; what is in flight is finished. p resumes."
+
+
+async def test_a_result_is_told_on_the_page_that_is_in_sight_by_then(root: Path) -> None:
+    async with opened(root) as session:
+        session.link.send = session.link.sent.append  # type: ignore[method-assign, assignment]
+        await session.press("f", "r", "escape")
+        assert session.told == ""
+        session.link.answer(session.link.sent[0])
+        await session.settle()
+        assert session.told == "1 image sent round again."
+
+
+async def test_an_answer_while_a_page_is_being_opened_is_told(root: Path) -> None:
+    async with opened(root) as session:
+        session.app.action_failures()
+        session.app.say("Here it is.")
+        await session.settle()
+        assert session.told == "Here it is."
+
+
+@pytest.mark.usefixtures("soon_forgotten")
+@pytest.mark.parametrize(("size", "both"), [((80, 24), True), ((60, 20), False)])
+async def test_the_reason_of_a_hold_stays_in_sight_where_there_is_room(
+    root: Path, size: tuple[int, int], both: bool
+) -> None:
+    async with opened(root, PICTURES["holding"](), size=size) as session:
+        assert "3.9 GiB of memory are available" in session.text
+        await session.press("z")
+        assert "stands still" in session.text
+        assert ("3.9 GiB of memory are available" in session.text) is both
+        await forgotten(session)
+        assert "3.9 GiB of memory are available" in session.text
+        assert "stands still" not in session.text
+
+
+def test_a_result_covers_a_hold_for_a_shorter_time() -> None:
+    assert app._TOLD_BRIEFLY_S <= 5 < app._TOLD_S
+
+
+# -- the bell ----
+
+
+def hold(reason: str = "memory", since: float = NOW) -> Hold:
+    return Hold(reason, "why", since, None)
+
+
+Step = tuple[State, Hold | None, float]
+
+
+@pytest.mark.parametrize(
+    ("steps", "rung"),
+    [
+        ([(State.RUNNING, None, 0), (State.HOLDING, hold(), 1), (State.HOLDING, hold(), 2)], 1),
+        ([(State.HOLDING, hold(), 0), (State.HOLDING, hold(), 1)], 0),
+        (
+            [
+                (State.RUNNING, None, 0),
+                (State.HOLDING, hold(), 1),
+                (State.PAUSED, None, 60),
+                (State.RUNNING, None, 120),
+                (State.HOLDING, hold(since=NOW + 121), 121),
+            ],
+            1,
+        ),
+        (
+            [
+                (State.RUNNING, None, 0),
+                (State.HOLDING, hold(), 1),
+                (State.RUNNING, None, 2),
+                (State.RUNNING, None, 2 + OVER_S),
+                (State.HOLDING, hold(), 30),
+            ],
+            2,
+        ),
+        ([(State.RUNNING, None, 0), (State.HOLDING, hold(), 1), (State.HOLDING, hold("store"), 2)], 2),
+        ([(State.RUNNING, None, 0), (State.FINISHED, None, 1), (State.FINISHED, None, 2)], 1),
+    ],
+)
+def test_it_rings_once_for_a_hold_and_once_at_the_end(steps: list[Step], rung: int) -> None:
+    bell = Bell()
+    notices = [
+        bell.notice(replace(running(), state=state, hold=why, time=NOW + at)) for state, why, at in steps
+    ]
+    assert sum(notice is not None for notice in notices) == rung
+
+
+async def test_the_app_rings_once_when_a_hold_is_paused_and_resumed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[str | None] = []
+    notice: Callable[..., str | None] = Bell.notice
+    monkeypatch.setattr(Bell, "notice", lambda bell, snapshot: rung.append(notice(bell, snapshot)))
+    async with opened(root) as session:
+        for name in ("holding", "paused", "holding"):
+            session.link.show(PICTURES[name]())
+            await session.settle()
+    assert [text for text in rung if text] == ["the engine holds"]

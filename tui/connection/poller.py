@@ -1,0 +1,240 @@
+"""How pictures arrive and orders leave: threads that ask the engine, wait a bounded time, and post messages.
+
+No thread touches a widget. At most one picture is under way: the next is asked for only when the app has drawn
+the last, so on a link that stalls the app waits and nothing piles up."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Protocol
+
+from textual.message import Message
+
+from engine.control.client import EngineClient, EngineSilent, NoEngine
+from engine.control.launch import start_engine
+from engine.control.snapshot import Snapshot, State
+from engine.failures import UserError
+from engine.workspace import Workspace
+from tui.connection.engine_commands import START, Order
+from tui.connection.offline_ledger import LedgerDesk
+from tui.connection.snapshot_check import unsound
+from tui.state import history
+from tui.state.status import Contact, Picture
+from tui.state.view import Said
+
+PERIOD_S = 1.0
+"""Between two pictures."""
+ANSWER_S = 3.0
+"""How long the engine may take to answer before it counts as disconnected."""
+_LOG = logging.getLogger("photostat.link")
+_NONSENSE = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
+"""What a reply of another shape comes to."""
+NOT_AN_ENGINE = "what answers on this workspace's socket does not speak as an engine of this version does"
+_FELL = "The engine has ended without a word (its logs may say why); nothing that is done is lost."
+
+
+class Arrived(Message):
+    """A new picture. Several that wait are as good as the last."""
+
+    def __init__(self, picture: Picture) -> None:
+        super().__init__()
+        self.picture = picture
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, Arrived)
+
+
+class Answered(Message):
+    """What became of an order: the reply, None where it was refused or lost, and how to say that."""
+
+    def __init__(self, order: Order, said: Said, reply: Mapping[str, Any] | None) -> None:
+        super().__init__()
+        self.order = order
+        self.said = said
+        self.reply = reply
+
+
+Post = Callable[[Message], object]
+
+
+class Link(Protocol):
+    def open(self, post: Post) -> None:
+        """Begin; `post` may be called from any thread."""
+
+    def close(self) -> None:
+        """Ask nothing more; returns at once."""
+
+    def drawn(self) -> None:
+        """The app has drawn the last picture and can take another."""
+
+    def send(self, order: Order) -> None:
+        """Returns at once; an `Answered` comes."""
+
+
+class WorkspaceLink:
+    """The engine of a workspace, or where none runs its ledger."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._ledger = LedgerDesk(workspace)
+        self._client: EngineClient | None = None
+        self._drawn = threading.Event()
+        self._hurry = threading.Event()
+        self._closing = threading.Event()
+        self._errands = ThreadPoolExecutor(max_workers=1, thread_name_prefix="orders")
+        self._thread: threading.Thread | None = None
+        self._post: Post = lambda message: None
+
+    def open(self, post: Post) -> None:
+        self._post = post
+        self._thread = threading.Thread(target=self._watch, name="pictures", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._drawn.set()
+        self._hurry.set()
+        self._errands.shutdown(wait=False, cancel_futures=True)
+
+    def drawn(self) -> None:
+        self._drawn.set()
+
+    def send(self, order: Order) -> None:
+        self._errands.submit(self._run_errand, order)
+
+    def _watch(self) -> None:
+        picture = Picture(since=time.time())
+        while not self._closing.is_set():
+            asked = time.monotonic()
+            self._hurry.clear()
+            self._drawn.clear()
+            try:
+                picture = self._ask(picture)
+            except Exception as error:  # noqa: BLE001 - else the last picture would stand there as if it were true
+                _LOG.error("no picture could be had", exc_info=error)
+                picture = replace(picture, contact=Contact.LOST, since=time.time(), trouble=_fault(error))
+            if self._closing.is_set():
+                break
+            self._tell(Arrived(picture))
+            self._drawn.wait()
+            self._hurry.wait(max(0.0, PERIOD_S - (time.monotonic() - asked)))
+        self._hang_up()
+        self._ledger.close()
+
+    def _ask(self, before: Picture) -> Picture:
+        """The engine's snapshot; if it cannot be had, the last one as lost, or the ledger's own when none runs."""
+        now = time.time()
+        try:
+            if self._client is None:
+                self._client = self._connected()
+            snapshot = _snapshot_of(self._client)
+        except (NoEngine, UserError) as error:
+            was_connected = self._client is not None
+            self._hang_up()
+            return self._without_engine(before, error, now, was_connected=was_connected)
+        first = before.contact is Contact.WAITING
+        converted = self._ledger.conversions(now - history.SPAN_S * history.KEPT) if first else ()
+        since = before.since if before.contact is Contact.ENGINE else now
+        return Picture(Contact.ENGINE, snapshot, since, events=self._ledger.events(), converted=converted)
+
+    def _without_engine(
+        self, before: Picture, error: Exception, now: float, *, was_connected: bool
+    ) -> Picture:
+        waited = isinstance(error, EngineSilent) or isinstance(error.__cause__, TimeoutError)
+        silent = waited or not isinstance(error, NoEngine)
+        leaves = before.state in (State.FINISHED, State.STOPPED, State.DRAINING)
+        if silent or (was_connected and not leaves):
+            since = before.since if before.contact is Contact.LOST else now
+            last = before if before.snapshot is not None else self._ledger.picture()
+            return replace(last, contact=Contact.LOST, since=since, trouble=sentence(str(error)))
+        if before.contact is Contact.LEDGER:
+            trouble, since = before.trouble, before.since
+        else:
+            fell = before.contact is Contact.LOST and not leaves
+            trouble, since = (_FELL if fell else ""), now
+        picture = _with_elapsed(self._ledger.picture(), before)
+        return replace(picture, contact=Contact.LEDGER, since=since, trouble=picture.trouble or trouble)
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _run_errand(self, order: Order) -> None:
+        """An order on a connection of its own, so that pictures never wait for it."""
+        try:
+            reply = self._carry_out(order)
+            answer = Answered(order, order.told(reply), reply)
+        except (NoEngine, UserError, OSError, sqlite3.Error) as error:
+            answer = Answered(order, Said(sentence(str(error)), good=False), None)
+        except Exception as error:  # noqa: BLE001 - else nobody would hear that it was not done
+            _LOG.error("an order could not be given", exc_info=error)
+            answer = Answered(order, Said(_fault(error), good=False), None)
+        self._tell(answer)
+        self._hurry.set()
+
+    def _carry_out(self, order: Order) -> Mapping[str, Any]:
+        if order.command == START:
+            start_engine(self._workspace)
+            return {}
+        try:
+            client = self._connected()
+        except EngineSilent:
+            raise
+        except NoEngine as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise
+            return self._ledger.carry_out(order)
+        with client:
+            try:
+                return client.command(order.command, **order.arguments)
+            except _NONSENSE as error:
+                raise UserError(NOT_AN_ENGINE) from error
+
+    def _connected(self) -> EngineClient:
+        """Raises NoEngine, and UserError where something answers that is no engine."""
+        try:
+            return EngineClient.connect(self._workspace, timeout_s=ANSWER_S)
+        except _NONSENSE as error:
+            raise UserError(NOT_AN_ENGINE) from error
+
+    def _tell(self, message: Message) -> None:
+        with contextlib.suppress(RuntimeError):  # the app has left this moment, and its loop with it
+            self._post(message)
+
+
+def _snapshot_of(client: EngineClient) -> Snapshot:
+    """Raises NoEngine where it does not answer, UserError where the answer is no snapshot."""
+    try:
+        snapshot = client.snapshot()
+    except _NONSENSE as error:
+        raise UserError(NOT_AN_ENGINE) from error
+    if fault := unsound(snapshot, Snapshot, "snapshot"):
+        raise UserError(f"{NOT_AN_ENGINE} ({fault})")
+    return snapshot
+
+
+def _with_elapsed(picture: Picture, before: Picture) -> Picture:
+    """The ledger does not know how long the run took that has just finished; the last picture does."""
+    if picture.snapshot is None or before.snapshot is None or picture.state is not State.FINISHED:
+        return picture
+    elapsed_s = before.snapshot.elapsed_seconds
+    return replace(picture, snapshot=replace(picture.snapshot, elapsed_seconds=elapsed_s))
+
+
+def _fault(error: Exception) -> str:
+    return sentence(f"a fault of the app: {type(error).__name__}: {error}")
+
+
+def sentence(text: str) -> str:
+    """One line that starts with a capital and ends with a full stop."""
+    text = " ".join(text.split()) or "Something failed and did not say what"
+    text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."

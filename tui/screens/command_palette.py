@@ -1,0 +1,55 @@
+"""The command palette's entries, from the registry of actions."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from tui.actions import available, registry
+from tui.actions.registry import Action
+from tui.screens.app_protocol import Host
+from tui.screens.base import Page
+
+
+class Commands(Provider):
+    """What can be done here and now, by name."""
+
+    def _offered(self) -> list[Action]:
+        page = self.screen
+        view = cast(Host, self.app).view
+        place = page.PLACE if isinstance(page, Page) else registry.Place.DASHBOARD
+        return [
+            action
+            for action in registry.at(place)
+            if action.bound
+            and action.id != "palette"
+            and available.offered(action, view.picture, read_only=view.read_only)
+        ]
+
+    def _title(self, action: Action) -> str:
+        view = cast(Host, self.app).view
+        name = available.label(action, view.picture, frozen=view.frozen_at is not None)
+        return f"{name} ({registry.first_key(action)})"
+
+    def _do(self, action: Action) -> partial[Coroutine[Any, Any, None]]:
+        return partial(self.screen.run_action, action_name(action))
+
+    async def discover(self) -> Hits:
+        for action in self._offered():
+            yield DiscoveryHit(self._title(action), self._do(action), help=action.tooltip)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for action in self._offered():
+            title = self._title(action)
+            score = max(matcher.match(title), matcher.match(action.tooltip) * 0.6)
+            if score > 0:
+                yield Hit(score, matcher.highlight(title), self._do(action), help=action.tooltip)
+
+
+def action_name(action: Action) -> str:
+    """Textual's name of the action: those that work anywhere are the app's."""
+    return f"app.{action.id}" if registry.Place.ANYWHERE in action.places else action.id

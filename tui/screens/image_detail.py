@@ -1,0 +1,224 @@
+"""Everything the ledger knows of one image: the account, every attempt, the source's header, the JPEG, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual import work
+from textual.widget import Widget
+
+from engine.failures import UserError
+from engine.ledger.filters import Selection
+from engine.ledger.models import Attempt, Event, ImageRow
+from engine.ledger.reader import LedgerReader
+from tui import formatting
+from tui.actions.registry import Place, bindings
+from tui.connection import engine_commands
+from tui.screens.base import Page
+from tui.screens.dialogs import Reason
+from tui.screens.failed_list import accept_question
+from tui.state.view import View
+from tui.widgets import image_columns
+from tui.widgets.events import KIND
+from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
+from tui.widgets.list_header import Caption
+from tui.widgets.text_view import Paper
+
+_LABEL = 16
+_RULE = 40
+_OUTCOMES = {
+    "converted": "converted",
+    "failed": "failed",
+    "again": "failed, tried again",
+    "put-back": "put back, does not count",
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """What the ledger has on one image."""
+
+    image: ImageRow
+    attempts: tuple[Attempt, ...]
+    events: tuple[Event, ...]
+
+
+class Detail(Page):
+    PLACE = Place.DETAIL
+    BINDINGS = bindings(Place.DETAIL)
+
+    def __init__(self, image_id: int) -> None:
+        super().__init__()
+        self.image_id = image_id
+        self._file: File | None = None
+        self._totals: object = None
+
+    def body(self) -> Iterable[Widget]:
+        yield Caption(id="caption")
+        yield Paper(id="detail")
+
+    def show(self, view: View) -> None:
+        super().show(view)
+        totals = view.snapshot.totals if view.snapshot else None
+        if view.frozen_at is None and (self._file is None or totals != self._totals):
+            self._totals = totals
+            self._load()
+
+    @work(exclusive=True)
+    async def _load(self) -> None:
+        image_id = self.image_id
+        file = await self.ask(lambda reader: read_file(reader, image_id))
+        if file is not None and file != self._file:
+            self._file = file
+            self.query_one(Caption).show(f"Image {image_id}", [image_columns.name_of(file.image)])
+            self.query_one(Paper).write(detail_text(file, self.host.view.now))
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+    def action_representation(self) -> None:
+        from tui.screens.representation import Representation
+
+        if self._file is not None:
+            self.app.push_screen(Representation(self._file.image.uuid))
+
+    def action_requeue(self) -> None:
+        if self._is_failed("requeued", "accepted") and self.host.may_change():
+            self.host.order(engine_commands.requeue(Selection(ids=(self.image_id,)).to_json()))
+
+    @work(exclusive=True, group="question")
+    async def action_accept(self) -> None:
+        if self._file is not None and self._is_failed("accepted") and self.host.may_change():
+            question = accept_question(1, image_columns.name_of(self._file.image))
+            if reason := await self.app.push_screen_wait(Reason(question)):
+                self.host.order(engine_commands.accept([self.image_id], reason))
+
+    def _is_failed(self, what: str, *others: str) -> bool:
+        if self._file is None:
+            self.host.say("This image has not been read yet.", good=False)
+            return False
+        state = self._file.image.state
+        if state in ("failed", *others):
+            return True
+        self.host.say(f"Only failed images can be {what}; this one is {state.replace('_', ' ')}.", good=False)
+        return False
+
+
+def read_file(reader: LedgerReader, image_id: int) -> File:
+    """Raises UserError for an image that is not in the ledger."""
+    image = reader.image(image_id)
+    if image is None:
+        raise UserError(f"there is no image {image_id} in the ledger")
+    return File(image, tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id)))
+
+
+def detail_text(file: File, now: float) -> list[Text]:
+    """`now` is Unix time, s."""
+    image = file.image
+    text = _account(image, now)
+    text += _section("Source", _source(image))
+    text += _section("JPEG", _jpeg(image))
+    text += _section("Warnings", [_fact("", warning) for warning in image.warnings])
+    text += _section("Attempts", [part for attempt in file.attempts for part in _attempt(attempt, now)])
+    text += _section("Events", [_event(event, now) for event in file.events])
+    return text
+
+
+def _fact(label: str, value: str, style: str = "") -> Text:
+    return line((label.ljust(_LABEL), LABEL), "  ", (value, style))
+
+
+def _section(name: str, facts: Sequence[Text]) -> list[Text]:
+    return [line(""), title(name, _RULE), *facts] if facts else []
+
+
+def _account(image: ImageRow, now: float) -> list[Text]:
+    text = [_fact("state", image_columns.state_of(image), STRONG)]
+    if image.cause:
+        at = f", while {image.stage}" if image.stage else ""
+        text.append(_fact("cause", f"{image.cause}{at}", BAD if image.state == "failed" else ""))
+        text.append(_fact("message", image.message or ""))
+    if image.state == "failed":
+        text.append(_fact("what to do", image.remedy or ""))
+    if image.reason:
+        text.append(_fact("accepted because", image.reason))
+    text += [
+        _fact("batch", image.batch),
+        _fact("representation", image.uuid),
+        _fact("barcode, record", f"{image.barcode or formatting.DASH}, {image.record or formatting.DASH}"),
+        _fact("changed", formatting.dated(image.updated, now)),
+    ]
+    return text
+
+
+def _source(image: ImageRow) -> list[Text]:
+    text = [_fact("path", image.source), _fact("original name", image.name)]
+    if image.checksum:
+        text.append(_fact("checksum", image.checksum))
+    if image.source_digest:
+        text.append(_fact("read as", image.source_digest))
+    if image.source_bytes:
+        text.append(
+            _fact(
+                "size",
+                f"{formatting.data(image.source_bytes)} ({formatting.integer(image.source_bytes)} bytes)",
+            )
+        )
+    if image.width and image.height:
+        size = f"{formatting.integer(image.width)} × {formatting.integer(image.height)}"
+        text.append(_fact("pixels", f"{size}, {formatting.megapixels(image.megapixels)}"))
+        depth = (
+            f"{formatting.counted(image.components or 0, 'component')} of {image.bits} bits, {image.colour}"
+        )
+        text.append(_fact("components", depth))
+        tiled = (image.tile_width or 0) < image.width or (image.tile_height or 0) < image.height
+        tiles = f"{image.tile_width} × {image.tile_height}" if tiled else "untiled"
+        text.append(_fact("tiles, levels", f"{tiles}, {formatting.counted(image.levels or 0, 'level')}"))
+    return text
+
+
+def _jpeg(image: ImageRow) -> list[Text]:
+    text = [_fact("target", image.target)]
+    if image.jpeg_bytes:
+        text.append(
+            _fact(
+                "size", f"{formatting.data(image.jpeg_bytes)} ({formatting.integer(image.jpeg_bytes)} bytes)"
+            )
+        )
+    if image.jpeg_width and image.jpeg_height:
+        text.append(
+            _fact(
+                "pixels", f"{formatting.integer(image.jpeg_width)} × {formatting.integer(image.jpeg_height)}"
+            )
+        )
+    if image.md5:
+        text.append(_fact("MD5", image.md5))
+    if image.psnr is not None:
+        text.append(_fact("against source", f"PSNR {image_columns.decibel(image.psnr)}"))
+    if image.peak_rss_bytes:
+        text.append(_fact("memory it took", formatting.memory(image.peak_rss_bytes)))
+    return text
+
+
+def _attempt(attempt: Attempt, now: float) -> list[Text]:
+    """When and how long, what came of it, and its memory against what was predicted."""
+    outcome = _OUTCOMES.get(attempt.outcome or "", attempt.outcome or "under way")
+    took = f" after {formatting.duration(attempt.wall_s)}" if attempt.wall_s is not None else ""
+    cause = f": {attempt.cause}" if attempt.cause else ""
+    predicted = formatting.short_memory(attempt.predicted_bytes)
+    memory = f"{formatting.short_memory(attempt.peak_rss_bytes)} of {predicted} predicted"
+    number = f"{attempt.number}" if attempt.round == 1 else f"{attempt.number} (round {attempt.round})"
+    text = [
+        _fact(number, f"{formatting.dated(attempt.started, now)}  {outcome}{took}{cause}", STRONG),
+        _fact("", f"{attempt.lane}, memory {memory}, pid {attempt.pid}"),
+    ]
+    if attempt.message:
+        text.append(_fact("", attempt.message))
+    return text
+
+
+def _event(event: Event, now: float) -> Text:
+    at = formatting.dated(event.time, now).ljust(_LABEL)
+    return line((at, LABEL), "  ", formatting.padded(event.kind, KIND), "  ", event.message)

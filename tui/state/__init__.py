@@ -1,0 +1,1 @@
+"""What the app knows: status, view, history, and the messages derived from them. No widgets."""

@@ -1,0 +1,42 @@
+"""When to ring: once when all is done, and once for each hold."""
+
+from __future__ import annotations
+
+from engine.control.snapshot import Snapshot, State
+
+OVER_S = 10.0
+"""A hold is over when the engine has worked for so long without it; what comes back sooner is the same hold."""
+
+
+class Bell:
+    """Fed with every snapshot. What was so when the app came does not ring: the person sees it."""
+
+    def __init__(self) -> None:
+        self._before: State | None = None
+        self._hold: str | None = None
+        """The reason that has been rung for."""
+        self._free_since: float | None = None
+
+    def notice(self, snapshot: Snapshot) -> str | None:
+        """What to tell now, None for nothing."""
+        first, before = self._before is None, self._before
+        self._before = snapshot.state
+        is_new = self._is_new_hold(snapshot)
+        if first:
+            return None
+        if snapshot.state is State.FINISHED and before is not State.FINISHED:
+            return "all is done"
+        return "the engine holds" if is_new else None
+
+    def _is_new_hold(self, snapshot: Snapshot) -> bool:
+        """A pause does not end a hold: while nothing starts, nobody can tell."""
+        if snapshot.state is State.HOLDING:
+            reason = snapshot.hold.reason if snapshot.hold else ""
+            is_new, self._hold, self._free_since = reason != self._hold, reason, None
+            return is_new
+        if snapshot.state is not State.PAUSED and snapshot.hold is None:
+            if self._free_since is None:
+                self._free_since = snapshot.time
+            if snapshot.time - self._free_since >= OVER_S:
+                self._hold = None
+        return False

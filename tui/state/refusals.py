@@ -1,0 +1,47 @@
+"""What to say to a key that can do nothing now, and what stopping would mean: sentences from a picture."""
+
+from __future__ import annotations
+
+from tui import formatting
+from tui.state.status import Contact, Picture
+
+
+def without_engine(picture: Picture, *, read_only: bool) -> str:
+    """For keys that need an engine."""
+    if picture.contact is Contact.LOST:
+        return "The engine does not answer."
+    if picture.contact is Contact.WAITING:
+        return "Nothing is known of the engine yet."
+    may_start = not read_only and nothing_to_start(picture) is None
+    return "No engine runs here." + (" s starts it." if may_start else "")
+
+
+def nothing_to_start(picture: Picture) -> str | None:
+    """Why an engine would have nothing to do; None when it has, or when that is not known."""
+    if picture.snapshot is None:
+        return None
+    totals = picture.snapshot.totals
+    if totals.rows == 0:
+        return "There is nothing to convert: photostat add EXPORT.csv brings the images in."
+    if totals.pending + totals.in_flight:
+        return None
+    if totals.failed:
+        failed = formatting.counted(totals.failed, "image")
+        return f"Nothing waits to be converted. {failed} failed: f shows them, and r there sends them round again."
+    return "Nothing waits to be converted: every image is accounted for."
+
+
+def stop_facts(in_flight: int, *, draining: bool) -> list[str]:
+    """What a person should know before stopping the engine."""
+    if not in_flight:
+        return ["Nothing is in flight, and nothing that is done is lost.", "To leave only this app, press q."]
+    starts = "starts" if in_flight == 1 else "start"
+    images = formatting.counted(in_flight, "image")
+    first = f"{images} in flight {starts} over with the next run; nothing that is done is lost."
+    if draining:
+        return [first, "Choose No to let the engine finish and leave. To leave only this app, press q."]
+    finish = "it" if in_flight == 1 else "them"
+    return [
+        first,
+        f"To finish {finish} first, choose No and press d to drain. To leave only this app, press q.",
+    ]

@@ -1,0 +1,136 @@
+"""How an image looks as a row of a list: columns that line up, fewer of them on a narrow terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from engine.ledger.models import ImageRow
+from tui import formatting
+from tui.formatting import Keep
+from tui.widgets.line_widget import LABEL, line
+from tui.widgets.paged_list import Face
+
+STATE_MARKS = {"pending": "○", "in_flight": "►", "done": "✓", "failed": "✗", "accepted": "≈"}
+"""A state by a mark, beside its word."""
+STATE_WORDS = {"in_flight": "in flight"}
+
+
+@dataclass(frozen=True)
+class Column:
+    head: str
+    columns: int
+    """How wide; with a share, at least."""
+    value: Callable[[ImageRow], str]
+    keep: Keep = Keep.START
+    to_the_right: bool = False
+    from_columns: int = 0
+    """Left out where the list is narrower than this."""
+    style: str = ""
+    share: int = 0
+    """Its part of what no column needs, against the others' parts."""
+    most: int = 1000
+    """How wide its share can make it."""
+
+
+def state_of(row: ImageRow) -> str:
+    return f"{STATE_MARKS.get(row.state, ' ')} {STATE_WORDS.get(row.state, row.state)}"
+
+
+def name_of(row: ImageRow) -> str:
+    """The target's file name: what the store will have."""
+    return row.target.rpartition("/")[2] or row.name
+
+
+def _size(size_bytes: int | None) -> str:
+    return formatting.data(size_bytes) if size_bytes else ""
+
+
+def _psnr(row: ImageRow) -> str:
+    return decibel(row.psnr) if row.psnr is not None else ""
+
+
+def decibel(psnr: float) -> str:
+    return "equal" if math.isinf(psnr) else f"{psnr:.1f} dB"
+
+
+_IMAGE = Column("image", 16, name_of, Keep.BOTH, share=1, most=56)
+FAILED_COLUMNS = (
+    _IMAGE,
+    Column("cause", 18, lambda row: row.cause or ""),
+    Column("tries", 5, lambda row: str(row.attempts), to_the_right=True, from_columns=72, style=LABEL),
+    Column("message", 32, lambda row: row.message or "", from_columns=100, share=2),
+    Column("batch", 14, lambda row: row.batch, Keep.BOTH, from_columns=140, style=LABEL),
+)
+IMAGE_COLUMNS = (
+    _IMAGE,
+    Column("batch", 14, lambda row: row.batch, Keep.BOTH, from_columns=72, style=LABEL),
+    Column("state", 11, state_of),
+    Column("size", 9, lambda row: formatting.megapixels(row.megapixels), to_the_right=True),
+    Column("source", 8, lambda row: _size(row.source_bytes), to_the_right=True, from_columns=90),
+    Column("JPEG", 8, lambda row: _size(row.jpeg_bytes), to_the_right=True, from_columns=90),
+    Column("PSNR", 8, _psnr, to_the_right=True, from_columns=100),
+    Column("cause", 18, lambda row: row.cause or "", from_columns=120),
+    Column("representation", 36, lambda row: row.uuid, from_columns=160, style=LABEL),
+    Column("message", 24, lambda row: row.message or "", from_columns=190, share=2),
+)
+_GAP = 2
+
+
+def face(columns: tuple[Column, ...]) -> Face[ImageRow]:
+    return Face(lambda width: _head(columns, width), lambda row, width: _row(columns, row, width))
+
+
+def _widths(columns: tuple[Column, ...], width: int) -> list[tuple[Column, int]]:
+    """The columns that are shown, and how wide: what is left is given out by their shares."""
+    shown = [column for column in columns if width >= column.from_columns]
+    rest = width - sum(column.columns for column in shown) - _GAP * (len(shown) - 1)
+    wide = [column.columns for column in shown]
+    growing = [index for index, column in enumerate(shown) if column.share]
+    for index in sorted(growing, key=lambda index: shown[index].most):
+        shares = sum(shown[other].share for other in growing if shown[other].most >= shown[index].most)
+        more = min(rest * shown[index].share // shares, shown[index].most - shown[index].columns)
+        wide[index] += max(0, more)
+        rest -= max(0, more)
+    return list(zip(shown, wide, strict=True))
+
+
+def _head(columns: tuple[Column, ...], width: int) -> Text:
+    cells = [
+        formatting.right(column.head, wide) if column.to_the_right else formatting.padded(column.head, wide)
+        for column, wide in _widths(columns, width)
+    ]
+    return line((" " * _GAP).join(cells))
+
+
+def _row(columns: tuple[Column, ...], row: ImageRow, width: int) -> Text:
+    parts: list[str | tuple[str, str]] = []
+    for column, wide in _widths(columns, width):
+        if parts:
+            parts.append(" " * _GAP)
+        value = column.value(row)
+        cell = (
+            formatting.right(value, wide)
+            if column.to_the_right
+            else formatting.padded(value, wide, column.keep)
+        )
+        parts.append((cell, column.style))
+    return line(*parts)
+
+
+def notes(row: ImageRow, columns: int, rows: int) -> list[Text]:
+    """The row under the cursor in full: what happened, what to do, and where it is."""
+    shown: list[Text] = []
+    if row.message:
+        shown.append(line(("what   ", LABEL), formatting.fit(row.message, columns - 7)))
+    if row.remedy and row.state == "failed":
+        shown.append(line(("do     ", LABEL), formatting.fit(row.remedy, columns - 7)))
+    if row.warnings and not row.message:
+        shown.append(line(("warned ", LABEL), formatting.fit("; ".join(row.warnings), columns - 7)))
+    shown.append(line(("source ", LABEL), formatting.fit(row.source, columns - 7, Keep.END)))
+    if len(shown) < rows:
+        shown.append(line(("target ", LABEL), formatting.fit(row.target, columns - 7, Keep.BOTH)))
+    return shown[:rows]

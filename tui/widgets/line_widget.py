@@ -1,0 +1,120 @@
+"""A widget made of lines that repaints only the lines that differ: the app's economy over a slow link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.events import Resize
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui import formatting
+from tui.state.status import Tone
+
+LABEL = "dim"
+STRONG = "bold"
+BAD = "bold red"
+CURSOR = "reverse"
+_PLAIN = Console(color_system=None, markup=False, emoji=False, highlight=False)
+"""Only resolves style names; nothing is ever printed to it."""
+TONES = {
+    Tone.GOOD: "bold black on green",
+    Tone.CARE: "bold black on yellow",
+    Tone.BAD: "bold white on red",
+    Tone.QUIET: "bold reverse",
+}
+"""The terminal's own sixteen colours, so that light and dark stay as its owner likes them."""
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """Text of plain strings and (string, style) pairs. Nothing in them is markup."""
+    return Text.assemble(*parts, no_wrap=True, end="")
+
+
+def title(text: str, columns: int, note: str = "") -> Text:
+    """A section's first line: its name, a note, and a rule to the edge."""
+    parts: list[str | tuple[str, str]] = [(text, STRONG)]
+    used = len(text)
+    if note:
+        note = formatting.fit(note, max(0, columns - used - 3))
+        parts += [" ", (note, LABEL)]
+        used += 1 + Text(note).cell_len
+    rule = max(0, columns - used - 1)
+    return line(*parts, " ", ("─" * rule, LABEL))
+
+
+def strip_of(text: Text, columns: int) -> Strip:
+    """Exactly `columns` wide; whatever a terminal would obey is made visible here, once for all widgets."""
+    segments = []
+    if text.style and not text.spans:  # Rich leaves a text's own style out when nothing else is styled
+        text = Text.assemble((text.plain, text.style), end="")
+    for content, style, _ in text.render(_PLAIN):
+        segments.append(Segment(formatting.visible(content), style if isinstance(style, Style) else None))
+    return Strip(segments).adjust_cell_length(columns).simplify()
+
+
+def changed_columns(old: Strip, new: Strip) -> int:
+    """Up to which column the two differ; 0 when they look the same."""
+    if old == new:
+        return 0
+    before = [(segment.text, segment.style) for segment in old]
+    after = [(segment.text, segment.style) for segment in new]
+    width = new.cell_length
+    while before and after and before[-1] == after[-1]:
+        width -= Segment(after.pop()[0]).cell_length
+        before.pop()
+    return _trimmed(before, after, width)
+
+
+def _trimmed(
+    before: list[tuple[str, Style | None]], after: list[tuple[str, Style | None]], width: int
+) -> int:
+    """Leaves the common end of the last differing segments out, too, where their styles agree."""
+    if before and after and before[-1][1] == after[-1][1]:
+        old, new = before[-1][0], after[-1][0]
+        same = 0
+        while same < min(len(old), len(new)) and old[-1 - same] == new[-1 - same]:
+            same += 1
+        width -= Segment(new[len(new) - same :]).cell_length if same else 0
+    return max(1, width)
+
+
+class Lines(Widget):
+    """Subclasses return their lines for a size; `redraw` paints the difference."""
+
+    DEFAULT_CSS = "Lines { height: 1; width: 1fr; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, markup=False)
+        self._painted: list[Strip] = []
+
+    def lines(self, columns: int, rows: int) -> Sequence[Text]:
+        """What to show; lines beyond `rows` are not seen, columns beyond `columns` are cut."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        columns, rows = self.size
+        if not columns or not rows:
+            return
+        fresh = [strip_of(text, columns) for text in list(self.lines(columns, rows))[:rows]]
+        fresh += [Strip.blank(columns)] * (rows - len(fresh))
+        old, self._painted = self._painted, fresh
+        if len(old) != rows or old[0].cell_length != columns:
+            self.refresh()
+            return
+        dirty = [
+            Region(0, y, changed, 1) for y in range(rows) if (changed := changed_columns(old[y], fresh[y]))
+        ]
+        if dirty:
+            self.refresh(*dirty)
+
+    def on_resize(self, event: Resize) -> None:
+        self.redraw()
+
+    def render_line(self, y: int) -> Strip:
+        return self._painted[y] if y < len(self._painted) else Strip.blank(self.size.width)

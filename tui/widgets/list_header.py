@@ -1,0 +1,35 @@
+"""The first line of a list: what it shows, under which limits, where in it one is, and what the engine does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from tui import formatting
+from tui.state.status import Banner, Tone
+from tui.widgets.line_widget import LABEL, STRONG, TONES, Lines, line
+
+
+class Caption(Lines):
+    _heading = ""
+    _facts: Sequence[str] = ()
+    _position = ""
+    _state = Banner("", "", Tone.QUIET)
+
+    def state(self, banner: Banner) -> None:
+        """What the engine does meanwhile."""
+        self._state = banner
+        self.redraw()
+
+    def show(self, heading: str, facts: Sequence[str], position: str = "") -> None:
+        self._heading, self._facts, self._position = heading, facts, position
+        self.redraw()
+
+    def lines(self, columns: int, rows: int) -> Sequence[Text]:
+        label = f" {self._state.label} "
+        room = columns - cell_len(self._heading) - cell_len(self._position) - cell_len(label) - 4
+        facts = formatting.padded(" · ".join(self._facts), max(0, room))
+        state = (label, TONES[self._state.tone])
+        return [line((self._heading, STRONG), "  ", facts, " ", (self._position, LABEL), " ", state)]

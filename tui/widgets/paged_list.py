@@ -1,0 +1,206 @@
+"""A list of any length of which only the rows in sight are in memory: it asks for pages as they come near."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from tui import formatting
+from tui.widgets.line_widget import CURSOR, LABEL, STRONG, Lines, line
+
+PAGE = 100
+"""Rows fetched at once."""
+_PAGES_KEPT = 12
+
+
+class Numbered(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+RowT = TypeVar("RowT", bound=Numbered)
+
+
+@dataclass(frozen=True)
+class Face(Generic[RowT]):
+    """How rows look: the line of column heads, and a row; both for a number of columns."""
+
+    head: Callable[[int], Text]
+    row: Callable[[RowT, int], Text]
+
+
+class Listing(Lines, Generic[RowT], can_focus=True):
+    """Rows come by `put`, after a `Wanted` message asked for them; until then their lines say so."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("pageup,ctrl+b", "page(-1)", show=False),
+        Binding("pagedown,ctrl+f", "page(1)", show=False),
+        Binding("home,g", "jump(0)", show=False),
+        Binding("end,G", "jump(-1)", show=False),
+        Binding("enter", "open", show=False),
+    ]
+
+    class Wanted(Message):
+        """Rows from `page * PAGE` are needed; `generation` tells answers of an older query apart."""
+
+        def __init__(self, generation: int, page: int) -> None:
+            super().__init__()
+            self.generation = generation
+            self.page = page
+
+    class Opened(Message):
+        """Enter on a row."""
+
+    class Moved(Message):
+        """Another row is under the cursor, or what is there has come."""
+
+    def __init__(self, face: Face[RowT], *, id: str | None = None, empty: str = "Nothing.") -> None:
+        super().__init__(id=id)
+        self.face = face
+        self.total = 0
+        self.generation = 0
+        self.cursor = 0
+        self.top = 0
+        self.selected: set[int] = set()
+        self.empty = empty
+        self._pages: dict[int, Sequence[RowT]] = {}
+        self._asked: set[int] = set()
+        self._come = False
+        self._anchor: int | None = None
+        """The id the cursor should stay on when the rows come anew."""
+
+    def reset(self, *, keep_place: bool = False) -> int:
+        """Forgets all rows, for another query or the same again; returns the new generation."""
+        self.generation += 1
+        self._anchor = self.current.id if keep_place and self.current is not None else None
+        self._asked.clear()
+        self._come = False
+        if not keep_place:
+            self._pages.clear()
+            self.total = self.cursor = self.top = 0
+        return self.generation
+
+    def begin(self, generation: int, total: int, first: int, rows: Sequence[RowT]) -> None:
+        """The answer to a query: how many rows there are, and the page that starts at row `first`."""
+        if generation != self.generation:
+            return
+        self.total = total
+        self._pages = {first // PAGE: rows}
+        self._come = True
+        found = next((first + i for i, row in enumerate(rows) if row.id == self._anchor), self.cursor)
+        self.top += found - self.cursor
+        self.cursor = max(0, min(found, total - 1))
+        self.redraw()
+        self.post_message(self.Moved())
+
+    def put(self, generation: int, page: int, rows: Sequence[RowT]) -> None:
+        if generation != self.generation:
+            return
+        self._asked.discard(page)
+        self._pages[page] = rows
+        while len(self._pages) > _PAGES_KEPT:
+            here = self.top // PAGE
+            self._pages.pop(max(self._pages, key=lambda number: abs(number - here)))
+        self.redraw()
+        self.post_message(self.Moved())
+
+    def at(self, index: int) -> RowT | None:
+        rows = self._pages.get(index // PAGE)
+        return rows[index % PAGE] if rows is not None and index % PAGE < len(rows) else None
+
+    @property
+    def current(self) -> RowT | None:
+        return self.at(self.cursor)
+
+    def toggle(self) -> None:
+        """Selects or unselects the row under the cursor and goes on to the next."""
+        row = self.current
+        if row is not None:
+            self.selected ^= {row.id}
+            self.action_move(1)
+            self.redraw()
+
+    @property
+    def position(self) -> str:
+        """`12–29 of 47,312`."""
+        if not self.total:
+            return ""
+        last = min(self.total, self.top + self._room)
+        return f"{formatting.integer(self.top + 1)}–{formatting.integer(last)} of {formatting.integer(self.total)}"
+
+    @property
+    def _room(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def lines(self, columns: int, rows: int) -> Sequence[Text]:
+        room = max(1, rows - 1)
+        self.top = max(0, min(self.top, self.cursor, self.total - room))
+        if self.cursor >= self.top + room:
+            self.top = self.cursor - room + 1
+        inner = columns - 3
+        head = line("  ", self.face.head(inner).plain)
+        head.stylize(LABEL)
+        drawn = [head]
+        if not self.total:
+            drawn.append(line((f"  {self.empty}" if self._come else "  …", LABEL)))
+        thumb = self._thumb(room)
+        for index in range(self.top, min(self.total, self.top + room)):
+            mark = formatting.ELLIPSIS
+            row = self.at(index)
+            text = self.face.row(row, inner) if row is not None else Text("")
+            mark = "●" if row is not None and row.id in self.selected else " "
+            text = Text.assemble((mark, STRONG), " ", text, no_wrap=True, end="")
+            text.truncate(columns - 1, pad=True)
+            if index == self.cursor:
+                text = Text(text.plain, style=CURSOR if self.has_focus else "underline", end="")
+            text.append("┃" if index - self.top in thumb else " ", LABEL)
+            drawn.append(text)
+        self._ask(room)
+        return drawn
+
+    def _thumb(self, room: int) -> range:
+        """Which lines the scroll mark covers; none when all rows are in sight."""
+        if self.total <= room:
+            return range(0)
+        length = max(1, room * room // self.total)
+        start = round((room - length) * self.top / (self.total - room))
+        return range(start, start + length)
+
+    def _ask(self, room: int) -> None:
+        """Asks for the pages in sight that are not here yet, and for the next one before it is."""
+        if not self._come:
+            return
+        first, last = self.top // PAGE, (self.top + room + PAGE // 2) // PAGE
+        for page in range(first, last + 1):
+            if page not in self._pages and page not in self._asked and page * PAGE < self.total:
+                self._asked.add(page)
+                self.post_message(self.Wanted(self.generation, page))
+
+    def action_move(self, by: int) -> None:
+        if self.total:
+            self.cursor = max(0, min(self.total - 1, self.cursor + by))
+            self.redraw()
+            self.post_message(self.Moved())
+
+    def action_page(self, by: int) -> None:
+        self.action_move(by * self._room)
+
+    def action_jump(self, to: int) -> None:
+        self.action_move(self.total if to < 0 else -self.total)
+
+    def action_open(self) -> None:
+        if self.current is not None:
+            self.post_message(self.Opened())
+
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()

@@ -1,0 +1,87 @@
+"""A section whose rows can be walked with the arrow keys and opened with enter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from tui.state.view import View
+from tui.widgets.line_widget import CURSOR
+from tui.widgets.panel import Section
+
+
+class Menu(Section, can_focus=True):
+    """Subclasses say their rows' keys and draw each; the cursor stays on its key when the rows change."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("home", "move(-1000000)", show=False),
+        Binding("end", "move(1000000)", show=False),
+        Binding("enter", "open", show=False),
+    ]
+
+    cursor: str | None = None
+    """The key of the row under the cursor; None: the first."""
+
+    class Opened(Message):
+        def __init__(self, menu: Menu, key: str) -> None:
+            super().__init__()
+            self.menu = menu
+            self.key = key
+
+        @property
+        def control(self) -> Menu:
+            return self.menu
+
+    def keys(self, view: View) -> list[str]:
+        raise NotImplementedError
+
+    def head(self, view: View, columns: int, shown: int, count: int) -> Text:
+        """The section's first line; `shown` of `count` rows have room."""
+        raise NotImplementedError
+
+    def row(self, view: View, key: str, columns: int) -> Text:
+        raise NotImplementedError
+
+    def nothing(self, view: View) -> Text:
+        """What stands instead of rows."""
+        raise NotImplementedError
+
+    def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
+        keys = self.keys(view)
+        room = rows - 1
+        head = self.head(view, columns, min(room, len(keys)), len(keys))
+        if not keys:
+            return [head, self.nothing(view)]
+        at = keys.index(self.cursor) if self.cursor in keys else 0
+        top = max(0, min(at - room + 1, len(keys) - room)) if room else 0
+        drawn = []
+        for number, key in enumerate(keys[top : top + room], top):
+            text = self.row(view, key, columns)
+            if self.has_focus and number == at:
+                text = Text(text.plain, style=CURSOR, end="")
+            drawn.append(text)
+        return [head, *drawn]
+
+    def action_move(self, by: int) -> None:
+        keys = self.keys(self.view) if self.view else []
+        if keys:
+            at = keys.index(self.cursor) if self.cursor in keys else 0
+            self.cursor = keys[max(0, min(len(keys) - 1, at + by))]
+            self.redraw()
+
+    def action_open(self) -> None:
+        keys = self.keys(self.view) if self.view else []
+        if keys:
+            self.post_message(self.Opened(self, self.cursor if self.cursor in keys else keys[0]))
+
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()
