@@ -88,13 +88,13 @@ def convert(path: Path) -> Cost:
     from engine.config import JpegSettings
     from engine.conversion.convert import convert_image
     from engine.jp2.header import read_header
-    from engine.messages import Job, Lane, Phase, Plan
+    from engine.messages import DecodeMode, Job, Phase, Plan
 
     def ignore(phase: Phase) -> None:
         pass
 
     with tempfile.TemporaryDirectory() as scratch:
-        lane = Lane.TILES if read_header(str(path)).is_tiled else Lane.WHOLE
+        lane = DecodeMode.TILES if read_header(str(path)).is_tiled else DecodeMode.WHOLE
         job = Job(1, 1, "", str(path), "", f"{scratch}/1.jpg", JpegSettings(), False, Plan(lane))
         started = time.process_time()
         convert_image(job, ignore)

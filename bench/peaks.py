@@ -17,7 +17,7 @@ from engine.config import JpegSettings
 from engine.jp2.header import read_header
 from engine.jp2.survey import survey
 from engine.memory.prediction import predict
-from engine.messages import Converted, Job, Lane, Plan
+from engine.messages import Converted, DecodeMode, Job, Plan
 
 MIB = 2**20
 
@@ -43,7 +43,10 @@ GIANTS = {
     "rgb-604": Giant(24576, 24576),
     "rgb-1074": Giant(32768, 32768),
 }
-STRIPS = (Plan(Lane.STRIPS, strip_rows=1024), Plan(Lane.STRIPS, strip_rows=256, pixels_on_disk=True))
+STRIPS = (
+    Plan(DecodeMode.STRIPS, strip_rows=1024),
+    Plan(DecodeMode.STRIPS, strip_rows=256, pixels_on_disk=True),
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Measured:
 
     def __str__(self) -> str:
         plan = self.plan
-        rows = f" {plan.strip_rows} rows" if plan.lane is Lane.STRIPS else ""
+        rows = f" {plan.strip_rows} rows" if plan.lane is DecodeMode.STRIPS else ""
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
         lane = f"{plan.lane}{rows}{', on disk' if plan.pixels_on_disk else ''}{threads}"
         ratio = self.predicted_bytes / self.peak_bytes
@@ -85,12 +88,12 @@ def _convert(job: Job) -> Converted:
 
 
 def plans_for(giant: Giant) -> list[Plan]:
-    tiles = Plan(Lane.TILES)
+    tiles = Plan(DecodeMode.TILES)
     if giant.tile:
         return [tiles, replace(tiles, pixels_on_disk=True)]
     if giant.megapixels > 500:
         return [STRIPS[1]]
-    return [Plan(Lane.WHOLE), *STRIPS]
+    return [Plan(DecodeMode.WHOLE), *STRIPS]
 
 
 def main(arguments: list[str]) -> None:

@@ -9,7 +9,7 @@ from engine.config import JpegSettings
 from engine.failures import Failure
 
 
-class Lane(StrEnum):
+class DecodeMode(StrEnum):
     """How an image's pixels are decoded."""
 
     WHOLE = "whole"
@@ -35,7 +35,7 @@ class Phase(StrEnum):
 class Plan:
     """How to decode, decided from the header before the image starts."""
 
-    lane: Lane
+    lane: DecodeMode
     threads: int = 1
     """OpenJPEG's; more than one only when memory leaves cores idle."""
     pixels_on_disk: bool = False
@@ -127,14 +127,14 @@ class StoreRequest:
     source_digest: str
 
 
-class Trouble(StrEnum):
+class FaultKind(StrEnum):
     """Whose fault a failed transfer is."""
 
-    IMAGE = "image"
+    ITEM = "image"
     """Fails the row: a different object has the name, say."""
     CONFIGURATION = "configuration"
     """Holds at once: denied, no such bucket, bad endpoint."""
-    WORLD = "world"
+    TRANSIENT = "world"
     """Retried; holds when many fail: time-outs, resets, 5xx, SlowDown."""
 
 
@@ -150,7 +150,7 @@ class Stored:
 @dataclass(frozen=True)
 class NotStored:
     image_id: int
-    trouble: Trouble
+    fault: FaultKind
     failure: Failure
     unheard: bool = False
     """Nothing has ever answered there in the storer's life."""
@@ -165,7 +165,7 @@ class Probe:
 class Probed:
     """The answer to Probe: both None when the store is well."""
 
-    trouble: Trouble | None = None
+    fault: FaultKind | None = None
     failure: Failure | None = None
     unheard: bool = False
     """As in NotStored."""
@@ -206,7 +206,7 @@ class NotSurveyed:
 
 
 @dataclass(frozen=True)
-class Kin:
+class NeighbourSource:
     """Another source of the export, to judge by whether the share is there."""
 
     source_path: str
@@ -216,16 +216,16 @@ class Kin:
 
 
 @dataclass(frozen=True)
-class Doubt:
+class MissingSource:
     """A source that could not be read: look again, and judge by its kin whether the share is away."""
 
     request: SurveyRequest
-    kin: tuple[Kin, ...]
+    kin: tuple[NeighbourSource, ...]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The answer to Doubt."""
+class SourceDiagnosis:
+    """The answer to MissingSource."""
 
     found: Surveyed | NotSurveyed
     """What the source is like now."""
@@ -237,14 +237,14 @@ class Judged:
 class ProbeSource:
     """Ask the scout whether the share that these sources lie on is there."""
 
-    doubts: tuple[Doubt, ...]
+    doubts: tuple[MissingSource, ...]
 
 
 @dataclass(frozen=True)
 class SourceProbed:
     """None when the share answers and is not an empty mount point."""
 
-    trouble: str | None
+    fault: str | None
 
 
 @dataclass(frozen=True)

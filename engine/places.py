@@ -13,7 +13,7 @@ from engine.store.base import file_path
 ADVICE = 'give scratch a directory of its own, like "scratch"'
 
 
-def misplaced(place: Path, root: Path, config: Config, *, really: bool = False) -> str | None:
+def scratch_conflict(place: Path, root: Path, config: Config, *, really: bool = False) -> str | None:
     """Why this directory cannot be scratch, one line; None where nothing speaks against it.
 
     `really` follows symbolic links, which looks at the disk."""
@@ -32,17 +32,17 @@ def misplaced(place: Path, root: Path, config: Config, *, really: bool = False) 
     return None
 
 
-def spellings(place: Path) -> set[str]:
+def path_variants(place: Path) -> set[str]:
     """The directory as it is written, and where that leads."""
     return {os.path.normpath(place), os.path.realpath(place)}
 
 
-def holding(source: str) -> str:
+def sources_in_scratch(source: str) -> str:
     """What to say where a source of the ledger lies in scratch."""
     return f"there are sources in it, like {source}: {ADVICE}"
 
 
-def unusable(place: Path) -> str | None:
+def write_problem(place: Path) -> str | None:
     """Tries whether files can be made in this directory, leaves nothing behind; why not, or None."""
     made = [path for path in (place, *place.parents) if not path.exists()]
     try:
@@ -51,7 +51,7 @@ def unusable(place: Path) -> str | None:
             trial.write(b"photostat was here\n")
             trial.flush()
     except OSError as error:
-        return f"{said_of(error, place)}; {ADVICE}"
+        return f"{describe_os_error(error, place)}; {ADVICE}"
     finally:
         for path in made:
             with contextlib.suppress(OSError):
@@ -59,7 +59,7 @@ def unusable(place: Path) -> str | None:
     return None
 
 
-def said_of(error: OSError, place: Path) -> str:
+def describe_os_error(error: OSError, place: Path) -> str:
     """What went wrong in making a directory or a file in it."""
     if isinstance(error, FileExistsError | NotADirectoryError):
         return f"{error.filename or place}: not a directory"

@@ -15,13 +15,13 @@ from engine.jp2.survey import examine_source
 from engine.jpeg.render import LONGEST_SIDE
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
-from engine.memory.admission_types import Impossible
+from engine.memory.admission_types import NeverFits
 from engine.memory.available import MemoryReader, parse_floor
 from engine.memory.prediction import DoesNotFit, choose_plan, slowdown
-from engine.messages import Lane, Plan, Surveyed, SurveyRequest
-from engine.places import holding, misplaced, spellings, unusable
+from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
+from engine.places import path_variants, scratch_conflict, sources_in_scratch, write_problem
 from engine.processes.share_check import share_away
-from engine.store.base import StoreTrouble, open_store
+from engine.store.base import StoreError, open_store
 from engine.workspace import Workspace
 
 _READERS = 8
@@ -162,7 +162,7 @@ def _too_large(jpeg: JpegSettings, row: ImageRow, found: Surveyed) -> Failure | 
 def _no_room(result: Preflight, row: ImageRow, jpeg: JpegSettings, plan: Plan | DoesNotFit) -> Failure | None:
     if isinstance(plan, Plan):
         return None
-    return Impossible(row.id, plan.needed_bytes, result.capacity_bytes, jpeg).failure()
+    return NeverFits(row.id, plan.needed_bytes, result.capacity_bytes, jpeg).failure()
 
 
 def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> None:
@@ -170,7 +170,7 @@ def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> No
     result.megapixels += megapixels
     result.source_bytes += found.source_bytes
     result.cpu_s += megapixels * max(found.components, 1) * CPU_S_PER_MEGASAMPLE * slowdown(found, plan)
-    result.strips += plan.lane is Lane.STRIPS
+    result.strips += plan.lane is DecodeMode.STRIPS
     if plan.predicted_bytes > result.largest_need_bytes:
         result.largest_need_bytes, result.largest_target = plan.predicted_bytes, row.target
 
@@ -188,13 +188,13 @@ def _unknown_batches(config: Config, known: list[str]) -> list[str]:
 
 def _try_scratch(workspace: Workspace, config: Config) -> str | None:
     place = workspace.scratch_dir(config)
-    trouble = misplaced(place, workspace.root, config, really=True)
+    fault = scratch_conflict(place, workspace.root, config, really=True)
     with LedgerReader(workspace) as reader:
-        for directory in spellings(place):
-            if trouble is None and (source := reader.source_within(directory)):
-                trouble = holding(source)
-    trouble = trouble and f"{place}: {trouble}"
-    return trouble or unusable(place)
+        for directory in path_variants(place):
+            if fault is None and (source := reader.source_within(directory)):
+                fault = sources_in_scratch(source)
+    fault = fault and f"{place}: {fault}"
+    return fault or write_problem(place)
 
 
 def _try_store(workspace: Workspace, config: Config) -> Failure | None:
@@ -202,9 +202,9 @@ def _try_store(workspace: Workspace, config: Config) -> Failure | None:
     try:
         store.probe()
         store.try_out()
-    except StoreTrouble as trouble:
-        failure = trouble.failure
-        advice = _STORE_ADVICE.get(failure.cause, "") if trouble.unheard or not failure.hint else ""
+    except StoreError as fault:
+        failure = fault.failure
+        advice = _STORE_ADVICE.get(failure.cause, "") if fault.unheard or not failure.hint else ""
         return replace(failure, hint=advice) if advice else failure
     finally:
         store.close()

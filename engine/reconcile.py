@@ -14,7 +14,7 @@ from itertools import islice
 
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
-from engine.store.base import Store, StoredObject, StoreTrouble
+from engine.store.base import Store, StoredObject, StoreError
 
 _PAGE = 1000
 _READ_BACK_AT_MOST = 3
@@ -86,7 +86,7 @@ class Reconciliation:
         self._etags_doubted = 0
 
     def differences(self) -> Iterator[Difference]:
-        """Extra and different ones in the listing's order, then missing ones by id. Raises StoreTrouble."""
+        """Extra and different ones in the listing's order, then missing ones by id. Raises StoreError."""
         missing = _Ids(self._reader.ids(batch=self._batch, state="done"))
         self.counts.expected = len(missing)
         listing = self._store.list(f"{self._batch}/" if self._batch else "")
@@ -147,8 +147,8 @@ class Reconciliation:
             return None
         try:
             digest = self._store.digest(key)
-        except StoreTrouble as trouble:  # one file that cannot be read is a finding, not the end
-            said = f"cannot be read: {trouble.failure.message}"
+        except StoreError as fault:  # one file that cannot be read is a finding, not the end
+            said = f"cannot be read: {fault.failure.message}"
         else:
             if digest == row.md5:
                 return None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from engine.failures import UserError
 from engine.messages import StoreRequest
-from engine.places import ADVICE, is_within, said_of
+from engine.places import ADVICE, describe_os_error, is_within
 from engine.workspace import CONFIG_NAME
 
 _OWN = "photostat-"
@@ -43,9 +43,9 @@ class Scratch:
     def prepare(self) -> None:
         """Makes the directory; raises UserError where nothing can be written there."""
         self._made_place = self._made_place or not self.place.exists()
-        trouble = self._cannot_write(1)
-        if trouble is not None:
-            raise UserError(f"[engine] scratch: {trouble}; {ADVICE}")
+        fault = self._cannot_write(1)
+        if fault is not None:
+            raise UserError(f"[engine] scratch: {fault}; {ADVICE}")
 
     def jpeg_path(self, image_id: int, attempt: int) -> Path:
         """Where this attempt's JPEG will lie; its directory is there."""
@@ -101,7 +101,7 @@ class Scratch:
             finally:
                 trial.unlink(missing_ok=True)
         except OSError as error:
-            return said_of(error, self.place)
+            return describe_os_error(error, self.place)
         return None
 
     def _is_ours(self, path: Path, image_id: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.config import Config, load
 from engine.failures import UserError, one_line
-from engine.places import misplaced
+from engine.places import scratch_conflict
 
 CONFIG_NAME = "photostat.toml"
 _SOCKET_PATH_LIMIT = 100
@@ -85,11 +85,9 @@ class Workspace:
     def config(self) -> Config:
         """The settings; raises UserError as engine.config.load does, and for a scratch that cannot be there."""
         config = load(self.config_path)
-        trouble = misplaced(self.scratch_dir(config), self.root, config)
-        if trouble is not None:
-            raise UserError(
-                f'{CONFIG_NAME}: [engine] scratch = "{one_line(config.engine.scratch)}": {trouble}'
-            )
+        fault = scratch_conflict(self.scratch_dir(config), self.root, config)
+        if fault is not None:
+            raise UserError(f'{CONFIG_NAME}: [engine] scratch = "{one_line(config.engine.scratch)}": {fault}')
         return config
 
     def scratch_dir(self, config: Config) -> Path:

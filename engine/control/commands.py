@@ -11,7 +11,7 @@ from engine.control.snapshot import HoldReason
 from engine.failures import UserError, one_line
 from engine.formatting import count as in_words
 from engine.ledger.filters import Selection
-from engine.supervisor.context import Wish
+from engine.supervisor.context import DesiredState
 from engine.supervisor.status import take_picture
 
 if TYPE_CHECKING:
@@ -53,23 +53,23 @@ class Orders:
 
     def _pause(self) -> dict[str, Any]:
         self._refuse_when_leaving()
-        self._wish(Wish.PAUSE, "paused by a person")
+        self._set_desired(DesiredState.PAUSE, "paused by a person")
         return {"in_flight": self._supervisor.converting.in_flight}
 
     def _resume(self) -> dict[str, Any]:
         self._refuse_when_leaving()
-        self._supervisor.run_context.gates.look_now(time.monotonic())
-        self._wish(Wish.RUN, "resumed by a person")
+        self._supervisor.run_context.holds.probe_now(time.monotonic())
+        self._set_desired(DesiredState.RUN, "resumed by a person")
         return {}
 
     def _drain(self) -> dict[str, Any]:
         self._refuse_when_leaving()
-        self._wish(Wish.DRAIN, "draining: finishing what is in flight, then leaving")
+        self._set_desired(DesiredState.DRAIN, "draining: finishing what is in flight, then leaving")
         return {"in_flight": self._supervisor.converting.in_flight}
 
     def _stop(self) -> dict[str, Any]:
         supervisor = self._supervisor
-        self._wish(Wish.STOP, "stopped by a person")
+        self._set_desired(DesiredState.STOP, "stopped by a person")
         in_flight = supervisor.converting.in_flight
         return {"in_flight": in_flight, "on_scratch": supervisor.storing.waiting}
 
@@ -109,13 +109,13 @@ class Orders:
         self._supervisor.run_context.journal.info("accept", f"{in_words(count, 'image')} accepted: {reason}")
         return {"count": count}
 
-    def _wish(self, wish: Wish, what: str) -> None:
-        if self._supervisor.wish is not wish:
-            self._supervisor.wish = wish
+    def _set_desired(self, desired: DesiredState, what: str) -> None:
+        if self._supervisor.desired is not desired:
+            self._supervisor.desired = desired
             self._supervisor.run_context.journal.info("engine", what)
 
     def _refuse_when_leaving(self) -> None:
-        if self._supervisor.wish in (Wish.DRAIN, Wish.STOP):
+        if self._supervisor.desired in (DesiredState.DRAIN, DesiredState.STOP):
             raise UserError("the engine is leaving: start it again with `photostat run`")
 
 

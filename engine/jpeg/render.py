@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.failures import Cause, ImageError, Stage
-from engine.jp2.decoding.colour import Conversion, Model, Recipe
+from engine.jp2.decoding.colour import ColourPlan, Conversion, Model
 from engine.jp2.decoding.decode import Picture, Settle
 from engine.jp2.decoding.pixels import Pixels
 from engine.jpeg.libvips import BlobType, Image, VipsError, srgb_profile, vips_failure
@@ -39,7 +39,7 @@ def check_sides(width: int, height: int, oversize: str) -> None:
         raise ImageError(Cause.TOO_LARGE_FOR_JPEG, Stage.VALIDATING, message)
 
 
-def render(picture: Picture, recipe: Recipe) -> Rendered:
+def render(picture: Picture, recipe: ColourPlan) -> Rendered:
     """Raises ImageError UNSUPPORTED where a conversion needs a profile that cannot be used.
 
     One that is only carried over is carried over all the same, and it is said.
@@ -53,7 +53,7 @@ def render(picture: Picture, recipe: Recipe) -> Rendered:
     return Rendered(image, _profile(recipe, image.bands), scale, picture.settle, (*doubts, *warnings))
 
 
-def _source(pixels: Pixels, recipe: Recipe) -> Any:
+def _source(pixels: Pixels, recipe: ColourPlan) -> Any:
     height, width, bands = pixels.shape
     kind = "ushort" if pixels.dtype == np.uint16 else "uchar"
     image = Image.new_from_memory(pixels, width, height, bands, kind)
@@ -62,7 +62,7 @@ def _source(pixels: Pixels, recipe: Recipe) -> Any:
     return image.copy(interpretation=wide if kind == "ushort" else narrow)
 
 
-def _check_profile(image: Any, recipe: Recipe) -> tuple[str, ...]:
+def _check_profile(image: Any, recipe: ColourPlan) -> tuple[str, ...]:
     """A warning where the profile cannot be used and need not be; raises ImageError where it must be."""
     if recipe.source_profile is None or _is_usable(recipe.source_profile, image):
         return ()
@@ -94,7 +94,7 @@ def _tagged(image: Any, profile: bytes | None) -> Any:
     return tagged
 
 
-def _converted(image: Any, recipe: Recipe) -> Any:
+def _converted(image: Any, recipe: ColourPlan) -> Any:
     """Relative colorimetric with black point compensation, as is usual for photographs on a display."""
     options = {"intent": "relative", "black_point_compensation": True, "depth": 8}
     match recipe.conversion:
@@ -125,7 +125,7 @@ def _fitted(image: Any) -> tuple[Any, float, tuple[str, ...]]:
     return fitted, scale, (said,)
 
 
-def _profile(recipe: Recipe, bands: int) -> bytes | None:
+def _profile(recipe: ColourPlan, bands: int) -> bytes | None:
     if recipe.conversion is Conversion.NONE:
         return recipe.source_profile
     return srgb_profile() if bands == 3 else None

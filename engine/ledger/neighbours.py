@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from engine.failures import Cause
-from engine.messages import Doubt, Kin, SurveyRequest
+from engine.messages import MissingSource, NeighbourSource, SurveyRequest
 
 _SPREAD = 32
 """So many evenly over the whole ledger."""
@@ -19,7 +19,7 @@ _COLUMNS = "SELECT id, uuid, source, width IS NOT NULL AS was_there FROM images"
 _USABLE = "(state NOT IN ('failed', 'accepted') OR cause NOT IN (SELECT value FROM json_each(?)))"
 
 
-def doubt_about(db: sqlite3.Connection, request: SurveyRequest, sources: Path) -> Doubt:
+def doubt_about(db: sqlite3.Connection, request: SurveyRequest, sources: Path) -> MissingSource:
     """Exports go directory by directory, so ids near by are paths near by: those 1, 2, 4 … images away are looked
     up, and some all over, by their ids: under a millisecond. Sources known to be missing say nothing."""
     image_id = request.image_id
@@ -34,5 +34,7 @@ def doubt_about(db: sqlite3.Connection, request: SurveyRequest, sources: Path) -
     for side in ("id < ? ORDER BY id DESC", "id > ? ORDER BY id"):
         rows += db.execute(f"{_COLUMNS} WHERE state = 'done' AND {side} LIMIT ?", (image_id, _CONVERTED))
     nearest = sorted({row["id"]: row for row in rows}.values(), key=lambda row: abs(row["id"] - image_id))
-    kin = [Kin(str(sources / row["source"]), row["uuid"], bool(row["was_there"])) for row in nearest]
-    return Doubt(request, tuple(kin))
+    kin = [
+        NeighbourSource(str(sources / row["source"]), row["uuid"], bool(row["was_there"])) for row in nearest
+    ]
+    return MissingSource(request, tuple(kin))

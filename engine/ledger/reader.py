@@ -17,7 +17,7 @@ from engine.ledger.connection import ReadOnly
 from engine.ledger.filters import Filter, Selection
 from engine.ledger.import_rows import target_key
 from engine.ledger.models import IMAGE_COLUMNS, Attempt, Event, FailureGroup, ImageRow, Representation
-from engine.messages import Doubt, SurveyRequest
+from engine.messages import MissingSource, SurveyRequest
 from engine.workspace import Workspace
 
 SORTS = {
@@ -110,7 +110,7 @@ class LedgerReader:
             db = self._file.connection()
             return queries.source_within(db, directory, workspace.source_dir(workspace.config()))
 
-    def doubt_about(self, request: SurveyRequest) -> Doubt:
+    def doubt_about(self, request: SurveyRequest) -> MissingSource:
         """As the writer's."""
         workspace = self._workspace
         with self._lock:

@@ -25,7 +25,7 @@ from engine.ledger.filters import Selection
 from engine.ledger.import_rows import ExportRow, Imported
 from engine.ledger.lock import ENGINE_COMMAND, LedgerLocked, Lock
 from engine.ledger.models import Candidate, Peak, Recovered
-from engine.messages import Converted, Doubt, NotConverted, Surveyed, SurveyRequest
+from engine.messages import Converted, MissingSource, NotConverted, Surveyed, SurveyRequest
 from engine.supervisor.event_log import Subject
 from engine.supervisor.progress import Outstanding
 from engine.workspace import Workspace
@@ -97,7 +97,7 @@ class Ledger:
         """One of the sources that lie in this directory or below it, as the export has it."""
         return queries.source_within(self._db, directory, self._sources)
 
-    def doubt_about(self, request: SurveyRequest) -> Doubt:
+    def doubt_about(self, request: SurveyRequest) -> MissingSource:
         """A source that could not be read, with others to judge by whether its share is there."""
         return neighbours.doubt_about(self._db, request, self._sources)
 

@@ -67,8 +67,8 @@ def recognise(
 
 def _header(first: Record, settings: ManifestSettings) -> tuple[list[str] | None, str]:
     if settings.header is True or any(isinstance(key, str) for key in settings.columns.values()):
-        if first.trouble:
-            raise UserError(f"line {first.line}, the header: {first.trouble}")
+        if first.fault:
+            raise UserError(f"line {first.line}, the header: {first.fault}")
         return first.cells, f"line {first.line} is the header"
     if settings.header is False:
         return None, "there is no header"

@@ -23,7 +23,7 @@ class Record:
     line: int
     """Where it begins, from 1: quoted newlines count."""
     cells: list[str]
-    trouble: str = ""
+    fault: str = ""
     """Why there are no cells."""
 
 

@@ -216,8 +216,8 @@ class _Reading:
     def _row(self, record: Record) -> ExportRow:
         """Raises ValueError with what is wrong with it."""
         cells, layout = record.cells, self.layout
-        if record.trouble:
-            raise ValueError(record.trouble)
+        if record.fault:
+            raise ValueError(record.fault)
         if len(cells) != layout.width:
             raise ValueError(f"{_columns(len(cells))} instead of {layout.width}")
         if "\0" in "".join(cells):

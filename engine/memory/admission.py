@@ -10,7 +10,7 @@ decoding threads of the images that start. When less than the floor is available
 there is clearly more for some seconds; below half the floor the running image that gives back most for the
 least lost work is stopped. An image fails for memory only when no way of decoding it fits in the machine.
 
-Everything here is pure: `decide` takes a `Situation` and the `AdmissionState` of the last decision, and
+Everything here is pure: `decide` takes a `AdmissionInput` and the `AdmissionState` of the last decision, and
 returns a `Decision`. Times are seconds on any one clock; it is meant to be asked a few times a second.
 """
 
@@ -19,13 +19,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.memory.admission_types import (
+    AdmissionInput,
     AdmissionState,
     Candidate,
     Decision,
-    Impossible,
     MemoryHold,
+    NeverFits,
     Running,
-    Situation,
     Start,
 )
 from engine.memory.available import format_bytes
@@ -42,13 +42,13 @@ from engine.memory.prediction import (
 from engine.messages import Plan
 
 __all__ = [
+    "AdmissionInput",
     "AdmissionState",
     "Candidate",
     "Decision",
-    "Impossible",
     "MemoryHold",
+    "NeverFits",
     "Running",
-    "Situation",
     "Start",
     "affordable_workers",
     "decide",
@@ -79,9 +79,11 @@ def affordable_workers(wanted: int, total_bytes: int, floor_bytes: int) -> int:
     return max(1, min(wanted, 1 + (total_bytes - floor_bytes) // 8 // OWN_IDLE_WORKER_BYTES))
 
 
-def decide(situation: Situation, state: AdmissionState, calibration: Calibration = UNCORRECTED) -> Decision:
+def decide(
+    situation: AdmissionInput, state: AdmissionState, calibration: Calibration = UNCORRECTED
+) -> Decision:
     """What to do now. The caller starts and stops as told, and hands `Decision.state` to the next call."""
-    state = _feel_floor(situation, state)
+    state = _update_hold(situation, state)
     if state.holding_since is not None:
         victim = _whom_to_stop(situation, state)
         return Decision(
@@ -91,13 +93,13 @@ def decide(situation: Situation, state: AdmissionState, calibration: Calibration
         )
     if not situation.idle_rss_bytes or any(image.alone for image in situation.running):
         return Decision(state=replace(state, stuck_since=None))
-    return _Round(situation, state, calibration).decision()
+    return AdmissionRound(situation, state, calibration).decision()
 
 
 # -- the floor ----
 
 
-def _feel_floor(situation: Situation, state: AdmissionState) -> AdmissionState:
+def _update_hold(situation: AdmissionInput, state: AdmissionState) -> AdmissionState:
     """Begin a hold below the floor; end it when there has been clearly more for some seconds."""
     now, available = situation.now, situation.memory.available_bytes
     if available < situation.floor_bytes:
@@ -113,12 +115,12 @@ def _feel_floor(situation: Situation, state: AdmissionState) -> AdmissionState:
     return replace(state, holding_since=None, room_since=None)
 
 
-def _release_bytes(situation: Situation) -> int:
+def _release_bytes(situation: AdmissionInput) -> int:
     margin = max(situation.floor_bytes // 10, 64 * MIB)
     return situation.floor_bytes + min(margin, situation.capacity_bytes // 4)
 
 
-def _floor_detail(situation: Situation, state: AdmissionState) -> str:
+def _floor_detail(situation: AdmissionInput, state: AdmissionState) -> str:
     available, floor = situation.memory.available_bytes, situation.floor_bytes
     if state.room_since is not None:
         return (
@@ -131,7 +133,7 @@ def _floor_detail(situation: Situation, state: AdmissionState) -> str:
     )
 
 
-def _whom_to_stop(situation: Situation, state: AdmissionState) -> Running | None:
+def _whom_to_stop(situation: AdmissionInput, state: AdmissionState) -> Running | None:
     """Below half the floor: the image that gives back most for each second of work that is lost."""
     if situation.memory.available_bytes >= situation.floor_bytes // 2 or not situation.running:
         return None
@@ -140,7 +142,7 @@ def _whom_to_stop(situation: Situation, state: AdmissionState) -> Running | None
     return max(situation.running, key=lambda image: image.rss_bytes / (10.0 + situation.now - image.started))
 
 
-def _stopped(victim: Running, situation: Situation, state: AdmissionState) -> AdmissionState:
+def _stopped(victim: Running, situation: AdmissionInput, state: AdmissionState) -> AdmissionState:
     """Remember the stop; an image that took more than its promise is promised more the next time."""
     overruns = state.overruns
     if victim.rss_bytes > victim.promised_bytes * OVERRUN:
@@ -154,16 +156,16 @@ def _stopped(victim: Running, situation: Situation, state: AdmissionState) -> Ad
 # -- starting ----
 
 
-class _Round:
+class AdmissionRound:
     """One decision above the floor, made candidate by candidate."""
 
-    def __init__(self, situation: Situation, state: AdmissionState, calibration: Calibration) -> None:
+    def __init__(self, situation: AdmissionInput, state: AdmissionState, calibration: Calibration) -> None:
         self._situation = situation
         self._state = state
         self._calibration = calibration
         self._headroom = situation.headroom_bytes
         self._starts: list[tuple[Candidate, Plan]] = []
-        self._impossible: list[Impossible] = []
+        self._impossible: list[NeverFits] = []
         self._passed: Candidate | None = None
         self._short: tuple[Candidate, int] | None = None
         """The first that fits nowhere at present, and its need."""
@@ -248,11 +250,11 @@ class _Round:
         given_up = stuck is not None and situation.now - stuck >= GIVE_UP_S and not situation.running
         if need > situation.capacity_bytes:
             self._impossible.append(
-                Impossible(candidate.image_id, need, situation.capacity_bytes, candidate.jpeg)
+                NeverFits(candidate.image_id, need, situation.capacity_bytes, candidate.jpeg)
             )
         elif given_up and need > situation.capacity_bytes // 2:
             there_are = max(0, situation.obtainable_bytes)
-            self._impossible.append(Impossible(candidate.image_id, need, there_are, candidate.jpeg))
+            self._impossible.append(NeverFits(candidate.image_id, need, there_are, candidate.jpeg))
         else:
             self._short_ids.add(candidate.image_id)
             self._short = self._short or (candidate, need)

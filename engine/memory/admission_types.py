@@ -29,7 +29,7 @@ class Running:
     alone: bool = False
 
     @property
-    def owed_bytes(self) -> int:
+    def unclaimed_bytes(self) -> int:
         """What it has been promised and has not taken yet."""
         return max(0, self.promised_bytes - self.rss_bytes)
 
@@ -46,7 +46,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Situation:
+class AdmissionInput:
     now: float
     memory: Memory
     floor_bytes: int
@@ -64,7 +64,7 @@ class Situation:
 
     @property
     def committed_bytes(self) -> int:
-        return sum(image.owed_bytes for image in self.running)
+        return sum(image.unclaimed_bytes for image in self.running)
 
     @property
     def headroom_bytes(self) -> int:
@@ -118,7 +118,7 @@ class MemoryHold:
 
 
 @dataclass(frozen=True)
-class Impossible:
+class NeverFits:
     """No way of decoding this image fits in this machine."""
 
     image_id: int
@@ -143,4 +143,4 @@ class Decision:
     hold: MemoryHold | None = None
     stop: int | None = None
     """The image whose worker is to be stopped; it goes back to pending, uncounted."""
-    impossible: tuple[Impossible, ...] = ()
+    impossible: tuple[NeverFits, ...] = ()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from engine.config import PLAIN_JPEG, JpegSettings
-from engine.messages import Lane, Plan
+from engine.messages import DecodeMode, Plan
 
 MIB = 2**20
 
@@ -89,7 +89,7 @@ class Facts(Protocol):
 class Peak:
     """What one attempt was predicted to need, uncorrected, and what it took. Bytes."""
 
-    lane: Lane
+    lane: DecodeMode
     predicted_bytes: int
     peak_bytes: int
 
@@ -102,8 +102,10 @@ class Calibration:
     tiles: float = 1.0
     strips: float = 1.0
 
-    def factor(self, lane: Lane) -> float:
-        return {Lane.WHOLE: self.whole, Lane.TILES: self.tiles, Lane.STRIPS: self.strips}[lane]
+    def factor(self, lane: DecodeMode) -> float:
+        return {DecodeMode.WHOLE: self.whole, DecodeMode.TILES: self.tiles, DecodeMode.STRIPS: self.strips}[
+            lane
+        ]
 
     def times(self, factor: float) -> Calibration:
         return Calibration(self.whole * factor, self.tiles * factor, self.strips * factor)
@@ -124,11 +126,13 @@ def calibrate(peaks: Iterable[Peak]) -> Calibration:
     Never below what was measured: the factor is the largest of a lane's newest ratios, and a little more. It
     never lowers a prediction: one that is a little high costs a moment's wait, one too low costs an image.
     """
-    ratios: dict[Lane, list[float]] = {lane: [] for lane in Lane}
+    ratios: dict[DecodeMode, list[float]] = {lane: [] for lane in DecodeMode}
     for peak in peaks:
         if len(ratios[peak.lane]) < _NEWEST and peak.predicted_bytes >= _TELLING_BYTES:
             ratios[peak.lane].append(peak.peak_bytes / peak.predicted_bytes)
-    return Calibration(*(_factor(ratios[lane]) for lane in (Lane.WHOLE, Lane.TILES, Lane.STRIPS)))
+    return Calibration(
+        *(_factor(ratios[lane]) for lane in (DecodeMode.WHOLE, DecodeMode.TILES, DecodeMode.STRIPS))
+    )
 
 
 def _factor(ratios: list[float]) -> float:
@@ -142,11 +146,11 @@ def predict(
     """The worker's peak resident set while it converts this image this way, bytes."""
     row_bytes = _pixel_row_bytes(facts, jpeg.icc == "srgb")
     match plan.lane:
-        case Lane.WHOLE:
+        case DecodeMode.WHOLE:
             decoding = _whole_bytes(facts, plan, row_bytes)
-        case Lane.TILES:
+        case DecodeMode.TILES:
             decoding = _tiles_bytes(facts, plan, row_bytes)
-        case Lane.STRIPS:
+        case DecodeMode.STRIPS:
             decoding = _strips_bytes(facts, plan, row_bytes)
     decoding += _compressed_bytes(facts, plan) / _SAFETY
     need = _PROCESS_BYTES + max(decoding, _encoding_bytes(facts, plan, row_bytes, jpeg))
@@ -156,7 +160,7 @@ def predict(
 
 def _compressed_bytes(facts: Facts, plan: Plan) -> float:
     """OpenJPEG holds a tile's compressed data whole; of tiles some are denser than the average."""
-    if plan.lane is not Lane.TILES:
+    if plan.lane is not DecodeMode.TILES:
         return facts.source_bytes * _SOURCE_FACTOR
     tile = facts.tile_width * facts.tile_height / max(1, facts.width * facts.height)
     return facts.source_bytes * min(1.0, 2 * tile)
@@ -176,7 +180,7 @@ def _pixel_row_bytes(facts: Facts, to_srgb: bool) -> int:
 
 
 def _bands(facts: Facts) -> int:
-    """Channels that decoding makes (`jp2.colour.Recipe.bands`): a palette's one component becomes three."""
+    """Channels that decoding makes (`jp2.colour.ColourPlan.bands`): a palette's one component becomes three."""
     if facts.colour == "cmyk":
         return 4
     if facts.colour in ("srgb", "sycc", "cielab"):
@@ -211,7 +215,7 @@ def _encoding_bytes(facts: Facts, plan: Plan, row_bytes: int, jpeg: JpegSettings
     pixels = 0 if plan.pixels_on_disk else row_bytes * facts.height
     proved = row_bytes * facts.height * _JPEG_SHARE
     coefficients = _coefficients_bytes(facts, jpeg) if jpeg.buffers_whole_picture else 0
-    leftover = _tiles(facts) * _TILE_LEFTOVER_BYTES if plan.lane is Lane.TILES else 0
+    leftover = _tiles(facts) * _TILE_LEFTOVER_BYTES if plan.lane is DecodeMode.TILES else 0
     return pixels + _ENCODE_BYTES + row_bytes * _ENCODE_ROWS + proved + coefficients + leftover
 
 
@@ -248,13 +252,13 @@ def plans(facts: Facts, *, disk_saves_memory: bool = True) -> Iterable[Plan]:
     """Every way of decoding this image, quickest first, thriftiest last; not yet predicted."""
     on_disk = (False, True) if disk_saves_memory else (False,)
     if is_tiled(facts):
-        yield from (Plan(Lane.TILES, pixels_on_disk=disk) for disk in on_disk)
+        yield from (Plan(DecodeMode.TILES, pixels_on_disk=disk) for disk in on_disk)
         return
-    yield Plan(Lane.WHOLE)
+    yield Plan(DecodeMode.WHOLE)
     rows, ways = STRIP_ROWS, []
     while rows >= MIN_STRIP_ROWS:
         if rows < facts.height:
-            ways += [Plan(Lane.STRIPS, strip_rows=rows, pixels_on_disk=disk) for disk in on_disk]
+            ways += [Plan(DecodeMode.STRIPS, strip_rows=rows, pixels_on_disk=disk) for disk in on_disk]
         rows //= 2
     yield from sorted(ways, key=lambda plan: slowdown(facts, plan))
 
@@ -262,7 +266,7 @@ def plans(facts: Facts, *, disk_saves_memory: bool = True) -> Iterable[Plan]:
 def slowdown(facts: Facts, plan: Plan) -> float:
     """The CPU time of this way over that of decoding the image whole (measured: bench/memory.py)."""
     disk = _DISK_SLOWDOWN if plan.pixels_on_disk else 0.0
-    if plan.lane is not Lane.STRIPS:
+    if plan.lane is not DecodeMode.STRIPS:
         return 1.0 + disk
     strips = -(-facts.height // plan.strip_rows)
     return 1.01 + 32 / plan.strip_rows + 0.0005 * strips + disk

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
 
-from engine.messages import Kin
+from engine.messages import NeighbourSource
 
 AWAY = frozenset(
     getattr(errno, name)
@@ -56,14 +56,14 @@ class SourceWatch:
     def __init__(self, root: str = "", remember: int = 32) -> None:
         """`root` is what the settings put before relative paths, absolute; empty where there is none."""
         self._root = root
-        self._seen: deque[Kin] = deque(maxlen=remember)
+        self._seen: deque[NeighbourSource] = deque(maxlen=remember)
 
     def saw(self, path: str, uuid: str = "") -> None:
         """This source was there just now; one a directory is remembered."""
         if not self._seen or _parent(self._seen[-1].source_path) != _parent(path):
-            self._seen.append(Kin(path, uuid, was_there=True))
+            self._seen.append(NeighbourSource(path, uuid, was_there=True))
 
-    def away(self, path: str, uuid: str = "", kin: Iterable[Kin] = ()) -> str | None:
+    def away(self, path: str, uuid: str = "", kin: Iterable[NeighbourSource] = ()) -> str | None:
         """Why the share must be away, one line; None when the share is there and only `path` is at fault.
 
         `uuid` is its representation; `kin` are further sources, from the ledger."""
@@ -71,7 +71,7 @@ class SourceWatch:
 
 
 def share_away(
-    path: str, uuid: str, kin: Sequence[Kin], root: str = "", disk: Disk | None = None
+    path: str, uuid: str, kin: Sequence[NeighbourSource], root: str = "", disk: Disk | None = None
 ) -> str | None:
     """See SourceWatch.away. Looks at each path once at most, and at no more of `kin` than it must."""
     disk = disk or Disk(_error, _is_bare)
@@ -89,7 +89,7 @@ def share_away(
     return _judge(path, others, look)
 
 
-def _judge(path: str, others: Sequence[Kin], look: Disk) -> str | None:
+def _judge(path: str, others: Sequence[NeighbourSource], look: Disk) -> str | None:
     above, missing = _nearest(path, look)
     nearest, rest = _by_nearness(path, others)
     if any(_is_there(look, other) for other in nearest):
@@ -106,7 +106,7 @@ def _judge(path: str, others: Sequence[Kin], look: Disk) -> str | None:
     return _said(path, [*nearest, *rest], look)
 
 
-def _said(path: str, others: Sequence[Kin], look: Disk) -> str:
+def _said(path: str, others: Sequence[NeighbourSource], look: Disk) -> str:
     """In the same words for all that is gone together, for a person may say that it is all right so."""
     lost = _parent(path)
     for other in sorted(others, key=lambda other: -_depth(path, other.source_path)):
@@ -121,12 +121,12 @@ def _said(path: str, others: Sequence[Kin], look: Disk) -> str:
     return f"none of the sources in {lost} is there: is the share mounted?"
 
 
-def _one_each(path: str, uuid: str, kin: Iterable[Kin]) -> list[Kin]:
+def _one_each(path: str, uuid: str, kin: Iterable[NeighbourSource]) -> list[NeighbourSource]:
     """One source of each other representation, a witness where there is one; in the order given.
 
     Where there is no other representation, its own sources: they are all there is."""
     known = [other for other in kin if other.source_path != path]
-    chosen: dict[str, Kin] = {}
+    chosen: dict[str, NeighbourSource] = {}
     for other in known:
         if uuid and other.uuid == uuid:
             continue
@@ -136,7 +136,9 @@ def _one_each(path: str, uuid: str, kin: Iterable[Kin]) -> list[Kin]:
     return list(chosen.values()) or list(dict.fromkeys(known))
 
 
-def _by_nearness(path: str, others: Sequence[Kin]) -> tuple[list[Kin], list[Kin]]:
+def _by_nearness(
+    path: str, others: Sequence[NeighbourSource]
+) -> tuple[list[NeighbourSource], list[NeighbourSource]]:
     """Those that share the deepest directory with the path, and the rest."""
     depths = [_depth(path, other.source_path) for other in others]
     deepest = max(depths, default=0)
@@ -144,7 +146,7 @@ def _by_nearness(path: str, others: Sequence[Kin]) -> tuple[list[Kin], list[Kin]
     return nearest, [other for other, depth in zip(others, depths, strict=True) if depth < deepest]
 
 
-def _is_there(look: Disk, other: Kin) -> bool:
+def _is_there(look: Disk, other: NeighbourSource) -> bool:
     """What may not be looked at is there."""
     code = look.error(other.source_path)
     return code not in _MISSING and code not in AWAY

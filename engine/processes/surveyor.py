@@ -7,13 +7,21 @@ from typing import Any
 
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, one_line
 from engine.jp2.survey import survey_source
-from engine.messages import Doubt, Judged, NotSurveyed, ProbeSource, SourceProbed, Surveyed, SurveyRequest
+from engine.messages import (
+    MissingSource,
+    NotSurveyed,
+    ProbeSource,
+    SourceDiagnosis,
+    SourceProbed,
+    Surveyed,
+    SurveyRequest,
+)
 from engine.processes.child import settle_in
 from engine.processes.share_check import SourceWatch
 
 
 def scout_main(connection: Connection[Any, Any], parent_pid: int, root: str) -> None:
-    """Answers each list of SurveyRequest by a list of results, each Doubt and each ProbeSource; ends with its pipe.
+    """Answers lists of SurveyRequest by lists of results, and each MissingSource and ProbeSource; ends with its pipe.
 
     `root` is the directory before relative sources, absolute, or empty.
     """
@@ -25,7 +33,7 @@ def scout_main(connection: Connection[Any, Any], parent_pid: int, root: str) -> 
             match message:
                 case ProbeSource():
                     connection.send(SourceProbed(_probe(watch, message)))
-                case Doubt():
+                case MissingSource():
                     connection.send(_judge(watch, message))
                 case _:
                     connection.send([_look(watch, request) for request in message])
@@ -39,13 +47,13 @@ def _probe(watch: SourceWatch, probe: ProbeSource) -> str | None:
     return None if not found or None in found else found[-1]
 
 
-def _judge(watch: SourceWatch, doubt: Doubt) -> Judged:
+def _judge(watch: SourceWatch, doubt: MissingSource) -> SourceDiagnosis:
     found = _look(watch, doubt.request)
     in_doubt = isinstance(found, NotSurveyed) and found.failure.cause in SOURCE_CAUSES
-    return Judged(found, _away(watch, doubt) if in_doubt else None)
+    return SourceDiagnosis(found, _away(watch, doubt) if in_doubt else None)
 
 
-def _away(watch: SourceWatch, doubt: Doubt) -> str | None:
+def _away(watch: SourceWatch, doubt: MissingSource) -> str | None:
     return watch.away(doubt.request.source_path, doubt.request.uuid, doubt.kin)
 
 

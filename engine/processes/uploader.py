@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from engine.config import StoreSettings
 from engine.failures import Cause
-from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
+from engine.messages import FaultKind, NotStored, Probe, Probed, Quit, Stored, StoreRequest
 from engine.processes.child import settle_in
-from engine.store.base import Store, StoreTrouble, open_store
+from engine.store.base import Store, StoreError, open_store
 from engine.store.retry import Backoff, with_retries
 
 log = logging.getLogger(__name__)
@@ -69,15 +69,15 @@ class _Storer:
         outcome = outcome_of(
             lambda: with_retries(lambda: self._store.put(request), self._backoff, random.random)
         )
-        if isinstance(outcome, StoreTrouble):
-            self._send(NotStored(request.image_id, outcome.trouble, outcome.failure, outcome.unheard))
+        if isinstance(outcome, StoreError):
+            self._send(NotStored(request.image_id, outcome.fault, outcome.failure, outcome.unheard))
         else:
             self._send(outcome)
 
     def probe(self) -> None:
         """Ask the store for a sign of life, once, and answer: a store that lists but takes nothing is not well."""
         outcome = outcome_of(self._store.try_out)
-        self._send(Probed(outcome.trouble, outcome.failure, outcome.unheard) if outcome else Probed())
+        self._send(Probed(outcome.fault, outcome.failure, outcome.unheard) if outcome else Probed())
 
     def _send(self, answer: Answer) -> None:
         with (
@@ -87,12 +87,12 @@ class _Storer:
             self._conn.send(answer)
 
 
-def outcome_of(action: Callable[[], T]) -> T | StoreTrouble:
+def outcome_of(action: Callable[[], T]) -> T | StoreError:
     """The boundary where exceptions become values: a fault of our own costs this image only."""
     try:
         return action()
-    except StoreTrouble as trouble:
-        return trouble
+    except StoreError as fault:
+        return fault
     except Exception as error:
         log.exception("a transfer failed in a way nobody foresaw")
-        return StoreTrouble(Trouble.IMAGE, Cause.INTERNAL, f"{type(error).__name__}: {error}")
+        return StoreError(FaultKind.ITEM, Cause.INTERNAL, f"{type(error).__name__}: {error}")

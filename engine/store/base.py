@@ -9,24 +9,24 @@ from typing import Protocol
 
 from engine.config import StoreSettings
 from engine.failures import Cause, Failure, Stage, UserError, one_line
-from engine.messages import Stored, StoreRequest, Trouble
+from engine.messages import FaultKind, Stored, StoreRequest
 
 
-class StoreTrouble(Exception):
+class StoreError(Exception):
     """A transfer or a probe that failed: whose fault it is, and the failure as the ledger would keep it."""
 
     def __init__(
-        self, trouble: Trouble, cause: Cause, message: str, hint: str = "", unheard: bool = False
+        self, fault: FaultKind, cause: Cause, message: str, hint: str = "", unheard: bool = False
     ) -> None:
         super().__init__(message)
-        self.trouble = trouble
+        self.fault = fault
         self.failure = Failure(cause, Stage.STORING, one_line(message), hint)
         self.unheard = unheard
         """Nothing has ever answered there since the store was opened: it may not be there at all."""
 
-    def __reduce__(self) -> tuple[type[StoreTrouble], tuple[Trouble, Cause, str, str, bool]]:
+    def __reduce__(self) -> tuple[type[StoreError], tuple[FaultKind, Cause, str, str, bool]]:
         failure = self.failure
-        return StoreTrouble, (self.trouble, failure.cause, failure.message, failure.hint, self.unheard)
+        return StoreError, (self.fault, failure.cause, failure.message, failure.hint, self.unheard)
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Store(Protocol):
     def put(self, request: StoreRequest) -> Stored:
         """Put the JPEG under its target, whole, digest checked and confirmed, overwriting nothing.
 
-        Raises StoreTrouble: IMAGE where a different object has the name (`store-mismatch`) or where the
+        Raises StoreError: IMAGE where a different object has the name (`store-mismatch`) or where the
         scratch file is not what was proved (`proof-failed`: convert it again); otherwise another trouble."""
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """Every object whose key starts with `prefix`, in the order of the keys' UTF-8 bytes, streaming.
 
-        Raises StoreTrouble, also midway."""
+        Raises StoreError, also midway."""
 
     @property
     def is_near(self) -> bool:
@@ -61,10 +61,10 @@ class Store(Protocol):
         """The MD5 of an object's bytes, read back, hexadecimal; None when there is no such object."""
 
     def probe(self) -> None:
-        """Is the store there and ours to use? Reads only; raises StoreTrouble."""
+        """Is the store there and ours to use? Reads only; raises StoreError."""
 
     def try_out(self) -> None:
-        """Put, confirm and delete a tiny object of photostat's own; raises StoreTrouble."""
+        """Put, confirm and delete a tiny object of photostat's own; raises StoreError."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -104,4 +104,4 @@ def file_path(url: str) -> str:
     return rest.removeprefix("//") if rest.startswith("///") else rest
 
 
-__all__ = ["Store", "StoreTrouble", "StoredObject", "done_in_ledger", "file_path", "open_store"]
+__all__ = ["Store", "StoreError", "StoredObject", "done_in_ledger", "file_path", "open_store"]

@@ -60,7 +60,7 @@ class Digests:
 
 
 def digests_of(scratch: BinaryIO, request: StoreRequest, part_bytes: int | None) -> Digests:
-    """The digests of a scratch file; raises StoreTrouble (`proof-failed`) unless it is what was proved.
+    """The digests of a scratch file; raises StoreError (`proof-failed`) unless it is what was proved.
 
     `part_bytes` is None when it is sent in one put."""
     verify(scratch, request)

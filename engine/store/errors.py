@@ -6,8 +6,8 @@ import errno
 import re
 
 from engine.failures import Cause
-from engine.messages import Trouble
-from engine.store.base import StoreTrouble
+from engine.messages import FaultKind
+from engine.store.base import StoreError
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -91,28 +91,28 @@ _CHECKSUM_WORDS = re.compile(
 )
 
 
-def sort_os_error(error: OSError, what: str) -> StoreTrouble:
+def sort_os_error(error: OSError, what: str) -> StoreError:
     """The trouble behind an operating-system error in a local store; `what` names what was done."""
     code = error.errno
     said = f"{what}: {error.strerror or type(error).__name__}"
     if code in _DISK_FULL:
         quota = " (quota)" if code == errno.EDQUOT else ""
-        return StoreTrouble(Trouble.WORLD, Cause.DISK_FULL, f"{said}{quota}")
+        return StoreError(FaultKind.TRANSIENT, Cause.DISK_FULL, f"{said}{quota}")
     if code in _DENIED:
         hint = "Give the account that runs photostat the right to write there, then resume."
         if code == errno.EROFS:
             hint = "The file system is mounted read-only: mount it for writing, then resume."
-        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, hint)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_DENIED, said, hint)
     if code in _BAD_NAME:
         hint = "The file system cannot hold this name: give the row another in the export, then requeue."
-        return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, hint)
+        return StoreError(FaultKind.ITEM, Cause.STORE_DENIED, said, hint)
     if code in (errno.ENOTDIR, errno.EISDIR):
         hint = "Something else has this name in the store: move it away, then requeue."
-        return StoreTrouble(Trouble.IMAGE, Cause.STORE_MISMATCH, said, hint)
-    return StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
+        return StoreError(FaultKind.ITEM, Cause.STORE_MISMATCH, said, hint)
+    return StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, said)
 
 
-def sort_s3_error(code: str, status: int, message: str, what: str) -> StoreTrouble:
+def sort_s3_error(code: str, status: int, message: str, what: str) -> StoreError:
     """The trouble behind an error reply of an S3 server.
 
     `code` is the reply's error code (of a HEAD, which has no body, the status as text), `status` the HTTP status.
@@ -124,27 +124,27 @@ def sort_s3_error(code: str, status: int, message: str, what: str) -> StoreTroub
         + (f": {message}" if message else "")
     )
     if code in _PASSING or status in (408, 409, 412, 425, 429):
-        return StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
+        return StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, said)
     if code in _FULL or status == 507:
-        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _FULL_HINT)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _FULL_HINT)
     if code in _CREDENTIALS or status == 401:
-        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, _CREDENTIALS_HINT)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_DENIED, said, _CREDENTIALS_HINT)
     if code == "RequestTimeTooSkewed":
         hint = "This machine's clock and the store's differ: set the clock, then resume."
-        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, hint)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_DENIED, said, hint)
     if code in _NAMES:
-        return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, _NAME_HINT)
+        return StoreError(FaultKind.ITEM, Cause.STORE_DENIED, said, _NAME_HINT)
     if code in _SIZES or status == 413:
-        return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, _SIZE_HINT)
+        return StoreError(FaultKind.ITEM, Cause.STORE_DENIED, said, _SIZE_HINT)
     if code in _WRONG_PLACE or status in (301, 307, 404, 405):
-        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _URL_HINT)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _URL_HINT)
     if status in (411, 501) or (status == 400 and _CHECKSUM_WORDS.search(f"{code} {message}")):
-        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, CHECKSUM_HINT)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, CHECKSUM_HINT)
     if code in _DENIALS or status == 403:
-        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, _POLICY_HINT)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_DENIED, said, _POLICY_HINT)
     if 400 <= status < 500:
-        return StoreTrouble(Trouble.IMAGE, Cause.STORE_DENIED, said, _REFUSED_HINT)
-    return StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
+        return StoreError(FaultKind.ITEM, Cause.STORE_DENIED, said, _REFUSED_HINT)
+    return StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, said)
 
 
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from engine.failures import Cause
-from engine.messages import Stored, StoreRequest, Trouble
-from engine.store.base import StoredObject, StoreTrouble
+from engine.messages import FaultKind, Stored, StoreRequest
+from engine.store.base import StoredObject, StoreError
 from engine.store.errors import sort_os_error
 from engine.store.local_files import is_partial, left_behind, partial_name
 from engine.store.noreplace import rename_without_replacing
@@ -90,7 +90,7 @@ class LocalStore:
         except OSError as error:
             raise sort_os_error(error, f"looking at {self.root}") from error
         if free_bytes < CHUNK_BYTES:
-            raise StoreTrouble(Trouble.WORLD, Cause.DISK_FULL, f"no space left where {self.root} is")
+            raise StoreError(FaultKind.TRANSIENT, Cause.DISK_FULL, f"no space left where {self.root} is")
 
     def try_out(self) -> None:
         """See Store."""
@@ -113,7 +113,7 @@ class LocalStore:
     def _path(self, target: str) -> Path:
         parts = target.split("/")
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
-            raise StoreTrouble(Trouble.IMAGE, Cause.INTERNAL, f"{target!r} is no name for an object")
+            raise StoreError(FaultKind.ITEM, Cause.INTERNAL, f"{target!r} is no name for an object")
         return self.root.joinpath(*parts)
 
     def _put(self, request: StoreRequest, final: Path) -> bool:
@@ -129,7 +129,7 @@ class LocalStore:
         return False
 
     def _check_root(self, make: bool) -> None:
-        """Raises StoreTrouble when the root's volume is not there (any more).
+        """Raises StoreError when the root's volume is not there (any more).
 
         The root's parent is never made: what is missing there is a mount, and the files would land on the
         disk below it. Nor is a root filled anew that should be full."""
@@ -148,16 +148,16 @@ class LocalStore:
                 self._device = device
         if self._device not in (None, device):
             message = f"{self.root} is on another file system than before: was the volume unmounted?"
-            raise StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, message)
+            raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, message)
 
     def _look_for_files(self) -> None:
         """Before the first use: is the volume there, with what the ledger says is on it?"""
         if not self.root.parent.is_dir():
             message = f"{self.root.parent} is not there: is the volume mounted?"
-            raise StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _MOUNT_HINT)
+            raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _MOUNT_HINT)
         if next(walk(self.root), None) is None and (count := self._expected()):
             message = f"{self.root} is empty, and {count} images should be there: is the volume mounted?"
-            raise StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _EMPTY_HINT)
+            raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _EMPTY_HINT)
 
     def _make_root(self) -> None:
         with contextlib.suppress(FileExistsError):
@@ -215,7 +215,7 @@ class LocalStore:
             partial.unlink(missing_ok=True)
 
     def _compare(self, final: Path, request: StoreRequest) -> None:
-        """Raises StoreTrouble(IMAGE, store-mismatch) unless that file has the size and digest asked for."""
+        """Raises StoreError(IMAGE, store-mismatch) unless that file has the size and digest asked for."""
         status = final.stat()
         if not stat.S_ISREG(status.st_mode):
             raise _mismatch(final, "is no ordinary file")
@@ -237,8 +237,8 @@ def _name(partial: Path, final: Path) -> None:
         rename_without_replacing(partial, final)
 
 
-def _mismatch(final: Path, fact: str) -> StoreTrouble:
-    return StoreTrouble(Trouble.IMAGE, Cause.STORE_MISMATCH, f"another file is at {final}: it {fact}")
+def _mismatch(final: Path, fact: str) -> StoreError:
+    return StoreError(FaultKind.ITEM, Cause.STORE_MISMATCH, f"another file is at {final}: it {fact}")
 
 
 def _write(file: BinaryIO, chunk: bytes) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.failures import Cause
-from engine.messages import Trouble
-from engine.store.base import StoreTrouble
+from engine.messages import FaultKind
+from engine.store.base import StoreError
 
 T = TypeVar("T")
 
@@ -32,12 +32,12 @@ _UNHEARD_ATTEMPTS = 3
 """Where nothing has ever answered: more than a second of them is no use if the address is wrong."""
 
 
-def worth_retrying(trouble: StoreTrouble, attempt: int = 1) -> bool:
+def worth_retrying(fault: StoreError, attempt: int = 1) -> bool:
     """Only what the world did: a different object stays different, a full disk full.
 
     `attempt` is the number of the one that failed, from 1."""
-    passing = trouble.trouble is Trouble.WORLD and trouble.failure.cause is not Cause.DISK_FULL
-    return passing and not (trouble.unheard and attempt >= _UNHEARD_ATTEMPTS)
+    passing = fault.fault is FaultKind.TRANSIENT and fault.failure.cause is not Cause.DISK_FULL
+    return passing and not (fault.unheard and attempt >= _UNHEARD_ATTEMPTS)
 
 
 def with_retries(
@@ -46,12 +46,12 @@ def with_retries(
     jitter: Callable[[], float],
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """The action's result; its last StoreTrouble when every attempt failed or another attempt cannot help."""
+    """The action's result; its last StoreError when every attempt failed or another attempt cannot help."""
     for attempt in range(1, backoff.attempts):
         try:
             return action()
-        except StoreTrouble as trouble:
-            if not worth_retrying(trouble, attempt):
+        except StoreError as fault:
+            if not worth_retrying(fault, attempt):
                 raise
             sleep(backoff.wait_s(attempt, jitter()))
     return action()

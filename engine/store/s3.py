@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config import StoreSettings
 from engine.failures import Cause
-from engine.messages import Stored, StoreRequest, Trouble
-from engine.store.base import Store, StoredObject, StoreTrouble
+from engine.messages import FaultKind, Stored, StoreRequest
+from engine.store.base import Store, StoredObject, StoreError
 from engine.store.checksums import Digests, digests_of, single_md5
 from engine.store.retry import Backoff, with_retries
 from engine.store.s3_client import Bucket, Limits, Reply
@@ -56,9 +56,9 @@ class S3Store:
         """See Store."""
         try:
             return self._put(request)
-        except StoreTrouble as trouble:
-            if trouble.trouble is Trouble.IMAGE and trouble.failure.cause is Cause.STORE_DENIED:
-                self._blame(trouble)
+        except StoreError as fault:
+            if fault.fault is FaultKind.ITEM and fault.failure.cause is Cause.STORE_DENIED:
+                self._blame(fault)
             raise
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
@@ -101,15 +101,15 @@ class S3Store:
         """See Store."""
         self._bucket.close()
 
-    def _blame(self, refusal: StoreTrouble) -> None:
-        """Raises StoreTrouble(CONFIGURATION) where the store refuses not one object but every one."""
+    def _blame(self, refusal: StoreError) -> None:
+        """Raises StoreError(CONFIGURATION) where the store refuses not one object but every one."""
         try:
             self.try_out()
-        except StoreTrouble as trouble:
-            if trouble.trouble is Trouble.IMAGE:
+        except StoreError as fault:
+            if fault.fault is FaultKind.ITEM:
                 failure = refusal.failure
                 hint = "The store refuses every object: ask those who run it, then resume."
-                raise StoreTrouble(Trouble.CONFIGURATION, failure.cause, failure.message, hint) from None
+                raise StoreError(FaultKind.CONFIGURATION, failure.cause, failure.message, hint) from None
             raise
 
     def _put(self, request: StoreRequest) -> Stored:
@@ -124,10 +124,10 @@ class S3Store:
                     confirmed = self._upload.put(key, scratch, request, digests)
                 except Reply as reply:
                     if reply.status not in _TAKEN:
-                        raise reply.trouble from None
+                        raise reply.fault from None
                     confirmed = existed = self._is_there(key, request)
                     if not existed:  # taken, and gone again, or not readable yet: look once more
-                        raise reply.trouble from None
+                        raise reply.fault from None
                 if not confirmed:
                     self._confirm(key, request, digests)
         return Stored(request.image_id, existed, time.monotonic() - began)
@@ -139,12 +139,12 @@ class S3Store:
         except Reply as reply:
             # One that is there already shows that an earlier check could put, and not delete: enough to work with.
             if reply.status not in _TAKEN:
-                raise reply.trouble from None
+                raise reply.fault from None
         self._bucket.ask(f"looking at {key}", lambda c: c.head_object(Bucket=self._bucket.name, Key=key))
         try:
             self._bucket.ask(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
-        except StoreTrouble as trouble:
-            log.warning("the check's own object stays in the store: %s", trouble)
+        except StoreError as fault:
+            log.warning("the check's own object stays in the store: %s", fault)
 
     def _key(self, target: str) -> str:
         return self._bucket.place.prefix + target
@@ -167,12 +167,12 @@ class S3Store:
         except Reply as reply:
             if reply.status == 404:
                 return None
-            if reply.trouble.trouble is not Trouble.WORLD:
+            if reply.fault.fault is not FaultKind.TRANSIENT:
                 self.probe()  # a HEAD's error has no text; a listing that fails has one
-            raise reply.trouble from None
+            raise reply.fault from None
 
     def _is_there(self, key: str, request: StoreRequest) -> bool:
-        """Whether the object is there and is this JPEG; raises StoreTrouble (`store-mismatch`) when it is another."""
+        """Whether the object is there and is this JPEG; raises StoreError (`store-mismatch`) when it is another."""
         head = self._head(key)
         if head is None:
             return False
@@ -188,7 +188,7 @@ class S3Store:
         return found is not None
 
     def _confirm(self, key: str, request: StoreRequest, digests: Digests) -> None:
-        """Raises StoreTrouble unless the object just put is what was sent; one that is not is taken away again."""
+        """Raises StoreError unless the object just put is what was sent; one that is not is taken away again."""
         head = self._head(key)
         if head is not None and head["ContentLength"] == request.jpeg_bytes:
             if digests.confirmed_by(head["ETag"], head.get("ChecksumCRC32")):
@@ -198,7 +198,7 @@ class S3Store:
         if head is not None:
             self._bucket.ask(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
         fact = "has not kept what was sent" if head else "does not have what it said it had stored"
-        raise StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, f"storing {key}: the store {fact}")
+        raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, f"storing {key}: the store {fact}")
 
     def _read_back(self, key: str) -> str | None:
         """The MD5 of the object's bytes; None when there is no such object."""
@@ -207,7 +207,7 @@ class S3Store:
         except Reply as reply:
             if reply.status == 404:
                 return None
-            raise reply.trouble from None
+            raise reply.fault from None
 
 
 def _md5_of_object(client: S3Client, bucket: str, key: str) -> str:
@@ -217,5 +217,5 @@ def _md5_of_object(client: S3Client, bucket: str, key: str) -> str:
     return digest.hexdigest()
 
 
-def _mismatch(key: str, fact: str) -> StoreTrouble:
-    return StoreTrouble(Trouble.IMAGE, Cause.STORE_MISMATCH, f"another object is at {key}: {fact}")
+def _mismatch(key: str, fact: str) -> StoreError:
+    return StoreError(FaultKind.ITEM, Cause.STORE_MISMATCH, f"another object is at {key}: {fact}")

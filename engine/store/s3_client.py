@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from engine.config import StoreSettings
 from engine.failures import Cause, UserError
-from engine.messages import Trouble
-from engine.store.base import StoreTrouble
+from engine.messages import FaultKind
+from engine.store.base import StoreError
 from engine.store.errors import scrub, sort_s3_error
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ class Limits:
 class Reply(Exception):
     """An error reply that the caller may know what to do with; `trouble` is what it means when nobody does."""
 
-    def __init__(self, status: int, code: str, trouble: StoreTrouble) -> None:
-        super().__init__(str(trouble))
+    def __init__(self, status: int, code: str, fault: StoreError) -> None:
+        super().__init__(str(fault))
         self.status = status
         self.code = code
-        self.trouble = trouble
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Bucket:
         """Whether anything has ever answered."""
 
     def call(self, what: str, request: Callable[[S3Client], T]) -> T:
-        """The reply to one request. Raises Reply for an error reply, StoreTrouble for everything else."""
+        """The reply to one request. Raises Reply for an error reply, StoreError for everything else."""
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
@@ -106,25 +106,25 @@ class Bucket:
             self._heard |= code != "400"  # a server of TLS says a bare 400 to HTTP
             message = scrub(str(document.get("Error", {}).get("Message", "")), self._secrets)
             reply = Reply(status, code, sort_s3_error(code, status, message, what))
-            self._forget_when_denied(reply.trouble)
+            self._forget_when_denied(reply.fault)
             raise reply from None
         except (BotoCoreError, ResponseParserError, ValueError) as error:
-            trouble = sort_boto_error(error, f"{what}: {scrub(str(error), self._secrets)}")
-            self._forget_when_denied(trouble)
-            raise self._doubting_the_endpoint(trouble) from None
+            fault = sort_boto_error(error, f"{what}: {scrub(str(error), self._secrets)}")
+            self._forget_when_denied(fault)
+            raise self._doubting_the_endpoint(fault) from None
         except OSError as error:
             said = f"{what}: {scrub(str(error), self._secrets)}"
-            trouble = StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
-            raise self._doubting_the_endpoint(trouble) from None
+            fault = StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, said)
+            raise self._doubting_the_endpoint(fault) from None
         self._heard = True
         return answer
 
     def ask(self, what: str, request: Callable[[S3Client], T]) -> T:
-        """The reply to one request whose error replies are nothing but trouble; raises StoreTrouble only."""
+        """The reply to one request whose error replies are nothing but trouble; raises StoreError only."""
         try:
             return self.call(what, request)
         except Reply as reply:
-            raise reply.trouble from None
+            raise reply.fault from None
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -165,21 +165,21 @@ class Bucket:
             ),
         )
 
-    def _doubting_the_endpoint(self, trouble: StoreTrouble) -> StoreTrouble:
+    def _doubting_the_endpoint(self, fault: StoreError) -> StoreError:
         """Where nothing has ever answered, the address is as likely to be wrong as the store to be down."""
-        if self._heard or trouble.trouble is not Trouble.WORLD:
-            return trouble
-        failure = trouble.failure
-        return StoreTrouble(trouble.trouble, failure.cause, failure.message, _UNHEARD_HINT, unheard=True)
+        if self._heard or fault.fault is not FaultKind.TRANSIENT:
+            return fault
+        failure = fault.failure
+        return StoreError(fault.fault, failure.cause, failure.message, _UNHEARD_HINT, unheard=True)
 
-    def _forget_when_denied(self, trouble: StoreTrouble) -> None:
+    def _forget_when_denied(self, fault: StoreError) -> None:
         """The next request reads the credentials anew: somebody may have corrected them."""
-        if trouble.trouble is Trouble.CONFIGURATION and trouble.failure.cause is Cause.STORE_DENIED:
+        if fault.fault is FaultKind.CONFIGURATION and fault.failure.cause is Cause.STORE_DENIED:
             with self._making:
                 self._client = None
 
 
-def sort_boto_error(error: Exception, said: str) -> StoreTrouble:
+def sort_boto_error(error: Exception, said: str) -> StoreError:
     """The trouble behind an exception of boto3 that is no reply; `said` is the message, without secrets."""
     from botocore import exceptions as boto
     from botocore.parsers import ResponseParserError
@@ -193,11 +193,11 @@ def sort_boto_error(error: Exception, said: str) -> StoreTrouble:
         boto.ConfigParseError,
     )
     if isinstance(error, no_credentials):
-        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_DENIED, said, _CREDENTIALS_HINT)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_DENIED, said, _CREDENTIALS_HINT)
     unusable = (ValueError, boto.ParamValidationError, boto.EndpointProviderError, ResponseParserError)
     if isinstance(error, unusable) or _wrong_endpoint(error):
-        return StoreTrouble(Trouble.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _ENDPOINT_HINT)
-    return StoreTrouble(Trouble.WORLD, Cause.STORE_UNAVAILABLE, said)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _ENDPOINT_HINT)
+    return StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, said)
 
 
 def _wrong_endpoint(error: Exception) -> bool:

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
-from engine.messages import StoreRequest, Trouble
-from engine.store.base import StoreTrouble
+from engine.messages import FaultKind, StoreRequest
+from engine.store.base import StoreError
 from engine.store.checksums import Digest, Digests, parts_of
 from engine.store.retry import Backoff, with_retries
 from engine.store.s3_client import Bucket, Limits, Reply
@@ -63,7 +63,7 @@ class Upload:
     def put(self, key: str, scratch: BinaryIO, request: StoreRequest, digests: Digests) -> bool:
         """Send it; True when the reply already confirms it.
 
-        Raises Reply (with 409 or 412 the name is taken) or StoreTrouble."""
+        Raises Reply (with 409 or 412 the name is taken) or StoreError."""
         facts: dict[str, Any] = {"ContentType": "image/jpeg", "Metadata": metadata_of(request)}
         if digests.parts:
             return self._put_parts(key, scratch, facts, digests)
@@ -73,7 +73,7 @@ class Upload:
         )
 
     def put_small(self, key: str, data: bytes) -> None:
-        """Send a few bytes as an image would be; raises Reply or StoreTrouble."""
+        """Send a few bytes as an image would be; raises Reply or StoreError."""
         self._put_once(key, data, {"ContentType": "text/plain"}, Digests(Digest.of(data)))
 
     def clear(self, key: str) -> None:
@@ -123,8 +123,8 @@ class Upload:
                 return reply.get("ETag"), reply.get("ChecksumCRC32")
 
             confirmed = digests.confirmed_by(*self._conditionally(what, complete))
-        except (StoreTrouble, Reply):
-            with contextlib.suppress(StoreTrouble):  # then `clear` does it before the next attempt
+        except (StoreError, Reply):
+            with contextlib.suppress(StoreError):  # then `clear` does it before the next attempt
                 self._abort(where)
             raise
         with self._lock:
@@ -176,9 +176,9 @@ class Upload:
                     lambda c: c.list_multipart_uploads(Bucket=self._bucket.name, Prefix=prefix, **marker),  # noqa: B023
                 )
             except Reply as reply:
-                if reply.trouble.trouble is Trouble.WORLD:
-                    raise reply.trouble from None
-                log.warning("unfinished transfers of an earlier run stay in the store: %s", reply.trouble)
+                if reply.fault.fault is FaultKind.TRANSIENT:
+                    raise reply.fault from None
+                log.warning("unfinished transfers of an earlier run stay in the store: %s", reply.fault)
                 return []
             found += [(upload["Key"], upload["UploadId"]) for upload in page.get("Uploads", [])]
             if not page.get("IsTruncated"):
@@ -189,14 +189,14 @@ class Upload:
             }
 
     def _abort(self, where: dict[str, Any]) -> None:
-        """Raises StoreTrouble; an upload that is gone already is as good as aborted."""
+        """Raises StoreError; an upload that is gone already is as good as aborted."""
         try:
             self._bucket.call(
                 f"aborting the parts of {where['Key']}", lambda c: c.abort_multipart_upload(**where)
             )
         except Reply as reply:
             if reply.status != 404:
-                raise reply.trouble from None
+                raise reply.fault from None
 
 
 def _put_part(

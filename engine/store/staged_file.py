@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.failures import Cause
-from engine.messages import StoreRequest, Trouble
-from engine.store.base import StoreTrouble
+from engine.messages import FaultKind, StoreRequest
+from engine.store.base import StoreError
 from engine.store.errors import sort_os_error
 
 CHUNK_BYTES = 1 << 20
 
 
 def open_scratch(request: StoreRequest) -> BinaryIO:
-    """The scratch file, open for reading; raises StoreTrouble when it is gone or cannot be read."""
+    """The scratch file, open for reading; raises StoreError when it is gone or cannot be read."""
     try:
         return Path(request.scratch_path).open("rb", buffering=0)
     except FileNotFoundError:
@@ -28,7 +28,7 @@ def open_scratch(request: StoreRequest) -> BinaryIO:
 def proved_chunks(file: BinaryIO, request: StoreRequest) -> Iterator[bytes]:
     """The file's bytes from its start, chunk by chunk.
 
-    Raises StoreTrouble after the last chunk when size or MD5 are not the request's, so that whoever consumes
+    Raises StoreError after the last chunk when size or MD5 are not the request's, so that whoever consumes
     this to the end without an exception has had exactly the bytes the worker proved."""
     file.seek(0)
     digest = hashlib.md5(usedforsecurity=False)
@@ -46,15 +46,15 @@ def proved_chunks(file: BinaryIO, request: StoreRequest) -> Iterator[bytes]:
 
 
 def verify(file: BinaryIO, request: StoreRequest) -> None:
-    """Read the whole file; raises StoreTrouble unless it is what was proved."""
+    """Read the whole file; raises StoreError unless it is what was proved."""
     for _ in proved_chunks(file, request):
         pass
 
 
-def not_as_proved(request: StoreRequest, fact: str) -> StoreTrouble:
+def not_as_proved(request: StoreRequest, fact: str) -> StoreError:
     """The image has to be converted again: what waited on scratch is not (any more) what was proved."""
-    return StoreTrouble(
-        Trouble.IMAGE,
+    return StoreError(
+        FaultKind.ITEM,
         Cause.PROOF_FAILED,
         f"the JPEG on scratch {fact} ({request.scratch_path})",
         "Requeue: it is converted again. If it comes back, check the disk scratch is on.",

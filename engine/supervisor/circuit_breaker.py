@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from engine.messages import Trouble
+from engine.messages import FaultKind
 
 
-class Stance(StrEnum):
+class CircuitState(StrEnum):
     CLOSED = "closed"
     """All is well, or not bad enough."""
     OPEN = "open"
     """Held: nothing is sent until `until`."""
-    PROBING = "probing"
+    HALF_OPEN = "probing"
     """One probe is out; its answer closes or opens again."""
 
 
@@ -39,7 +39,7 @@ class Circuit:
     """
 
     rules: Rules = field(default_factory=Rules)
-    stance: Stance = Stance.CLOSED
+    stance: CircuitState = CircuitState.CLOSED
     outcomes: tuple[bool, ...] = ()
     """The most recent last; True where it succeeded."""
     rounds: int = 0
@@ -53,29 +53,29 @@ class Circuit:
 
     @property
     def closed(self) -> bool:
-        return self.stance is Stance.CLOSED
+        return self.stance is CircuitState.CLOSED
 
     def succeeded(self) -> Circuit:
         """Something got through. While open that is a sign of life: the next tick probes."""
         outcomes = (*self.outcomes, True)[-self.rules.recent :]
         if self.closed:
             return replace(self, outcomes=outcomes, rounds=0, detail="")
-        if self.stance is Stance.OPEN:
+        if self.stance is CircuitState.OPEN:
             return replace(self, until=self.since)
         return self
 
-    def failed(self, trouble: Trouble, detail: str, now: float, jitter: float) -> Circuit:
+    def failed(self, fault: FaultKind, detail: str, now: float, jitter: float) -> Circuit:
         """Something did not get through: the configuration's fault opens at once, the world's when many fail.
 
         The image's own fault says that the resource works."""
-        if trouble is Trouble.IMAGE:
+        if fault is FaultKind.ITEM:
             return self.succeeded()
         if not self.closed:
             return replace(self, detail=detail)
         outcomes = (*self.outcomes, False)[-self.rules.recent :]
         bad = outcomes.count(False)
         counted = replace(self, outcomes=outcomes, detail=detail)
-        if trouble is Trouble.CONFIGURATION or (bad >= self.rules.failures and 2 * bad >= len(outcomes)):
+        if fault is FaultKind.CONFIGURATION or (bad >= self.rules.failures and 2 * bad >= len(outcomes)):
             return counted.opened(detail, now, jitter)
         return counted
 
@@ -85,7 +85,7 @@ class Circuit:
         span_s = min(rules.longest_hold_s, rules.first_hold_s * 2.0**self.rounds)
         return replace(
             self,
-            stance=Stance.OPEN,
+            stance=CircuitState.OPEN,
             outcomes=(),
             rounds=min(self.rounds + 1, 30),
             since=now if self.since is None else self.since,
@@ -97,18 +97,18 @@ class Circuit:
         """OPEN whose time is up turns PROBING: send a probe then. A probe that is overdue has failed."""
         if self.until is None or now < self.until:
             return self
-        if self.stance is Stance.OPEN:
-            return replace(self, stance=Stance.PROBING, until=now + self.rules.probe_timeout_s)
+        if self.stance is CircuitState.OPEN:
+            return replace(self, stance=CircuitState.HALF_OPEN, until=now + self.rules.probe_timeout_s)
         return self.opened(self.detail, now, jitter)
 
-    def look_now(self, now: float) -> Circuit:
+    def probe_now(self, now: float) -> Circuit:
         """Somebody says it is well again: the next tick probes."""
-        return replace(self, until=now) if self.stance is Stance.OPEN else self
+        return replace(self, until=now) if self.stance is CircuitState.OPEN else self
 
-    def probed(self, trouble: str | None, now: float, jitter: float) -> Circuit:
+    def probed(self, fault: str | None, now: float, jitter: float) -> Circuit:
         """The probe's answer: None when the resource is well, else what is wrong, one line."""
-        if self.stance is not Stance.PROBING:
+        if self.stance is not CircuitState.HALF_OPEN:
             return self
-        if trouble is not None:
-            return self.opened(trouble, now, jitter)
-        return replace(self, stance=Stance.CLOSED, outcomes=(), since=None, until=None, detail="")
+        if fault is not None:
+            return self.opened(fault, now, jitter)
+        return replace(self, stance=CircuitState.CLOSED, outcomes=(), since=None, until=None, detail="")

@@ -11,13 +11,13 @@ from engine.config import Config
 from engine.ledger.writer import Ledger
 from engine.processes.child import Child
 from engine.scratch import Scratch
-from engine.supervisor.holds import Gates
+from engine.supervisor.holds import Holds
 from engine.supervisor.journal import Journal
-from engine.supervisor.oom_kills import KernelKills
+from engine.supervisor.oom_kills import OomKillDetector
 from engine.workspace import Workspace
 
 
-class Wish(Enum):
+class DesiredState(Enum):
     """What people want of the engine."""
 
     RUN = auto()
@@ -34,12 +34,12 @@ class Run:
     config: Config
     ledger: Ledger
     journal: Journal
-    gates: Gates
+    holds: Holds
     batches: tuple[str, ...] | None = None
     """None is every batch."""
     happened: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whatever the loop should look at before its next tick."""
-    kills: KernelKills = field(default_factory=KernelKills)
+    kills: OomKillDetector = field(default_factory=OomKillDetector)
 
     @cached_property
     def scratch(self) -> Scratch:

@@ -12,8 +12,8 @@ from engine.ledger.writer import Candidate
 from engine.memory.usage import rss_bytes
 from engine.messages import (
     Converted,
+    DecodeMode,
     Job,
-    Lane,
     NotConverted,
     Phase,
     PhaseChanged,
@@ -35,9 +35,9 @@ _STAGES = {
     Phase.PROVING: Stage.PROVING,
 }
 _LANE_WORDS = {
-    Lane.WHOLE: "decoded whole",
-    Lane.TILES: "decoded tile by tile",
-    Lane.STRIPS: "decoded in strips",
+    DecodeMode.WHOLE: "decoded whole",
+    DecodeMode.TILES: "decoded tile by tile",
+    DecodeMode.STRIPS: "decoded in strips",
 }
 _STILLBORN_LIMIT = 5
 
@@ -55,7 +55,7 @@ class Converting:
         self._doubted: dict[int, Running] = {}
         """Images whose worker could not read the source; in flight until it is known whose fault that is."""
         self._staffing = Staffing()
-        self._stillborn = 0
+        self._failed_starts = 0
         self.slots = Slots(workers)
         self.alone: set[int] = set()
         """Images whose worker was killed for memory: they are tried again with nothing beside them."""
@@ -78,7 +78,7 @@ class Converting:
             for message in slot.child.messages():
                 self._take(slot, message)
             if slot.child.exit_code is not None:
-                self._bury(slot)
+                self._reap(slot)
 
     def look_after(self, now: float) -> None:
         """Measure the workers, stop those past their time."""
@@ -95,15 +95,15 @@ class Converting:
 
     def staff(self, now: float, headroom_bytes: int) -> None:
         """Send surplus workers home, and start missing ones as far as there is room."""
-        self.slots.send_surplus_home()
+        self.slots.retire_surplus()
         staying = self.slots.staying
-        count = self._staffing.hires(
+        count = self._staffing.workers_to_start(
             now,
             missing=self.slots.wanted - len(staying),
             there=len(staying),
             coming=sum(not slot.ready for slot in staying),
             headroom_bytes=headroom_bytes,
-            holding=self._run.gates.memory is not None,
+            holding=self._run.holds.memory is not None,
         )
         if self.broken is None:
             for slot in self.slots.start(count):
@@ -133,7 +133,7 @@ class Converting:
         what = f"attempt {attempt}, {candidate.megapixels:,.1f} megapixels, {how}{threads}"
         self._run.journal.info("started", what, subject_of(candidate), slot.child.pid)
 
-    def spare(self, image_id: int) -> None:
+    def preempt(self, image_id: int) -> None:
         """Stop the worker of this image to get its memory back; the image goes back to pending, uncounted."""
         for slot in self.slots:
             if slot.running is not None and slot.running.candidate.image_id == image_id:
@@ -158,7 +158,7 @@ class Converting:
         match message:
             case Phase():
                 slot.ready = True
-                self._stillborn = 0
+                self._failed_starts = 0
             case PhaseChanged():
                 slot.phase = message.phase
             case Converted() if slot.running is not None:
@@ -182,7 +182,7 @@ class Converting:
                 else:
                     self._not_converted(running, message.failure, slot.child.pid, message)
 
-    def _bury(self, slot: Slot) -> None:
+    def _reap(self, slot: Slot) -> None:
         self._run.unwatch(slot.child)
         self.slots.remove(slot)
         said = describe_exit(slot.child.exit_code)
@@ -200,13 +200,13 @@ class Converting:
         """What the kernel takes for memory is told together, and is no sign that workers cannot be had."""
         if slot.leaving:
             return
-        for_memory = self._run.kills.took(slot.child)
+        for_memory = self._run.kills.was_oom_killed(slot.child)
         self._staffing.died(time.monotonic(), for_memory=for_memory)
         if for_memory:
             return
         if not slot.ready:
-            self._stillborn += 1
-        if self._stillborn >= _STILLBORN_LIMIT:
+            self._failed_starts += 1
+        if self._failed_starts >= _STILLBORN_LIMIT:
             self.broken = f"{_STILLBORN_LIMIT} workers in a row {said} before they were ready: see logs/"
         self._run.journal.warning("worker", f"an idle worker {said}", pid=slot.child.pid)
 
@@ -215,7 +215,7 @@ class Converting:
         if running.timed_out:
             seconds = time.monotonic() - running.started
             return Failure(Cause.TIMED_OUT, stage, f"not done after {seconds:.0f} s; its worker was stopped")
-        if self._run.kills.took(slot.child):
+        if self._run.kills.was_oom_killed(slot.child):
             return Failure(Cause.OUT_OF_MEMORY, stage, "its worker was killed by the kernel for memory")
         return Failure(Cause.WORKER_CRASHED, stage, f"its worker {said} while {slot.phase}")
 
@@ -243,10 +243,10 @@ class Converting:
         source_is_back: bool = False,
     ) -> None:
         """Decide: not its fault (back, uncounted), another attempt (back, counted), or failed."""
-        candidate, gates, now = running.candidate, self._run.gates, time.monotonic()
+        candidate, holds, now = running.candidate, self._run.holds, time.monotonic()
         self._sweep(running)
         if failure.cause is Cause.DISK_FULL:
-            if gates.disk_full(failure.message, candidate.source_bytes, now):
+            if holds.disk_full(failure.message, candidate.source_bytes, now):
                 self._run.journal.warning("hold", failure.message)
             self._put_back(running, failure.message, pid)
         elif self._gets_another(candidate, running, failure, source_is_back):

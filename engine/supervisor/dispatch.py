@@ -8,12 +8,12 @@ from dataclasses import replace
 from engine.control.snapshot import Hold, HoldReason, MemorySnapshot
 from engine.ledger.writer import Candidate
 from engine.memory.admission import affordable_workers, decide
-from engine.memory.admission_types import AdmissionState, Decision, MemoryHold, Running, Situation
+from engine.memory.admission_types import AdmissionInput, AdmissionState, Decision, MemoryHold, Running
 from engine.memory.admission_types import Candidate as Waiting
 from engine.memory.available import MemoryReader, is_memory_filesystem, parse_floor
 from engine.memory.prediction import Calibration, Peak, calibrate
 from engine.memory.usage import own_tree, tree_bytes
-from engine.messages import Lane
+from engine.messages import DecodeMode
 from engine.supervisor.context import Run
 from engine.supervisor.converting import Converting, subject_of
 from engine.supervisor.worker_pool import Slot
@@ -80,7 +80,7 @@ class Dispatch:
 
     def _situation(
         self, now: float, free: list[Slot], candidates: list[Candidate], more_to_come: bool
-    ) -> Situation:
+    ) -> AdmissionInput:
         alone = self._converting.alone
         running = [
             Running(
@@ -94,7 +94,7 @@ class Dispatch:
             for slot in self._converting.slots
             if (r := slot.running) is not None
         ]
-        return Situation(
+        return AdmissionInput(
             now=now,
             memory=self._memory,
             floor_bytes=self._floor,
@@ -122,7 +122,7 @@ class Dispatch:
             self._run.journal.error("failed", f"{failure.cause}: {failure.message}", subject_of(candidate))
             self._converting.failures += 1
         if decision.stop is not None:
-            self._converting.spare(decision.stop)
+            self._converting.preempt(decision.stop)
         self._let_read_ahead([c for c in candidates if c.image_id not in started], len(started))
 
     def _let_read_ahead(self, waiting: list[Candidate], starts: int) -> None:
@@ -137,24 +137,24 @@ class Dispatch:
             slot.read_next(candidate)
 
     def _hold(self, hold: MemoryHold | None, now: float) -> None:
-        gates = self._run.gates
+        holds = self._run.holds
         if hold is None:
-            if gates.memory is not None:
+            if holds.memory is not None:
                 self._run.journal.info("go-on", "there is memory again")
-            gates.memory = None
+            holds.memory = None
             return
         since = time.time() - (now - hold.since)
-        if gates.memory is None:
+        if holds.memory is None:
             self._run.journal.warning("hold", hold.detail)
-            gates.memory = Hold(HoldReason.MEMORY.value, hold.detail, since, None)
+            holds.memory = Hold(HoldReason.MEMORY.value, hold.detail, since, None)
         else:
-            gates.memory = replace(gates.memory, detail=hold.detail)
+            holds.memory = replace(holds.memory, detail=hold.detail)
 
     def _calibrate(self, now: float) -> None:
         if now >= self._calibrate_at:
             self._calibrate_at = now + _CALIBRATE_EVERY_S
             self._calibration = calibrate(
-                Peak(Lane(p.lane), p.predicted_bytes, p.peak_rss_bytes)
+                Peak(DecodeMode(p.lane), p.predicted_bytes, p.peak_rss_bytes)
                 for p in self._run.ledger.peaks(_PEAKS)
             )
 

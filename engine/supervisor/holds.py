@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from engine.control.snapshot import Hold, HoldReason
 from engine.failures import Cause, Failure
-from engine.messages import Doubt, Trouble
-from engine.supervisor.circuit_breaker import Circuit, Rules, Stance
+from engine.messages import FaultKind, MissingSource
+from engine.supervisor.circuit_breaker import Circuit, CircuitState, Rules
 
 _SOURCE_RULES = Rules(first_hold_s=2.0, longest_hold_s=60.0)
 _STORE_RULES = Rules(first_hold_s=2.0, longest_hold_s=120.0)
@@ -18,7 +18,7 @@ _SUSPECTS = 8
 _SCRATCH_RESUMES_AT = 0.9
 
 
-class Gates:
+class Holds:
     """All times are monotonic, s; `hold` turns them into Unix time for people."""
 
     def __init__(self, scratch_limit_bytes: int) -> None:
@@ -35,7 +35,7 @@ class Gates:
         """About how much the image wanted that found no room."""
         self._trusted: set[str] = set()
         self._scratch_full_since: float | None = None
-        self.source_suspects: tuple[Doubt, ...] = ()
+        self.source_suspects: tuple[MissingSource, ...] = ()
         """Sources that showed the share to be away: a probe looks at these."""
         self.memory: Hold | None = None
         """Set by the admission of images; times as in `Hold`."""
@@ -60,13 +60,15 @@ class Gates:
     def may_store(self) -> bool:
         return self._store.closed
 
-    def look_now(self, now: float) -> None:
+    def probe_now(self, now: float) -> None:
         """A person says that all is well again: probe at once, and take a missing source for what it seems."""
-        self._store = self._store.look_now(now)
-        self._disk = self._disk.look_now(now)
+        self._store = self._store.probe_now(now)
+        self._disk = self._disk.probe_now(now)
         if not self._source.closed:
             self._trusted.add(self._source.detail)
-            self._source = replace(self._source, stance=Stance.CLOSED, since=None, until=None, outcomes=())
+            self._source = replace(
+                self._source, stance=CircuitState.CLOSED, since=None, until=None, outcomes=()
+            )
 
     def scratch_holds(self, used_bytes: int, now: float) -> None:
         """How much waits on scratch; at the limit conversion holds until a tenth is free again."""
@@ -84,31 +86,31 @@ class Gates:
         self._store_answered = True
         self._store = self._store.succeeded()
 
-    def store_failed(self, trouble: Trouble, failure: Failure, now: float, *, unheard: bool = False) -> bool:
+    def store_failed(self, fault: FaultKind, failure: Failure, now: float, *, unheard: bool = False) -> bool:
         """A transfer failed for no fault of the image; True when that closes the gate just now.
 
         `unheard`: nothing has ever answered there. Then it may be a wrong address, and waiting for more is no use."""
         was_closed = self._store.closed
         unheard = unheard and not self._store_answered
-        said = _said(trouble, failure, unheard)
+        said = _said(fault, failure, unheard)
         if failure.cause is Cause.DISK_FULL or unheard:
             self._store = self._store.opened(said, now, random.random()) if was_closed else self._store
         else:
-            self._store = self._store.failed(trouble, said, now, random.random())
-        self._describe_store(trouble, failure)
+            self._store = self._store.failed(fault, said, now, random.random())
+        self._describe_store(fault, failure)
         return was_closed and not self._store.closed
 
     def store_wants_probe(self) -> bool:
-        return self._store.stance is Stance.PROBING
+        return self._store.stance is CircuitState.HALF_OPEN
 
     def store_probed(
-        self, trouble: Trouble | None, failure: Failure | None, now: float, *, unheard: bool = False
+        self, fault: FaultKind | None, failure: Failure | None, now: float, *, unheard: bool = False
     ) -> bool:
         """The probe's answer; True when the store is well again."""
-        if trouble is not None and failure is not None:
-            said = _said(trouble, failure, unheard and not self._store_answered)
+        if fault is not None and failure is not None:
+            said = _said(fault, failure, unheard and not self._store_answered)
             self._store = self._store.probed(said, now, random.random())
-            self._describe_store(trouble, failure)
+            self._describe_store(fault, failure)
         else:
             self._store = self._store.probed(None, now, random.random())
             self._store_answered = True
@@ -120,7 +122,7 @@ class Gates:
         """Why the engine holds for the sources."""
         return self._source.detail
 
-    def source_away(self, why: str, doubt: Doubt, now: float) -> bool:
+    def source_away(self, why: str, doubt: MissingSource, now: float) -> bool:
         """The share seems gone; False where a person has said that it is not."""
         if why in self._trusted:
             return False
@@ -133,11 +135,11 @@ class Gates:
         self._source = self._source.succeeded()
 
     def source_wants_probe(self) -> bool:
-        return self._source.stance is Stance.PROBING
+        return self._source.stance is CircuitState.HALF_OPEN
 
-    def source_probed(self, trouble: str | None, now: float) -> bool:
+    def source_probed(self, fault: str | None, now: float) -> bool:
         """The scout's answer; True when the share is back."""
-        self._source = self._source.probed(trouble, now, random.random())
+        self._source = self._source.probed(fault, now, random.random())
         if self._source.closed:
             self.source_suspects = ()
         return self._source.closed
@@ -151,10 +153,10 @@ class Gates:
         return was_closed
 
     def disk_wants_probe(self) -> bool:
-        return self._disk.stance is Stance.PROBING
+        return self._disk.stance is CircuitState.HALF_OPEN
 
-    def disk_probed(self, trouble: str | None, now: float) -> bool:
-        self._disk = self._disk.probed(trouble, now, random.random())
+    def disk_probed(self, fault: str | None, now: float) -> bool:
+        self._disk = self._disk.probed(fault, now, random.random())
         return self._disk.closed
 
     def hold(self, now: float) -> Hold | None:
@@ -171,15 +173,15 @@ class Gates:
             return _hold(HoldReason.STORE, detail, self._scratch_full_since, None, now)
         return self.memory
 
-    def _describe_store(self, trouble: Trouble, failure: Failure) -> None:
-        self._misconfigured = trouble is Trouble.CONFIGURATION
+    def _describe_store(self, fault: FaultKind, failure: Failure) -> None:
+        self._misconfigured = fault is FaultKind.CONFIGURATION
         full = failure.cause is Cause.DISK_FULL
         self._store_reason = HoldReason.DISK if full else HoldReason.STORE
 
 
-def _said(trouble: Trouble, failure: Failure, unheard: bool) -> str:
+def _said(fault: FaultKind, failure: Failure, unheard: bool) -> str:
     """With what to do, where the trouble does not pass by itself."""
-    if trouble is Trouble.CONFIGURATION or unheard:
+    if fault is FaultKind.CONFIGURATION or unheard:
         return f"{failure.message.rstrip('.')}. {failure.remedy}"
     return failure.message
 

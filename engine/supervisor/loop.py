@@ -18,13 +18,13 @@ from engine.failures import UserError
 from engine.formatting import account_words
 from engine.ledger.writer import Candidate, Ledger, Recovered
 from engine.messages import Converted, StoreRequest
-from engine.places import holding, misplaced, spellings
+from engine.places import path_variants, scratch_conflict, sources_in_scratch
 from engine.scratch import Scratch
-from engine.supervisor.context import Run, Wish
+from engine.supervisor.context import DesiredState, Run
 from engine.supervisor.converting import Converting, subject_of
 from engine.supervisor.dispatch import Dispatch
 from engine.supervisor.event_log import Level, RunLog, Subject
-from engine.supervisor.holds import Gates
+from engine.supervisor.holds import Holds
 from engine.supervisor.journal import Journal
 from engine.supervisor.notifications import Notifier
 from engine.supervisor.progress import Progress
@@ -52,11 +52,11 @@ class Supervisor:
     def __init__(self, workspace: Workspace, config: Config, ledger: Ledger, options: RunOptions) -> None:
         self._log = RunLog(workspace.logs_dir)
         self.started = time.monotonic()
-        gates = Gates(config.engine.scratch_limit)
+        holds = Holds(config.engine.scratch_limit)
         self.run_context = run = Run(
-            workspace, config, ledger, Journal(ledger, self._log), gates, options.batches
+            workspace, config, ledger, Journal(ledger, self._log), holds, options.batches
         )
-        self.wish = Wish.RUN
+        self.desired = DesiredState.RUN
         self.progress = Progress(self.started)
         self.storing = Storing(run, self.progress)
         self.surveying = Surveying(run)
@@ -74,14 +74,14 @@ class Supervisor:
         """The engine's state in a word."""
         if self._finished:
             return State.FINISHED
-        match self.wish:
-            case Wish.STOP:
+        match self.desired:
+            case DesiredState.STOP:
                 return State.STOPPED
-            case Wish.DRAIN:
+            case DesiredState.DRAIN:
                 return State.DRAINING
-            case Wish.PAUSE:
+            case DesiredState.PAUSE:
                 return State.PAUSED
-        return State.HOLDING if self.run_context.gates.hold(time.monotonic()) else State.RUNNING
+        return State.HOLDING if self.run_context.holds.hold(time.monotonic()) else State.RUNNING
 
     def want_workers(self, count: int) -> tuple[int, int]:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
@@ -137,34 +137,34 @@ class Supervisor:
         self.storing.hear()
 
     def _look_after(self) -> None:
-        now, gates = time.monotonic(), self.run_context.gates
-        gates.tick(now)
-        gates.scratch_holds(self.storing.waiting_bytes, now)
-        if gates.disk_wants_probe() and gates.disk_probed(
-            self._scratch.room_for(gates.disk_needs_bytes), now
+        now, holds = time.monotonic(), self.run_context.holds
+        holds.tick(now)
+        holds.scratch_holds(self.storing.waiting_bytes, now)
+        if holds.disk_wants_probe() and holds.disk_probed(
+            self._scratch.room_for(holds.disk_needs_bytes), now
         ):
             self.run_context.journal.info("go-on", "there is room on the disk again")
         self._tell_of_hold(now)
         self.converting.look_after(now)
 
     def _tell_of_hold(self, now: float) -> None:
-        hold = self.run_context.gates.hold(now)
+        hold = self.run_context.holds.hold(now)
         if hold is not None and not self._held:
             self._notifier.tell("holding", f"{hold.reason}: {hold.detail}", self.account())
         self._held = hold is not None
 
     def _give_out(self) -> None:
         now = time.monotonic()
-        if self.wish is not Wish.STOP:
-            may_look_ahead = self.wish is not Wish.DRAIN and not self.dispatch.below_floor
+        if self.desired is not DesiredState.STOP:
+            may_look_ahead = self.desired is not DesiredState.DRAIN and not self.dispatch.below_floor
             self.surveying.work(now, ahead=may_look_ahead)
         self.dispatch.work(
             now,
-            may_start=self.wish is Wish.RUN and self.run_context.gates.may_start,
+            may_start=self.desired is DesiredState.RUN and self.run_context.holds.may_start,
             more_to_come=not self.surveying.exhausted,
         )
         self.converting.staff(now, self.dispatch.headroom_bytes)
-        if self.wish is not Wish.STOP:
+        if self.desired is not DesiredState.STOP:
             self.storing.work()
 
     # -- the run's ends ----
@@ -189,11 +189,11 @@ class Supervisor:
         if self.converting.broken is not None:
             raise UserError(self.converting.broken)
         self.run_context.ledger.check_in_place()
-        busy = self.converting.busy or (self.storing.waiting and self.run_context.gates.may_store)
-        match self.wish:
-            case Wish.STOP:
+        busy = self.converting.busy or (self.storing.waiting and self.run_context.holds.may_store)
+        match self.desired:
+            case DesiredState.STOP:
                 return True
-            case Wish.DRAIN:
+            case DesiredState.DRAIN:
                 return not busy
         return self._finished
 
@@ -227,7 +227,13 @@ class Supervisor:
         account = self.account()
         run = self.run_context
         with run.ledger.transaction():
-            end = "finished" if self._finished else "stopped" if self.wish is Wish.STOP else "drained"
+            end = (
+                "finished"
+                if self._finished
+                else "stopped"
+                if self.desired is DesiredState.STOP
+                else "drained"
+            )
             counts = account_words(account)
             run.journal.info("engine", f"{end}: {counts}")
         self._notifier.tell(end, counts, account)
@@ -248,8 +254,8 @@ class Supervisor:
 
     def _signalled(self, signum: int) -> None:
         """The first SIGTERM or SIGINT drains, the second stops at once."""
-        self.wish = Wish.STOP if self.wish is Wish.DRAIN else Wish.DRAIN
-        doing = "stopping at once" if self.wish is Wish.STOP else "finishing what is in flight"
+        self.desired = DesiredState.STOP if self.desired is DesiredState.DRAIN else DesiredState.DRAIN
+        doing = "stopping at once" if self.desired is DesiredState.STOP else "finishing what is in flight"
         self.run_context.journal.warning("engine", f"{signal.Signals(signum).name}: {doing}")
         self.run_context.happened.set()
 
@@ -262,12 +268,12 @@ class Supervisor:
     def _check_scratch(self) -> None:
         """Raises UserError where scratch is a place with other things, or none where files can be made."""
         run, place = self.run_context, self._scratch.place
-        trouble = misplaced(place, run.workspace.root, run.config, really=True)
-        for directory in spellings(place):
-            if trouble is None and (source := run.ledger.source_within(directory)):
-                trouble = holding(source)
-        if trouble is not None:
-            raise UserError(f"[engine] scratch: {place}: {trouble}")
+        fault = scratch_conflict(place, run.workspace.root, run.config, really=True)
+        for directory in path_variants(place):
+            if fault is None and (source := run.ledger.source_within(directory)):
+                fault = sources_in_scratch(source)
+        if fault is not None:
+            raise UserError(f"[engine] scratch: {place}: {fault}")
         self._scratch.prepare()
 
     def _hand_over(self, converted: Converted, candidate: Candidate) -> None:

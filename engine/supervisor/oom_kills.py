@@ -14,7 +14,7 @@ _LATELY_S = 10.0
 """A process with much memory takes some seconds to be gone after the kernel has counted it."""
 
 
-class KernelKills:
+class OomKillDetector:
     """Times are monotonic, s."""
 
     def __init__(self, count: Callable[[], int] = oom_kill_count) -> None:
@@ -27,10 +27,14 @@ class KernelKills:
         while len(self._seen) > 1 and self._seen[1][0] <= now - _LATELY_S:
             self._seen.popleft()
 
-    def took(self, child: Child) -> bool:
+    def was_oom_killed(self, child: Child) -> bool:
         """Whether this dead child was taken for its memory; several may have been at once."""
         return child.exit_code == -signal.SIGKILL and self._count() > self._seen[0][1]
 
     def describe(self, child: Child) -> str:
         """How this dead child ended, after its name: `was killed by the kernel for memory`."""
-        return "was killed by the kernel for memory" if self.took(child) else describe_exit(child.exit_code)
+        return (
+            "was killed by the kernel for memory"
+            if self.was_oom_killed(child)
+            else describe_exit(child.exit_code)
+        )

@@ -41,7 +41,7 @@ class Staffing:
         wait_s = 0.0 if doublings < 0 else min(_FIRST_WAIT_S * 2.0 ** min(doublings, 10), _LONGEST_WAIT_S)
         self.not_before = max(self.not_before, now + wait_s)
 
-    def hires(
+    def workers_to_start(
         self, now: float, *, missing: int, there: int, coming: int, headroom_bytes: int, holding: bool
     ) -> int:
         """How many of the `missing` workers to start now, beside those `there`, of which some are still `coming`.

@@ -23,7 +23,7 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
     return Snapshot(
         state=state,
         time=time.time(),
-        hold=run.gates.hold(now),
+        hold=run.holds.hold(now),
         batches=tuple(
             BatchSnapshot(name, account, wanted is None or name in wanted)
             for name, account in run.ledger.account().items()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.failures import Cause, Failure, Stage
 from engine.formatting import plain_size
-from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
+from engine.messages import FaultKind, NotStored, Probe, Probed, Quit, Stored, StoreRequest
 from engine.processes.child import Child
 from engine.processes.uploader import storer_main
 from engine.supervisor.context import Run
@@ -87,21 +87,21 @@ class Storing:
                     self._not_stored(self._under_way.pop(message.image_id), message)
                 case Probed():
                     self._probing = False
-                    self._signs_of_life += message.trouble is None
-                    trouble, failure, now = message.trouble, message.failure, time.monotonic()
-                    if self._run.gates.store_probed(trouble, failure, now, unheard=message.unheard):
+                    self._signs_of_life += message.fault is None
+                    fault, failure, now = message.fault, message.failure, time.monotonic()
+                    if self._run.holds.store_probed(fault, failure, now, unheard=message.unheard):
                         self._run.journal.info("go-on", "the store answers again")
         if self._storer.exit_code is not None:
             self._replace_storer(self._storer)
 
     def work(self) -> None:
         """Keep as many transfers under way as the storer can take, or ask a store that was away."""
-        gates = self._run.gates
-        if gates.store_wants_probe() and not self._probing:
+        holds = self._run.holds
+        if holds.store_wants_probe() and not self._probing:
             self._probing = True
             self._send(Probe())
         while (
-            gates.may_store and self._waiting and len(self._under_way) < 2 * self._run.config.store.transfers
+            holds.may_store and self._waiting and len(self._under_way) < 2 * self._run.config.store.transfers
         ):
             waiting = self._waiting.popleft()
             self._under_way[waiting.request.image_id] = waiting
@@ -132,7 +132,7 @@ class Storing:
         request, now = waiting.request, time.monotonic()
         self._signs_of_life += 1
         self._setbacks.pop(request.image_id, None)
-        self._run.gates.store_worked()
+        self._run.holds.store_worked()
         self._run.ledger.done(request.image_id, message.existed)
         if waiting.converted_here:
             self._progress.add(Finished(now, waiting.megapixels, waiting.source_bytes, request.jpeg_bytes))
@@ -142,10 +142,10 @@ class Storing:
 
     def _not_stored(self, waiting: Waiting, message: NotStored) -> None:
         request, failure = waiting.request, message.failure
-        if message.trouble is not Trouble.IMAGE:
-            gates = self._run.gates
-            if gates.store_failed(message.trouble, failure, time.monotonic(), unheard=message.unheard):
-                self._run.journal.warning("hold", f"{failure.cause}: {gates.store_detail}", waiting.subject)
+        if message.fault is not FaultKind.ITEM:
+            holds = self._run.holds
+            if holds.store_failed(message.fault, failure, time.monotonic(), unheard=message.unheard):
+                self._run.journal.warning("hold", f"{failure.cause}: {holds.store_detail}", waiting.subject)
             if not self._is_hopeless(request.image_id, message):
                 self._waiting.append(waiting)
                 return
@@ -158,7 +158,7 @@ class Storing:
 
     def _is_hopeless(self, image_id: int, message: NotStored) -> bool:
         """This image's transfers fail again and again, and others' do not: then it fails, and the run can end."""
-        if message.failure.cause is not Cause.STORE_UNAVAILABLE or message.trouble is not Trouble.WORLD:
+        if message.failure.cause is not Cause.STORE_UNAVAILABLE or message.fault is not FaultKind.TRANSIENT:
             return False
         setbacks = self._setbacks.get(image_id, Setbacks()).one_more(self._signs_of_life)
         self._setbacks[image_id] = setbacks
@@ -177,9 +177,9 @@ class Storing:
         storer.close()
         failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, f"the storer {said}")
         if self._probing:  # else a storer that cannot even start would be started again and again
-            self._run.gates.store_probed(Trouble.WORLD, failure, time.monotonic())
+            self._run.holds.store_probed(FaultKind.TRANSIENT, failure, time.monotonic())
         else:
-            self._run.gates.store_failed(Trouble.WORLD, failure, time.monotonic())
+            self._run.holds.store_failed(FaultKind.TRANSIENT, failure, time.monotonic())
         self._storer, self._probing = None, False
         self._waiting.extendleft(self._under_way.values())
         self._under_way.clear()

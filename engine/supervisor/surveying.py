@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from engine.failures import SOURCE_CAUSES, Cause, Failure, Stage
-from engine.messages import Doubt, Judged, NotSurveyed, ProbeSource, SourceProbed, Surveyed, SurveyRequest
+from engine.messages import (
+    MissingSource,
+    NotSurveyed,
+    ProbeSource,
+    SourceDiagnosis,
+    SourceProbed,
+    Surveyed,
+    SurveyRequest,
+)
 from engine.processes.child import Child
 from engine.processes.surveyor import scout_main
 from engine.supervisor.context import Run
@@ -39,7 +47,7 @@ class Verdict:
 class _Open:
     """A doubt that waits for the scout's answer."""
 
-    doubt: Doubt
+    doubt: MissingSource
     settle: Callable[[Verdict], None]
     asked: int = 0
 
@@ -71,9 +79,9 @@ class Surveying:
             match message:
                 case SourceProbed():
                     self._probing = False
-                    if self._run.gates.source_probed(message.trouble, time.monotonic()):
+                    if self._run.holds.source_probed(message.fault, time.monotonic()):
                         self._run.journal.info("go-on", "the sources are there again")
-                case Judged():
+                case SourceDiagnosis():
                     self._judged(message)
                 case _:
                     self._take(message)
@@ -86,19 +94,19 @@ class Surveying:
 
     def work(self, now: float, *, ahead: bool) -> None:
         """Settle doubts, ask whether a source that went away is back, and, if `ahead`, send the scout on."""
-        gates = self._run.gates
+        holds = self._run.holds
         if self._waits_for and now - self._asked_at > _PATIENCE_S:
             request = self._waits_for
             why = f"{request.source_path}: no answer for {_PATIENCE_S:.0f} s: the share hangs"
             self._hold(why, self._run.ledger.doubt_about(request))
-        if gates.source_wants_probe() and not self._probing:
+        if holds.source_wants_probe() and not self._probing:
             self._probing = True
-            self._send(ProbeSource(gates.source_suspects))
-        if not gates.may_survey:
-            self._let_go_of_doubts(gates.source_detail)
+            self._send(ProbeSource(holds.source_suspects))
+        if not holds.may_survey:
+            self._let_go_of_doubts(holds.source_detail)
         elif self._doubts and not self._asked:
             self._ask_next(now)
-        if not ahead or self._asked or self._doubts or not gates.may_survey:
+        if not ahead or self._asked or self._doubts or not holds.may_survey:
             return
         requests = self._run.ledger.to_survey(self._run.batches, 1 if self._one_by_one else _TOGETHER)
         self.exhausted = not requests
@@ -134,7 +142,7 @@ class Surveying:
             first.asked, self._asked_at = 1, now
             self._send(first.doubt)
 
-    def _judged(self, answer: Judged) -> None:
+    def _judged(self, answer: SourceDiagnosis) -> None:
         if not self._doubts or self._doubts[0].doubt.request.image_id != answer.found.image_id:
             return  # it was let go of while the share hung
         first = self._doubts.popleft()
@@ -154,7 +162,7 @@ class Surveying:
         self._run.ledger.surveyed([result for result in results if isinstance(result, Surveyed)])
         for result in results:
             if isinstance(result, Surveyed):
-                self._run.gates.source_worked()
+                self._run.holds.source_worked()
                 continue
             request = asked[result.image_id]
             if result.failure.cause in SOURCE_CAUSES:
@@ -168,14 +176,14 @@ class Surveying:
             return  # it is pending, and surveyed when the share is back
         if isinstance(verdict.found, Surveyed):
             self._run.ledger.surveyed([verdict.found])
-            self._run.gates.source_worked()
+            self._run.holds.source_worked()
         else:
             self._failed(request, verdict.found.failure if verdict.found else failure)
 
-    def _hold(self, why: str, doubt: Doubt) -> bool:
-        gates = self._run.gates
-        was_open = gates.may_survey
-        away = gates.source_away(why, doubt, time.monotonic())
+    def _hold(self, why: str, doubt: MissingSource) -> bool:
+        holds = self._run.holds
+        was_open = holds.may_survey
+        away = holds.source_away(why, doubt, time.monotonic())
         if away and was_open:
             self._run.journal.warning("hold", why)
         return away
@@ -193,7 +201,7 @@ class Surveying:
         self._scout, self._probing = None, False
         asked, self._asked = self._asked, {}
         self._run.journal.warning("scout", f"the scout {said}; a new one takes over", pid=scout.pid)
-        if len(asked) == 1 and not self._run.kills.took(scout):
+        if len(asked) == 1 and not self._run.kills.was_oom_killed(scout):
             (request,) = asked.values()
             message = f"the process that read its header {said}"
             self._failed(request, Failure(Cause.WORKER_CRASHED, Stage.READING, message))

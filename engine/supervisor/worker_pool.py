@@ -97,7 +97,7 @@ class Slots:
     def staying(self) -> list[Slot]:
         return [slot for slot in self if not slot.leaving]
 
-    def send_surplus_home(self) -> None:
+    def retire_surplus(self) -> None:
         """Free workers first; the others leave after their image."""
         staying = self.staying
         for slot in sorted(staying, key=lambda s: (s.running is not None, -s.number)):

@@ -63,14 +63,14 @@ async def test_starts_steers_survives_and_sees_the_end(workspace: MakeWorkspace)
         assert paused.snapshot.engine is not None
         kill_engine(paused.snapshot.engine.pid)
         fallen = await until(app, pilot, lambda picture: picture.contact is Contact.LEDGER)
-        assert "without a word" in fallen.trouble
+        assert "without a word" in fallen.fault
 
         await pilot.press("s")
         await until(app, pilot, lambda picture: picture.contact is Contact.ENGINE)
         await until(app, pilot, lambda picture: picture.state is State.FINISHED, 120)
         last = await until(app, pilot, lambda picture: picture.contact is Contact.LEDGER)
         assert last.state is State.FINISHED
-        assert last.trouble == ""
+        assert last.fault == ""
         assert last.snapshot is not None
         assert last.snapshot.totals.done == 20
 

@@ -15,7 +15,7 @@ import pytest
 
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
-from engine.messages import Converted, Lane, StoreRequest, Surveyed
+from engine.messages import Converted, DecodeMode, StoreRequest, Surveyed
 from engine.reconcile import Counts, Difference, Kind, Reconciliation, best_of
 from engine.store.base import Store, StoredObject
 from engine.store.errors import sort_os_error
@@ -39,7 +39,7 @@ def finish(ledger: Ledger, image_id: int) -> None:
     """pending → done, with the size and MD5 of `jpeg_of`."""
     data = jpeg_of(image_id)
     ledger.surveyed([Surveyed(image_id, 1000, 10, 10, 3, 8, 10, 10, 5, "srgb")])
-    ledger.start(image_id, 1, 1, Lane.WHOLE)
+    ledger.start(image_id, 1, 1, DecodeMode.WHOLE)
     digest = hashlib.md5(data).hexdigest()
     facts = Converted(image_id, "x", 10, 10, 1000, "", len(data), digest, 40.0, (), 1, 0.1, 0.1)
     ledger.converted(facts)
@@ -54,7 +54,7 @@ def workspace(tmp_path: Path) -> Workspace:
         for image_id in range(1, 31):
             finish(ledger, image_id)
         ledger.surveyed([Surveyed(31, 1000, 10, 10, 3, 8, 10, 10, 5, "srgb")])
-        ledger.start(31, 1, 1, Lane.WHOLE)
+        ledger.start(31, 1, 1, DecodeMode.WHOLE)
     return workspace
 
 

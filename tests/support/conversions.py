@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.config import JpegSettings
 from engine.conversion.convert import convert_image
-from engine.messages import Converted, Job, Lane, Phase, Plan
+from engine.messages import Converted, DecodeMode, Job, Phase, Plan
 
 
 def job(source: Path, **changes: Any) -> Job:
@@ -22,7 +22,7 @@ def job(source: Path, **changes: Any) -> Job:
         scratch_path=str(source.parent / "scratch" / "1.jpg"),
         jpeg=JpegSettings(**changes),
         strict=own.get("strict", False),
-        plan=own.get("plan", Plan(Lane.WHOLE)),
+        plan=own.get("plan", Plan(DecodeMode.WHOLE)),
     )
 
 

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.jp2.decoding.colour import Recipe, recipe_for
+from engine.jp2.decoding.colour import ColourPlan, recipe_for
 from engine.jp2.decoding.decode import decoded
 from engine.jp2.decoding.openjpeg import Messages
 from engine.jp2.header import Header, read_header
-from engine.messages import Lane, Plan
+from engine.messages import DecodeMode, Plan
 
 EVERY_PLAN = (
-    Plan(Lane.WHOLE),
-    Plan(Lane.WHOLE, threads=2),
-    Plan(Lane.TILES),
-    Plan(Lane.TILES, threads=2, pixels_on_disk=True),
-    Plan(Lane.STRIPS, strip_rows=64),
-    Plan(Lane.STRIPS, strip_rows=37, threads=2, pixels_on_disk=True),
+    Plan(DecodeMode.WHOLE),
+    Plan(DecodeMode.WHOLE, threads=2),
+    Plan(DecodeMode.TILES),
+    Plan(DecodeMode.TILES, threads=2, pixels_on_disk=True),
+    Plan(DecodeMode.STRIPS, strip_rows=64),
+    Plan(DecodeMode.STRIPS, strip_rows=37, threads=2, pixels_on_disk=True),
 )
 
 
-def pixels_of(path: Path, plan: Plan = EVERY_PLAN[0], recipe: Recipe | None = None) -> NDArray[Any]:
+def pixels_of(path: Path, plan: Plan = EVERY_PLAN[0], recipe: ColourPlan | None = None) -> NDArray[Any]:
     """A copy of what decoding makes, (height, width, bands), before any colour conversion."""
     header = read_header(path)
     recipe = recipe or recipe_for(header)

@@ -161,9 +161,7 @@ def draining() -> Picture:
 
 def disconnected() -> Picture:
     last = engine_picture(running())
-    return replace(
-        last, contact=Contact.LOST, since=NOW - 130, trouble="The engine does not answer any more."
-    )
+    return replace(last, contact=Contact.LOST, since=NOW - 130, fault="The engine does not answer any more.")
 
 
 def finished() -> Picture:

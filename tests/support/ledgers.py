@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.writer import Ledger
-from engine.messages import Converted, Lane, Surveyed
+from engine.messages import Converted, DecodeMode, Surveyed
 from engine.workspace import Workspace
 
 _PAGES = 12
@@ -64,7 +64,7 @@ def make_ledger(root: Path, rows: int, *, failed: int = 0, done: int = 0) -> Wor
 def finish(ledger: Ledger, image_id: int, psnr_db: float = 41.2, warnings: tuple[str, ...] = ()) -> None:
     """Takes an image the whole way."""
     ledger.surveyed([Surveyed(image_id, 16_800_000, 7216, 5412, 3, 8, 1024, 1024, 6, "srgb")])
-    ledger.start(image_id, 4712, 667 << 20, Lane.TILES)
+    ledger.start(image_id, 4712, 667 << 20, DecodeMode.TILES)
     ledger.converted(
         Converted(
             image_id=image_id,

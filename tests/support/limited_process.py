@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.failures import ImageError
 from engine.jp2.header import read_header
-from engine.messages import Lane, Plan
+from engine.messages import DecodeMode, Plan
 from tests.support.conversions import convert
 
 ADDRESS_SPACE_BYTES = 1536 * 2**20
@@ -66,9 +66,9 @@ def _convert_all(paths: Sequence[Path]) -> Iterator[Outcome]:
 
 def _plan(path: Path) -> Plan:
     try:
-        return Plan(Lane.TILES if read_header(path).is_tiled else Lane.WHOLE)
+        return Plan(DecodeMode.TILES if read_header(path).is_tiled else DecodeMode.WHOLE)
     except ImageError:
-        return Plan(Lane.WHOLE)
+        return Plan(DecodeMode.WHOLE)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.messages import Lane, Plan, Surveyed
+from engine.messages import DecodeMode, Plan, Surveyed
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Measured:
 
     def __str__(self) -> str:
         disk = "-disk" if self.plan.pixels_on_disk else ""
-        rows = f"-{self.plan.strip_rows}" if self.plan.lane is Lane.STRIPS else ""
+        rows = f"-{self.plan.strip_rows}" if self.plan.lane is DecodeMode.STRIPS else ""
         return f"{self.name}-{self.plan.lane}{rows}{disk}"
 
 
@@ -45,7 +45,7 @@ def _measured(line: str) -> Measured:
     lane, *options = how.split("-")
     rows = next((int(option) for option in options if option.isdigit()), 2048)
     return Measured(
-        name, facts, Plan(Lane(lane), strip_rows=rows, pixels_on_disk="disk" in options), int(peak)
+        name, facts, Plan(DecodeMode(lane), strip_rows=rows, pixels_on_disk="disk" in options), int(peak)
     )
 
 

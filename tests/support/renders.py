@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from engine.failures import Cause, ImageError
-from engine.jp2.decoding.colour import Recipe, recipe_for
+from engine.jp2.decoding.colour import ColourPlan, recipe_for
 from engine.jp2.decoding.decode import decoded
 from engine.jp2.decoding.openjpeg import Messages
 from engine.jp2.header import read_header
 from engine.jpeg.render import Rendered, render
-from engine.messages import Lane, Plan
+from engine.messages import DecodeMode, Plan
 from tests.support.icc_profiles import built_in
 
 
-def recipe(path: Path, icc: str = "keep", background: str = "#ffffff") -> Recipe:
+def recipe(path: Path, icc: str = "keep", background: str = "#ffffff") -> ColourPlan:
     return recipe_for(read_header(path), icc, background)
 
 
@@ -29,7 +29,7 @@ def rendered_pixels(path: Path, icc: str = "keep") -> tuple[NDArray[Any], Render
     """What goes to the JPEG encoder, and with which profile."""
     header, made = read_header(path), recipe(path, icc)
     with decoded(
-        str(path), header, Plan(Lane.WHOLE), made, Messages(), path.with_name("px")
+        str(path), header, Plan(DecodeMode.WHOLE), made, Messages(), path.with_name("px")
     ) as decoded_picture:
         out = render(decoded_picture, made)
         data = np.frombuffer(out.image.write_to_memory(), np.uint8)

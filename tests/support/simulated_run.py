@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from engine.memory.admission import decide
-from engine.memory.admission_types import AdmissionState, Candidate, Impossible, Running, Situation
+from engine.memory.admission_types import AdmissionInput, AdmissionState, Candidate, NeverFits, Running
 from engine.memory.available import Memory
 from engine.memory.prediction import slowdown
 from engine.messages import Plan, Surveyed
@@ -68,7 +68,7 @@ class Run:
     plans: dict[int, Plan] = field(default_factory=dict)
     done: list[int] = field(default_factory=list)
     stopped: list[int] = field(default_factory=list)
-    impossible: list[Impossible] = field(default_factory=list)
+    impossible: list[NeverFits] = field(default_factory=list)
     held_s: float = 0.0
     least_available: int = 1 << 62
     busy_core_s: float = 0.0
@@ -83,7 +83,7 @@ class Run:
         self._end()
         available = self.available()
         self.least_available = min(self.least_available, available)
-        situation = Situation(
+        situation = AdmissionInput(
             now=self.now,
             memory=Memory(self.total_bytes, available),
             floor_bytes=self.floor_bytes,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.messages import StoreRequest
-from engine.store.base import StoreTrouble
+from engine.store.base import StoreError
 
 MakeRequest = Callable[..., StoreRequest]
 
@@ -29,9 +29,9 @@ def make_request(
     )
 
 
-def trouble_of(action: Callable[[], object]) -> StoreTrouble:
-    """The StoreTrouble that the action must raise."""
-    with pytest.raises(StoreTrouble) as caught:
+def trouble_of(action: Callable[[], object]) -> StoreError:
+    """The StoreError that the action must raise."""
+    with pytest.raises(StoreError) as caught:
         action()
     return caught.value
 

@@ -208,7 +208,7 @@ def test_with_nothing_running_it_offers_to_start_but_not_read_only() -> None:
 
 
 def test_a_picture_that_never_came_says_why() -> None:
-    assert standing(Picture(Contact.LEDGER, None, trouble="The ledger cannot be read."), read_only=False)
+    assert standing(Picture(Contact.LEDGER, None, fault="The ledger cannot be read."), read_only=False)
 
 
 # -- actions ----

@@ -55,7 +55,7 @@ def check(ctx: click.Context, batch: str | None, as_json: bool) -> None:
 
 
 def _document(result: Preflight) -> dict[str, Any]:
-    trouble = result.store_trouble
+    fault = result.store_trouble
     return {
         "images": result.images,
         "ok": result.images - len(result.findings),
@@ -70,7 +70,7 @@ def _document(result: Preflight) -> dict[str, Any]:
             "largest_target": result.largest_target,
             "capacity_bytes": result.capacity_bytes,
         },
-        "store": asdict(trouble) | {"remedy": trouble.remedy} if trouble else None,
+        "store": asdict(fault) | {"remedy": fault.remedy} if fault else None,
         "scratch": result.scratch_trouble,
         "share": result.share_trouble,
         "warnings": result.warnings,
@@ -105,11 +105,11 @@ def _print(result: Preflight) -> None:
         need = f"{memory(result.largest_need_bytes)} of {memory(result.capacity_bytes)}"
         table.add_row("most memory", Text(f"{need} for {result.largest_target}"))
     table.add_row("in strips", f"{integer(result.strips)} (too large to decode whole in this memory)")
-    trouble = result.store_trouble
-    table.add_row("store", Text(f"{trouble.cause}: {trouble.message}") if trouble else "writable")
+    fault = result.store_trouble
+    table.add_row("store", Text(f"{fault.cause}: {fault.message}") if fault else "writable")
     console.print(table)
-    if trouble is not None:
-        console.print(Text(f"\n{trouble.remedy}"), soft_wrap=True)
+    if fault is not None:
+        console.print(Text(f"\n{fault.remedy}"), soft_wrap=True)
     if result.scratch_trouble is not None:
         console.print(Text(f"\nscratch: {result.scratch_trouble}", style="bold"), soft_wrap=True)
     if result.share_trouble is not None:

@@ -15,7 +15,7 @@ from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.reconcile import Counts, Difference, Kind, Reconciliation
-from engine.store.base import StoreTrouble, open_store
+from engine.store.base import StoreError, open_store
 from engine.workspace import Workspace
 from tui.commands.shared import (
     batch_option,
@@ -67,8 +67,8 @@ def reconcile(ctx: click.Context, batch: str | None, requeue: bool, sizes_only: 
                 found = (_print_json if as_json else _print)(comparison, ticker)
             finally:
                 ticker.clear()
-    except StoreTrouble as trouble:
-        raise UserError(f"{trouble.failure.message}. {trouble.failure.remedy}") from trouble
+    except StoreError as fault:
+        raise UserError(f"{fault.failure.message}. {fault.failure.remedy}") from fault
     finally:
         store.close()
     if requeue:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show the state of the work, once."""
-    snapshot, trouble = _look(workspace_of(ctx))
+    snapshot, fault = _look(workspace_of(ctx))
     if as_json:
         print_json(snapshot.to_json())
-        if trouble:
-            remark(f"photostat: {trouble}")
+        if fault:
+            remark(f"photostat: {fault}")
     else:
-        _print(snapshot, trouble)
+        _print(snapshot, fault)
 
 
 def _look(workspace: Workspace) -> tuple[Snapshot, str]:
@@ -55,8 +55,8 @@ def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:
     return replace(snapshot, state=state, engine=engine)
 
 
-def _print(snapshot: Snapshot, trouble: str) -> None:
-    say(f"DISCONNECTED: {trouble}. This is what the ledger has." if trouble else _headline(snapshot))
+def _print(snapshot: Snapshot, fault: str) -> None:
+    say(f"DISCONNECTED: {fault}. This is what the ledger has." if fault else _headline(snapshot))
     if not snapshot.batches:
         say("The ledger is empty: `photostat add EXPORT.csv` brings images in.")
         return

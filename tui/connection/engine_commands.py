@@ -23,7 +23,7 @@ class Order:
     def told(self, reply: Mapping[str, Any]) -> Said:
         """What the engine made of it, from its reply."""
         if self.command == WORKERS:
-            return granted(int(self.arguments["count"]), reply)
+            return workers_reply(int(self.arguments["count"]), reply)
         if "{count}" not in self.done:
             return Said(self.done)
         return Said(self.done.replace("{count}", formatting.counted(int(reply.get("count", 0)), "image")))
@@ -33,7 +33,7 @@ START = "start"
 WORKERS = "workers"
 
 
-def granted(asked: int, reply: Mapping[str, Any]) -> Said:
+def workers_reply(asked: int, reply: Mapping[str, Any]) -> Said:
     """How many workers there will be, and where those are fewer than were asked for, why."""
     count = int(reply.get("count", asked))
     if count >= asked:

@@ -33,7 +33,7 @@ class LedgerDesk:
             snapshot = reader.snapshot()
         except (UserError, sqlite3.Error) as error:
             self.close()
-            return Picture(trouble=f"The ledger cannot be read: {error}.")
+            return Picture(fault=f"The ledger cannot be read: {error}.")
         return Picture(snapshot=snapshot, events=self.events())
 
     def events(self) -> tuple[Event, ...]:

@@ -119,7 +119,7 @@ class WorkspaceLink:
                 picture = self._ask(picture)
             except Exception as error:  # noqa: BLE001 - else the last picture would stand there as if it were true
                 _LOG.error("no picture could be had", exc_info=error)
-                picture = replace(picture, contact=Contact.LOST, since=time.time(), trouble=_fault(error))
+                picture = replace(picture, contact=Contact.LOST, since=time.time(), fault=_fault(error))
             if self._closing.is_set():
                 break
             self._tell(Arrived(picture))
@@ -153,14 +153,14 @@ class WorkspaceLink:
         if silent or (was_connected and not leaves):
             since = before.since if before.contact is Contact.LOST else now
             last = before if before.snapshot is not None else self._ledger.picture()
-            return replace(last, contact=Contact.LOST, since=since, trouble=sentence(str(error)))
+            return replace(last, contact=Contact.LOST, since=since, fault=sentence(str(error)))
         if before.contact is Contact.LEDGER:
-            trouble, since = before.trouble, before.since
+            fault, since = before.fault, before.since
         else:
             fell = before.contact is Contact.LOST and not leaves
-            trouble, since = (_FELL if fell else ""), now
+            fault, since = (_FELL if fell else ""), now
         picture = _with_elapsed(self._ledger.picture(), before)
-        return replace(picture, contact=Contact.LEDGER, since=since, trouble=picture.trouble or trouble)
+        return replace(picture, contact=Contact.LEDGER, since=since, fault=picture.fault or fault)
 
     def _hang_up(self) -> None:
         if self._client is not None:

@@ -9,7 +9,7 @@ from tui.connection.ledger_thread import Shelf
 from tui.state.view import View
 
 
-class Host(Protocol):
+class AppProtocol(Protocol):
     @property
     def view(self) -> View: ...
 

@@ -15,7 +15,7 @@ from engine.ledger.reader import LedgerReader
 from tui.actions import available
 from tui.actions.registry import Place
 from tui.connection.poller import Answered, sentence
-from tui.screens.app_protocol import Host
+from tui.screens.app_protocol import AppProtocol
 from tui.state.status import banner, is_urgent, standing
 from tui.state.view import View
 from tui.widgets.footer import Keys
@@ -34,8 +34,8 @@ class Page(Screen[None]):
     AUTO_FOCUS = "Listing, Paper, Menu"
 
     @property
-    def host(self) -> Host:
-        return cast(Host, self.app)
+    def host(self) -> AppProtocol:
+        return cast(AppProtocol, self.app)
 
     def body(self) -> Iterable[Widget]:
         raise NotImplementedError

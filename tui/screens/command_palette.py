@@ -10,7 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui.actions import available, registry
 from tui.actions.registry import Action
-from tui.screens.app_protocol import Host
+from tui.screens.app_protocol import AppProtocol
 from tui.screens.base import Page
 
 
@@ -19,7 +19,7 @@ class Commands(Provider):
 
     def _offered(self) -> list[Action]:
         page = self.screen
-        view = cast(Host, self.app).view
+        view = cast(AppProtocol, self.app).view
         place = page.PLACE if isinstance(page, Page) else registry.Place.DASHBOARD
         return [
             action
@@ -30,7 +30,7 @@ class Commands(Provider):
         ]
 
     def _title(self, action: Action) -> str:
-        view = cast(Host, self.app).view
+        view = cast(AppProtocol, self.app).view
         name = available.label(action, view.picture, frozen=view.frozen_at is not None)
         return f"{name} ({registry.first_key(action)})"
 

@@ -16,7 +16,7 @@ from tui.widgets.events import KIND, event_line
 from tui.widgets.filter_input import Entry
 from tui.widgets.line_widget import line
 from tui.widgets.list_header import Caption
-from tui.widgets.paged_list import PAGE, Face, Listing
+from tui.widgets.paged_list import PAGE, Listing, RowRenderer
 
 NEWEST = 5000
 """So many events are shown; the ledger has them all."""
@@ -35,7 +35,7 @@ class EventLog(Page):
         self._newest = -1
 
     def body(self) -> Iterable[Widget]:
-        face = Face[Event](
+        face = RowRenderer[Event](
             lambda width: line(f"{'when':15}   {'what':{KIND}} image: event"),
             lambda event, width: event_line(event, width, now=self.host.view.now),
         )

@@ -28,7 +28,7 @@ class Picture:
     snapshot: Snapshot | None = None
     since: float = 0.0
     """When the contact became what it is, Unix time, s."""
-    trouble: str = ""
+    fault: str = ""
     """Why there is no better picture; one line."""
     events: tuple[Event, ...] = ()
     """The last few, newest first."""
@@ -119,18 +119,18 @@ def standing(picture: Picture, *, read_only: bool) -> str:
     """The line to show while nothing else has been said: what stands in the way, or what to do next."""
     snapshot = picture.snapshot
     if picture.contact is Contact.LOST:
-        trouble = picture.trouble or "The engine does not answer."
+        fault = picture.fault or "The engine does not answer."
         whose = (
             "its last picture" if snapshot is None or snapshot.engine is not None else "what the ledger has"
         )
-        return f"{trouble} This is {whose}; asking again every second."
+        return f"{fault} This is {whose}; asking again every second."
     if snapshot is None:
-        return picture.trouble
+        return picture.fault
     if snapshot.state is State.HOLDING and snapshot.hold is not None:
         return snapshot.hold.detail
     totals = snapshot.totals
     if picture.contact is Contact.LEDGER:
-        return f"{picture.trouble} {_without_engine(snapshot, read_only=read_only)}".strip()
+        return f"{picture.fault} {_without_engine(snapshot, read_only=read_only)}".strip()
     if snapshot.state is State.PAUSED:
         return "Nothing new starts; what is in flight is finished." + ("" if read_only else " p resumes.")
     if snapshot.state is State.DRAINING:

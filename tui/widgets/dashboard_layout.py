@@ -37,7 +37,7 @@ class Needs:
 class _Share:
     section: Section
     rows: int
-    wish: int
+    desired: int
 
 
 HEADER_ROWS = 3
@@ -69,10 +69,10 @@ def _one_column(body: Region, needs: Needs) -> dict[Section, Region]:
     spare = body.height - sum(share.rows + 1 for share in shares)
     spare = _give(workers, 4, spare)
     spare = _give(failures, 2, spare)
-    spare = _give(workers, workers.wish, spare)
+    spare = _give(workers, workers.desired, spare)
     spare = _give(batches, 3, spare)
-    spare = _give(failures, failures.wish, spare)
-    spare = _give(batches, batches.wish, spare)
+    spare = _give(failures, failures.desired, spare)
+    spare = _give(batches, batches.desired, spare)
     spare = _gaps_first(spare, shares)
     if spare > _EVENTS_ROWS:
         events = _Share(Section.EVENTS, spare - 2, spare - 2)
@@ -98,7 +98,7 @@ def _two_columns(body: Region, needs: Needs) -> dict[Section, Region]:
     throughput = _Share(Section.THROUGHPUT, _FIGURES_ROWS, _HISTORY_ROWS)
     left, right = [workers, batches, failures], [memory, throughput]
 
-    wished = max(sum(share.wish + 2 for share in left), sum(share.wish + 2 for share in right)) - 1
+    wished = max(sum(share.desired + 2 for share in left), sum(share.desired + 2 for share in right)) - 1
     events_rows = max(0, body.height - wished - 2)
     events_rows = events_rows if events_rows >= _EVENTS_ROWS else 0
     height = body.height - (events_rows + 2 if events_rows else 0)
@@ -107,9 +107,9 @@ def _two_columns(body: Region, needs: Needs) -> dict[Section, Region]:
     spare = _give(workers, 8, spare)
     spare = _give(failures, 4, spare)
     spare = _give(batches, 4, spare)
-    spare = _give(workers, workers.wish, spare)
-    spare = _give(failures, failures.wish, spare)
-    _give(batches, batches.wish, spare)
+    spare = _give(workers, workers.desired, spare)
+    spare = _give(failures, failures.desired, spare)
+    _give(batches, batches.desired, spare)
     spare = height - sum(share.rows + 1 for share in right) - 1
     for rows in range(_FIGURES_ROWS + 1, _HISTORY_ROWS + 1):
         spare = _give(memory, rows, spare)
@@ -125,7 +125,7 @@ def _two_columns(body: Region, needs: Needs) -> dict[Section, Region]:
 
 def _give(share: _Share, rows: int, spare: int) -> int:
     """Lets a section grow to `rows`, not beyond what it wishes; returns what is left to give."""
-    more = max(0, min(rows, share.wish) - share.rows)
+    more = max(0, min(rows, share.desired) - share.rows)
     given = max(0, min(more, spare))
     share.rows += given
     return spare - given

@@ -12,7 +12,7 @@ from engine.ledger.models import ImageRow
 from tui import formatting
 from tui.formatting import Keep
 from tui.widgets.line_widget import LABEL, line
-from tui.widgets.paged_list import Face
+from tui.widgets.paged_list import RowRenderer
 
 STATE_MARKS = {"pending": "○", "in_flight": "►", "done": "✓", "failed": "✗", "accepted": "≈"}
 """A state by a mark, beside its word."""
@@ -80,8 +80,8 @@ IMAGE_COLUMNS = (
 _GAP = 2
 
 
-def face(columns: tuple[Column, ...]) -> Face[ImageRow]:
-    return Face(lambda width: _head(columns, width), lambda row, width: _row(columns, row, width))
+def face(columns: tuple[Column, ...]) -> RowRenderer[ImageRow]:
+    return RowRenderer(lambda width: _head(columns, width), lambda row, width: _row(columns, row, width))
 
 
 def _widths(columns: tuple[Column, ...], width: int) -> list[tuple[Column, int]]:

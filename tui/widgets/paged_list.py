@@ -27,7 +27,7 @@ RowT = TypeVar("RowT", bound=Numbered)
 
 
 @dataclass(frozen=True)
-class Face(Generic[RowT]):
+class RowRenderer(Generic[RowT]):
     """How rows look: the line of column heads, and a row; both for a number of columns."""
 
     head: Callable[[int], Text]
@@ -61,7 +61,7 @@ class Listing(Lines, Generic[RowT], can_focus=True):
     class Moved(Message):
         """Another row is under the cursor, or what is there has come."""
 
-    def __init__(self, face: Face[RowT], *, id: str | None = None, empty: str = "Nothing.") -> None:
+    def __init__(self, face: RowRenderer[RowT], *, id: str | None = None, empty: str = "Nothing.") -> None:
         super().__init__(id=id)
         self.face = face
         self.total = 0

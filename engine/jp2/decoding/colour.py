@@ -56,7 +56,7 @@ class LabRange:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ColourPlan:
     model: Model
     colours: tuple[Channel, ...]
     opacity: Channel | None = None
@@ -112,7 +112,7 @@ _OTHER_SPACES = {
 """EnumCS (ISO/IEC 15444-1 table I.10, ISO/IEC 15444-2 table M.25) that are not converted."""
 
 
-def recipe_for(header: Header, icc: str = "keep", background: str = "#ffffff") -> Recipe:
+def recipe_for(header: Header, icc: str = "keep", background: str = "#ffffff") -> ColourPlan:
     """The recipe for a picture. `icc` and `background` are [jpeg]'s settings.
 
     Raises ImageError UNSUPPORTED, naming what it is, for what cannot be made into a right JPEG; CORRUPT
@@ -222,30 +222,30 @@ def _one_opacity(
     return channel, kind is ChannelKind.PREMULTIPLIED
 
 
-def _by_enumeration(space: ColourSpace, colours: Sequence[Channel]) -> Recipe:
+def _by_enumeration(space: ColourSpace, colours: Sequence[Channel]) -> ColourPlan:
     expected = _COLOURS[space]
     if len(colours) == 1 and space in (ColourSpace.SRGB, ColourSpace.SYCC):
         said = f"the colour space says {space.value}, there is one channel: taken as grey"
-        return Recipe(Model.GREY, tuple(colours), warnings=(said,))
+        return ColourPlan(Model.GREY, tuple(colours), warnings=(said,))
     if len(colours) > expected:
         count = len(colours) - expected
         what = "an extra channel" if count == 1 else f"{count} extra channels"
         _unsupported(f"{what} beside the {expected} of {space.value}, and nothing says what for")
     if len(colours) < expected:
         _unsupported(f"{len(colours)} colour channels where {space.value} has {expected}")
-    return Recipe(_MODELS[space], tuple(colours))
+    return ColourPlan(_MODELS[space], tuple(colours))
 
 
-def _by_count(colours: Sequence[Channel]) -> Recipe:
+def _by_count(colours: Sequence[Channel]) -> ColourPlan:
     """Nothing says what the channels are: one is grey and three are RGB, as every decoder takes them."""
     if len(colours) == 1:
-        return Recipe(Model.GREY, tuple(colours))
+        return ColourPlan(Model.GREY, tuple(colours))
     if len(colours) == 3:
-        return Recipe(Model.RGB, tuple(colours))
+        return ColourPlan(Model.RGB, tuple(colours))
     _unsupported(f"{len(colours)} channels, and nothing says what they are")
 
 
-def _by_profile(data: bytes, colours: Sequence[Channel]) -> Recipe:
+def _by_profile(data: bytes, colours: Sequence[Channel]) -> ColourPlan:
     profile = read_profile(data)
     if profile is None:
         _unsupported("the colour is by an ICC profile, and what is there is not one")
@@ -258,18 +258,18 @@ def _by_profile(data: bytes, colours: Sequence[Channel]) -> Recipe:
         said = (
             "a grey picture has an RGB profile: it becomes RGB with three equal channels, to keep the profile"
         )
-        return Recipe(model, tuple(colours) * 3, source_profile=data, warnings=(said,))
+        return ColourPlan(model, tuple(colours) * 3, source_profile=data, warnings=(said,))
     if len(colours) != profile.channels:
         few = f"{len(colours)} colour channels" if len(colours) != 1 else "one colour channel"
         _unsupported(f"the ICC profile is for {profile.space} ({profile.channels}), there are {few}")
-    return Recipe(model, tuple(colours), source_profile=data)
+    return ColourPlan(model, tuple(colours), source_profile=data)
 
 
 def _profile_name(profile: Profile) -> str:
     return f"of class {profile.device_class!r} for {profile.space!r}"
 
 
-def _guess_ycc(header: Header, recipe: Recipe) -> Recipe:
+def _guess_ycc(header: Header, recipe: ColourPlan) -> ColourPlan:
     """Three channels of which the first is full and the second subsampled across are luma and chroma.
 
     So the reference decoder takes them whatever the colour space says (opj_decompress.c, main).
@@ -314,7 +314,7 @@ def _illuminant(code: int) -> str:
     return text.decode("ascii") if text.isalnum() else f"{code:#010x}"
 
 
-def _with_conversion(recipe: Recipe, icc: str) -> Recipe:
+def _with_conversion(recipe: ColourPlan, icc: str) -> ColourPlan:
     """What a JPEG cannot carry (CMYK for everyone's eyes, CIELab) is converted, and it is said."""
     if recipe.model is Model.LAB:
         conversion, said = Conversion.LAB_TO_SRGB, "CIELab converted to sRGB, its profile attached"
@@ -334,7 +334,7 @@ def _with_conversion(recipe: Recipe, icc: str) -> Recipe:
     return replace(recipe, conversion=conversion, wide=wide, warnings=(*recipe.warnings, said))
 
 
-def _with_opacity(recipe: Recipe, opacity: Channel, premultiplied: bool, background: str) -> Recipe:
+def _with_opacity(recipe: ColourPlan, opacity: Channel, premultiplied: bool, background: str) -> ColourPlan:
     if recipe.model not in (Model.GREY, Model.RGB, Model.YCC):
         _unsupported(f"opacity over {recipe.model.value}")
     rgb = tuple(bytes.fromhex(background.removeprefix("#")))

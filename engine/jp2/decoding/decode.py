@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from engine.failures import Cause, ImageError, Stage
-from engine.jp2.decoding.colour import Recipe
+from engine.jp2.decoding.colour import ColourPlan
 from engine.jp2.decoding.openjpeg import Decoder, Messages, open_decoder
-from engine.jp2.decoding.pixels import Grid, Painter, Pixels, grid_of, region_of
+from engine.jp2.decoding.pixels import Grid, Pixels, PixelWriter, grid_of, region_of
 from engine.jp2.decoding.release import release_rows
 from engine.jp2.model import Header
 from engine.memory.usage import give_memory_back
-from engine.messages import Lane, Plan
+from engine.messages import DecodeMode, Plan
 
 Settle = Callable[[], None]
 
@@ -42,7 +42,7 @@ class Picture:
 
 @contextmanager
 def decoded(
-    path: str, header: Header, plan: Plan, recipe: Recipe, messages: Messages, pixel_file: Path
+    path: str, header: Header, plan: Plan, recipe: ColourPlan, messages: Messages, pixel_file: Path
 ) -> Iterator[Picture]:
     """Decodes a file and lends its pixels; `pixel_file` is used, and removed, when the plan says on disk.
 
@@ -57,7 +57,7 @@ def decoded(
             pixels, settle = _mapped(pixel_file, shape, dtype)
         else:
             pixels, settle = np.empty(shape, dtype), _nothing
-        painter = Painter(recipe, grid, pixels)
+        painter = PixelWriter(recipe, grid, pixels)
         _decode(_Work(path, header, grid, painter, settle, messages, plan.threads), plan)
         give_memory_back()
         yield Picture(pixels, settle)
@@ -66,13 +66,13 @@ def decoded(
             pixel_file.unlink(missing_ok=True)
 
 
-def lane_for(header: Header, lane: Lane) -> Lane:
+def lane_for(header: Header, lane: DecodeMode) -> DecodeMode:
     """The lane that can decode this image; tiles it has and that can stand alone are decoded as such."""
-    if lane is Lane.WHOLE:
+    if lane is DecodeMode.WHOLE:
         return lane
     if header.tiles_stand_alone:
-        return Lane.TILES
-    return Lane.WHOLE if lane is Lane.TILES else lane
+        return DecodeMode.TILES
+    return DecodeMode.WHOLE if lane is DecodeMode.TILES else lane
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class _Work:
     path: str
     header: Header
     grid: Grid
-    painter: Painter
+    painter: PixelWriter
     settle: Settle
     messages: Messages
     threads: int
@@ -106,11 +106,11 @@ Area = tuple[int, int, int, int]
 
 def _decode(work: _Work, plan: Plan) -> None:
     match lane_for(work.header, plan.lane):
-        case Lane.WHOLE:
+        case DecodeMode.WHOLE:
             _decode_whole(work)
-        case Lane.TILES:
+        case DecodeMode.TILES:
             _decode_tiles(work)
-        case Lane.STRIPS:
+        case DecodeMode.STRIPS:
             _decode_strips(work, plan.strip_rows)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.jp2.decoding.colour import Channel, Model, Recipe
+from engine.jp2.decoding.colour import Channel, ColourPlan, Model
 from engine.jp2.decoding.openjpeg import Plane
 from engine.jp2.model import Header
 
@@ -58,10 +58,10 @@ def region_of(grid: Grid, x0: int, y0: int, x1: int, y1: int) -> Region:
     return Region(left, top, right, bottom)
 
 
-class Painter:
+class PixelWriter:
     """Fills `pixels` by a recipe. `pixels` is (height, width, bands), uint16 for wide recipes, else uint8."""
 
-    def __init__(self, recipe: Recipe, grid: Grid, pixels: Pixels) -> None:
+    def __init__(self, recipe: ColourPlan, grid: Grid, pixels: Pixels) -> None:
         self._recipe, self._grid, self._pixels = recipe, grid, pixels
         self._top = np.iinfo(pixels.dtype).max
         self._luts: dict[Channel, NDArray[Any] | None] = {

@@ -18,7 +18,7 @@ import engine.conversion.convert
 from engine.conversion.convert import convert_image
 from engine.failures import Cause, ImageError, Stage
 from engine.jpeg.inspect import describe
-from engine.messages import Lane, Phase, Plan
+from engine.messages import DecodeMode, Phase, Plan
 from tests.support.conversions import convert, job, left_behind
 from tests.support.decodes import EVERY_PLAN
 from tests.support.jp2_files import (
@@ -220,7 +220,7 @@ def files_no_larger_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.parametrize("plan", [Plan(Lane.WHOLE), Plan(Lane.STRIPS, pixels_on_disk=True)])
+@pytest.mark.parametrize("plan", [Plan(DecodeMode.WHOLE), Plan(DecodeMode.STRIPS, pixels_on_disk=True)])
 def test_no_room_on_scratch(plan: Plan, tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 400, 300)
     with files_no_larger_than(20_000):

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from engine.failures import Cause
 from engine.memory.admission import GIVE_UP_S, PATIENCE_S, RELEASE_S, SETTLE_S, affordable_workers, decide
-from engine.memory.admission_types import AdmissionState, Candidate, Decision, Running, Situation
+from engine.memory.admission_types import AdmissionInput, AdmissionState, Candidate, Decision, Running
 from engine.memory.available import Memory
 from engine.memory.prediction import DoesNotFit, choose_plan, predict
-from engine.messages import Lane, Plan, Surveyed
+from engine.messages import DecodeMode, Plan, Surveyed
 from tests.support.simulated_run import GIB, IDLE_WORKER, MIB, Run, core_seconds, image
 
 FLOOR = 410 * MIB
@@ -26,8 +26,8 @@ def situation(
     slots: int = 2,
     now: float = 1000.0,
     cores: int = 2,
-) -> Situation:
-    return Situation(
+) -> AdmissionInput:
+    return AdmissionInput(
         now=now,
         memory=Memory(4 * GIB, available),
         floor_bytes=FLOOR,
@@ -45,7 +45,7 @@ def started(decision: Decision) -> list[int]:
 def rigid(image_id: int, need_bytes: int) -> Surveyed:
     """An image that can be decoded one way only (where scratch saves no memory), which needs just about this."""
     facts = image(image_id, 1)
-    while predict(facts, Plan(Lane.TILES)) < need_bytes:
+    while predict(facts, Plan(DecodeMode.TILES)) < need_bytes:
         side = facts.width + 64
         facts = replace(facts, width=side, height=side, tile_width=side, tile_height=side // 2)
     return facts
@@ -88,26 +88,28 @@ states = st.builds(
 
 class TestOneDecision:
     @given(situations, states)
-    def test_what_starts_fits_in_the_headroom(self, now: Situation, state: AdmissionState) -> None:
+    def test_what_starts_fits_in_the_headroom(self, now: AdmissionInput, state: AdmissionState) -> None:
         decision = decide(now, state)
         promised = sum(max(0, start.plan.predicted_bytes - IDLE_WORKER) for start in decision.starts)
         assert promised <= max(0, now.headroom_bytes)
 
     @given(situations, states)
-    def test_nothing_starts_below_the_floor(self, now: Situation, state: AdmissionState) -> None:
+    def test_nothing_starts_below_the_floor(self, now: AdmissionInput, state: AdmissionState) -> None:
         decision = decide(now, state)
         if now.memory.available_bytes < now.floor_bytes:
             assert not decision.starts
             assert decision.hold is not None
 
     @given(situations, states)
-    def test_each_start_has_a_slot_of_its_own(self, now: Situation, state: AdmissionState) -> None:
+    def test_each_start_has_a_slot_of_its_own(self, now: AdmissionInput, state: AdmissionState) -> None:
         ids = started(decide(now, state))
         assert len(ids) == len(set(ids)) <= len(now.idle_rss_bytes)
         assert set(ids) <= {candidate.image_id for candidate in now.candidates}
 
     @given(situations, states)
-    def test_an_idle_machine_starts_something_that_fits(self, now: Situation, state: AdmissionState) -> None:
+    def test_an_idle_machine_starts_something_that_fits(
+        self, now: AdmissionInput, state: AdmissionState
+    ) -> None:
         idle = replace(now, running=())
         decision = decide(idle, state)
         room = idle.obtainable_bytes
@@ -116,14 +118,18 @@ class TestOneDecision:
             assert decision.starts
 
     @given(situations, states)
-    def test_threads_are_cores_that_nobody_else_uses(self, now: Situation, state: AdmissionState) -> None:
+    def test_threads_are_cores_that_nobody_else_uses(
+        self, now: AdmissionInput, state: AdmissionState
+    ) -> None:
         starts = decide(now, state).starts
         extra = sum(start.plan.threads - 1 for start in starts)
         others = sum(running.threads for running in now.running) + len(starts)
         assert extra <= max(0, now.cores - others)
 
     @given(situations, states)
-    def test_only_below_half_the_floor_is_one_stopped(self, now: Situation, state: AdmissionState) -> None:
+    def test_only_below_half_the_floor_is_one_stopped(
+        self, now: AdmissionInput, state: AdmissionState
+    ) -> None:
         stop = decide(now, state).stop
         if stop is not None:
             assert now.memory.available_bytes < now.floor_bytes // 2
@@ -131,13 +137,13 @@ class TestOneDecision:
 
     @given(situations, states)
     def test_impossible_is_only_what_the_empty_machine_has_no_room_for(
-        self, now: Situation, state: AdmissionState
+        self, now: AdmissionInput, state: AdmissionState
     ) -> None:
         for impossible in decide(now, state).impossible:
             assert impossible.needed_bytes > now.capacity_bytes
 
     @given(situations, states)
-    def test_the_same_question_has_the_same_answer(self, now: Situation, state: AdmissionState) -> None:
+    def test_the_same_question_has_the_same_answer(self, now: AdmissionInput, state: AdmissionState) -> None:
         assert decide(now, state) == decide(now, state)
 
 
@@ -208,7 +214,7 @@ class TestWholeRuns:
 
 class TestRoom:
     @property
-    def large_and_small(self) -> Situation:
+    def large_and_small(self) -> AdmissionInput:
         """The large one fits as soon as what runs has ended."""
         busy = Running(99, 2 * GIB, 2 * GIB, 990.0)
         waiting = rigid(1, 2 * GIB), rigid(2, 200 * MIB)
@@ -241,14 +247,14 @@ class TestRoom:
 
     def test_too_large_whole_goes_in_strips(self) -> None:
         decision = decide(situation(image(1, 350)), AdmissionState())
-        assert decision.starts[0].plan.lane is Lane.STRIPS
+        assert decision.starts[0].plan.lane is DecodeMode.STRIPS
 
     def test_in_strips_beside_another_rather_than_waiting_for_it(self) -> None:
         busy = Running(99, 900 * MIB, 900 * MIB, 990.0)
         facts = image(1, 150)
-        too_little = FLOOR + predict(facts, Plan(Lane.WHOLE)) - 100 * MIB
+        too_little = FLOOR + predict(facts, Plan(DecodeMode.WHOLE)) - 100 * MIB
         now = situation(facts, available=too_little, running=(busy,), slots=1)
-        assert decide(now, AdmissionState()).starts[0].plan.lane is Lane.STRIPS
+        assert decide(now, AdmissionState()).starts[0].plan.lane is DecodeMode.STRIPS
 
     def test_an_image_whose_worker_was_killed_for_memory_runs_alone(self) -> None:
         alone = Candidate(1, image(1, 10), alone=True)
@@ -341,7 +347,10 @@ class TestHold:
         greedy = Running(1, promise, 2 * promise, 990.0)
         state = decide(situation(available=0, running=(greedy,)), AdmissionState()).state
         again = decide(situation(facts, now=2000.0), replace(state, holding_since=None))
-        assert again.starts[0].plan.predicted_bytes > 2 * promise or again.starts[0].plan.lane is Lane.STRIPS
+        assert (
+            again.starts[0].plan.predicted_bytes > 2 * promise
+            or again.starts[0].plan.lane is DecodeMode.STRIPS
+        )
         assert again.starts[0].plan.correction > 2
 
     def test_when_other_programs_have_the_memory_that_is_a_hold_too(self) -> None:

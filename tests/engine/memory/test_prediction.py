@@ -20,7 +20,7 @@ from engine.memory.prediction import (
     predict,
     slowdown,
 )
-from engine.messages import Lane, Plan, Surveyed
+from engine.messages import DecodeMode, Plan, Surveyed
 from tests.support.measured_peaks import MEASURED, Measured
 from tests.support.simulated_run import GIB, MIB, image
 
@@ -54,7 +54,7 @@ class TestTheModel:
     @given(st.floats(20, 2000))
     def test_fewer_rows_need_less(self, megapixels: float) -> None:
         facts = image(1, megapixels)
-        needs = [predict(facts, Plan(Lane.STRIPS, strip_rows=rows)) for rows in (64, 256, 1024, 4096)]
+        needs = [predict(facts, Plan(DecodeMode.STRIPS, strip_rows=rows)) for rows in (64, 256, 1024, 4096)]
         assert needs == sorted(needs)
 
     @given(facts_of_any_size)
@@ -70,17 +70,17 @@ class TestTheModel:
 
     def test_smaller_code_blocks_need_more(self) -> None:
         coarse = image(1, 100)
-        assert predict(replace(coarse, code_block_samples=1024), Plan(Lane.WHOLE)) > predict(
-            coarse, Plan(Lane.WHOLE)
+        assert predict(replace(coarse, code_block_samples=1024), Plan(DecodeMode.WHOLE)) > predict(
+            coarse, Plan(DecodeMode.WHOLE)
         )
 
     def test_lab_and_cmyk_of_16_bits_keep_16_until_they_are_converted(self) -> None:
         plain = replace(image(1, 100, tiled=True), bits=16)
         lab = replace(plain, colour="cielab")
-        more = predict(lab, Plan(Lane.TILES)) - predict(plain, Plan(Lane.TILES))
+        more = predict(lab, Plan(DecodeMode.TILES)) - predict(plain, Plan(DecodeMode.TILES))
         assert more > 250_000_000
-        assert predict(plain, Plan(Lane.TILES), jpeg=JpegSettings(icc="srgb")) == predict(
-            lab, Plan(Lane.TILES)
+        assert predict(plain, Plan(DecodeMode.TILES), jpeg=JpegSettings(icc="srgb")) == predict(
+            lab, Plan(DecodeMode.TILES)
         )
 
     @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ class TestTheModel:
     def test_libjpeg_that_holds_the_whole_picture_needs_more(
         self, jpeg: JpegSettings, bytes_per_pixel: int
     ) -> None:
-        facts, plan = image(1, 600), Plan(Lane.STRIPS, strip_rows=512, pixels_on_disk=True)
+        facts, plan = image(1, 600), Plan(DecodeMode.STRIPS, strip_rows=512, pixels_on_disk=True)
         pixels = facts.width * facts.height
         assert predict(facts, plan, jpeg=jpeg) > bytes_per_pixel * pixels > predict(facts, plan)
 
@@ -103,22 +103,22 @@ class TestTheModel:
 class TestChoosing:
     def test_whole_when_it_fits(self) -> None:
         plan = choose_plan(image(1, 100), 4 * GIB)
-        assert isinstance(plan, Plan) and plan.lane is Lane.WHOLE
+        assert isinstance(plan, Plan) and plan.lane is DecodeMode.WHOLE
 
     def test_tiles_when_tiled(self) -> None:
         plan = choose_plan(image(1, 100, tiled=True), 4 * GIB)
-        assert isinstance(plan, Plan) and plan.lane is Lane.TILES and not plan.pixels_on_disk
+        assert isinstance(plan, Plan) and plan.lane is DecodeMode.TILES and not plan.pixels_on_disk
 
     def test_a_tiled_image_whose_pixels_do_not_fit_has_them_on_disk(self) -> None:
         plan = choose_plan(image(1, 600, tiled=True), GIB)
-        assert isinstance(plan, Plan) and plan.lane is Lane.TILES and plan.pixels_on_disk
+        assert isinstance(plan, Plan) and plan.lane is DecodeMode.TILES and plan.pixels_on_disk
 
     @pytest.mark.parametrize("megapixels", [604, 1074])
     def test_giants_in_strips_within_3_gib_and_its_floor(self, megapixels: float) -> None:
         """With 300 MiB for the floor and 250 MiB for the engine's other processes."""
         facts = replace(image(1, megapixels), source_bytes=int(megapixels * 1.3e6))
         plan = choose_plan(facts, 3 * GIB - 550 * MIB)
-        assert isinstance(plan, Plan) and plan.lane is Lane.STRIPS
+        assert isinstance(plan, Plan) and plan.lane is DecodeMode.STRIPS
 
     def test_what_fits_nowhere_says_what_it_needs(self) -> None:
         chosen = choose_plan(image(1, 1000), 100 * MIB)
@@ -155,26 +155,28 @@ class TestCalibration:
         assert calibrate([]) == UNCORRECTED
 
     def test_one_image_that_took_more_raises_its_lane_at_once(self) -> None:
-        corrected = calibrate([Peak(Lane.STRIPS, GIB, int(1.2 * GIB))])
+        corrected = calibrate([Peak(DecodeMode.STRIPS, GIB, int(1.2 * GIB))])
         assert corrected.strips >= 1.2
         assert (corrected.whole, corrected.tiles) == (1.0, 1.0)
 
     def test_it_never_lowers(self) -> None:
-        assert calibrate([Peak(Lane.WHOLE, GIB, GIB // 2)] * 64) == UNCORRECTED
+        assert calibrate([Peak(DecodeMode.WHOLE, GIB, GIB // 2)] * 64) == UNCORRECTED
 
     def test_it_stays_within_bounds(self) -> None:
-        assert calibrate([Peak(Lane.WHOLE, GIB, 100 * GIB)]).whole == 4.0
+        assert calibrate([Peak(DecodeMode.WHOLE, GIB, 100 * GIB)]).whole == 4.0
 
     def test_small_images_say_little_of_large_ones(self) -> None:
-        assert calibrate([Peak(Lane.WHOLE, 100 * MIB, 180 * MIB)]).whole == 1.0
+        assert calibrate([Peak(DecodeMode.WHOLE, 100 * MIB, 180 * MIB)]).whole == 1.0
 
     def test_old_peaks_are_forgotten(self) -> None:
-        newest = [Peak(Lane.WHOLE, GIB, int(0.99 * GIB))] * 64
-        assert calibrate([*newest, Peak(Lane.WHOLE, GIB, 2 * GIB)]).whole == 1.0
+        newest = [Peak(DecodeMode.WHOLE, GIB, int(0.99 * GIB))] * 64
+        assert calibrate([*newest, Peak(DecodeMode.WHOLE, GIB, 2 * GIB)]).whole == 1.0
 
     @given(
         st.lists(
-            st.builds(Peak, st.sampled_from(list(Lane)), st.integers(256 * MIB, 2**35), st.integers(1, 2**35))
+            st.builds(
+                Peak, st.sampled_from(list(DecodeMode)), st.integers(256 * MIB, 2**35), st.integers(1, 2**35)
+            )
         )
     )
     def test_never_below_what_was_measured_lately(self, peaks: list[Peak]) -> None:
@@ -185,4 +187,4 @@ class TestCalibration:
 
     def test_factors_go_by_lane(self) -> None:
         calibration = Calibration(whole=1.1, tiles=1.2, strips=1.3)
-        assert [calibration.factor(lane) for lane in Lane] == [1.1, 1.2, 1.3]
+        assert [calibration.factor(lane) for lane in DecodeMode] == [1.1, 1.2, 1.3]

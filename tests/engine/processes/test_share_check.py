@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.messages import Kin
+from engine.messages import NeighbourSource
 from engine.processes.share_check import Disk, SourceWatch, share_away
 
 
@@ -33,9 +33,9 @@ def watch_after(share: Path, *names: str) -> SourceWatch:
     return watch
 
 
-def expected(*paths: Path) -> list[Kin]:
+def expected(*paths: Path) -> list[NeighbourSource]:
     """Sources of the ledger that nobody has looked at yet, each of a representation of its own."""
-    return [Kin(str(path), path.parent.name, was_there=False) for path in paths]
+    return [NeighbourSource(str(path), path.parent.name, was_there=False) for path in paths]
 
 
 def test_one_missing_file_is_only_that(share: Path) -> None:
@@ -170,8 +170,10 @@ def layouts(draw: st.DrawFn) -> Layout:
     return layout
 
 
-def kin_of(layout: Layout, seen: set[str]) -> list[Kin]:
-    return [Kin(path, f"{m}{n}", path in seen) for (m, n), paths in layout.items() for path in paths]
+def kin_of(layout: Layout, seen: set[str]) -> list[NeighbourSource]:
+    return [
+        NeighbourSource(path, f"{m}{n}", path in seen) for (m, n), paths in layout.items() for path in paths
+    ]
 
 
 @given(layouts(), st.data())

@@ -16,7 +16,7 @@ import pytest
 
 from engine.config import StoreSettings
 from engine.failures import Cause
-from engine.messages import NotStored, Probe, Probed, Quit, Stored, StoreRequest, Trouble
+from engine.messages import FaultKind, NotStored, Probe, Probed, Quit, Stored, StoreRequest
 from engine.processes.child import Child
 from engine.processes.uploader import storer_main
 from tests.support.command_line import until
@@ -91,7 +91,7 @@ def test_troubles_are_answers(start: StartStorer, tmp_path: Path) -> None:
     storer.send(request)
     (answer,) = answers(storer, 1)
     assert isinstance(answer, NotStored)
-    assert (answer.trouble, answer.failure.cause) == (Trouble.IMAGE, Cause.STORE_MISMATCH)
+    assert (answer.fault, answer.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
     storer.send(Probe())
     assert answers(storer, 1) == [Probed()]
 
@@ -101,7 +101,7 @@ def test_a_probe_says_what_is_wrong(start: StartStorer, tmp_path: Path) -> None:
     storer.send(Probe())
     (answer,) = answers(storer, 1)
     assert isinstance(answer, Probed)
-    assert answer.trouble is Trouble.CONFIGURATION
+    assert answer.fault is FaultKind.CONFIGURATION
     assert answer.failure is not None
     assert "mounted" in answer.failure.message
 
@@ -193,7 +193,7 @@ def test_the_server_killed_in_the_middle_and_started_again(
     own_seaweed.kill()
     storer.send(Probe())
     failed = until(lambda: [m for m in storer.messages() if _settle(m, waiting)], "transfers that fail", 60)
-    assert all(m.trouble is Trouble.WORLD for m in failed if isinstance(m, NotStored | Probed))
+    assert all(m.fault is FaultKind.TRANSIENT for m in failed if isinstance(m, NotStored | Probed))
     own_seaweed.start()
     until(lambda: _all_done(storer, waiting), "every image to be stored", 90)
     stored = {key: hashlib.md5(data).hexdigest() for key, data in own_seaweed.contents(prefix).items()}
@@ -205,14 +205,14 @@ def _settle(message: Any, waiting: dict[int, StoreRequest]) -> bool:
     if isinstance(message, Stored):
         waiting.pop(message.image_id)
         return False
-    return not (isinstance(message, Probed) and message.trouble is None)
+    return not (isinstance(message, Probed) and message.fault is None)
 
 
 def _all_done(storer: Child, waiting: dict[int, StoreRequest]) -> bool:
     """As the supervisor does: what failed for the world's fault is sent again."""
     for message in storer.messages():
         if _settle(message, waiting) and isinstance(message, NotStored):
-            assert message.trouble is Trouble.WORLD
+            assert message.fault is FaultKind.TRANSIENT
             storer.send(waiting[message.image_id])
     return not waiting
 

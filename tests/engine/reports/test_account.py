@@ -16,7 +16,7 @@ from engine.failures import Cause, Failure, Stage
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
-from engine.messages import Converted, Lane, Surveyed
+from engine.messages import Converted, DecodeMode, Surveyed
 from engine.reports.account.distribution import Distribution
 from engine.reports.account.figures import Figures, collect
 from engine.reports.account.page import verdict
@@ -42,7 +42,7 @@ def rows(count: int, batch: str, first_line: int = 2, record: str = "99001") -> 
 
 def finish(ledger: Ledger, image_id: int, psnr: float, warnings: tuple[str, ...] = ()) -> None:
     ledger.surveyed([Surveyed(image_id, 2_000_000, 2000, 1500, 3, 8, 2000, 1500, 5, "srgb")])
-    ledger.start(image_id, 4711, 100 << 20, Lane.WHOLE)
+    ledger.start(image_id, 4711, 100 << 20, DecodeMode.WHOLE)
     ledger.converted(
         Converted(
             image_id, f"{image_id}.jpg", 2000, 1500, 2_000_000, "md5:00", 900_000, "d" * 32, psnr, warnings,

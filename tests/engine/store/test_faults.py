@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.failures import Cause
-from engine.messages import StoreRequest, Trouble
+from engine.messages import FaultKind, StoreRequest
 from engine.store.base import Store
 from engine.store.retry import Backoff, with_retries
 from engine.store.s3 import S3Store
@@ -162,8 +162,8 @@ def test_a_body_corrupted_every_time_is_never_in_the_bucket(
 ) -> None:
     request = request_for(size_bytes=size_bytes)
     relay.always(Fault(Kind.CORRUPT), method="PUT")
-    trouble = trouble_of(lambda: store.put(request))
-    assert trouble.trouble is Trouble.WORLD
+    fault = trouble_of(lambda: store.put(request))
+    assert fault.fault is FaultKind.TRANSIENT
     assert_stored(seaweed, prefix)
     relay.well()
     put(store, request)
@@ -187,9 +187,9 @@ def test_a_store_that_refuses_checksum_headers_gets_told_which_setting(
     relay.misbehave = refuse
     refused = S3Store(settings_for(relay.endpoint, prefix), QUICK)
     for action in (refused.try_out, lambda: refused.put(request)):
-        trouble = trouble_of(action)
-        assert trouble.trouble is Trouble.CONFIGURATION
-        assert 'checksum = "when_required"' in trouble.failure.remedy
+        fault = trouble_of(action)
+        assert fault.fault is FaultKind.CONFIGURATION
+        assert 'checksum = "when_required"' in fault.failure.remedy
     taken = S3Store(settings_for(relay.endpoint, prefix, checksum="when_required"), QUICK)
     taken.try_out()
     assert not taken.put(request).existed
@@ -237,7 +237,7 @@ def test_a_denied_store_is_the_configurations_fault_at_once(
 ) -> None:
     relay.always(Fault(Kind.REPLY, 403, "AccessDenied"))
     request = request_for()
-    assert trouble_of(lambda: put(store, request)).trouble is Trouble.CONFIGURATION
+    assert trouble_of(lambda: put(store, request)).fault is FaultKind.CONFIGURATION
     assert len(relay.seen) <= 2
     assert trouble_of(store.probe).failure.cause is Cause.STORE_DENIED
 
@@ -251,12 +251,12 @@ def test_an_object_the_store_refuses_is_the_images_fault_unless_it_refuses_all(
     relay.misbehave = lambda asked: (
         refusal if request.target in asked.path and asked.method != "HEAD" else None
     )
-    trouble = trouble_of(lambda: put(store, request))
-    assert (trouble.trouble, trouble.failure.cause) == (Trouble.IMAGE, Cause.STORE_DENIED)
+    fault = trouble_of(lambda: put(store, request))
+    assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_DENIED)
     relay.misbehave = lambda asked: refusal if asked.method in ("PUT", "POST") else None
-    trouble = trouble_of(lambda: put(store, request))
-    assert trouble.trouble is Trouble.CONFIGURATION
-    assert "NotByTheRules" in trouble.failure.message
+    fault = trouble_of(lambda: put(store, request))
+    assert fault.fault is FaultKind.CONFIGURATION
+    assert "NotByTheRules" in fault.failure.message
     relay.well()
     assert_stored(seaweed, prefix)
     put(store, request)
@@ -268,9 +268,9 @@ def test_a_store_that_is_down_is_the_worlds_fault(
 ) -> None:
     request = request_for()
     relay.refuse()
-    trouble = trouble_of(lambda: put(store, request))
-    assert (trouble.trouble, trouble.failure.cause) == (Trouble.WORLD, Cause.STORE_UNAVAILABLE)
-    assert trouble_of(store.probe).trouble is Trouble.WORLD
+    fault = trouble_of(lambda: put(store, request))
+    assert (fault.fault, fault.failure.cause) == (FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE)
+    assert trouble_of(store.probe).fault is FaultKind.TRANSIENT
     relay.listen()
     store.probe()
     put(store, request)

@@ -17,7 +17,7 @@ import pytest
 
 from engine.config import StoreSettings
 from engine.failures import Cause
-from engine.messages import StoreRequest, Trouble
+from engine.messages import FaultKind, StoreRequest
 from engine.store.base import file_path, open_store
 from engine.store.local import LocalStore
 from engine.store.local_files import is_partial, left_behind, partial_name
@@ -79,8 +79,8 @@ def test_an_identical_file_is_done_and_a_different_one_stays(
     store.put(request)
     assert store.put(request).existed
     for other in (request_for(image_id=2), request_for(size_bytes=5, image_id=3)):
-        trouble = trouble_of(partial(store.put, other))
-        assert (trouble.trouble, trouble.failure.cause) == (Trouble.IMAGE, Cause.STORE_MISMATCH)
+        fault = trouble_of(partial(store.put, other))
+        assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
     assert files(store.root) == {request.target: request.md5}
 
 
@@ -107,8 +107,8 @@ def test_a_scratch_file_that_changed_is_never_stored(store: LocalStore, request_
     store.put(request_for("plates/uuid/0.jpg", image_id=0))
     for changed in (b"", b"x" * 9_999, b"x" * 10_000, b"x" * 10_001):
         Path(request.scratch_path).write_bytes(changed)
-        trouble = trouble_of(lambda: store.put(request))
-        assert (trouble.trouble, trouble.failure.cause) == (Trouble.IMAGE, Cause.PROOF_FAILED)
+        fault = trouble_of(lambda: store.put(request))
+        assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.PROOF_FAILED)
     Path(request.scratch_path).unlink()
     assert trouble_of(lambda: store.put(request)).failure.cause is Cause.PROOF_FAILED
     assert list(files(store.root)) == ["plates/uuid/0.jpg"]
@@ -122,15 +122,15 @@ def test_an_identical_file_needs_no_scratch(store: LocalStore, request_for: Make
 
 
 @pytest.mark.parametrize(
-    ("code", "trouble", "cause"),
+    ("code", "fault", "cause"),
     [
-        (errno.ENOSPC, Trouble.WORLD, Cause.DISK_FULL),
-        (errno.EDQUOT, Trouble.WORLD, Cause.DISK_FULL),
-        (errno.EACCES, Trouble.CONFIGURATION, Cause.STORE_DENIED),
-        (errno.EROFS, Trouble.CONFIGURATION, Cause.STORE_DENIED),
-        (errno.EIO, Trouble.WORLD, Cause.STORE_UNAVAILABLE),
-        (errno.ESTALE, Trouble.WORLD, Cause.STORE_UNAVAILABLE),
-        (errno.ENAMETOOLONG, Trouble.IMAGE, Cause.STORE_DENIED),
+        (errno.ENOSPC, FaultKind.TRANSIENT, Cause.DISK_FULL),
+        (errno.EDQUOT, FaultKind.TRANSIENT, Cause.DISK_FULL),
+        (errno.EACCES, FaultKind.CONFIGURATION, Cause.STORE_DENIED),
+        (errno.EROFS, FaultKind.CONFIGURATION, Cause.STORE_DENIED),
+        (errno.EIO, FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE),
+        (errno.ESTALE, FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE),
+        (errno.ENAMETOOLONG, FaultKind.ITEM, Cause.STORE_DENIED),
     ],
 )
 def test_errors_while_writing_are_sorted_and_leave_nothing(
@@ -138,21 +138,21 @@ def test_errors_while_writing_are_sorted_and_leave_nothing(
     request_for: MakeRequest,
     monkeypatch: pytest.MonkeyPatch,
     code: int,
-    trouble: Trouble,
+    fault: FaultKind,
     cause: Cause,
 ) -> None:
     monkeypatch.setattr(LocalStore, "_link_scratch", lambda *args: False)
     monkeypatch.setattr("engine.store.local._write", fail_with(code))
     found = trouble_of(lambda: store.put(request_for()))
-    assert (found.trouble, found.failure.cause) == (trouble, cause)
+    assert (found.fault, found.failure.cause) == (fault, cause)
     assert files(store.root) == {}
 
 
 def test_a_name_the_file_system_cannot_hold_is_the_images_fault(
     store: LocalStore, request_for: MakeRequest
 ) -> None:
-    trouble = trouble_of(lambda: store.put(request_for(f"b/u/{'x' * 300}.jpg")))
-    assert (trouble.trouble, trouble.failure.cause) == (Trouble.IMAGE, Cause.STORE_DENIED)
+    fault = trouble_of(lambda: store.put(request_for(f"b/u/{'x' * 300}.jpg")))
+    assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_DENIED)
 
 
 def test_a_file_where_a_directory_should_be_is_a_mismatch(
@@ -168,15 +168,15 @@ def test_a_file_where_a_directory_should_be_is_a_mismatch(
 @pytest.mark.parametrize("target", ["../1.jpg", "/etc/1.jpg", "b//1.jpg", "b/./1.jpg", "b/\0.jpg", ""])
 def test_no_target_leads_out_of_the_store(store: LocalStore, request_for: MakeRequest, target: str) -> None:
     request = replace(request_for(), target=target)
-    assert trouble_of(lambda: store.put(request)).trouble is Trouble.IMAGE
+    assert trouble_of(lambda: store.put(request)).fault is FaultKind.ITEM
 
 
 def test_a_volume_that_is_not_mounted_is_not_written_below(tmp_path: Path, request_for: MakeRequest) -> None:
     store = LocalStore(tmp_path / "mnt" / "volume" / "out")
     for action in (store.probe, store.try_out, lambda: store.put(request_for())):
-        trouble = trouble_of(action)
-        assert trouble.trouble is Trouble.CONFIGURATION
-        assert "mounted" in trouble.failure.message
+        fault = trouble_of(action)
+        assert fault.fault is FaultKind.CONFIGURATION
+        assert "mounted" in fault.failure.message
     assert not (tmp_path / "mnt").exists()
 
 
@@ -188,9 +188,9 @@ def test_an_empty_directory_that_should_be_full_is_not_filled_anew(
         if is_there:
             (tmp_path / "out").mkdir()
         for action in (store.probe, store.try_out, lambda: store.put(request_for())):
-            trouble = trouble_of(action)
-            assert trouble.trouble is Trouble.CONFIGURATION
-            assert "12 images should be there" in trouble.failure.message
+            fault = trouble_of(action)
+            assert fault.fault is FaultKind.CONFIGURATION
+            assert "12 images should be there" in fault.failure.message
     (tmp_path / "out" / "plates").mkdir()
     (tmp_path / "out" / "plates" / "0.jpg").touch()
     store.try_out()
@@ -202,9 +202,9 @@ def test_a_volume_that_goes_away_midway_is_noticed(
 ) -> None:
     store.put(request_for())
     monkeypatch.setattr(store, "_device", -1)
-    trouble = trouble_of(lambda: store.put(request_for("b/u/2.jpg", image_id=2)))
-    assert (trouble.trouble, trouble.failure.cause) == (Trouble.WORLD, Cause.STORE_UNAVAILABLE)
-    assert trouble_of(store.probe).trouble is Trouble.WORLD
+    fault = trouble_of(lambda: store.put(request_for("b/u/2.jpg", image_id=2)))
+    assert (fault.fault, fault.failure.cause) == (FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE)
+    assert trouble_of(store.probe).fault is FaultKind.TRANSIENT
 
 
 def test_a_representation_that_was_deleted_behind_our_back_is_made_again(
@@ -267,7 +267,7 @@ def test_many_at_once_into_one_directory(store: LocalStore, tmp_path: Path) -> N
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(put, requests))
-    assert (outcomes.count("stored"), outcomes.count("StoreTrouble")) == (100, 100)
+    assert (outcomes.count("stored"), outcomes.count("StoreError")) == (100, 100)
     by_md5 = {request.md5 for request in requests}
     assert len(files(store.root)) == 100
     assert set(files(store.root).values()) <= by_md5

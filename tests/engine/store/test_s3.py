@@ -11,7 +11,7 @@ import pytest
 
 from engine.config import StoreSettings
 from engine.failures import Cause, UserError
-from engine.messages import Trouble
+from engine.messages import FaultKind
 from engine.store.base import Store, open_store
 from engine.store.s3 import S3Store
 from engine.store.s3_client import Limits, addressing, parse_url
@@ -61,8 +61,8 @@ def test_a_different_object_is_a_mismatch_and_stays(
 ) -> None:
     request = request_for(size_bytes=10_000)
     seaweed.client().put_object(Bucket=BUCKET, Key=prefix + request.target, Body=theirs)
-    trouble = trouble_of(lambda: store.put(request))
-    assert (trouble.trouble, trouble.failure.cause) == (Trouble.IMAGE, Cause.STORE_MISMATCH)
+    fault = trouble_of(lambda: store.put(request))
+    assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
     assert seaweed.contents(prefix) == {request.target: theirs}
 
 
@@ -98,8 +98,8 @@ def test_a_scratch_file_that_changed_is_never_stored(
     with Path(request.scratch_path).open("r+b") as file:
         file.seek(5000)
         file.write(b"changed")
-    trouble = trouble_of(lambda: store.put(request))
-    assert (trouble.trouble, trouble.failure.cause) == (Trouble.IMAGE, Cause.PROOF_FAILED)
+    fault = trouble_of(lambda: store.put(request))
+    assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.PROOF_FAILED)
     Path(request.scratch_path).unlink()
     assert trouble_of(lambda: store.put(request)).failure.cause is Cause.PROOF_FAILED
     assert seaweed.contents(prefix) == {}
@@ -132,9 +132,9 @@ def test_a_certificate_nobody_trusts_is_the_configurations_fault(
     https_seaweed: Seaweed, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_CA_BUNDLE")
-    trouble = trouble_of(S3Store(settings_for(https_seaweed.endpoint, prefix), SMALL).probe)
-    assert trouble.trouble is Trouble.CONFIGURATION
-    assert "certificate" in trouble.failure.message.lower()
+    fault = trouble_of(S3Store(settings_for(https_seaweed.endpoint, prefix), SMALL).probe)
+    assert fault.fault is FaultKind.CONFIGURATION
+    assert "certificate" in fault.failure.message.lower()
 
 
 def test_the_listing_streams_over_pages_with_sizes_and_digests(
@@ -164,16 +164,16 @@ def test_a_missing_bucket_and_wrong_credentials_are_the_configurations_fault(
 ) -> None:
     missing = S3Store(replace(settings_for(seaweed.endpoint, prefix), url="s3://no-such-bucket/x"), SMALL)
     for action in (missing.probe, missing.try_out, lambda: missing.put(request_for())):
-        trouble = trouble_of(action)
-        assert trouble.trouble is Trouble.CONFIGURATION
-        assert "NoSuchBucket" in trouble.failure.message
+        fault = trouble_of(action)
+        assert fault.fault is FaultKind.CONFIGURATION
+        assert "NoSuchBucket" in fault.failure.message
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-secret-key")
     denied = S3Store(settings_for(seaweed.endpoint, prefix), SMALL)
     for action in (denied.probe, denied.try_out, lambda: denied.put(request_for())):
-        trouble = trouble_of(action)
-        assert (trouble.trouble, trouble.failure.cause) == (Trouble.CONFIGURATION, Cause.STORE_DENIED)
-        assert "credentials" in trouble.failure.remedy
-        assert "a-wrong-secret-key" not in f"{trouble} {trouble.failure}"
+        fault = trouble_of(action)
+        assert (fault.fault, fault.failure.cause) == (FaultKind.CONFIGURATION, Cause.STORE_DENIED)
+        assert "credentials" in fault.failure.remedy
+        assert "a-wrong-secret-key" not in f"{fault} {fault.failure}"
 
 
 def test_corrected_credentials_are_read_without_a_restart(
@@ -197,23 +197,23 @@ def test_corrected_credentials_are_read_without_a_restart(
 def test_no_credentials_at_all_say_so(seaweed: Seaweed, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    trouble = trouble_of(S3Store(settings_for(seaweed.endpoint, prefix), SMALL).probe)
-    assert (trouble.trouble, trouble.failure.cause) == (Trouble.CONFIGURATION, Cause.STORE_DENIED)
-    assert "AWS_ACCESS_KEY_ID" in trouble.failure.remedy
+    fault = trouble_of(S3Store(settings_for(seaweed.endpoint, prefix), SMALL).probe)
+    assert (fault.fault, fault.failure.cause) == (FaultKind.CONFIGURATION, Cause.STORE_DENIED)
+    assert "AWS_ACCESS_KEY_ID" in fault.failure.remedy
 
 
 @pytest.mark.parametrize(
     ("endpoint", "expected"),
     [
-        ("http://127.0.0.1:1", Trouble.WORLD),
-        ("http://photostat-nowhere.invalid", Trouble.CONFIGURATION),
-        ("not a url", Trouble.CONFIGURATION),
+        ("http://127.0.0.1:1", FaultKind.TRANSIENT),
+        ("http://photostat-nowhere.invalid", FaultKind.CONFIGURATION),
+        ("not a url", FaultKind.CONFIGURATION),
     ],
 )
 @pytest.mark.usefixtures("seaweed")
-def test_endpoints_nobody_answers_at(endpoint: str, expected: Trouble) -> None:
-    trouble = trouble_of(S3Store(settings_for(endpoint, "p"), SMALL).probe)
-    assert trouble.trouble is expected
+def test_endpoints_nobody_answers_at(endpoint: str, expected: FaultKind) -> None:
+    fault = trouble_of(S3Store(settings_for(endpoint, "p"), SMALL).probe)
+    assert fault.fault is expected
 
 
 def test_urls_are_read_or_refused() -> None:

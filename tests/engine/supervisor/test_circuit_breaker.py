@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.messages import Trouble
-from engine.supervisor.circuit_breaker import Circuit, Rules, Stance
+from engine.messages import FaultKind
+from engine.supervisor.circuit_breaker import Circuit, CircuitState, Rules
 
 RULES = Rules(failures=3, recent=6, first_hold_s=8, longest_hold_s=60, probe_timeout_s=30)
 NEW = Circuit(RULES)
@@ -11,7 +11,7 @@ NEW = Circuit(RULES)
 
 def fail(circuit: Circuit, times: int, now: float = 0.0) -> Circuit:
     for _ in range(times):
-        circuit = circuit.failed(Trouble.WORLD, "reset", now, 1.0)
+        circuit = circuit.failed(FaultKind.TRANSIENT, "reset", now, 1.0)
     return circuit
 
 
@@ -21,7 +21,7 @@ def test_a_few_failures_leave_it_closed() -> None:
 
 def test_many_failures_open_it() -> None:
     circuit = fail(NEW, 3, now=100)
-    assert circuit.stance is Stance.OPEN
+    assert circuit.stance is CircuitState.OPEN
     assert (circuit.since, circuit.until, circuit.detail) == (100, 108, "reset")
 
 
@@ -35,14 +35,14 @@ def test_failures_among_more_successes_leave_it_closed() -> None:
 def test_the_images_own_fault_counts_as_a_success() -> None:
     circuit = fail(NEW, 2)
     for _ in range(10):
-        circuit = circuit.failed(Trouble.IMAGE, "mismatch", 0, 1)
+        circuit = circuit.failed(FaultKind.ITEM, "mismatch", 0, 1)
     assert circuit.closed
     assert circuit.outcomes.count(False) == 0
 
 
 def test_the_configurations_fault_opens_at_once() -> None:
-    circuit = NEW.succeeded().failed(Trouble.CONFIGURATION, "denied", 5, 0.0)
-    assert circuit.stance is Stance.OPEN
+    circuit = NEW.succeeded().failed(FaultKind.CONFIGURATION, "denied", 5, 0.0)
+    assert circuit.stance is CircuitState.OPEN
     assert circuit.until == 5 + 0.75 * 8
 
 
@@ -50,7 +50,7 @@ def test_it_probes_when_its_time_is_up_and_closes_when_that_is_well() -> None:
     circuit = fail(NEW, 3, now=100)
     assert circuit.tick(107.9, 1) is circuit
     probing = circuit.tick(108, 1)
-    assert probing.stance is Stance.PROBING
+    assert probing.stance is CircuitState.HALF_OPEN
     closed = probing.probed(None, 109, 1)
     assert closed.closed
     assert (closed.since, closed.until, closed.outcomes) == (None, None, ())
@@ -58,7 +58,7 @@ def test_it_probes_when_its_time_is_up_and_closes_when_that_is_well() -> None:
 
 def test_a_failed_probe_holds_longer_and_keeps_the_beginning() -> None:
     circuit = fail(NEW, 3, now=100).tick(108, 1).probed("still away", 110, 1)
-    assert circuit.stance is Stance.OPEN
+    assert circuit.stance is CircuitState.OPEN
     assert (circuit.since, circuit.until, circuit.detail) == (100, 126, "still away")
 
 
@@ -81,7 +81,7 @@ def test_a_good_probe_between_failures_does_not_shorten_the_next_hold() -> None:
 def test_a_probe_that_nobody_answers_has_failed() -> None:
     probing = fail(NEW, 3).tick(8, 1)
     assert probing.tick(37, 1) is probing
-    assert probing.tick(38, 1).stance is Stance.OPEN
+    assert probing.tick(38, 1).stance is CircuitState.OPEN
 
 
 def test_failures_that_arrive_late_do_not_lengthen_the_hold() -> None:
@@ -90,12 +90,12 @@ def test_failures_that_arrive_late_do_not_lengthen_the_hold() -> None:
 
 
 def test_a_success_while_open_is_a_sign_of_life() -> None:
-    assert fail(NEW, 3, now=100).succeeded().tick(101, 1).stance is Stance.PROBING
+    assert fail(NEW, 3, now=100).succeeded().tick(101, 1).stance is CircuitState.HALF_OPEN
 
 
 def test_somebody_may_say_look_now() -> None:
-    assert fail(NEW, 3, now=100).look_now(101).tick(101, 1).stance is Stance.PROBING
-    assert NEW.look_now(3) is NEW
+    assert fail(NEW, 3, now=100).probe_now(101).tick(101, 1).stance is CircuitState.HALF_OPEN
+    assert NEW.probe_now(3) is NEW
 
 
 def test_an_answer_nobody_waits_for_changes_nothing() -> None:

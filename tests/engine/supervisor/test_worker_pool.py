@@ -11,13 +11,13 @@ import pytest
 
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
 from engine.processes.child import Child
-from engine.supervisor.oom_kills import KernelKills
+from engine.supervisor.oom_kills import OomKillDetector
 from engine.supervisor.staffing import Staffing
 
 ROOM = 100 * OWN_IDLE_WORKER_BYTES
 
 
-def hires(
+def workers_to_start(
     staffing: Staffing,
     now: float = 0.0,
     *,
@@ -27,56 +27,56 @@ def hires(
     room: int = ROOM,
     holding: bool = False,
 ) -> int:
-    return staffing.hires(
+    return staffing.workers_to_start(
         now, missing=missing, there=there, coming=coming, headroom_bytes=room, holding=holding
     )
 
 
 class TestStaffing:
     def test_all_that_are_missing_come_when_there_is_room(self) -> None:
-        assert hires(Staffing(), missing=8) == 8
-        assert hires(Staffing(), missing=0) == 0
-        assert hires(Staffing(), missing=-3) == 0
+        assert workers_to_start(Staffing(), missing=8) == 8
+        assert workers_to_start(Staffing(), missing=0) == 0
+        assert workers_to_start(Staffing(), missing=-3) == 0
 
     def test_nobody_comes_during_a_hold(self) -> None:
-        assert hires(Staffing(), holding=True) == 0
+        assert workers_to_start(Staffing(), holding=True) == 0
 
     def test_only_as_many_come_as_there_is_room_for(self) -> None:
         room = 3 * OWN_IDLE_WORKER_BYTES
-        assert hires(Staffing(), missing=8, room=room) == 3
-        assert hires(Staffing(), missing=8, there=2, coming=2, room=room) == 1
-        assert hires(Staffing(), missing=8, there=4, coming=0, room=-1) == 0
+        assert workers_to_start(Staffing(), missing=8, room=room) == 3
+        assert workers_to_start(Staffing(), missing=8, there=2, coming=2, room=room) == 1
+        assert workers_to_start(Staffing(), missing=8, there=4, coming=0, room=-1) == 0
 
     def test_one_comes_where_there_is_none(self) -> None:
-        assert hires(Staffing(), missing=8, room=-1) == 1
+        assert workers_to_start(Staffing(), missing=8, room=-1) == 1
 
     def test_the_first_that_dies_is_replaced_at_once_and_the_next_ever_later(self) -> None:
         staffing, now, waits = Staffing(), 1000.0, []
         for _ in range(10):
             staffing.died(now, for_memory=False)
             waits.append(staffing.not_before - now)
-            assert waits[-1] == 0.0 or hires(staffing, now) == 0
+            assert waits[-1] == 0.0 or workers_to_start(staffing, now) == 0
             now = staffing.not_before
-            assert hires(staffing, now) == 2
+            assert workers_to_start(staffing, now) == 2
         assert waits == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
 
     def test_what_the_kernel_took_is_not_replaced_at_once(self) -> None:
         staffing = Staffing()
         staffing.died(1000.0, for_memory=True)
-        assert hires(staffing, 1000.9) == 0 and hires(staffing, 1001.0) == 2
+        assert workers_to_start(staffing, 1000.9) == 0 and workers_to_start(staffing, 1001.0) == 2
 
     def test_a_worker_that_works_ends_the_wait(self) -> None:
         staffing = Staffing()
         for _ in range(6):
             staffing.died(1000.0, for_memory=True)
         staffing.worked()
-        assert hires(staffing, 1000.0) == 2
+        assert workers_to_start(staffing, 1000.0) == 2
 
     def test_deaths_far_apart_have_nothing_to_do_with_each_other(self) -> None:
         staffing = Staffing()
         for day in range(10):
             staffing.died(day * 86400.0, for_memory=False)
-            assert hires(staffing, day * 86400.0) == 2
+            assert workers_to_start(staffing, day * 86400.0) == 2
 
     def test_what_is_killed_together_is_told_together_and_once(self) -> None:
         staffing = Staffing()
@@ -102,26 +102,28 @@ class Dead:
         ([5, 5, 6], 1, False),
     ],
 )
-def test_a_kill_is_the_kernel_s_when_its_count_rose(counts: list[int], exit_code: int, took: bool) -> None:
+def test_a_kill_is_the_kernel_s_when_its_count_rose(
+    counts: list[int], exit_code: int, was_oom_killed: bool
+) -> None:
     answers = iter(counts)
-    kills = KernelKills(lambda: next(answers))
+    kills = OomKillDetector(lambda: next(answers))
     kills.look(time.monotonic())
-    assert kills.took(cast(Child, Dead(exit_code))) is took
+    assert kills.was_oom_killed(cast(Child, Dead(exit_code))) is was_oom_killed
 
 
 def test_all_that_were_killed_at_once_are_recognised() -> None:
     count = 0
-    kills = KernelKills(lambda: count)
+    kills = OomKillDetector(lambda: count)
     count = 2
     dead = cast(Child, Dead(-signal.SIGKILL))
-    assert kills.took(dead) and kills.took(dead)
+    assert kills.was_oom_killed(dead) and kills.was_oom_killed(dead)
 
 
 def test_kills_of_long_ago_say_nothing_of_today_s_dead() -> None:
     count = 0
-    kills = KernelKills(lambda: count)
+    kills = OomKillDetector(lambda: count)
     count, now = 7, time.monotonic()
     dead = cast(Child, Dead(-signal.SIGKILL))
     for second in range(11):
         kills.look(now + second)
-        assert kills.took(dead) is (second < 10)
+        assert kills.was_oom_killed(dead) is (second < 10)

@@ -14,7 +14,7 @@ from engine.jp2.decoding.decode import decoded, lane_for, strip_edges
 from engine.jp2.decoding.openjpeg import Messages
 from engine.jp2.decoding.pixels import grid_of
 from engine.jp2.header import read_header
-from engine.messages import Lane, Plan
+from engine.messages import DecodeMode, Plan
 from tests.support.decodes import EVERY_PLAN, on_the_grid, pixels_of, ycc_to_rgb
 from tests.support.jp2_files import Encoding, Plane, cut, make_jp2, picture, write_codestream
 
@@ -69,7 +69,7 @@ def test_tiles_in_reverse_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("strip_rows", [1, 7, 64, 5000])
 def test_strips_of_any_height(strip_rows: int, tmp_path: Path) -> None:
     pixels = make_jp2(tmp_path / "a.jp2", 70, 130)
-    out = pixels_of(tmp_path / "a.jp2", Plan(Lane.STRIPS, strip_rows=strip_rows))
+    out = pixels_of(tmp_path / "a.jp2", Plan(DecodeMode.STRIPS, strip_rows=strip_rows))
     assert np.array_equal(out, pixels)
 
 
@@ -87,9 +87,9 @@ def test_strips_cut_no_sample_of_a_subsampled_component(tmp_path: Path) -> None:
 def test_tiles_whose_edges_cut_samples_are_decoded_whole(tmp_path: Path) -> None:
     full = picture(120, 90)
     planes = [Plane(full[:, :, 0]), *(Plane(full[::2, ::2, c], dx=2, dy=2) for c in (1, 2))]
-    for width, lane in ((64, Lane.TILES), (63, Lane.WHOLE)):
+    for width, lane in ((64, DecodeMode.TILES), (63, DecodeMode.WHOLE)):
         write_codestream(tmp_path / "a.j2k", planes, Encoding(tile=(width, 64), levels=2))
-        assert lane_for(read_header(tmp_path / "a.j2k"), Lane.TILES) is lane
+        assert lane_for(read_header(tmp_path / "a.j2k"), DecodeMode.TILES) is lane
 
 
 def luma_and_chroma(
@@ -114,10 +114,10 @@ def luma_and_chroma(
 def test_tiled_image_in_several_strips(tile: tuple[int, int], strip_rows: int, tmp_path: Path) -> None:
     path = luma_and_chroma(tmp_path / "a.j2k", 150, 300, tile=tile)
     header = read_header(path)
-    assert lane_for(header, Lane.STRIPS) is Lane.STRIPS
+    assert lane_for(header, DecodeMode.STRIPS) is DecodeMode.STRIPS
     assert len(strip_edges(header, grid_of(header), strip_rows)) > 1
-    expected = pixels_of(path, Plan(Lane.WHOLE))
-    assert np.array_equal(pixels_of(path, Plan(Lane.STRIPS, strip_rows=strip_rows)), expected)
+    expected = pixels_of(path, Plan(DecodeMode.WHOLE))
+    assert np.array_equal(pixels_of(path, Plan(DecodeMode.STRIPS, strip_rows=strip_rows)), expected)
 
 
 def test_strips_are_of_whole_rows_of_tiles_where_they_can_be(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_first_strip_has_rows_of_every_component(dy: int, tmp_path: Path) -> Non
     header = read_header(path)
     edges = strip_edges(header, grid_of(header), 24)
     assert edges[0] == (24 * dy - 1, 24 * dy + 24)
-    expected = pixels_of(path, Plan(Lane.WHOLE))
-    assert np.array_equal(pixels_of(path, Plan(Lane.STRIPS, strip_rows=24)), expected)
+    expected = pixels_of(path, Plan(DecodeMode.WHOLE))
+    assert np.array_equal(pixels_of(path, Plan(DecodeMode.STRIPS, strip_rows=24)), expected)
 
 
 @pytest.mark.parametrize("origin", [(0, 63), (63, 0), (63, 63)])
@@ -144,12 +144,12 @@ def test_tiles_without_a_sample_of_some_component(origin: tuple[int, int], tmp_p
     chroma = picture(header.components[1].width, header.components[1].height, seed=4)
     cb, cr = (on_the_grid(chroma[:, :, c], header, c) for c in (1, 2))
     expected = ycc_to_rgb(picture(120, 200)[:, :, 0], cb, cr)
-    assert np.array_equal(pixels_of(path, Plan(Lane.TILES)), expected)
+    assert np.array_equal(pixels_of(path, Plan(DecodeMode.TILES)), expected)
 
 
 def test_strips_of_a_tiled_image_are_its_tiles(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", encoding=Encoding(tile=(64, 64)))
-    assert lane_for(read_header(tmp_path / "a.jp2"), Lane.STRIPS) is Lane.TILES
+    assert lane_for(read_header(tmp_path / "a.jp2"), DecodeMode.STRIPS) is DecodeMode.TILES
 
 
 @pytest.mark.parametrize("encoding", [Encoding(), Encoding(tile=(64, 64)), Encoding(tile=(64, 64), plt=True)])
@@ -185,7 +185,7 @@ def test_file_that_was_changed_after_its_header_was_read_is_not_painted(tmp_path
 def test_pixel_file_is_gone_whatever_happens(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2")
     header = read_header(tmp_path / "a.jp2")
-    plan = Plan(Lane.STRIPS, pixels_on_disk=True)
+    plan = Plan(DecodeMode.STRIPS, pixels_on_disk=True)
     with (
         pytest.raises(RuntimeError),
         decoded(
