@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.atomic_files import sync_directory
 from engine.conversion.source_file import WatchedSource
 from engine.conversion.verify import Expected, Proof, prove
 from engine.failures import Cause, ImageError, Stage
@@ -146,19 +147,10 @@ def _encode_and_prove(
         proof = prove(part, expected, job.jpeg.verify)
         source.check_unchanged()
         part.replace(target)
-        _fsync_directory(target.parent)
+        sync_directory(target.parent)
     finally:
         part.unlink(missing_ok=True)
     return _Made(rendered.image.width, rendered.image.height, written, proof)
-
-
-def _fsync_directory(directory: Path) -> None:
-    """The name itself must survive a power cut (fsync(2): the entry is not the file's)."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from engine.atomic_files import sync_directory
 from engine.failures import Cause
 from engine.messages import FaultKind, Stored, StoreRequest
 from engine.store.base import StoredObject, StoreError
@@ -162,7 +163,7 @@ class LocalStore:
     def _make_root(self) -> None:
         with contextlib.suppress(FileExistsError):
             self.root.mkdir()
-            _sync_directory(self.root.parent)
+            sync_directory(self.root.parent)
 
     def _prepare(self, directory: Path) -> None:
         """Make the directory, durably, and once a process remove what a killed storer left in it."""
@@ -173,7 +174,7 @@ class LocalStore:
             for path in reversed(upwards[: upwards.index(self.root)]):
                 with contextlib.suppress(FileExistsError):
                     path.mkdir()
-                    _sync_directory(path.parent)
+                    sync_directory(path.parent)
             with os.scandir(directory) as entries:
                 leftovers = [
                     e for e in entries if left_behind(e.name, e.stat(follow_symlinks=False).st_mtime)
@@ -196,7 +197,7 @@ class LocalStore:
             return True
         except OSError:
             return False
-        _sync_directory(final.parent)
+        sync_directory(final.parent)
         return True
 
     def _copy(self, scratch: BinaryIO, request: StoreRequest, final: Path) -> None:
@@ -210,7 +211,7 @@ class LocalStore:
                 _name(partial, final)
             except FileExistsError:
                 self._compare(final, request)
-            _sync_directory(final.parent)
+            sync_directory(final.parent)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -251,16 +252,6 @@ def _write(file: BinaryIO, chunk: bytes) -> None:
 def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    """Make the names in a directory durable; a file system that cannot (some shares) is no error."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _umask() -> int:
