@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from rich.cells import cell_len, chop_cells
 
+from engine import failures
+
 DASH = "–"
 """Stands where nothing is known."""
 ELLIPSIS = "…"
@@ -141,22 +143,8 @@ def reduction(source_bytes: int, jpeg_bytes: int) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with what a terminal would obey or hide made visible; one line stays one line."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else _shown(c) for c in text)
-
-
-def _shown(character: str) -> str:
-    """Control characters by their Unicode picture, bytes that are no text by a question mark, else escaped."""
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8 (PEP 383)
-        return f"\\x{code - 0xDC00:02x}"
-    return " " if character.isspace() else repr(character)[1:-1]
+    """The text with everything that a terminal would obey or hide made visible; one line stays one line."""
+    return failures.visible(text, as_pictures=True)
 
 
 def fit(text: str, columns: int, keep: Keep = Keep.START) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from engine.failures import visible
 from engine.ledger.import_rows import Remark
 from engine.ledger.writer import Ledger
 from engine.manifest.importer import AddReport
 from engine.manifest.importer import add as add_export
 from tui.commands.shared import (
-    clean,
     complete_batch,
     existing_file,
     json_option,
@@ -102,6 +102,6 @@ def _remarks(title: str, count: int, remarks: tuple[Remark, ...]) -> None:
         return
     click.echo(f"\n{title}:")
     for remark in remarks[:_SHOWN]:
-        click.echo(f"  line {remark.line}: {clean(remark.message)}")
+        click.echo(f"  line {remark.line}: {visible(remark.message)}")
     if count > _SHOWN:
         click.echo(f"  and {integer(count - _SHOWN)} more (--json)")

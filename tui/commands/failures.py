@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from engine.failures import UserError, one_line
+from engine.failures import UserError, one_line, visible
 from engine.ledger.filters import Selection
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
@@ -17,7 +17,6 @@ from tui.commands.shared import (
     cause_option,
     check_batch,
     check_cause,
-    clean,
     json_option,
     print_json,
     print_json_array,
@@ -56,10 +55,10 @@ def failures(ctx: click.Context, batch: str | None, cause: str | None, as_json: 
 
 
 def _print_failure(image: ImageRow) -> None:
-    click.echo(f"  {image.id:>7}  {clean(image.target)}")
-    click.echo(f"           {clean(image.message or '')}")
+    click.echo(f"  {image.id:>7}  {visible(image.target)}")
+    click.echo(f"           {visible(image.message or '')}")
     if image.hint:
-        click.echo(f"           {clean(image.hint)}")
+        click.echo(f"           {visible(image.hint)}")
 
 
 @click.command()

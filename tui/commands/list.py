@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from engine.failures import visible
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.schema import STATES
@@ -16,7 +17,6 @@ from engine.reports.account.distribution import Distribution
 from tui.commands.shared import (
     batch_option,
     check_batch,
-    clean,
     json_option,
     print_json_array,
     remark,
@@ -74,9 +74,9 @@ def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
     spread: dict[str, Distribution] = {}
     for image in images:
         size = data(image.jpeg_bytes) if image.jpeg_bytes is not None else DASH
-        click.echo(f"{image.id:>7}  {image.state:<9}  {size:>8}  {clean(image.target)}")
+        click.echo(f"{image.id:>7}  {image.state:<9}  {size:>8}  {visible(image.target)}")
         for warning in image.warnings:
-            click.echo(f"         warning: {clean(warning)}")
+            click.echo(f"         warning: {visible(warning)}")
         if image.state == "done" and image.psnr is not None:
             spread.setdefault(image.batch, Distribution()).add(image.psnr)
     for batch, found in spread.items():

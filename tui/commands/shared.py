@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.failures import UserError, one_line
+from engine.failures import UserError, one_line, visible
 from engine.workspace import Workspace
 from tui.formatting import integer
 
@@ -108,17 +108,12 @@ def print_json_array(items: Iterable[Any]) -> None:
 
 def say(text: str) -> None:
     """A line on stdout; what could steer a terminal is made visible."""
-    click.echo(clean(text))
+    click.echo(visible(text))
 
 
 def remark(text: str) -> None:
     """A line on stderr, beside the data."""
-    click.echo(clean(text), err=True)
-
-
-def clean(text: str) -> str:
-    """The text with control characters made visible: file names and messages come from others."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    click.echo(visible(text), err=True)
 
 
 def print_table(
@@ -126,7 +121,7 @@ def print_table(
 ) -> None:
     """A table on stdout: fitted to a terminal; elsewhere a line a row, nothing wrapped or cut."""
     numbers = set(right)
-    cleaned = [[clean(cell) for cell in row] for row in rows]
+    cleaned = [[visible(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for name in columns:
