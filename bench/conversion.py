@@ -87,10 +87,11 @@ def convert(path: Path) -> Cost:
     """The engine's whole conversion, as a worker does it."""
     from engine.config import JpegSettings
     from engine.conversion.convert import convert_image
+    from engine.failures import Stage
     from engine.jp2.header import read_header
-    from engine.messages import DecodeMode, Job, Phase, Plan
+    from engine.messages import DecodeMode, Job, Plan
 
-    def ignore(phase: Phase) -> None:
+    def ignore(stage: Stage) -> None:
         pass
 
     with tempfile.TemporaryDirectory() as scratch:

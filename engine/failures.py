@@ -27,8 +27,10 @@ class Cause(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where on its way an image failed."""
+    """Where an image is on its way, and so what a worker does at the moment; or where the image failed."""
 
+    IDLE = "idle"
+    """A worker has no image."""
     MANIFEST = "manifest"
     READING = "reading"
     VALIDATING = "validating"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.config import JpegSettings
-from engine.failures import Failure
+from engine.failures import Failure, Stage
 
 
 class DecodeMode(StrEnum):
@@ -18,17 +18,6 @@ class DecodeMode(StrEnum):
     """Tile by tile, in tile rows."""
     STRIPS = "strips"
     """Untiled, area by area on one open codec, because the whole does not fit in memory."""
-
-
-class Phase(StrEnum):
-    """What a worker does at the moment, as the TUI shows it."""
-
-    IDLE = "idle"
-    READING = "reading"
-    DECODING = "decoding"
-    ENCODING = "encoding"
-    PROVING = "proving"
-    STORING = "storing"
 
 
 @dataclass(frozen=True)
@@ -71,9 +60,14 @@ class ReadAhead:
 
 
 @dataclass(frozen=True)
-class PhaseChanged:
+class WorkerReady:
+    """A new worker has loaded its libraries and takes images."""
+
+
+@dataclass(frozen=True)
+class StageChanged:
     image_id: int
-    phase: Phase
+    stage: Stage
 
 
 @dataclass(frozen=True)

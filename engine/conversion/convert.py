@@ -22,16 +22,9 @@ from engine.jpeg.encode import Written, write_jpeg
 from engine.jpeg.metadata import leading_markers
 from engine.jpeg.render import Rendered, check_sides, render
 from engine.memory.usage import give_memory_back, peak_rss_bytes, reset_peak
-from engine.messages import Converted, Job, Phase
+from engine.messages import Converted, Job
 
-OnPhase = Callable[[Phase], None]
-
-_STAGES = {
-    Phase.READING: Stage.READING,
-    Phase.DECODING: Stage.DECODING,
-    Phase.ENCODING: Stage.ENCODING,
-    Phase.PROVING: Stage.PROVING,
-}
+OnStage = Callable[[Stage], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,7 @@ class _Made:
     proof: Proof
 
 
-def convert_image(job: Job, on_phase: OnPhase) -> Converted:
+def convert_image(job: Job, on_stage: OnStage) -> Converted:
     """Writes `job.scratch_path`, proved and fsynced, or nothing at all.
 
     Raises ImageError, its `warnings` holding what had been warned of by then. Whatever happens, no partial
@@ -50,9 +43,9 @@ def convert_image(job: Job, on_phase: OnPhase) -> Converted:
     """
     reset_peak()
     wall_start, cpu_start = time.monotonic(), time.process_time()
-    progress = _Progress(on_phase)
+    progress = _Progress(on_stage)
     try:
-        progress.enter(Phase.READING)
+        progress.enter(Stage.READING)
         source = WatchedSource(job.source_path)
         digest = source.digest(job.checksum)
         try:
@@ -86,15 +79,15 @@ def convert_image(job: Job, on_phase: OnPhase) -> Converted:
 class _Progress:
     """Where a conversion is, and what has been warned of so far."""
 
-    def __init__(self, on_phase: OnPhase) -> None:
-        self._on_phase = on_phase
+    def __init__(self, on_stage: OnStage) -> None:
+        self._on_stage = on_stage
         self._said: list[str] = []
         self.decoder = Messages()
         self.stage = Stage.READING
 
-    def enter(self, phase: Phase) -> None:
-        self.stage = _STAGES[phase]
-        self._on_phase(phase)
+    def enter(self, stage: Stage) -> None:
+        self.stage = stage
+        self._on_stage(stage)
 
     def warn(self, *messages: str) -> None:
         self._said += [message for message in messages if message not in self._said]
@@ -115,13 +108,13 @@ def _convert(job: Job, source: WatchedSource, progress: _Progress) -> _Made:
     check_sides(header.width, header.height, job.jpeg.oversize)
     recipe = recipe_for(header, job.jpeg.icc, job.jpeg.background)
     progress.warn(*recipe.warnings)
-    progress.enter(Phase.DECODING)
+    progress.enter(Stage.DECODING)
     pixel_file = Path(job.scratch_path + ".pixels")
     with decoded(job.source_path, header, job.plan, recipe, progress.decoder, pixel_file) as picture:
         if job.strict and progress.decoder.warnings:
             message = f"strict = true, and OpenJPEG warns: {'; '.join(progress.decoder.warnings[:3])}"
             raise ImageError(Cause.CORRUPT, Stage.DECODING, message)
-        progress.enter(Phase.ENCODING)
+        progress.enter(Stage.ENCODING)
         rendered = render(picture, recipe)
         progress.warn(*rendered.warnings)
         return _encode_and_prove(job, source, header, rendered, progress)
@@ -143,7 +136,7 @@ def _encode_and_prove(
             written = write_jpeg(file, rendered, job.jpeg, markers)
             file.flush()
             os.fsync(file.fileno())
-        progress.enter(Phase.PROVING)
+        progress.enter(Stage.PROVING)
         proof = prove(part, expected, job.jpeg.verify)
         source.check_unchanged()
         part.replace(target)

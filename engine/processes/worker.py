@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
 from engine.memory.usage import peak_rss_bytes
-from engine.messages import Converted, Job, NotConverted, Phase, PhaseChanged, Quit, ReadAhead
+from engine.messages import Converted, Job, NotConverted, Quit, ReadAhead, StageChanged, WorkerReady
 from engine.processes.child import settle_in
 
 _READ_AHEAD_BYTES = 1 << 20
@@ -30,7 +30,7 @@ def worker_main(connection: Connection[Any, Any], parent_pid: int) -> None:
     sources: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, jobs, sources), daemon=True).start()
     threading.Thread(target=_read_ahead, args=(sources,), daemon=True).start()
-    connection.send(Phase.IDLE)
+    connection.send(WorkerReady())
     while isinstance(job := jobs.get(), Job):
         connection.send(_attempt(connection, job, convert_image))
 
@@ -62,13 +62,13 @@ def _read_ahead(sources: queue.SimpleQueue[str]) -> None:
 
 
 def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Converted | NotConverted:
-    def on_phase(phase: Phase) -> None:
-        connection.send(PhaseChanged(job.image_id, phase))
+    def on_stage(stage: Stage) -> None:
+        connection.send(StageChanged(job.image_id, stage))
 
     wall_start, cpu_start = time.monotonic(), time.process_time()
     warnings: tuple[str, ...] = ()
     try:
-        converted: Converted = convert(job, on_phase)
+        converted: Converted = convert(job, on_stage)
         return converted
     except ImageError as error:
         failure, warnings = error.failure, error.warnings

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-from engine.failures import RETRYABLE, SOURCE_CAUSES, Cause, Failure, Stage
+from engine.failures import RETRYABLE, SOURCE_CAUSES, Cause, Failure
 from engine.formatting import plain_size
 from engine.ledger.writer import Candidate
 from engine.memory.usage import rss_bytes
@@ -15,11 +15,11 @@ from engine.messages import (
     DecodeMode,
     Job,
     NotConverted,
-    Phase,
-    PhaseChanged,
     Plan,
+    StageChanged,
     Surveyed,
     SurveyRequest,
+    WorkerReady,
 )
 from engine.processes.child import describe_exit
 from engine.supervisor.context import Run
@@ -28,12 +28,6 @@ from engine.supervisor.staffing import Staffing
 from engine.supervisor.surveying import Verdict
 from engine.supervisor.worker_pool import Running, Slot, Slots, time_limit_s
 
-_STAGES = {
-    Phase.READING: Stage.READING,
-    Phase.DECODING: Stage.DECODING,
-    Phase.ENCODING: Stage.ENCODING,
-    Phase.PROVING: Stage.PROVING,
-}
 _LANE_WORDS = {
     DecodeMode.WHOLE: "decoded whole",
     DecodeMode.TILES: "decoded tile by tile",
@@ -156,11 +150,11 @@ class Converting:
 
     def _take(self, slot: Slot, message: object) -> None:
         match message:
-            case Phase():
+            case WorkerReady():
                 slot.ready = True
                 self._failed_starts = 0
-            case PhaseChanged():
-                slot.phase = message.phase
+            case StageChanged():
+                slot.stage = message.stage
             case Converted() if slot.running is not None:
                 self._staffing.worked()
                 candidate = slot.done()
@@ -211,13 +205,13 @@ class Converting:
         self._run.journal.warning("worker", f"an idle worker {said}", pid=slot.child.pid)
 
     def _death(self, slot: Slot, running: Running, said: str) -> Failure:
-        stage = _STAGES.get(slot.phase, Stage.READING)
+        stage = slot.stage
         if running.timed_out:
             seconds = time.monotonic() - running.started
             return Failure(Cause.TIMED_OUT, stage, f"not done after {seconds:.0f} s; its worker was stopped")
         if self._run.kills.was_oom_killed(slot.child):
             return Failure(Cause.OUT_OF_MEMORY, stage, "its worker was killed by the kernel for memory")
-        return Failure(Cause.WORKER_CRASHED, stage, f"its worker {said} while {slot.phase}")
+        return Failure(Cause.WORKER_CRASHED, stage, f"its worker {said} while {stage}")
 
     def _ask_about(self, running: Running, facts: NotConverted, pid: int) -> None:
         """Is it this source, or the share? The scout looks, and the image waits for its word."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.control.snapshot import WorkerSnapshot
+from engine.failures import Stage
 from engine.ledger.models import Candidate
-from engine.messages import Job, Phase, Plan, Quit, ReadAhead
+from engine.messages import Job, Plan, Quit, ReadAhead
 from engine.processes.child import Child
 from engine.processes.worker import worker_main
 
@@ -32,7 +33,7 @@ class Running:
 class Slot:
     number: int
     child: Child
-    phase: Phase = Phase.IDLE
+    stage: Stage = Stage.IDLE
     ready: bool = False
     """Its libraries are loaded and it waits for images."""
     running: Running | None = None
@@ -46,13 +47,13 @@ class Slot:
     def give(self, job: Job, candidate: Candidate, timeout_s: float) -> None:
         now = time.monotonic()
         self.running = Running(candidate, job.plan, job.attempt, now, now + timeout_s)
-        self.phase = Phase.READING
+        self.stage = Stage.READING
         self.child.send(job)
 
     def done(self) -> Candidate:
         """The worker is free again; returns the image it had."""
         assert self.running is not None
-        candidate, self.running, self.phase = self.running.candidate, None, Phase.IDLE
+        candidate, self.running, self.stage = self.running.candidate, None, Stage.IDLE
         return candidate
 
     def read_next(self, candidate: Candidate) -> None:
@@ -66,13 +67,13 @@ class Slot:
         running = self.running
         if running is None:
             return WorkerSnapshot(
-                self.number, self.child.pid, Phase.IDLE, None, "", None, None, self.rss_bytes or None, None
+                self.number, self.child.pid, Stage.IDLE, None, "", None, None, self.rss_bytes or None, None
             )
         facts = running.candidate
         return WorkerSnapshot(
             slot=self.number,
             pid=self.child.pid,
-            phase=self.phase,
+            phase=self.stage,
             image_id=facts.image_id,
             image=facts.target.rsplit("/", 1)[-1],
             megapixels=facts.megapixels,

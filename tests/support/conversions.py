@@ -7,7 +7,8 @@ from typing import Any
 
 from engine.config import JpegSettings
 from engine.conversion.convert import convert_image
-from engine.messages import Converted, DecodeMode, Job, Phase, Plan
+from engine.failures import Stage
+from engine.messages import Converted, DecodeMode, Job, Plan
 
 
 def job(source: Path, **changes: Any) -> Job:
@@ -26,10 +27,10 @@ def job(source: Path, **changes: Any) -> Job:
     )
 
 
-def convert(source: Path, phases: list[Phase] | None = None, **changes: Any) -> tuple[Converted, Path]:
+def convert(source: Path, stages: list[Stage] | None = None, **changes: Any) -> tuple[Converted, Path]:
     """What the worker would answer, and the JPEG."""
     (source.parent / "scratch").mkdir(exist_ok=True)
-    made = convert_image(job(source, **changes), (phases if phases is not None else []).append)
+    made = convert_image(job(source, **changes), (stages if stages is not None else []).append)
     return made, Path(made.scratch_path)
 
 

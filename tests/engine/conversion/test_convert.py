@@ -18,7 +18,7 @@ import engine.conversion.convert
 from engine.conversion.convert import convert_image
 from engine.failures import Cause, ImageError, Stage
 from engine.jpeg.inspect import describe
-from engine.messages import DecodeMode, Phase, Plan
+from engine.messages import DecodeMode, Plan
 from tests.support.conversions import convert, job, left_behind
 from tests.support.decodes import EVERY_PLAN
 from tests.support.jp2_files import (
@@ -46,8 +46,8 @@ def test_jpeg_is_the_picture_and_the_answer_has_its_facts(
     channels: int, tile: tuple[int, int] | None, tmp_path: Path
 ) -> None:
     pixels = make_jp2(tmp_path / "a.jp2", 203, 150, channels=channels, encoding=Encoding(tile=tile))
-    phases: list[Phase] = []
-    made, path = convert(tmp_path / "a.jp2", phases)
+    stages: list[Stage] = []
+    made, path = convert(tmp_path / "a.jp2", stages)
     content = path.read_bytes()
     assert left_behind(tmp_path / "a.jp2") == ["1.jpg"]
     assert (made.width, made.height, made.jpeg_bytes) == (203, 150, len(content))
@@ -55,7 +55,7 @@ def test_jpeg_is_the_picture_and_the_answer_has_its_facts(
     source = (tmp_path / "a.jp2").read_bytes()
     assert made.source_bytes == len(source)
     assert made.source_digest == f"md5:{hashlib.md5(source).hexdigest()}"
-    assert phases == [Phase.READING, Phase.DECODING, Phase.ENCODING, Phase.PROVING]
+    assert stages == [Stage.READING, Stage.DECODING, Stage.ENCODING, Stage.PROVING]
     assert made.cpu_s > 0
     assert made.peak_rss_bytes > 10_000_000
     with Image.open(path) as read_back:
@@ -166,8 +166,8 @@ def test_source_that_changes_under_way(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2")
     (tmp_path / "scratch").mkdir()
 
-    def change(phase: Phase) -> None:
-        if phase is Phase.ENCODING:
+    def change(stage: Stage) -> None:
+        if stage is Stage.ENCODING:
             os.utime(tmp_path / "a.jp2", ns=(1, 1))
 
     with pytest.raises(ImageError, match="changed while") as failed:
@@ -231,7 +231,7 @@ def test_no_room_on_scratch(plan: Plan, tmp_path: Path) -> None:
 def test_scratch_that_is_gone_is_nobodys_disk_full(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 40, 30)
     with pytest.raises(ImageError) as failed:
-        convert_image(job(tmp_path / "a.jp2"), lambda phase: None)
+        convert_image(job(tmp_path / "a.jp2"), lambda stage: None)
     assert failed.value.failure.cause is Cause.INTERNAL
     assert "scratch" in failed.value.failure.message
 
