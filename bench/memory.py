@@ -156,7 +156,7 @@ def watch(run: subprocess.Popen[bytes], workspace: Workspace) -> Watched:
             seen.below_floor_samples += memory.available < memory.floor
             if snapshot.hold:
                 seen.holds.add(snapshot.hold.detail)
-            if sum((snapshot.totals.pending, snapshot.totals.in_flight)):
+            if snapshot.totals.remaining:
                 seen.wall_s = time.monotonic() - started
                 seen.others_cpu_s = machine_busy_s() - busy_before - seen.cpu_s
             for pid in [client.pid, *(worker.pid for worker in snapshot.workers if worker.pid)]:
@@ -177,7 +177,7 @@ def machine_busy_s() -> float:
 
 def tell(workspace: Workspace, seen: Watched, budget: int, group: cgroup.Group | None) -> None:
     reader = LedgerReader(workspace)
-    account = reader.snapshot().totals
+    account = reader.figures().totals
     floor = parse_floor("10%", min(budget, MemoryReader().read().total_bytes))
     cores = os.cpu_count() or 1
     where = "a control group" if group else "memory_limit"

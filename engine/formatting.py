@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
-
-from engine.control.snapshot import Account
 
 _DATA_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 NARROW_SPACE = "\u202f"
@@ -75,12 +72,6 @@ def short_moment(unix_s: float) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """`1 image`, `2,340 images`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def account_words(account: Account) -> str:
-    """`46 images: 40 done, 6 failed`."""
-    parts = [f"{n:,} {name.replace('_', ' ')}" for name, n in asdict(account).items() if n and name != "rows"]
-    return f"{count(account.rows, 'image')}: {', '.join(parts) or 'nothing to do'}"
 
 
 def decibels(value: float | None) -> str:

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from engine.ledger.account import Account, LedgerFigures
+
 
 class State(StrEnum):
     RUNNING = "running"
@@ -35,21 +37,6 @@ class Hold:
     """Unix time, s."""
     until: float | None
     """When it looks again, Unix time; None: as soon as there is room, or when somebody acts."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """Where every row is: rows = pending + in_flight + done + failed + accepted, always."""
-
-    rows: int = 0
-    pending: int = 0
-    in_flight: int = 0
-    done: int = 0
-    failed: int = 0
-    accepted: int = 0
-
-    def __add__(self, other: Account) -> Account:
-        return Account(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -153,6 +140,20 @@ class Snapshot:
     @property
     def totals(self) -> Account:
         return sum((b.account for b in self.batches), Account())
+
+    @classmethod
+    def from_ledger(cls, figures: LedgerFigures, time: float) -> Snapshot:
+        """What the ledger alone tells, for when no engine runs. `time` is when it was read, Unix time, s."""
+        totals = figures.totals
+        is_finished = totals.rows > 0 and totals.remaining == 0
+        return cls(
+            state=State.FINISHED if is_finished else State.STOPPED,
+            time=time,
+            batches=tuple(BatchSnapshot(name, account) for name, account in figures.accounts.items()),
+            source_bytes=figures.source_bytes,
+            jpeg_bytes=figures.jpeg_bytes,
+            failures_by_cause=figures.failures_by_cause,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The document of `status --json`."""

@@ -5,21 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from engine.supervisor.progress import Outstanding
+from engine.ledger import queries
+from engine.ledger.account import LedgerFigures, Outstanding
 
 
-def bytes_done(db: sqlite3.Connection) -> tuple[int, int]:
-    """Of the images done: bytes of the sources, bytes of the JPEGs."""
-    row = db.execute("SELECT total(source_bytes), total(jpeg_bytes) FROM batches").fetchone()
-    return int(row[0]), int(row[1])
-
-
-def failures_by_cause(db: sqlite3.Connection) -> tuple[tuple[str, int], ...]:
-    """Images that are failed now, by cause, most first."""
-    rows = db.execute(
+def figures(db: sqlite3.Connection) -> LedgerFigures:
+    """A read of a handful of rows."""
+    sizes = db.execute("SELECT total(source_bytes), total(jpeg_bytes) FROM batches").fetchone()
+    causes = db.execute(
         "SELECT cause, sum(images) AS n FROM failures GROUP BY cause HAVING n > 0 ORDER BY n DESC, cause"
+    ).fetchall()
+    return LedgerFigures(
+        queries.account(db), int(sizes[0]), int(sizes[1]), tuple((cause, count) for cause, count in causes)
     )
-    return tuple((cause, count) for cause, count in rows)
 
 
 def outstanding(db: sqlite3.Connection, batches: Sequence[str] | None) -> Outstanding:

@@ -8,8 +8,8 @@ import sqlite3
 from dataclasses import dataclass, fields
 from typing import Any
 
-from engine.control.snapshot import Account
 from engine.failures import REMEDIES, Cause
+from engine.ledger.account import Account
 from engine.messages import StoreRequest, Surveyed
 
 EQUAL_PSNR_DB = 100.0
@@ -47,6 +47,17 @@ class Candidate:
     @property
     def source_bytes(self) -> int:
         return self.surveyed.source_bytes
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The image that an event is about."""
+
+    image_id: int
+    record: str
+    source: str
+    """The path to read, [manifest] root applied."""
+    target: str
 
 
 @dataclass(frozen=True)

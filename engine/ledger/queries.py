@@ -9,12 +9,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.control.snapshot import Account
 from engine.failures import UserError
-from engine.ledger.models import Candidate, Peak, Recovered
+from engine.ledger.account import Account
+from engine.ledger.models import Candidate, Peak, Recovered, Subject
 from engine.messages import StoreRequest, Surveyed, SurveyRequest
 from engine.places import is_within
-from engine.supervisor.event_log import Subject
 
 
 def identity(db: sqlite3.Connection) -> str:

@@ -7,12 +7,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from engine.control.snapshot import Account, BatchSnapshot, Snapshot, State
-from engine.ledger import neighbours, queries, schema, times
+from engine.ledger import figures, neighbours, queries, schema, times
+from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.connection import ReadOnly
 from engine.ledger.filters import Filter, Selection
 from engine.ledger.import_rows import target_key
@@ -73,26 +72,10 @@ class LedgerReader:
         with self._lock:
             return queries.account(self._file.connection())
 
-    def snapshot(self) -> Snapshot:
-        """The ledger's own picture, for when no engine runs."""
+    def figures(self) -> LedgerFigures:
+        """The sums that a snapshot shows."""
         with self._lock:
-            db = self._file.connection()
-            accounts = queries.account(db)
-            sizes = db.execute("SELECT total(source_bytes), total(jpeg_bytes) FROM batches").fetchone()
-            causes = db.execute(
-                "SELECT cause, sum(images) FROM failures GROUP BY cause HAVING sum(images) > 0 ORDER BY 2 DESC, 1"
-            ).fetchall()
-        batches = tuple(BatchSnapshot(name, account) for name, account in accounts.items())
-        totals = sum(accounts.values(), Account())
-        is_finished = totals.rows > 0 and totals.pending + totals.in_flight == 0
-        return Snapshot(
-            state=State.FINISHED if is_finished else State.STOPPED,
-            time=time.time(),
-            batches=batches,
-            source_bytes=int(sizes[0]),
-            jpeg_bytes=int(sizes[1]),
-            failures_by_cause=tuple((cause, count) for cause, count in causes),
-        )
+            return figures.figures(self._file.connection())
 
     def failure_groups(self, batch: str | None = None) -> list[FailureGroup]:
         """Failed images by cause, most first."""

@@ -18,16 +18,14 @@ from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
 
-from engine.control.snapshot import Account
 from engine.failures import Failure, UserError
 from engine.ledger import figures, import_rows, neighbours, queries, requeue, schema
+from engine.ledger.account import Account, LedgerFigures, Outstanding
 from engine.ledger.filters import Selection
 from engine.ledger.import_rows import ExportRow, Imported
 from engine.ledger.lock import ENGINE_COMMAND, LedgerLocked, Lock
-from engine.ledger.models import Candidate, Peak, Recovered
+from engine.ledger.models import Candidate, Peak, Recovered, Subject
 from engine.messages import Converted, MissingSource, NotConverted, Surveyed, SurveyRequest
-from engine.supervisor.event_log import Subject
-from engine.supervisor.progress import Outstanding
 from engine.workspace import Workspace
 
 __all__ = ["Candidate", "Ledger", "LedgerLocked", "NotInState", "Recovered", "Selection"]
@@ -152,13 +150,9 @@ class Ledger:
         """By batch, in the order they were added; a read of a handful of rows."""
         return queries.account(self._db)
 
-    def bytes_done(self) -> tuple[int, int]:
-        """Of the images done: bytes of the sources, bytes of the JPEGs."""
-        return figures.bytes_done(self._db)
-
-    def failures_by_cause(self) -> tuple[tuple[str, int], ...]:
-        """Images that are failed now, by cause, most first."""
-        return figures.failures_by_cause(self._db)
+    def figures(self) -> LedgerFigures:
+        """The sums that a snapshot shows; a read of a handful of rows."""
+        return figures.figures(self._db)
 
     def outstanding(self, batches: Sequence[str] | None) -> Outstanding:
         """What is pending in these batches; some tens of milliseconds for 400,000 images."""

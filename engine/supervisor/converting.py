@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from engine.failures import RETRYABLE, SOURCE_CAUSES, Cause, Failure
 from engine.formatting import plain_size
+from engine.ledger.models import Subject
 from engine.ledger.writer import Candidate
 from engine.memory.usage import rss_bytes
 from engine.messages import (
@@ -23,7 +24,6 @@ from engine.messages import (
 )
 from engine.processes.child import describe_exit
 from engine.supervisor.context import Run
-from engine.supervisor.event_log import Subject
 from engine.supervisor.staffing import Staffing
 from engine.supervisor.surveying import Verdict
 from engine.supervisor.worker_pool import Running, Slot, Slots, time_limit_s

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
 from engine.failures import one_line
-
-
-class Level(StrEnum):
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The image that an event is about."""
-
-    image_id: int
-    record: str
-    source: str
-    target: str
+from engine.ledger.models import Subject
+from engine.ledger.states import EventLevel
 
 
 class RunLog:
@@ -38,7 +22,7 @@ class RunLog:
         self._file: IO[str] = self.path.open("x", encoding="utf-8", errors="backslashreplace", buffering=1)
         self._file.write("#time\tlevel\tpid\trecord\timage\tsource\ttarget\twhat\n")
 
-    def write(self, level: Level, pid: int, what: str, subject: Subject | None = None) -> None:
+    def write(self, level: EventLevel, pid: int, what: str, subject: Subject | None = None) -> None:
         columns = [_now(), level.value, str(pid)]
         if subject is None:
             columns += ["-", "-", "-", "-"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
+from engine.ledger.models import Subject
+from engine.ledger.states import EventLevel
 from engine.ledger.writer import Ledger
-from engine.supervisor.event_log import Level, RunLog, Subject
+from engine.supervisor.event_log import RunLog
 
 
 class Journal:
@@ -14,15 +16,17 @@ class Journal:
         self._log = log
 
     def info(self, kind: str, what: str, subject: Subject | None = None, pid: int | None = None) -> None:
-        self._write(Level.INFO, kind, what, subject, pid)
+        self._write(EventLevel.INFO, kind, what, subject, pid)
 
     def warning(self, kind: str, what: str, subject: Subject | None = None, pid: int | None = None) -> None:
-        self._write(Level.WARNING, kind, what, subject, pid)
+        self._write(EventLevel.WARNING, kind, what, subject, pid)
 
     def error(self, kind: str, what: str, subject: Subject | None = None, pid: int | None = None) -> None:
-        self._write(Level.ERROR, kind, what, subject, pid)
+        self._write(EventLevel.ERROR, kind, what, subject, pid)
 
-    def _write(self, level: Level, kind: str, what: str, subject: Subject | None, pid: int | None) -> None:
+    def _write(
+        self, level: EventLevel, kind: str, what: str, subject: Subject | None, pid: int | None
+    ) -> None:
         pid = os.getpid() if pid is None else pid
         self._ledger.event(level.value, kind, what, subject.image_id if subject else None, pid)
         self._log.write(level, pid, f"{kind}: {what}", subject)

@@ -13,9 +13,11 @@ from engine import __version__
 from engine.config import Config
 from engine.control.commands import Orders
 from engine.control.server import ControlServer
-from engine.control.snapshot import Account, State
+from engine.control.snapshot import State
 from engine.failures import UserError
-from engine.formatting import account_words
+from engine.ledger.account import Account
+from engine.ledger.models import Subject
+from engine.ledger.states import EventLevel
 from engine.ledger.writer import Candidate, Ledger, Recovered
 from engine.messages import Converted, StoreRequest
 from engine.places import path_variants, scratch_conflict, sources_in_scratch
@@ -23,7 +25,7 @@ from engine.scratch import Scratch
 from engine.supervisor.context import DesiredState, Run
 from engine.supervisor.converting import Converting, subject_of
 from engine.supervisor.dispatch import Dispatch
-from engine.supervisor.event_log import Level, RunLog, Subject
+from engine.supervisor.event_log import RunLog
 from engine.supervisor.holds import Holds
 from engine.supervisor.journal import Journal
 from engine.supervisor.notifications import Notifier
@@ -100,7 +102,7 @@ class Supervisor:
             return self._finished
         except Exception as error:
             self._log.write(
-                Level.ERROR, os.getpid(), f"engine: ended by a fault: {type(error).__name__}: {error}"
+                EventLevel.ERROR, os.getpid(), f"engine: ended by a fault: {type(error).__name__}: {error}"
             )
             raise
         finally:
@@ -200,7 +202,7 @@ class Supervisor:
     @property
     def _finished(self) -> bool:
         account = self.account()
-        return account.pending + account.in_flight == 0
+        return account.remaining == 0
 
     @property
     def failures(self) -> int:
@@ -234,7 +236,7 @@ class Supervisor:
                 if self.desired is DesiredState.STOP
                 else "drained"
             )
-            counts = account_words(account)
+            counts = account.summary()
             run.journal.info("engine", f"{end}: {counts}")
         self._notifier.tell(end, counts, account)
         deadline = time.monotonic() + _LINGER_S

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from urllib.error import URLError
 
-from engine.control.snapshot import Account
+from engine.ledger.account import Account
 
 _TIMEOUT_S = 10.0
 log = logging.getLogger(__name__)

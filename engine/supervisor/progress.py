@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.control.snapshot import Rates
+from engine.ledger.account import Outstanding
 
 WINDOW_S = 120.0
 _MIN_SPAN_S = 5.0
@@ -28,15 +29,6 @@ class Finished:
     megapixels: float
     source_bytes: int
     jpeg_bytes: int
-
-
-@dataclass(frozen=True)
-class Outstanding:
-    """What is still to do: surveyed images by their megapixels, the others only by their number."""
-
-    surveyed: int
-    megapixels: float
-    unsurveyed: int
 
 
 class Progress:

@@ -18,7 +18,7 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
     run, now = supervisor.run_context, time.monotonic()
     wanted = run.batches
     state, progress = supervisor.state, supervisor.progress
-    source_bytes, jpeg_bytes = run.ledger.bytes_done()
+    figures = run.ledger.figures()
     storing, converting = supervisor.storing, supervisor.converting
     return Snapshot(
         state=state,
@@ -26,7 +26,7 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
         hold=run.holds.hold(now),
         batches=tuple(
             BatchSnapshot(name, account, wanted is None or name in wanted)
-            for name, account in run.ledger.account().items()
+            for name, account in figures.accounts.items()
         ),
         workers=tuple(slot.picture(now) for slot in converting.slots),
         workers_wanted=converting.slots.wanted,
@@ -46,9 +46,9 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
             else None  # nobody knows when it goes on
         ),
         elapsed_seconds=now - supervisor.started,
-        source_bytes=source_bytes,
-        jpeg_bytes=jpeg_bytes,
-        failures_by_cause=run.ledger.failures_by_cause(),
+        source_bytes=figures.source_bytes,
+        jpeg_bytes=figures.jpeg_bytes,
+        failures_by_cause=figures.failures_by_cause,
         failures_this_run=supervisor.failures,
         engine=EngineIdentity(os.getpid(), time.time() - (now - supervisor.started), __version__),
     )

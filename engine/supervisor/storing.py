@@ -9,11 +9,11 @@ from pathlib import Path
 
 from engine.failures import Cause, Failure, Stage
 from engine.formatting import plain_size
+from engine.ledger.models import Subject
 from engine.messages import FaultKind, NotStored, Probe, Probed, Quit, Stored, StoreRequest
 from engine.processes.child import Child
 from engine.processes.uploader import storer_main
 from engine.supervisor.context import Run
-from engine.supervisor.event_log import Subject
 from engine.supervisor.progress import Finished, Progress
 
 _MOST_SETBACKS = 8

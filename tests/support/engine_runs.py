@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import signal
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def _snapshot(workspace: Workspace) -> Snapshot:
         raise
     except NoEngine:
         with LedgerReader(workspace) as reader:
-            return reader.snapshot()
+            return Snapshot.from_ledger(reader.figures(), time.time())
 
 
 def listing(root: Path) -> list[dict[str, Any]]:

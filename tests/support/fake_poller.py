@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from engine.control.snapshot import (
-    Account,
     BatchSnapshot,
     EngineIdentity,
     Hold,
@@ -24,6 +23,7 @@ from engine.control.snapshot import (
     StoreSnapshot,
     WorkerSnapshot,
 )
+from engine.ledger.account import Account
 from engine.ledger.models import Event
 from tui.connection.engine_commands import Order
 from tui.connection.poller import Answered, Arrived, Post

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from engine.control.snapshot import Account, BatchSnapshot, MemorySnapshot, State
+from engine.control.snapshot import BatchSnapshot, MemorySnapshot, State
+from engine.ledger.account import Account
 from engine.ledger.models import ImageRow
 from tests.support import fake_poller
 from tests.support.fake_poller import NOW, PICTURES, engine_picture, running

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from engine.control.snapshot import Account, BatchSnapshot
+from engine.control.snapshot import BatchSnapshot
+from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.fake_poller import NOW, PICTURES, FakeLink, engine_picture, running

@@ -25,7 +25,7 @@ def offered(action: Action, picture: Picture, *, read_only: bool) -> bool:
         return picture.contact is Contact.ENGINE and picture.state not in _LEAVING
     if action.needs is Needs.NO_ENGINE:
         totals = picture.snapshot.totals if picture.snapshot else None
-        return picture.contact is Contact.LEDGER and bool(totals and totals.pending + totals.in_flight)
+        return picture.contact is Contact.LEDGER and bool(totals and totals.remaining)
     return True
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
 import click
 
-from engine.control.snapshot import Account, BatchSnapshot, Snapshot
+from engine.control.snapshot import BatchSnapshot, Snapshot
+from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.commands.shared import print_table, say
@@ -19,7 +21,7 @@ _COUNTS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
 def print_account(workspace: Workspace, batches: Collection[str] | None = None) -> None:
     """Prints the account of these batches (None: all) and their failures, as at the end of a run."""
     with LedgerReader(workspace) as reader:
-        snapshot = reader.snapshot()
+        snapshot = Snapshot.from_ledger(reader.figures(), time.time())
         groups = reader.failure_groups()
     print_batches([b for b in snapshot.batches if batches is None or b.name in batches])
     print_sizes(snapshot)

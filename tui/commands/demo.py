@@ -83,8 +83,8 @@ def add_export(workspace: Workspace, export: Path) -> None:
 
 def is_finished(workspace: Workspace) -> bool:
     with LedgerReader(workspace) as reader:
-        totals = reader.snapshot().totals
-    return totals.rows > 0 and totals.pending + totals.in_flight == 0
+        totals = reader.figures().totals
+    return totals.rows > 0 and totals.remaining == 0
 
 
 def convert(workspace: Workspace, with_tui: bool) -> bool:
@@ -119,11 +119,11 @@ def conclude(workspace: Workspace, directory: Path, report: DemoReport, told: bo
         f"The JPEGs are in {directory / 'out'}. Look around: `{at}` (the TUI), `{at} failures`, `{at} report`."
     )
     with LedgerReader(workspace) as reader:
-        totals = reader.snapshot().totals
+        totals = reader.figures().totals
         failed = {(row.source, row.cause) for row in reader.iterate(state="failed")}
     planted = {(fault.source, fault.cause.value) for fault in report.faults}
     if unexpected := failed - planted:
         source, cause = min(unexpected)
         say(f"{counted(len(unexpected), 'image')} failed that should not have: {source} ({cause}), …")
         return 1
-    return 0 if totals.pending + totals.in_flight == 0 else 1
+    return 0 if totals.remaining == 0 else 1

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine, Refused
 from engine.control.launch import OUTPUT_NAME
-from engine.control.snapshot import Account, Snapshot, State
+from engine.control.snapshot import Snapshot, State
+from engine.ledger.account import Account
 from engine.ledger.lock import find_holder
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
@@ -204,13 +205,13 @@ def _rest(snapshot: Snapshot) -> str:
 
 def _conclude(workspace: Workspace, last: Snapshot | None) -> int:
     with LedgerReader(workspace) as reader:
-        after = reader.snapshot()
+        accounts = reader.account()
     selected = {batch.name for batch in last.batches if batch.selected} if last else None
     print_account(workspace, selected)
-    accounts = [b.account for b in after.batches if selected is None or b.name in selected]
+    ended = [account for name, account in accounts.items() if selected is None or name in selected]
     if last is not None and last.state not in (State.FINISHED, State.STOPPED, State.DRAINING):
         said = "The engine ended before its work was done; nothing is lost, and `photostat run` continues."
         click.echo(f"{said} {workspace.logs_dir / OUTPUT_NAME} may have the reason.", err=True)
-    left = sum(account.pending + account.in_flight for account in accounts)
-    failed = sum(account.failed for account in accounts)
+    left = sum(account.remaining for account in ended)
+    failed = sum(account.failed for account in ended)
     return 1 if left or failed else 0

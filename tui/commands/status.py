@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,10 @@ def _look(workspace: Workspace) -> tuple[Snapshot, str]:
             return client.snapshot(), ""
     except EngineSilent as silent:
         with LedgerReader(workspace) as reader:
-            return _with_silent(reader.snapshot(), silent), str(silent)
+            return _with_silent(Snapshot.from_ledger(reader.figures(), time.time()), silent), str(silent)
     except NoEngine:
         with LedgerReader(workspace) as reader:
-            return reader.snapshot(), ""
+            return Snapshot.from_ledger(reader.figures(), time.time()), ""
 
 
 def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:

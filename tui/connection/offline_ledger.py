@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 
+from engine.control.snapshot import Snapshot
 from engine.failures import UserError
 from engine.ledger.filters import Selection
 from engine.ledger.models import Event
@@ -30,7 +32,7 @@ class LedgerDesk:
         """The ledger's own account; without a snapshot and with the reason where it cannot be read."""
         try:
             reader = self._open()
-            snapshot = reader.snapshot()
+            snapshot = Snapshot.from_ledger(reader.figures(), time.time())
         except (UserError, sqlite3.Error) as error:
             self.close()
             return Picture(fault=f"The ledger cannot be read: {error}.")

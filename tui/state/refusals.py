@@ -23,7 +23,7 @@ def nothing_to_start(picture: Picture) -> str | None:
     totals = picture.snapshot.totals
     if totals.rows == 0:
         return "There is nothing to convert: photostat add EXPORT.csv brings the images in."
-    if totals.pending + totals.in_flight:
+    if totals.remaining:
         return None
     if totals.failed:
         failed = formatting.counted(totals.failed, "image")

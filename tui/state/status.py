@@ -142,7 +142,7 @@ def _without_engine(snapshot: Snapshot, *, read_only: bool) -> str:
     totals = snapshot.totals
     if totals.rows == 0:
         return "The ledger is empty: photostat add EXPORT.csv brings the images in."
-    waiting = totals.pending + totals.in_flight
+    waiting = totals.remaining
     if waiting:
         start = "" if read_only else " s starts it."
         return f"No engine runs; {formatting.counted(waiting, 'image')} {'waits' if waiting == 1 else 'wait'}.{start}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from engine.control.snapshot import Account
+from engine.ledger.account import Account
 from engine.reports.html import text
 
 _BAR_WIDTH, _BAR_HEIGHT = 960, 22
@@ -34,7 +34,7 @@ def parts_of(account: Account) -> list[tuple[str, str, int]]:
         ("done", "done", account.done),
         ("accepted", "accepted with a reason", account.accepted),
         ("failed", "failed", account.failed),
-        ("waiting", "not converted yet", account.pending + account.in_flight),
+        ("waiting", "not converted yet", account.remaining),
     ]
 
 

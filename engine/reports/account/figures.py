@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from engine.control.snapshot import Account
 from engine.failures import REMEDIES, Cause
+from engine.ledger.account import Account
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.times import Times

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from engine.control.snapshot import Account
 from engine.formatting import NOTHING, count, data_size, decibels, duration, moment, share, short_moment
+from engine.ledger.account import Account
 from engine.ledger.models import ImageRow
 from engine.reports.account import charts
 from engine.reports.account.figures import MOST_LISTED, BatchFigures, Causes, Figures, Range, Warned
@@ -41,7 +41,7 @@ def verdict(account: Account) -> str:
     parts = [f"{account.done:,} done"]
     parts += [f"{account.failed:,} failed"] if account.failed else []
     parts += [f"{account.accepted:,} accepted with a reason"] if account.accepted else []
-    waiting = account.pending + account.in_flight
+    waiting = account.remaining
     parts += [f"{waiting:,} not converted yet"] if waiting else []
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     all_rows = "The one image" if account.rows == 1 else f"All {account.rows:,} images"
@@ -67,7 +67,7 @@ def _account(figures: Figures) -> str:
 
 
 def _account_cells(account: Account) -> list[str]:
-    waiting = account.pending + account.in_flight
+    waiting = account.remaining
     numbers = (account.rows, account.done, account.failed, account.accepted, waiting)
     return [f"{number:,}" if number else NOTHING for number in numbers]
 

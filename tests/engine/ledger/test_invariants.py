@@ -17,8 +17,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from engine.control.snapshot import Account
 from engine.failures import Cause, Failure, Stage
+from engine.ledger.account import Account
 from engine.ledger.filters import Selection
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
@@ -172,7 +172,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def the_sums_agree(self) -> None:
         if not self.states:
             return
-        snapshot = self.reader.snapshot()
+        figures = self.reader.figures()
         for batch, remainder in (("news", 1), ("maps", 0)):
             states = Counter(state for i, state in self.states.items() if i % 2 == remainder)
             expected = Account(
@@ -181,7 +181,7 @@ class LedgerMachine(RuleBasedStateMachine):
             )
             assert self.ledger.account()[batch] == expected
         done = [i for i, state in self.states.items() if state == "done"]
-        assert (snapshot.source_bytes, snapshot.jpeg_bytes) == (10 * sum(done), sum(done))
+        assert (figures.source_bytes, figures.jpeg_bytes) == (10 * sum(done), sum(done))
 
     def teardown(self) -> None:
         self.reader.close()
@@ -284,7 +284,7 @@ def test_readers_and_a_writer_do_not_wait_for_one_another(tmp_path: Path) -> Non
         "from engine.workspace import Workspace\n"
         "with LedgerReader(Workspace(Path(sys.argv[1]))) as reader:\n"
         "    while True:\n"
-        "        totals = reader.snapshot().totals\n"
+        "        totals = reader.figures().totals\n"
         "        assert totals.rows == 300 == totals.pending + totals.in_flight + totals.done\n"
         "        if totals.done == 300: break\n"
     )

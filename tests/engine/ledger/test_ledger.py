@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.control.snapshot import Account, State
+from engine.control.snapshot import Snapshot, State
 from engine.failures import Cause, Failure, Stage, UserError
 from engine.ledger import schema
+from engine.ledger.account import Account
 from engine.ledger.filters import Selection
 from engine.ledger.lock import Holder, LedgerLocked, find_holder
 from engine.ledger.reader import LedgerReader
@@ -59,7 +60,7 @@ def converted(image_id: int, psnr_db: float = 45.0) -> Converted:
 
 def totals(workspace: Workspace) -> Account:
     with LedgerReader(workspace) as reader:
-        return reader.snapshot().totals
+        return reader.figures().totals
 
 
 # The lock
@@ -358,7 +359,7 @@ def test_what_the_store_lost_is_converted_again(workspace: Workspace) -> None:
         assert ledger.convert_again([1, 2], "missing in the store") == 1
         assert ledger.account()["newspapers"] == Account(rows=6, pending=6)
     with LedgerReader(workspace) as reader:
-        assert reader.snapshot().jpeg_bytes == 0
+        assert reader.figures().jpeg_bytes == 0
 
 
 def test_a_selection_survives_json_and_refuses_what_is_none() -> None:
@@ -375,20 +376,33 @@ def test_a_selection_survives_json_and_refuses_what_is_none() -> None:
 def test_a_workspace_without_a_ledger_reads_as_empty_until_there_is_one(tmp_path: Path) -> None:
     workspace = Workspace.init(tmp_path / "ws")
     with LedgerReader(workspace) as reader:
-        assert (reader.account(), reader.images(), reader.snapshot().state) == ({}, [], State.STOPPED)
+        assert (reader.account(), reader.images()) == ({}, [])
+        assert Snapshot.from_ledger(reader.figures(), 0.0).state is State.STOPPED
         assert not workspace.ledger_path.exists()
         with Ledger.open(workspace) as ledger:
             ledger.import_rows(export(2))
         assert reader.account() == {"newspapers": Account(rows=2, pending=2)}
 
 
+def test_without_an_engine_the_ledger_alone_tells_whether_the_work_is_finished(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "ws", 3, failed=1, done=1)
+    with LedgerReader(workspace) as reader:
+        snapshot = Snapshot.from_ledger(reader.figures(), 1.0)
+        assert (snapshot.state, snapshot.totals.remaining, snapshot.time) == (State.STOPPED, 1, 1.0)
+        assert (snapshot.jpeg_bytes, snapshot.failures_by_cause) == (6_810_000, (("truncated", 1),))
+    with Ledger.open(workspace) as ledger:
+        finish(ledger, 3)
+    with LedgerReader(workspace) as reader:
+        assert Snapshot.from_ledger(reader.figures(), 1.0).state is State.FINISHED
+
+
 def test_a_reader_sees_commits_while_the_engine_writes(workspace: Workspace) -> None:
     with Ledger.open(workspace) as ledger, LedgerReader(workspace) as reader:
         with ledger.transaction():
             finish(ledger, 1)
-            assert reader.snapshot().totals.done == 0
-        assert reader.snapshot().totals.done == 1
-        assert reader.snapshot().source_bytes == 16_800_000
+            assert reader.figures().totals.done == 0
+        assert reader.figures().totals.done == 1
+        assert reader.figures().source_bytes == 16_800_000
 
 
 def test_pages_filters_and_sorts(tmp_path: Path) -> None:
@@ -490,7 +504,7 @@ def test_the_supervisor_s_questions_and_a_page_of_failures_are_quick_in_a_large_
             (0.010, lambda: ledger.candidates(None, 32)),
             (0.010, lambda: ledger.to_survey(None, 32)),
             (0.010, lambda: ledger.doubt_about(SurveyRequest(25_000, "/s/a.jp2"))),
-            (0.010, reader.snapshot),
+            (0.010, reader.figures),
             (0.2, lambda: reader.images(state="failed", sort="message", limit=100)),
             (0.2, lambda: reader.images(state="failed", text="p0007", limit=100)),
             (0.2, lambda: reader.images(limit=100, offset=29_000)),

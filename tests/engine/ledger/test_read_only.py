@@ -38,7 +38,7 @@ def seen_by_a_bystander(workspace: Workspace, steps: int) -> Iterator[int]:
             with LedgerReader(workspace) as reader:
                 for _ in range(steps):
                     os.read(to_child[0], 1)
-                    os.write(from_child[1], bytes([reader.snapshot().totals.done]))
+                    os.write(from_child[1], bytes([reader.figures().totals.done]))
             status = 0
         finally:
             os._exit(status)

@@ -576,5 +576,5 @@ def test_every_row_of_any_export_is_accounted_for(
     for image in collection.images():
         assert (wanted.count(image.target) > 1) == (image.cause == "target-collision")
     with LedgerReader(collection.workspace) as reader:
-        totals = reader.snapshot().totals
+        totals = reader.figures().totals
     assert totals.rows == totals.pending + totals.failed == len(wanted)

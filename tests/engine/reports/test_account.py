@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.control.snapshot import Account
 from engine.failures import Cause, Failure, Stage
+from engine.ledger.account import Account
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger

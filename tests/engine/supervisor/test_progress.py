@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.supervisor.progress import WINDOW_S, Finished, Outstanding, Progress
+from engine.ledger.account import Outstanding
+from engine.supervisor.progress import WINDOW_S, Finished, Progress
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat, until
 from tests.support.engine_runs import ended, go_on, halted, started, status

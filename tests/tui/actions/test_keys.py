@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.control.snapshot import Account, BatchSnapshot, State
+from engine.control.snapshot import BatchSnapshot, State
+from engine.ledger.account import Account
 from tests.support.app_pilot import DONE, FAILED, ROWS, opened
 from tests.support.fake_poller import PICTURES, engine_picture, running
 from tests.support.ledgers import make_ledger

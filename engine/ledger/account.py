@@ -1,0 +1,62 @@
+"""The account: how many images are in which state, how many bytes they are, how much is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from engine.formatting import count
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where every row is: rows = pending + in_flight + done + failed + accepted, always."""
+
+    rows: int = 0
+    pending: int = 0
+    in_flight: int = 0
+    done: int = 0
+    failed: int = 0
+    accepted: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """Images that the engine still has to finish: pending or in flight."""
+        return self.pending + self.in_flight
+
+    def summary(self) -> str:
+        """`46 images: 40 done, 6 failed`."""
+        parts = [
+            f"{n:,} {name.replace('_', ' ')}" for name, n in asdict(self).items() if n and name != "rows"
+        ]
+        return f"{count(self.rows, 'image')}: {', '.join(parts) or 'nothing to do'}"
+
+    def __add__(self, other: Account) -> Account:
+        return Account(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+
+
+@dataclass(frozen=True)
+class LedgerFigures:
+    """The sums that a snapshot shows."""
+
+    accounts: Mapping[str, Account]
+    """By batch, in the order they were added."""
+    source_bytes: int
+    """Of the images that are done, like `jpeg_bytes`."""
+    jpeg_bytes: int
+    failures_by_cause: tuple[tuple[str, int], ...]
+    """Images that are failed now; the most frequent cause first."""
+
+    @property
+    def totals(self) -> Account:
+        """Over all batches."""
+        return sum(self.accounts.values(), Account())
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """What is pending: surveyed images by their megapixels, the others only by their number."""
+
+    surveyed: int
+    megapixels: float
+    unsurveyed: int
