@@ -95,8 +95,8 @@ def convert(path: Path) -> Cost:
         pass
 
     with tempfile.TemporaryDirectory() as scratch:
-        lane = DecodeMode.TILES if read_header(str(path)).is_tiled else DecodeMode.WHOLE
-        job = Job(1, 1, "", str(path), "", f"{scratch}/1.jpg", JpegSettings(), False, Plan(lane))
+        mode = DecodeMode.TILES if read_header(str(path)).is_tiled else DecodeMode.WHOLE
+        job = Job(1, 1, "", str(path), "", f"{scratch}/1.jpg", JpegSettings(), False, Plan(mode))
         started = time.process_time()
         convert_image(job, ignore)
         return Cost(time.process_time() - started)

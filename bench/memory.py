@@ -204,8 +204,8 @@ def tell(workspace: Workspace, seen: Watched, budget: int, group: cgroup.Group |
     large = [ratio for ratio, megapixels, _ in ratios if megapixels > 20]
     if large:
         print(f"  predicted / measured over 20 megapixels: {min(large):.2f} to {max(large):.2f}")
-    lanes = {lane: sum(1 for _, _, other in ratios if other == lane) for _, _, lane in ratios}
-    print(f"  lanes: {', '.join(f'{lane} {count}' for lane, count in sorted(lanes.items()))}")
+    modes = {mode: sum(1 for _, _, other in ratios if other == mode) for _, _, mode in ratios}
+    print(f"  modes: {', '.join(f'{mode} {count}' for mode, count in sorted(modes.items()))}")
     for detail in sorted(seen.holds):
         print(f"  held: {detail}")
 

@@ -1,4 +1,4 @@
-"""How well the predicted memory agrees with what a worker takes, lane by lane: `python -m bench.peaks DIR`.
+"""How well the predicted memory agrees with what a worker takes, mode by mode: `python -m bench.peaks DIR`.
 
 Makes the images it lacks in DIR, converts each in a fresh process, and prints predicted and measured peaks.
 """
@@ -60,12 +60,12 @@ class Measured:
 
     def __str__(self) -> str:
         plan = self.plan
-        rows = f" {plan.strip_rows} rows" if plan.lane is DecodeMode.STRIPS else ""
+        rows = f" {plan.strip_rows} rows" if plan.mode is DecodeMode.STRIPS else ""
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
-        lane = f"{plan.lane}{rows}{', on disk' if plan.pixels_on_disk else ''}{threads}"
+        mode = f"{plan.mode}{rows}{', on disk' if plan.pixels_on_disk else ''}{threads}"
         ratio = self.predicted_bytes / self.peak_bytes
         return (
-            f"| {self.name} | {lane} | {self.predicted_bytes / MIB:.0f} | {self.peak_bytes / MIB:.0f} "
+            f"| {self.name} | {mode} | {self.predicted_bytes / MIB:.0f} | {self.peak_bytes / MIB:.0f} "
             f"| {ratio:.2f} | {self.cpu_s:.1f} | {self.wall_s:.1f} |"
         )
 
@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> None:
     names = [name for name in GIANTS if any(wanted in name for wanted in arguments[1:] or [""])]
     directory.mkdir(parents=True, exist_ok=True)
     os.nice(10)
-    print("| image | lane | predicted MiB | peak MiB | ratio | CPU s | s |\n|---|---|---|---|---|---|---|")
+    print("| image | mode | predicted MiB | peak MiB | ratio | CPU s | s |\n|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
         for name in names:
             path = directory / f"{name}.jp2"

@@ -24,7 +24,7 @@ class DecodeMode(StrEnum):
 class Plan:
     """How to decode, decided from the header before the image starts."""
 
-    lane: DecodeMode
+    mode: DecodeMode
     threads: int = 1
     """OpenJPEG's; more than one only when memory leaves cores idle."""
     pixels_on_disk: bool = False
@@ -146,22 +146,22 @@ class NotStored:
     image_id: int
     fault: FaultKind
     failure: Failure
-    unheard: bool = False
+    never_answered: bool = False
     """Nothing has ever answered there in the storer's life."""
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbeStore:
     """Ask the storer whether the store is well again: it puts a tiny object of its own there and deletes it."""
 
 
 @dataclass(frozen=True)
-class Probed:
-    """The answer to Probe: both None when the store is well."""
+class StoreProbed:
+    """The answer to ProbeStore: both None when the store is well."""
 
     fault: FaultKind | None = None
     failure: Failure | None = None
-    unheard: bool = False
+    never_answered: bool = False
     """As in NotStored."""
 
 
@@ -211,10 +211,10 @@ class NeighbourSource:
 
 @dataclass(frozen=True)
 class MissingSource:
-    """A source that could not be read: look again, and judge by its kin whether the share is away."""
+    """A source that could not be read: look again, and judge by its neighbours whether the share is away."""
 
     request: SurveyRequest
-    kin: tuple[NeighbourSource, ...]
+    neighbours: tuple[NeighbourSource, ...]
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class SourceDiagnosis:
 class ProbeSource:
     """Ask the scout whether the share that these sources lie on is there."""
 
-    doubts: tuple[MissingSource, ...]
+    missing: tuple[MissingSource, ...]
 
 
 @dataclass(frozen=True)

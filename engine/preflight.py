@@ -101,8 +101,8 @@ def check(
     with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
 
         def away(request: SurveyRequest) -> str | None:
-            kin = reader.doubt_about(request).kin
-            return share_away(request.source_path, request.uuid, kin, root)
+            neighbours = reader.doubt_about(request).neighbours
+            return share_away(request.source_path, request.uuid, neighbours, root)
 
         result.warnings += _unknown_batches(config, list(reader.account()))
         rows = _open_rows(reader, batch)
@@ -170,7 +170,7 @@ def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> No
     result.megapixels += megapixels
     result.source_bytes += found.source_bytes
     result.cpu_s += megapixels * max(found.components, 1) * CPU_S_PER_MEGASAMPLE * slowdown(found, plan)
-    result.strips += plan.lane is DecodeMode.STRIPS
+    result.strips += plan.mode is DecodeMode.STRIPS
     if plan.predicted_bytes > result.largest_need_bytes:
         result.largest_need_bytes, result.largest_target = plan.predicted_bytes, row.target
 
@@ -204,7 +204,7 @@ def _try_store(workspace: Workspace, config: Config) -> Failure | None:
         store.try_out()
     except StoreError as fault:
         failure = fault.failure
-        advice = _STORE_ADVICE.get(failure.cause, "") if fault.unheard or not failure.hint else ""
+        advice = _STORE_ADVICE.get(failure.cause, "") if fault.never_answered or not failure.hint else ""
         return replace(failure, hint=advice) if advice else failure
     finally:
         store.close()

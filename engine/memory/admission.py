@@ -19,13 +19,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.memory.admission_types import (
+    AdmissionCandidate,
     AdmissionInput,
     AdmissionState,
-    Candidate,
     Decision,
     MemoryHold,
     NeverFits,
-    Running,
+    RunningImage,
     Start,
 )
 from engine.memory.available import format_bytes
@@ -34,25 +34,12 @@ from engine.memory.prediction import (
     UNCORRECTED,
     Calibration,
     DoesNotFit,
-    Facts,
+    HeaderFacts,
     choose_plan,
     predict,
     slowdown,
 )
 from engine.messages import Plan
-
-__all__ = [
-    "AdmissionInput",
-    "AdmissionState",
-    "Candidate",
-    "Decision",
-    "MemoryHold",
-    "NeverFits",
-    "Running",
-    "Start",
-    "affordable_workers",
-    "decide",
-]
 
 PATIENCE_S = 60.0
 """So long smaller images may pass one that waits for room."""
@@ -133,7 +120,7 @@ def _floor_detail(situation: AdmissionInput, state: AdmissionState) -> str:
     )
 
 
-def _whom_to_stop(situation: AdmissionInput, state: AdmissionState) -> Running | None:
+def _whom_to_stop(situation: AdmissionInput, state: AdmissionState) -> RunningImage | None:
     """Below half the floor: the image that gives back most for each second of work that is lost."""
     if situation.memory.available_bytes >= situation.floor_bytes // 2 or not situation.running:
         return None
@@ -142,7 +129,7 @@ def _whom_to_stop(situation: AdmissionInput, state: AdmissionState) -> Running |
     return max(situation.running, key=lambda image: image.rss_bytes / (10.0 + situation.now - image.started))
 
 
-def _stopped(victim: Running, situation: AdmissionInput, state: AdmissionState) -> AdmissionState:
+def _stopped(victim: RunningImage, situation: AdmissionInput, state: AdmissionState) -> AdmissionState:
     """Remember the stop; an image that took more than its promise is promised more the next time."""
     overruns = state.overruns
     if victim.rss_bytes > victim.promised_bytes * OVERRUN:
@@ -164,10 +151,10 @@ class AdmissionRound:
         self._state = state
         self._calibration = calibration
         self._headroom = situation.headroom_bytes
-        self._starts: list[tuple[Candidate, Plan]] = []
+        self._starts: list[tuple[AdmissionCandidate, Plan]] = []
         self._impossible: list[NeverFits] = []
-        self._passed: Candidate | None = None
-        self._short: tuple[Candidate, int] | None = None
+        self._passed: AdmissionCandidate | None = None
+        self._short: tuple[AdmissionCandidate, int] | None = None
         """The first that fits nowhere at present, and its need."""
         self._short_ids: set[int] = set()
         self._slots_ran_out = False
@@ -188,17 +175,17 @@ class AdmissionRound:
             impossible=tuple(self._impossible),
         )
 
-    def _in_order(self) -> list[Candidate]:
+    def _in_order(self) -> list[AdmissionCandidate]:
         """As preferred, but one that has waited too long comes first."""
         overdue = [c for c in self._situation.candidates if self._is_overdue(c)]
         return overdue + [c for c in self._situation.candidates if not self._is_overdue(c)]
 
-    def _is_overdue(self, candidate: Candidate) -> bool:
+    def _is_overdue(self, candidate: AdmissionCandidate) -> bool:
         state = self._state
         waited = self._situation.now - state.passed_since
         return candidate.image_id == state.passed_id and waited >= PATIENCE_S
 
-    def _consider(self, candidate: Candidate) -> bool:
+    def _consider(self, candidate: AdmissionCandidate) -> bool:
         """Start it, or note why not; False when nothing after it may start now."""
         situation, facts = self._situation, candidate.facts
         best = self._choose(candidate, situation.obtainable_bytes)
@@ -219,7 +206,7 @@ class AdmissionRound:
             self._passed = candidate
         return not self._is_overdue(candidate)
 
-    def _choose(self, candidate: Candidate, budget_bytes: int) -> Plan | DoesNotFit:
+    def _choose(self, candidate: AdmissionCandidate, budget_bytes: int) -> Plan | DoesNotFit:
         """One whose worker was killed for memory goes a thriftier way this time, if there is one."""
         calibration = self._calibration_for(candidate)
         if candidate.alone:
@@ -229,7 +216,7 @@ class AdmissionRound:
         return self._choose_with(candidate, budget_bytes, calibration)
 
     def _choose_with(
-        self, candidate: Candidate, budget_bytes: int, calibration: Calibration
+        self, candidate: AdmissionCandidate, budget_bytes: int, calibration: Calibration
     ) -> Plan | DoesNotFit:
         return choose_plan(
             candidate.facts,
@@ -239,11 +226,11 @@ class AdmissionRound:
             jpeg=candidate.jpeg,
         )
 
-    def _calibration_for(self, candidate: Candidate) -> Calibration:
+    def _calibration_for(self, candidate: AdmissionCandidate) -> Calibration:
         factor = dict(self._state.overruns).get(candidate.image_id)
         return self._calibration if factor is None else self._calibration.times(factor)
 
-    def _note_too_large(self, candidate: Candidate, least: DoesNotFit) -> None:
+    def _note_too_large(self, candidate: AdmissionCandidate, least: DoesNotFit) -> None:
         """It does not fit though all of ours had ended: in this machine at all, or because of others?"""
         situation, need = self._situation, least.needed_bytes
         stuck = self._state.stuck_since
@@ -297,7 +284,7 @@ class AdmissionRound:
         """Whether another may be the one that waits: the present one is gone, or could not start anyway."""
         return passed_id is None or passed_id in self._short_ids
 
-    def _with_threads(self) -> list[tuple[Candidate, Plan]]:
+    def _with_threads(self) -> list[tuple[AdmissionCandidate, Plan]]:
         """The starts; cores that memory (or the end of the work) leaves idle become decoding threads."""
         situation = self._situation
         limited_by_memory = self._passed is not None or self._short is not None
@@ -317,7 +304,7 @@ class AdmissionRound:
             for (candidate, plan), count in zip(starts, threads, strict=True)
         ]
 
-    def _threaded(self, candidate: Candidate, plan: Plan, threads: int) -> Plan:
+    def _threaded(self, candidate: AdmissionCandidate, plan: Plan, threads: int) -> Plan:
         wider = replace(plan, threads=threads)
         need = int(predict(candidate.facts, wider, jpeg=candidate.jpeg) * plan.correction)
         if threads == 1 or need - plan.predicted_bytes > self._headroom:
@@ -326,5 +313,5 @@ class AdmissionRound:
         return replace(wider, predicted_bytes=need)
 
 
-def _useful_threads(facts: Facts) -> int:
+def _useful_threads(facts: HeaderFacts) -> int:
     return max(1, facts.width * facts.height * max(1, facts.components) // SAMPLES_PER_THREAD)

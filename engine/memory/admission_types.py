@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.config import PLAIN_JPEG, JpegSettings
 from engine.failures import Cause, Failure, Stage
 from engine.memory.available import Memory, format_bytes
-from engine.memory.prediction import MIB, Facts
+from engine.memory.prediction import MIB, HeaderFacts
 from engine.messages import Plan
 
 IDLE_WORKER_BYTES = 64 * MIB
@@ -16,7 +16,7 @@ IDLE_WORKER_BYTES = 64 * MIB
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningImage:
     """An image that a worker has."""
 
     image_id: int
@@ -35,11 +35,11 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class AdmissionCandidate:
     """An image that could start."""
 
     image_id: int
-    facts: Facts
+    facts: HeaderFacts
     alone: bool = False
     """With nothing beside it: its worker was killed for memory once."""
     jpeg: JpegSettings = PLAIN_JPEG
@@ -50,8 +50,8 @@ class AdmissionInput:
     now: float
     memory: Memory
     floor_bytes: int
-    running: Sequence[Running]
-    candidates: Sequence[Candidate]
+    running: Sequence[RunningImage]
+    candidates: Sequence[AdmissionCandidate]
     """Preferred first."""
     idle_rss_bytes: Sequence[int]
     """A free worker each: its resident set, which its next image takes over."""

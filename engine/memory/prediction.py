@@ -62,7 +62,7 @@ STRIP_ROWS = 2048
 MIN_STRIP_ROWS = 64
 
 
-class Facts(Protocol):
+class HeaderFacts(Protocol):
     """What the header says; `Surveyed` and the ledger's candidates have it."""
 
     @property
@@ -86,25 +86,25 @@ class Facts(Protocol):
 
 
 @dataclass(frozen=True)
-class Peak:
+class PeakSample:
     """What one attempt was predicted to need, uncorrected, and what it took. Bytes."""
 
-    lane: DecodeMode
+    mode: DecodeMode
     predicted_bytes: int
     peak_bytes: int
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Factors on the predictions, a lane each, learnt from peaks."""
+    """Factors on the predictions, a mode each, learnt from peaks."""
 
     whole: float = 1.0
     tiles: float = 1.0
     strips: float = 1.0
 
-    def factor(self, lane: DecodeMode) -> float:
+    def factor(self, mode: DecodeMode) -> float:
         return {DecodeMode.WHOLE: self.whole, DecodeMode.TILES: self.tiles, DecodeMode.STRIPS: self.strips}[
-            lane
+            mode
         ]
 
     def times(self, factor: float) -> Calibration:
@@ -120,18 +120,18 @@ _TELLING_BYTES = 256 * MIB
 """Of a small image's peak too much is the process's own; it says little of larger ones."""
 
 
-def calibrate(peaks: Iterable[Peak]) -> Calibration:
+def calibrate(peaks: Iterable[PeakSample]) -> Calibration:
     """The correction that the newest attempts teach; `peaks` newest first.
 
-    Never below what was measured: the factor is the largest of a lane's newest ratios, and a little more. It
+    Never below what was measured: the factor is the largest of a mode's newest ratios, and a little more. It
     never lowers a prediction: one that is a little high costs a moment's wait, one too low costs an image.
     """
-    ratios: dict[DecodeMode, list[float]] = {lane: [] for lane in DecodeMode}
+    ratios: dict[DecodeMode, list[float]] = {mode: [] for mode in DecodeMode}
     for peak in peaks:
-        if len(ratios[peak.lane]) < _NEWEST and peak.predicted_bytes >= _TELLING_BYTES:
-            ratios[peak.lane].append(peak.peak_bytes / peak.predicted_bytes)
+        if len(ratios[peak.mode]) < _NEWEST and peak.predicted_bytes >= _TELLING_BYTES:
+            ratios[peak.mode].append(peak.peak_bytes / peak.predicted_bytes)
     return Calibration(
-        *(_factor(ratios[lane]) for lane in (DecodeMode.WHOLE, DecodeMode.TILES, DecodeMode.STRIPS))
+        *(_factor(ratios[mode]) for mode in (DecodeMode.WHOLE, DecodeMode.TILES, DecodeMode.STRIPS))
     )
 
 
@@ -141,11 +141,11 @@ def _factor(ratios: list[float]) -> float:
 
 
 def predict(
-    facts: Facts, plan: Plan, calibration: Calibration = UNCORRECTED, *, jpeg: JpegSettings = PLAIN_JPEG
+    facts: HeaderFacts, plan: Plan, calibration: Calibration = UNCORRECTED, *, jpeg: JpegSettings = PLAIN_JPEG
 ) -> int:
     """The worker's peak resident set while it converts this image this way, bytes."""
     row_bytes = _pixel_row_bytes(facts, jpeg.icc == "srgb")
-    match plan.lane:
+    match plan.mode:
         case DecodeMode.WHOLE:
             decoding = _whole_bytes(facts, plan, row_bytes)
         case DecodeMode.TILES:
@@ -155,22 +155,22 @@ def predict(
     decoding += _compressed_bytes(facts, plan) / _SAFETY
     need = _PROCESS_BYTES + max(decoding, _encoding_bytes(facts, plan, row_bytes, jpeg))
     need += _THREAD_BYTES * (plan.threads - 1)
-    return int(need * _SAFETY * calibration.factor(plan.lane))
+    return int(need * _SAFETY * calibration.factor(plan.mode))
 
 
-def _compressed_bytes(facts: Facts, plan: Plan) -> float:
+def _compressed_bytes(facts: HeaderFacts, plan: Plan) -> float:
     """OpenJPEG holds a tile's compressed data whole; of tiles some are denser than the average."""
-    if plan.lane is not DecodeMode.TILES:
+    if plan.mode is not DecodeMode.TILES:
         return facts.source_bytes * _SOURCE_FACTOR
     tile = facts.tile_width * facts.tile_height / max(1, facts.width * facts.height)
     return facts.source_bytes * min(1.0, 2 * tile)
 
 
-def _samples(facts: Facts) -> int:
+def _samples(facts: HeaderFacts) -> int:
     return facts.width * facts.height * max(1, facts.components)
 
 
-def _pixel_row_bytes(facts: Facts, to_srgb: bool) -> int:
+def _pixel_row_bytes(facts: HeaderFacts, to_srgb: bool) -> int:
     """A row of the pixels that decoding makes.
 
     Samples of more than 8 bits keep 16 where colours are converted: Lab and CMYK always are.
@@ -179,7 +179,7 @@ def _pixel_row_bytes(facts: Facts, to_srgb: bool) -> int:
     return facts.width * _bands(facts) * (2 if wide else 1)
 
 
-def _bands(facts: Facts) -> int:
+def _bands(facts: HeaderFacts) -> int:
     """Channels that decoding makes (`jp2.colour.ColourPlan.bands`): a palette's one component becomes three."""
     if facts.colour == "cmyk":
         return 4
@@ -188,17 +188,17 @@ def _bands(facts: Facts) -> int:
     return 1 if facts.components <= 2 else 3
 
 
-def _records_bytes(facts: Facts, samples: float, code_block_bytes: int = _CODE_BLOCK_BYTES) -> float:
+def _records_bytes(facts: HeaderFacts, samples: float, code_block_bytes: int = _CODE_BLOCK_BYTES) -> float:
     return samples * (_RECORDS_BYTES_PER_SAMPLE + code_block_bytes / max(16, facts.code_block_samples))
 
 
-def _whole_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
+def _whole_bytes(facts: HeaderFacts, plan: Plan, row_bytes: int) -> float:
     samples = _samples(facts)
     pixels = 0 if _RELEASES_SAMPLES or plan.pixels_on_disk else row_bytes * facts.height
     return samples * _SAMPLE_BYTES + _records_bytes(facts, samples) + pixels
 
 
-def _tiles_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
+def _tiles_bytes(facts: HeaderFacts, plan: Plan, row_bytes: int) -> float:
     width, height = min(facts.tile_width, facts.width), min(facts.tile_height, facts.height)
     samples = width * height * max(1, facts.components)
     tile = samples * _TILE_SAMPLE_BYTES + _records_bytes(facts, samples)
@@ -206,27 +206,27 @@ def _tiles_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
     return tile + _tiles(facts) * _TILE_RECORD_BYTES + row_bytes * rows
 
 
-def _tiles(facts: Facts) -> int:
+def _tiles(facts: HeaderFacts) -> int:
     return -(-facts.width // max(1, facts.tile_width)) * -(-facts.height // max(1, facts.tile_height))
 
 
-def _encoding_bytes(facts: Facts, plan: Plan, row_bytes: int, jpeg: JpegSettings) -> float:
+def _encoding_bytes(facts: HeaderFacts, plan: Plan, row_bytes: int, jpeg: JpegSettings) -> float:
     """When the samples are gone: the pixels, and what encoding and proving take."""
     pixels = 0 if plan.pixels_on_disk else row_bytes * facts.height
     proved = row_bytes * facts.height * _JPEG_SHARE
     coefficients = _coefficients_bytes(facts, jpeg) if jpeg.buffers_whole_picture else 0
-    leftover = _tiles(facts) * _TILE_LEFTOVER_BYTES if plan.lane is DecodeMode.TILES else 0
+    leftover = _tiles(facts) * _TILE_LEFTOVER_BYTES if plan.mode is DecodeMode.TILES else 0
     return pixels + _ENCODE_BYTES + row_bytes * _ENCODE_ROWS + proved + coefficients + leftover
 
 
-def _coefficients_bytes(facts: Facts, jpeg: JpegSettings) -> float:
+def _coefficients_bytes(facts: HeaderFacts, jpeg: JpegSettings) -> float:
     """Of the whole picture: luminance, and chroma where there are colours."""
     chroma = 0.0 if _bands(facts) == 1 else 0.5 if jpeg.chroma_halved else 2.0
     samples_per_pixel = 1 + chroma
     return facts.width * facts.height * samples_per_pixel * _COEFFICIENT_BYTES
 
 
-def _strips_bytes(facts: Facts, plan: Plan, row_bytes: int) -> float:
+def _strips_bytes(facts: HeaderFacts, plan: Plan, row_bytes: int) -> float:
     rows = min(facts.height, plan.strip_rows)
     held = min(facts.height, rows + min(rows + 64, _STRIP_MARGIN_ROWS))
     strip = held * facts.width * (max(1, facts.components) * _STRIP_SAMPLE_BYTES + _STRIP_PIXEL_BYTES)
@@ -244,11 +244,11 @@ class DoesNotFit:
     needed_bytes: int
 
 
-def is_tiled(facts: Facts) -> bool:
+def is_tiled(facts: HeaderFacts) -> bool:
     return facts.tile_width < facts.width or facts.tile_height < facts.height
 
 
-def plans(facts: Facts, *, disk_saves_memory: bool = True) -> Iterable[Plan]:
+def plans(facts: HeaderFacts, *, disk_saves_memory: bool = True) -> Iterable[Plan]:
     """Every way of decoding this image, quickest first, thriftiest last; not yet predicted."""
     on_disk = (False, True) if disk_saves_memory else (False,)
     if is_tiled(facts):
@@ -263,17 +263,17 @@ def plans(facts: Facts, *, disk_saves_memory: bool = True) -> Iterable[Plan]:
     yield from sorted(ways, key=lambda plan: slowdown(facts, plan))
 
 
-def slowdown(facts: Facts, plan: Plan) -> float:
+def slowdown(facts: HeaderFacts, plan: Plan) -> float:
     """The CPU time of this way over that of decoding the image whole (measured: bench/memory.py)."""
     disk = _DISK_SLOWDOWN if plan.pixels_on_disk else 0.0
-    if plan.lane is not DecodeMode.STRIPS:
+    if plan.mode is not DecodeMode.STRIPS:
         return 1.0 + disk
     strips = -(-facts.height // plan.strip_rows)
     return 1.01 + 32 / plan.strip_rows + 0.0005 * strips + disk
 
 
 def choose_plan(
-    facts: Facts,
+    facts: HeaderFacts,
     budget_bytes: int,
     calibration: Calibration = UNCORRECTED,
     threads: int = 1,
@@ -290,6 +290,6 @@ def choose_plan(
         plan = replace(plan, threads=threads)
         need = predict(facts, plan, calibration, jpeg=jpeg)
         if need <= budget_bytes:
-            return replace(plan, predicted_bytes=need, correction=calibration.factor(plan.lane))
+            return replace(plan, predicted_bytes=need, correction=calibration.factor(plan.mode))
         least = need if least is None else min(least, need)
     return DoesNotFit(least or 0)

@@ -63,21 +63,21 @@ class SourceWatch:
         if not self._seen or _parent(self._seen[-1].source_path) != _parent(path):
             self._seen.append(NeighbourSource(path, uuid, was_there=True))
 
-    def away(self, path: str, uuid: str = "", kin: Iterable[NeighbourSource] = ()) -> str | None:
+    def away(self, path: str, uuid: str = "", neighbours: Iterable[NeighbourSource] = ()) -> str | None:
         """Why the share must be away, one line; None when the share is there and only `path` is at fault.
 
         `uuid` is its representation; `kin` are further sources, from the ledger."""
-        return share_away(path, uuid, (*reversed(self._seen), *kin), self._root)
+        return share_away(path, uuid, (*reversed(self._seen), *neighbours), self._root)
 
 
 def share_away(
-    path: str, uuid: str, kin: Sequence[NeighbourSource], root: str = "", disk: Disk | None = None
+    path: str, uuid: str, neighbours: Sequence[NeighbourSource], root: str = "", disk: Disk | None = None
 ) -> str | None:
     """See SourceWatch.away. Looks at each path once at most, and at no more of `kin` than it must."""
     disk = disk or Disk(_error, _is_bare)
     look = Disk(cache(disk.error), cache(disk.is_bare))
     code = look.error(path)
-    others = _one_each(path, uuid, kin)
+    others = _one_each(path, uuid, neighbours)
     if code in AWAY:
         if any(_is_there(look, other) for other in others):
             return None
@@ -121,11 +121,11 @@ def _said(path: str, others: Sequence[NeighbourSource], look: Disk) -> str:
     return f"none of the sources in {lost} is there: is the share mounted?"
 
 
-def _one_each(path: str, uuid: str, kin: Iterable[NeighbourSource]) -> list[NeighbourSource]:
+def _one_each(path: str, uuid: str, neighbours: Iterable[NeighbourSource]) -> list[NeighbourSource]:
     """One source of each other representation, a witness where there is one; in the order given.
 
     Where there is no other representation, its own sources: they are all there is."""
-    known = [other for other in kin if other.source_path != path]
+    known = [other for other in neighbours if other.source_path != path]
     chosen: dict[str, NeighbourSource] = {}
     for other in known:
         if uuid and other.uuid == uuid:

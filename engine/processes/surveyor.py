@@ -43,7 +43,7 @@ def scout_main(connection: Connection[Any, Any], parent_pid: int, root: str) -> 
 
 def _probe(watch: SourceWatch, probe: ProbeSource) -> str | None:
     """Well again when one of the sources that showed the trouble shows none."""
-    found = [_away(watch, doubt) for doubt in probe.doubts]
+    found = [_away(watch, doubt) for doubt in probe.missing]
     return None if not found or None in found else found[-1]
 
 
@@ -54,7 +54,7 @@ def _judge(watch: SourceWatch, doubt: MissingSource) -> SourceDiagnosis:
 
 
 def _away(watch: SourceWatch, doubt: MissingSource) -> str | None:
-    return watch.away(doubt.request.source_path, doubt.request.uuid, doubt.kin)
+    return watch.away(doubt.request.source_path, doubt.request.uuid, doubt.neighbours)
 
 
 def _look(watch: SourceWatch, request: SurveyRequest) -> Surveyed | NotSurveyed:

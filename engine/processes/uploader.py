@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from engine.config import StoreSettings
 from engine.failures import Cause
-from engine.messages import FaultKind, NotStored, Probe, Probed, Quit, Stored, StoreRequest
+from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
 from engine.processes.child import settle_in
 from engine.store.base import Store, StoreError, open_store
 from engine.store.retry import Backoff, with_retries
@@ -22,14 +22,14 @@ from engine.store.retry import Backoff, with_retries
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Answer = Stored | NotStored | Probed
+Answer = Stored | NotStored | StoreProbed
 
 
 def storer_main(conn: Connection[Any, Any], parent_pid: int, settings: StoreSettings, root: str) -> None:
     """The process's main: serves the pipe until Quit, then finishes what is under way; leaves at once on EOF.
 
     `root` is the workspace's directory. Every StoreRequest is answered by one Stored or NotStored, every
-    Probe by one Probed, in any order."""
+    ProbeStore by one StoreProbed, in any order."""
     settle_in(parent_pid, killed_first=True)
     serve(conn, open_store(settings, root), settings.transfers)
 
@@ -48,7 +48,7 @@ def serve(conn: Connection[Any, Any], store: Store, transfers: int, backoff: Bac
             match message:
                 case StoreRequest():
                     pool.submit(storer.store_one, message)
-                case Probe():
+                case ProbeStore():
                     prober.submit(storer.probe)
                 case Quit():
                     break
@@ -70,14 +70,16 @@ class _Storer:
             lambda: with_retries(lambda: self._store.put(request), self._backoff, random.random)
         )
         if isinstance(outcome, StoreError):
-            self._send(NotStored(request.image_id, outcome.fault, outcome.failure, outcome.unheard))
+            self._send(NotStored(request.image_id, outcome.fault, outcome.failure, outcome.never_answered))
         else:
             self._send(outcome)
 
     def probe(self) -> None:
         """Ask the store for a sign of life, once, and answer: a store that lists but takes nothing is not well."""
         outcome = outcome_of(self._store.try_out)
-        self._send(Probed(outcome.fault, outcome.failure, outcome.unheard) if outcome else Probed())
+        self._send(
+            StoreProbed(outcome.fault, outcome.failure, outcome.never_answered) if outcome else StoreProbed()
+        )
 
     def _send(self, answer: Answer) -> None:
         with (

@@ -16,17 +16,17 @@ class StoreError(Exception):
     """A transfer or a probe that failed: whose fault it is, and the failure as the ledger would keep it."""
 
     def __init__(
-        self, fault: FaultKind, cause: Cause, message: str, hint: str = "", unheard: bool = False
+        self, fault: FaultKind, cause: Cause, message: str, hint: str = "", never_answered: bool = False
     ) -> None:
         super().__init__(message)
         self.fault = fault
         self.failure = Failure(cause, Stage.STORING, one_line(message), hint)
-        self.unheard = unheard
+        self.never_answered = never_answered
         """Nothing has ever answered there since the store was opened: it may not be there at all."""
 
     def __reduce__(self) -> tuple[type[StoreError], tuple[FaultKind, Cause, str, str, bool]]:
         failure = self.failure
-        return StoreError, (self.fault, failure.cause, failure.message, failure.hint, self.unheard)
+        return StoreError, (self.fault, failure.cause, failure.message, failure.hint, self.never_answered)
 
 
 @dataclass(frozen=True)

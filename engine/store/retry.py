@@ -37,7 +37,7 @@ def worth_retrying(fault: StoreError, attempt: int = 1) -> bool:
 
     `attempt` is the number of the one that failed, from 1."""
     passing = fault.fault is FaultKind.TRANSIENT and fault.failure.cause is not Cause.DISK_FULL
-    return passing and not (fault.unheard and attempt >= _UNHEARD_ATTEMPTS)
+    return passing and not (fault.never_answered and attempt >= _UNHEARD_ATTEMPTS)
 
 
 def with_retries(

@@ -170,7 +170,7 @@ class Bucket:
         if self._heard or fault.fault is not FaultKind.TRANSIENT:
             return fault
         failure = fault.failure
-        return StoreError(fault.fault, failure.cause, failure.message, _UNHEARD_HINT, unheard=True)
+        return StoreError(fault.fault, failure.cause, failure.message, _UNHEARD_HINT, never_answered=True)
 
     def _forget_when_denied(self, fault: StoreError) -> None:
         """The next request reads the credentials anew: somebody may have corrected them."""

@@ -106,7 +106,7 @@ class Converting:
     def start(self, slot: Slot, candidate: Candidate, plan: Plan) -> None:
         """Give an image that fits to a free worker."""
         attempt = self._run.ledger.start(
-            candidate.image_id, slot.child.pid, plan.predicted_bytes, plan.lane.value, plan.correction
+            candidate.image_id, slot.child.pid, plan.predicted_bytes, plan.mode.value, plan.correction
         )
         scratch = self._run.scratch.jpeg_path(candidate.image_id, attempt)
         job = Job(
@@ -123,7 +123,7 @@ class Converting:
         limit = self._run.config.engine.timeout_s or time_limit_s(candidate, plan)
         slot.give(job, candidate, limit)
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
-        how = _LANE_WORDS[plan.lane]
+        how = _LANE_WORDS[plan.mode]
         what = f"attempt {attempt}, {candidate.megapixels:,.1f} megapixels, {how}{threads}"
         self._run.journal.info("started", what, subject_of(candidate), slot.child.pid)
 

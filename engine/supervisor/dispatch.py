@@ -8,10 +8,16 @@ from dataclasses import replace
 from engine.control.snapshot import Hold, HoldReason, MemorySnapshot
 from engine.ledger.writer import Candidate
 from engine.memory.admission import affordable_workers, decide
-from engine.memory.admission_types import AdmissionInput, AdmissionState, Decision, MemoryHold, Running
-from engine.memory.admission_types import Candidate as Waiting
+from engine.memory.admission_types import (
+    AdmissionCandidate,
+    AdmissionInput,
+    AdmissionState,
+    Decision,
+    MemoryHold,
+    RunningImage,
+)
 from engine.memory.available import MemoryReader, is_memory_filesystem, parse_floor
-from engine.memory.prediction import Calibration, Peak, calibrate
+from engine.memory.prediction import Calibration, PeakSample, calibrate
 from engine.memory.usage import own_tree, tree_bytes
 from engine.messages import DecodeMode
 from engine.supervisor.context import Run
@@ -83,7 +89,7 @@ class Dispatch:
     ) -> AdmissionInput:
         alone = self._converting.alone
         running = [
-            Running(
+            RunningImage(
                 image_id=r.candidate.image_id,
                 promised_bytes=r.plan.predicted_bytes,
                 rss_bytes=slot.rss_bytes,
@@ -100,7 +106,9 @@ class Dispatch:
             floor_bytes=self._floor,
             running=running,
             candidates=[
-                Waiting(c.image_id, c.surveyed, c.image_id in alone, self._run.config.jpeg_for(c.batch))
+                AdmissionCandidate(
+                    c.image_id, c.surveyed, c.image_id in alone, self._run.config.jpeg_for(c.batch)
+                )
                 for c in candidates
             ],
             idle_rss_bytes=[slot.rss_bytes for slot in free],
@@ -154,7 +162,7 @@ class Dispatch:
         if now >= self._calibrate_at:
             self._calibrate_at = now + _CALIBRATE_EVERY_S
             self._calibration = calibrate(
-                Peak(DecodeMode(p.lane), p.predicted_bytes, p.peak_rss_bytes)
+                PeakSample(DecodeMode(p.lane), p.predicted_bytes, p.peak_rss_bytes)
                 for p in self._run.ledger.peaks(_PEAKS)
             )
 

@@ -86,14 +86,16 @@ class Holds:
         self._store_answered = True
         self._store = self._store.succeeded()
 
-    def store_failed(self, fault: FaultKind, failure: Failure, now: float, *, unheard: bool = False) -> bool:
+    def store_failed(
+        self, fault: FaultKind, failure: Failure, now: float, *, never_answered: bool = False
+    ) -> bool:
         """A transfer failed for no fault of the image; True when that closes the gate just now.
 
         `unheard`: nothing has ever answered there. Then it may be a wrong address, and waiting for more is no use."""
         was_closed = self._store.closed
-        unheard = unheard and not self._store_answered
-        said = _said(fault, failure, unheard)
-        if failure.cause is Cause.DISK_FULL or unheard:
+        never_answered = never_answered and not self._store_answered
+        said = _said(fault, failure, never_answered)
+        if failure.cause is Cause.DISK_FULL or never_answered:
             self._store = self._store.opened(said, now, random.random()) if was_closed else self._store
         else:
             self._store = self._store.failed(fault, said, now, random.random())
@@ -104,11 +106,11 @@ class Holds:
         return self._store.stance is CircuitState.HALF_OPEN
 
     def store_probed(
-        self, fault: FaultKind | None, failure: Failure | None, now: float, *, unheard: bool = False
+        self, fault: FaultKind | None, failure: Failure | None, now: float, *, never_answered: bool = False
     ) -> bool:
         """The probe's answer; True when the store is well again."""
         if fault is not None and failure is not None:
-            said = _said(fault, failure, unheard and not self._store_answered)
+            said = _said(fault, failure, never_answered and not self._store_answered)
             self._store = self._store.probed(said, now, random.random())
             self._describe_store(fault, failure)
         else:
@@ -179,9 +181,9 @@ class Holds:
         self._store_reason = HoldReason.DISK if full else HoldReason.STORE
 
 
-def _said(fault: FaultKind, failure: Failure, unheard: bool) -> str:
+def _said(fault: FaultKind, failure: Failure, never_answered: bool) -> str:
     """With what to do, where the trouble does not pass by itself."""
-    if fault is FaultKind.CONFIGURATION or unheard:
+    if fault is FaultKind.CONFIGURATION or never_answered:
         return f"{failure.message.rstrip('.')}. {failure.remedy}"
     return failure.message
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.failures import Cause, Failure, Stage
 from engine.formatting import plain_size
 from engine.ledger.models import Subject
-from engine.messages import FaultKind, NotStored, Probe, Probed, Quit, Stored, StoreRequest
+from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
 from engine.processes.child import Child
 from engine.processes.uploader import storer_main
 from engine.supervisor.context import Run
@@ -85,11 +85,13 @@ class Storing:
                     self._stored(self._under_way.pop(message.image_id), message)
                 case NotStored() if message.image_id in self._under_way:
                     self._not_stored(self._under_way.pop(message.image_id), message)
-                case Probed():
+                case StoreProbed():
                     self._probing = False
                     self._signs_of_life += message.fault is None
                     fault, failure, now = message.fault, message.failure, time.monotonic()
-                    if self._run.holds.store_probed(fault, failure, now, unheard=message.unheard):
+                    if self._run.holds.store_probed(
+                        fault, failure, now, never_answered=message.never_answered
+                    ):
                         self._run.journal.info("go-on", "the store answers again")
         if self._storer.exit_code is not None:
             self._replace_storer(self._storer)
@@ -99,7 +101,7 @@ class Storing:
         holds = self._run.holds
         if holds.store_wants_probe() and not self._probing:
             self._probing = True
-            self._send(Probe())
+            self._send(ProbeStore())
         while (
             holds.may_store and self._waiting and len(self._under_way) < 2 * self._run.config.store.transfers
         ):
@@ -144,7 +146,9 @@ class Storing:
         request, failure = waiting.request, message.failure
         if message.fault is not FaultKind.ITEM:
             holds = self._run.holds
-            if holds.store_failed(message.fault, failure, time.monotonic(), unheard=message.unheard):
+            if holds.store_failed(
+                message.fault, failure, time.monotonic(), never_answered=message.never_answered
+            ):
                 self._run.journal.warning("hold", f"{failure.cause}: {holds.store_detail}", waiting.subject)
             if not self._is_hopeless(request.image_id, message):
                 self._waiting.append(waiting)

@@ -139,7 +139,7 @@ def time_limit_s(candidate: Candidate, plan: Plan) -> float:
     twice that. Reading is allowed 1 MB/s.
     """
     samples = candidate.megapixels * max(candidate.surveyed.components, 1) / 3
-    return 120.0 + 8.0 * samples * (2.0 if plan.lane == "strips" else 1.0) + candidate.source_bytes / 1e6
+    return 120.0 + 8.0 * samples * (2.0 if plan.mode == "strips" else 1.0) + candidate.source_bytes / 1e6
 
 
 def default_workers(cores: int) -> int:

@@ -23,8 +23,8 @@ class Measured:
 
     def __str__(self) -> str:
         disk = "-disk" if self.plan.pixels_on_disk else ""
-        rows = f"-{self.plan.strip_rows}" if self.plan.lane is DecodeMode.STRIPS else ""
-        return f"{self.name}-{self.plan.lane}{rows}{disk}"
+        rows = f"-{self.plan.strip_rows}" if self.plan.mode is DecodeMode.STRIPS else ""
+        return f"{self.name}-{self.plan.mode}{rows}{disk}"
 
 
 def _measured(line: str) -> Measured:
@@ -42,10 +42,10 @@ def _measured(line: str) -> Measured:
         colour="grey" if components == "1" else "srgb",
         code_block_samples=int(code_block),
     )
-    lane, *options = how.split("-")
+    mode, *options = how.split("-")
     rows = next((int(option) for option in options if option.isdigit()), 2048)
     return Measured(
-        name, facts, Plan(DecodeMode(lane), strip_rows=rows, pixels_on_disk="disk" in options), int(peak)
+        name, facts, Plan(DecodeMode(mode), strip_rows=rows, pixels_on_disk="disk" in options), int(peak)
     )
 
 

@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from engine.memory.admission import decide
-from engine.memory.admission_types import AdmissionInput, AdmissionState, Candidate, NeverFits, Running
+from engine.memory.admission_types import (
+    AdmissionCandidate,
+    AdmissionInput,
+    AdmissionState,
+    NeverFits,
+    RunningImage,
+)
 from engine.memory.available import Memory
 from engine.memory.prediction import slowdown
 from engine.messages import Plan, Surveyed
@@ -88,10 +94,14 @@ class Run:
             memory=Memory(self.total_bytes, available),
             floor_bytes=self.floor_bytes,
             running=[
-                Running(i, w.plan.predicted_bytes, w.rss(self.now), w.started, w.plan.threads, i in alone)
+                RunningImage(
+                    i, w.plan.predicted_bytes, w.rss(self.now), w.started, w.plan.threads, i in alone
+                )
                 for i, w in self.workers.items()
             ],
-            candidates=[Candidate(facts.image_id, facts, facts.image_id in alone) for facts in candidates],
+            candidates=[
+                AdmissionCandidate(facts.image_id, facts, facts.image_id in alone) for facts in candidates
+            ],
             idle_rss_bytes=[IDLE_WORKER] * (self.cores - len(self.workers)),
             cores=self.cores,
             disk_saves_memory=self.disk_saves_memory,

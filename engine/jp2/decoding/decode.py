@@ -105,7 +105,7 @@ Area = tuple[int, int, int, int]
 
 
 def _decode(work: _Work, plan: Plan) -> None:
-    match lane_for(work.header, plan.lane):
+    match lane_for(work.header, plan.mode):
         case DecodeMode.WHOLE:
             _decode_whole(work)
         case DecodeMode.TILES:

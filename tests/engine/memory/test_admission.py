@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from engine.failures import Cause
 from engine.memory.admission import GIVE_UP_S, PATIENCE_S, RELEASE_S, SETTLE_S, affordable_workers, decide
-from engine.memory.admission_types import AdmissionInput, AdmissionState, Candidate, Decision, Running
+from engine.memory.admission_types import (
+    AdmissionCandidate,
+    AdmissionInput,
+    AdmissionState,
+    Decision,
+    RunningImage,
+)
 from engine.memory.available import Memory
 from engine.memory.prediction import DoesNotFit, choose_plan, predict
 from engine.messages import DecodeMode, Plan, Surveyed
@@ -22,7 +28,7 @@ FLOOR = 410 * MIB
 def situation(
     *images: Surveyed,
     available: int = 4 * GIB - 200 * MIB,
-    running: tuple[Running, ...] = (),
+    running: tuple[RunningImage, ...] = (),
     slots: int = 2,
     now: float = 1000.0,
     cores: int = 2,
@@ -32,7 +38,7 @@ def situation(
         memory=Memory(4 * GIB, available),
         floor_bytes=FLOOR,
         running=running,
-        candidates=[Candidate(facts.image_id, facts) for facts in images],
+        candidates=[AdmissionCandidate(facts.image_id, facts) for facts in images],
         idle_rss_bytes=[IDLE_WORKER] * slots,
         cores=cores,
     )
@@ -60,7 +66,7 @@ images = st.builds(
 )
 image_lists = st.lists(images, max_size=30, unique_by=lambda facts: facts.image_id)
 runnings = st.builds(
-    Running,
+    RunningImage,
     image_id=st.integers(10**7, 10**8),
     promised_bytes=st.integers(100 * MIB, 3 * GIB),
     rss_bytes=st.integers(IDLE_WORKER, 3 * GIB),
@@ -216,7 +222,7 @@ class TestRoom:
     @property
     def large_and_small(self) -> AdmissionInput:
         """The large one fits as soon as what runs has ended."""
-        busy = Running(99, 2 * GIB, 2 * GIB, 990.0)
+        busy = RunningImage(99, 2 * GIB, 2 * GIB, 990.0)
         waiting = rigid(1, 2 * GIB), rigid(2, 200 * MIB)
         now = situation(*waiting, available=FLOOR + GIB, running=(busy,), slots=1)
         return replace(now, disk_saves_memory=False)
@@ -233,13 +239,13 @@ class TestRoom:
 
     def test_no_room_is_kept_for_what_could_not_start_anyway(self) -> None:
         """Another program has the memory: waiting for our own images to end would not help."""
-        busy = Running(99, 300 * MIB, 300 * MIB, 990.0)
+        busy = RunningImage(99, 300 * MIB, 300 * MIB, 990.0)
         now = situation(image(1, 900), image(2, 4), available=900 * MIB, running=(busy,), slots=1)
         waiting = AdmissionState(passed_id=1, passed_since=now.now - PATIENCE_S)
         assert started(decide(now, waiting)) == [2]
 
     def test_what_running_images_have_not_taken_yet_is_theirs(self) -> None:
-        owed = Running(99, 3 * GIB, 100 * MIB, 999.0)
+        owed = RunningImage(99, 3 * GIB, 100 * MIB, 999.0)
         now = replace(situation(rigid(1, GIB), running=(owed,), slots=1), disk_saves_memory=False)
         assert started(decide(now, AdmissionState())) == []
         taken = replace(now, running=[replace(owed, promised_bytes=200 * MIB)])
@@ -247,28 +253,28 @@ class TestRoom:
 
     def test_too_large_whole_goes_in_strips(self) -> None:
         decision = decide(situation(image(1, 350)), AdmissionState())
-        assert decision.starts[0].plan.lane is DecodeMode.STRIPS
+        assert decision.starts[0].plan.mode is DecodeMode.STRIPS
 
     def test_in_strips_beside_another_rather_than_waiting_for_it(self) -> None:
-        busy = Running(99, 900 * MIB, 900 * MIB, 990.0)
+        busy = RunningImage(99, 900 * MIB, 900 * MIB, 990.0)
         facts = image(1, 150)
         too_little = FLOOR + predict(facts, Plan(DecodeMode.WHOLE)) - 100 * MIB
         now = situation(facts, available=too_little, running=(busy,), slots=1)
-        assert decide(now, AdmissionState()).starts[0].plan.lane is DecodeMode.STRIPS
+        assert decide(now, AdmissionState()).starts[0].plan.mode is DecodeMode.STRIPS
 
     def test_an_image_whose_worker_was_killed_for_memory_runs_alone(self) -> None:
-        alone = Candidate(1, image(1, 10), alone=True)
-        beside = Candidate(2, image(2, 10))
-        busy = Running(99, 100 * MIB, 100 * MIB, 990.0)
+        alone = AdmissionCandidate(1, image(1, 10), alone=True)
+        beside = AdmissionCandidate(2, image(2, 10))
+        busy = RunningImage(99, 100 * MIB, 100 * MIB, 990.0)
         quiet = replace(situation(slots=2), candidates=[alone, beside])
         assert started(decide(quiet, AdmissionState())) == [1]
         assert started(decide(replace(quiet, running=[busy]), AdmissionState())) == [2]
         assert started(decide(replace(quiet, running=[replace(busy, alone=True)]), AdmissionState())) == []
 
     def test_one_that_must_run_alone_does_not_starve(self) -> None:
-        alone = Candidate(1, image(1, 10), alone=True)
-        busy = Running(99, 100 * MIB, 100 * MIB, 990.0)
-        now = replace(situation(), candidates=[alone, Candidate(2, image(2, 10))], running=[busy])
+        alone = AdmissionCandidate(1, image(1, 10), alone=True)
+        busy = RunningImage(99, 100 * MIB, 100 * MIB, 990.0)
+        now = replace(situation(), candidates=[alone, AdmissionCandidate(2, image(2, 10))], running=[busy])
         state = decide(now, AdmissionState()).state
         assert started(decide(replace(now, now=now.now + PATIENCE_S), state)) == []
 
@@ -327,14 +333,14 @@ class TestHold:
         assert state.room_since is None and state.holding_since == 900.0
 
     def test_below_half_the_floor_the_best_spared_is_stopped(self) -> None:
-        old = Running(1, 2 * GIB, 2 * GIB, started=0.0)
-        young = Running(2, GIB, GIB, started=990.0)
-        small = Running(3, 200 * MIB, 150 * MIB, started=999.0)
+        old = RunningImage(1, 2 * GIB, 2 * GIB, started=0.0)
+        young = RunningImage(2, GIB, GIB, started=990.0)
+        small = RunningImage(3, 200 * MIB, 150 * MIB, started=999.0)
         decision = decide(situation(available=FLOOR // 2 - 1, running=(old, young, small)), AdmissionState())
         assert decision.stop == 2
 
     def test_a_stopped_worker_gets_time_to_give_its_memory_back(self) -> None:
-        one, two = Running(1, GIB, GIB, 990.0), Running(2, GIB, GIB, 980.0)
+        one, two = RunningImage(1, GIB, GIB, 990.0), RunningImage(2, GIB, GIB, 980.0)
         low = situation(available=0, running=(one, two))
         first = decide(low, AdmissionState())
         assert first.stop == 1
@@ -344,12 +350,12 @@ class TestHold:
     def test_one_that_took_more_than_its_promise_is_promised_more(self) -> None:
         facts = image(1, 40)
         promise = decide(situation(facts), AdmissionState()).starts[0].plan.predicted_bytes
-        greedy = Running(1, promise, 2 * promise, 990.0)
+        greedy = RunningImage(1, promise, 2 * promise, 990.0)
         state = decide(situation(available=0, running=(greedy,)), AdmissionState()).state
         again = decide(situation(facts, now=2000.0), replace(state, holding_since=None))
         assert (
             again.starts[0].plan.predicted_bytes > 2 * promise
-            or again.starts[0].plan.lane is DecodeMode.STRIPS
+            or again.starts[0].plan.mode is DecodeMode.STRIPS
         )
         assert again.starts[0].plan.correction > 2
 

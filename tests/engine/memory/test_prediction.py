@@ -13,7 +13,7 @@ from engine.memory.prediction import (
     UNCORRECTED,
     Calibration,
     DoesNotFit,
-    Peak,
+    PeakSample,
     calibrate,
     choose_plan,
     plans,
@@ -103,22 +103,22 @@ class TestTheModel:
 class TestChoosing:
     def test_whole_when_it_fits(self) -> None:
         plan = choose_plan(image(1, 100), 4 * GIB)
-        assert isinstance(plan, Plan) and plan.lane is DecodeMode.WHOLE
+        assert isinstance(plan, Plan) and plan.mode is DecodeMode.WHOLE
 
     def test_tiles_when_tiled(self) -> None:
         plan = choose_plan(image(1, 100, tiled=True), 4 * GIB)
-        assert isinstance(plan, Plan) and plan.lane is DecodeMode.TILES and not plan.pixels_on_disk
+        assert isinstance(plan, Plan) and plan.mode is DecodeMode.TILES and not plan.pixels_on_disk
 
     def test_a_tiled_image_whose_pixels_do_not_fit_has_them_on_disk(self) -> None:
         plan = choose_plan(image(1, 600, tiled=True), GIB)
-        assert isinstance(plan, Plan) and plan.lane is DecodeMode.TILES and plan.pixels_on_disk
+        assert isinstance(plan, Plan) and plan.mode is DecodeMode.TILES and plan.pixels_on_disk
 
     @pytest.mark.parametrize("megapixels", [604, 1074])
     def test_giants_in_strips_within_3_gib_and_its_floor(self, megapixels: float) -> None:
         """With 300 MiB for the floor and 250 MiB for the engine's other processes."""
         facts = replace(image(1, megapixels), source_bytes=int(megapixels * 1.3e6))
         plan = choose_plan(facts, 3 * GIB - 550 * MIB)
-        assert isinstance(plan, Plan) and plan.lane is DecodeMode.STRIPS
+        assert isinstance(plan, Plan) and plan.mode is DecodeMode.STRIPS
 
     def test_what_fits_nowhere_says_what_it_needs(self) -> None:
         chosen = choose_plan(image(1, 1000), 100 * MIB)
@@ -154,37 +154,40 @@ class TestCalibration:
     def test_nothing_measured_corrects_nothing(self) -> None:
         assert calibrate([]) == UNCORRECTED
 
-    def test_one_image_that_took_more_raises_its_lane_at_once(self) -> None:
-        corrected = calibrate([Peak(DecodeMode.STRIPS, GIB, int(1.2 * GIB))])
+    def test_one_image_that_took_more_raises_its_mode_at_once(self) -> None:
+        corrected = calibrate([PeakSample(DecodeMode.STRIPS, GIB, int(1.2 * GIB))])
         assert corrected.strips >= 1.2
         assert (corrected.whole, corrected.tiles) == (1.0, 1.0)
 
     def test_it_never_lowers(self) -> None:
-        assert calibrate([Peak(DecodeMode.WHOLE, GIB, GIB // 2)] * 64) == UNCORRECTED
+        assert calibrate([PeakSample(DecodeMode.WHOLE, GIB, GIB // 2)] * 64) == UNCORRECTED
 
     def test_it_stays_within_bounds(self) -> None:
-        assert calibrate([Peak(DecodeMode.WHOLE, GIB, 100 * GIB)]).whole == 4.0
+        assert calibrate([PeakSample(DecodeMode.WHOLE, GIB, 100 * GIB)]).whole == 4.0
 
     def test_small_images_say_little_of_large_ones(self) -> None:
-        assert calibrate([Peak(DecodeMode.WHOLE, 100 * MIB, 180 * MIB)]).whole == 1.0
+        assert calibrate([PeakSample(DecodeMode.WHOLE, 100 * MIB, 180 * MIB)]).whole == 1.0
 
     def test_old_peaks_are_forgotten(self) -> None:
-        newest = [Peak(DecodeMode.WHOLE, GIB, int(0.99 * GIB))] * 64
-        assert calibrate([*newest, Peak(DecodeMode.WHOLE, GIB, 2 * GIB)]).whole == 1.0
+        newest = [PeakSample(DecodeMode.WHOLE, GIB, int(0.99 * GIB))] * 64
+        assert calibrate([*newest, PeakSample(DecodeMode.WHOLE, GIB, 2 * GIB)]).whole == 1.0
 
     @given(
         st.lists(
             st.builds(
-                Peak, st.sampled_from(list(DecodeMode)), st.integers(256 * MIB, 2**35), st.integers(1, 2**35)
+                PeakSample,
+                st.sampled_from(list(DecodeMode)),
+                st.integers(256 * MIB, 2**35),
+                st.integers(1, 2**35),
             )
         )
     )
-    def test_never_below_what_was_measured_lately(self, peaks: list[Peak]) -> None:
+    def test_never_below_what_was_measured_lately(self, peaks: list[PeakSample]) -> None:
         corrected = calibrate(peaks)
         for peak in peaks[:64]:
             if peak.peak_bytes < 3.8 * peak.predicted_bytes:
-                assert peak.predicted_bytes * corrected.factor(peak.lane) >= peak.peak_bytes
+                assert peak.predicted_bytes * corrected.factor(peak.mode) >= peak.peak_bytes
 
-    def test_factors_go_by_lane(self) -> None:
+    def test_factors_go_by_mode(self) -> None:
         calibration = Calibration(whole=1.1, tiles=1.2, strips=1.3)
-        assert [calibration.factor(lane) for lane in DecodeMode] == [1.1, 1.2, 1.3]
+        assert [calibration.factor(mode) for mode in DecodeMode] == [1.1, 1.2, 1.3]

@@ -210,8 +210,8 @@ def test_while_another_representation_beside_it_is_there_no_loss_is_the_share(
 ) -> None:
     lost = data.draw(st.sets(st.sampled_from(sorted(layout)), min_size=1))
     left = [path for key, paths in layout.items() if key not in lost for path in paths]
-    kin = kin_of(layout, {path for paths in layout.values() for path in paths})
+    neighbours = kin_of(layout, {path for paths in layout.values() for path in paths})
     for mount, number in lost:
         if any(m == mount and (m, n) not in lost for m, n in layout):
             for path in layout[mount, number]:
-                assert share_away(path, f"{mount}{number}", kin, disk=disk_with(left)) is None
+                assert share_away(path, f"{mount}{number}", neighbours, disk=disk_with(left)) is None

@@ -16,7 +16,7 @@ import pytest
 
 from engine.config import StoreSettings
 from engine.failures import Cause
-from engine.messages import FaultKind, NotStored, Probe, Probed, Quit, Stored, StoreRequest
+from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
 from engine.processes.child import Child
 from engine.processes.uploader import storer_main
 from tests.support.command_line import until
@@ -92,15 +92,15 @@ def test_troubles_are_answers(start: StartStorer, tmp_path: Path) -> None:
     (answer,) = answers(storer, 1)
     assert isinstance(answer, NotStored)
     assert (answer.fault, answer.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
-    storer.send(Probe())
-    assert answers(storer, 1) == [Probed()]
+    storer.send(ProbeStore())
+    assert answers(storer, 1) == [StoreProbed()]
 
 
 def test_a_probe_says_what_is_wrong(start: StartStorer, tmp_path: Path) -> None:
     storer = start(StoreSettings(url="file:nowhere/at/all"), tmp_path)
-    storer.send(Probe())
+    storer.send(ProbeStore())
     (answer,) = answers(storer, 1)
-    assert isinstance(answer, Probed)
+    assert isinstance(answer, StoreProbed)
     assert answer.fault is FaultKind.CONFIGURATION
     assert answer.failure is not None
     assert "mounted" in answer.failure.message
@@ -108,10 +108,10 @@ def test_a_probe_says_what_is_wrong(start: StartStorer, tmp_path: Path) -> None:
 
 def test_it_ends_when_its_engine_is_gone_and_ignores_ctrl_c(start: StartStorer, tmp_path: Path) -> None:
     storer = start(StoreSettings(), tmp_path)
-    storer.send(Probe())
+    storer.send(ProbeStore())
     answers(storer, 1)
     os.kill(storer.pid, signal.SIGINT)
-    storer.send(Probe())
+    storer.send(ProbeStore())
     answers(storer, 1)
     storer.connection.close()
     storer.process.join(20)
@@ -191,9 +191,9 @@ def test_the_server_killed_in_the_middle_and_started_again(
     for answer in answers(storer, 10):
         waiting.pop(answer.image_id)
     own_seaweed.kill()
-    storer.send(Probe())
+    storer.send(ProbeStore())
     failed = until(lambda: [m for m in storer.messages() if _settle(m, waiting)], "transfers that fail", 60)
-    assert all(m.fault is FaultKind.TRANSIENT for m in failed if isinstance(m, NotStored | Probed))
+    assert all(m.fault is FaultKind.TRANSIENT for m in failed if isinstance(m, NotStored | StoreProbed))
     own_seaweed.start()
     until(lambda: _all_done(storer, waiting), "every image to be stored", 90)
     stored = {key: hashlib.md5(data).hexdigest() for key, data in own_seaweed.contents(prefix).items()}
@@ -205,7 +205,7 @@ def _settle(message: Any, waiting: dict[int, StoreRequest]) -> bool:
     if isinstance(message, Stored):
         waiting.pop(message.image_id)
         return False
-    return not (isinstance(message, Probed) and message.fault is None)
+    return not (isinstance(message, StoreProbed) and message.fault is None)
 
 
 def _all_done(storer: Child, waiting: dict[int, StoreRequest]) -> bool:
@@ -219,6 +219,6 @@ def _all_done(storer: Child, waiting: dict[int, StoreRequest]) -> bool:
 
 def test_a_storer_is_small_and_a_local_one_does_not_load_boto(start: StartStorer, tmp_path: Path) -> None:
     storer = start(StoreSettings(), tmp_path)
-    storer.send(Probe())
+    storer.send(ProbeStore())
     answers(storer, 1)
     assert psutil.Process(storer.pid).memory_info().rss < 60 << 20

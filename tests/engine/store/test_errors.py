@@ -151,6 +151,6 @@ def test_only_what_may_pass_is_tried_again() -> None:
     assert attempts(full, 9) == (1, False)
     assert attempts(denied, 9) == (1, False)
     assert not worth_retrying(StoreError(ITEM, Cause.STORE_MISMATCH, "other"))
-    nobody = StoreError(TRANSIENT, Cause.STORE_UNAVAILABLE, "connection refused", unheard=True)
+    nobody = StoreError(TRANSIENT, Cause.STORE_UNAVAILABLE, "connection refused", never_answered=True)
     assert [worth_retrying(nobody, attempt) for attempt in (1, 2, 3)] == [True, True, False]
-    assert pickle.loads(pickle.dumps(nobody)).unheard
+    assert pickle.loads(pickle.dumps(nobody)).never_answered

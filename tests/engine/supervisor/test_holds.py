@@ -35,10 +35,10 @@ def test_the_remedy_of_a_configuration_s_fault_stays_through_every_probe() -> No
 
 def test_a_store_that_never_answered_holds_at_once_and_asks_after_the_endpoint() -> None:
     holds, now = Holds(1 << 30), 100.0
-    assert holds.store_failed(FaultKind.TRANSIENT, DOWN, now, unheard=True)
+    assert holds.store_failed(FaultKind.TRANSIENT, DOWN, now, never_answered=True)
     assert detail(holds, now) == "connection refused. Is endpoint right?"
     holds.tick(now + 10)
-    assert not holds.store_probed(FaultKind.TRANSIENT, DOWN, now + 10, unheard=True)
+    assert not holds.store_probed(FaultKind.TRANSIENT, DOWN, now + 10, never_answered=True)
     assert "endpoint" in detail(holds, now + 10)
     assert holds.may_start  # a store that is only down costs no conversion
 
@@ -46,5 +46,7 @@ def test_a_store_that_never_answered_holds_at_once_and_asks_after_the_endpoint()
 def test_a_store_that_has_answered_is_not_doubted_for_one_transfer() -> None:
     holds = Holds(1 << 30)
     holds.store_worked()
-    assert not holds.store_failed(FaultKind.TRANSIENT, DOWN, 100.0, unheard=True)  # as a new storer would say
+    assert not holds.store_failed(
+        FaultKind.TRANSIENT, DOWN, 100.0, never_answered=True
+    )  # as a new storer would say
     assert holds.hold(100.0) is None

@@ -94,7 +94,7 @@ class Dead:
 
 
 @pytest.mark.parametrize(
-    ("counts", "exit_code", "took"),
+    ("counts", "exit_code", "was_oom_killed"),
     [
         ([5, 5, 5], -signal.SIGKILL, False),
         ([5, 5, 6], -signal.SIGKILL, True),
