@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 3
 DEMO ?= demo
 
-.PHONY: demo install dev test check format lint types contract soak bench screenshot lock clean
+.PHONY: demo install dev test test-tools check format lint types contract soak bench screenshot lock clean
 
 demo: install  ## make a small collection and convert it
 	$(BIN)/photostat demo $(DEMO)
@@ -28,6 +28,9 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 
 test: dev  ## everything but the long soaks
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+
+test-tools: dev  ## only the tests that compare with programs of the system: exiftool, sshd, Chromium, OpenJPEG's
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not soak and (needs_tool or system_openjpeg)"
 
 soak: dev  ## the long runs
 	$(BIN)/python -m pytest -q -m soak

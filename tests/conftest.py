@@ -24,6 +24,7 @@ from tests.support.seaweed import prefix as prefix
 from tests.support.seaweed import seaweed as seaweed
 from tests.support.seaweed import seaweed_server as seaweed_server
 from tests.support.staged_jpegs import request_for as request_for
+from tests.support.system_tools import skip_without_tools
 
 settings.register_profile("anew", deadline=None)
 settings.register_profile("same", deadline=None, derandomize=True)
@@ -33,6 +34,10 @@ settings.load_profile(
 
 MakeJp2 = Callable[..., Path]
 MakeWorkspace = Callable[..., Path]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    skip_without_tools(item)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -18,6 +18,8 @@ from tests.support.engine_runs import ended, over, status
 from tests.support.ssh_server import Server, shell, ssh_server
 from tests.support.terminals import ROOT, Terminal
 
+pytestmark = pytest.mark.needs_tool("ssh", "ssh-keygen", "sshd")
+
 ENDS_WITHIN_S = 2.0
 STEADY_BYTES_PER_S = 4000
 IMAGES = 20

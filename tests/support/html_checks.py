@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
-import pytest
+from tests.support.system_tools import system_tool
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _QUIET = (
     "--headless",
     "--no-sandbox",
@@ -84,16 +82,11 @@ def standing_alone(html: str) -> Page:
     return page
 
 
-def browser() -> str:
-    """A real browser; skips the test where there is none."""
-    for name in _BROWSERS:
-        if path := shutil.which(name):
-            return path
-    pytest.skip("no Chromium here")
-
-
 def seen_in_browser(page: Path, profile: Path, script: str, width: int = 1280, height: int = 1000) -> str:
-    """What `script` (an expression) comes to in the loaded page; also proves that the page runs without errors."""
+    """What `script` (an expression) comes to in the loaded page, and the errors of its scripts, as JSON.
+
+    For tests that are marked `needs_tool("chromium")`.
+    """
     probe = page.with_name(f"probe-{page.name}")
     errors = "<script>window.faults=[];window.addEventListener('error',e=>faults.push(String(e.message)));</script>"
     ask = f"<script>document.title=JSON.stringify([{script},faults]);</script>"
@@ -103,7 +96,7 @@ def seen_in_browser(page: Path, profile: Path, script: str, width: int = 1280, h
         html = html.replace("img-src data:", "img-src data:; script-src 'unsafe-inline'", 1)
     probe.write_text(html.replace("</body>", f"{ask}</body>"), encoding="utf-8")
     command = [
-        browser(),
+        system_tool("chromium"),
         *_QUIET,
         f"--user-data-dir={profile}",
         f"--window-size={width},{height}",

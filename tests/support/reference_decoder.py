@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from engine.jp2.header import read_header
+from tests.support.system_tools import system_tool
 
 SECONDS = 120
 
 
 def opj_decompress(source: Path, target: Path, *options: str) -> bool:
-    """Whether it accepts the file; skips the test where it is not installed."""
-    command = shutil.which("opj_decompress")
-    if command is None:
-        pytest.skip("opj_decompress (libopenjp2-tools) is not installed")
-    arguments = [command, "-i", str(source), "-o", str(target), "-quiet", *options]
+    """Whether it accepts the file; for tests that are marked `needs_tool("opj_decompress")`."""
+    arguments = [system_tool("opj_decompress"), "-i", str(source), "-o", str(target), "-quiet", *options]
     done = subprocess.run(arguments, capture_output=True, timeout=SECONDS, check=False)
     return done.returncode == 0
 

@@ -6,7 +6,6 @@ import contextlib
 import getpass
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import psutil
 import pytest
 
 from tests.support.command_line import until
+from tests.support.system_tools import system_tool
 from tests.support.terminals import Terminal
 
 _SETTINGS = """\
@@ -55,7 +55,7 @@ class Server:
         arguments += ["-F", "/dev/null", "-tt", "-p", str(self.port), "-i", str(self.home / "client_key")]
         return Terminal(
             [*arguments, f"{getpass.getuser()}@127.0.0.1", command],
-            program=("ssh",),
+            program=(system_tool("ssh"),),
             columns=columns,
             rows=rows,
         )
@@ -74,13 +74,10 @@ class Server:
 
 @contextmanager
 def ssh_server(home: Path) -> Iterator[Server]:
-    """Skips the test with a reason where there is no sshd, or where it lets nobody in."""
-    sshd = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
-    if sshd is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None:
-        pytest.skip("needs ssh, ssh-keygen and sshd (Debian: openssh-server)")
+    """For tests that are marked `needs_tool("ssh", "ssh-keygen", "sshd")`; skips them if sshd lets nobody in."""
     for key in ("host_key", "client_key"):
         command = [
-            "ssh-keygen",
+            system_tool("ssh-keygen"),
             "-q",
             "-t",
             "ed25519",
@@ -99,7 +96,9 @@ def ssh_server(home: Path) -> Iterator[Server]:
     log = home / "log"
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [sshd, "-D", "-e", "-f", str(home / "settings")], stdin=subprocess.DEVNULL, stderr=said
+            [system_tool("sshd"), "-D", "-e", "-f", str(home / "settings")],
+            stdin=subprocess.DEVNULL,
+            stderr=said,
         )
     server = Server(home, port, process)
     try:

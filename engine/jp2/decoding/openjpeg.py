@@ -109,7 +109,9 @@ def _bound_to(library: str) -> ModuleType:
         return ctypes.CDLL(library) if name == "openjp2" else configured(name)
 
     with _replaced(config, "glymur_config", configure):
-        return importlib.reload(calls)
+        calls = importlib.reload(calls)
+    importlib.reload(importlib.import_module("glymur.version"))  # it keeps the first library's version
+    return calls
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -16,6 +15,7 @@ from engine.jpeg.inspect import Density, read_jpeg
 from tests.support.conversions import convert
 from tests.support.icc_profiles import built_in, table_profile
 from tests.support.jp2_files import Encoding, Plane, Wrapping, make_jp2, picture, write_codestream
+from tests.support.system_tools import system_tool
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -36,14 +36,11 @@ def exif(orientation: int = 6, padding: int = 0) -> bytes:
 
 
 def exiftool(path: Path) -> dict[str, Any]:
-    command = shutil.which("exiftool")
-    if command is None:
-        pytest.skip("exiftool is not installed")
-    done = subprocess.run(
-        [command, "-j", "-n", "-G0", str(path)], capture_output=True, timeout=60, check=True
-    )
-    told: dict[str, Any] = json.loads(done.stdout)[0]
-    return told
+    """What it reads in the file; for tests that are marked `needs_tool("exiftool")`."""
+    command = [system_tool("exiftool"), "-j", "-n", "-G0", str(path)]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)[0]
+    return found
 
 
 def full(path: Path) -> None:
@@ -65,6 +62,7 @@ def test_everything_is_kept_byte_for_byte(tmp_path: Path) -> None:
     assert made.warnings == ()
 
 
+@pytest.mark.needs_tool("exiftool")
 def test_exiftool_reads_it_all_back(tmp_path: Path) -> None:
     full(tmp_path / "a.jp2")
     _, path = convert(tmp_path / "a.jp2")
@@ -82,13 +80,11 @@ def test_exiftool_reads_it_all_back(tmp_path: Path) -> None:
     assert told["File:ColorComponents"] == 3
 
 
+@pytest.mark.needs_tool("exiftool")
 def test_exiftool_tells_the_quality_from_the_tables(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 64, 48)
     _, path = convert(tmp_path / "a.jp2", quality=87)
-    command = shutil.which("exiftool")
-    if command is None:
-        pytest.skip("exiftool is not installed")
-    arguments = [command, "-n", "-s3", "-JPEGQualityEstimate", str(path)]
+    arguments = [system_tool("exiftool"), "-n", "-s3", "-JPEGQualityEstimate", str(path)]
     done = subprocess.run(arguments, capture_output=True, timeout=60, check=True, text=True)
     assert done.stdout.strip() == "87"
 
@@ -128,6 +124,7 @@ def test_metadata_too_large_for_a_segment_is_left_out_and_said(tmp_path: Path) -
     assert read_jpeg(path).iptc == IPTC
 
 
+@pytest.mark.needs_tool("exiftool")
 def test_xmp_too_large_for_a_segment_is_extended_and_read_back_whole(tmp_path: Path) -> None:
     words = b"word " * 30_000
     large = XMP.replace(b"shelf 7", words.strip())

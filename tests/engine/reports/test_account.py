@@ -161,6 +161,7 @@ def test_a_report_replaces_the_last_one_whole(collection: Workspace, tmp_path: P
     assert names == ["attention.csv", "batches.csv", "failures.csv", "report.html"]
 
 
+@pytest.mark.needs_tool("chromium")
 def test_in_a_real_browser(collection: Workspace, tmp_path: Path) -> None:
     written(collection, tmp_path / "report")
     page = tmp_path / "report" / "report.html"

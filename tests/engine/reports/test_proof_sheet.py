@@ -108,6 +108,7 @@ def test_what_cannot_be_read_is_told(ledger: Workspace, tmp_path: Path) -> None:
     assert missing.failure.cause is Cause.SOURCE_MISSING
 
 
+@pytest.mark.needs_tool("chromium")
 def test_the_page_and_its_flip_in_a_real_browser(workspace: MakeWorkspace, tmp_path: Path) -> None:
     root = workspace(images=3, width=500, height=400)
     sheet = root / "sheet.html"

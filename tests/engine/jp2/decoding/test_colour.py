@@ -63,6 +63,7 @@ def test_index_beyond_the_palette_is_its_last_colour(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.needs_tool("opj_decompress")
 def test_cielab_equals_the_reference_decoders(bits: int, tmp_path: Path) -> None:
     y, x = np.mgrid[0:64, 0:64]
     lab = np.stack([x * 4 + 3, 128 + (y - 32), 96 + (x - 32)], axis=2)

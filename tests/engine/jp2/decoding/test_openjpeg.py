@@ -24,7 +24,8 @@ from tests.support.jp2_files import cut, make_jp2
 TELL = """
 from engine.jp2.decoding.openjpeg import glymur_calls
 calls = glymur_calls()
-print(calls.OPENJP2._name, hasattr(calls.ImageCompType, "alpha"))
+import glymur
+print(calls.OPENJP2._name, hasattr(calls.ImageCompType, "alpha"), glymur.version.openjpeg_version == calls.version())
 """
 
 
@@ -47,6 +48,7 @@ def wheels_library() -> str:
     return str(library)
 
 
+@pytest.mark.system_openjpeg
 @pytest.mark.parametrize("program", [TELL, "import glymur\n" + TELL])
 @pytest.mark.parametrize(
     "settings", ["", "[library]\nopenjp2: /nowhere/libopenjp2.so\n", "[library]\nopenjp2: None\n"]
@@ -54,7 +56,7 @@ def wheels_library() -> str:
 def test_library_is_the_wheels_whatever_glymur_would_choose(
     program: str, settings: str, tmp_path: Path
 ) -> None:
-    assert told(tmp_path, program, settings) == [wheels_library(), "True"]
+    assert told(tmp_path, program, settings) == [wheels_library(), "True", "True"]
 
 
 def test_library_is_two_point_five_or_later_where_it_is_the_wheels() -> None:

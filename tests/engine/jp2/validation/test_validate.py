@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
-import subprocess
 import time
 import tracemalloc
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from engine.jp2.header import read_header
 from engine.jp2.validation.validate import check_structure
 from tests.support.codestreams import EOC, SOC, cod, codestream, jp2, qcd, segment, siz, tile_part
 from tests.support.jp2_files import Encoding, Wrapping, make_codestream, make_jp2
+from tests.support.reference_decoder import opj_decompress
 
 
 def verdict(path: Path) -> tuple[str, ...]:
@@ -316,16 +315,12 @@ def test_a_grid_of_sixty_thousand_tiles_takes_seconds_and_not_minutes(tmp_path: 
     assert time.process_time() - began < 5
 
 
+@pytest.mark.needs_tool("opj_decompress")
 def test_every_conformance_file_the_reference_decoder_takes_passes(conformance: Path, tmp_path: Path) -> None:
-    decoder = shutil.which("opj_decompress")
     files = [path for path in sorted(conformance.iterdir()) if path.suffix in (".jp2", ".j2k", ".j2c")]
     assert files
     for path in files:
         try:
             assert verdict(path) == (), path.name
         except ImageError as error:
-            if decoder is None:
-                raise
-            command = [decoder, "-quiet", "-i", str(path), "-o", str(tmp_path / "out.pgx")]
-            refused = subprocess.run(command, capture_output=True, check=False).returncode != 0
-            assert refused, f"{path.name}: {error}"
+            assert not opj_decompress(path, tmp_path / "out.pgx"), f"{path.name}: {error}"
