@@ -154,6 +154,9 @@ class NotStored:
 class ProbeStore:
     """Ask the storer whether the store is well again: it puts a tiny object of its own there and deletes it."""
 
+    images_done: int
+    """How many images the ledger says are in the store."""
+
 
 @dataclass(frozen=True)
 class StoreProbed:

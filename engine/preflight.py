@@ -21,7 +21,8 @@ from engine.memory.prediction import DoesNotFit, choose_plan, slowdown
 from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
 from engine.places import path_variants, scratch_conflict, sources_in_scratch, write_problem
 from engine.processes.share_check import share_away
-from engine.store.base import StoreError, open_store
+from engine.store.base import StoreError
+from engine.store.open import open_store
 from engine.workspace import Workspace
 
 _READERS = 8
@@ -198,7 +199,9 @@ def _try_scratch(workspace: Workspace, config: Config) -> str | None:
 
 
 def _try_store(workspace: Workspace, config: Config) -> Failure | None:
-    store = open_store(config.store, workspace.root)
+    with LedgerReader(workspace) as reader:
+        images_done = reader.figures().totals.done
+    store = open_store(config.store, workspace.root, images_done)
     try:
         store.probe()
         store.try_out()

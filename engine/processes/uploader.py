@@ -16,7 +16,8 @@ from engine.config import StoreSettings
 from engine.failures import Cause
 from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
 from engine.processes.child import settle_in
-from engine.store.base import Store, StoreError, open_store
+from engine.store.base import Store, StoreError
+from engine.store.open import open_store
 from engine.store.retry import Backoff, with_retries
 
 log = logging.getLogger(__name__)
@@ -25,13 +26,15 @@ T = TypeVar("T")
 Answer = Stored | NotStored | StoreProbed
 
 
-def storer_main(conn: Connection[Any, Any], parent_pid: int, settings: StoreSettings, root: str) -> None:
+def storer_main(
+    conn: Connection[Any, Any], parent_pid: int, settings: StoreSettings, root: str, images_done: int
+) -> None:
     """The process's main: serves the pipe until Quit, then finishes what is under way; leaves at once on EOF.
 
-    `root` is the workspace's directory. Every StoreRequest is answered by one Stored or NotStored, every
-    ProbeStore by one StoreProbed, in any order."""
+    `root` is the workspace's directory; for `images_done` see `Store.expect`. Every StoreRequest is answered by
+    one Stored or NotStored, every ProbeStore by one StoreProbed, in any order."""
     settle_in(parent_pid, killed_first=True)
-    serve(conn, open_store(settings, root), settings.transfers)
+    serve(conn, open_store(settings, root, images_done), settings.transfers)
 
 
 def serve(conn: Connection[Any, Any], store: Store, transfers: int, backoff: Backoff | None = None) -> None:
@@ -49,7 +52,7 @@ def serve(conn: Connection[Any, Any], store: Store, transfers: int, backoff: Bac
                 case StoreRequest():
                     pool.submit(storer.store_one, message)
                 case ProbeStore():
-                    prober.submit(storer.probe)
+                    prober.submit(storer.probe, message.images_done)
                 case Quit():
                     break
                 case _:
@@ -74,8 +77,9 @@ class _Storer:
         else:
             self._send(outcome)
 
-    def probe(self) -> None:
+    def probe(self, images_done: int) -> None:
         """Ask the store for a sign of life, once, and answer: a store that lists but takes nothing is not well."""
+        self._store.expect(images_done)
         outcome = outcome_of(self._store.try_out)
         self._send(
             StoreProbed(outcome.fault, outcome.failure, outcome.never_answered) if outcome else StoreProbed()

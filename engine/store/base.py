@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from engine.config import StoreSettings
-from engine.failures import Cause, Failure, Stage, UserError, one_line
+from engine.failures import Cause, Failure, Stage, one_line
 from engine.messages import FaultKind, Stored, StoreRequest
 
 
@@ -42,6 +40,10 @@ class StoredObject:
 class Store(Protocol):
     """What the storer, `check` and `reconcile` need. `put` may be called from several threads at once."""
 
+    def expect(self, images: int) -> None:
+        """The ledger now says that so many images are in the store. If there are some and the store's directory
+        is empty, its volume is probably not mounted, and nothing is written there."""
+
     def put(self, request: StoreRequest) -> Stored:
         """Put the JPEG under its target, whole, digest checked and confirmed, overwriting nothing.
 
@@ -70,38 +72,10 @@ class Store(Protocol):
         """Let go of connections."""
 
 
-def open_store(settings: StoreSettings, root: Path | str) -> Store:
-    """The store that `[store] url` names; relative directories are relative to the workspace `root`.
-
-    Touches neither disk nor network. Raises UserError on a URL it cannot read."""
-    scheme, separator, rest = settings.url.partition(":")
-    if separator and scheme == "file" and rest:
-        from engine.store.local import LocalStore
-
-        place = Path(root) / Path(file_path(settings.url)).expanduser()
-        return LocalStore(place, lambda: done_in_ledger(Path(root)))
-    if separator and scheme == "s3":
-        from engine.store.s3 import open_bucket
-
-        return open_bucket(settings)
-    raise UserError(
-        f'store.url is "{settings.url}": it starts with file: or s3://, as in file:out or s3://bucket/prefix'
-    )
-
-
-def done_in_ledger(root: Path) -> int:
-    """How many images the ledger of the workspace says are in the store."""
-    from engine.ledger.reader import LedgerReader
-    from engine.workspace import Workspace
-
-    with LedgerReader(Workspace(root)) as reader:
-        return sum(account.done for account in reader.account().values())
-
-
 def file_path(url: str) -> str:
     """The path in file:out, file:/mnt/out or file:///mnt/out."""
     rest = url.removeprefix("file:")
     return rest.removeprefix("//") if rest.startswith("///") else rest
 
 
-__all__ = ["Store", "StoreError", "StoredObject", "done_in_ledger", "file_path", "open_store"]
+__all__ = ["Store", "StoreError", "StoredObject", "file_path"]

@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -34,16 +34,19 @@ _EMPTY_HINT = (
 class LocalStore:
     """JPEGs under `root`, at their targets. Safe to use from several threads; one store a process writes."""
 
-    def __init__(self, root: Path, expected: Callable[[], int] = lambda: 0) -> None:
-        """`expected` says how many files should be there; asked only where there are none."""
+    def __init__(self, root: Path, images_expected: int = 0) -> None:
         self.root = root
-        self._expected = expected
+        self._images_expected = images_expected
         self._lock = threading.Lock()
         self._ready: set[Path] = set()
         """Directories known to be there and cleaned of partial files this process did not write."""
         self._device: int | None = None
         """The file system the root is on; when it changes under us the volume went away."""
         self._mode = 0o666 & ~_umask()
+
+    def expect(self, images: int) -> None:
+        """See Store."""
+        self._images_expected = images
 
     def put(self, request: StoreRequest) -> Stored:
         """See Store. A file that waits on the same file system is linked, not copied."""
@@ -156,7 +159,8 @@ class LocalStore:
         if not self.root.parent.is_dir():
             message = f"{self.root.parent} is not there: is the volume mounted?"
             raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _MOUNT_HINT)
-        if next(walk(self.root), None) is None and (count := self._expected()):
+        count = self._images_expected
+        if count and next(walk(self.root), None) is None:
             message = f"{self.root} is empty, and {count} images should be there: is the volume mounted?"
             raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _EMPTY_HINT)
 

@@ -101,7 +101,7 @@ class Storing:
         holds = self._run.holds
         if holds.store_wants_probe() and not self._probing:
             self._probing = True
-            self._send(ProbeStore())
+            self._send(ProbeStore(self._images_done))
         while (
             holds.may_store and self._waiting and len(self._under_way) < 2 * self._run.config.store.transfers
         ):
@@ -123,10 +123,14 @@ class Storing:
             self._storer.close(timeout_s=2.0)
             self._storer = None
 
+    @property
+    def _images_done(self) -> int:
+        return self._run.ledger.figures().totals.done
+
     def _send(self, message: object) -> None:
         if self._storer is None:
             settings, root = self._run.config.store, str(self._run.workspace.root)
-            self._storer = Child("photostat-storer", storer_main, settings, root)
+            self._storer = Child("photostat-storer", storer_main, settings, root, self._images_done)
             self._run.watch(self._storer)
         self._storer.send(message)
 

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 
 import click
@@ -15,7 +16,8 @@ from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.reconcile import Counts, Difference, Kind, Reconciliation
-from engine.store.base import StoreError, open_store
+from engine.store.base import StoreError
+from engine.store.open import open_store
 from engine.workspace import Workspace
 from tui.commands.shared import (
     batch_option,
@@ -57,20 +59,19 @@ def reconcile(ctx: click.Context, batch: str | None, requeue: bool, sizes_only: 
     converted again. Exits with 1 when anything differs.
     """
     workspace = workspace_of(ctx)
-    store = open_store(workspace.config().store, workspace.root)
-    try:
-        with LedgerReader(workspace) as reader:
-            check_batch(batch, reader.account())
-            ticker = _Ticker()
+    settings, ticker = workspace.config().store, _Ticker()
+    with LedgerReader(workspace) as reader:
+        accounts = reader.account()
+        images_done = sum(account.done for account in accounts.values())
+        with closing(open_store(settings, workspace.root, images_done)) as store:
+            check_batch(batch, accounts)
             comparison = Reconciliation(reader, store, batch, read=not sizes_only, progress=ticker.tick)
             try:
                 found = (_print_json if as_json else _print)(comparison, ticker)
+            except StoreError as fault:
+                raise UserError(f"{fault.failure.message}. {fault.failure.remedy}") from fault
             finally:
                 ticker.clear()
-    except StoreError as fault:
-        raise UserError(f"{fault.failure.message}. {fault.failure.remedy}") from fault
-    finally:
-        store.close()
     if requeue:
         count = requeue_missing(workspace, found.missing)
         remark(f"{counted(count, 'missing image')} pending again.")

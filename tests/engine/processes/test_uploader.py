@@ -24,7 +24,7 @@ from tests.support.s3_relay import Fault, Kind, Relay
 from tests.support.seaweed import Seaweed, settings_for
 from tests.support.staged_jpegs import make_request
 
-StartStorer = Callable[[StoreSettings, Path], Child]
+StartStorer = Callable[..., Child]
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def start() -> Iterator[StartStorer]:
     """Starts real storers, and ends those that the test has left."""
     children: list[Child] = []
 
-    def start(settings: StoreSettings, root: Path) -> Child:
-        children.append(Child("storer", storer_main, settings, str(root)))
+    def start(settings: StoreSettings, root: Path, images_done: int = 0) -> Child:
+        children.append(Child("storer", storer_main, settings, str(root), images_done))
         return children[-1]
 
     yield start
@@ -92,13 +92,13 @@ def test_troubles_are_answers(start: StartStorer, tmp_path: Path) -> None:
     (answer,) = answers(storer, 1)
     assert isinstance(answer, NotStored)
     assert (answer.fault, answer.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
-    storer.send(ProbeStore())
+    storer.send(ProbeStore(images_done=0))
     assert answers(storer, 1) == [StoreProbed()]
 
 
 def test_a_probe_says_what_is_wrong(start: StartStorer, tmp_path: Path) -> None:
     storer = start(StoreSettings(url="file:nowhere/at/all"), tmp_path)
-    storer.send(ProbeStore())
+    storer.send(ProbeStore(images_done=0))
     (answer,) = answers(storer, 1)
     assert isinstance(answer, StoreProbed)
     assert answer.fault is FaultKind.CONFIGURATION
@@ -106,12 +106,31 @@ def test_a_probe_says_what_is_wrong(start: StartStorer, tmp_path: Path) -> None:
     assert "mounted" in answer.failure.message
 
 
+def test_an_empty_directory_that_should_be_full_is_left_alone_until_the_ledger_expects_nothing_in_it(
+    start: StartStorer, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    storer, (request,) = start(StoreSettings(), tmp_path, 12), requests_in(tmp_path, 1)
+    storer.send(request)
+    (refused,) = answers(storer, 1)
+    assert isinstance(refused, NotStored)
+    assert "12 images should be there" in refused.failure.message
+    storer.send(ProbeStore(images_done=11))
+    (probed,) = answers(storer, 1)
+    assert probed.failure is not None
+    assert "11 images should be there" in probed.failure.message
+    storer.send(ProbeStore(images_done=0))
+    assert answers(storer, 1) == [StoreProbed()]
+    storer.send(request)
+    assert isinstance(answers(storer, 1)[0], Stored)
+
+
 def test_it_ends_when_its_engine_is_gone_and_ignores_ctrl_c(start: StartStorer, tmp_path: Path) -> None:
     storer = start(StoreSettings(), tmp_path)
-    storer.send(ProbeStore())
+    storer.send(ProbeStore(images_done=0))
     answers(storer, 1)
     os.kill(storer.pid, signal.SIGINT)
-    storer.send(ProbeStore())
+    storer.send(ProbeStore(images_done=0))
     answers(storer, 1)
     storer.connection.close()
     storer.process.join(20)
@@ -191,7 +210,7 @@ def test_the_server_killed_in_the_middle_and_started_again(
     for answer in answers(storer, 10):
         waiting.pop(answer.image_id)
     own_seaweed.kill()
-    storer.send(ProbeStore())
+    storer.send(ProbeStore(images_done=0))
     failed = until(lambda: [m for m in storer.messages() if _settle(m, waiting)], "transfers that fail", 60)
     assert all(m.fault is FaultKind.TRANSIENT for m in failed if isinstance(m, NotStored | StoreProbed))
     own_seaweed.start()
@@ -219,6 +238,6 @@ def _all_done(storer: Child, waiting: dict[int, StoreRequest]) -> bool:
 
 def test_a_storer_is_small_and_a_local_one_does_not_load_boto(start: StartStorer, tmp_path: Path) -> None:
     storer = start(StoreSettings(), tmp_path)
-    storer.send(ProbeStore())
+    storer.send(ProbeStore(images_done=0))
     answers(storer, 1)
     assert psutil.Process(storer.pid).memory_info().rss < 60 << 20

@@ -18,10 +18,11 @@ import pytest
 from engine.config import StoreSettings
 from engine.failures import Cause
 from engine.messages import FaultKind, StoreRequest
-from engine.store.base import file_path, open_store
+from engine.store.base import file_path
 from engine.store.local import LocalStore
 from engine.store.local_files import is_partial, left_behind, partial_name
 from engine.store.noreplace import rename_without_replacing
+from engine.store.open import open_store
 from tests.support.staged_jpegs import MakeRequest, make_request, trouble_of
 
 
@@ -183,7 +184,7 @@ def test_a_volume_that_is_not_mounted_is_not_written_below(tmp_path: Path, reque
 def test_an_empty_directory_that_should_be_full_is_not_filled_anew(
     tmp_path: Path, request_for: MakeRequest
 ) -> None:
-    store = LocalStore(tmp_path / "out", lambda: 12)
+    store = LocalStore(tmp_path / "out", 12)
     for is_there in (False, True):
         if is_there:
             (tmp_path / "out").mkdir()
@@ -291,6 +292,6 @@ def test_renaming_never_replaces(tmp_path: Path) -> None:
 )
 def test_urls_of_directories(tmp_path: Path, url: str, path: str) -> None:
     assert file_path(url) == path
-    store = open_store(StoreSettings(url=url), tmp_path)
+    store = open_store(StoreSettings(url=url), tmp_path, 12)
     assert isinstance(store, LocalStore)
     assert store.root == tmp_path / path

@@ -12,7 +12,8 @@ import pytest
 from engine.config import StoreSettings
 from engine.failures import Cause, UserError
 from engine.messages import FaultKind
-from engine.store.base import Store, open_store
+from engine.store.base import Store
+from engine.store.open import open_store
 from engine.store.s3 import S3Store
 from engine.store.s3_client import Limits, addressing, parse_url
 from tests.support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed, settings_for
@@ -221,7 +222,7 @@ def test_urls_are_read_or_refused() -> None:
     assert parse_url("s3://b/p/q/").prefix == "p/q/"
     for url in ("s3:b", "s3://", "s3://user:pass@b/p", "s3://b/p?x=1", "ftp://b", "s3", "/out"):
         with pytest.raises(UserError) as caught:
-            open_store(StoreSettings(url=url), Path())
+            open_store(StoreSettings(url=url), Path(), 0)
         assert "pass" not in str(caught.value)
 
 

@@ -1,0 +1,28 @@
+"""Opens the store that `[store] url` names: a local directory or an S3 bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.config import StoreSettings
+from engine.failures import UserError
+from engine.store.base import Store, file_path
+
+
+def open_store(settings: StoreSettings, root: Path | str, images_done: int) -> Store:
+    """Relative directories are relative to the workspace `root`; `images_done` is how many images the ledger
+    has as done: see `Store.expect`.
+
+    Touches neither disk nor network. Raises UserError for a URL that names no store."""
+    scheme, separator, rest = settings.url.partition(":")
+    if separator and scheme == "file" and rest:
+        from engine.store.local import LocalStore  # here, as below, because commands start faster so
+
+        return LocalStore(Path(root) / Path(file_path(settings.url)).expanduser(), images_done)
+    if separator and scheme == "s3":
+        from engine.store.s3 import open_bucket
+
+        return open_bucket(settings)
+    raise UserError(
+        f'store.url is "{settings.url}": it starts with file: or s3://, as in file:out or s3://bucket/prefix'
+    )
