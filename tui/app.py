@@ -18,32 +18,32 @@ from engine.control.snapshot import State
 from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tui.actions.registry import Place, bindings
+from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
-from tui.connection.engine_commands import Order
-from tui.connection.ledger_thread import Query, Shelf
-from tui.connection.poller import Answered, Arrived, Link, WorkspaceLink
+from tui.connection.engine_commands import EngineCommand
+from tui.connection.ledger_thread import ImageQuery, LedgerThread
+from tui.connection.poller import CommandAnswered, Poller, StatusArrived, WorkspacePoller
 from tui.crash import fault_of, kept_from_the_terminal
-from tui.screens.base import Page
-from tui.screens.command_palette import Commands
+from tui.screens.base import BaseScreen
+from tui.screens.command_palette import ActionProvider
 from tui.screens.dashboard import Dashboard
-from tui.screens.dialogs import Confirm
-from tui.screens.event_list import EventLog
-from tui.screens.failed_list import Failed
+from tui.screens.dialogs import ConfirmDialog
+from tui.screens.event_list import EventList
+from tui.screens.failed_list import FailedList
 from tui.screens.help import Help
-from tui.screens.image_list import Gallery
+from tui.screens.image_list import ImageList
 from tui.state.history import History
-from tui.state.notifications import Bell
+from tui.state.notifications import Notifications
 from tui.state.refusals import nothing_to_start, stop_facts, without_engine
-from tui.state.status import Contact, Picture, is_urgent
-from tui.state.view import Said, View
-from tui.state.worker_target import WorkersWanted
-from tui.terminal import Driver, Watch, require_terminal
+from tui.state.status import ConnectionState, EngineStatus, is_urgent
+from tui.state.view import ActionResult, View
+from tui.state.worker_target import WorkerTarget
+from tui.terminal import HangUpWatch, TerminalDriver, require_terminal
 from tui.theme import THEME
 
-_TOLD_S = 15.0
+_MESSAGE_S = 15.0
 """How long the result of an action stays on its line."""
-_TOLD_BRIEFLY_S = 5.0
+_BRIEF_MESSAGE_S = 5.0
 """How long where it may cover what a person has to know: why the engine holds, or that it does not answer."""
 _RETRY_S = 0.2
 """A terminal that does not drain is looked at again so soon."""
@@ -53,34 +53,34 @@ Clock = Callable[[], float]
 class PhotostatApp(App[int]):
     TITLE = "photostat"
     CSS_PATH = "photostat.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.ANYWHERE)]
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.ANYWHERE)]
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider}
     COMMAND_PALETTE_BINDING = "f2"
     ENABLE_COMMAND_PALETTE = True
 
     def __init__(
         self,
-        link: Link,
-        shelf: Shelf,
+        poller: Poller,
+        ledger: LedgerThread,
         *,
         read_only: bool = False,
         bell: bool = False,
         clock: Clock = time.time,
     ) -> None:
-        super().__init__(driver_class=Driver, ansi_color=True)
-        self._link = link
-        self._shelf = shelf
+        super().__init__(driver_class=TerminalDriver, ansi_color=True)
+        self._poller = poller
+        self._ledger = ledger
         self._read_only = read_only
         self._bell_wanted = bell
         self._clock = clock
         self._history = History()
-        self._view = View(Picture(), clock(), read_only=read_only)
-        self._waiting: Picture | None = None
+        self._view = View(EngineStatus(), clock(), read_only=read_only)
+        self._waiting: EngineStatus | None = None
         """A picture the terminal had no room for yet."""
-        self._latest = Picture()
-        self._wanted = WorkersWanted()
-        self._bell = Bell()
-        self._telling: Timer | None = None
+        self._latest = EngineStatus()
+        self._wanted = WorkerTarget()
+        self._bell = Notifications()
+        self._message_timer: Timer | None = None
         self.animation_level = "none"
         self.register_theme(THEME)
         self.theme = THEME.name
@@ -92,39 +92,39 @@ class PhotostatApp(App[int]):
         return self._view
 
     @property
-    def shelf(self) -> Shelf:
-        return self._shelf
+    def ledger(self) -> LedgerThread:
+        return self._ledger
 
     @property
     def read_only(self) -> bool:
         return self._read_only
 
-    def say(self, text: str, *, good: bool = True) -> None:
-        self._view = replace(self._view, said=Said(text, good))
-        if self._telling is not None:
-            self._telling.stop()
-        seconds = _TOLD_BRIEFLY_S if is_urgent(self._view.picture) else _TOLD_S
-        self._telling = self.set_timer(seconds, self._forget)
-        self._tell()
+    def show_message(self, text: str, *, good: bool = True) -> None:
+        self._view = replace(self._view, result=ActionResult(text, good))
+        if self._message_timer is not None:
+            self._message_timer.stop()
+        seconds = _BRIEF_MESSAGE_S if is_urgent(self._view.status) else _MESSAGE_S
+        self._message_timer = self.set_timer(seconds, self._forget)
+        self._show_message()
 
     def _forget(self) -> None:
-        self._view = replace(self._view, said=None)
-        self._tell()
+        self._view = replace(self._view, result=None)
+        self._show_message()
 
-    def _tell(self) -> None:
+    def _show_message(self) -> None:
         """On the page in sight, whichever that is by now; another one gets it when it comes to sight."""
         page = self._page()
         if page is not None and page.is_mounted:
-            page.tell(self._view)
+            page.show_message(self._view)
 
     def may_change(self) -> bool:
         if self._read_only:
-            self.say("This is --read-only: looking, not steering.", good=False)
+            self.show_message("This is --read-only: looking, not steering.", good=False)
         return not self._read_only
 
-    def order(self, order: Order) -> None:
+    def send_command(self, command: EngineCommand) -> None:
         if self.may_change():
-            self._link.send(order)
+            self._poller.send(command)
 
     # -- pictures ----
 
@@ -132,44 +132,44 @@ class PhotostatApp(App[int]):
         return Dashboard()
 
     def on_mount(self) -> None:
-        self._link.open(self.post_message)
+        self._poller.open(self.post_message)
 
     def on_unmount(self) -> None:
-        self._link.close()
-        self._shelf.close()
+        self._poller.close()
+        self._ledger.close()
 
-    def on_arrived(self, message: Arrived) -> None:
-        self._latest = message.picture
-        if message.picture.snapshot is not None and message.picture.contact is Contact.ENGINE:
-            self._history.begin(message.picture.converted, message.picture.snapshot.time)
-            self._history.add(message.picture.snapshot)
+    def on_status_arrived(self, message: StatusArrived) -> None:
+        self._latest = message.status
+        if message.status.snapshot is not None and message.status.connection is ConnectionState.ENGINE:
+            self._history.begin(message.status.converted, message.status.snapshot.time)
+            self._history.add(message.status.snapshot)
         if self._waiting is None:
-            self._waiting = message.picture
+            self._waiting = message.status
             self._draw_waiting()
         else:
-            self._waiting = message.picture
+            self._waiting = message.status
 
     def _draw_waiting(self) -> None:
         """Draws when the terminal has taken what it was given; until then no other picture is asked for."""
-        picture = self._waiting
-        if picture is None:
+        status = self._waiting
+        if status is None:
             return
-        if isinstance(self._driver, Driver) and self._driver.backlog:
+        if isinstance(self._driver, TerminalDriver) and self._driver.backlog:
             self.set_timer(_RETRY_S, self._draw_waiting)
             return
         self._waiting = None
-        self._ring(picture)
+        self._ring(status)
         if self._view.frozen_at is None:
-            self._take(picture)
-        self._link.drawn()
+            self._take(status)
+        self._poller.drawn()
 
-    def _take(self, picture: Picture) -> None:
-        snapshot = picture.snapshot
+    def _take(self, status: EngineStatus) -> None:
+        snapshot = status.snapshot
         if snapshot is not None:
             self._wanted.seen(snapshot)
         self._view = replace(
             self._view,
-            picture=picture,
+            status=status,
             now=self._clock(),
             images_per_s=tuple(self._history.images_per_s()),
             used_bytes=tuple(self._history.used_bytes()),
@@ -181,24 +181,24 @@ class PhotostatApp(App[int]):
         if page is not None and page.is_mounted:
             page.show(self._view)
 
-    def _page(self) -> Page | None:
+    def _page(self) -> BaseScreen | None:
         """The page in sight, be it under a question."""
-        pages = (screen for screen in reversed(self.screen_stack) if isinstance(screen, Page))
+        pages = (screen for screen in reversed(self.screen_stack) if isinstance(screen, BaseScreen))
         return next(pages, None)
 
-    def _ring(self, picture: Picture) -> None:
+    def _ring(self, status: EngineStatus) -> None:
         """A bell and a notice of the terminal, if wanted."""
-        notice = self._bell.notice(picture.snapshot) if picture.snapshot is not None else None
+        notice = self._bell.notice(status.snapshot) if status.snapshot is not None else None
         if notice and self._bell_wanted and self._driver is not None and not self.is_headless:
             self._driver.write(f"\x1b]9;photostat: {notice}\x07\x07")
 
-    def on_answered(self, answer: Answered) -> None:
-        if answer.order.command == engine_commands.WORKERS:
+    def on_command_answered(self, answer: CommandAnswered) -> None:
+        if answer.command.name == engine_commands.WORKERS:
             count = None if answer.reply is None else answer.reply.get("count")
             self._wanted.answered(count if isinstance(count, int) else None, self._clock())
-        self.say(answer.said.text, good=answer.said.good)
+        self.show_message(answer.result.text, good=answer.result.good)
         for page in self.screen_stack:
-            if isinstance(page, Page) and page.is_mounted:
+            if isinstance(page, BaseScreen) and page.is_mounted:
                 page.answered(answer)
 
     # -- when something goes wrong ----
@@ -221,7 +221,7 @@ class PhotostatApp(App[int]):
     def action_pause(self) -> None:
         if self._has_engine():
             snapshot, paused = self._latest.snapshot, self._latest.state is State.PAUSED
-            self.order(
+            self.send_command(
                 engine_commands.resume(snapshot.hold if snapshot else None)
                 if paused
                 else engine_commands.pause()
@@ -229,7 +229,7 @@ class PhotostatApp(App[int]):
 
     def action_drain(self) -> None:
         if self._has_engine():
-            self.order(engine_commands.drain())
+            self.send_command(engine_commands.drain())
 
     def action_more_workers(self) -> None:
         self._change_workers(1)
@@ -243,10 +243,10 @@ class PhotostatApp(App[int]):
         snapshot = self._latest.snapshot
         now = self._wanted.now(snapshot)
         if now + by < 1:
-            self.say("One worker is the fewest. p pauses.", good=False)
+            self.show_message("One worker is the fewest. p pauses.", good=False)
             return
         self._wanted.asked(now + by)
-        self.order(engine_commands.workers(now + by))
+        self.send_command(engine_commands.workers(now + by))
 
     @work(exclusive=True, group="question")
     async def action_stop(self) -> None:
@@ -254,44 +254,44 @@ class PhotostatApp(App[int]):
             return
         in_flight = self._latest.snapshot.totals.in_flight if self._latest.snapshot else 0
         facts = stop_facts(in_flight, draining=self._latest.state is State.DRAINING)
-        if await self.push_screen_wait(Confirm("Stop the engine?", facts, "stop it")):
-            self.order(engine_commands.stop())
+        if await self.push_screen_wait(ConfirmDialog("Stop the engine?", facts, "stop it")):
+            self.send_command(engine_commands.stop())
 
     def action_start(self) -> None:
-        if self._latest.contact is Contact.ENGINE:
-            self.say("The engine runs already.", good=False)
-        elif self._latest.contact is not Contact.LEDGER:
-            self.say("The engine does not answer; it may be running still.", good=False)
+        if self._latest.connection is ConnectionState.ENGINE:
+            self.show_message("The engine runs already.", good=False)
+        elif self._latest.connection is not ConnectionState.LEDGER:
+            self.show_message("The engine does not answer; it may be running still.", good=False)
         elif (nothing := nothing_to_start(self._latest)) is not None:
-            self.say(nothing, good=False)
+            self.show_message(nothing, good=False)
         elif self.may_change():
-            self.say("Starting the engine …")
-            self.order(engine_commands.start())
+            self.show_message("Starting the engine …")
+            self.send_command(engine_commands.start())
 
     def action_freeze(self) -> None:
         if self._view.frozen_at is None:
             self._view = replace(self._view, frozen_at=self._clock())
-            self.say("This picture stands still; the engine goes on. z lets it live again.")
+            self.show_message("This picture stands still; the engine goes on. z lets it live again.")
             self._show()
         else:
             self._view = replace(self._view, frozen_at=None)
-            self.say("Live again.")
+            self.show_message("Live again.")
             self._take(self._latest)
 
     def action_failures(self) -> None:
-        self._open(Failed(Query(state="failed")))
+        self._open(FailedList(ImageQuery(state="failed")))
 
     def action_images(self) -> None:
-        self._open(Gallery(Query()))
+        self._open(ImageList(ImageQuery()))
 
     def action_events(self) -> None:
-        self._open(EventLog())
+        self._open(EventList())
 
     def on_dashboard_show_cause(self, message: Dashboard.ShowCause) -> None:
-        self._open(Failed(Query(state="failed", cause=message.cause)))
+        self._open(FailedList(ImageQuery(state="failed", cause=message.cause)))
 
     def on_dashboard_show_batch(self, message: Dashboard.ShowBatch) -> None:
-        self._open(Gallery(Query(batch=message.batch)))
+        self._open(ImageList(ImageQuery(batch=message.batch)))
 
     def action_help(self) -> None:
         if not isinstance(self.screen, Help):
@@ -300,7 +300,7 @@ class PhotostatApp(App[int]):
     def action_palette(self) -> None:
         self.action_command_palette()
 
-    def _open(self, page: Page) -> None:
+    def _open(self, page: BaseScreen) -> None:
         """A list replaces whatever was opened from the dashboard before: esc is never far from it."""
         while len(self.screen_stack) > 2:
             self.pop_screen()
@@ -315,19 +315,19 @@ class PhotostatApp(App[int]):
     def action_help_quit(self) -> None:
         """Ctrl-C: a reflex; it says how to do what may have been meant."""
         stop = "" if self._read_only else " S stops the engine."
-        self.say(f"Ctrl-C does nothing here: q leaves and the engine goes on.{stop}", good=False)
+        self.show_message(f"Ctrl-C does nothing here: q leaves and the engine goes on.{stop}", good=False)
 
     def _has_engine(self) -> bool:
-        if self._latest.contact is Contact.ENGINE:
+        if self._latest.connection is ConnectionState.ENGINE:
             return True
-        self.say(without_engine(self._latest, read_only=self._read_only), good=False)
+        self.show_message(without_engine(self._latest, read_only=self._read_only), good=False)
         return False
 
     @property
     def farewell(self) -> str:
         """What to say on the shell's line after leaving."""
         engine = self._latest.snapshot.engine if self._latest.snapshot else None
-        if self._latest.contact is Contact.ENGINE and engine is not None:
+        if self._latest.connection is ConnectionState.ENGINE and engine is not None:
             return f"The engine goes on (pid {engine.pid}). `photostat` shows it again, `photostat stop` ends it."
         return ""
 
@@ -336,14 +336,14 @@ def run(
     workspace: Workspace, *, read_only: bool = False, bell: bool | None = None, farewell: bool = True
 ) -> int:
     """Shows the app until the person leaves; 0. Raises UserError where there is no terminal to show it on,
-    AppFault when it could not go on.
+    AppCrash when it could not go on.
 
     `bell` None is what the settings say; `farewell` False leaves the last word to the caller."""
     require_terminal()
-    link, shelf = WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace))
+    poller, ledger = WorkspacePoller(workspace), LedgerThread(lambda: LedgerReader(workspace))
     ring = _wants_bell(workspace) if bell is None else bell
-    app = PhotostatApp(link, shelf, read_only=read_only, bell=ring)
-    with Watch(), kept_from_the_terminal(workspace.logs_dir / "app.log") as log:
+    app = PhotostatApp(poller, ledger, read_only=read_only, bell=ring)
+    with HangUpWatch(), kept_from_the_terminal(workspace.logs_dir / "app.log") as log:
         code = app.run(mouse=False)
         if app.fault is not None:
             raise fault_of(app.fault, log)

@@ -140,13 +140,13 @@ def _print_whatever_the_locale() -> None:
 def _unexpected(error: Exception) -> tuple[str, int]:
     """Message and exit code of what no command foresaw; some are known here, to start without their modules."""
     from engine.control.client import NoEngine
-    from tui.crash import AppFault
+    from tui.crash import AppCrash
 
     if isinstance(error, NoEngine):
         return str(error), 3
     if os.environ.get("PHOTOSTAT_TRACEBACK"):
         traceback.print_exception(error)
-    if isinstance(error, AppFault):
+    if isinstance(error, AppCrash):
         return str(error), 1
     what = f"{type(error).__name__}: {error}"
     return f"a fault of photostat: {what} (PHOTOSTAT_TRACEBACK=1 shows where: please report it)", 1

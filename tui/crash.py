@@ -13,11 +13,11 @@ from textual.worker import WorkerFailed
 _LOG = logging.getLogger("photostat.app")
 
 
-class AppFault(Exception):
+class AppCrash(Exception):
     """The app could not go on and has left; the message says so in one line."""
 
 
-class FaultLog(logging.Handler):
+class CrashLog(logging.Handler):
     """Appends to `path`, which is made when there is something to write; a place that takes nothing is no fault."""
 
     def __init__(self, path: Path) -> None:
@@ -37,9 +37,9 @@ class FaultLog(logging.Handler):
 
 
 @contextmanager
-def kept_from_the_terminal(path: Path) -> Iterator[FaultLog]:
+def kept_from_the_terminal(path: Path) -> Iterator[CrashLog]:
     """Faults of threads, and what libraries would print about them, go to the log file at `path`."""
-    log, hook = FaultLog(path), threading.excepthook
+    log, hook = CrashLog(path), threading.excepthook
     logging.getLogger().addHandler(log)
     threading.excepthook = _thread_fell
     try:
@@ -56,13 +56,13 @@ def _thread_fell(arguments: threading.ExceptHookArgs) -> None:
         _LOG.error("the thread %s ended with a fault", name, exc_info=error)
 
 
-def fault_of(error: Exception, log: FaultLog) -> AppFault:
+def fault_of(error: Exception, log: CrashLog) -> AppCrash:
     """Writes the error to the log; the fault to raise says where that is."""
     cause = error.error if isinstance(error, WorkerFailed) else error
     _LOG.error("the app has left with a fault", exc_info=cause)
     what = " ".join(f"{type(cause).__name__}: {cause}".split()).rstrip(".")
     where = f"{log.path} has the details" if log.written else "PHOTOSTAT_TRACEBACK=1 shows the details"
-    fault = AppFault(
+    fault = AppCrash(
         f"a fault of the app ({what}): it has left, the engine has not noticed. "
         f"`photostat` opens it again; {where}: please report it"
     )

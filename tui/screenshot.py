@@ -20,8 +20,8 @@ from engine.demo import make_demo
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.app import PhotostatApp
-from tui.connection.ledger_thread import Shelf
-from tui.connection.poller import WorkspaceLink
+from tui.connection.ledger_thread import LedgerThread
+from tui.connection.poller import WorkspacePoller
 
 SIZE = (100, 30)
 WORKERS = 4
@@ -41,16 +41,16 @@ def main(target: Path) -> None:
         add_export(workspace, report.export)
         start_engine(workspace, workers=WORKERS)
         try:
-            picture = asyncio.run(taken(workspace))
+            status = asyncio.run(taken(workspace))
         finally:
             end_engine(workspace)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(picture, encoding="utf-8")
+    target.write_text(status, encoding="utf-8")
 
 
 async def taken(workspace: Workspace) -> str:
     """The app's picture when enough is done and every worker is busy."""
-    app = PhotostatApp(WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace)))
+    app = PhotostatApp(WorkspacePoller(workspace), LedgerThread(lambda: LedgerReader(workspace)))
     async with app.run_test(size=SIZE) as pilot:
         await until_telling(app, pilot)
         return settled(app.export_screenshot(title="photostat"))

@@ -25,7 +25,7 @@ _LEAVE_SEQUENCE = b"\x1b[?2026l\x1b[?2004l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l
 """End of synchronised output and bracketed paste, keyboard protocol, alternate screen, cursor, focus events, wrap."""
 
 
-class Driver(LinuxDriver):
+class TerminalDriver(LinuxDriver):
     """Textual's own, with a measure of what the terminal has not taken yet."""
 
     @property
@@ -43,7 +43,7 @@ def require_terminal() -> None:
             )
 
 
-class Watch:
+class HangUpWatch:
     """Ends the process when the terminal hangs up, or on SIGHUP or SIGTERM; whatever the event loop is doing."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Watch:
         self._before = termios.tcgetattr(self._fd)
         self._done = threading.Event()
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> HangUpWatch:
         if isinstance(sys.__stderr__, io.TextIOWrapper):
             sys.__stderr__.reconfigure(errors="replace")  # a terminal without Unicode gets question marks
         signal.signal(signal.SIGHUP, self._on_signal)

@@ -15,11 +15,12 @@ from engine.control.snapshot import State
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
-from tests.support.engine_runs import ended, go_on, halted, kill_engine, started, status
+from tests.support import engine_runs
+from tests.support.engine_runs import ended, go_on, halted, kill_engine, started
 from tui.app import PhotostatApp
-from tui.connection.ledger_thread import Shelf
-from tui.connection.poller import WorkspaceLink
-from tui.state.status import Contact, Picture, standing
+from tui.connection.ledger_thread import LedgerThread
+from tui.connection.poller import WorkspacePoller
+from tui.state.status import ConnectionState, EngineStatus, status_hint
 
 ONE_WORKER = "[engine]\nworkers = 1\n"
 
@@ -27,48 +28,46 @@ ONE_WORKER = "[engine]\nworkers = 1\n"
 @asynccontextmanager
 async def watching(root: Path) -> AsyncIterator[tuple[PhotostatApp, Pilot[int]]]:
     workspace = Workspace(root)
-    app = PhotostatApp(WorkspaceLink(workspace), Shelf(lambda: LedgerReader(workspace)))
+    app = PhotostatApp(WorkspacePoller(workspace), LedgerThread(lambda: LedgerReader(workspace)))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(app, pilot, lambda picture: picture.snapshot is not None)
+        await until(app, pilot, lambda status: status.snapshot is not None)
         yield app, pilot
 
 
 async def until(
-    app: PhotostatApp, pilot: Pilot[int], condition: Callable[[Picture], bool], timeout_s: float = 60.0
-) -> Picture:
+    app: PhotostatApp, pilot: Pilot[int], condition: Callable[[EngineStatus], bool], timeout_s: float = 60.0
+) -> EngineStatus:
     """The first picture that meets the condition."""
     end = time.monotonic() + timeout_s
-    while not condition(app.view.picture):
-        assert time.monotonic() < end, f"still {app.view.picture}"
+    while not condition(app.view.status):
+        assert time.monotonic() < end, f"still {app.view.status}"
         await pilot.pause(0.05)
-    return app.view.picture
+    return app.view.status
 
 
 async def test_starts_steers_survives_and_sees_the_end(workspace: MakeWorkspace) -> None:
     root = workspace(images=20, width=600, height=500, settings=ONE_WORKER)
     async with watching(root) as (app, pilot):
-        assert app.view.picture.contact is Contact.LEDGER
-        assert app.view.picture.state is State.STOPPED
+        assert app.view.status.connection is ConnectionState.LEDGER
+        assert app.view.status.state is State.STOPPED
         await pilot.press("s")
-        await until(app, pilot, lambda picture: picture.contact is Contact.ENGINE)
+        await until(app, pilot, lambda status: status.connection is ConnectionState.ENGINE)
         await pilot.press("p")
-        paused = await until(app, pilot, lambda picture: picture.state is State.PAUSED)
-        assert status(root)["state"] == "paused"
+        paused = await until(app, pilot, lambda status: status.state is State.PAUSED)
+        assert engine_runs.status(root)["state"] == "paused"
         await pilot.press("plus")
-        await until(
-            app, pilot, lambda picture: bool(picture.snapshot and picture.snapshot.workers_wanted == 2)
-        )
+        await until(app, pilot, lambda status: bool(status.snapshot and status.snapshot.workers_wanted == 2))
 
         assert paused.snapshot is not None
         assert paused.snapshot.engine is not None
         kill_engine(paused.snapshot.engine.pid)
-        fallen = await until(app, pilot, lambda picture: picture.contact is Contact.LEDGER)
+        fallen = await until(app, pilot, lambda status: status.connection is ConnectionState.LEDGER)
         assert "without a word" in fallen.fault
 
         await pilot.press("s")
-        await until(app, pilot, lambda picture: picture.contact is Contact.ENGINE)
-        await until(app, pilot, lambda picture: picture.state is State.FINISHED, 120)
-        last = await until(app, pilot, lambda picture: picture.contact is Contact.LEDGER)
+        await until(app, pilot, lambda status: status.connection is ConnectionState.ENGINE)
+        await until(app, pilot, lambda status: status.state is State.FINISHED, 120)
+        last = await until(app, pilot, lambda status: status.connection is ConnectionState.LEDGER)
         assert last.state is State.FINISHED
         assert last.fault == ""
         assert last.snapshot is not None
@@ -82,16 +81,16 @@ async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
     pid = started(root)
     busy = halted(root)
     async with watching(root) as (app, pilot):
-        assert app.view.picture.contact is Contact.ENGINE
+        assert app.view.status.connection is ConnectionState.ENGINE
         os.kill(pid, signal.SIGSTOP)
         try:
-            lost = await until(app, pilot, lambda picture: picture.contact is Contact.LOST)
+            lost = await until(app, pilot, lambda status: status.connection is ConnectionState.LOST)
             assert lost.snapshot is not None
             assert lost.snapshot.engine is not None
-            assert "last picture" in standing(lost, read_only=False)
+            assert "last picture" in status_hint(lost, read_only=False)
         finally:
             os.kill(pid, signal.SIGCONT)
-        await until(app, pilot, lambda picture: picture.contact is not Contact.LOST)
+        await until(app, pilot, lambda status: status.connection is not ConnectionState.LOST)
     go_on(busy)
     assert ended(root)["totals"]["done"] == 20
 
@@ -114,5 +113,5 @@ async def test_what_keeps_an_engine_from_starting_is_told(workspace: MakeWorkspa
         await pilot.press("s")
         page = app._page()
         assert page is not None
-        await until(app, pilot, lambda picture: "workerz" in page.told.text)
-        assert app.view.picture.contact is Contact.LEDGER
+        await until(app, pilot, lambda status: "workerz" in page.status_line.text)
+        assert app.view.status.connection is ConnectionState.LEDGER

@@ -13,24 +13,24 @@ from textual.pilot import Pilot
 
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.support.fake_poller import NOW, PICTURES, FakeLink
+from tests.support.fake_poller import NOW, STATUSES, FakePoller
 from tui.app import PhotostatApp
-from tui.connection.ledger_thread import Shelf
-from tui.connection.poller import WorkspaceLink
-from tui.screens.base import Page
-from tui.state.status import Picture
-from tui.widgets.line_widget import Lines
+from tui.connection.ledger_thread import LedgerThread
+from tui.connection.poller import WorkspacePoller
+from tui.screens.base import BaseScreen
+from tui.state.status import EngineStatus
+from tui.widgets.line_widget import LineWidget
 
 FAILED, DONE, ROWS = 30, 6, 60
 
 
 @dataclass
-class Session:
+class AppSession:
     """The app under a pilot, and what it has done."""
 
     app: PhotostatApp
     pilot: Pilot[int]
-    link: FakeLink
+    poller: FakePoller
     workspace: Workspace
 
     async def press(self, *keys: str) -> None:
@@ -48,44 +48,48 @@ class Session:
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + 30
         while not condition():
-            assert time.monotonic() < end, f"waited for {what}; told: {self.told!r}"
+            assert time.monotonic() < end, f"waited for {what}; the app said: {self.message!r}"
             await self.pilot.pause(0.02)
 
     @property
     def sent(self) -> list[tuple[str, dict[str, object]]]:
-        return [(order.command, dict(order.arguments)) for order in self.link.sent]
+        return [(command.name, dict(command.arguments)) for command in self.poller.sent]
 
     @property
-    def told(self) -> str:
-        page = next(s for s in reversed(self.app.screen_stack) if isinstance(s, Page))
-        return page.told.text
+    def message(self) -> str:
+        page = next(s for s in reversed(self.app.screen_stack) if isinstance(s, BaseScreen))
+        return page.status_line.text
 
     @property
     def text(self) -> str:
         """What is on the screen in sight."""
-        widgets = self.app.screen.query(Lines)
+        widgets = self.app.screen.query(LineWidget)
         return "\n".join("\n".join(strip.text for strip in widget._painted) for widget in widgets)
 
 
 @asynccontextmanager
 async def opened(
-    root: Path, picture: Picture | None = None, *, size: tuple[int, int] = (80, 24), read_only: bool = False
-) -> AsyncIterator[Session]:
+    root: Path,
+    status: EngineStatus | None = None,
+    *,
+    size: tuple[int, int] = (80, 24),
+    read_only: bool = False,
+) -> AsyncIterator[AppSession]:
     workspace = Workspace(root)
-    link = FakeLink(picture or PICTURES["running"]())
-    shelf = Shelf(lambda: LedgerReader(workspace))
-    app = PhotostatApp(link, shelf, read_only=read_only, clock=lambda: NOW)
+    poller = FakePoller(status or STATUSES["running"]())
+    ledger = LedgerThread(lambda: LedgerReader(workspace))
+    app = PhotostatApp(poller, ledger, read_only=read_only, clock=lambda: NOW)
     async with app.run_test(size=size) as pilot:
-        session = Session(app, pilot, link, workspace)
+        session = AppSession(app, pilot, poller, workspace)
         await session.settle()
         yield session
 
 
 @asynccontextmanager
-async def on_the_ledger(workspace: Workspace) -> AsyncIterator[Session]:
-    link = WorkspaceLink(workspace)
-    app = PhotostatApp(link, Shelf(lambda: LedgerReader(workspace)))
+async def on_the_ledger(workspace: Workspace) -> AsyncIterator[AppSession]:
+    poller = WorkspacePoller(workspace)
+    app = PhotostatApp(poller, LedgerThread(lambda: LedgerReader(workspace)))
     async with app.run_test(size=(80, 24)) as pilot:
-        session = Session(app, pilot, FakeLink(Picture()), workspace)
+        session = AppSession(app, pilot, FakePoller(EngineStatus()), workspace)
         await session.until(lambda: app.view.snapshot is not None, "the first picture")
         yield session

@@ -25,10 +25,10 @@ from engine.control.snapshot import (
 )
 from engine.ledger.account import Account
 from engine.ledger.models import Event
-from tui.connection.engine_commands import Order
-from tui.connection.poller import Answered, Arrived, Post
-from tui.state.status import Contact, Picture
-from tui.state.view import Said
+from tui.connection.engine_commands import EngineCommand
+from tui.connection.poller import CommandAnswered, Post, StatusArrived
+from tui.state.status import ConnectionState, EngineStatus
+from tui.state.view import ActionResult
 
 NOW = 1_772_409_845.0
 """2026-03-02 00:04:05 UTC: the time in the pictures."""
@@ -138,33 +138,35 @@ CONVERTED = tuple(
 """Twenty minutes of images before NOW, now more, now fewer of them."""
 
 
-def engine_picture(snapshot: Snapshot) -> Picture:
-    return Picture(Contact.ENGINE, snapshot, NOW - 600, events=EVENTS, converted=CONVERTED)
+def engine_status(snapshot: Snapshot) -> EngineStatus:
+    return EngineStatus(ConnectionState.ENGINE, snapshot, NOW - 600, events=EVENTS, converted=CONVERTED)
 
 
-def paused() -> Picture:
-    return engine_picture(replace(running(), state=State.PAUSED))
+def paused() -> EngineStatus:
+    return engine_status(replace(running(), state=State.PAUSED))
 
 
-def holding() -> Picture:
+def holding() -> EngineStatus:
     low = replace(
         running().memory, available=round(3.9 * GIB), headroom=round(-1.4 * GIB), committed=GIB // 2
     )
     why = "3.9 GiB of memory are available, 4.8 GiB must stay free: nothing starts until others leave room."
     hold = Hold("memory", why, NOW - 750, None)
-    return engine_picture(replace(running(), state=State.HOLDING, hold=hold, memory=low))
+    return engine_status(replace(running(), state=State.HOLDING, hold=hold, memory=low))
 
 
-def draining() -> Picture:
-    return engine_picture(replace(running(), state=State.DRAINING))
+def draining() -> EngineStatus:
+    return engine_status(replace(running(), state=State.DRAINING))
 
 
-def disconnected() -> Picture:
-    last = engine_picture(running())
-    return replace(last, contact=Contact.LOST, since=NOW - 130, fault="The engine does not answer any more.")
+def disconnected() -> EngineStatus:
+    last = engine_status(running())
+    return replace(
+        last, connection=ConnectionState.LOST, since=NOW - 130, fault="The engine does not answer any more."
+    )
 
 
-def finished() -> Picture:
+def finished() -> EngineStatus:
     whole = BatchSnapshot("newspapers", Account(301_646, 0, 0, 301_640, 6))
     rest = BatchSnapshot("manuscripts", Account(86_000, 0, 0, 85_986, 0, 14))
     snapshot = replace(
@@ -177,20 +179,22 @@ def finished() -> Picture:
         memory=MemorySnapshot(),
         failures_by_cause=(("source-missing", 6),),
     )
-    return Picture(Contact.LEDGER, snapshot, NOW - 600, events=EVENTS)
+    return EngineStatus(ConnectionState.LEDGER, snapshot, NOW - 600, events=EVENTS)
 
 
-def stopped() -> Picture:
+def stopped() -> EngineStatus:
     snapshot = replace(running(0), state=State.STOPPED, engine=None, rates=Rates(), eta_seconds=None)
-    return Picture(Contact.LEDGER, replace(snapshot, memory=MemorySnapshot()), NOW - 600, events=EVENTS)
+    return EngineStatus(
+        ConnectionState.LEDGER, replace(snapshot, memory=MemorySnapshot()), NOW - 600, events=EVENTS
+    )
 
 
-def empty() -> Picture:
-    return Picture(Contact.LEDGER, Snapshot(State.STOPPED, NOW), NOW - 600)
+def empty() -> EngineStatus:
+    return EngineStatus(ConnectionState.LEDGER, Snapshot(State.STOPPED, NOW), NOW - 600)
 
 
-PICTURES: dict[str, Callable[[], Picture]] = {
-    "running": lambda: engine_picture(running()),
+STATUSES: dict[str, Callable[[], EngineStatus]] = {
+    "running": lambda: engine_status(running()),
     "paused": paused,
     "holding": holding,
     "draining": draining,
@@ -201,30 +205,30 @@ PICTURES: dict[str, Callable[[], Picture]] = {
 }
 
 
-def taken(order: Order) -> dict[str, Any]:
+def taken(command: EngineCommand) -> dict[str, Any]:
     """The reply of an engine that does what it is told."""
-    return {"count": order.arguments.get("count", 1)}
+    return {"count": command.arguments.get("count", 1)}
 
 
-class FakeLink:
+class FakePoller:
     """Shows `picture` when opened and whenever `show` is called; answers every order as `reply` says."""
 
-    def __init__(self, picture: Picture) -> None:
-        self.picture = picture
-        self.sent: list[Order] = []
+    def __init__(self, status: EngineStatus) -> None:
+        self.status = status
+        self.sent: list[EngineCommand] = []
         self.taken = 0
-        self.reply: Callable[[Order], Mapping[str, Any] | str] = taken
+        self.reply: Callable[[EngineCommand], Mapping[str, Any] | str] = taken
         """What the engine answers; a text where it refuses or does not answer."""
         self.closed = False
         self._post: Post = lambda message: None
 
     def open(self, post: Post) -> None:
         self._post = post
-        post(Arrived(self.picture))
+        post(StatusArrived(self.status))
 
-    def show(self, picture: Picture) -> None:
-        self.picture = picture
-        self._post(Arrived(picture))
+    def show(self, status: EngineStatus) -> None:
+        self.status = status
+        self._post(StatusArrived(status))
 
     def close(self) -> None:
         self.closed = True
@@ -232,23 +236,23 @@ class FakeLink:
     def drawn(self) -> None:
         self.taken += 1
 
-    def send(self, order: Order) -> None:
-        self.sent.append(order)
-        self.answer(order)
+    def send(self, command: EngineCommand) -> None:
+        self.sent.append(command)
+        self.answer(command)
 
-    def answer(self, order: Order) -> None:
-        reply = self.reply(order)
+    def answer(self, command: EngineCommand) -> None:
+        reply = self.reply(command)
         if isinstance(reply, str):
-            self._post(Answered(order, Said(reply, good=False), None))
+            self._post(CommandAnswered(command, ActionResult(reply, good=False), None))
         else:
-            self._post(Answered(order, order.told(reply), reply))
+            self._post(CommandAnswered(command, command.result_of(reply), reply))
 
 
-class SteadyLink(FakeLink):
+class SteadyPoller(FakePoller):
     """A run that goes on: another picture every `period_s`, when the last is drawn, as from an engine."""
 
-    def __init__(self, picture: Picture, period_s: float = 1.0) -> None:
-        super().__init__(picture)
+    def __init__(self, status: EngineStatus, period_s: float = 1.0) -> None:
+        super().__init__(status)
         self._period_s = period_s
         self._closing = threading.Event()
         self._taken = threading.Event()
@@ -262,10 +266,10 @@ class SteadyLink(FakeLink):
         while not self._closing.wait(self._period_s):
             self._taken.wait()
             self._taken.clear()
-            if self.picture.contact is not Contact.ENGINE:
+            if self.status.connection is not ConnectionState.ENGINE:
                 return
             tick += 1
-            self.show(replace(self.picture, snapshot=replace(running(tick=tick), time=began + tick)))
+            self.show(replace(self.status, snapshot=replace(running(tick=tick), time=began + tick)))
 
     def drawn(self) -> None:
         super().drawn()
@@ -284,24 +288,24 @@ def main() -> None:
     from engine.ledger.reader import LedgerReader
     from engine.workspace import Workspace
     from tui.app import PhotostatApp
-    from tui.connection.ledger_thread import Shelf
-    from tui.terminal import Watch
+    from tui.connection.ledger_thread import LedgerThread
+    from tui.terminal import HangUpWatch
 
     name = sys.argv[1] if len(sys.argv) > 1 else "steady"
     root = Path(sys.argv[2]) if len(sys.argv) > 2 else Path()
     moving = {"steady": 1.0, "flood": 0.01, "ending": 1.0}
-    picture = PICTURES["running" if name in moving else name]()
-    link = SteadyLink(picture, moving[name]) if name in moving else FakeLink(picture)
+    status = STATUSES["running" if name in moving else name]()
+    poller = SteadyPoller(status, moving[name]) if name in moving else FakePoller(status)
     if name == "ending":
-        threading.Timer(3.0, lambda: link.show(PICTURES["finished"]())).start()
+        threading.Timer(3.0, lambda: poller.show(STATUSES["finished"]())).start()
     frozen = None if name in moving else NOW
     app = PhotostatApp(
-        link,
-        Shelf(lambda: LedgerReader(Workspace(root))),
+        poller,
+        LedgerThread(lambda: LedgerReader(Workspace(root))),
         bell=name == "ending",
         clock=time.time if frozen is None else lambda: NOW,
     )
-    with Watch():
+    with HangUpWatch():
         app.run(mouse=False)
     if app.fault is not None:
         raise app.fault

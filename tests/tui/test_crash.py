@@ -21,12 +21,12 @@ from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.app_pilot import DONE, FAILED, ROWS, on_the_ledger, opened
 from tests.support.command_line import until
-from tests.support.fake_poller import PICTURES, running
+from tests.support.fake_poller import STATUSES, running
 from tests.support.ledgers import make_ledger
 from tests.support.terminals import Terminal
-from tui.connection.ledger_thread import Shelf
+from tui.connection.ledger_thread import LedgerThread
 from tui.connection.snapshot_check import unsound
-from tui.state.status import Contact
+from tui.state.status import ConnectionState
 
 REPORT = "please report it"
 
@@ -43,7 +43,7 @@ _FAULTS = {
     "in a timer": "PhotostatApp.action_events = lambda app: app.set_timer(0.1, lambda: 1 / 0)",
     "in a callback": "PhotostatApp.action_events = lambda app: app.call_later(lambda: 1 / 0)",
     "in a worker": "PhotostatApp.action_events = lambda app: app.run_worker(asyncio.sleep('soon'))",
-    "in drawing": "from tui.screens.event_list import EventLog; EventLog.show = lambda page, view: 1 / 0",
+    "in drawing": "from tui.screens.event_list import EventList; EventList.show = lambda screen, view: 1 / 0",
 }
 _PROGRAM = (
     "import asyncio, sys, threading; from tui.app import PhotostatApp; {}; from tui.cli import main; main()"
@@ -86,15 +86,15 @@ async def test_an_answer_of_the_ledger_after_its_page_has_gone_is_dropped(
 ) -> None:
     """However slow the ledger is, and whichever page was left meanwhile."""
     slowly = asyncio.Event()
-    ask = Shelf.ask
+    ask = LedgerThread.ask
 
-    async def ask_slowly(self: Shelf, question: Callable[[LedgerReader], Any]) -> Any:
+    async def ask_slowly(self: LedgerThread, question: Callable[[LedgerReader], Any]) -> Any:
         answer = await ask(self, question)
         await asyncio.shield(slowly.wait())
         return answer
 
     async with opened(root) as session:
-        monkeypatch.setattr(Shelf, "ask", ask_slowly)
+        monkeypatch.setattr(LedgerThread, "ask", ask_slowly)
         for keys in (["f", "A"], ["i", "end"], ["e"], ["f", "u"], ["f", "enter"]):
             slowly.clear()
             await session.pilot.press(*keys, "escape", "escape")
@@ -106,7 +106,7 @@ async def test_an_answer_of_the_ledger_after_its_page_has_gone_is_dropped(
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (12, 4), (30, 7)])
 async def test_a_tiny_terminal_is_no_fault(root: Path, size: tuple[int, int]) -> None:
-    async with opened(root, PICTURES["holding"](), size=size) as session:
+    async with opened(root, STATUSES["holding"](), size=size) as session:
         keys = ["z", "tab", "S", "escape", "f", "space", "r", "a", "escape", "enter", "escape", "u", "escape"]
         await session.press(*keys, "slash", "x", "enter", "escape", "escape", "e", "question_mark", "escape")
         await session.pilot.resize_terminal(200, 60)
@@ -117,9 +117,9 @@ async def test_a_tiny_terminal_is_no_fault(root: Path, size: tuple[int, int]) ->
 
 async def test_a_ledger_that_is_asked_while_the_app_leaves_is_no_fault(root: Path) -> None:
     async with opened(root) as session:
-        session.app.shelf.close()
+        session.app.ledger.close()
         await session.press("f")
-        assert "the app is leaving" in session.told
+        assert "the app is leaving" in session.message
         assert session.app.fault is None
 
 
@@ -188,16 +188,18 @@ async def test_what_is_no_engine_is_told_in_one_line(root: Path, hello: Any, rep
     workspace.socket_path.parent.mkdir(parents=True, exist_ok=True)
     with listening(workspace.socket_path, hello, reply):
         async with on_the_ledger(workspace) as session:
-            await session.until(lambda: session.app.view.picture.contact is Contact.LOST, "the contact")
+            await session.until(
+                lambda: session.app.view.status.connection is ConnectionState.LOST, "the contact"
+            )
             assert "DISCONNECTED" in session.text
-            assert "protocol" in session.told or "engine" in session.told
-            assert "\n" not in session.told
+            assert "protocol" in session.message or "engine" in session.message
+            assert "\n" not in session.message
             await session.press("f", "r")
-            await session.until(lambda: session.app.view.said is not None, "the refusal")
+            await session.until(lambda: session.app.view.result is not None, "the refusal")
             assert session.app.fault is None
 
 
 def test_every_picture_the_engine_makes_is_sound() -> None:
-    for picture in PICTURES.values():
-        snapshot = picture().snapshot
+    for status in STATUSES.values():
+        snapshot = status().snapshot
         assert unsound(snapshot, Snapshot, "snapshot") == ""

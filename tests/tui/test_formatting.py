@@ -16,14 +16,14 @@ from engine.control.snapshot import BatchSnapshot, MemorySnapshot, State
 from engine.ledger.account import Account
 from engine.ledger.models import ImageRow
 from tests.support import fake_poller
-from tests.support.fake_poller import NOW, PICTURES, engine_picture, running
+from tests.support.fake_poller import NOW, STATUSES, engine_status, running
 from tui import formatting
 from tui.actions.available import footer, label, offered
-from tui.actions.registry import ACTIONS, Place, at, bindings
+from tui.actions.registry import ACTIONS, Scope, at, bindings
 from tui.formatting import Keep
 from tui.state.history import KEPT, SPAN_S, History
-from tui.state.status import Contact, Picture, banner, standing
-from tui.widgets.dashboard_layout import Needs, arrange
+from tui.state.status import ConnectionState, EngineStatus, banner, status_hint
+from tui.widgets.dashboard_layout import PanelRows, arrange
 from tui.widgets.image_columns import FAILED_COLUMNS, IMAGE_COLUMNS, Column, face
 from tui.widgets.line_widget import changed_columns, line, strip_of
 from tui.widgets.text_view import wrapped
@@ -172,7 +172,7 @@ def test_reduction_says_which_way() -> None:
     ],
 )
 def test_a_state_is_a_glyph_and_a_word(name: str, said: str) -> None:
-    state = banner(PICTURES[name](), NOW)
+    state = banner(STATUSES[name](), NOW)
     assert f"{state.label} {state.detail}".strip() == said
 
 
@@ -193,67 +193,69 @@ def test_a_tick_is_for_when_every_image_is_accounted_for(account: Account, said:
 
 
 def test_states_differ_by_glyph_and_by_word() -> None:
-    states = [banner(PICTURES[name](), NOW) for name in PICTURES if name != "empty"]
+    states = [banner(STATUSES[name](), NOW) for name in STATUSES if name != "empty"]
     assert len({state.glyph for state in states}) == len({state.word for state in states}) == len(states)
 
 
 def test_with_nothing_running_it_offers_to_start_but_not_read_only() -> None:
     assert (
-        standing(fake_poller.stopped(), read_only=False)
+        status_hint(fake_poller.stopped(), read_only=False)
         == "No engine runs; 301,157 images wait. s starts it."
     )
-    assert "starts" not in standing(fake_poller.stopped(), read_only=True)
-    assert "resumes" in standing(fake_poller.paused(), read_only=False)
-    assert "resumes" not in standing(fake_poller.paused(), read_only=True)
-    assert "photostat add" in standing(fake_poller.empty(), read_only=False)
+    assert "starts" not in status_hint(fake_poller.stopped(), read_only=True)
+    assert "resumes" in status_hint(fake_poller.paused(), read_only=False)
+    assert "resumes" not in status_hint(fake_poller.paused(), read_only=True)
+    assert "photostat add" in status_hint(fake_poller.empty(), read_only=False)
 
 
 def test_a_picture_that_never_came_says_why() -> None:
-    assert standing(Picture(Contact.LEDGER, None, fault="The ledger cannot be read."), read_only=False)
+    assert status_hint(
+        EngineStatus(ConnectionState.LEDGER, None, fault="The ledger cannot be read."), read_only=False
+    )
 
 
 # -- actions ----
 
 
 def test_every_key_is_bound_once_where_it_works() -> None:
-    for place in Place:
+    for place in Scope:
         keys = [key for action in at(place) for key in action.keys.split(",") if action.bound]
         assert len(keys) == len(set(keys)), place
-        assert len(bindings(place, Place.ANYWHERE)) == len([a for a in at(place) if a.bound])
+        assert len(bindings(place, Scope.ANYWHERE)) == len([a for a in at(place) if a.bound])
 
 
 @pytest.mark.parametrize("columns", range(30, 210, 7))
-@pytest.mark.parametrize("place", Place)
-def test_the_footer_is_never_cut_off_and_always_says_help_and_leave(columns: int, place: Place) -> None:
-    for picture in PICTURES.values():
+@pytest.mark.parametrize("place", Scope)
+def test_the_footer_is_never_cut_off_and_always_says_help_and_leave(columns: int, place: Scope) -> None:
+    for status in STATUSES.values():
         for read_only in (False, True):
-            hints = footer(place, picture(), columns, read_only=read_only)
+            hints = footer(place, status(), columns, read_only=read_only)
             assert cell_len("  ".join(f"{hint.key} {hint.label}" for hint in hints)) <= columns
             assert [hint.key for hint in hints[-2:]] == ["?", "q"]
 
 
 def test_read_only_offers_nothing_that_changes_anything() -> None:
-    for picture in PICTURES.values():
+    for status in STATUSES.values():
         for action in ACTIONS:
             if action.changes:
-                assert not offered(action, picture(), read_only=True)
+                assert not offered(action, status(), read_only=True)
 
 
 def test_an_engine_that_leaves_is_not_offered_what_it_refuses() -> None:
     for action in ACTIONS:
         if action.id in ("pause", "drain", "more_workers", "fewer_workers"):
-            assert offered(action, PICTURES["running"](), read_only=False)
-            assert not offered(action, PICTURES["draining"](), read_only=False)
+            assert offered(action, STATUSES["running"](), read_only=False)
+            assert not offered(action, STATUSES["draining"](), read_only=False)
         if action.id == "stop":
-            assert offered(action, PICTURES["draining"](), read_only=False)
+            assert offered(action, STATUSES["draining"](), read_only=False)
 
 
 def test_actions_are_called_what_they_would_do() -> None:
     pause = next(action for action in ACTIONS if action.id == "pause")
     freeze = next(action for action in ACTIONS if action.id == "freeze")
-    assert label(pause, PICTURES["running"]()) == "pause"
-    assert label(pause, PICTURES["paused"]()) == "resume"
-    assert label(freeze, PICTURES["running"](), frozen=True) == "go live"
+    assert label(pause, STATUSES["running"]()) == "pause"
+    assert label(pause, STATUSES["paused"]()) == "resume"
+    assert label(freeze, STATUSES["running"](), frozen=True) == "go live"
 
 
 # -- lists ----
@@ -280,8 +282,10 @@ def test_columns_share_the_room_and_stay_in_it(columns: tuple[Column, ...], widt
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("needs", [Needs(0, 0, 0), Needs(1, 1, 0), Needs(8, 3, 3), Needs(64, 40, 17)])
-def test_sections_have_their_own_places_on_the_screen(size: tuple[int, int], needs: Needs) -> None:
+@pytest.mark.parametrize(
+    "needs", [PanelRows(0, 0, 0), PanelRows(1, 1, 0), PanelRows(8, 3, 3), PanelRows(64, 40, 17)]
+)
+def test_sections_have_their_own_places_on_the_screen(size: tuple[int, int], needs: PanelRows) -> None:
     width, height = size
     regions = arrange(width, height, needs)
     taken: set[tuple[int, int]] = set()
@@ -293,7 +297,7 @@ def test_sections_have_their_own_places_on_the_screen(size: tuple[int, int], nee
 
 
 def test_eight_workers_fit_on_80x24_with_everything_else() -> None:
-    regions = {section.value: region for section, region in arrange(80, 22, Needs(8, 3, 3)).items()}
+    regions = {section.value: region for section, region in arrange(80, 22, PanelRows(8, 3, 3)).items()}
     assert regions["workers"].height == 9
     assert regions["memory"].height == regions["throughput"].height == 4
     assert regions["batches"].height >= 2
@@ -374,6 +378,6 @@ def test_a_clock_that_was_set_back_does_no_harm() -> None:
 
 
 def test_an_engine_that_leaves_is_no_engine() -> None:
-    assert engine_picture(running()).has_engine
+    assert engine_status(running()).has_engine
     assert not fake_poller.stopped().has_engine
     assert fake_poller.stopped().state is State.STOPPED

@@ -17,12 +17,12 @@ from engine.control.snapshot import BatchSnapshot
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.support.fake_poller import NOW, PICTURES, FakeLink, engine_picture, running
+from tests.support.fake_poller import NOW, STATUSES, FakePoller, engine_status, running
 from tests.support.ledgers import make_ledger
 from tui.app import PhotostatApp
-from tui.connection.ledger_thread import Shelf
-from tui.screens.failed_list import Failed
-from tui.state.status import Picture
+from tui.connection.ledger_thread import LedgerThread
+from tui.screens.failed_list import FailedList
+from tui.state.status import EngineStatus
 
 SIZES = [(80, 24), (60, 20), (120, 40), (200, 60)]
 STATES = ["running", "paused", "holding", "disconnected", "finished", "empty"]
@@ -43,10 +43,13 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_ledger(tmp_path_factory.mktemp("many") / "workspace", 12_000, failed=10_000).root
 
 
-def app_on(root: Path, picture: Picture, *, read_only: bool = False) -> PhotostatApp:
+def app_on(root: Path, status: EngineStatus, *, read_only: bool = False) -> PhotostatApp:
     workspace = Workspace(root)
     return PhotostatApp(
-        FakeLink(picture), Shelf(lambda: LedgerReader(workspace)), read_only=read_only, clock=lambda: NOW
+        FakePoller(status),
+        LedgerThread(lambda: LedgerReader(workspace)),
+        read_only=read_only,
+        clock=lambda: NOW,
     )
 
 
@@ -57,7 +60,7 @@ def sized(size: tuple[int, int]) -> str:
 @pytest.mark.parametrize("size", SIZES, ids=sized)
 @pytest.mark.parametrize("state", STATES)
 def test_the_dashboard(snap_compare: Compare, many: Path, state: str, size: tuple[int, int]) -> None:
-    assert snap_compare(app_on(many, PICTURES[state]()), terminal_size=size)
+    assert snap_compare(app_on(many, STATUSES[state]()), terminal_size=size)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=sized)
@@ -71,29 +74,29 @@ def test_ten_thousand_failures(snap_compare: Compare, many: Path, size: tuple[in
     async def opened(pilot: Pilot[int]) -> None:
         await pilot.press("f")
         page = pilot.app.screen
-        assert isinstance(page, Failed)
+        assert isinstance(page, FailedList)
         end = time.monotonic() + 10
-        while page.listing.current is None and time.monotonic() < end:
+        while page.paged_list.current is None and time.monotonic() < end:
             await pilot.pause(0.02)
         await pilot.press("down", "space", "down")
         await pilot.pause()
 
-    assert snap_compare(app_on(many, engine_picture(snapshot)), terminal_size=size, run_before=opened)
+    assert snap_compare(app_on(many, engine_status(snapshot)), terminal_size=size, run_before=opened)
 
 
 def test_help(snap_compare: Compare, many: Path) -> None:
-    assert snap_compare(app_on(many, PICTURES["running"]()), press=["question_mark"])
+    assert snap_compare(app_on(many, STATUSES["running"]()), press=["question_mark"])
 
 
 def test_the_question_before_stopping(snap_compare: Compare, many: Path) -> None:
-    assert snap_compare(app_on(many, PICTURES["running"]()), press=["S"])
+    assert snap_compare(app_on(many, STATUSES["running"]()), press=["S"])
 
 
 def test_read_only_and_frozen(snap_compare: Compare, many: Path) -> None:
-    assert snap_compare(app_on(many, PICTURES["running"](), read_only=True), press=["z"])
+    assert snap_compare(app_on(many, STATUSES["running"](), read_only=True), press=["z"])
 
 
 def test_no_colour(snap_compare: Compare, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is said by words and glyphs: nothing is lost without colour."""
     monkeypatch.setenv("NO_COLOR", "1")
-    assert snap_compare(app_on(many, PICTURES["disconnected"]()))
+    assert snap_compare(app_on(many, STATUSES["disconnected"]()))

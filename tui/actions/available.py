@@ -8,30 +8,30 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from engine.control.snapshot import State
-from tui.actions.registry import ALWAYS, Action, Needs, Place, at, first_key
-from tui.state.status import Contact, Picture
+from tui.actions.registry import ALWAYS, Action, Precondition, Scope, at, first_key
+from tui.state.status import ConnectionState, EngineStatus
 
 _LEAVING = (State.DRAINING, State.STOPPED, State.FINISHED)
 """An engine that will not take such orders any more."""
 
 
-def offered(action: Action, picture: Picture, *, read_only: bool) -> bool:
+def offered(action: Action, status: EngineStatus, *, read_only: bool) -> bool:
     """Whether footer and palette should offer the action now."""
     if action.changes and read_only:
         return False
-    if action.needs is Needs.ENGINE:
-        return picture.contact is Contact.ENGINE
-    if action.needs is Needs.STAYING_ENGINE:
-        return picture.contact is Contact.ENGINE and picture.state not in _LEAVING
-    if action.needs is Needs.NO_ENGINE:
-        totals = picture.snapshot.totals if picture.snapshot else None
-        return picture.contact is Contact.LEDGER and bool(totals and totals.remaining)
+    if action.needs is Precondition.ENGINE:
+        return status.connection is ConnectionState.ENGINE
+    if action.needs is Precondition.STAYING_ENGINE:
+        return status.connection is ConnectionState.ENGINE and status.state not in _LEAVING
+    if action.needs is Precondition.NO_ENGINE:
+        totals = status.snapshot.totals if status.snapshot else None
+        return status.connection is ConnectionState.LEDGER and bool(totals and totals.remaining)
     return True
 
 
-def label(action: Action, picture: Picture, *, frozen: bool = False) -> str:
+def label(action: Action, status: EngineStatus, *, frozen: bool = False) -> str:
     """What the action is called now: `resume` when paused, `go live` when frozen."""
-    if action.id == "pause" and picture.state is State.PAUSED:
+    if action.id == "pause" and status.state is State.PAUSED:
         return "resume"
     if action.id == "freeze" and frozen:
         return "go live"
@@ -55,18 +55,18 @@ SEPARATOR = 2
 
 
 def footer(
-    place: Place, picture: Picture, columns: int, *, read_only: bool, frozen: bool = False
+    place: Scope, status: EngineStatus, columns: int, *, read_only: bool, frozen: bool = False
 ) -> list[Hint]:
     """As many hints as fit whole into `columns`, the most useful first, help and leave always last."""
     wanted = sorted(
-        (action for action in at(place) if action.rank and offered(action, picture, read_only=read_only)),
+        (action for action in at(place) if action.rank and offered(action, status, read_only=read_only)),
         key=lambda action: action.rank,
     )
-    last = [_hint(action, picture, frozen) for action in wanted if action.id in ALWAYS]
+    last = [_hint(action, status, frozen) for action in wanted if action.id in ALWAYS]
     room = columns - _columns(last)
     hints: list[Hint] = []
     for action in wanted:
-        hint = _hint(action, picture, frozen)
+        hint = _hint(action, status, frozen)
         if action.id in ALWAYS:
             continue
         if _columns([*hints, hint]) + SEPARATOR > room:
@@ -75,8 +75,8 @@ def footer(
     return hints + last
 
 
-def _hint(action: Action, picture: Picture, frozen: bool) -> Hint:
-    return Hint(first_key(action), action.short or label(action, picture, frozen=frozen))
+def _hint(action: Action, status: EngineStatus, frozen: bool) -> Hint:
+    return Hint(first_key(action), action.short or label(action, status, frozen=frozen))
 
 
 def _columns(hints: Sequence[Hint]) -> int:

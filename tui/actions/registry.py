@@ -8,7 +8,7 @@ from enum import StrEnum
 from textual.binding import Binding, BindingType
 
 
-class Place(StrEnum):
+class Scope(StrEnum):
     """Where an action can be done; the help shows them in this order."""
 
     DASHBOARD = "On the dashboard"
@@ -20,7 +20,7 @@ class Place(StrEnum):
     ANYWHERE = "Anywhere"
 
 
-class Needs(StrEnum):
+class Precondition(StrEnum):
     """What has to be so for the action to make sense now."""
 
     NOTHING = "nothing"
@@ -37,31 +37,31 @@ class Action:
     """Textual's names, by commas; the first is the one that is shown."""
     label: str
     tooltip: str
-    places: tuple[Place, ...]
+    places: tuple[Scope, ...]
     changes: bool = False
     """It changes something, so `--read-only` refuses it."""
-    needs: Needs = Needs.NOTHING
+    needs: Precondition = Precondition.NOTHING
     rank: int = 0
-    """Order in the footer, 1 first; 0 is never in the footer."""
+    """EngineCommand in the footer, 1 first; 0 is never in the footer."""
     short: str = ""
     """A shorter label for the footer."""
     bound: bool = True
     """False where a widget binds the keys itself, as the arrows; then it is only in the help."""
 
 
-_LISTS = (Place.LIST, Place.FAILED)
-_IMAGES = (Place.LIST, Place.FAILED, Place.DETAIL)
+_LISTS = (Scope.LIST, Scope.FAILED)
+_IMAGES = (Scope.LIST, Scope.FAILED, Scope.DETAIL)
 
 ACTIONS: tuple[Action, ...] = (
     Action(
-        "open_row", "enter", "open", "Open what is under the cursor", (Place.DASHBOARD,), rank=40, bound=False
+        "open_row", "enter", "open", "Open what is under the cursor", (Scope.DASHBOARD,), rank=40, bound=False
     ),
     Action(
         "next_section",
         "tab",
         "next section",
         "Move between batches and failures",
-        (Place.DASHBOARD,),
+        (Scope.DASHBOARD,),
         bound=False,
     ),
     Action(
@@ -73,18 +73,18 @@ ACTIONS: tuple[Action, ...] = (
         rank=19,
         bound=False,
     ),
-    Action("select", "space", "select", "Select or unselect this row", (Place.FAILED,), rank=14),
-    Action("select_all", "A", "select all", "Select all rows shown, or none", (Place.FAILED,), rank=18),
+    Action("select", "space", "select", "Select or unselect this row", (Scope.FAILED,), rank=14),
+    Action("select_all", "A", "select all", "Select all rows shown, or none", (Scope.FAILED,), rank=18),
     Action(
         "filter",
         "slash",
         "filter",
         "Show only what has these words in its name, path, barcode, record or message",
-        (*_LISTS, Place.EVENTS),
+        (*_LISTS, Scope.EVENTS),
         rank=16,
     ),
     Action(
-        "by_state", "t", "state", "Only images of one state: the next, then all again", (Place.LIST,), rank=17
+        "by_state", "t", "state", "Only images of one state: the next, then all again", (Scope.LIST,), rank=17
     ),
     Action("sort", "o", "sort", "The next order", _LISTS, rank=30),
     Action("sort_back", "O", "reverse", "The same order, reversed", _LISTS),
@@ -93,7 +93,7 @@ ACTIONS: tuple[Action, ...] = (
         "r",
         "requeue",
         "Send the selected images round again, or this one",
-        (Place.FAILED, Place.DETAIL),
+        (Scope.FAILED, Scope.DETAIL),
         changes=True,
         rank=10,
     ),
@@ -102,7 +102,7 @@ ACTIONS: tuple[Action, ...] = (
         "R",
         "requeue all",
         "Send all images shown round again",
-        (Place.FAILED,),
+        (Scope.FAILED,),
         changes=True,
         short="all",
         rank=11,
@@ -112,7 +112,7 @@ ACTIONS: tuple[Action, ...] = (
         "a",
         "accept",
         "Take the selected images, or this one, out of the account with a reason",
-        (Place.FAILED, Place.DETAIL),
+        (Scope.FAILED, Scope.DETAIL),
         changes=True,
         rank=13,
     ),
@@ -125,16 +125,16 @@ ACTIONS: tuple[Action, ...] = (
         rank=32,
     ),
     Action(
-        "back", "escape", "back", "Back to where you came from", (*_IMAGES, Place.EVENTS, Place.HELP), rank=8
+        "back", "escape", "back", "Back to where you came from", (*_IMAGES, Scope.EVENTS, Scope.HELP), rank=8
     ),
     Action(
         "pause",
         "p",
         "pause",
         "Pause the engine, or resume it: nothing new starts, what is in flight is finished",
-        (Place.ANYWHERE,),
+        (Scope.ANYWHERE,),
         changes=True,
-        needs=Needs.STAYING_ENGINE,
+        needs=Precondition.STAYING_ENGINE,
         rank=20,
     ),
     Action(
@@ -142,22 +142,22 @@ ACTIONS: tuple[Action, ...] = (
         "s",
         "start",
         "Start the engine",
-        (Place.ANYWHERE,),
+        (Scope.ANYWHERE,),
         changes=True,
-        needs=Needs.NO_ENGINE,
+        needs=Precondition.NO_ENGINE,
         rank=9,
     ),
-    Action("failures", "f", "failures", "All failed images", (Place.ANYWHERE,), rank=21),
-    Action("images", "i", "images", "All images, with a search", (Place.ANYWHERE,), rank=24),
-    Action("events", "e", "events", "The event log", (Place.ANYWHERE,), rank=26),
+    Action("failures", "f", "failures", "All failed images", (Scope.ANYWHERE,), rank=21),
+    Action("images", "i", "images", "All images, with a search", (Scope.ANYWHERE,), rank=24),
+    Action("events", "e", "events", "The event log", (Scope.ANYWHERE,), rank=26),
     Action(
         "drain",
         "d",
         "drain",
         "Finish what is in flight, then the engine leaves",
-        (Place.ANYWHERE,),
+        (Scope.ANYWHERE,),
         changes=True,
-        needs=Needs.STAYING_ENGINE,
+        needs=Precondition.STAYING_ENGINE,
         rank=28,
     ),
     Action(
@@ -165,25 +165,25 @@ ACTIONS: tuple[Action, ...] = (
         "plus,equals_sign",
         "a worker more",
         "One worker more",
-        (Place.ANYWHERE,),
+        (Scope.ANYWHERE,),
         changes=True,
-        needs=Needs.STAYING_ENGINE,
+        needs=Precondition.STAYING_ENGINE,
     ),
     Action(
         "fewer_workers",
         "minus",
         "a worker fewer",
         "One worker fewer",
-        (Place.ANYWHERE,),
+        (Scope.ANYWHERE,),
         changes=True,
-        needs=Needs.STAYING_ENGINE,
+        needs=Precondition.STAYING_ENGINE,
     ),
     Action(
         "freeze",
         "z",
         "freeze",
         "Keep the picture still, or let it live again; the engine goes on",
-        (Place.ANYWHERE,),
+        (Scope.ANYWHERE,),
         rank=34,
     ),
     Action(
@@ -191,13 +191,13 @@ ACTIONS: tuple[Action, ...] = (
         "S",
         "stop engine",
         "Stop the engine now, after a question; what is in flight starts over later",
-        (Place.ANYWHERE,),
+        (Scope.ANYWHERE,),
         changes=True,
-        needs=Needs.ENGINE,
+        needs=Precondition.ENGINE,
     ),
-    Action("palette", "ctrl+p,colon", "commands", "Find a command by name", (Place.ANYWHERE,)),
-    Action("help", "question_mark,f1", "help", "All keys", (Place.ANYWHERE,), rank=90),
-    Action("leave", "q,ctrl+q", "leave", "Leave; the engine goes on", (Place.ANYWHERE,), rank=91),
+    Action("palette", "ctrl+p,colon", "commands", "Find a command by name", (Scope.ANYWHERE,)),
+    Action("help", "question_mark,f1", "help", "All keys", (Scope.ANYWHERE,), rank=90),
+    Action("leave", "q,ctrl+q", "leave", "Leave; the engine goes on", (Scope.ANYWHERE,), rank=91),
 )
 
 _KEYCAPS = {
@@ -228,7 +228,7 @@ def find(action_id: str) -> Action:
     return next(action for action in ACTIONS if action.id == action_id)
 
 
-def bindings(*places: Place) -> list[BindingType]:
+def bindings(*places: Scope) -> list[BindingType]:
     """Textual's bindings of the actions that belong to any of `places`."""
     return [
         Binding(
@@ -244,6 +244,6 @@ def bindings(*places: Place) -> list[BindingType]:
     ]
 
 
-def at(place: Place) -> list[Action]:
+def at(place: Scope) -> list[Action]:
     """The actions of a place and those that work anywhere."""
-    return [action for action in ACTIONS if place in action.places or Place.ANYWHERE in action.places]
+    return [action for action in ACTIONS if place in action.places or Scope.ANYWHERE in action.places]

@@ -14,7 +14,7 @@ from engine.ledger.reader import LedgerReader
 AnswerT = TypeVar("AnswerT")
 
 
-class Limits(TypedDict):
+class ImageFilters(TypedDict):
     """What LedgerReader's images, count and ids take."""
 
     batch: str | None
@@ -25,7 +25,7 @@ class Limits(TypedDict):
 
 
 @dataclass(frozen=True)
-class Query:
+class ImageQuery:
     """Which images a list shows, and in which order."""
 
     state: str | None = None
@@ -37,11 +37,13 @@ class Query:
     descending: bool = False
 
     @property
-    def limits(self) -> Limits:
-        return Limits(batch=self.batch, state=self.state, cause=self.cause, text=self.text, uuid=self.uuid)
+    def limits(self) -> ImageFilters:
+        return ImageFilters(
+            batch=self.batch, state=self.state, cause=self.cause, text=self.text, uuid=self.uuid
+        )
 
 
-class Shelf:
+class LedgerThread:
     """`ask` runs a question on the reader and returns its answer; questions are answered one after another."""
 
     def __init__(self, open_reader: Callable[[], LedgerReader]) -> None:

@@ -13,14 +13,14 @@ from engine.ledger.models import Event
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
-from tui.connection.engine_commands import Order
-from tui.state.status import Picture
+from tui.connection.engine_commands import EngineCommand
+from tui.state.status import EngineStatus
 
 EVENTS = 40
 """The last events that a picture carries: more than a dashboard shows."""
 
 
-class LedgerDesk:
+class OfflineLedger:
     """Reads for one thread; `carry_out` may be called from another."""
 
     def __init__(self, workspace: Workspace) -> None:
@@ -28,15 +28,15 @@ class LedgerDesk:
         self._reader: LedgerReader | None = None
         self._writing = threading.Lock()
 
-    def picture(self) -> Picture:
+    def status(self) -> EngineStatus:
         """The ledger's own account; without a snapshot and with the reason where it cannot be read."""
         try:
             reader = self._open()
             snapshot = Snapshot.from_ledger(reader.figures(), time.time())
         except (UserError, sqlite3.Error) as error:
             self.close()
-            return Picture(fault=f"The ledger cannot be read: {error}.")
-        return Picture(snapshot=snapshot, events=self.events())
+            return EngineStatus(fault=f"The ledger cannot be read: {error}.")
+        return EngineStatus(snapshot=snapshot, events=self.events())
 
     def events(self) -> tuple[Event, ...]:
         """The newest first; none where the ledger cannot be read just now."""
@@ -53,15 +53,15 @@ class LedgerDesk:
             self.close()
             return ()
 
-    def carry_out(self, order: Order) -> dict[str, int]:
+    def carry_out(self, command: EngineCommand) -> dict[str, int]:
         """What needs no engine is written by this process, under the ledger's lock; raises UserError.
 
         The reply is as the engine's would be."""
-        arguments = order.arguments
-        if order.command not in ("requeue", "accept"):
+        arguments = command.arguments
+        if command.name not in ("requeue", "accept"):
             raise UserError("no engine runs here: s starts it")
-        with self._writing, Ledger.open(self._workspace, command=order.command) as ledger:
-            if order.command == "requeue":
+        with self._writing, Ledger.open(self._workspace, command=command.name) as ledger:
+            if command.name == "requeue":
                 count = ledger.requeue(Selection.from_json(arguments["selection"]))
             else:
                 count = ledger.accept(arguments["ids"], arguments["reason"])

@@ -22,12 +22,12 @@ from engine.control.launch import start_engine
 from engine.control.snapshot import Snapshot, State
 from engine.failures import UserError
 from engine.workspace import Workspace
-from tui.connection.engine_commands import START, Order
-from tui.connection.offline_ledger import LedgerDesk
+from tui.connection.engine_commands import START, EngineCommand
+from tui.connection.offline_ledger import OfflineLedger
 from tui.connection.snapshot_check import unsound
 from tui.state import history
-from tui.state.status import Contact, Picture
-from tui.state.view import Said
+from tui.state.status import ConnectionState, EngineStatus
+from tui.state.view import ActionResult
 
 PERIOD_S = 1.0
 """Between two pictures."""
@@ -40,31 +40,31 @@ NOT_AN_ENGINE = "what answers on this workspace's socket does not speak as an en
 _FELL = "The engine has ended without a word (its logs may say why); nothing that is done is lost."
 
 
-class Arrived(Message):
+class StatusArrived(Message):
     """A new picture. Several that wait are as good as the last."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, status: EngineStatus) -> None:
         super().__init__()
-        self.picture = picture
+        self.status = status
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, Arrived)
+        return isinstance(message, StatusArrived)
 
 
-class Answered(Message):
+class CommandAnswered(Message):
     """What became of an order: the reply, None where it was refused or lost, and how to say that."""
 
-    def __init__(self, order: Order, said: Said, reply: Mapping[str, Any] | None) -> None:
+    def __init__(self, command: EngineCommand, result: ActionResult, reply: Mapping[str, Any] | None) -> None:
         super().__init__()
-        self.order = order
-        self.said = said
+        self.command = command
+        self.result = result
         self.reply = reply
 
 
 Post = Callable[[Message], object]
 
 
-class Link(Protocol):
+class Poller(Protocol):
     def open(self, post: Post) -> None:
         """Begin; `post` may be called from any thread."""
 
@@ -74,16 +74,16 @@ class Link(Protocol):
     def drawn(self) -> None:
         """The app has drawn the last picture and can take another."""
 
-    def send(self, order: Order) -> None:
-        """Returns at once; an `Answered` comes."""
+    def send(self, command: EngineCommand) -> None:
+        """Returns at once; an `CommandAnswered` comes."""
 
 
-class WorkspaceLink:
+class WorkspacePoller:
     """The engine of a workspace, or where none runs its ledger."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._ledger = LedgerDesk(workspace)
+        self._ledger = OfflineLedger(workspace)
         self._client: EngineClient | None = None
         self._drawn = threading.Event()
         self._hurry = threading.Event()
@@ -106,29 +106,31 @@ class WorkspaceLink:
     def drawn(self) -> None:
         self._drawn.set()
 
-    def send(self, order: Order) -> None:
-        self._errands.submit(self._run_errand, order)
+    def send(self, command: EngineCommand) -> None:
+        self._errands.submit(self._run_errand, command)
 
     def _watch(self) -> None:
-        picture = Picture(since=time.time())
+        status = EngineStatus(since=time.time())
         while not self._closing.is_set():
             asked = time.monotonic()
             self._hurry.clear()
             self._drawn.clear()
             try:
-                picture = self._ask(picture)
+                status = self._ask(status)
             except Exception as error:  # noqa: BLE001 - else the last picture would stand there as if it were true
                 _LOG.error("no picture could be had", exc_info=error)
-                picture = replace(picture, contact=Contact.LOST, since=time.time(), fault=_fault(error))
+                status = replace(
+                    status, connection=ConnectionState.LOST, since=time.time(), fault=_fault(error)
+                )
             if self._closing.is_set():
                 break
-            self._tell(Arrived(picture))
+            self._post_message(StatusArrived(status))
             self._drawn.wait()
             self._hurry.wait(max(0.0, PERIOD_S - (time.monotonic() - asked)))
         self._hang_up()
         self._ledger.close()
 
-    def _ask(self, before: Picture) -> Picture:
+    def _ask(self, before: EngineStatus) -> EngineStatus:
         """The engine's snapshot; if it cannot be had, the last one as lost, or the ledger's own when none runs."""
         now = time.time()
         try:
@@ -139,49 +141,51 @@ class WorkspaceLink:
             was_connected = self._client is not None
             self._hang_up()
             return self._without_engine(before, error, now, was_connected=was_connected)
-        first = before.contact is Contact.WAITING
+        first = before.connection is ConnectionState.WAITING
         converted = self._ledger.conversions(now - history.SPAN_S * history.KEPT) if first else ()
-        since = before.since if before.contact is Contact.ENGINE else now
-        return Picture(Contact.ENGINE, snapshot, since, events=self._ledger.events(), converted=converted)
+        since = before.since if before.connection is ConnectionState.ENGINE else now
+        return EngineStatus(
+            ConnectionState.ENGINE, snapshot, since, events=self._ledger.events(), converted=converted
+        )
 
     def _without_engine(
-        self, before: Picture, error: Exception, now: float, *, was_connected: bool
-    ) -> Picture:
+        self, before: EngineStatus, error: Exception, now: float, *, was_connected: bool
+    ) -> EngineStatus:
         waited = isinstance(error, EngineSilent) or isinstance(error.__cause__, TimeoutError)
         silent = waited or not isinstance(error, NoEngine)
         leaves = before.state in (State.FINISHED, State.STOPPED, State.DRAINING)
         if silent or (was_connected and not leaves):
-            since = before.since if before.contact is Contact.LOST else now
-            last = before if before.snapshot is not None else self._ledger.picture()
-            return replace(last, contact=Contact.LOST, since=since, fault=sentence(str(error)))
-        if before.contact is Contact.LEDGER:
+            since = before.since if before.connection is ConnectionState.LOST else now
+            last = before if before.snapshot is not None else self._ledger.status()
+            return replace(last, connection=ConnectionState.LOST, since=since, fault=sentence(str(error)))
+        if before.connection is ConnectionState.LEDGER:
             fault, since = before.fault, before.since
         else:
-            fell = before.contact is Contact.LOST and not leaves
+            fell = before.connection is ConnectionState.LOST and not leaves
             fault, since = (_FELL if fell else ""), now
-        picture = _with_elapsed(self._ledger.picture(), before)
-        return replace(picture, contact=Contact.LEDGER, since=since, fault=picture.fault or fault)
+        status = _with_elapsed(self._ledger.status(), before)
+        return replace(status, connection=ConnectionState.LEDGER, since=since, fault=status.fault or fault)
 
     def _hang_up(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
 
-    def _run_errand(self, order: Order) -> None:
+    def _run_errand(self, command: EngineCommand) -> None:
         """An order on a connection of its own, so that pictures never wait for it."""
         try:
-            reply = self._carry_out(order)
-            answer = Answered(order, order.told(reply), reply)
+            reply = self._carry_out(command)
+            answer = CommandAnswered(command, command.result_of(reply), reply)
         except (NoEngine, UserError, OSError, sqlite3.Error) as error:
-            answer = Answered(order, Said(sentence(str(error)), good=False), None)
+            answer = CommandAnswered(command, ActionResult(sentence(str(error)), good=False), None)
         except Exception as error:  # noqa: BLE001 - else nobody would hear that it was not done
             _LOG.error("an order could not be given", exc_info=error)
-            answer = Answered(order, Said(_fault(error), good=False), None)
-        self._tell(answer)
+            answer = CommandAnswered(command, ActionResult(_fault(error), good=False), None)
+        self._post_message(answer)
         self._hurry.set()
 
-    def _carry_out(self, order: Order) -> Mapping[str, Any]:
-        if order.command == START:
+    def _carry_out(self, command: EngineCommand) -> Mapping[str, Any]:
+        if command.name == START:
             start_engine(self._workspace)
             return {}
         try:
@@ -191,10 +195,10 @@ class WorkspaceLink:
         except NoEngine as error:
             if isinstance(error.__cause__, TimeoutError):
                 raise
-            return self._ledger.carry_out(order)
+            return self._ledger.carry_out(command)
         with client:
             try:
-                return client.command(order.command, **order.arguments)
+                return client.command(command.name, **command.arguments)
             except _NONSENSE as error:
                 raise UserError(NOT_AN_ENGINE) from error
 
@@ -205,7 +209,7 @@ class WorkspaceLink:
         except _NONSENSE as error:
             raise UserError(NOT_AN_ENGINE) from error
 
-    def _tell(self, message: Message) -> None:
+    def _post_message(self, message: Message) -> None:
         with contextlib.suppress(RuntimeError):  # the app has left this moment, and its loop with it
             self._post(message)
 
@@ -221,12 +225,12 @@ def _snapshot_of(client: EngineClient) -> Snapshot:
     return snapshot
 
 
-def _with_elapsed(picture: Picture, before: Picture) -> Picture:
+def _with_elapsed(status: EngineStatus, before: EngineStatus) -> EngineStatus:
     """The ledger does not know how long the run took that has just finished; the last picture does."""
-    if picture.snapshot is None or before.snapshot is None or picture.state is not State.FINISHED:
-        return picture
+    if status.snapshot is None or before.snapshot is None or status.state is not State.FINISHED:
+        return status
     elapsed_s = before.snapshot.elapsed_seconds
-    return replace(picture, snapshot=replace(picture.snapshot, elapsed_seconds=elapsed_s))
+    return replace(status, snapshot=replace(status.snapshot, elapsed_seconds=elapsed_s))
 
 
 def _fault(error: Exception) -> str:

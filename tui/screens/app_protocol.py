@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tui.connection.engine_commands import Order
-from tui.connection.ledger_thread import Shelf
+from tui.connection.engine_commands import EngineCommand
+from tui.connection.ledger_thread import LedgerThread
 from tui.state.view import View
 
 
@@ -14,15 +14,15 @@ class AppProtocol(Protocol):
     def view(self) -> View: ...
 
     @property
-    def shelf(self) -> Shelf: ...
+    def ledger(self) -> LedgerThread: ...
 
     @property
     def read_only(self) -> bool: ...
 
-    def say(self, text: str, *, good: bool = True) -> None:
+    def show_message(self, text: str, *, good: bool = True) -> None:
         """Tell the result of an action on the line above the footer."""
 
-    def order(self, order: Order) -> None:
+    def send_command(self, command: EngineCommand) -> None:
         """Send it to the engine, or refuse it when read-only."""
 
     def may_change(self) -> bool:

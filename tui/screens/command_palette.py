@@ -11,27 +11,27 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from tui.actions import available, registry
 from tui.actions.registry import Action
 from tui.screens.app_protocol import AppProtocol
-from tui.screens.base import Page
+from tui.screens.base import BaseScreen
 
 
-class Commands(Provider):
+class ActionProvider(Provider):
     """What can be done here and now, by name."""
 
     def _offered(self) -> list[Action]:
         page = self.screen
         view = cast(AppProtocol, self.app).view
-        place = page.PLACE if isinstance(page, Page) else registry.Place.DASHBOARD
+        place = page.PLACE if isinstance(page, BaseScreen) else registry.Scope.DASHBOARD
         return [
             action
             for action in registry.at(place)
             if action.bound
             and action.id != "palette"
-            and available.offered(action, view.picture, read_only=view.read_only)
+            and available.offered(action, view.status, read_only=view.read_only)
         ]
 
     def _title(self, action: Action) -> str:
         view = cast(AppProtocol, self.app).view
-        name = available.label(action, view.picture, frozen=view.frozen_at is not None)
+        name = available.label(action, view.status, frozen=view.frozen_at is not None)
         return f"{name} ({registry.first_key(action)})"
 
     def _do(self, action: Action) -> partial[Coroutine[Any, Any, None]]:
@@ -52,4 +52,4 @@ class Commands(Provider):
 
 def action_name(action: Action) -> str:
     """Textual's name of the action: those that work anywhere are the app's."""
-    return f"app.{action.id}" if registry.Place.ANYWHERE in action.places else action.id
+    return f"app.{action.id}" if registry.Scope.ANYWHERE in action.places else action.id

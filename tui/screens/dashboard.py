@@ -8,18 +8,18 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
-from tui.actions.registry import Place, bindings
-from tui.screens.base import Page
+from tui.actions.registry import Scope, bindings
+from tui.screens.base import BaseScreen
 from tui.state.view import View
 from tui.widgets.batches import Batches
-from tui.widgets.dashboard_layout import Needs, Section, arrange
+from tui.widgets.dashboard_layout import PanelName, PanelRows, arrange
 from tui.widgets.events import Events
 from tui.widgets.failures import Failures
 from tui.widgets.header import Header
 from tui.widgets.memory import Memory
-from tui.widgets.panel import Section as SectionWidget
-from tui.widgets.selectable_panel import Menu
-from tui.widgets.status_line import Told
+from tui.widgets.panel import Panel
+from tui.widgets.selectable_panel import SelectablePanel
+from tui.widgets.status_line import StatusLine
 from tui.widgets.throughput import Throughput
 from tui.widgets.workers import Workers
 
@@ -30,17 +30,17 @@ class Board(Widget):
     DEFAULT_CSS = "Board { height: 1fr; } Board > * { position: absolute; }"
 
     def compose(self) -> Iterable[Widget]:
-        yield Header(id=Section.HEADER)
-        yield Workers(id=Section.WORKERS)
-        yield Memory(id=Section.MEMORY)
-        yield Throughput(id=Section.THROUGHPUT)
-        yield Failures(id=Section.FAILURES)
-        yield Batches(id=Section.BATCHES)
-        yield Events(id=Section.EVENTS)
+        yield Header(id=PanelName.HEADER)
+        yield Workers(id=PanelName.WORKERS)
+        yield Memory(id=PanelName.MEMORY)
+        yield Throughput(id=PanelName.THROUGHPUT)
+        yield Failures(id=PanelName.FAILURES)
+        yield Batches(id=PanelName.BATCHES)
+        yield Events(id=PanelName.EVENTS)
 
-    def place(self, regions: dict[Section, Region]) -> None:
-        for section in Section:
-            widget = self.query_one(f"#{section}", SectionWidget)
+    def place(self, regions: dict[PanelName, Region]) -> None:
+        for section in PanelName:
+            widget = self.query_one(f"#{section}", Panel)
             region = regions.get(section)
             widget.display = region is not None
             if region is not None:
@@ -48,9 +48,9 @@ class Board(Widget):
                 widget.styles.width, widget.styles.height = region.size
 
 
-class Dashboard(Page):
-    PLACE = Place.DASHBOARD
-    BINDINGS = bindings(Place.DASHBOARD)
+class Dashboard(BaseScreen):
+    PLACE = Scope.DASHBOARD
+    BINDINGS = bindings(Scope.DASHBOARD)
     AUTO_FOCUS = "Failures"
 
     class ShowBatch(Message):
@@ -63,7 +63,7 @@ class Dashboard(Page):
             super().__init__()
             self.cause = cause
 
-    _arranged: tuple[int, int, Needs] | None = None
+    _arranged: tuple[int, int, PanelRows] | None = None
 
     def body(self) -> Iterable[Widget]:
         yield Board()
@@ -71,35 +71,35 @@ class Dashboard(Page):
     def show(self, view: View) -> None:
         super().show(view)
         self._arrange(view)
-        for section in self.query(SectionWidget):
+        for section in self.query(Panel):
             section.show(view)
 
     def on_resize(self) -> None:
         super().on_resize()
-        self._arrange(self.host.view)
+        self._arrange(self.typed_app.view)
 
     def _arrange(self, view: View) -> None:
         """Only when the size or the number of rows has changed: arranging repaints everything."""
         board = self.query_one(Board)
-        width, height = self.size.width, self.size.height - 1 - self.told.rows
+        width, height = self.size.width, self.size.height - 1 - self.status_line.rows
         wanted = (width, height, needs(view))
         if wanted != self._arranged and width > 0 and height > 0:
             self._arranged = wanted
             board.place(arrange(*wanted))
 
-    def on_told_grown(self, event: Told.Grown) -> None:
-        self._arrange(self.host.view)
+    def on_status_line_height_changed(self, event: StatusLine.HeightChanged) -> None:
+        self._arrange(self.typed_app.view)
 
-    def on_menu_opened(self, event: Menu.Opened) -> None:
+    def on_selectable_panel_row_opened(self, event: SelectablePanel.RowOpened) -> None:
         if isinstance(event.menu, Batches):
             self.app.post_message(self.ShowBatch(event.key))
         else:
             self.app.post_message(self.ShowCause(event.key))
 
 
-def needs(view: View) -> Needs:
+def needs(view: View) -> PanelRows:
     snapshot = view.snapshot
     if snapshot is None:
-        return Needs(0, 0, 0)
+        return PanelRows(0, 0, 0)
     causes = sum(1 for _, count in snapshot.failures_by_cause if count)
-    return Needs(len(snapshot.workers), len(snapshot.batches), causes)
+    return PanelRows(len(snapshot.workers), len(snapshot.batches), causes)

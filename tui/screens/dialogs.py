@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui import formatting
-from tui.widgets.line_widget import BAD, LABEL, STRONG, Lines, line
+from tui.widgets.line_widget import BAD, LABEL, STRONG, LineWidget, line
 from tui.widgets.text_view import wrapped
 
 _WIDTH = 60
@@ -23,7 +23,7 @@ _ROOMY = 14
 ResultT = TypeVar("ResultT")
 
 
-class _Text(Lines):
+class _Text(LineWidget):
     """The question and its facts: as much as there is room for, what can be answered always stays in sight."""
 
     def __init__(self, question: str, facts: Sequence[str]) -> None:
@@ -49,7 +49,7 @@ class _Text(Lines):
         return self._fitted
 
 
-class _Note(Lines):
+class _Note(LineWidget):
     """A line under what is to be filled in."""
 
     def __init__(self, text: str) -> None:
@@ -64,7 +64,7 @@ class _Note(Lines):
         return [line((formatting.fit(self._text, columns), self._style))]
 
 
-class _Choice(Lines, can_focus=True):
+class _Choice(LineWidget, can_focus=True):
     """`No` and `Yes, …` side by side, one of them chosen."""
 
     def __init__(self, yes: str) -> None:
@@ -86,11 +86,11 @@ class _Choice(Lines, can_focus=True):
         ]
 
 
-class _Question(ModalScreen[ResultT]):
+class _Dialog(ModalScreen[ResultT]):
     """A frame in the middle, or on a low terminal the text alone."""
 
     BELOW: ClassVar[int]
-    """Lines under the text."""
+    """LineWidget under the text."""
 
     def __init__(self, question: str, facts: Sequence[str] = ()) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class _Question(ModalScreen[ResultT]):
         self.query_one(_Text).fit(inner, max(1, room), roomy=roomy)
 
 
-class Confirm(_Question[bool]):
+class ConfirmDialog(_Dialog[bool]):
     BELOW = 1
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", show=False),
@@ -137,7 +137,7 @@ class Confirm(_Question[bool]):
         self.dismiss(self.query_one(_Choice).chosen)
 
 
-class Reason(_Question[str | None]):
+class ReasonDialog(_Dialog[str | None]):
     """Returns the reason, or None when the person thought better of it."""
 
     BELOW = 2

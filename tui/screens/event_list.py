@@ -9,23 +9,23 @@ from textual.widget import Widget
 
 from engine.ledger.models import Event
 from tui import formatting
-from tui.actions.registry import Place, bindings
-from tui.screens.base import Page
+from tui.actions.registry import Scope, bindings
+from tui.screens.base import BaseScreen
 from tui.state.view import View
 from tui.widgets.events import KIND, event_line
-from tui.widgets.filter_input import Entry
+from tui.widgets.filter_input import FilterInput
 from tui.widgets.line_widget import line
-from tui.widgets.list_header import Caption
-from tui.widgets.paged_list import PAGE, Listing, RowRenderer
+from tui.widgets.list_header import ListHeader
+from tui.widgets.paged_list import PAGE, PagedList, RowRenderer
 
 NEWEST = 5000
 """So many events are shown; the ledger has them all."""
 
 
-class EventLog(Page):
-    PLACE = Place.EVENTS
-    BINDINGS = bindings(Place.EVENTS)
-    AUTO_FOCUS = "Listing"
+class EventList(BaseScreen):
+    PLACE = Scope.EVENTS
+    BINDINGS = bindings(Scope.EVENTS)
+    AUTO_FOCUS = "PagedList"
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,19 +37,19 @@ class EventLog(Page):
     def body(self) -> Iterable[Widget]:
         face = RowRenderer[Event](
             lambda width: line(f"{'when':15}   {'what':{KIND}} image: event"),
-            lambda event, width: event_line(event, width, now=self.host.view.now),
+            lambda event, width: event_line(event, width, now=self.typed_app.view.now),
         )
-        yield Caption(id="caption")
-        yield Listing(face, id="listing", empty="Nothing has happened yet.")
-        yield Entry(id="filter")
+        yield ListHeader(id="header")
+        yield PagedList(face, id="list", empty="Nothing has happened yet.")
+        yield FilterInput(id="filter")
 
     @property
-    def listing(self) -> Listing[Event]:
-        return self.query_one("#listing", Listing)
+    def paged_list(self) -> PagedList[Event]:
+        return self.query_one("#list", PagedList)
 
     def show(self, view: View) -> None:
         super().show(view)
-        newest = view.picture.events[0].id if view.picture.events else 0
+        newest = view.status.events[0].id if view.status.events else 0
         if newest != self._newest and view.frozen_at is None:
             self._newest = newest
             self._load()
@@ -59,58 +59,58 @@ class EventLog(Page):
         events = await self.ask(lambda reader: reader.events(limit=NEWEST, newest_first=True))
         if events is not None:
             self._events = list(events)
-            self._refill(keep_place=self.listing.cursor > 0)
+            self._refill(keep_place=self.paged_list.cursor > 0)
 
     def _refill(self, *, keep_place: bool) -> None:
         wanted = self._text.casefold()
         self._shown = [event for event in self._events if wanted in searched(event)]
-        here = self.listing.current
-        generation = self.listing.reset(keep_place=keep_place)
-        at = self.listing.cursor
+        here = self.paged_list.current
+        generation = self.paged_list.reset(keep_place=keep_place)
+        at = self.paged_list.cursor
         if keep_place and here is not None:
             at = next((index for index, event in enumerate(self._shown) if event.id == here.id), at)
         first = at // PAGE * PAGE
-        self.listing.begin(generation, len(self._shown), first, self._shown[first : first + PAGE])
+        self.paged_list.begin(generation, len(self._shown), first, self._shown[first : first + PAGE])
         self._caption()
 
-    def on_listing_wanted(self, event: Listing.Wanted) -> None:
+    def on_paged_list_page_needed(self, event: PagedList.PageNeeded) -> None:
         first = event.page * PAGE
-        self.listing.put(event.generation, event.page, self._shown[first : first + PAGE])
+        self.paged_list.put(event.generation, event.page, self._shown[first : first + PAGE])
 
-    def on_listing_moved(self, event: Listing.Moved) -> None:
+    def on_paged_list_cursor_moved(self, event: PagedList.CursorMoved) -> None:
         self._caption()
 
-    def on_listing_opened(self, event: Listing.Opened) -> None:
-        from tui.screens.image_detail import Detail
+    def on_paged_list_row_opened(self, event: PagedList.RowOpened) -> None:
+        from tui.screens.image_detail import ImageDetail
 
-        row = self.listing.current
+        row = self.paged_list.current
         if row is not None and row.image_id is not None:
-            self.app.push_screen(Detail(row.image_id))
+            self.app.push_screen(ImageDetail(row.image_id))
         else:
-            self.host.say("This event is about no single image.")
+            self.typed_app.show_message("This event is about no single image.")
 
     def _caption(self) -> None:
         facts = [f"“{self._text}”"] if self._text else []
         if len(self._events) >= NEWEST:
             facts.append(f"the newest {formatting.integer(NEWEST)}")
-        if self.listing.cursor:
+        if self.paged_list.cursor:
             facts.append("home: the newest")
-        self.query_one(Caption).show("Events", facts, self.listing.position)
+        self.query_one(ListHeader).show("Events", facts, self.paged_list.position)
 
     def action_filter(self) -> None:
-        self.query_one(Entry).open(self._text)
+        self.query_one(FilterInput).open(self._text)
 
-    def on_entry_changed_to(self, event: Entry.ChangedTo) -> None:
+    def on_filter_input_changed(self, event: FilterInput.Changed) -> None:
         self._text = event.text
         self._refill(keep_place=False)
 
-    def on_entry_closed(self, event: Entry.Closed) -> None:
-        self.listing.focus()
+    def on_filter_input_closed(self, event: FilterInput.Closed) -> None:
+        self.paged_list.focus()
 
     def action_back(self) -> None:
         if self._text:
             self._text = ""
-            self.query_one(Entry).clear()
+            self.query_one(FilterInput).clear()
             self._refill(keep_place=False)
         else:
             self.dismiss()

@@ -8,18 +8,18 @@ from textual import work
 
 from engine.ledger.filters import Selection
 from tui import formatting
-from tui.actions.registry import Place, bindings
+from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
-from tui.connection.engine_commands import Order
-from tui.connection.poller import Answered
-from tui.screens.dialogs import Confirm, Reason
-from tui.screens.image_list import Gallery
+from tui.connection.engine_commands import EngineCommand
+from tui.connection.poller import CommandAnswered
+from tui.screens.dialogs import ConfirmDialog, ReasonDialog
+from tui.screens.image_list import ImageList
 from tui.state.view import View
 from tui.widgets.image_columns import FAILED_COLUMNS, Column, name_of
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenImages:
     """What `r` and `a` are about."""
 
     ids: tuple[int, ...]
@@ -27,16 +27,16 @@ class Chosen:
     """Selected images among them that the list does not show."""
 
 
-class Failed(Gallery):
+class FailedList(ImageList):
     """What is selected stays so until the engine has taken the order that it was selected for."""
 
-    PLACE = Place.FAILED
-    BINDINGS = bindings(Place.FAILED)
+    PLACE = Scope.FAILED
+    BINDINGS = bindings(Scope.FAILED)
     HEADING = "Failures"
     EMPTY = "No image has failed here."
     SAYS_STATE = False
 
-    _under_way: Order | None = None
+    _under_way: EngineCommand | None = None
     """Given, and not answered yet."""
 
     @property
@@ -47,11 +47,11 @@ class Failed(Gallery):
         return (view.snapshot.totals.failed, view.snapshot.failures_by_cause) if view.snapshot else None
 
     def action_select(self) -> None:
-        self.listing.toggle()
+        self.paged_list.toggle()
         self._caption()
 
     def action_select_all(self) -> None:
-        if self.listing.selected:
+        if self.paged_list.selected:
             self._select(set())
         else:
             self._select_all()
@@ -64,45 +64,45 @@ class Failed(Gallery):
             self._select(set(ids))
 
     def _select(self, ids: set[int]) -> None:
-        self.listing.selected = ids
+        self.paged_list.selected = ids
         self._unseen = 0
-        self.listing.redraw()
+        self.paged_list.redraw()
         self._caption()
 
     # -- orders ----
 
-    def _order(self, order: Order) -> None:
-        self._under_way = order
-        self.host.order(order)
+    def _order(self, command: EngineCommand) -> None:
+        self._under_way = command
+        self.typed_app.send_command(command)
 
-    def answered(self, answer: Answered) -> None:
-        if answer.order is self._under_way:
+    def answered(self, answer: CommandAnswered) -> None:
+        if answer.command is self._under_way:
             self._under_way = None
             if answer.reply is not None:
                 self._select(set())
         super().answered(answer)
 
     def _may_act(self, what: str) -> bool:
-        if not self.listing.total and not self.listing.selected:
-            self.host.say(f"There is nothing to {what}.", good=False)
+        if not self.paged_list.total and not self.paged_list.selected:
+            self.typed_app.show_message(f"There is nothing to {what}.", good=False)
             return False
         if self._under_way is not None:
-            self.host.say("The last order has not been answered yet.", good=False)
+            self.typed_app.show_message("The last order has not been answered yet.", good=False)
             return False
-        return self.host.may_change()
+        return self.typed_app.may_change()
 
-    async def _chosen(self) -> Chosen | None:
+    async def _chosen(self) -> ChosenImages | None:
         """The selected images that can still be acted on, or the one under the cursor.
 
         The ledger is asked: what is shown may have changed a moment ago."""
-        row, query, selected = self.listing.current, self.images, frozenset(self.listing.selected)
+        row, query, selected = self.paged_list.current, self.images, frozenset(self.paged_list.selected)
         if not selected:
-            return Chosen((row.id,)) if row is not None else None
+            return ChosenImages((row.id,)) if row is not None else None
         left = await self.ask(lambda reader: reader.ids(state=query.state, among=selected))
         seen = await self.ask(lambda reader: reader.ids(**query.limits, among=selected))
         if left is None or seen is None:
             return None
-        return Chosen(tuple(left), len(left) - len(seen))
+        return ChosenImages(tuple(left), len(left) - len(seen))
 
     @work(exclusive=True, group="question")
     async def action_requeue(self) -> None:
@@ -112,10 +112,10 @@ class Failed(Gallery):
         if chosen is None:
             return
         if not chosen.ids:
-            self.host.say("None of the selected images has failed any more.", good=False)
+            self.typed_app.show_message("None of the selected images has failed any more.", good=False)
             return
         if chosen.unseen:
-            question = Confirm(
+            question = ConfirmDialog(
                 f"Send {formatting.counted(len(chosen.ids), 'image')} round again?",
                 [f"{self._unseen_fact(chosen)} To leave these out, choose No; then A unselects all."],
                 "requeue",
@@ -124,7 +124,7 @@ class Failed(Gallery):
                 return
         self._order(engine_commands.requeue(Selection(ids=chosen.ids).to_json()))
 
-    def _unseen_fact(self, chosen: Chosen) -> str:
+    def _unseen_fact(self, chosen: ChosenImages) -> str:
         is_one = chosen.unseen == 1
         what = ", ".join(self._limits())
         because = f" (the list shows only: {what})" if what else ""
@@ -135,12 +135,12 @@ class Failed(Gallery):
     async def action_requeue_all(self) -> None:
         if not self._may_act("requeue"):
             return
-        total, query = self.listing.total, self.images
+        total, query = self.paged_list.total, self.images
         if not total:
-            self.host.say("There is nothing to requeue.", good=False)
+            self.typed_app.show_message("There is nothing to requeue.", good=False)
             return
         what = ", ".join(self._limits()) or "every batch and every cause"
-        question = Confirm(
+        question = ConfirmDialog(
             f"Send {formatting.counted(total, 'image')} round again?",
             [f"All failed images shown: {what}.", "What is not mended will fail again."],
             "requeue",
@@ -159,16 +159,18 @@ class Failed(Gallery):
     async def action_accept(self) -> None:
         if not self._may_act("accept"):
             return
-        row = self.listing.current
+        row = self.paged_list.current
         chosen = await self._chosen()
         if chosen is None:
             return
         if not chosen.ids:
-            self.host.say("None of the selected images has failed any more.", good=False)
+            self.typed_app.show_message("None of the selected images has failed any more.", good=False)
             return
-        question = accept_question(len(chosen.ids), name_of(row) if row and not self.listing.selected else "")
+        question = accept_question(
+            len(chosen.ids), name_of(row) if row and not self.paged_list.selected else ""
+        )
         facts = [self._unseen_fact(chosen)] if chosen.unseen else []
-        reason = await self.app.push_screen_wait(Reason(question, facts))
+        reason = await self.app.push_screen_wait(ReasonDialog(question, facts))
         if reason:
             self._order(engine_commands.accept(chosen.ids, reason))
 

@@ -7,23 +7,23 @@ from collections.abc import Iterable
 from rich.text import Text
 from textual.widget import Widget
 
-from tui.actions.registry import ACTIONS, Action, Place, bindings, keycap
-from tui.screens.base import Page
+from tui.actions.registry import ACTIONS, Action, Scope, bindings, keycap
+from tui.screens.base import BaseScreen
 from tui.widgets.line_widget import LABEL, STRONG, line, title
-from tui.widgets.text_view import Paper
+from tui.widgets.text_view import TextView
 
 _KEYS = 12
 
 
-class Help(Page):
-    PLACE = Place.HELP
-    BINDINGS = bindings(Place.HELP)
+class Help(BaseScreen):
+    PLACE = Scope.HELP
+    BINDINGS = bindings(Scope.HELP)
 
     def body(self) -> Iterable[Widget]:
-        yield Paper(id="help")
+        yield TextView(id="help")
 
     def on_mount(self) -> None:
-        self.query_one(Paper).write(help_text(read_only=self.host.read_only))
+        self.query_one(TextView).write(help_text(read_only=self.typed_app.read_only))
 
     def action_back(self) -> None:
         self.dismiss()
@@ -35,7 +35,7 @@ def help_text(*, read_only: bool) -> list[Text]:
         line(("photostat converts on its own: this app only looks and steers.", STRONG)),
         line("Leaving it, or losing the connection, changes nothing for the engine."),
     ]
-    for place in (Place.ANYWHERE, Place.DASHBOARD, Place.LIST, Place.FAILED, Place.DETAIL):
+    for place in (Scope.ANYWHERE, Scope.DASHBOARD, Scope.LIST, Scope.FAILED, Scope.DETAIL):
         mine = [action for action in ACTIONS if action.places[0] is place]
         if mine:
             text += [line(""), title(place.value, 40)]

@@ -14,17 +14,17 @@ from engine.ledger.filters import Selection
 from engine.ledger.models import Attempt, Event, ImageRow
 from engine.ledger.reader import LedgerReader
 from tui import formatting
-from tui.actions.registry import Place, bindings
+from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
-from tui.screens.base import Page
-from tui.screens.dialogs import Reason
+from tui.screens.base import BaseScreen
+from tui.screens.dialogs import ReasonDialog
 from tui.screens.failed_list import accept_question
 from tui.state.view import View
 from tui.widgets import image_columns
 from tui.widgets.events import KIND
 from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
-from tui.widgets.list_header import Caption
-from tui.widgets.text_view import Paper
+from tui.widgets.list_header import ListHeader
+from tui.widgets.text_view import TextView
 
 _LABEL = 16
 _RULE = 40
@@ -37,7 +37,7 @@ _OUTCOMES = {
 
 
 @dataclass(frozen=True)
-class File:
+class ImageRecord:
     """What the ledger has on one image."""
 
     image: ImageRow
@@ -45,19 +45,19 @@ class File:
     events: tuple[Event, ...]
 
 
-class Detail(Page):
-    PLACE = Place.DETAIL
-    BINDINGS = bindings(Place.DETAIL)
+class ImageDetail(BaseScreen):
+    PLACE = Scope.DETAIL
+    BINDINGS = bindings(Scope.DETAIL)
 
     def __init__(self, image_id: int) -> None:
         super().__init__()
         self.image_id = image_id
-        self._file: File | None = None
+        self._file: ImageRecord | None = None
         self._totals: object = None
 
     def body(self) -> Iterable[Widget]:
-        yield Caption(id="caption")
-        yield Paper(id="detail")
+        yield ListHeader(id="header")
+        yield TextView(id="detail")
 
     def show(self, view: View) -> None:
         super().show(view)
@@ -72,8 +72,8 @@ class Detail(Page):
         file = await self.ask(lambda reader: read_file(reader, image_id))
         if file is not None and file != self._file:
             self._file = file
-            self.query_one(Caption).show(f"Image {image_id}", [image_columns.name_of(file.image)])
-            self.query_one(Paper).write(detail_text(file, self.host.view.now))
+            self.query_one(ListHeader).show(f"Image {image_id}", [image_columns.name_of(file.image)])
+            self.query_one(TextView).write(detail_text(file, self.typed_app.view.now))
 
     def action_back(self) -> None:
         self.dismiss()
@@ -85,36 +85,38 @@ class Detail(Page):
             self.app.push_screen(Representation(self._file.image.uuid))
 
     def action_requeue(self) -> None:
-        if self._is_failed("requeued", "accepted") and self.host.may_change():
-            self.host.order(engine_commands.requeue(Selection(ids=(self.image_id,)).to_json()))
+        if self._is_failed("requeued", "accepted") and self.typed_app.may_change():
+            self.typed_app.send_command(engine_commands.requeue(Selection(ids=(self.image_id,)).to_json()))
 
     @work(exclusive=True, group="question")
     async def action_accept(self) -> None:
-        if self._file is not None and self._is_failed("accepted") and self.host.may_change():
+        if self._file is not None and self._is_failed("accepted") and self.typed_app.may_change():
             question = accept_question(1, image_columns.name_of(self._file.image))
-            if reason := await self.app.push_screen_wait(Reason(question)):
-                self.host.order(engine_commands.accept([self.image_id], reason))
+            if reason := await self.app.push_screen_wait(ReasonDialog(question)):
+                self.typed_app.send_command(engine_commands.accept([self.image_id], reason))
 
     def _is_failed(self, what: str, *others: str) -> bool:
         if self._file is None:
-            self.host.say("This image has not been read yet.", good=False)
+            self.typed_app.show_message("This image has not been read yet.", good=False)
             return False
         state = self._file.image.state
         if state in ("failed", *others):
             return True
-        self.host.say(f"Only failed images can be {what}; this one is {state.replace('_', ' ')}.", good=False)
+        self.typed_app.show_message(
+            f"Only failed images can be {what}; this one is {state.replace('_', ' ')}.", good=False
+        )
         return False
 
 
-def read_file(reader: LedgerReader, image_id: int) -> File:
+def read_file(reader: LedgerReader, image_id: int) -> ImageRecord:
     """Raises UserError for an image that is not in the ledger."""
     image = reader.image(image_id)
     if image is None:
         raise UserError(f"there is no image {image_id} in the ledger")
-    return File(image, tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id)))
+    return ImageRecord(image, tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id)))
 
 
-def detail_text(file: File, now: float) -> list[Text]:
+def detail_text(file: ImageRecord, now: float) -> list[Text]:
     """`now` is Unix time, s."""
     image = file.image
     text = _account(image, now)

@@ -14,16 +14,16 @@ from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.schema import STATES
 from tui import formatting
-from tui.actions.registry import Place, bindings
-from tui.connection.ledger_thread import Query
-from tui.connection.poller import Answered
-from tui.screens.base import Page
+from tui.actions.registry import Scope, bindings
+from tui.connection.ledger_thread import ImageQuery
+from tui.connection.poller import CommandAnswered
+from tui.screens.base import BaseScreen
 from tui.state.view import View
-from tui.widgets.filter_input import Entry
+from tui.widgets.filter_input import FilterInput
 from tui.widgets.image_columns import IMAGE_COLUMNS, Column, face
-from tui.widgets.list_header import Caption
-from tui.widgets.paged_list import PAGE, Listing
-from tui.widgets.row_details import Notes
+from tui.widgets.list_header import ListHeader
+from tui.widgets.paged_list import PAGE, PagedList
+from tui.widgets.row_details import RowDetails
 
 _REFRESH_S = 2.0
 """At most so often a list is asked for again while the engine changes what is in it."""
@@ -40,7 +40,7 @@ _STATES = (None, *STATES)
 
 
 @dataclass(frozen=True)
-class Found:
+class QueryResult:
     """The answer to a query: how many, and the page with the row that was wanted."""
 
     total: int
@@ -53,17 +53,17 @@ class Found:
     """Of these, those that the list shows, here or further down."""
 
 
-class Gallery(Page):
-    """All images that meet a query. `Failed` can do something with them."""
+class ImageList(BaseScreen):
+    """All images that meet a query. `FailedList` can do something with them."""
 
-    PLACE: ClassVar[Place] = Place.LIST
-    BINDINGS = bindings(Place.LIST)
-    AUTO_FOCUS = "Listing"
+    PLACE: ClassVar[Scope] = Scope.LIST
+    BINDINGS = bindings(Scope.LIST)
+    AUTO_FOCUS = "PagedList"
     HEADING: ClassVar[str] = "Images"
     EMPTY: ClassVar[str] = "No image is like that."
     SAYS_STATE: ClassVar[bool] = True
 
-    def __init__(self, query: Query) -> None:
+    def __init__(self, query: ImageQuery) -> None:
         super().__init__()
         self.images = query
         self._known: object = None
@@ -74,18 +74,18 @@ class Gallery(Page):
         """How many of the selected images the list does not show."""
 
     def body(self) -> Iterable[Widget]:
-        yield Caption(id="caption")
-        yield Listing(face(self._columns), id="listing", empty=self.EMPTY)
-        yield Notes(id="notes")
-        yield Entry(id="filter")
+        yield ListHeader(id="header")
+        yield PagedList(face(self._columns), id="list", empty=self.EMPTY)
+        yield RowDetails(id="notes")
+        yield FilterInput(id="filter")
 
     @property
     def _columns(self) -> tuple[Column, ...]:
         return IMAGE_COLUMNS
 
     @property
-    def listing(self) -> Listing[ImageRow]:
-        return self.query_one("#listing", Listing)
+    def paged_list(self) -> PagedList[ImageRow]:
+        return self.query_one("#list", PagedList)
 
     def on_mount(self) -> None:
         self.reload()
@@ -105,23 +105,23 @@ class Gallery(Page):
     # -- rows ----
 
     def reload(self, *, keep_place: bool = False) -> None:
-        self._known = self._account(self.host.view)
+        self._known = self._account(self.typed_app.view)
         self._asked_at = time.monotonic()
-        generation = self.listing.reset(keep_place=keep_place)
-        self._load(generation, self.listing.cursor // PAGE * PAGE)
+        generation = self.paged_list.reset(keep_place=keep_place)
+        self._load(generation, self.paged_list.cursor // PAGE * PAGE)
 
     @work(exclusive=True, group="query")
     async def _load(self, generation: int, first: int) -> None:
-        query, selected = self.images, frozenset(self.listing.selected)
+        query, selected = self.images, frozenset(self.paged_list.selected)
         found = await self.ask(lambda reader: find(reader, query, first, selected))
         if found is None:
             return
         self._cost_s = found.seconds
-        if generation == self.listing.generation:
+        if generation == self.paged_list.generation:
             gone = selected - found.selected_left
-            self.listing.selected -= gone
+            self.paged_list.selected -= gone
             self._unseen = len(found.selected_left - found.selected_seen)
-        self.listing.begin(generation, found.total, found.first, found.rows)
+        self.paged_list.begin(generation, found.total, found.first, found.rows)
         self._caption()
 
     @work(group="pages")
@@ -129,36 +129,36 @@ class Gallery(Page):
         query = self.images
         rows = await self.ask(lambda reader: page_of(reader, query, page * PAGE))
         if rows is not None:
-            self.listing.put(generation, page, rows)
+            self.paged_list.put(generation, page, rows)
 
-    def on_listing_wanted(self, event: Listing.Wanted) -> None:
+    def on_paged_list_page_needed(self, event: PagedList.PageNeeded) -> None:
         self._load_page(event.generation, event.page)
 
-    def on_listing_moved(self, event: Listing.Moved) -> None:
-        self.query_one(Notes).show(self.listing.current)
+    def on_paged_list_cursor_moved(self, event: PagedList.CursorMoved) -> None:
+        self.query_one(RowDetails).show(self.paged_list.current)
         self._caption()
 
-    def on_listing_opened(self, event: Listing.Opened) -> None:
-        from tui.screens.image_detail import Detail
+    def on_paged_list_row_opened(self, event: PagedList.RowOpened) -> None:
+        from tui.screens.image_detail import ImageDetail
 
-        row = self.listing.current
+        row = self.paged_list.current
         if row is not None:
-            self.app.push_screen(Detail(row.id))
+            self.app.push_screen(ImageDetail(row.id))
 
     def _caption(self) -> None:
-        listing, query = self.listing, self.images
+        paged_list, query = self.paged_list, self.images
         state = query.state.replace("_", " ") if query.state and self.SAYS_STATE else None
         facts = [fact for fact in (query.batch, state, query.cause, query.uuid) if fact]
         if query.text:
             facts.append(f"“{query.text}”")
         if query.sort != "id" or query.descending:
             facts.append(_SORTS[query.sort] + (", backwards" if query.descending else ""))
-        if listing.selected:
+        if paged_list.selected:
             unseen = f", {formatting.integer(self._unseen)} of them not shown" if self._unseen else ""
-            facts.append(f"{formatting.integer(len(listing.selected))} selected{unseen}")
-        self.query_one(Caption).show(self.HEADING, facts, listing.position)
+            facts.append(f"{formatting.integer(len(paged_list.selected))} selected{unseen}")
+        self.query_one(ListHeader).show(self.HEADING, facts, paged_list.position)
 
-    def answered(self, answer: Answered) -> None:
+    def answered(self, answer: CommandAnswered) -> None:
         if answer.reply is not None:
             self.reload(keep_place=True)
 
@@ -167,22 +167,22 @@ class Gallery(Page):
     def action_back(self) -> None:
         if self.images.text:
             self.images = replace(self.images, text=None)
-            self.query_one(Entry).clear()
+            self.query_one(FilterInput).clear()
             self.reload()
         else:
             self.dismiss()
 
     def action_filter(self) -> None:
-        self.query_one(Entry).open(self.images.text or "")
+        self.query_one(FilterInput).open(self.images.text or "")
 
-    def on_entry_changed_to(self, event: Entry.ChangedTo) -> None:
+    def on_filter_input_changed(self, event: FilterInput.Changed) -> None:
         text = event.text or None
         if text != self.images.text:
             self.images = replace(self.images, text=text)
             self.reload()
 
-    def on_entry_closed(self, event: Entry.Closed) -> None:
-        self.listing.focus()
+    def on_filter_input_closed(self, event: FilterInput.Closed) -> None:
+        self.paged_list.focus()
 
     def action_by_state(self) -> None:
         following = _STATES[(_STATES.index(self.images.state) + 1) % len(_STATES)]
@@ -202,12 +202,14 @@ class Gallery(Page):
     def action_representation(self) -> None:
         from tui.screens.representation import Representation
 
-        row = self.listing.current
+        row = self.paged_list.current
         if row is not None:
             self.app.push_screen(Representation(row.uuid))
 
 
-def find(reader: LedgerReader, query: Query, first: int, selected: frozenset[int] = frozenset()) -> Found:
+def find(
+    reader: LedgerReader, query: ImageQuery, first: int, selected: frozenset[int] = frozenset()
+) -> QueryResult:
     """How many images there are, a page of them, and what has become of the selected ones."""
     began = time.monotonic()
     total = reader.count(**query.limits)
@@ -216,10 +218,10 @@ def find(reader: LedgerReader, query: Query, first: int, selected: frozenset[int
     if selected:
         left = frozenset(reader.ids(state=query.state, among=selected))
         seen = frozenset(reader.ids(**query.limits, among=selected))
-    return Found(total, first, rows, time.monotonic() - began, left, seen)
+    return QueryResult(total, first, rows, time.monotonic() - began, left, seen)
 
 
-def page_of(reader: LedgerReader, query: Query, first: int) -> list[ImageRow]:
+def page_of(reader: LedgerReader, query: ImageQuery, first: int) -> list[ImageRow]:
     return reader.images(
         **query.limits, sort=query.sort, descending=query.descending, limit=PAGE, offset=first
     )

@@ -10,15 +10,15 @@ from textual.widget import Widget
 
 from engine.ledger.models import Representation as Found
 from tui import formatting
-from tui.actions.registry import Place, bindings
-from tui.connection.ledger_thread import Query
-from tui.screens.image_list import Gallery
+from tui.actions.registry import Scope, bindings
+from tui.connection.ledger_thread import ImageQuery
+from tui.screens.image_list import ImageList
 from tui.state.view import View
-from tui.widgets.line_widget import STRONG, Lines, line
-from tui.widgets.list_header import Caption
+from tui.widgets.line_widget import STRONG, LineWidget, line
+from tui.widgets.list_header import ListHeader
 
 
-class Name(Lines):
+class Name(LineWidget):
     """The UUID, whole on any terminal."""
 
     def __init__(self, uuid: str) -> None:
@@ -29,13 +29,13 @@ class Name(Lines):
         return [line((self._uuid, STRONG))]
 
 
-class Representation(Gallery):
-    PLACE = Place.LIST
-    BINDINGS = bindings(Place.LIST)
+class Representation(ImageList):
+    PLACE = Scope.LIST
+    BINDINGS = bindings(Scope.LIST)
     HEADING = "Representation"
 
     def __init__(self, uuid: str) -> None:
-        super().__init__(Query(uuid=uuid))
+        super().__init__(ImageQuery(uuid=uuid))
         self._found: Found | None = None
 
     def show(self, view: View) -> None:
@@ -62,10 +62,10 @@ class Representation(Gallery):
             facts.append(self.images.state.replace("_", " "))
         if self.images.text:
             facts.append(f"“{self.images.text}”")
-        self.query_one(Caption).show(self.HEADING, facts, self.listing.position)
+        self.query_one(ListHeader).show(self.HEADING, facts, self.paged_list.position)
 
     def action_representation(self) -> None:
-        self.host.say("This is its representation.")
+        self.typed_app.show_message("This is its representation.")
 
 
 def completeness(found: Found) -> str:

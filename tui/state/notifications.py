@@ -8,7 +8,7 @@ OVER_S = 10.0
 """A hold is over when the engine has worked for so long without it; what comes back sooner is the same hold."""
 
 
-class Bell:
+class Notifications:
     """Fed with every snapshot. What was so when the app came does not ring: the person sees it."""
 
     def __init__(self) -> None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from tui import formatting
-from tui.state.status import Contact, Picture
+from tui.state.status import ConnectionState, EngineStatus
 
 
-def without_engine(picture: Picture, *, read_only: bool) -> str:
+def without_engine(status: EngineStatus, *, read_only: bool) -> str:
     """For keys that need an engine."""
-    if picture.contact is Contact.LOST:
+    if status.connection is ConnectionState.LOST:
         return "The engine does not answer."
-    if picture.contact is Contact.WAITING:
+    if status.connection is ConnectionState.WAITING:
         return "Nothing is known of the engine yet."
-    may_start = not read_only and nothing_to_start(picture) is None
+    may_start = not read_only and nothing_to_start(status) is None
     return "No engine runs here." + (" s starts it." if may_start else "")
 
 
-def nothing_to_start(picture: Picture) -> str | None:
+def nothing_to_start(status: EngineStatus) -> str | None:
     """Why an engine would have nothing to do; None when it has, or when that is not known."""
-    if picture.snapshot is None:
+    if status.snapshot is None:
         return None
-    totals = picture.snapshot.totals
+    totals = status.snapshot.totals
     if totals.rows == 0:
         return "There is nothing to convert: photostat add EXPORT.csv brings the images in."
     if totals.remaining:

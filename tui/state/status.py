@@ -10,7 +10,7 @@ from engine.ledger.models import Event
 from tui import formatting
 
 
-class Contact(StrEnum):
+class ConnectionState(StrEnum):
     """Where the picture comes from."""
 
     WAITING = "waiting"
@@ -23,8 +23,8 @@ class Contact(StrEnum):
 
 
 @dataclass(frozen=True)
-class Picture:
-    contact: Contact = Contact.WAITING
+class EngineStatus:
+    connection: ConnectionState = ConnectionState.WAITING
     snapshot: Snapshot | None = None
     since: float = 0.0
     """When the contact became what it is, Unix time, s."""
@@ -41,7 +41,7 @@ class Picture:
 
     @property
     def has_engine(self) -> bool:
-        return self.contact is Contact.ENGINE
+        return self.connection is ConnectionState.ENGINE
 
 
 class Tone(StrEnum):
@@ -77,13 +77,15 @@ _STATES: dict[State, tuple[str, str, Tone]] = {
 _HOLDS = {"memory": "memory low", "store": "store away", "source": "source away", "disk": "disk full"}
 
 
-def banner(picture: Picture, now: float) -> Banner:
+def banner(status: EngineStatus, now: float) -> Banner:
     """The state as the top line says it; `now` is Unix time, s."""
-    snapshot = picture.snapshot
-    if picture.contact is Contact.LOST:
-        return Banner("╳", "DISCONNECTED", Tone.BAD, f"since {formatting.clock(picture.since, now)}")
+    snapshot = status.snapshot
+    if status.connection is ConnectionState.LOST:
+        return Banner("╳", "DISCONNECTED", Tone.BAD, f"since {formatting.clock(status.since, now)}")
     if snapshot is None:
-        return Banner("○", "CONNECTING" if picture.contact is Contact.WAITING else "NO PICTURE", Tone.QUIET)
+        return Banner(
+            "○", "CONNECTING" if status.connection is ConnectionState.WAITING else "NO PICTURE", Tone.QUIET
+        )
     if snapshot.state is State.FINISHED:
         return _finished(snapshot)
     glyph, word, tone = _STATES[snapshot.state]
@@ -110,27 +112,27 @@ def _finished(snapshot: Snapshot) -> Banner:
     return Banner("!", "FINISHED", Tone.CARE, f"but {formatting.integer(totals.failed)} failed")
 
 
-def is_urgent(picture: Picture) -> bool:
+def is_urgent(status: EngineStatus) -> bool:
     """Something stands in the way that a person has to know of, whatever else is being told."""
-    return picture.contact is Contact.LOST or picture.state is State.HOLDING
+    return status.connection is ConnectionState.LOST or status.state is State.HOLDING
 
 
-def standing(picture: Picture, *, read_only: bool) -> str:
+def status_hint(status: EngineStatus, *, read_only: bool) -> str:
     """The line to show while nothing else has been said: what stands in the way, or what to do next."""
-    snapshot = picture.snapshot
-    if picture.contact is Contact.LOST:
-        fault = picture.fault or "The engine does not answer."
+    snapshot = status.snapshot
+    if status.connection is ConnectionState.LOST:
+        fault = status.fault or "The engine does not answer."
         whose = (
             "its last picture" if snapshot is None or snapshot.engine is not None else "what the ledger has"
         )
         return f"{fault} This is {whose}; asking again every second."
     if snapshot is None:
-        return picture.fault
+        return status.fault
     if snapshot.state is State.HOLDING and snapshot.hold is not None:
         return snapshot.hold.detail
     totals = snapshot.totals
-    if picture.contact is Contact.LEDGER:
-        return f"{picture.fault} {_without_engine(snapshot, read_only=read_only)}".strip()
+    if status.connection is ConnectionState.LEDGER:
+        return f"{status.fault} {_without_engine(snapshot, read_only=read_only)}".strip()
     if snapshot.state is State.PAUSED:
         return "Nothing new starts; what is in flight is finished." + ("" if read_only else " p resumes.")
     if snapshot.state is State.DRAINING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.control.snapshot import Snapshot
-from tui.state.status import Picture
+from tui.state.status import EngineStatus
 
 
 @dataclass(frozen=True)
-class Said:
+class ActionResult:
     """The result of an action, in one sentence."""
 
     text: str
@@ -18,7 +18,7 @@ class Said:
 
 @dataclass(frozen=True)
 class View:
-    picture: Picture
+    status: EngineStatus
     now: float
     """Unix time, s; when the picture came."""
     images_per_s: tuple[float, ...] = ()
@@ -27,9 +27,9 @@ class View:
     frozen_at: float | None = None
     """Unix time since when the picture is kept still by the person; None: it is live."""
     read_only: bool = False
-    said: Said | None = None
+    result: ActionResult | None = None
     """What is told just now, on whichever page is in sight."""
 
     @property
     def snapshot(self) -> Snapshot | None:
-        return self.picture.snapshot
+        return self.status.snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.control.snapshot import Snapshot
 
 
-class WorkersWanted:
+class WorkerTarget:
     def __init__(self) -> None:
         self._count: int | None = None
         """None: the snapshot knows."""

@@ -12,13 +12,13 @@ from engine.control.snapshot import BatchSnapshot
 from tui import formatting
 from tui.state.view import View
 from tui.widgets.line_widget import LABEL, STRONG, line, title
-from tui.widgets.selectable_panel import Menu
+from tui.widgets.selectable_panel import SelectablePanel
 
 _NAME = 24
 _SHARE = 7
 
 
-class Batches(Menu):
+class Batches(SelectablePanel):
     def keys(self, view: View) -> list[str]:
         return [batch.name for batch in view.snapshot.batches] if view.snapshot else []
 

@@ -14,7 +14,7 @@ _LEFT = 72
 """Columns the left side has at least: what a worker's line needs to name its image."""
 
 
-class Section(StrEnum):
+class PanelName(StrEnum):
     HEADER = "header"
     WORKERS = "workers"
     MEMORY = "memory"
@@ -25,7 +25,7 @@ class Section(StrEnum):
 
 
 @dataclass(frozen=True)
-class Needs:
+class PanelRows:
     """How many rows each list would like to have, its title not counted."""
 
     workers: int
@@ -35,7 +35,7 @@ class Needs:
 
 @dataclass
 class _Share:
-    section: Section
+    section: PanelName
     rows: int
     desired: int
 
@@ -49,22 +49,22 @@ _EVENTS_ROWS = 3
 """Rows under its title from which the event log is worth its place."""
 
 
-def arrange(width: int, height: int, needs: Needs) -> dict[Section, Region]:
+def arrange(width: int, height: int, needs: PanelRows) -> dict[PanelName, Region]:
     """The sections' regions; a section that has no place is left out. They never overlap or leave the screen."""
     header = Region(0, 0, width, min(HEADER_ROWS, height))
     body = Region(0, header.bottom, width, max(0, height - header.bottom))
     regions = _two_columns(body, needs) if width >= WIDE else _one_column(body, needs)
-    regions[Section.HEADER] = header
+    regions[PanelName.HEADER] = header
     return {section: region for section, region in regions.items() if region.area}
 
 
-def _one_column(body: Region, needs: Needs) -> dict[Section, Region]:
+def _one_column(body: Region, needs: PanelRows) -> dict[PanelName, Region]:
     """Workers; memory and throughput side by side; batches; failures; events where there is room."""
-    figures = _Share(Section.MEMORY, _FIGURES_ROWS, _FIGURES_ROWS)
-    workers = _Share(Section.WORKERS, 1, max(1, needs.workers))
-    batches = _Share(Section.BATCHES, 1, max(1, needs.batches))
-    failures = _Share(Section.FAILURES, 1, max(1, needs.causes))
-    events = _Share(Section.EVENTS, 0, 0)
+    figures = _Share(PanelName.MEMORY, _FIGURES_ROWS, _FIGURES_ROWS)
+    workers = _Share(PanelName.WORKERS, 1, max(1, needs.workers))
+    batches = _Share(PanelName.BATCHES, 1, max(1, needs.batches))
+    failures = _Share(PanelName.FAILURES, 1, max(1, needs.causes))
+    events = _Share(PanelName.EVENTS, 0, 0)
     shares = [workers, figures, batches, failures]
     spare = body.height - sum(share.rows + 1 for share in shares)
     spare = _give(workers, 4, spare)
@@ -75,27 +75,27 @@ def _one_column(body: Region, needs: Needs) -> dict[Section, Region]:
     spare = _give(batches, batches.desired, spare)
     spare = _gaps_first(spare, shares)
     if spare > _EVENTS_ROWS:
-        events = _Share(Section.EVENTS, spare - 2, spare - 2)
+        events = _Share(PanelName.EVENTS, spare - 2, spare - 2)
         grow = min(_HISTORY_ROWS - _FIGURES_ROWS, max(0, events.rows - 6))
         figures.rows += grow
         events.rows -= grow
         shares.append(events)
     regions = _stack(body, shares)
-    both = regions[Section.MEMORY]
+    both = regions[PanelName.MEMORY]
     half = (both.width - GUTTER) // 2
-    regions[Section.MEMORY] = Region(both.x, both.y, half, both.height)
+    regions[PanelName.MEMORY] = Region(both.x, both.y, half, both.height)
     rest = Region(both.x + half + GUTTER, both.y, both.width - half - GUTTER, both.height)
-    return regions | {Section.THROUGHPUT: rest}
+    return regions | {PanelName.THROUGHPUT: rest}
 
 
-def _two_columns(body: Region, needs: Needs) -> dict[Section, Region]:
+def _two_columns(body: Region, needs: PanelRows) -> dict[PanelName, Region]:
     """Left workers, batches and failures, right memory and throughput, events under both."""
     left_width = max(_LEFT, (body.width - GUTTER) * 11 // 20)
-    workers = _Share(Section.WORKERS, 1, max(1, needs.workers))
-    batches = _Share(Section.BATCHES, 1, max(1, needs.batches))
-    failures = _Share(Section.FAILURES, 1, max(1, needs.causes))
-    memory = _Share(Section.MEMORY, _FIGURES_ROWS, _HISTORY_ROWS)
-    throughput = _Share(Section.THROUGHPUT, _FIGURES_ROWS, _HISTORY_ROWS)
+    workers = _Share(PanelName.WORKERS, 1, max(1, needs.workers))
+    batches = _Share(PanelName.BATCHES, 1, max(1, needs.batches))
+    failures = _Share(PanelName.FAILURES, 1, max(1, needs.causes))
+    memory = _Share(PanelName.MEMORY, _FIGURES_ROWS, _HISTORY_ROWS)
+    throughput = _Share(PanelName.THROUGHPUT, _FIGURES_ROWS, _HISTORY_ROWS)
     left, right = [workers, batches, failures], [memory, throughput]
 
     wished = max(sum(share.desired + 2 for share in left), sum(share.desired + 2 for share in right)) - 1
@@ -119,7 +119,7 @@ def _two_columns(body: Region, needs: Needs) -> dict[Section, Region]:
     right_x = left_width + GUTTER
     regions |= _stack(Region(right_x, body.y, body.width - right_x, height), right, gap=True)
     if events_rows:
-        regions[Section.EVENTS] = Region(0, body.bottom - events_rows - 1, body.width, events_rows + 1)
+        regions[PanelName.EVENTS] = Region(0, body.bottom - events_rows - 1, body.width, events_rows + 1)
     return regions
 
 
@@ -136,11 +136,11 @@ def _gaps_first(spare: int, shares: list[_Share]) -> int:
     return spare - len(shares) if spare >= len(shares) else spare
 
 
-def _stack(body: Region, shares: list[_Share], *, gap: bool = False) -> dict[Section, Region]:
+def _stack(body: Region, shares: list[_Share], *, gap: bool = False) -> dict[PanelName, Region]:
     """The sections under one another, with an empty line between them where there is room for all of these."""
     used = sum(share.rows + 1 for share in shares)
     gaps = 1 if used + len(shares) - 1 <= body.height and (gap or used + len(shares) <= body.height) else 0
-    regions: dict[Section, Region] = {}
+    regions: dict[PanelName, Region] = {}
     y = body.y
     for share in shares:
         rows = max(0, min(share.rows + 1, body.bottom - y))

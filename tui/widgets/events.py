@@ -12,7 +12,7 @@ from engine.ledger.models import Event
 from tui import formatting
 from tui.state.view import View
 from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
-from tui.widgets.panel import Section
+from tui.widgets.panel import Panel
 
 MARKS = {"error": "✗", "warning": "!", "info": " ", "debug": " "}
 """A level by a mark, so that it is not said by colour alone."""
@@ -23,9 +23,9 @@ _NAME = 14
 _STYLES = {"error": BAD, "warning": STRONG}
 
 
-class Events(Section):
+class Events(Panel):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
-        events = view.picture.events[: rows - 1]
+        events = view.status.events[: rows - 1]
         if not events:
             return [title("Events", columns), line((" none yet", LABEL))]
         return [title("Events", columns, "e: all"), *(event_line(event, columns) for event in events)]

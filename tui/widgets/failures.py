@@ -8,12 +8,12 @@ from engine.failures import REMEDIES, Cause
 from tui import formatting
 from tui.state.view import View
 from tui.widgets.line_widget import BAD, LABEL, line, title
-from tui.widgets.selectable_panel import Menu
+from tui.widgets.selectable_panel import SelectablePanel
 
 _CAUSE = 19
 
 
-class Failures(Menu):
+class Failures(SelectablePanel):
     def keys(self, view: View) -> list[str]:
         return [cause for cause, count in view.snapshot.failures_by_cause if count] if view.snapshot else []
 

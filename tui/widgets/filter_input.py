@@ -15,16 +15,16 @@ _PAUSE_S = 0.25
 """Typing is followed after so long a pause; every letter would cost a query."""
 
 
-class Entry(Horizontal):
+class FilterInput(Horizontal):
     DEFAULT_CSS = """
-    Entry { height: 1; display: none; }
-    Entry.open { display: block; }
-    Entry Label { width: auto; text-style: bold; }
-    Entry Input { width: 1fr; }
+    FilterInput { height: 1; display: none; }
+    FilterInput.open { display: block; }
+    FilterInput Label { width: auto; text-style: bold; }
+    FilterInput Input { width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "drop", show=False)]
 
-    class ChangedTo(Message):
+    class Changed(Message):
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
@@ -58,22 +58,22 @@ class Entry(Horizontal):
         event.stop()
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(_PAUSE_S, self._tell)
+        self._timer = self.set_timer(_PAUSE_S, self._send)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._tell()
+        self._send()
         self._close()
 
     def action_drop(self) -> None:
         self.clear()
-        self._tell()
+        self._send()
         self._close()
 
-    def _tell(self) -> None:
+    def _send(self) -> None:
         if self._timer is not None:
             self._timer.stop()
-        self.post_message(self.ChangedTo(" ".join(self.field.value.split())))
+        self.post_message(self.Changed(" ".join(self.field.value.split())))
 
     def _close(self) -> None:
         self.remove_class("open")

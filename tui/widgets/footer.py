@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from tui.actions.available import SEPARATOR, Hint
-from tui.widgets.line_widget import Lines, line
+from tui.widgets.line_widget import LineWidget, line
 
 
-class Keys(Lines):
+class Footer(LineWidget):
     hints: Sequence[Hint] = ()
 
     def show(self, hints: Sequence[Hint]) -> None:

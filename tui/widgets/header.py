@@ -9,20 +9,20 @@ from rich.text import Text
 
 from engine.control.snapshot import Snapshot, State
 from tui import formatting
-from tui.state.status import Contact, Tone, banner
+from tui.state.status import ConnectionState, Tone, banner
 from tui.state.view import View
 from tui.widgets.line_widget import BAD, LABEL, STRONG, TONES, line
-from tui.widgets.panel import Section
+from tui.widgets.panel import Panel
 
 
-class Header(Section):
+class Header(Panel):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         return [state_line(view, columns), progress_line(view, columns), figures_line(view, columns)]
 
 
 def state_line(view: View, columns: int) -> Text:
     """Batches to the left, the state to the right; the state keeps its room when there is little."""
-    state = banner(view.picture, view.now)
+    state = banner(view.status, view.now)
     label = f" {state.label} "
     marks = ""
     if view.frozen_at is not None:
@@ -96,7 +96,7 @@ def figures_line(view: View, columns: int) -> Text:
 
 
 def _elapsed(view: View, snapshot: Snapshot) -> float | None:
-    if view.picture.contact is Contact.LEDGER and not snapshot.elapsed_seconds:
+    if view.status.connection is ConnectionState.LEDGER and not snapshot.elapsed_seconds:
         return None
     return snapshot.elapsed_seconds
 

@@ -84,10 +84,10 @@ def _trimmed(
     return max(1, width)
 
 
-class Lines(Widget):
+class LineWidget(Widget):
     """Subclasses return their lines for a size; `redraw` paints the difference."""
 
-    DEFAULT_CSS = "Lines { height: 1; width: 1fr; }"
+    DEFAULT_CSS = "LineWidget { height: 1; width: 1fr; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from tui import formatting
 from tui.state.status import Banner, Tone
-from tui.widgets.line_widget import LABEL, STRONG, TONES, Lines, line
+from tui.widgets.line_widget import LABEL, STRONG, TONES, LineWidget, line
 
 
-class Caption(Lines):
+class ListHeader(LineWidget):
     _heading = ""
     _facts: Sequence[str] = ()
     _position = ""

@@ -10,12 +10,12 @@ from engine.control.snapshot import MemorySnapshot
 from tui import formatting
 from tui.state.view import View
 from tui.widgets.line_widget import BAD, LABEL, line, title
-from tui.widgets.panel import Section
+from tui.widgets.panel import Panel
 
 USED, PROMISED, FREE, FLOOR = "█", "▒", "·", "┃"
 
 
-class Memory(Section):
+class Memory(Panel):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         memory = view.snapshot.memory if view.snapshot else None
         if memory is None or memory.total <= 0:

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui import formatting
-from tui.widgets.line_widget import CURSOR, LABEL, STRONG, Lines, line
+from tui.widgets.line_widget import CURSOR, LABEL, STRONG, LineWidget, line
 
 PAGE = 100
 """Rows fetched at once."""
@@ -34,8 +34,8 @@ class RowRenderer(Generic[RowT]):
     row: Callable[[RowT, int], Text]
 
 
-class Listing(Lines, Generic[RowT], can_focus=True):
-    """Rows come by `put`, after a `Wanted` message asked for them; until then their lines say so."""
+class PagedList(LineWidget, Generic[RowT], can_focus=True):
+    """Rows come by `put`, after a `PageNeeded` message asked for them; until then their lines say so."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
@@ -47,7 +47,7 @@ class Listing(Lines, Generic[RowT], can_focus=True):
         Binding("enter", "open", show=False),
     ]
 
-    class Wanted(Message):
+    class PageNeeded(Message):
         """Rows from `page * PAGE` are needed; `generation` tells answers of an older query apart."""
 
         def __init__(self, generation: int, page: int) -> None:
@@ -55,10 +55,10 @@ class Listing(Lines, Generic[RowT], can_focus=True):
             self.generation = generation
             self.page = page
 
-    class Opened(Message):
+    class RowOpened(Message):
         """Enter on a row."""
 
-    class Moved(Message):
+    class CursorMoved(Message):
         """Another row is under the cursor, or what is there has come."""
 
     def __init__(self, face: RowRenderer[RowT], *, id: str | None = None, empty: str = "Nothing.") -> None:
@@ -98,7 +98,7 @@ class Listing(Lines, Generic[RowT], can_focus=True):
         self.top += found - self.cursor
         self.cursor = max(0, min(found, total - 1))
         self.redraw()
-        self.post_message(self.Moved())
+        self.post_message(self.CursorMoved())
 
     def put(self, generation: int, page: int, rows: Sequence[RowT]) -> None:
         if generation != self.generation:
@@ -109,7 +109,7 @@ class Listing(Lines, Generic[RowT], can_focus=True):
             here = self.top // PAGE
             self._pages.pop(max(self._pages, key=lambda number: abs(number - here)))
         self.redraw()
-        self.post_message(self.Moved())
+        self.post_message(self.CursorMoved())
 
     def at(self, index: int) -> RowT | None:
         rows = self._pages.get(index // PAGE)
@@ -181,13 +181,13 @@ class Listing(Lines, Generic[RowT], can_focus=True):
         for page in range(first, last + 1):
             if page not in self._pages and page not in self._asked and page * PAGE < self.total:
                 self._asked.add(page)
-                self.post_message(self.Wanted(self.generation, page))
+                self.post_message(self.PageNeeded(self.generation, page))
 
     def action_move(self, by: int) -> None:
         if self.total:
             self.cursor = max(0, min(self.total - 1, self.cursor + by))
             self.redraw()
-            self.post_message(self.Moved())
+            self.post_message(self.CursorMoved())
 
     def action_page(self, by: int) -> None:
         self.action_move(by * self._room)
@@ -197,7 +197,7 @@ class Listing(Lines, Generic[RowT], can_focus=True):
 
     def action_open(self) -> None:
         if self.current is not None:
-            self.post_message(self.Opened())
+            self.post_message(self.RowOpened())
 
     def on_focus(self) -> None:
         self.redraw()

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from tui.state.view import View
-from tui.widgets.line_widget import Lines
+from tui.widgets.line_widget import LineWidget
 
 
-class Section(Lines):
+class Panel(LineWidget):
     """Subclasses implement `draw`, which is given a view that has a snapshot or not."""
 
     view: View | None = None

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from engine.ledger.models import ImageRow
 from tui.widgets import image_columns
-from tui.widgets.line_widget import LABEL, Lines, line
+from tui.widgets.line_widget import LABEL, LineWidget, line
 
 
-class Notes(Lines):
+class RowDetails(LineWidget):
     _row: ImageRow | None = None
 
     def show(self, row: ImageRow | None) -> None:

@@ -11,10 +11,10 @@ from textual.message import Message
 
 from tui.state.view import View
 from tui.widgets.line_widget import CURSOR
-from tui.widgets.panel import Section
+from tui.widgets.panel import Panel
 
 
-class Menu(Section, can_focus=True):
+class SelectablePanel(Panel, can_focus=True):
     """Subclasses say their rows' keys and draw each; the cursor stays on its key when the rows change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -28,14 +28,14 @@ class Menu(Section, can_focus=True):
     cursor: str | None = None
     """The key of the row under the cursor; None: the first."""
 
-    class Opened(Message):
-        def __init__(self, menu: Menu, key: str) -> None:
+    class RowOpened(Message):
+        def __init__(self, menu: SelectablePanel, key: str) -> None:
             super().__init__()
             self.menu = menu
             self.key = key
 
         @property
-        def control(self) -> Menu:
+        def control(self) -> SelectablePanel:
             return self.menu
 
     def keys(self, view: View) -> list[str]:
@@ -78,7 +78,7 @@ class Menu(Section, can_focus=True):
     def action_open(self) -> None:
         keys = self.keys(self.view) if self.view else []
         if keys:
-            self.post_message(self.Opened(self, self.cursor if self.cursor in keys else keys[0]))
+            self.post_message(self.RowOpened(self, self.cursor if self.cursor in keys else keys[0]))
 
     def on_focus(self) -> None:
         self.redraw()

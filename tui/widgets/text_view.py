@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
-from tui.widgets.line_widget import LABEL, Lines, line
+from tui.widgets.line_widget import LABEL, LineWidget, line
 
 
-class Paper(Lines, can_focus=True):
+class TextView(LineWidget, can_focus=True):
     """A line that is longer than the width goes on indented under itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -12,10 +12,10 @@ from tui import formatting
 from tui.state import history
 from tui.state.view import View
 from tui.widgets.line_widget import LABEL, STRONG, line, title
-from tui.widgets.panel import Section
+from tui.widgets.panel import Panel
 
 
-class Throughput(Section):
+class Throughput(Panel):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         snapshot = view.snapshot
         if snapshot is None:

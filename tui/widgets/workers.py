@@ -10,13 +10,13 @@ from engine.control.snapshot import Snapshot, WorkerSnapshot
 from tui import formatting
 from tui.state.view import View
 from tui.widgets.line_widget import LABEL, STRONG, line, title
-from tui.widgets.panel import Section
+from tui.widgets.panel import Panel
 
 _PHASE, _SIZE, _TIME, _MEMORY = 9, 9, 7, 12
 _SLOT = 3
 
 
-class Workers(Section):
+class Workers(Panel):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         snapshot = view.snapshot
         if snapshot is None:

@@ -10,14 +10,14 @@ import pytest
 from engine.control.snapshot import BatchSnapshot, State
 from engine.ledger.account import Account
 from tests.support.app_pilot import DONE, FAILED, ROWS, opened
-from tests.support.fake_poller import PICTURES, engine_picture, running
+from tests.support.fake_poller import STATUSES, engine_status, running
 from tests.support.ledgers import make_ledger
 from tui.actions.registry import ACTIONS
 from tui.screens.dashboard import Dashboard
-from tui.screens.dialogs import Confirm
+from tui.screens.dialogs import ConfirmDialog
 from tui.screens.help import Help
-from tui.widgets.footer import Keys
-from tui.widgets.line_widget import Lines
+from tui.widgets.footer import Footer
+from tui.widgets.line_widget import LineWidget
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ async def test_p_pauses_and_resumes(root: Path) -> None:
     async with opened(root) as session:
         await session.press("p")
         assert session.sent == [("pause", {})]
-        assert session.told.startswith("Paused")
-        session.link.show(PICTURES["paused"]())
+        assert session.message.startswith("Paused")
+        session.poller.show(STATUSES["paused"]())
         await session.settle()
         await session.press("p")
         assert session.sent[1:] == [("resume", {})]
@@ -44,7 +44,7 @@ async def test_d_drains(root: Path) -> None:
     async with opened(root) as session:
         await session.press("d")
         assert session.sent == [("drain", {})]
-        assert "Draining" in session.told
+        assert "Draining" in session.message
 
 
 async def test_plus_and_minus_change_the_workers_one_by_one(root: Path) -> None:
@@ -58,7 +58,7 @@ async def test_plus_and_minus_change_the_workers_one_by_one(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "reply", "told", "then"),
+    ("key", "reply", "message", "then"),
     [
         ("plus", {"before": 8, "count": 9}, "9 workers from now on.", 9),
         (
@@ -78,12 +78,12 @@ async def test_plus_and_minus_change_the_workers_one_by_one(root: Path) -> None:
     ],
 )
 async def test_the_workers_told_and_counted_from_are_those_the_engine_took(
-    root: Path, key: str, reply: dict[str, object] | str, told: str, then: int
+    root: Path, key: str, reply: dict[str, object] | str, message: str, then: int
 ) -> None:
     async with opened(root) as session:
-        session.link.reply = lambda order: reply
+        session.poller.reply = lambda command: reply
         await session.press(key)
-        assert session.told == told
+        assert session.message == message
         await session.press("plus")
         assert session.sent[1] == ("workers", {"count": then + 1})
 
@@ -91,7 +91,7 @@ async def test_the_workers_told_and_counted_from_are_those_the_engine_took(
 async def test_workers_that_somebody_else_changed_are_counted_from(root: Path) -> None:
     async with opened(root) as session:
         await session.press("plus")
-        session.link.show(engine_picture(running(3, tick=60)))
+        session.poller.show(engine_status(running(3, tick=60)))
         await session.settle()
         await session.press("plus")
         assert session.sent[1] == ("workers", {"count": 4})
@@ -99,16 +99,16 @@ async def test_workers_that_somebody_else_changed_are_counted_from(root: Path) -
 
 async def test_workers_that_were_asked_for_are_counted_from_while_nobody_has_answered(root: Path) -> None:
     async with opened(root) as session:
-        session.link.answer = lambda order: None  # type: ignore[method-assign]
+        session.poller.answer = lambda command: None  # type: ignore[method-assign]
         await session.press("plus", "plus")
-        session.link.show(engine_picture(running(8, tick=1)))
+        session.poller.show(engine_status(running(8, tick=1)))
         await session.press("plus")
         assert [arguments["count"] for _, arguments in session.sent] == [9, 10, 11]
 
 
 async def test_s_starts_where_no_engine_runs(root: Path) -> None:
-    async with opened(root, PICTURES["stopped"]()) as session:
-        assert "s starts it" in session.told
+    async with opened(root, STATUSES["stopped"]()) as session:
+        assert "s starts it" in session.message
         await session.press("s")
         assert session.sent == [("start", {})]
 
@@ -117,27 +117,27 @@ async def test_s_says_so_where_one_runs(root: Path) -> None:
     async with opened(root) as session:
         await session.press("s")
         assert session.sent == []
-        assert "runs already" in session.told
+        assert "runs already" in session.message
 
 
 async def test_s_says_so_where_there_is_nothing_to_start_for(root: Path) -> None:
-    async with opened(root, PICTURES["empty"]()) as session:
+    async with opened(root, STATUSES["empty"]()) as session:
         await session.press("s")
         assert session.sent == []
-        assert session.told.startswith("There is nothing to convert: photostat add")
-    async with opened(root, PICTURES["finished"]()) as session:
+        assert session.message.startswith("There is nothing to convert: photostat add")
+    async with opened(root, STATUSES["finished"]()) as session:
         await session.press("s")
         assert session.sent == []
-        assert session.told.startswith("Nothing waits to be converted. 6 images failed")
+        assert session.message.startswith("Nothing waits to be converted. 6 images failed")
 
 
 async def test_p_in_a_hold_does_not_say_that_it_goes_on(root: Path) -> None:
-    held = PICTURES["holding"]().snapshot
+    held = STATUSES["holding"]().snapshot
     assert held is not None
-    async with opened(root, engine_picture(replace(held, state=State.PAUSED))) as session:
+    async with opened(root, engine_status(replace(held, state=State.PAUSED))) as session:
         await session.press("p")
         assert session.sent == [("resume", {})]
-        assert session.told.startswith("Resumed; it goes on when the hold ends: 3.9 GiB")
+        assert session.message.startswith("Resumed; it goes on when the hold ends: 3.9 GiB")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_the_question_before_stopping_says_what_it_means(
 ) -> None:
     batch = BatchSnapshot("maps", Account(100, 60, in_flight, 40 - in_flight))
     snapshot = replace(running(), state=state, batches=(batch,))
-    async with opened(root, engine_picture(snapshot)) as session:
+    async with opened(root, engine_status(snapshot)) as session:
         await session.press("S")
         assert said in " ".join(session.text.split())
         assert ("press d" in session.text) is (in_flight > 0 and state is not State.DRAINING)
@@ -179,7 +179,7 @@ async def test_stopping_the_engine_is_asked_and_no_is_the_default(root: Path) ->
     async with opened(root) as session:
         for answer in ("enter", "escape", "n"):
             await session.press("S")
-            assert isinstance(session.app.screen, Confirm)
+            assert isinstance(session.app.screen, ConfirmDialog)
             await session.press(answer)
             assert session.sent == []
         await session.press("S", "y")
@@ -198,7 +198,7 @@ async def test_q_leaves_and_tells_the_engine_nothing(root: Path) -> None:
         assert session.app.return_value == 0
         assert session.sent == []
         assert "The engine goes on (pid 4711)" in session.app.farewell
-    assert session.link.closed
+    assert session.poller.closed
 
 
 async def test_control_c_only_says_how_to_leave(root: Path) -> None:
@@ -206,22 +206,22 @@ async def test_control_c_only_says_how_to_leave(root: Path) -> None:
         await session.press("ctrl+c")
         assert session.app.is_running
         assert session.sent == []
-        assert "q leaves" in session.told
+        assert "q leaves" in session.message
 
 
 async def test_what_the_engine_refuses_is_told_in_one_line(root: Path) -> None:
     async with opened(root) as session:
-        session.link.reply = lambda order: "The engine is leaving."
+        session.poller.reply = lambda command: "The engine is leaving."
         await session.press("p")
-        assert session.told == "The engine is leaving."
+        assert session.message == "The engine is leaving."
 
 
 @pytest.mark.parametrize("key", ["p", "d", "plus", "minus", "S"])
 async def test_without_an_engine_its_keys_say_so(root: Path, key: str) -> None:
-    async with opened(root, PICTURES["stopped"]()) as session:
+    async with opened(root, STATUSES["stopped"]()) as session:
         await session.press(key)
         assert session.sent == []
-        assert session.told == "No engine runs here. s starts it."
+        assert session.message == "No engine runs here. s starts it."
 
 
 async def test_read_only_changes_nothing_whatever_is_pressed(root: Path) -> None:
@@ -229,8 +229,8 @@ async def test_read_only_changes_nothing_whatever_is_pressed(root: Path) -> None
         for key in ("p", "d", "plus", "minus", "S", "f", "r", "R", "a", "space", "r", "enter", "r", "a"):
             await session.press(key)
         assert session.sent == []
-        assert "--read-only" in session.told
-    async with opened(root, PICTURES["stopped"](), read_only=True) as session:
+        assert "--read-only" in session.message
+    async with opened(root, STATUSES["stopped"](), read_only=True) as session:
         await session.press("s")
         assert session.sent == []
 
@@ -242,10 +242,10 @@ async def test_z_keeps_the_picture_still_and_lets_it_live_again(root: Path) -> N
     async with opened(root) as session:
         await session.press("z")
         assert "FROZEN" in session.text
-        session.link.show(PICTURES["paused"]())
+        session.poller.show(STATUSES["paused"]())
         await session.settle()
         assert "RUNNING" in session.text
-        assert session.link.taken == 2, "the link goes on"
+        assert session.poller.taken == 2, "the link goes on"
         await session.press("z")
         assert "PAUSED" in session.text
         assert "FROZEN" not in session.text
@@ -253,28 +253,28 @@ async def test_z_keeps_the_picture_still_and_lets_it_live_again(root: Path) -> N
 
 async def test_disconnected_keeps_the_last_picture(root: Path) -> None:
     async with opened(root) as session:
-        session.link.show(PICTURES["disconnected"]())
+        session.poller.show(STATUSES["disconnected"]())
         await session.settle()
         assert "DISCONNECTED" in session.text
         assert "128,415 / 430,057" in session.text
         await session.press("p")
         assert session.sent == []
-        assert session.told == "The engine does not answer."
+        assert session.message == "The engine does not answer."
 
 
 async def test_read_only_promises_no_key_that_it_refuses(root: Path) -> None:
-    async with opened(root, PICTURES["stopped"](), read_only=True) as session:
+    async with opened(root, STATUSES["stopped"](), read_only=True) as session:
         await session.press("p")
-        assert session.told == "No engine runs here."
+        assert session.message == "No engine runs here."
         await session.press("ctrl+c")
-        assert "stops the engine" not in session.told
+        assert "stops the engine" not in session.message
 
 
 async def test_the_same_picture_again_paints_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(root) as session:
-        painted: list[Lines] = []
-        monkeypatch.setattr(Lines, "refresh", lambda self, *regions, **options: painted.append(self))
-        session.link.show(PICTURES["running"]())
+        painted: list[LineWidget] = []
+        monkeypatch.setattr(LineWidget, "refresh", lambda self, *regions, **options: painted.append(self))
+        session.poller.show(STATUSES["running"]())
         await session.settle()
         assert painted == []
 
@@ -304,6 +304,6 @@ async def test_the_footer_is_on_the_last_line_whole(root: Path, size: tuple[int,
     async with opened(root, size=size) as session:
         for keys in ([], ["f"], ["enter"], ["question_mark"]):
             await session.press(*keys)
-            footer = session.app.screen.query_one(Keys)
+            footer = session.app.screen.query_one(Footer)
             assert footer.region.bottom == size[1]
             assert footer._painted[0].text.rstrip().endswith("? help  q leave")

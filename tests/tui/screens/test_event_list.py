@@ -7,10 +7,10 @@ from pathlib import Path
 
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
-from tests.support.app_pilot import DONE, FAILED, ROWS, Session, opened
+from tests.support.app_pilot import DONE, FAILED, ROWS, AppSession, opened
 from tests.support.ledgers import make_ledger
 from tui.screens.dashboard import Dashboard
-from tui.screens.event_list import EventLog
+from tui.screens.event_list import EventList
 
 
 async def test_e_shows_the_events_and_filters_them(tmp_path: Path) -> None:
@@ -18,10 +18,10 @@ async def test_e_shows_the_events_and_filters_them(tmp_path: Path) -> None:
     async with opened(root) as session:
         await session.press("e")
         page = session.app.screen
-        assert isinstance(page, EventLog)
-        everything = page.listing.total
+        assert isinstance(page, EventList)
+        everything = page.paged_list.total
         await session.press("slash", *"no such thing".replace(" ", "_"), "enter")
-        assert page.listing.total < everything or everything == 0
+        assert page.paged_list.total < everything or everything == 0
         await session.press("escape", "escape")
         assert isinstance(session.app.screen, Dashboard)
 
@@ -52,10 +52,10 @@ async def test_the_event_log_follows_from_the_top_and_stands_still_below(tmp_pat
             for number in range(first, first + count):
                 ledger.event("info", "started", f"event {number}.")
 
-    async def look(session: Session) -> None:
+    async def look(session: AppSession) -> None:
         with LedgerReader(workspace) as reader:
             newest = tuple(reader.events(limit=1, newest_first=True))
-        session.link.show(replace(session.link.picture, events=newest))
+        session.poller.show(replace(session.poller.status, events=newest))
         await session.settle()
 
     happen(0, 50)
@@ -69,9 +69,9 @@ async def test_the_event_log_follows_from_the_top_and_stands_still_below(tmp_pat
         happen(350, 300)
         await look(session)
         page = session.app.screen
-        assert isinstance(page, EventLog)
-        assert page.listing.current is not None
-        assert page.listing.current.message == "event 347.", "it stands still"
+        assert isinstance(page, EventList)
+        assert page.paged_list.current is not None
+        assert page.paged_list.current.message == "event 347.", "it stands still"
         assert "event 649." not in session.text
         await session.press("home")
         assert "event 649." in session.text

@@ -16,10 +16,10 @@ from tests.support.app_pilot import DONE, FAILED, ROWS, on_the_ledger, opened
 from tests.support.fake_poller import taken
 from tests.support.ledgers import make_ledger, representation
 from tui.screens.dashboard import Dashboard
-from tui.screens.dialogs import Confirm, Reason
-from tui.screens.failed_list import Failed
-from tui.screens.image_detail import Detail
-from tui.screens.image_list import Gallery
+from tui.screens.dialogs import ConfirmDialog, ReasonDialog
+from tui.screens.failed_list import FailedList
+from tui.screens.image_detail import ImageDetail
+from tui.screens.image_list import ImageList
 from tui.screens.representation import Representation
 
 
@@ -35,8 +35,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_f_lists_the_failures(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f")
-        assert isinstance(session.app.screen, Failed)
-        assert session.app.screen.listing.total == FAILED
+        assert isinstance(session.app.screen, FailedList)
+        assert session.app.screen.paged_list.total == FAILED
         assert "NB_00000_p0001.jpg" in session.text
         await session.press("escape")
         assert isinstance(session.app.screen, Dashboard)
@@ -46,25 +46,25 @@ async def test_enter_on_a_cause_lists_its_images(root: Path) -> None:
     async with opened(root) as session:
         await session.press("down", "enter")
         page = session.app.screen
-        assert isinstance(page, Failed)
+        assert isinstance(page, FailedList)
         assert page.images.cause == "source-missing"
-        assert page.listing.total == FAILED // 5
+        assert page.paged_list.total == FAILED // 5
 
 
 async def test_tab_and_enter_on_a_batch_lists_its_images(root: Path) -> None:
     async with opened(root) as session:
         await session.press("tab", "enter")
         page = session.app.screen
-        assert isinstance(page, Gallery)
+        assert isinstance(page, ImageList)
         assert page.images.batch == "newspapers"
-        assert page.listing.total == ROWS
+        assert page.paged_list.total == ROWS
 
 
 async def test_r_requeues_the_image_under_the_cursor(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "down", "down", "r")
         assert session.sent == [("requeue", {"selection": Selection(ids=(3,)).to_json()})]
-        assert session.told == "1 image sent round again."
+        assert session.message == "1 image sent round again."
 
 
 async def test_space_selects_and_r_requeues_the_selected(root: Path) -> None:
@@ -108,9 +108,9 @@ async def test_capital_r_requeues_no_more_than_is_shown(root: Path) -> None:
 async def test_a_accepts_with_a_reason_and_not_without(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "a")
-        assert isinstance(session.app.screen, Reason)
+        assert isinstance(session.app.screen, ReasonDialog)
         await session.press("enter")
-        assert isinstance(session.app.screen, Reason), "no reason, no acceptance"
+        assert isinstance(session.app.screen, ReasonDialog), "no reason, no acceptance"
         await session.press("escape")
         assert session.sent == []
         await session.press("a", "enter")
@@ -123,11 +123,11 @@ async def test_a_accepts_with_a_reason_and_not_without(root: Path) -> None:
 @pytest.mark.parametrize("keys", [["r"], ["a", "x", "enter"], ["R", "y"]], ids=["r", "a", "R"])
 async def test_a_selection_is_kept_until_the_order_was_taken(root: Path, keys: list[str]) -> None:
     async with opened(root) as session:
-        session.link.reply = lambda order: "No engine answers."
+        session.poller.reply = lambda command: "No engine answers."
         await session.press("f", "space", "space", "space", *keys)
-        assert session.told == "No engine answers."
+        assert session.message == "No engine answers."
         assert "3 selected" in session.text
-        session.link.reply = taken
+        session.poller.reply = taken
         await session.press(*keys)
         assert len(session.sent) == 2
         assert session.sent[0] == session.sent[1]
@@ -136,12 +136,12 @@ async def test_a_selection_is_kept_until_the_order_was_taken(root: Path, keys: l
 
 async def test_an_order_is_not_given_again_before_it_is_answered(root: Path) -> None:
     async with opened(root) as session:
-        answer = session.link.answer
-        session.link.answer = lambda order: None  # type: ignore[method-assign]
+        answer = session.poller.answer
+        session.poller.answer = lambda command: None  # type: ignore[method-assign]
         await session.press("f", "space", "r", "r", "R", "a")
         assert len(session.sent) == 1
-        assert session.told == "The last order has not been answered yet."
-        answer(session.link.sent[0])
+        assert session.message == "The last order has not been answered yet."
+        answer(session.poller.sent[0])
         await session.settle()
         await session.press("r")
         assert len(session.sent) == 2
@@ -152,7 +152,7 @@ async def test_selected_images_that_the_filter_hides_are_told_and_asked_for(root
         await session.press("f", "space", "space", "space", "slash", *"p0002", "enter")
         assert "3 selected, 2 of them not shown" in session.text
         await session.press("r")
-        assert isinstance(session.app.screen, Confirm)
+        assert isinstance(session.app.screen, ConfirmDialog)
         assert "2 of them are selected but not shown" in " ".join(session.text.split())
         await session.press("enter")
         assert session.sent == []
@@ -191,11 +191,11 @@ async def test_slash_filters_and_escape_takes_it_back(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "slash", *"p0011", "enter")
         page = session.app.screen
-        assert isinstance(page, Failed)
-        assert page.listing.total == 2
+        assert isinstance(page, FailedList)
+        assert page.paged_list.total == 2
         assert not isinstance(session.app.focused, Input)
         await session.press("escape")
-        assert page.listing.total == FAILED
+        assert page.paged_list.total == FAILED
         await session.press("escape")
         assert isinstance(session.app.screen, Dashboard)
 
@@ -212,24 +212,24 @@ async def test_o_sorts_and_capital_o_reverses(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "O")
         page = session.app.screen
-        assert isinstance(page, Failed)
-        assert page.listing.current is not None
-        assert page.listing.current.id == FAILED
+        assert isinstance(page, FailedList)
+        assert page.paged_list.current is not None
+        assert page.paged_list.current.id == FAILED
         await session.press("o", "o")
         assert "by cause" in session.text
-        assert page.listing.current is not None
-        assert page.listing.current.cause == "corrupt"
+        assert page.paged_list.current is not None
+        assert page.paged_list.current.cause == "corrupt"
 
 
 async def test_i_lists_all_images_and_t_goes_through_the_states(root: Path) -> None:
     async with opened(root) as session:
         await session.press("i")
         page = session.app.screen
-        assert isinstance(page, Gallery)
-        assert page.listing.total == ROWS
+        assert isinstance(page, ImageList)
+        assert page.paged_list.total == ROWS
         await session.press("t", "t", "t")
         assert page.images.state == "done"
-        assert page.listing.total == DONE
+        assert page.paged_list.total == DONE
         assert "41.2 dB" not in session.text, "80 columns have no room for it"
 
 
@@ -238,14 +238,14 @@ async def test_the_cursor_goes_to_the_end_and_rows_come_as_they_are_needed(tmp_p
     async with opened(root) as session:
         await session.press("f", "end")
         page = session.app.screen
-        assert isinstance(page, Failed)
-        await session.until(lambda: page.listing.current is not None, "the last page")
-        assert page.listing.current is not None
-        assert page.listing.current.id == 1200
+        assert isinstance(page, FailedList)
+        await session.until(lambda: page.paged_list.current is not None, "the last page")
+        assert page.paged_list.current is not None
+        assert page.paged_list.current.id == 1200
         await session.press("pageup", "home", "pagedown", "up")
-        await session.until(lambda: page.listing.current is not None, "the first page")
-        assert page.listing.current is not None
-        assert page.listing.current.id == page.listing.cursor + 1
+        await session.until(lambda: page.paged_list.current is not None, "the first page")
+        assert page.paged_list.current is not None
+        assert page.paged_list.current.id == page.paged_list.cursor + 1
 
 
 async def test_ten_thousand_failures_open_by_reading_a_page_of_them(
@@ -271,7 +271,7 @@ async def test_ten_thousand_failures_open_by_reading_a_page_of_them(
 async def test_enter_shows_everything_known_of_an_image(root: Path) -> None:
     async with opened(root, size=(80, 50)) as session:
         await session.press("f", "down", "down", "down", "enter")
-        assert isinstance(session.app.screen, Detail)
+        assert isinstance(session.app.screen, ImageDetail)
         assert "[bold]markup[/bold] and ␛[31mcolour␛[0m are only text" in session.text
         assert "Restore the file from a backup" in session.text
         await session.press("r")
@@ -294,7 +294,7 @@ async def test_the_detail_of_an_image_that_is_done(root: Path) -> None:
             assert fact in session.text
         await session.press("r")
         assert session.sent == []
-        assert "Only failed images" in session.told
+        assert "Only failed images" in session.message
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (120, 30)])
@@ -305,7 +305,7 @@ async def test_u_shows_the_representation_and_whether_it_is_complete(
         await session.press("f", "u")
         page = session.app.screen
         assert isinstance(page, Representation)
-        assert page.listing.total == 12
+        assert page.paged_list.total == 12
         assert size[0] < 80 or "✗ not complete: 0 of 12, 12 failed" in session.text
         assert representation(0) in session.text
 
@@ -326,11 +326,13 @@ async def test_requeue_and_accept_reach_the_ledger(tmp_path: Path) -> None:
     async with on_the_ledger(workspace) as session:
         assert "STOPPED" in session.text
         await session.press("f", "space", "space", "r")
-        await session.until(lambda: "2 images sent round again" in session.told, "the requeue")
+        await session.until(lambda: "2 images sent round again" in session.message, "the requeue")
         await session.press("a", *"burnt", "enter")
-        await session.until(lambda: "1 image accepted" in session.told, "the acceptance")
+        await session.until(lambda: "1 image accepted" in session.message, "the acceptance")
         await session.press("R", "y")
-        await session.until(lambda: "27 images sent round again" in session.told, "the requeue of the rest")
+        await session.until(
+            lambda: "27 images sent round again" in session.message, "the requeue of the rest"
+        )
     with LedgerReader(workspace) as reader:
         account = reader.account()["newspapers"]
         assert (account.failed, account.accepted, account.pending) == (0, 1, ROWS - 1)
@@ -343,4 +345,4 @@ async def test_a_ledger_in_use_is_told(tmp_path: Path) -> None:
     with Ledger.open(workspace, "check"):
         async with on_the_ledger(workspace) as session:
             await session.press("f", "r")
-            await session.until(lambda: "check" in session.told, "the refusal")
+            await session.until(lambda: "check" in session.message, "the refusal")

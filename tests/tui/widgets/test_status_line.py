@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from engine.control.snapshot import Hold, State
-from tests.support.app_pilot import DONE, FAILED, ROWS, Session, opened
-from tests.support.fake_poller import NOW, PICTURES, running
+from tests.support.app_pilot import DONE, FAILED, ROWS, AppSession, opened
+from tests.support.fake_poller import NOW, STATUSES, running
 from tests.support.ledgers import make_ledger
 from tui import app
 from tui.screens.dashboard import Dashboard
-from tui.state.notifications import OVER_S, Bell
+from tui.state.notifications import OVER_S, Notifications
 
 BRIEFLY_S = 2.5
 """Long enough to be seen on a busy machine."""
@@ -28,12 +28,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def soon_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "_TOLD_S", BRIEFLY_S)
-    monkeypatch.setattr(app, "_TOLD_BRIEFLY_S", BRIEFLY_S)
+    monkeypatch.setattr(app, "_MESSAGE_S", BRIEFLY_S)
+    monkeypatch.setattr(app, "_BRIEF_MESSAGE_S", BRIEFLY_S)
 
 
-async def forgotten(session: Session) -> None:
-    await session.until(lambda: session.app.view.said is None, "the result to go")
+async def forgotten(session: AppSession) -> None:
+    await session.until(lambda: session.app.view.result is None, "the result to go")
     await session.settle()
 
 
@@ -45,36 +45,36 @@ async def test_a_result_is_forgotten_after_its_page_has_gone(root: Path, keys: l
         assert isinstance(session.app.screen, Dashboard)
         await forgotten(session)
         assert session.app.is_running
-        assert session.told == ""
+        assert session.message == ""
 
 
 @pytest.mark.usefixtures("soon_forgotten")
 async def test_a_result_goes_from_every_page(root: Path) -> None:
-    async with opened(root, PICTURES["paused"]()) as session:
+    async with opened(root, STATUSES["paused"]()) as session:
         await session.press("z", "z")
-        assert session.told == "Live again."
+        assert session.message == "Live again."
         await session.press("f", "p")
         await session.press("escape")
         await forgotten(session)
-        assert session.told == "Nothing new starts; what is in flight is finished. p resumes."
+        assert session.message == "Nothing new starts; what is in flight is finished. p resumes."
 
 
 async def test_a_result_is_told_on_the_page_that_is_in_sight_by_then(root: Path) -> None:
     async with opened(root) as session:
-        session.link.send = session.link.sent.append  # type: ignore[method-assign, assignment]
+        session.poller.send = session.poller.sent.append  # type: ignore[method-assign, assignment]
         await session.press("f", "r", "escape")
-        assert session.told == ""
-        session.link.answer(session.link.sent[0])
+        assert session.message == ""
+        session.poller.answer(session.poller.sent[0])
         await session.settle()
-        assert session.told == "1 image sent round again."
+        assert session.message == "1 image sent round again."
 
 
 async def test_an_answer_while_a_page_is_being_opened_is_told(root: Path) -> None:
     async with opened(root) as session:
         session.app.action_failures()
-        session.app.say("Here it is.")
+        session.app.show_message("Here it is.")
         await session.settle()
-        assert session.told == "Here it is."
+        assert session.message == "Here it is."
 
 
 @pytest.mark.usefixtures("soon_forgotten")
@@ -82,7 +82,7 @@ async def test_an_answer_while_a_page_is_being_opened_is_told(root: Path) -> Non
 async def test_the_reason_of_a_hold_stays_in_sight_where_there_is_room(
     root: Path, size: tuple[int, int], both: bool
 ) -> None:
-    async with opened(root, PICTURES["holding"](), size=size) as session:
+    async with opened(root, STATUSES["holding"](), size=size) as session:
         assert "3.9 GiB of memory are available" in session.text
         await session.press("z")
         assert "stands still" in session.text
@@ -93,7 +93,7 @@ async def test_the_reason_of_a_hold_stays_in_sight_where_there_is_room(
 
 
 def test_a_result_covers_a_hold_for_a_shorter_time() -> None:
-    assert app._TOLD_BRIEFLY_S <= 5 < app._TOLD_S
+    assert app._BRIEF_MESSAGE_S <= 5 < app._MESSAGE_S
 
 
 # -- the bell ----
@@ -136,7 +136,7 @@ Step = tuple[State, Hold | None, float]
     ],
 )
 def test_it_rings_once_for_a_hold_and_once_at_the_end(steps: list[Step], rung: int) -> None:
-    bell = Bell()
+    bell = Notifications()
     notices = [
         bell.notice(replace(running(), state=state, hold=why, time=NOW + at)) for state, why, at in steps
     ]
@@ -147,10 +147,10 @@ async def test_the_app_rings_once_when_a_hold_is_paused_and_resumed(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rung: list[str | None] = []
-    notice: Callable[..., str | None] = Bell.notice
-    monkeypatch.setattr(Bell, "notice", lambda bell, snapshot: rung.append(notice(bell, snapshot)))
+    notice: Callable[..., str | None] = Notifications.notice
+    monkeypatch.setattr(Notifications, "notice", lambda bell, snapshot: rung.append(notice(bell, snapshot)))
     async with opened(root) as session:
         for name in ("holding", "paused", "holding"):
-            session.link.show(PICTURES[name]())
+            session.poller.show(STATUSES[name]())
             await session.settle()
     assert [text for text in rung if text] == ["the engine holds"]
