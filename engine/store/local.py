@@ -16,7 +16,7 @@ from engine.atomic_files import sync_directory
 from engine.failures import Cause
 from engine.messages import FaultKind, Stored, StoreRequest
 from engine.store.base import StoredObject, StoreError
-from engine.store.errors import sort_os_error
+from engine.store.errors import classify_os_error
 from engine.store.local_files import is_partial, left_behind, partial_name
 from engine.store.noreplace import rename_without_replacing
 from engine.store.staged_file import CHUNK_BYTES, open_scratch, proved_chunks, verify
@@ -55,7 +55,7 @@ class LocalStore:
         try:
             existed = self._put(request, final)
         except OSError as error:
-            raise sort_os_error(error, f"writing {final}") from error
+            raise classify_os_error(error, f"writing {final}") from error
         return Stored(request.image_id, existed, time.monotonic() - began)
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
@@ -65,7 +65,7 @@ class LocalStore:
                 if not is_partial(PurePosixPath(key).name):
                     yield StoredObject(key, size_bytes, None)
         except OSError as error:
-            raise sort_os_error(error, f"listing {self.root}") from error
+            raise classify_os_error(error, f"listing {self.root}") from error
 
     @property
     def is_near(self) -> bool:
@@ -81,7 +81,7 @@ class LocalStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise sort_os_error(error, f"reading {path}") from error
+            raise classify_os_error(error, f"reading {path}") from error
 
     def probe(self) -> None:
         """See Store: the root, or the directory it will be made in, is there and writable."""
@@ -92,7 +92,7 @@ class LocalStore:
                 raise PermissionError(13, "Permission denied", str(where))
             free_bytes = os.statvfs(where).f_bavail * os.statvfs(where).f_frsize
         except OSError as error:
-            raise sort_os_error(error, f"looking at {self.root}") from error
+            raise classify_os_error(error, f"looking at {self.root}") from error
         if free_bytes < CHUNK_BYTES:
             raise StoreError(FaultKind.TRANSIENT, Cause.DISK_FULL, f"no space left where {self.root} is")
 
@@ -109,7 +109,7 @@ class LocalStore:
             finally:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            raise sort_os_error(error, f"writing {path}") from error
+            raise classify_os_error(error, f"writing {path}") from error
 
     def close(self) -> None:
         """Nothing is kept open."""

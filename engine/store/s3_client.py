@@ -12,7 +12,8 @@ from engine.config import StoreSettings
 from engine.failures import Cause, UserError
 from engine.messages import FaultKind
 from engine.store.base import StoreError
-from engine.store.errors import scrub, sort_s3_error
+from engine.store.errors import classify_s3_error
+from engine.store.redaction import redact
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -72,7 +73,7 @@ def parse_url(url: str) -> Place:
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
         raise UserError(
-            f'store.url is "{scrub(url)}": an S3 store is written s3://bucket or s3://bucket/prefix'
+            f'store.url is "{redact(url)}": an S3 store is written s3://bucket or s3://bucket/prefix'
         )
     prefix = parts.path.strip("/")
     return Place(parts.netloc, f"{prefix}/" if prefix else "")
@@ -104,16 +105,16 @@ class Bucket:
             status = int(document.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             code = str(document.get("Error", {}).get("Code", status))
             self._heard |= code != "400"  # a server of TLS says a bare 400 to HTTP
-            message = scrub(str(document.get("Error", {}).get("Message", "")), self._secrets)
-            reply = Reply(status, code, sort_s3_error(code, status, message, what))
+            message = redact(str(document.get("Error", {}).get("Message", "")), self._secrets)
+            reply = Reply(status, code, classify_s3_error(code, status, message, what))
             self._forget_when_denied(reply.fault)
             raise reply from None
         except (BotoCoreError, ResponseParserError, ValueError) as error:
-            fault = sort_boto_error(error, f"{what}: {scrub(str(error), self._secrets)}")
+            fault = classify_boto_error(error, f"{what}: {redact(str(error), self._secrets)}")
             self._forget_when_denied(fault)
             raise self._doubting_the_endpoint(fault) from None
         except OSError as error:
-            said = f"{what}: {scrub(str(error), self._secrets)}"
+            said = f"{what}: {redact(str(error), self._secrets)}"
             fault = StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, said)
             raise self._doubting_the_endpoint(fault) from None
         self._heard = True
@@ -179,7 +180,7 @@ class Bucket:
                 self._client = None
 
 
-def sort_boto_error(error: Exception, said: str) -> StoreError:
+def classify_boto_error(error: Exception, said: str) -> StoreError:
     """The trouble behind an exception of boto3 that is no reply; `said` is the message, without secrets."""
     from botocore import exceptions as boto
     from botocore.parsers import ResponseParserError

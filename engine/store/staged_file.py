@@ -10,7 +10,7 @@ from typing import BinaryIO
 from engine.failures import Cause
 from engine.messages import FaultKind, StoreRequest
 from engine.store.base import StoreError
-from engine.store.errors import sort_os_error
+from engine.store.errors import classify_os_error
 
 CHUNK_BYTES = 1 << 20
 
@@ -22,7 +22,7 @@ def open_scratch(request: StoreRequest) -> BinaryIO:
     except FileNotFoundError:
         raise not_as_proved(request, "is gone") from None
     except OSError as error:
-        raise sort_os_error(error, f"reading {request.scratch_path}") from error
+        raise classify_os_error(error, f"reading {request.scratch_path}") from error
 
 
 def proved_chunks(file: BinaryIO, request: StoreRequest) -> Iterator[bytes]:

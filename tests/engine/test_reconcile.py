@@ -18,7 +18,7 @@ from engine.ledger.writer import Ledger
 from engine.messages import Converted, DecodeMode, StoreRequest, Surveyed
 from engine.reconcile import Counts, Difference, Kind, Reconciliation, best_of
 from engine.store.base import Store, StoredObject
-from engine.store.errors import sort_os_error
+from engine.store.errors import classify_os_error
 from engine.store.local import LocalStore
 from engine.store.s3 import S3Store
 from engine.store.s3_client import Limits
@@ -250,7 +250,7 @@ def test_a_file_that_cannot_be_read_is_a_finding_and_the_others_are_compared(
 
     def digest(key: str) -> str | None:
         if key == targets[5]:
-            raise sort_os_error(OSError(errno.EIO, "Input/output error"), f"reading {key}")
+            raise classify_os_error(OSError(errno.EIO, "Input/output error"), f"reading {key}")
         return whole(key)
 
     monkeypatch.setattr(store, "digest", digest)

@@ -11,9 +11,10 @@ from botocore.parsers import ResponseParserError
 from engine.failures import Cause
 from engine.messages import FaultKind
 from engine.store.base import StoreError
-from engine.store.errors import scrub, sort_s3_error
+from engine.store.errors import classify_s3_error
+from engine.store.redaction import redact
 from engine.store.retry import Backoff, with_retries, worth_retrying
-from engine.store.s3_client import sort_boto_error
+from engine.store.s3_client import classify_boto_error
 
 ITEM, CONFIGURATION, TRANSIENT = FaultKind.ITEM, FaultKind.CONFIGURATION, FaultKind.TRANSIENT
 
@@ -55,7 +56,7 @@ ITEM, CONFIGURATION, TRANSIENT = FaultKind.ITEM, FaultKind.CONFIGURATION, FaultK
     ],
 )
 def test_replies_of_an_s3_server(code: str, status: int, fault: FaultKind, cause: Cause, remedy: str) -> None:
-    found = sort_s3_error(code, status, "what it says", "storing b/u/1.jpg")
+    found = classify_s3_error(code, status, "what it says", "storing b/u/1.jpg")
     assert (found.fault, found.failure.cause) == (fault, cause)
     assert remedy in found.failure.remedy
     assert "storing b/u/1.jpg" in found.failure.message
@@ -64,8 +65,8 @@ def test_replies_of_an_s3_server(code: str, status: int, fault: FaultKind, cause
 
 def test_a_message_about_checksums_names_the_setting() -> None:
     message = "Transfer-Encoding: aws-chunked with a trailer is not supported"
-    assert "when_required" in sort_s3_error("InvalidRequest", 400, message, "storing").failure.remedy
-    assert sort_s3_error("InvalidRequest", 400, "what is this", "storing").fault is ITEM
+    assert "when_required" in classify_s3_error("InvalidRequest", 400, message, "storing").failure.remedy
+    assert classify_s3_error("InvalidRequest", 400, "what is this", "storing").fault is ITEM
 
 
 URL = "https://s3.example.org/jpegs"
@@ -96,7 +97,7 @@ URL = "https://s3.example.org/jpegs"
     ],
 )
 def test_exceptions_of_boto(error: Exception, fault: FaultKind) -> None:
-    assert sort_boto_error(error, "storing: x").fault is fault
+    assert classify_boto_error(error, "storing: x").fault is fault
 
 
 @pytest.mark.parametrize(
@@ -110,9 +111,9 @@ def test_exceptions_of_boto(error: Exception, fault: FaultKind) -> None:
     ],
 )
 def test_no_secret_survives(text: str) -> None:
-    clean = scrub(text, ("hunter2hunter2",))
+    clean = redact(text, ("hunter2hunter2",))
     assert "hunter2" not in clean.lower()
-    assert scrub("nothing to hide at s3://bucket/prefix") == "nothing to hide at s3://bucket/prefix"
+    assert redact("nothing to hide at s3://bucket/prefix") == "nothing to hide at s3://bucket/prefix"
 
 
 def test_trouble_crosses_processes() -> None:
