@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -108,6 +109,15 @@ class ImageError(Exception):
 
 class UserError(Exception):
     """Usage, configuration or input that a person must correct: one clear line; the commands exit with 2."""
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was probably meant by a misspelt word, whatever the case of either."""
+    import difflib  # only where something is wrong
+
+    by_lower_case = {candidate.lower(): candidate for candidate in candidates}
+    found = difflib.get_close_matches(word.lower(), sorted(by_lower_case), 1, 0.6)
+    return by_lower_case[found[0]] if found else None
 
 
 def one_line(text: str) -> str:

@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from engine.checks import nearest
 from engine.config import Config, JpegSettings
-from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage
+from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, nearest
 from engine.jp2.survey import examine_source
 from engine.jpeg.render import LONGEST_SIDE
 from engine.ledger.models import ImageRow
@@ -19,11 +18,11 @@ from engine.memory.admission_types import NeverFits
 from engine.memory.available import MemoryReader, parse_floor
 from engine.memory.prediction import DoesNotFit, choose_plan, slowdown
 from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
-from engine.places import path_variants, scratch_conflict, sources_in_scratch, write_problem
 from engine.processes.share_check import share_away
+from engine.scratch import sources_in_scratch, write_problem
 from engine.store.base import StoreError
 from engine.store.open import open_store
-from engine.workspace import Workspace
+from engine.workspace import Workspace, path_variants, scratch_conflict
 
 _READERS = 8
 _CHUNK = 512

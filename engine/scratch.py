@@ -11,14 +11,14 @@ import contextlib
 import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 from engine.failures import UserError
 from engine.messages import StoreRequest
-from engine.places import ADVICE, describe_os_error, is_within
-from engine.workspace import CONFIG_NAME
+from engine.workspace import CONFIG_NAME, SCRATCH_ADVICE, is_within
 
 _OWN = "photostat-"
 _DIRECTORY = re.compile(rf"{_OWN}[0-9a-f]{{16}}")
@@ -45,7 +45,7 @@ class Scratch:
         self._made_place = self._made_place or not self.place.exists()
         fault = self._cannot_write(1)
         if fault is not None:
-            raise UserError(f"[engine] scratch: {fault}; {ADVICE}")
+            raise UserError(f"[engine] scratch: {fault}; {SCRATCH_ADVICE}")
 
     def jpeg_path(self, image_id: int, attempt: int) -> Path:
         """Where this attempt's JPEG will lie; its directory is there."""
@@ -101,7 +101,7 @@ class Scratch:
             finally:
                 trial.unlink(missing_ok=True)
         except OSError as error:
-            return describe_os_error(error, self.place)
+            return _describe_os_error(error, self.place)
         return None
 
     def _is_ours(self, path: Path, image_id: int) -> bool:
@@ -126,3 +126,32 @@ def _has_size(path: Path, size_bytes: int) -> bool:
         return path.stat().st_size == size_bytes
     except OSError:
         return False
+
+
+def sources_in_scratch(source: str) -> str:
+    """The message for a scratch directory in which a source of the ledger lies."""
+    return f"there are sources in it, like {source}: {SCRATCH_ADVICE}"
+
+
+def write_problem(place: Path) -> str | None:
+    """Why no file can be made in this directory; None if one can. Leaves nothing behind."""
+    made = [path for path in (place, *place.parents) if not path.exists()]
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=".photostat-", dir=place) as trial:
+            trial.write(b"photostat was here\n")
+            trial.flush()
+    except OSError as error:
+        return f"{_describe_os_error(error, place)}; {SCRATCH_ADVICE}"
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+    return None
+
+
+def _describe_os_error(error: OSError, place: Path) -> str:
+    """Why a directory, or a file in it, could not be made."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{error.filename or place}: not a directory"
+    return f"{place}: {error.strerror}"

@@ -1,4 +1,4 @@
-"""A workspace: the directory with photostat.toml, the ledger, scratch and logs. Where everything in it is."""
+"""A workspace, the directory with photostat.toml, ledger, scratch and logs: where each is, and where scratch may be."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config import Config, load
+from engine.config import Config, file_path, load, template
 from engine.failures import UserError, one_line
-from engine.places import scratch_conflict
 
 CONFIG_NAME = "photostat.toml"
+SCRATCH_ADVICE = 'give scratch a directory of its own, like "scratch"'
 _SOCKET_PATH_LIMIT = 100
 """Bytes; a Unix socket's address holds 108 on Linux, 104 on macOS (sys/un.h), the final NUL included."""
 
@@ -43,7 +43,7 @@ class Workspace:
         try:
             workspace.root.mkdir(parents=True, exist_ok=True)
             with workspace.config_path.open("x", encoding="utf-8") as file:
-                file.write(TEMPLATE)
+                file.write(template())
         except FileExistsError as error:
             what = error.filename or workspace.root
             raise UserError(f"{what} is there already; nothing was changed") from error
@@ -115,47 +115,30 @@ def _made_private(directory: Path) -> Path:
     return directory
 
 
-TEMPLATE = """\
-# The settings of this photostat workspace. Every key has a default, shown here: delete what you do not change.
-# Sizes are written like "20GiB" or "500MB".
+def scratch_conflict(place: Path, root: Path, config: Config, *, really: bool = False) -> str | None:
+    """Why this directory cannot be scratch, in one line; None if it can: nothing in it is there for another purpose.
 
-[manifest]                 # how to read the collection export (CSV), a row an image
-# Which column is what: numbers from 1, or header names. uuid, name and source must be there; the others may be
-# left out. checksum, if there is one, holds the md5, sha1 or sha256 of the source file.
-columns = { uuid = 1, barcode = 2, record = 3, name = 4, type = 5, source = 6 }
-header = "auto"            # is the first line a header? "auto", true or false
-encoding = "utf-8"         # or "latin-1", ...
-root = ""                  # directory before relative source paths; empty is the workspace itself
+    `really` follows symbolic links, which reads the disk."""
+    path = os.path.realpath if really else os.path.normpath
+    scratch = path(place)
+    if scratch == path(root):
+        return f"this is the workspace itself: {SCRATCH_ADVICE}"
+    if is_within(scratch, path(root / "logs")):
+        return f"this is where the logs are: {SCRATCH_ADVICE}"
+    if config.store.url.startswith("file:"):
+        store = path(root / Path(file_path(config.store.url)).expanduser())
+        if is_within(scratch, store):
+            return f"this is {'' if scratch == store else 'inside '}the store: {SCRATCH_ADVICE}"
+    if config.manifest.root and is_within(path(root / Path(config.manifest.root).expanduser()), scratch):
+        return f"the sources are there ([manifest] root): {SCRATCH_ADVICE}"
+    return None
 
-[jpeg]                     # [batch.NAME.jpeg] overrides any of these for one batch
-quality = 92               # 1 to 100
-subsampling = "auto"       # "4:4:4", "4:2:0", or "auto": 4:4:4 from quality 90 up, else 4:2:0
-icc = "keep"               # keep the colour profile byte for byte, or convert to "srgb"
-metadata = "keep"          # XMP, EXIF and IPTC: "keep" or "none"
-background = "#ffffff"     # under transparent pixels
-oversize = "fail"          # sides over 65,500 pixels, more than a JPEG holds: "fail" or "shrink"
-optimize = false           # optimised Huffman tables: about 2 % smaller, more time, 12 bytes of memory a pixel
-progressive = false        # as much memory as optimize
-verify = "sample"          # compare a sample of each JPEG with its source, or all of it: "full"
 
-[engine]
-workers = "auto"           # processes that convert; auto is one a core, one core kept free from four cores up
-memory_floor = "10%"       # memory that must stay available for everything else: a share or a size
-memory_limit = "none"      # treat the machine as having no more than this, e.g. "3GiB"
-retries = 2                # further attempts where another one may help
-timeout = "auto"           # per image: predicted from its megapixels, or seconds, or "10min"
-scratch = "scratch"        # directory for JPEGs on their way to the store
-scratch_limit = "20GiB"    # conversion waits while more than this lies there
-strict = false             # true: a decoder's warning fails the image, and so do pages of zeros in its data
+def path_variants(place: Path) -> set[str]:
+    """The directory's path as it is written, and with its symbolic links followed."""
+    return {os.path.normpath(place), os.path.realpath(place)}
 
-[store]
-url = "file:out"           # a directory, or "s3://bucket/prefix"
-endpoint = ""              # of an S3-compatible store, e.g. "https://s3.example.org"; empty is AWS
-addressing = "auto"        # "path" or "virtual"
-checksum = "auto"          # "when_required" for stores that refuse the usual checksums
-transfers = 4              # at once
 
-[notify]
-urls = []                  # told when a run ends, holds or goes on
-bell = false               # true: the TUI rings the terminal when all is done or the engine holds
-"""
+def is_within(path: str, above: str) -> bool:
+    """Whether a path is that directory or below it; both are absolute and normal."""
+    return path == above or path.startswith(above.rstrip("/") + "/")

@@ -87,7 +87,7 @@ class Photostat(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from engine.checks import nearest
+        from engine.failures import nearest
 
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             meant = nearest(args[0], self.list_commands(ctx))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from engine.config import MOST_WORKERS
 from engine.control.snapshot import HoldReason
 from engine.failures import UserError, one_line
 from engine.formatting import count as in_words
@@ -16,8 +17,6 @@ from engine.supervisor.status import take_picture
 
 if TYPE_CHECKING:
     from engine.supervisor.loop import Supervisor
-
-_MOST_WORKERS = 256
 
 
 class Orders:
@@ -75,8 +74,8 @@ class Orders:
 
     def _workers(self, count: int) -> dict[str, Any]:
         """`limited_by` is in the reply only where the count is less than was asked for."""
-        if not _is_number(count) or not 1 <= count <= _MOST_WORKERS:
-            raise UserError(f"workers: a number from 1 to {_MOST_WORKERS}, not {one_line(repr(count))}")
+        if not _is_number(count) or not 1 <= count <= MOST_WORKERS:
+            raise UserError(f"workers: a number from 1 to {MOST_WORKERS}, not {one_line(repr(count))}")
         before, now = self._supervisor.want_workers(count)
         limit = f" instead of {count}: memory allows no more" if now < count else ""
         self._supervisor.run_context.journal.info("engine", f"workers: {before} to {now}{limit}")

@@ -13,7 +13,7 @@ from engine.failures import UserError
 from engine.ledger.account import Account
 from engine.ledger.models import Candidate, Peak, Recovered, Subject
 from engine.messages import StoreRequest, Surveyed, SurveyRequest
-from engine.places import is_within
+from engine.workspace import is_within
 
 
 def identity(db: sqlite3.Connection) -> str:

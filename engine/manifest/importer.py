@@ -13,8 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from engine.checks import batch_name
-from engine.config import ManifestSettings
+from engine.config import ManifestSettings, check_batch_name
 from engine.failures import UserError, one_line
 from engine.ledger.import_rows import TOLD, BatchCounts, ExportRow, Remark
 from engine.ledger.writer import Ledger
@@ -140,7 +139,7 @@ def _fixed_batch(export: Path, batch: str | None) -> str:
         except ValueError as error:
             raise UserError(f"{export}: {error}; give one with --batch") from error
     try:
-        return batch_name(batch)
+        return check_batch_name(batch)
     except ValueError as error:
         try:
             meant = f": --batch {safe_batch_name(batch)} would do"

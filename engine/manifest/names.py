@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from engine.checks import batch_name
+from engine.config import check_batch_name
 
 _TIFF = re.compile(r"\.tiff?\Z", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -43,10 +43,10 @@ def safe_batch_name(text: str) -> str:
 
     Raises ValueError where nothing is left."""
     try:
-        return batch_name(text)
+        return check_batch_name(text)
     except ValueError:
         hyphened = re.sub(r"[^\w.]+", "-", unicodedata.normalize("NFC", text)).strip("-.")
         shortened = hyphened.encode()[:100].decode(errors="ignore").rstrip("-.")
         if not shortened:
             raise ValueError(f"{text!r} has nothing that a batch's name could be made of") from None
-        return batch_name(shortened)
+        return check_batch_name(shortened)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from engine import checks
+from engine import config
 from engine.failures import UserError
 from engine.memory import cgroup
 
@@ -64,7 +64,7 @@ class MemoryReader:
 def parse_size(text: str) -> int:
     """Bytes of "3GiB", "500 MB", "4g" (1024) or "1073741824"; raises UserError on anything else."""
     try:
-        return checks.parse_size(text)
+        return config.parse_size(text)
     except ValueError as error:
         raise UserError(
             f'{text!r} is not an amount of memory: write for example "4GiB", "500MB" or a number of bytes'

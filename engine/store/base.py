@@ -72,10 +72,4 @@ class Store(Protocol):
         """Let go of connections."""
 
 
-def file_path(url: str) -> str:
-    """The path in file:out, file:/mnt/out or file:///mnt/out."""
-    rest = url.removeprefix("file:")
-    return rest.removeprefix("//") if rest.startswith("///") else rest
-
-
-__all__ = ["Store", "StoreError", "StoredObject", "file_path"]
+__all__ = ["Store", "StoreError", "StoredObject"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.config import StoreSettings
+from engine.config import StoreSettings, file_path
 from engine.failures import UserError
-from engine.store.base import Store, file_path
+from engine.store.base import Store
 
 
 def open_store(settings: StoreSettings, root: Path | str, images_done: int) -> Store:

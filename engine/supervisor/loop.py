@@ -20,8 +20,7 @@ from engine.ledger.models import Subject
 from engine.ledger.states import EventLevel
 from engine.ledger.writer import Candidate, Ledger, Recovered
 from engine.messages import Converted, StoreRequest
-from engine.places import path_variants, scratch_conflict, sources_in_scratch
-from engine.scratch import Scratch
+from engine.scratch import Scratch, sources_in_scratch
 from engine.supervisor.context import DesiredState, Run
 from engine.supervisor.converting import Converting, subject_of
 from engine.supervisor.dispatch import Dispatch
@@ -32,8 +31,7 @@ from engine.supervisor.notifications import Notifier
 from engine.supervisor.progress import Progress
 from engine.supervisor.storing import Storing, Waiting
 from engine.supervisor.surveying import Surveying
-from engine.supervisor.worker_pool import default_workers
-from engine.workspace import Workspace
+from engine.workspace import Workspace, path_variants, scratch_conflict
 
 _TICK_S = 0.25
 _LINGER_S = 1.5
@@ -62,7 +60,7 @@ class Supervisor:
         self.progress = Progress(self.started)
         self.storing = Storing(run, self.progress)
         self.surveying = Surveying(run)
-        workers = options.workers or config.engine.workers or default_workers(os.cpu_count() or 1)
+        workers = options.workers or config.engine.worker_count(os.cpu_count() or 1)
         self.converting = Converting(run, workers, self._hand_over, self.surveying.doubt)
         self.dispatch = Dispatch(run, self.converting)
         self.workers_asked = workers

@@ -140,8 +140,3 @@ def time_limit_s(candidate: Candidate, plan: Plan) -> float:
     """
     samples = candidate.megapixels * max(candidate.surveyed.components, 1) / 3
     return 120.0 + 8.0 * samples * (2.0 if plan.mode == "strips" else 1.0) + candidate.source_bytes / 1e6
-
-
-def default_workers(cores: int) -> int:
-    """A worker a core; from four cores up one stays free for the rest."""
-    return cores - 1 if cores >= 4 else cores

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import pickle
+import tomllib
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from engine.config import Config, JpegSettings, load
+from engine.config import Config, JpegSettings, load, template
+from engine.config.values import parse_size, write_size
 from engine.failures import UserError
-from engine.workspace import TEMPLATE
 
 
 def settings(tmp_path: Path, text: str) -> Config:
@@ -31,16 +33,93 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     assert settings(tmp_path, "") == Config()
 
 
-def test_the_commented_file_of_init_says_the_defaults(tmp_path: Path) -> None:
-    assert settings(tmp_path, TEMPLATE) == Config()
+def test_the_commented_file_of_init_has_the_defaults(tmp_path: Path) -> None:
+    assert settings(tmp_path, template()) == Config()
 
 
-def test_the_commented_file_names_every_key(tmp_path: Path) -> None:
-    from engine.config import _SECTIONS
+def test_the_commented_file_has_every_key_with_a_comment() -> None:
+    for section, defaults in tomllib.loads(template()).items():
+        lines = template().partition(f"[{section}]")[2].partition("\n[")[0].splitlines()
+        assert list(defaults) == [field.encode_name for field in structs.fields(getattr(Config(), section))]
+        for key in defaults:
+            number = next(n for n, line in enumerate(lines) if line.startswith(f"{key} = "))
+            assert "# " in lines[number] or lines[number - 1].startswith("# "), key
 
-    for section, keys in _SECTIONS.items():
-        text = TEMPLATE.partition(f"[{section}]")[2].partition("\n[")[0]
-        assert [key for key in keys if f"\n{key} = " not in text] == []
+
+def test_the_commented_file_is_laid_out_for_a_reader() -> None:
+    assert template().startswith(
+        "# The settings of this photostat workspace. Every key has a default, shown here: delete what you do not "
+        'change.\n# Sizes are written like "20GiB" or "500MB".\n\n[manifest]                 # how to read'
+    )
+    for line in (
+        "# left out. checksum, if there is one, holds the md5, sha1 or sha256 of the source file.\n"
+        "columns = { uuid = 1, barcode = 2, record = 3, name = 4, type = 5, source = 6 }",
+        'header = "auto"            # is the first line a header? "auto", true or false',
+        'memory_limit = "none"      # treat the machine as having no more than this, e.g. "3GiB"',
+        'timeout = "auto"           # per image: predicted from its megapixels, or seconds, or "10min"',
+        'scratch_limit = "20GiB"    # conversion waits while more than this lies there',
+        "strict = false             # true: a decoder's warning fails the image, and so do pages of zeros in its data",
+        "\n[engine]",
+        "transfers = 4              # at once",
+    ):
+        assert f"{line}\n" in template()
+    assert max(map(len, template().splitlines())) <= 112
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    config = Config()
+    assert config.manifest.columns == {
+        "uuid": 1,
+        "barcode": 2,
+        "record": 3,
+        "name": 4,
+        "type": 5,
+        "source": 6,
+    }
+    assert structs.astuple(config.manifest)[1:] == ("auto", "utf-8", "")
+    assert structs.astuple(config.jpeg) == (
+        92,
+        "auto",
+        "keep",
+        "keep",
+        "#ffffff",
+        "fail",
+        False,
+        False,
+        "sample",
+    )
+    assert structs.astuple(config.engine) == (None, "10%", None, 2, None, "scratch", 20 * 2**30, False)
+    assert structs.astuple(config.store) == ("file:out", "", "auto", "auto", 4)
+    assert structs.astuple(config.notify) == ((), False)
+    assert config.batch_jpeg == {}
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 2), (3, 3), (4, 3), (12, 11)])
+def test_auto_workers_keep_a_core_free_from_four_up(cores: int, workers: int, tmp_path: Path) -> None:
+    assert settings(tmp_path, "[engine]\nworkers = 'auto'").engine.worker_count(cores) == workers
+    assert settings(tmp_path, "[engine]\nworkers = 1024").engine.worker_count(cores) == 1024
+
+
+def test_what_a_worker_gets_survives_a_pipe(tmp_path: Path) -> None:
+    jpeg = settings(tmp_path, "[jpeg]\nicc = 'srgb'").jpeg
+    assert pickle.loads(pickle.dumps(jpeg)) == jpeg
+    assert hash(jpeg) == hash(JpegSettings(icc="srgb"))
+
+
+@pytest.mark.parametrize(
+    ("size", "size_bytes"),
+    [
+        ("20GiB", 20 * 2**30),
+        ("500 MB", 500_000_000),
+        ("4g", 4 * 2**30),
+        ("1.5TB", 1_500_000_000_000),
+        ("1073741824", 2**30),
+        ("7b", 7),
+    ],
+)
+def test_a_size_is_written_in_either_kind_of_unit(size: str, size_bytes: int) -> None:
+    assert parse_size(size) == size_bytes
+    assert parse_size(write_size(size_bytes)) == size_bytes
 
 
 def test_every_key_is_taken(tmp_path: Path) -> None:
@@ -123,7 +202,7 @@ def test_a_batch_overrides_what_it_names_and_no_more(tmp_path: Path) -> None:
         [batch."news.1900".jpeg]
         """,
     )
-    assert config.jpeg_for("maps") == replace(config.jpeg, quality=95)
+    assert config.jpeg_for("maps") == structs.replace(config.jpeg, quality=95)
     assert config.jpeg_for("news.1900") == config.jpeg_for("unknown") == config.jpeg
 
 

@@ -16,7 +16,6 @@ from engine.failures import REMEDIES, Cause
 from engine.ledger.reader import LedgerReader
 from engine.preflight import Finding, Preflight
 from engine.preflight import check as look
-from engine.supervisor.worker_pool import default_workers
 from tui.commands.engine import known_batches
 from tui.commands.shared import json_option, print_json, workspace_of
 from tui.formatting import data, duration, integer, memory
@@ -38,7 +37,7 @@ def check(ctx: click.Context, batch: str | None, as_json: bool) -> None:
     workspace = workspace_of(ctx)
     known_batches(workspace, (batch,) if batch else ())
     config = workspace.config()
-    workers = config.engine.workers or default_workers(os.cpu_count() or 1)
+    workers = config.engine.worker_count(os.cpu_count() or 1)
     with LedgerReader(workspace) as reader:
         accounts = reader.account()
     total = sum(a.pending + a.failed for name, a in accounts.items() if batch in (None, name))

@@ -82,8 +82,7 @@ def check_batch(batch: str | None, known: Iterable[str]) -> None:
 
 def check_cause(cause: str | None) -> None:
     """Raises UserError for a cause that is none."""
-    from engine.checks import nearest
-    from engine.failures import Cause
+    from engine.failures import Cause, nearest
 
     if cause is not None and cause not in {known.value for known in Cause}:
         meant = nearest(cause, [known.value for known in Cause])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from engine.config import JpegSettings
@@ -115,7 +116,7 @@ def _examine(
     with decoded(str(source), header, plan, recipe, Messages(), pixel_file) as picture:
         rendered = render(picture, recipe)
         crop = choose_crop(rendered.image)
-        chosen = [replace(settings, quality=quality, verify="full") for quality in qualities]
+        chosen = [structs.replace(settings, quality=quality, verify="full") for quality in qualities]
         return Specimen(
             row=row,
             width=rendered.image.width,

@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 
-from engine.config import StoreSettings
+from engine.config import StoreSettings, file_path
 from engine.failures import Cause
 from engine.messages import FaultKind, StoreRequest
-from engine.store.base import file_path
 from engine.store.local import LocalStore
 from engine.store.local_files import is_partial, left_behind, partial_name
 from engine.store.noreplace import rename_without_replacing

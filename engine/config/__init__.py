@@ -1,0 +1,32 @@
+"""photostat.toml: the settings, each declared once, and how the file is read and first written."""
+
+from engine.config.loader import load
+from engine.config.model import (
+    MOST_WORKERS,
+    PLAIN_JPEG,
+    Config,
+    EngineSettings,
+    JpegSettings,
+    ManifestSettings,
+    NotifySettings,
+    StoreSettings,
+)
+from engine.config.template import template
+from engine.config.values import ColumnKey, check_batch_name, file_path, parse_size
+
+__all__ = [
+    "MOST_WORKERS",
+    "PLAIN_JPEG",
+    "ColumnKey",
+    "Config",
+    "EngineSettings",
+    "JpegSettings",
+    "ManifestSettings",
+    "NotifySettings",
+    "StoreSettings",
+    "check_batch_name",
+    "file_path",
+    "load",
+    "parse_size",
+    "template",
+]

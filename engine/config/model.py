@@ -1,0 +1,163 @@
+"""The settings: a Struct for each section of photostat.toml, and in it every key with its type, limits and default.
+
+The text in an annotation is the comment that `photostat init` writes beside the key.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from engine.config.values import (
+    Colour,
+    Columns,
+    Encoding,
+    Endpoint,
+    FilledText,
+    MemoryFloor,
+    NoneAs,
+    NotifyUrl,
+    Seconds,
+    Size,
+    StoreUrl,
+    Text,
+)
+
+MOST_WORKERS = 1024
+"""Processes: more than any machine has cores for."""
+
+WorkerCount = Annotated[int, Meta(ge=1, le=MOST_WORKERS)]
+
+
+class ManifestSettings(Struct, frozen=True):
+    columns: Annotated[
+        Columns,
+        "Which column is what: numbers from 1, or header names. uuid, name and source must be there; the others may "
+        "be left out. checksum, if there is one, holds the md5, sha1 or sha256 of the source file.",
+    ] = field(
+        default_factory=lambda: {"uuid": 1, "barcode": 2, "record": 3, "name": 4, "type": 5, "source": 6}
+    )
+    header: Annotated[
+        bool | Literal["auto"],
+        'is the first line a header? "auto", true or false',
+    ] = "auto"
+    encoding: Annotated[Encoding, 'or "latin-1", ...'] = "utf-8"
+    root: Annotated[
+        Text,
+        "directory before relative source paths; empty is the workspace itself",
+    ] = ""
+
+
+class JpegSettings(Struct, frozen=True):
+    quality: Annotated[int, Meta(ge=1, le=100), "1 to 100"] = 92
+    subsampling: Annotated[
+        Literal["auto", "4:4:4", "4:2:0"],
+        '"4:4:4", "4:2:0", or "auto": 4:4:4 from quality 90 up, else 4:2:0',
+    ] = "auto"
+    icc: Annotated[
+        Literal["keep", "srgb"],
+        'keep the colour profile byte for byte, or convert to "srgb"',
+    ] = "keep"
+    metadata: Annotated[
+        Literal["keep", "none"],
+        'XMP, EXIF and IPTC: "keep" or "none"',
+    ] = "keep"
+    background: Annotated[Colour, "under transparent pixels"] = "#ffffff"
+    oversize: Annotated[
+        Literal["fail", "shrink"],
+        'sides over 65,500 pixels, more than a JPEG holds: "fail" or "shrink"',
+    ] = "fail"
+    optimize: Annotated[
+        bool,
+        "optimised Huffman tables: about 2 % smaller, more time, 12 bytes of memory a pixel",
+    ] = False
+    progressive: Annotated[bool, "as much memory as optimize"] = False
+    verify: Annotated[
+        Literal["sample", "full"],
+        'compare a sample of each JPEG with its source, or all of it: "full"',
+    ] = "sample"
+
+    @property
+    def chroma_halved(self) -> bool:
+        """Whether chroma has half the resolution each way: 4:2:0, "auto" below quality 90."""
+        return self.subsampling == "4:2:0" or (self.subsampling == "auto" and self.quality < 90)
+
+    @property
+    def buffers_whole_picture(self) -> bool:
+        """Whether libjpeg looks at the whole picture before it writes the first byte."""
+        return self.optimize or self.progressive
+
+
+PLAIN_JPEG = JpegSettings()
+
+
+class EngineSettings(Struct, frozen=True):
+    workers: Annotated[
+        WorkerCount | None,
+        NoneAs("auto"),
+        "processes that convert; auto is one a core, one core kept free from four cores up",
+    ] = None
+    memory_floor: Annotated[
+        MemoryFloor,
+        "memory that must stay available for everything else: a share or a size",
+    ] = "10%"
+    memory_limit: Annotated[
+        Size | None,
+        NoneAs("none"),
+        'treat the machine as having no more than this, e.g. "3GiB"',
+    ] = None
+    retries: Annotated[int, Meta(ge=0, le=100), "further attempts where another one may help"] = 2
+    timeout_s: Annotated[
+        Seconds | None,
+        NoneAs("auto"),
+        'per image: predicted from its megapixels, or seconds, or "10min"',
+    ] = field(default=None, name="timeout")
+    scratch: Annotated[FilledText, "directory for JPEGs on their way to the store"] = "scratch"
+    scratch_limit: Annotated[Size, "conversion waits while more than this lies there"] = 20 * 2**30
+    strict: Annotated[
+        bool,
+        "true: a decoder's warning fails the image, and so do pages of zeros in its data",
+    ] = False
+
+    def worker_count(self, cores: int) -> int:
+        """As set. Auto is a worker a core, with one core kept free from four cores up."""
+        return self.workers or (cores - 1 if cores >= 4 else cores)
+
+
+class StoreSettings(Struct, frozen=True):
+    url: Annotated[StoreUrl, 'a directory, or "s3://bucket/prefix"'] = "file:out"
+    endpoint: Annotated[
+        Endpoint,
+        'of an S3-compatible store, e.g. "https://s3.example.org"; empty is AWS',
+    ] = ""
+    addressing: Annotated[Literal["auto", "path", "virtual"], '"path" or "virtual"'] = "auto"
+    checksum: Annotated[
+        Literal["auto", "when_required"],
+        '"when_required" for stores that refuse the usual checksums',
+    ] = "auto"
+    transfers: Annotated[int, Meta(ge=1, le=256), "at once"] = 4
+
+
+class NotifySettings(Struct, frozen=True):
+    urls: Annotated[tuple[NotifyUrl, ...], "each gets a POST when a run ends or holds"] = ()
+    bell: Annotated[
+        bool,
+        "true: the TUI rings the terminal when all is done or the engine holds",
+    ] = False
+
+
+class Config(Struct, frozen=True):
+    manifest: Annotated[
+        ManifestSettings,
+        "how to read the collection export (CSV), a row an image",
+    ] = ManifestSettings()
+    jpeg: Annotated[JpegSettings, "[batch.NAME.jpeg] overrides any of these for one batch"] = PLAIN_JPEG
+    engine: EngineSettings = EngineSettings()
+    store: StoreSettings = StoreSettings()
+    notify: NotifySettings = NotifySettings()
+    batch_jpeg: dict[str, JpegSettings] = field(default_factory=dict)
+    """[batch.NAME.jpeg]: the whole settings of that batch, overrides applied."""
+
+    def jpeg_for(self, batch: str) -> JpegSettings:
+        return self.batch_jpeg.get(batch, self.jpeg)
