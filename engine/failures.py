@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.formatting import visible
+
 
 class Cause(StrEnum):
     SOURCE_MISSING = "source-missing"
@@ -123,29 +125,3 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
 def one_line(text: str) -> str:
     """The text on one line, with control characters made visible, so that a log line stays one line."""
     return visible(" ".join(text.split()))
-
-
-def visible(text: str, *, as_pictures: bool = False) -> str:
-    """The text with everything that a terminal would obey or hide written out: ESC as `\\x1b`.
-
-    `as_pictures` is for screens, where columns are scarce: ESC is `␛`, other spaces are a blank, and a byte of a
-    file name that is not UTF-8 is `\\xff`."""
-    if text.isprintable():
-        return text
-    show = _picture if as_pictures else _escape
-    return "".join(c if c.isprintable() else show(c) for c in text)
-
-
-def _escape(character: str) -> str:
-    return repr(character)[1:-1]
-
-
-def _picture(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8 (PEP 383)
-        return f"\\x{code - 0xDC00:02x}"
-    return " " if character.isspace() else _escape(character)

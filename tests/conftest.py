@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -43,6 +44,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Long ones by their length: pytest puts them into the environment, which has a limit."""
     return f"{argname} of {len(val)}" if isinstance(val, bytes | str) and len(val) > 80 else None
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is UTC."""
+    with monkeypatch.context() as zone:
+        zone.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine.config import MOST_WORKERS
 from engine.control.snapshot import HoldReason
 from engine.failures import UserError, one_line
-from engine.formatting import count as in_words
+from engine.formatting import counted
 from engine.ledger.filters import Selection
 from engine.supervisor.context import DesiredState
 from engine.supervisor.status import take_picture
@@ -89,14 +89,14 @@ class Orders:
         for text in (chosen.batch, chosen.cause, chosen.text):
             _check_text("requeue", text or "")
         count = self._supervisor.run_context.ledger.requeue(chosen)
-        self._supervisor.run_context.journal.info("requeue", f"{in_words(count, 'image')} sent round again")
+        self._supervisor.run_context.journal.info("requeue", f"{counted(count, 'image')} sent round again")
         return {"count": count}
 
     def _requeue_missing(self, ids: list[int]) -> dict[str, Any]:
         _check_ids("requeue_missing", ids)
         count = self._supervisor.run_context.ledger.convert_again(ids, "missing in the store")
         self._supervisor.run_context.journal.info(
-            "requeue", f"{in_words(count, 'image')} missing in the store sent round again"
+            "requeue", f"{counted(count, 'image')} missing in the store sent round again"
         )
         return {"count": count}
 
@@ -105,7 +105,7 @@ class Orders:
         _check_text("accept", reason)
         reason = one_line(reason)
         count = self._supervisor.run_context.ledger.accept(ids, reason)
-        self._supervisor.run_context.journal.info("accept", f"{in_words(count, 'image')} accepted: {reason}")
+        self._supervisor.run_context.journal.info("accept", f"{counted(count, 'image')} accepted: {reason}")
         return {"count": count}
 
     def _set_desired(self, desired: DesiredState, what: str) -> None:

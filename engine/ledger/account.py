@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from engine.formatting import count
+from engine.formatting import counted
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Account:
         parts = [
             f"{n:,} {name.replace('_', ' ')}" for name, n in asdict(self).items() if n and name != "rows"
         ]
-        return f"{count(self.rows, 'image')}: {', '.join(parts) or 'nothing to do'}"
+        return f"{counted(self.rows, 'image')}: {', '.join(parts) or 'nothing to do'}"
 
     def __add__(self, other: Account) -> Account:
         return Account(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))

@@ -9,6 +9,11 @@ from html import escape
 from engine.failures import one_line
 
 
+def unbroken(quantity: str) -> str:
+    """A number and its unit that stay on one line."""
+    return quantity.replace(" ", "\u202f")
+
+
 def text(value: object) -> str:
     """A value as HTML text: escaped, control and direction characters made visible."""
     return escape(one_line(str(value)), quote=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from engine.failures import RETRYABLE, SOURCE_CAUSES, Cause, Failure
-from engine.formatting import plain_size
+from engine.formatting import data_size
 from engine.ledger.models import Subject
 from engine.ledger.writer import Candidate
 from engine.memory.usage import rss_bytes
@@ -160,7 +160,7 @@ class Converting:
                 candidate = slot.done()
                 self._run.ledger.converted(message)
                 seconds = f"{message.wall_s:.1f} s, {message.cpu_s:.1f} CPU s"
-                sizes = f"{plain_size(message.source_bytes)} to {plain_size(message.jpeg_bytes)}"
+                sizes = f"{data_size(message.source_bytes)} to {data_size(message.jpeg_bytes)}"
                 likeness = "identical" if math.isinf(message.psnr_db) else f"PSNR {message.psnr_db:.1f} dB"
                 what = f"{sizes}, {likeness}, {seconds}"
                 self._run.journal.info("converted", what, subject_of(candidate), slot.child.pid)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.failures import Cause, Failure, Stage
-from engine.formatting import plain_size
+from engine.formatting import data_size
 from engine.ledger.models import Subject
 from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
 from engine.processes.child import Child
@@ -143,7 +143,7 @@ class Storing:
         if waiting.converted_here:
             self._progress.add(Finished(now, waiting.megapixels, waiting.source_bytes, request.jpeg_bytes))
         how = "was there already, identical" if message.existed else f"{message.wall_s:.2f} s"
-        self._run.journal.info("stored", f"{plain_size(request.jpeg_bytes)}, {how}", waiting.subject)
+        self._run.journal.info("stored", f"{data_size(request.jpeg_bytes)}, {how}", waiting.subject)
         self._to_unlink.append(Path(request.scratch_path))
 
     def _not_stored(self, waiting: Waiting, message: NotStored) -> None:

@@ -9,11 +9,11 @@ from dataclasses import asdict
 import click
 
 from engine.control.snapshot import BatchSnapshot, Snapshot
+from engine.formatting import data_size, integer, reduction
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.commands.shared import print_table, say
-from tui.formatting import data, integer, reduction
 
 _COUNTS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
 
@@ -45,7 +45,9 @@ def print_batches(batches: Sequence[BatchSnapshot]) -> None:
 def print_sizes(snapshot: Snapshot) -> None:
     """What the JPEGs take beside their sources, once there are any."""
     if snapshot.jpeg_bytes and snapshot.source_bytes:
-        sizes = f"{data(snapshot.source_bytes)} of JPEG 2000 became {data(snapshot.jpeg_bytes)} of JPEG"
+        sizes = (
+            f"{data_size(snapshot.source_bytes)} of JPEG 2000 became {data_size(snapshot.jpeg_bytes)} of JPEG"
+        )
         click.echo()
         say(f"{sizes} ({reduction(snapshot.source_bytes, snapshot.jpeg_bytes)}).")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from engine.failures import visible
+from engine.formatting import counted, integer, visible
 from engine.ledger.import_rows import Remark
 from engine.ledger.writer import Ledger
 from engine.manifest.importer import AddReport
@@ -21,7 +21,6 @@ from tui.commands.shared import (
     say,
     workspace_of,
 )
-from tui.formatting import counted, integer
 
 _SHOWN = 20
 """Remarks of each kind; --json has up to a thousand."""

@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.failures import REMEDIES, Cause
+from engine.formatting import data_size, duration, integer, memory_size, three_figures
 from engine.ledger.reader import LedgerReader
 from engine.preflight import Finding, Preflight
 from engine.preflight import check as look
 from tui.commands.engine import known_batches
 from tui.commands.shared import json_option, print_json, workspace_of
-from tui.formatting import data, duration, integer, memory
 
 _SHOWN_PER_CAUSE = 10
 
@@ -44,7 +44,11 @@ def check(ctx: click.Context, batch: str | None, as_json: bool) -> None:
     console = Console(stderr=True)
     with console.status("") as status:
         result = look(
-            workspace, config, workers, batch, lambda n: status.update(f"{n:,} of {total:,} headers")
+            workspace,
+            config,
+            workers,
+            batch,
+            lambda n: status.update(f"{integer(n)} of {integer(total)} headers"),
         )
     if as_json:
         print_json(_document(result))
@@ -96,12 +100,12 @@ def _print(result: Preflight) -> None:
     good = result.images - len(result.findings)
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("images looked at", f"{integer(result.images)} in {duration(result.seconds_taken)}")
-    table.add_row("can be converted", f"{integer(good)}, {result.megapixels:,.0f} megapixels")
-    table.add_row("source", data(result.source_bytes))
-    table.add_row("JPEG, about", data(result.predicted_jpeg_bytes))
+    table.add_row("can be converted", f"{integer(good)}, {three_figures(result.megapixels)} megapixels")
+    table.add_row("source", data_size(result.source_bytes))
+    table.add_row("JPEG, about", data_size(result.predicted_jpeg_bytes))
     table.add_row("time, about", f"{duration(result.predicted_seconds)} with {result.workers} workers")
     if result.largest_need_bytes:
-        need = f"{memory(result.largest_need_bytes)} of {memory(result.capacity_bytes)}"
+        need = f"{memory_size(result.largest_need_bytes)} of {memory_size(result.capacity_bytes)}"
         table.add_row("most memory", Text(f"{need} for {result.largest_target}"))
     table.add_row("in strips", f"{integer(result.strips)} (too large to decode whole in this memory)")
     fault = result.store_trouble
@@ -129,4 +133,4 @@ def _print_findings(console: Console, findings: list[Finding]) -> None:
                 Text(f"  {finding.image_id}  {finding.source}: {finding.failure.message}"), soft_wrap=True
             )
         if count > _SHOWN_PER_CAUSE:
-            console.print(f"  ... and {count - _SHOWN_PER_CAUSE:,} more; --json lists them all")
+            console.print(f"  ... and {integer(count - _SHOWN_PER_CAUSE)} more; --json lists them all")

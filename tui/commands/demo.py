@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from engine.demo import DemoReport, make_demo
+from engine.formatting import counted, data_size
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.manifest.importer import add
 from engine.workspace import Workspace
 from tui.commands.shared import has_terminal, say
-from tui.formatting import counted, data
 
 
 @click.command()
@@ -33,7 +33,7 @@ def demo(ctx: click.Context, directory: Path, headless: bool) -> None:
     workspace = Workspace(directory.absolute())
     with_tui = not headless and has_terminal() and sys.stdout.isatty()
     say(
-        f"{counted(report.images, 'JPEG 2000 image')} ({data(report.source_bytes)}) and "
+        f"{counted(report.images, 'JPEG 2000 image')} ({data_size(report.source_bytes)}) and "
         f"{counted(len(report.faults), 'planted fault')} are in {directory / 'source'}."
     )
     if not is_running(workspace):

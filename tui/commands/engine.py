@@ -10,10 +10,10 @@ from engine.config import MOST_WORKERS
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.launch import Started, start_engine
 from engine.failures import UserError
+from engine.formatting import counted, integer
 from engine.workspace import Workspace
 from tui.commands.headless import watch_headless
 from tui.commands.shared import draining, has_terminal, in_flight, json_option, print_json, workspace_of
-from tui.formatting import counted, integer
 
 WORKERS = click.IntRange(1, MOST_WORKERS)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import click
 
-from engine.failures import UserError, one_line, visible
+from engine.failures import UserError, one_line
+from engine.formatting import counted, visible
 from engine.ledger.filters import Selection
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
@@ -24,7 +25,6 @@ from tui.commands.shared import (
     say,
     workspace_of,
 )
-from tui.formatting import counted
 
 
 @click.command()

@@ -16,13 +16,13 @@ from rich.text import Text
 from engine.control.client import EngineClient, EngineSilent, NoEngine, Refused
 from engine.control.launch import OUTPUT_NAME
 from engine.control.snapshot import Snapshot, State
+from engine.formatting import duration, per_minute
 from engine.ledger.account import Account
 from engine.ledger.lock import find_holder
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.commands.account import print_account
 from tui.commands.shared import draining
-from tui.formatting import duration
 
 _POLL_S = 0.5
 _PLAIN_EVERY_S = 30.0
@@ -196,7 +196,7 @@ def state_words(snapshot: Snapshot) -> str:
 def _rest(snapshot: Snapshot) -> str:
     parts = [
         f"{of_this_run(snapshot).failed} failed",
-        f"{snapshot.rates_now.images_per_s * 60:.1f} images/min",
+        f"{per_minute(snapshot.rates_now.images_per_s)} images/min",
     ]
     if snapshot.eta_seconds is not None and snapshot.state is State.RUNNING:
         parts.append(f"{duration(snapshot.eta_seconds)} to go")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from engine.failures import visible
+from engine.formatting import UNKNOWN, data_size, decibels, visible
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.schema import STATES
@@ -22,7 +22,6 @@ from tui.commands.shared import (
     remark,
     workspace_of,
 )
-from tui.formatting import DASH, data
 
 
 @click.command("list")
@@ -73,7 +72,7 @@ def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
     """A line an image, its warnings under it; at the end, on stderr, whose PSNR is far below its batch."""
     spread: dict[str, Distribution] = {}
     for image in images:
-        size = data(image.jpeg_bytes) if image.jpeg_bytes is not None else DASH
+        size = data_size(image.jpeg_bytes) if image.jpeg_bytes is not None else UNKNOWN
         click.echo(f"{image.id:>7}  {image.state:<9}  {size:>8}  {visible(image.target)}")
         for warning in image.warnings:
             click.echo(f"         warning: {visible(warning)}")
@@ -91,4 +90,4 @@ def _remark_outliers(reader: LedgerReader, batch: str, limit_db: float) -> None:
     worst = reader.images(batch=batch, state="done", sort="psnr", limit=_MOST_OUTLIERS)
     for image in worst:
         if image.psnr is not None and image.psnr < limit_db:
-            remark(f"PSNR far below its batch, {image.psnr:.1f} dB: {image.id}  {image.target}")
+            remark(f"PSNR far below its batch, {decibels(image.psnr)}: {image.id}  {image.target}")

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from engine.formatting import counted, data_size
 from engine.ledger.models import EQUAL_PSNR_DB
 from engine.ledger.reader import LedgerReader
 from engine.reports.proof_sheet.page import Sheet
@@ -24,7 +25,6 @@ from tui.commands.shared import (
     say,
     workspace_of,
 )
-from tui.formatting import counted, data
 
 
 class Qualities(click.ParamType[tuple[int, ...]]):
@@ -91,7 +91,7 @@ def proof(
     if as_json:
         print_json(_document(sheet, page))
     else:
-        say(f"{page} ({counted(len(sheet.specimens), 'image')}, {data(page.stat().st_size)})")
+        say(f"{page} ({counted(len(sheet.specimens), 'image')}, {data_size(page.stat().st_size)})")
     for one in sheet.unreadable:
         remark(f"{one.row.target}: {one.failure.cause.value}: {one.failure.message}")
     ctx.exit(1 if sheet.unreadable else 0)

@@ -13,6 +13,7 @@ import click
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.failures import UserError
+from engine.formatting import counted, data_size, integer
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.reconcile import Counts, Difference, Kind, Reconciliation
@@ -28,7 +29,6 @@ from tui.commands.shared import (
     say,
     workspace_of,
 )
-from tui.formatting import counted, data, integer
 
 _SHOWN_PER_KIND = 20
 _IDS_AT_ONCE = 5000
@@ -107,7 +107,7 @@ class _Ticker:
         if sys.stderr.isatty() and time.monotonic() >= self._next:
             self._next = time.monotonic() + _TICK_S
             self._shown = True
-            compared = f"{integer(counts.objects)} compared ({data(counts.object_bytes)})"
+            compared = f"{integer(counts.objects)} compared ({data_size(counts.object_bytes)})"
             click.echo(f"\r\x1b[K{compared} of {integer(counts.expected)}", nl=False, err=True)
 
     def clear(self) -> None:
@@ -160,7 +160,7 @@ def _print(comparison: Reconciliation, ticker: _Ticker) -> _Found:
     counts = found.counts
     rows = [
         ("done in the ledger", integer(counts.expected)),
-        ("in the store", f"{integer(counts.objects)} ({data(counts.object_bytes)})"),
+        ("in the store", f"{integer(counts.objects)} ({data_size(counts.object_bytes)})"),
         ("missing", integer(counts.missing)),
         ("extra", integer(counts.extra)),
         ("different", integer(counts.different)),

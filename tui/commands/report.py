@@ -9,10 +9,10 @@ import click
 from rich.console import Console
 
 from engine import __version__
+from engine.formatting import integer
 from engine.ledger.reader import LedgerReader
 from engine.reports.account.write import Written, write_report
 from tui.commands.shared import batch_option, check_batch, json_option, print_json, say, workspace_of
-from tui.formatting import integer
 
 
 @click.command()

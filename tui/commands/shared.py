@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.failures import UserError, one_line, visible
+from engine.failures import UserError, one_line
+from engine.formatting import integer, visible
 from engine.workspace import Workspace
-from tui.formatting import integer
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.control.snapshot import EngineIdentity, Snapshot, State
+from engine.formatting import (
+    clock,
+    counted,
+    data_size,
+    duration,
+    integer,
+    memory_size,
+    per_minute,
+    three_figures,
+)
 from engine.workspace import Workspace
 from tui.commands.account import print_batches, print_sizes
 from tui.commands.shared import json_option, print_json, print_table, remark, say, workspace_of
-from tui.formatting import clock, counted, data, duration, integer, memory
 
 if TYPE_CHECKING:
     from engine.control.client import EngineSilent
@@ -96,16 +105,16 @@ def _print_engine(snapshot: Snapshot) -> None:
     rates, room = snapshot.rates_now, snapshot.memory
     busy = [worker for worker in snapshot.workers if worker.image_id is not None]
     say(
-        f"{rates.images_per_s * 60:.1f} images/min, {rates.megapixels_per_s:.1f} megapixels/s, "
-        f"{data(rates.source_bytes_per_s)}/s in, {data(rates.jpeg_bytes_per_s)}/s out"
+        f"{per_minute(rates.images_per_s)} images/min, {three_figures(rates.megapixels_per_s)} megapixels/s, "
+        f"{data_size(rates.source_bytes_per_s)}/s in, {data_size(rates.jpeg_bytes_per_s)}/s out"
         f"{'' if snapshot.state is State.RUNNING else ' while it worked'}"
     )
     say(
-        f"memory: {memory(room.available)} of {memory(room.total)} available, "
-        f"{memory(room.committed)} promised, {memory(room.floor)} must stay free"
+        f"memory: {memory_size(room.available)} of {memory_size(room.total)} available, "
+        f"{memory_size(room.committed)} promised, {memory_size(room.floor)} must stay free"
     )
     store = snapshot.store
-    say(f"store {store.url}: {counted(store.waiting, 'JPEG')} on scratch, {data(store.waiting_bytes)}")
+    say(f"store {store.url}: {counted(store.waiting, 'JPEG')} on scratch, {data_size(store.waiting_bytes)}")
     few = f" instead of {snapshot.workers_asked}: memory allows no more"
     limit = few if snapshot.workers_wanted < snapshot.workers_asked else ""
     say(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")
@@ -117,9 +126,9 @@ def _print_engine(snapshot: Snapshot) -> None:
                     str(w.slot),
                     str(w.pid or ""),
                     w.phase,
-                    f"{w.megapixels or 0:.1f}",
+                    three_figures(w.megapixels or 0),
                     duration(w.seconds),
-                    memory(w.rss_bytes or 0),
+                    memory_size(w.rss_bytes or 0),
                     w.image,
                 ]
                 for w in busy

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine import formatting
 from engine.control.snapshot import Hold
-from tui import formatting
 from tui.state.view import ActionResult
 
 

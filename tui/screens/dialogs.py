@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tui import formatting
+from tui.terminal_text import ELLIPSIS, fit
 from tui.widgets.line_widget import BAD, LABEL, STRONG, LineWidget, line
 from tui.widgets.text_view import wrapped
 
@@ -35,11 +35,7 @@ class _Text(LineWidget):
         paragraphs = [text for text in self._paragraphs if roomy or text.plain]
         text = [part for paragraph in paragraphs for part in wrapped(paragraph, columns)]
         if len(text) > rows:
-            last = (
-                formatting.fit(text[rows - 1].plain.rstrip() + formatting.ELLIPSIS * 2, columns)
-                if rows
-                else ""
-            )
+            last = fit(text[rows - 1].plain.rstrip() + ELLIPSIS * 2, columns) if rows else ""
             text = [*text[: max(0, rows - 1)], line(last)]
         self._fitted = text
         self.styles.height = len(text)
@@ -61,7 +57,7 @@ class _Note(LineWidget):
         self.redraw()
 
     def lines(self, columns: int, rows: int) -> Sequence[Text]:
-        return [line((formatting.fit(self._text, columns), self._style))]
+        return [line((fit(self._text, columns), self._style))]
 
 
 class _Choice(LineWidget, can_focus=True):

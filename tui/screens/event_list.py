@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from textual import work
 from textual.widget import Widget
 
+from engine import formatting
 from engine.ledger.models import Event
-from tui import formatting
 from tui.actions.registry import Scope, bindings
 from tui.screens.base import BaseScreen
 from tui.state.view import View

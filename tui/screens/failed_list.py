@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from textual import work
 
+from engine import formatting
 from engine.ledger.filters import Selection
-from tui import formatting
 from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
 from tui.connection.engine_commands import EngineCommand
@@ -15,6 +15,7 @@ from tui.connection.poller import CommandAnswered
 from tui.screens.dialogs import ConfirmDialog, ReasonDialog
 from tui.screens.image_list import ImageList
 from tui.state.view import View
+from tui.terminal_text import Keep, fit
 from tui.widgets.image_columns import FAILED_COLUMNS, Column, name_of
 
 
@@ -179,4 +180,4 @@ def accept_question(count: int, name: str = "") -> str:
     """`name` where it is one image, under the cursor."""
     if count != 1:
         return f"Accept {formatting.counted(count, 'image')} as they are, without JPEGs?"
-    return f"Accept {formatting.fit(name, 40, formatting.Keep.BOTH) or '1 image'} as it is, without a JPEG?"
+    return f"Accept {fit(name, 40, Keep.BOTH) or '1 image'} as it is, without a JPEG?"

@@ -9,17 +9,18 @@ from rich.text import Text
 from textual import work
 from textual.widget import Widget
 
+from engine import formatting
 from engine.failures import UserError
 from engine.ledger.filters import Selection
 from engine.ledger.models import Attempt, Event, ImageRow
 from engine.ledger.reader import LedgerReader
-from tui import formatting
 from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import ReasonDialog
 from tui.screens.failed_list import accept_question
 from tui.state.view import View
+from tui.terminal_text import padded
 from tui.widgets import image_columns
 from tui.widgets.events import KIND
 from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
@@ -149,7 +150,9 @@ def _account(image: ImageRow, now: float) -> list[Text]:
     text += [
         _fact("batch", image.batch),
         _fact("representation", image.uuid),
-        _fact("barcode, record", f"{image.barcode or formatting.DASH}, {image.record or formatting.DASH}"),
+        _fact(
+            "barcode, record", f"{image.barcode or formatting.UNKNOWN}, {image.record or formatting.UNKNOWN}"
+        ),
         _fact("changed", formatting.dated(image.updated, now)),
     ]
     return text
@@ -165,7 +168,7 @@ def _source(image: ImageRow) -> list[Text]:
         text.append(
             _fact(
                 "size",
-                f"{formatting.data(image.source_bytes)} ({formatting.integer(image.source_bytes)} bytes)",
+                f"{formatting.data_size(image.source_bytes)} ({formatting.integer(image.source_bytes)} bytes)",
             )
         )
     if image.width and image.height:
@@ -186,7 +189,8 @@ def _jpeg(image: ImageRow) -> list[Text]:
     if image.jpeg_bytes:
         text.append(
             _fact(
-                "size", f"{formatting.data(image.jpeg_bytes)} ({formatting.integer(image.jpeg_bytes)} bytes)"
+                "size",
+                f"{formatting.data_size(image.jpeg_bytes)} ({formatting.integer(image.jpeg_bytes)} bytes)",
             )
         )
     if image.jpeg_width and image.jpeg_height:
@@ -198,9 +202,9 @@ def _jpeg(image: ImageRow) -> list[Text]:
     if image.md5:
         text.append(_fact("MD5", image.md5))
     if image.psnr is not None:
-        text.append(_fact("against source", f"PSNR {image_columns.decibel(image.psnr)}"))
+        text.append(_fact("against source", f"PSNR {formatting.decibels(image.psnr)}"))
     if image.peak_rss_bytes:
-        text.append(_fact("memory it took", formatting.memory(image.peak_rss_bytes)))
+        text.append(_fact("memory it took", formatting.memory_size(image.peak_rss_bytes)))
     return text
 
 
@@ -223,4 +227,4 @@ def _attempt(attempt: Attempt, now: float) -> list[Text]:
 
 def _event(event: Event, now: float) -> Text:
     at = formatting.dated(event.time, now).ljust(_LABEL)
-    return line((at, LABEL), "  ", formatting.padded(event.kind, KIND), "  ", event.message)
+    return line((at, LABEL), "  ", padded(event.kind, KIND), "  ", event.message)

@@ -10,10 +10,10 @@ from typing import ClassVar
 from textual import work
 from textual.widget import Widget
 
+from engine import formatting
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.schema import STATES
-from tui import formatting
 from tui.actions.registry import Scope, bindings
 from tui.connection.ledger_thread import ImageQuery
 from tui.connection.poller import CommandAnswered

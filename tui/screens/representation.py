@@ -8,8 +8,8 @@ from rich.text import Text
 from textual import work
 from textual.widget import Widget
 
+from engine import formatting
 from engine.ledger.models import Representation as Found
-from tui import formatting
 from tui.actions.registry import Scope, bindings
 from tui.connection.ledger_thread import ImageQuery
 from tui.screens.image_list import ImageList

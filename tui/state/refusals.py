@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui import formatting
+from engine import formatting
 from tui.state.status import ConnectionState, EngineStatus
 
 

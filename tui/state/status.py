@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine import formatting
 from engine.control.snapshot import Snapshot, State
 from engine.ledger.models import Event
-from tui import formatting
 
 
 class ConnectionState(StrEnum):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine import formatting
 from engine.control.snapshot import BatchSnapshot
-from tui import formatting
 from tui.state.view import View
+from tui.terminal_text import Keep, bar, padded, right_aligned
 from tui.widgets.line_widget import LABEL, STRONG, line, title
 from tui.widgets.selectable_panel import SelectablePanel
 
@@ -63,14 +64,14 @@ def batch_line(batch: BatchSnapshot, measure: Measure, columns: int) -> Text:
     style = "" if batch.selected else LABEL
     return line(
         " ",
-        (formatting.padded(batch.name, measure.name, formatting.Keep.BOTH), style),
+        (padded(batch.name, measure.name, Keep.BOTH), style),
         " ",
-        (formatting.bar(fraction, max(0, width)), LABEL),
-        (formatting.right(formatting.percent(settled, account.rows), _SHARE), style),
+        (bar(fraction, max(0, width)), LABEL),
+        (right_aligned(formatting.percent(settled, account.rows), _SHARE), style),
         " ",
-        (formatting.right(_figures(batch), measure.figures), style),
+        (right_aligned(_figures(batch), measure.figures), style),
         "  ",
-        (formatting.right(_failed(batch), measure.failed), STRONG if account.failed else LABEL),
+        (right_aligned(_failed(batch), measure.failed), STRONG if account.failed else LABEL),
     )
 
 

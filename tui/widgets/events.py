@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine import formatting
 from engine.ledger.models import Event
-from tui import formatting
 from tui.state.view import View
+from tui.terminal_text import Keep, fit, padded
 from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
 from tui.widgets.panel import Panel
 
@@ -41,14 +42,14 @@ def event_line(event: Event, columns: int, *, now: float | None = None) -> Text:
     mark = MARKS.get(event.level, " ")
     style = _STYLES.get(event.level, "")
     room = columns - len(at) - 3 - KIND - 1
-    name = formatting.fit(event.image, max(_NAME, room // 2), formatting.Keep.BOTH) if event.image else ""
+    name = fit(event.image, max(_NAME, room // 2), Keep.BOTH) if event.image else ""
     parts: list[str | tuple[str, str]] = [
         (at, LABEL),
         f" {mark} ",
-        (formatting.padded(event.kind, KIND), style),
+        (padded(event.kind, KIND), style),
         " ",
     ]
     if name:
         parts.append((f"{name}: ", STRONG))
         room -= cell_len(name) + 2
-    return line(*parts, (formatting.fit(event.message, room), style))
+    return line(*parts, (fit(event.message, room), style))

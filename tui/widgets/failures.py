@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from engine import formatting
 from engine.failures import REMEDIES, Cause
-from tui import formatting
 from tui.state.view import View
+from tui.terminal_text import fit, padded, right_aligned
 from tui.widgets.line_widget import BAD, LABEL, line, title
 from tui.widgets.selectable_panel import SelectablePanel
 
@@ -26,15 +27,15 @@ class Failures(SelectablePanel):
     def row(self, view: View, key: str, columns: int) -> Text:
         assert view.snapshot is not None
         count = dict(view.snapshot.failures_by_cause)[key]
-        number = formatting.right(formatting.integer(count), 7)
+        number = right_aligned(formatting.integer(count), 7)
         remedy = remedy_of(key)
         room = columns - len(number) - 1 - _CAUSE - 1
         return line(
             (number, BAD),
             " ",
-            formatting.padded(key, _CAUSE),
+            padded(key, _CAUSE),
             " ",
-            (formatting.fit(remedy, room), LABEL),
+            (fit(remedy, room), LABEL),
         )
 
     def nothing(self, view: View) -> Text:

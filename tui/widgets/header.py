@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine import formatting
 from engine.control.snapshot import Snapshot, State
-from tui import formatting
 from tui.state.status import ConnectionState, Tone, banner
 from tui.state.view import View
+from tui.terminal_text import bar, fit, names_that_fit
 from tui.widgets.line_widget import BAD, LABEL, STRONG, TONES, line
 from tui.widgets.panel import Panel
 
@@ -29,7 +30,7 @@ def state_line(view: View, columns: int) -> Text:
         marks += f" ◆ FROZEN {formatting.clock(view.frozen_at, view.now)} "
     if view.read_only:
         marks += " READ-ONLY "
-    detail = formatting.fit(state.detail, max(0, columns - len(label) - cell_len(marks) - 14))
+    detail = fit(state.detail, max(0, columns - len(label) - cell_len(marks) - 14))
     after = f" {detail}" if detail else ""
     room = columns - len(label) - cell_len(after) - cell_len(marks) - 1
     left = _subject(view, room)
@@ -49,20 +50,20 @@ def _subject(view: View, columns: int) -> str:
     if snapshot is None or columns < 14:
         return name
     chosen = [batch.name for batch in snapshot.batches if batch.selected]
-    return f"{name} {formatting.names(chosen, columns - len(name) - 1)}".rstrip()
+    return f"{name} {names_that_fit(chosen, columns - len(name) - 1)}".rstrip()
 
 
 def progress_line(view: View, columns: int) -> Text:
     snapshot = view.snapshot
     if snapshot is None:
-        return line((formatting.bar(0, columns), LABEL))
+        return line((bar(0, columns), LABEL))
     totals = snapshot.totals
     settled = totals.done + totals.accepted
     figures = f"{formatting.integer(settled)} / {formatting.integer(totals.rows)}"
     share = formatting.percent(settled, totals.rows)
     width = max(0, columns - len(figures) - len(share) - 4)
     fraction = settled / totals.rows if totals.rows else 0.0
-    return line((formatting.bar(fraction, width), LABEL), "  ", (figures, STRONG), "  ", share)
+    return line((bar(fraction, width), LABEL), "  ", (figures, STRONG), "  ", share)
 
 
 def figures_line(view: View, columns: int) -> Text:
@@ -104,6 +105,6 @@ def _elapsed(view: View, snapshot: Snapshot) -> float | None:
 def _eta(view: View, snapshot: Snapshot) -> str:
     """How long still, and when that is."""
     if snapshot.eta_seconds is None:
-        return formatting.DASH
+        return formatting.UNKNOWN
     until = formatting.clock(snapshot.time + snapshot.eta_seconds, view.now)
     return f"{formatting.duration(snapshot.eta_seconds)} ({until})"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from rich.text import Text
 
+from engine import formatting
 from engine.ledger.models import ImageRow
-from tui import formatting
-from tui.formatting import Keep
+from tui.terminal_text import Keep, fit, padded, right_aligned
 from tui.widgets.line_widget import LABEL, line
 from tui.widgets.paged_list import RowRenderer
 
@@ -46,15 +45,11 @@ def name_of(row: ImageRow) -> str:
 
 
 def _size(size_bytes: int | None) -> str:
-    return formatting.data(size_bytes) if size_bytes else ""
+    return formatting.data_size(size_bytes) if size_bytes else ""
 
 
 def _psnr(row: ImageRow) -> str:
-    return decibel(row.psnr) if row.psnr is not None else ""
-
-
-def decibel(psnr: float) -> str:
-    return "equal" if math.isinf(psnr) else f"{psnr:.1f} dB"
+    return formatting.decibels(row.psnr) if row.psnr is not None else ""
 
 
 _IMAGE = Column("image", 16, name_of, Keep.BOTH, share=1, most=56)
@@ -72,7 +67,7 @@ IMAGE_COLUMNS = (
     Column("size", 9, lambda row: formatting.megapixels(row.megapixels), to_the_right=True),
     Column("source", 8, lambda row: _size(row.source_bytes), to_the_right=True, from_columns=90),
     Column("JPEG", 8, lambda row: _size(row.jpeg_bytes), to_the_right=True, from_columns=90),
-    Column("PSNR", 8, _psnr, to_the_right=True, from_columns=100),
+    Column("PSNR", 9, _psnr, to_the_right=True, from_columns=100),
     Column("cause", 18, lambda row: row.cause or "", from_columns=120),
     Column("representation", 36, lambda row: row.uuid, from_columns=160, style=LABEL),
     Column("message", 24, lambda row: row.message or "", from_columns=190, share=2),
@@ -100,7 +95,7 @@ def _widths(columns: tuple[Column, ...], width: int) -> list[tuple[Column, int]]
 
 def _head(columns: tuple[Column, ...], width: int) -> Text:
     cells = [
-        formatting.right(column.head, wide) if column.to_the_right else formatting.padded(column.head, wide)
+        right_aligned(column.head, wide) if column.to_the_right else padded(column.head, wide)
         for column, wide in _widths(columns, width)
     ]
     return line((" " * _GAP).join(cells))
@@ -112,11 +107,7 @@ def _row(columns: tuple[Column, ...], row: ImageRow, width: int) -> Text:
         if parts:
             parts.append(" " * _GAP)
         value = column.value(row)
-        cell = (
-            formatting.right(value, wide)
-            if column.to_the_right
-            else formatting.padded(value, wide, column.keep)
-        )
+        cell = right_aligned(value, wide) if column.to_the_right else padded(value, wide, column.keep)
         parts.append((cell, column.style))
     return line(*parts)
 
@@ -125,12 +116,12 @@ def notes(row: ImageRow, columns: int, rows: int) -> list[Text]:
     """The row under the cursor in full: what happened, what to do, and where it is."""
     shown: list[Text] = []
     if row.message:
-        shown.append(line(("what   ", LABEL), formatting.fit(row.message, columns - 7)))
+        shown.append(line(("what   ", LABEL), fit(row.message, columns - 7)))
     if row.remedy and row.state == "failed":
-        shown.append(line(("do     ", LABEL), formatting.fit(row.remedy, columns - 7)))
+        shown.append(line(("do     ", LABEL), fit(row.remedy, columns - 7)))
     if row.warnings and not row.message:
-        shown.append(line(("warned ", LABEL), formatting.fit("; ".join(row.warnings), columns - 7)))
-    shown.append(line(("source ", LABEL), formatting.fit(row.source, columns - 7, Keep.END)))
+        shown.append(line(("warned ", LABEL), fit("; ".join(row.warnings), columns - 7)))
+    shown.append(line(("source ", LABEL), fit(row.source, columns - 7, Keep.END)))
     if len(shown) < rows:
-        shown.append(line(("target ", LABEL), formatting.fit(row.target, columns - 7, Keep.BOTH)))
+        shown.append(line(("target ", LABEL), fit(row.target, columns - 7, Keep.BOTH)))
     return shown[:rows]

@@ -13,8 +13,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui import formatting
+from engine import formatting
 from tui.state.status import Tone
+from tui.terminal_text import fit
 
 LABEL = "dim"
 STRONG = "bold"
@@ -41,7 +42,7 @@ def title(text: str, columns: int, note: str = "") -> Text:
     parts: list[str | tuple[str, str]] = [(text, STRONG)]
     used = len(text)
     if note:
-        note = formatting.fit(note, max(0, columns - used - 3))
+        note = fit(note, max(0, columns - used - 3))
         parts += [" ", (note, LABEL)]
         used += 1 + Text(note).cell_len
     rule = max(0, columns - used - 1)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from tui import formatting
 from tui.state.status import Banner, Tone
+from tui.terminal_text import padded
 from tui.widgets.line_widget import LABEL, STRONG, TONES, LineWidget, line
 
 
@@ -30,6 +30,6 @@ class ListHeader(LineWidget):
     def lines(self, columns: int, rows: int) -> Sequence[Text]:
         label = f" {self._state.label} "
         room = columns - cell_len(self._heading) - cell_len(self._position) - cell_len(label) - 4
-        facts = formatting.padded(" · ".join(self._facts), max(0, room))
+        facts = padded(" · ".join(self._facts), max(0, room))
         state = (label, TONES[self._state.tone])
         return [line((self._heading, STRONG), "  ", facts, " ", (self._position, LABEL), " ", state)]

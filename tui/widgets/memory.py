@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from engine import formatting
 from engine.control.snapshot import MemorySnapshot
-from tui import formatting
 from tui.state.view import View
+from tui.terminal_text import column_chart
 from tui.widgets.line_widget import BAD, LABEL, line, title
 from tui.widgets.panel import Panel
 
@@ -19,17 +20,19 @@ class Memory(Panel):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         memory = view.snapshot.memory if view.snapshot else None
         if memory is None or memory.total <= 0:
-            return [title("Memory", columns), line((f" {formatting.DASH}", LABEL))]
+            return [title("Memory", columns), line((f" {formatting.UNKNOWN}", LABEL))]
         low = memory.available < memory.floor
         drawn = [
-            title("Memory", columns, "below the floor" if low else f"of {formatting.memory(memory.total)}"),
+            title(
+                "Memory", columns, "below the floor" if low else f"of {formatting.memory_size(memory.total)}"
+            ),
             memory_bar(memory, columns),
             figures_line(memory, columns),
             room_line(memory),
         ]
         spare = rows - len(drawn)
         if spare > 0:
-            history = formatting.columns_of(view.used_bytes, columns, spare, float(memory.total))
+            history = column_chart(view.used_bytes, columns, spare, float(memory.total))
             drawn += [line((row, LABEL)) for row in history]
         return drawn
 

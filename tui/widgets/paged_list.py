@@ -10,7 +10,8 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui import formatting
+from engine import formatting
+from tui.terminal_text import ELLIPSIS
 from tui.widgets.line_widget import CURSOR, LABEL, STRONG, LineWidget, line
 
 PAGE = 100
@@ -152,7 +153,7 @@ class PagedList(LineWidget, Generic[RowT], can_focus=True):
             drawn.append(line((f"  {self.empty}" if self._come else "  …", LABEL)))
         thumb = self._thumb(room)
         for index in range(self.top, min(self.total, self.top + room)):
-            mark = formatting.ELLIPSIS
+            mark = ELLIPSIS
             row = self.at(index)
             text = self.face.row(row, inner) if row is not None else Text("")
             mark = "●" if row is not None and row.id in self.selected else " "

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.events import Resize
 from textual.message import Message
 
-from tui import formatting
+from engine import formatting
 from tui.state.view import ActionResult
 from tui.widgets.line_widget import BAD, STRONG, LineWidget, line
 from tui.widgets.text_view import wrapped

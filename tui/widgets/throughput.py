@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
+from engine import formatting
 from engine.control.snapshot import Snapshot
-from tui import formatting
 from tui.state import history
 from tui.state.view import View
+from tui.terminal_text import column_chart, right_aligned, sparkline
 from tui.widgets.line_widget import LABEL, STRONG, line, title
 from tui.widgets.panel import Panel
 
@@ -19,14 +20,14 @@ class Throughput(Panel):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         snapshot = view.snapshot
         if snapshot is None:
-            return [title("Throughput", columns), line((f" {formatting.DASH}", LABEL))]
+            return [title("Throughput", columns), line((f" {formatting.UNKNOWN}", LABEL))]
         if snapshot.engine is None:
             return [title("Throughput", columns), saved_line(snapshot, columns)]
         spare = rows - 4
         head = title("Throughput", columns, _span_note(view, columns))
         rates = rates_line(snapshot, columns)
         if spare > 0:
-            curve = [line((row, LABEL)) for row in formatting.columns_of(view.images_per_s, columns, spare)]
+            curve = [line((row, LABEL)) for row in column_chart(view.images_per_s, columns, spare)]
             images = images_line(view, columns, curve=False)
             return [head, images, rates, saved_line(snapshot, columns), *curve]
         return [head, images_line(view, columns, curve=True), rates, saved_line(snapshot, columns)]
@@ -43,14 +44,17 @@ def images_line(view: View, columns: int, *, curve: bool) -> Text:
     number = formatting.per_minute(view.snapshot.rates_now.images_per_s)
     unit = " images/min"
     room = columns - len(number) - len(unit) - 1
-    spark = formatting.right(formatting.sparkline(view.images_per_s, room), room) if curve else ""
+    spark = right_aligned(sparkline(view.images_per_s, room), room) if curve else ""
     return line((number, STRONG), (unit, LABEL), " ", (spark, LABEL))
 
 
 def rates_line(snapshot: Snapshot, columns: int) -> Text:
     rates = snapshot.rates_now
-    coming, going = formatting.data(rates.source_bytes_per_s), formatting.data(rates.jpeg_bytes_per_s)
-    pixels = f"  {rates.megapixels_per_s:.0f} Mpx/s"
+    coming, going = (
+        formatting.data_size(rates.source_bytes_per_s),
+        formatting.data_size(rates.jpeg_bytes_per_s),
+    )
+    pixels = f"  {formatting.megapixels(rates.megapixels_per_s)}/s"
     parts: list[str | tuple[str, str]] = [("in ", LABEL), f"{coming}/s", ("  out ", LABEL), f"{going}/s"]
     used = len(coming) + len(going) + 13
     if used + cell_len(pixels) <= columns:
@@ -59,11 +63,11 @@ def rates_line(snapshot: Snapshot, columns: int) -> Text:
 
 
 def saved_line(snapshot: Snapshot, columns: int) -> Text:
-    """`7.2 TB → 2.9 TB, 59 % smaller`; the percentage first where there is little room."""
+    """`7.23 TB → 2.93 TB  59.5 % smaller`; the percentage without its word where there is little room."""
     if not snapshot.source_bytes:
-        return line((f" {formatting.DASH}", LABEL))
-    amounts = f"{formatting.data(snapshot.source_bytes)} → {formatting.data(snapshot.jpeg_bytes)}"
+        return line((f" {formatting.UNKNOWN}", LABEL))
+    amounts = f"{formatting.data_size(snapshot.source_bytes)} → {formatting.data_size(snapshot.jpeg_bytes)}"
     saved = formatting.reduction(snapshot.source_bytes, snapshot.jpeg_bytes)
-    if cell_len(amounts) + cell_len(saved) + 2 <= columns:
-        return line(amounts, ("  ", ""), (saved, LABEL))
-    return line(amounts)
+    if cell_len(amounts) + cell_len(saved) + 2 > columns:
+        saved = formatting.short_reduction(snapshot.source_bytes, snapshot.jpeg_bytes)
+    return line(amounts, ("  ", ""), (saved, LABEL))

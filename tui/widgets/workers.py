@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from engine import formatting
 from engine.control.snapshot import Snapshot, WorkerSnapshot
-from tui import formatting
 from tui.state.view import View
+from tui.terminal_text import Keep, padded, right_aligned
 from tui.widgets.line_widget import LABEL, STRONG, line, title
 from tui.widgets.panel import Panel
 
@@ -38,18 +39,18 @@ def workers_note(snapshot: Snapshot, shown: int) -> str:
     if count > shown:
         parts.append(f"{count - shown} more not shown")
     if snapshot.store.waiting:
-        waiting = formatting.data(snapshot.store.waiting_bytes)
+        waiting = formatting.data_size(snapshot.store.waiting_bytes)
         parts.append(f"{snapshot.store.waiting} for the store, {waiting}")
     return ", ".join(parts)
 
 
 def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
     """Columns that line up: slot, phase, image, megapixels, seconds, memory now/promised."""
-    slot = formatting.right(str(worker.slot), _SLOT - 1) + " "
+    slot = right_aligned(str(worker.slot), _SLOT - 1) + " "
     if worker.image_id is None:
-        rss = formatting.right(formatting.short_memory(worker.rss_bytes), _MEMORY // 2)
+        rss = right_aligned(formatting.short_memory(worker.rss_bytes), _MEMORY // 2)
         middle = columns - _SLOT - _MEMORY // 2
-        return line((slot, LABEL), (formatting.padded(worker.phase, middle), LABEL), (rss, LABEL))
+        return line((slot, LABEL), (padded(worker.phase, middle), LABEL), (rss, LABEL))
     tail = _SIZE + _TIME + _MEMORY + 1
     room = columns - _SLOT - _PHASE - 1 - tail
     if room < 12:  # narrow: the size can be had from the image's detail
@@ -57,16 +58,16 @@ def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
         room += _SIZE
         size = ""
     else:
-        size = formatting.right(formatting.megapixels(worker.megapixels), _SIZE)
+        size = right_aligned(formatting.megapixels(worker.megapixels), _SIZE)
     memory = f"{formatting.short_memory(worker.rss_bytes)}/{formatting.short_memory(worker.predicted_bytes)}"
     over = bool(worker.rss_bytes and worker.predicted_bytes and worker.rss_bytes > worker.predicted_bytes)
     return line(
         (slot, LABEL),
-        formatting.padded(worker.phase, _PHASE),
+        padded(worker.phase, _PHASE),
         " ",
-        (formatting.padded(worker.image, room, formatting.Keep.BOTH), STRONG),
+        (padded(worker.image, room, Keep.BOTH), STRONG),
         size,
-        formatting.right(formatting.short_seconds(worker.seconds), _TIME),
+        right_aligned(formatting.short_duration(worker.seconds), _TIME),
         " ",
-        (formatting.right(("!" if over else "") + memory, _MEMORY), "bold" if over else ""),
+        (right_aligned(("!" if over else "") + memory, _MEMORY), "bold" if over else ""),
     )

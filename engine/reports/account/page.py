@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from engine.formatting import NOTHING, count, data_size, decibels, duration, moment, share, short_moment
+from engine.formatting import (
+    UNKNOWN,
+    counted,
+    data_size,
+    date_and_time,
+    decibels,
+    duration,
+    long_date,
+    percent,
+)
 from engine.ledger.account import Account
 from engine.ledger.models import ImageRow
 from engine.reports.account import charts
 from engine.reports.account.figures import MOST_LISTED, BatchFigures, Causes, Figures, Range, Warned
-from engine.reports.html import Column, name, page, section, table, text
+from engine.reports.html import Column, name, page, section, table, text, unbroken
 
 N = True
 """A numeric column."""
@@ -23,7 +32,7 @@ def render(figures: Figures) -> str:
     account = figures.account
     body = (
         f"<header><h1>{name(figures.title)}</h1>"
-        f"<p class=soft>Conversion report, {text(moment(figures.made))}</p>"
+        f"<p class=soft>Conversion report, {text(long_date(figures.made))}</p>"
         f"<p class=lead>{verdict(account)}</p>{charts.account_bar(account)}</header><main>"
         f"{_account(figures)}{_sizes(figures)}{_times(figures)}{_quality(figures)}"
         f"{_failures(figures)}{_accepted(figures)}{_warnings(figures)}</main>"
@@ -60,7 +69,7 @@ def _account(figures: Figures) -> str:
     rows = [[name(batch.name), *_account_cells(batch.account)] for batch in figures.batches]
     foot = ["together", *_account_cells(figures.account)] if len(rows) > 1 else ()
     whole = (
-        f"<p>{count(figures.representations, 'representation')}, of which {figures.complete:,} complete: "
+        f"<p>{counted(figures.representations, 'representation')}, of which {figures.complete:,} complete: "
         "every image of it done or accepted.</p>"
     )
     return section("Account", whole + table(columns, rows, foot=foot), "account")
@@ -69,7 +78,7 @@ def _account(figures: Figures) -> str:
 def _account_cells(account: Account) -> list[str]:
     waiting = account.remaining
     numbers = (account.rows, account.done, account.failed, account.accepted, waiting)
-    return [f"{number:,}" if number else NOTHING for number in numbers]
+    return [f"{number:,}" if number else UNKNOWN for number in numbers]
 
 
 def _sizes(figures: Figures) -> str:
@@ -80,9 +89,9 @@ def _sizes(figures: Figures) -> str:
     jpeg = figures.total(lambda batch: batch.jpeg_bytes)
     if not source:
         return ""
-    saved = (
-        f"<p>{data_size(source)} of JPEG 2000 became {data_size(jpeg)} of JPEG: {share(jpeg, source)}.</p>"
-    )
+    before, after = unbroken(data_size(source)), unbroken(data_size(jpeg))
+    ratio = unbroken(percent(jpeg, source))
+    saved = f"<p>{before} of JPEG 2000 became {after} of JPEG: {ratio}.</p>"
     ranges = _one_range(figures)
     return section("Sizes", saved + ranges + table(columns, rows), "sizes")
 
@@ -90,14 +99,14 @@ def _sizes(figures: Figures) -> str:
 def _size_cells(batch: BatchFigures) -> list[str]:
     source, jpeg, pixels = batch.source_bytes, batch.jpeg_bytes, batch.megapixels
     if not jpeg.number:
-        return [NOTHING] * 6
+        return [UNKNOWN] * 6
     return [
         f"{pixels.total:,.0f}" if pixels.total >= 100 else f"{pixels.total:.1f}",
-        data_size(source.total),
-        data_size(jpeg.total),
-        share(jpeg.total, source.total),
-        data_size(source.total / max(1, source.number)),
-        data_size(jpeg.total / jpeg.number),
+        unbroken(data_size(source.total)),
+        unbroken(data_size(jpeg.total)),
+        unbroken(percent(jpeg.total, source.total)),
+        unbroken(data_size(source.total / max(1, source.number))),
+        unbroken(data_size(jpeg.total / jpeg.number)),
     ]
 
 
@@ -124,12 +133,12 @@ def _times(figures: Figures) -> str:
         rows.append(
             [
                 name(batch.name),
-                text(short_moment(times.first)),
-                text(short_moment(times.last)),
-                duration(times.busy_s),
-                f"{converted / times.busy_s * 3600:,.0f}" if times.busy_s else NOTHING,
-                f"{times.cpu_s / converted:.2f}" if converted else NOTHING,
-                f"{times.cpu_s / pixels:.3f}" if pixels and converted else NOTHING,
+                text(date_and_time(times.first)),
+                text(date_and_time(times.last)),
+                unbroken(duration(times.busy_s)),
+                f"{converted / times.busy_s * 3600:,.0f}" if times.busy_s else UNKNOWN,
+                f"{times.cpu_s / converted:.2f}" if converted else UNKNOWN,
+                f"{times.cpu_s / pixels:.3f}" if pixels and converted else UNKNOWN,
                 f"{times.attempts:,}",
             ]
         )
@@ -160,11 +169,11 @@ def _quality_cells(batch: BatchFigures) -> list[str]:
     return [
         str(batch.quality),
         f"{psnr.count:,}",
-        decibels(psnr.lowest) if finite else decibels(float("inf")),
-        decibels(psnr.quantile(0.05)),
-        decibels(psnr.median),
-        decibels(psnr.highest) if finite else NOTHING,
-        f"{batch.flagged_count:,}" if batch.flagged_count else NOTHING,
+        unbroken(decibels(psnr.lowest)) if finite else unbroken(decibels(float("inf"))),
+        unbroken(decibels(psnr.quantile(0.05))),
+        unbroken(decibels(psnr.median)),
+        unbroken(decibels(psnr.highest)) if finite else UNKNOWN,
+        f"{batch.flagged_count:,}" if batch.flagged_count else UNKNOWN,
     ]
 
 
@@ -184,7 +193,7 @@ def _common_scale(batches: Sequence[BatchFigures]) -> tuple[tuple[float, float],
 
 def _psnr_figure(batch: BatchFigures, span: tuple[float, float], width: float) -> str:
     bars = batch.psnr.histogram(width)
-    label = f"PSNR in {batch.name}: median {decibels(batch.psnr.median)}"
+    label = f"PSNR in {batch.name}: median {unbroken(decibels(batch.psnr.median))}"
     drawn = charts.histogram(bars, span, width, batch.psnr.flag_below, label)
     if not drawn:
         return ""
@@ -192,13 +201,16 @@ def _psnr_figure(batch: BatchFigures, span: tuple[float, float], width: float) -
     if batch.psnr.flag_below is not None and batch.psnr.flag_below > span[0]:
         caption += "; left of the dashed line an image is far below"
     if batch.psnr.identical:
-        caption += f"; {count(batch.psnr.identical, 'image')} without any difference not drawn"
+        caption += f"; {counted(batch.psnr.identical, 'image')} without any difference not drawn"
     figure = f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>"
     flagged = ""
     if batch.flagged:
-        rows = ([_image(row), decibels(row.psnr), data_size(row.jpeg_bytes or 0)] for row in batch.flagged)
+        rows = (
+            [_image(row), unbroken(decibels(row.psnr)), unbroken(data_size(row.jpeg_bytes or 0))]
+            for row in batch.flagged
+        )
         columns = [Column("image"), Column("PSNR", N), Column("JPEG", N)]
-        summary = f"{count(batch.flagged_count, 'image')} far below the batch"
+        summary = f"{counted(batch.flagged_count, 'image')} far below the batch"
         flagged = _details(
             summary, table(columns, rows), batch.flagged_count, is_open=batch.flagged_count <= 20
         )
@@ -219,7 +231,7 @@ def _cause(group: Causes) -> str:
     rows = (
         [_image(row), text(row.message or ""), name(row.source), str(row.attempts)] for row in group.images
     )
-    summary = f"{group.cause}: {count(group.count, 'image')}"
+    summary = f"{group.cause}: {counted(group.count, 'image')}"
     return _details(summary, table(columns, rows), group.count, is_open=group.count <= 20)
 
 
@@ -240,7 +252,7 @@ def _warnings(figures: Figures) -> str:
     if not figures.warnings:
         return ""
     said = (
-        f"<p>{count(figures.warned_images, 'image')} carry warnings: what a decoder remarked on, or what was "
+        f"<p>{counted(figures.warned_images, 'image')} carry warnings: what a decoder remarked on, or what was "
         "changed on purpose.</p>"
     )
     return section("Warnings", said + "".join(_warned(warned) for warned in figures.warnings), "warnings")
@@ -249,7 +261,7 @@ def _warnings(figures: Figures) -> str:
 def _warned(warned: Warned) -> str:
     columns = [Column("image"), Column("warnings")]
     rows = ([_image(row), "<br>".join(text(warning) for warning in row.warnings)] for row in warned.images)
-    return _details(f"{warned.text} ({count(warned.count, 'image')})", table(columns, rows), warned.count)
+    return _details(f"{warned.text} ({counted(warned.count, 'image')})", table(columns, rows), warned.count)
 
 
 def _image(row: ImageRow) -> str:

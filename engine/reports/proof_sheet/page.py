@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.formatting import count, data_size, decibels, share
+from engine.formatting import counted, data_size, decibels, percent
 from engine.jpeg.inspect import Table, standard_tables
-from engine.reports.html import Column, name, page, section, table, text
+from engine.reports.html import Column, name, page, section, table, text, unbroken
 from engine.reports.proof_sheet.sample_image import Candidate, Specimen, Unreadable
 
 N = True
@@ -80,7 +80,7 @@ def render(sheet: Sheet) -> str:
     """The whole document."""
     listed = ", ".join(str(quality) for quality in sheet.qualities)
     intro = (
-        f"<p>{count(len(sheet.specimens), 'image')} of {sheet.drawn_from:,}, drawn at random (seed {sheet.seed}), at "
+        f"<p>{counted(len(sheet.specimens), 'image')} of {sheet.drawn_from:,}, drawn at random (seed {sheet.seed}), at "
         f"JPEG quality {listed}. The crops show one pixel of the image as one pixel of the screen, from a place with "
         "more detail than most of the image has. A click on a JPEG puts the source in its place and back: what "
         "moves is the difference. <kbd>s</kbd> does it for all.</p>"
@@ -106,14 +106,14 @@ def _summary(sheet: Sheet) -> str:
         rows.append(
             [
                 f"quality {quality}",
-                data_size(size),
-                share(size, source),
-                decibels(psnr[0]),
-                decibels(statistics.median(psnr)),
-                decibels(psnr[-1]),
+                unbroken(data_size(size)),
+                unbroken(percent(size, source)),
+                unbroken(decibels(psnr[0])),
+                unbroken(decibels(statistics.median(psnr))),
+                unbroken(decibels(psnr[-1])),
             ]
         )
-    caption = f"{count(len(sheet.specimens), 'image')}, {data_size(source)} of JPEG 2000"
+    caption = f"{counted(len(sheet.specimens), 'image')}, {unbroken(data_size(source))} of JPEG 2000"
     return table([Column("together"), *(Column(title, N) for title in titles)], rows, caption)
 
 
@@ -124,9 +124,10 @@ def _specimen(specimen: Specimen) -> str:
         f"no. {row.id}, record {name(row.record)}"
     )
     warnings = "".join(f"<p class=soft>{text(warning)}</p>" for warning in specimen.warnings)
+    size = unbroken(data_size(specimen.source_bytes))
     source = (
         f"<figure class=source>{_image(specimen.png, crop.width, crop.height, 'the source')}"
-        f"<figcaption><b>source</b><span>{data_size(specimen.source_bytes)} of JPEG 2000</span></figcaption></figure>"
+        f"<figcaption><b>source</b><span>{size} of JPEG 2000</span></figcaption></figure>"
     )
     candidates = "".join(_candidate(specimen, candidate) for candidate in specimen.candidates)
     return (
@@ -139,9 +140,10 @@ def _candidate(specimen: Specimen, candidate: Candidate) -> str:
     crop = specimen.crop
     label = f"JPEG of quality {candidate.quality}; shows the source when pressed"
     image = _image(candidate.png, crop.width, crop.height, f"JPEG of quality {candidate.quality}")
+    ratio = unbroken(percent(candidate.jpeg_bytes, specimen.source_bytes))
     said = (
-        f"{data_size(candidate.jpeg_bytes)}, {share(candidate.jpeg_bytes, specimen.source_bytes)} of the JPEG 2000; "
-        f"{text(candidate.subsampling)}<br>PSNR {decibels(candidate.psnr_db)}"
+        f"{unbroken(data_size(candidate.jpeg_bytes))}, {ratio} of the JPEG 2000; "
+        f"{text(candidate.subsampling)}<br>PSNR {unbroken(decibels(candidate.psnr_db))}"
     )
     return (
         f'<figure><button type=button class=flip aria-pressed=false aria-label="{text(label)}">{image}</button>'

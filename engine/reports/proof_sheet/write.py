@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.formatting import moment
+from engine.formatting import long_date
 from engine.ledger.reader import LedgerReader
 from engine.memory.available import MemoryReader
 from engine.reports.proof_sheet.draw import draw_sample
@@ -55,7 +55,7 @@ def write_proofsheet(
             )
     sheet = Sheet(
         title=workspace.root.name if request.batch is None else f"{workspace.root.name}: {request.batch}",
-        made=moment(time.time()),
+        made=long_date(time.time()),
         seed=request.seed,
         qualities=request.qualities,
         specimens=tuple(one for one in examined if isinstance(one, Specimen)),

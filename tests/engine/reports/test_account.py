@@ -109,7 +109,7 @@ def test_the_page_stands_alone_and_says_it_all(collection: Workspace, tmp_path: 
     page = standing_alone(written(collection, tmp_path / "report"))
     for said in (
         "All 35 images are accounted for: 30 done, 2 failed, 1 accepted with a reason and 2 not converted yet.",
-        "60.0 MB of JPEG 2000 became 27.0 MB of JPEG: 45 %.",
+        "60.0 MB of JPEG 2000 became 27.0 MB of JPEG: 45.0 %.",
         "6 representations, of which 5 complete",
         "Restore the file from a backup or ask the supplier for it again, then requeue.",
         "lost in 1953",

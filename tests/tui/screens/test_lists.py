@@ -272,7 +272,7 @@ async def test_enter_shows_everything_known_of_an_image(root: Path) -> None:
     async with opened(root, size=(80, 50)) as session:
         await session.press("f", "down", "down", "down", "enter")
         assert isinstance(session.app.screen, ImageDetail)
-        assert "[bold]markup[/bold] and ␛[31mcolour␛[0m are only text" in session.text
+        assert r"[bold]markup[/bold] and \x1b[31mcolour\x1b[0m are only text" in session.text
         assert "Restore the file from a backup" in session.text
         await session.press("r")
         assert session.sent == [("requeue", {"selection": Selection(ids=(4,)).to_json()})]

@@ -1,0 +1,77 @@
+"""How the state of the engine is put: a glyph, a word, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.control.snapshot import BatchSnapshot, State
+from engine.ledger.account import Account
+from tests.support import fake_poller
+from tests.support.fake_poller import NOW, STATUSES, engine_status, running
+from tui.state.status import ConnectionState, EngineStatus, banner, status_hint
+
+pytestmark = pytest.mark.usefixtures("utc")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("running", "► RUNNING"),
+        ("paused", "‖ PAUSED by you"),
+        ("holding", "▲ HOLDING memory low since Sun 23:51"),
+        ("draining", "▼ DRAINING ends when what is in flight is done"),
+        ("disconnected", "╳ DISCONNECTED since 00:01"),
+        ("finished", "! FINISHED but 6 failed"),
+        ("stopped", "■ STOPPED"),
+        ("empty", "■ STOPPED nothing imported yet"),
+    ],
+)
+def test_a_state_is_a_glyph_and_a_word(name: str, said: str) -> None:
+    state = banner(STATUSES[name](), NOW)
+    assert f"{state.label} {state.detail}".strip() == said
+
+
+@pytest.mark.parametrize(
+    ("account", "said"),
+    [
+        (Account(5, 0, 0, 4, 0, 1), "✓ FINISHED"),
+        (Account(5, 0, 0, 4, 1), "! FINISHED but 1 failed"),
+        (Account(5, 0, 0, 0, 5), "✗ FINISHED no image could be converted"),
+    ],
+)
+def test_a_tick_is_for_when_every_image_is_accounted_for(account: Account, said: str) -> None:
+    finished = fake_poller.finished()
+    assert finished.snapshot is not None
+    snapshot = replace(finished.snapshot, batches=(BatchSnapshot("maps", account),))
+    state = banner(replace(finished, snapshot=snapshot), NOW)
+    assert f"{state.label} {state.detail}".strip() == said
+
+
+def test_states_differ_by_glyph_and_by_word() -> None:
+    states = [banner(STATUSES[name](), NOW) for name in STATUSES if name != "empty"]
+    assert len({state.glyph for state in states}) == len({state.word for state in states}) == len(states)
+
+
+def test_with_nothing_running_it_offers_to_start_but_not_read_only() -> None:
+    assert (
+        status_hint(fake_poller.stopped(), read_only=False)
+        == "No engine runs; 301,157 images wait. s starts it."
+    )
+    assert "starts" not in status_hint(fake_poller.stopped(), read_only=True)
+    assert "resumes" in status_hint(fake_poller.paused(), read_only=False)
+    assert "resumes" not in status_hint(fake_poller.paused(), read_only=True)
+    assert "photostat add" in status_hint(fake_poller.empty(), read_only=False)
+
+
+def test_a_picture_that_never_came_says_why() -> None:
+    assert status_hint(
+        EngineStatus(ConnectionState.LEDGER, None, fault="The ledger cannot be read."), read_only=False
+    )
+
+
+def test_an_engine_that_leaves_is_no_engine() -> None:
+    assert engine_status(running()).has_engine
+    assert not fake_poller.stopped().has_engine
+    assert fake_poller.stopped().state is State.STOPPED

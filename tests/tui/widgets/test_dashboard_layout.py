@@ -1,0 +1,32 @@
+"""Each part of the dashboard has its own place at every size of the terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui.widgets.dashboard_layout import PanelRows, arrange
+
+SIZES = [(60, 20), (80, 24), (100, 30), (115, 30), (116, 30), (120, 40), (200, 60), (60, 60), (200, 20)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "needs", [PanelRows(0, 0, 0), PanelRows(1, 1, 0), PanelRows(8, 3, 3), PanelRows(64, 40, 17)]
+)
+def test_sections_have_their_own_places_on_the_screen(size: tuple[int, int], needs: PanelRows) -> None:
+    width, height = size
+    regions = arrange(width, height, needs)
+    taken: set[tuple[int, int]] = set()
+    for region in regions.values():
+        cells = {(x, y) for x in range(region.x, region.right) for y in range(region.y, region.bottom)}
+        assert not cells & taken
+        taken |= cells
+    assert all(0 <= x < width and 0 <= y < height for x, y in taken)
+
+
+def test_eight_workers_fit_on_80x24_with_everything_else() -> None:
+    regions = {section.value: region for section, region in arrange(80, 22, PanelRows(8, 3, 3)).items()}
+    assert regions["workers"].height == 9
+    assert regions["memory"].height == regions["throughput"].height == 4
+    assert regions["batches"].height >= 2
+    assert regions["failures"].height >= 2
