@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support import engine_runs
 from tests.support.engine_runs import ended, go_on, halted, kill_engine, started
+from tests.support.waiting import wait_until_async
 from tui.app import PhotostatApp
 from tui.connection.ledger_thread import LedgerThread
 from tui.connection.poller import WorkspacePoller
@@ -35,14 +35,14 @@ async def watching(root: Path) -> AsyncIterator[tuple[PhotostatApp, Pilot[int]]]
 
 
 async def until(
-    app: PhotostatApp, pilot: Pilot[int], condition: Callable[[EngineStatus], bool], timeout_s: float = 60.0
+    app: PhotostatApp, pilot: Pilot[int], condition: Callable[[EngineStatus], bool]
 ) -> EngineStatus:
-    """The first picture that meets the condition."""
-    end = time.monotonic() + timeout_s
-    while not condition(app.view.status):
-        assert time.monotonic() < end, f"still {app.view.status}"
-        await pilot.pause(0.05)
-    return app.view.status
+    """The first status that meets the condition."""
+
+    def met() -> EngineStatus | None:
+        return app.view.status if condition(app.view.status) else None
+
+    return await wait_until_async(met, lambda: f"another status than {app.view.status}", pilot.pause)
 
 
 async def test_starts_steers_survives_and_sees_the_end(workspace: MakeWorkspace) -> None:
@@ -66,7 +66,7 @@ async def test_starts_steers_survives_and_sees_the_end(workspace: MakeWorkspace)
 
         await pilot.press("s")
         await until(app, pilot, lambda status: status.connection is ConnectionState.ENGINE)
-        await until(app, pilot, lambda status: status.state is State.FINISHED, 120)
+        await until(app, pilot, lambda status: status.state is State.FINISHED)
         last = await until(app, pilot, lambda status: status.connection is ConnectionState.LEDGER)
         assert last.state is State.FINISHED
         assert last.fault == ""

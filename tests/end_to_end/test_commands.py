@@ -21,6 +21,7 @@ from tests.support.command_line import photostat
 from tests.support.engine_runs import ended, standing, status
 from tests.support.jp2_files import write_export
 from tests.support.ledgers import make_ledger
+from tests.support.waiting import LONGEST_WAIT_S
 from tui.commands.shared import draining, in_flight
 
 FAILED = 3
@@ -47,7 +48,7 @@ class Line:
 
     def __init__(self, root: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(30)
+        self._socket.settimeout(LONGEST_WAIT_S)
         self._socket.connect(str(Workspace(root).socket_path))
         self._file = self._socket.makefile("rb")
         self._file.readline()

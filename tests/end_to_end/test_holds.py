@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat, until
+from tests.support.command_line import photostat
 from tests.support.engine_runs import ended, go_on, halted, leftovers, listing, started, status, stored
+from tests.support.waiting import wait_until
 
 LARGE = {"width": 1000, "height": 800}
 MANY = 24
@@ -21,10 +22,10 @@ MANY = 24
 def test_a_share_that_disappears_holds_the_engine_until_it_is_back(workspace: MakeWorkspace) -> None:
     root = workspace(images=MANY, **LARGE)
     started(root, "--workers", "1")
-    until(lambda: status(root)["totals"]["done"] >= 1, "a first image", 90)
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     shutil.move(root / "source", root / "elsewhere")
     (root / "source").mkdir()  # as a mount point is when nothing is mounted
-    held = until(lambda: _held(root, "source"), "the hold", 60)
+    held = wait_until(lambda: _held(root, "source"), "the hold")
     assert held["totals"]["failed"] == 0
     assert "mounted" in held["hold"]["detail"]
     (root / "source").rmdir()
@@ -38,7 +39,7 @@ def test_a_share_that_was_never_there_holds_at_once(workspace: MakeWorkspace) ->
     shutil.move(root / "source", root / "elsewhere")
     (root / "source").mkdir()
     started(root)
-    held = until(lambda: _held(root, "source"), "the hold", 60)
+    held = wait_until(lambda: _held(root, "source"), "the hold")
     assert held["totals"] == held["totals"] | {"pending": 3, "failed": 0}
     shutil.move(root / "elsewhere", root / "moved")
     photostat("stop", workspace=root)
@@ -50,7 +51,7 @@ def test_a_person_who_resumes_takes_missing_sources_for_what_they_are(workspace:
     shutil.rmtree(root / "source")
     (root / "source").mkdir()
     started(root)
-    until(lambda: _held(root, "source"), "the hold", 60)
+    wait_until(lambda: _held(root, "source"), "the hold")
     photostat("resume", workspace=root)
     totals = ended(root)["totals"]
     assert totals["failed"] == 3
@@ -75,7 +76,7 @@ def test_a_mount_that_goes_in_the_middle_costs_no_image(workspace: MakeWorkspace
     root = workspace(images=MANY, **LARGE)
     rows = with_another_share(root)
     started(root, "--workers", "1")
-    until(lambda: status(root)["totals"]["done"] >= 1, "a first image", 90)
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     busy = halted(root)
     (root / "source").rename(root / "away")
     if left != "nothing":
@@ -83,7 +84,7 @@ def test_a_mount_that_goes_in_the_middle_costs_no_image(workspace: MakeWorkspace
     if left == "stray":
         (root / "source" / "NOT_MOUNTED").touch()
     go_on(busy)
-    held = until(lambda: _held(root, "source"), "the hold", 60)
+    held = wait_until(lambda: _held(root, "source"), "the hold")
     assert held["totals"]["failed"] == 0
     assert str(root / "source") in held["hold"]["detail"]
     shutil.rmtree(root / "source", ignore_errors=True)
@@ -96,14 +97,14 @@ def test_a_mount_that_is_not_there_when_the_engine_starts_costs_no_image(workspa
     root = workspace(images=MANY, **LARGE)
     rows = with_another_share(root)
     started(root, "--workers", "1")
-    until(lambda: status(root)["totals"]["done"] >= 1, "a first image", 90)
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     photostat("stop", workspace=root)
     ended(root)
     (root / "source").rename(root / "away")
     found = photostat("check", "--json", workspace=root, expect=1).json
     assert found["share"] == f"{root / 'source'} is not there: is the share mounted?"
     started(root, "--workers", "1")
-    held = until(lambda: _held(root, "source"), "the hold", 60)
+    held = wait_until(lambda: _held(root, "source"), "the hold")
     assert held["totals"]["failed"] == 0
     (root / "away").rename(root / "source")
     assert ended(root)["totals"]["done"] == rows
@@ -123,7 +124,7 @@ def test_a_flat_directory_with_nothing_but_lost_and_found_is_a_share_that_is_awa
     (root / "flat.csv").write_text("".join(rows), encoding="utf-8")
     photostat("add", root / "flat.csv", workspace=root)
     started(root)
-    held = until(lambda: _held(root, "source"), "the hold", 60)
+    held = wait_until(lambda: _held(root, "source"), "the hold")
     assert held["totals"]["failed"] == 0
     assert held["hold"]["detail"] == f"{flat} is empty: is the share mounted?"
     for source in (root / "source").rglob("*.jp2"):
@@ -154,7 +155,7 @@ def test_a_source_that_goes_after_its_survey_costs_its_own_image_only(workspace:
     root = workspace(images=10, **LARGE)
     started(root, "--workers", "1")
     busy = halted(root)
-    waiting = until(
+    waiting = wait_until(
         lambda: next((row for row in listing(root) if row["state"] == "pending" and row["width"]), None),
         "an image that was looked at and waits",
     )
@@ -184,7 +185,7 @@ def small_scratch(workspace: MakeWorkspace) -> Iterator[Path]:
 def test_a_full_scratch_holds_the_engine_until_there_is_room(small_scratch: Path) -> None:
     root = small_scratch
     started(root)
-    held = until(lambda: _held(root, "disk"), "the hold", 60)
+    held = wait_until(lambda: _held(root, "disk"), "the hold")
     assert held["totals"]["failed"] == 0
     subprocess.run(["mount", "-o", "remount,size=8m", str(root / "scratch")], check=True)
     totals = ended(root)["totals"]

@@ -14,7 +14,7 @@ import psutil
 import pyvips
 
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat, until
+from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     ended,
     go_on,
@@ -26,6 +26,7 @@ from tests.support.engine_runs import (
     status,
     stored,
 )
+from tests.support.waiting import wait_until
 
 IMAGES = 16
 LARGE = {"width": 1000, "height": 800}
@@ -99,7 +100,7 @@ def test_a_hung_worker_is_stopped_and_its_image_tried_again(workspace: MakeWorks
 def test_a_killed_storer_loses_nothing(workspace: MakeWorkspace) -> None:
     root = workspace(images=10, **LARGE)
     pid = started(root, "--workers", "1")
-    until(lambda: status(root)["totals"]["done"] >= 2, "the first images", 90)
+    wait_until(lambda: status(root)["totals"]["done"] >= 2, "the first images")
     busy = halted(root)
     for child in psutil.Process(pid).children():
         if child.pid != busy["pid"]:

@@ -17,10 +17,11 @@ from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.cgroups import MIB, MakeGroup, run_inside
 from tests.support.cgroups import memory_group as memory_group
-from tests.support.command_line import COMMAND, photostat, until
+from tests.support.command_line import COMMAND, photostat
 from tests.support.engine_runs import ended, go_on, halted, listing, status, stored
 from tests.support.jp2_files import Row, representation, write_export
 from tests.support.memory_hog import hogging
+from tests.support.waiting import wait_until
 
 MakeGiants = Callable[..., Path]
 
@@ -73,7 +74,7 @@ def decoding(root: Path) -> dict[str, Any] | None:
 
 def halted_in_decoding(root: Path) -> None:
     """The worker that decodes stands still with what it has: it must not be done before the memory is short."""
-    worker = until(lambda: decoding(root), "an image that is being decoded")
+    worker = wait_until(lambda: decoding(root), "an image that is being decoded")
     os.kill(worker["pid"], signal.SIGSTOP)
 
 
@@ -92,12 +93,14 @@ def test_below_the_floor_it_holds_and_goes_on_by_itself(
     root = workspace(images=30, width=900, height=700, settings='[engine]\nmemory_floor = "400MiB"\n')
     group = memory_group(1500 * MIB)
     start_inside(group, root, "--workers", "1")
-    until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    busy = halted(root)
     with hogging(available(root) - 320, group):
-        held = until(lambda: s if (s := status(root))["state"] == "holding" else None, "the hold")
+        held = wait_until(lambda: s if (s := status(root))["state"] == "holding" else None, "the hold")
+        go_on(busy)
         assert held["hold"]["reason"] == "memory"
         assert "400 MiB must stay free" in held["hold"]["detail"]
-        until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
+        wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
         assert status(root)["totals"]["pending"] > 0
     assert ended(root)["totals"]["done"] == 30
     assert set(attempts(root)) == {1}
@@ -111,7 +114,7 @@ def test_below_half_the_floor_a_worker_is_stopped_and_its_image_loses_no_attempt
     start_inside(group, place, "--workers", "1")
     halted_in_decoding(place)
     with hogging(available(place) - 300, group):
-        until(lambda: "stopped to free memory" in events(place), "a worker that is spared")
+        wait_until(lambda: "stopped to free memory" in events(place), "a worker that is spared")
         assert status(place)["totals"]["failed"] == 0
     assert ended(place)["totals"]["done"] == 2
     assert attempts(place) == [1, 1]
@@ -125,7 +128,7 @@ def test_a_worker_that_the_kernel_kills_is_recognised_and_its_image_done_alone(
     start_inside(group, place, "--workers", "1")
     halted_in_decoding(place)
     with hogging(available(place) + 30, group):  # the worker goes first, not the hog, nor the supervisor
-        until(lambda: "killed by the kernel for memory" in events(place), "the kernel's choice")
+        wait_until(lambda: "killed by the kernel for memory" in events(place), "the kernel's choice")
     assert ended(place)["totals"]["done"] == 2
     assert sorted(attempts(place)) == [1, 2]
 
@@ -135,19 +138,21 @@ def test_idle_workers_that_the_kernel_kills_come_back_when_there_is_room_again(
 ) -> None:
     root, group = workspace(images=30, width=900, height=700), memory_group(1200 * MIB)
     start_inside(group, root, "--workers", "2")
-    until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     busy = halted(root)
     photostat("pause", workspace=root)
     go_on(busy)
-    until(lambda: status(root)["totals"]["in_flight"] == 0, "idle workers")
-    until(lambda: len(status(root)["workers"]) == 2, "two of them")
+    wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "idle workers")
+    wait_until(lambda: len(status(root)["workers"]) == 2, "two of them")
     with hogging(available(root) + 30, group):
-        until(lambda: "for memory; new ones start when there is room" in events(root), "the kernel's choice")
+        wait_until(
+            lambda: "for memory; new ones start when there is room" in events(root), "the kernel's choice"
+        )
         kills = cgroup.oom_kills(group)
         held = status(root)
         assert (held["state"], held["hold"]["reason"]) == ("paused", "memory")
         later = held["elapsed_seconds"] + 5
-        until(lambda: status(root)["elapsed_seconds"] > later, "five seconds of the hold")
+        wait_until(lambda: status(root)["elapsed_seconds"] > later, "five seconds of the hold")
         assert cgroup.oom_kills(group) == kills, "nobody was started to be killed"
     assert "SIGKILL" not in events(root)
     assert events(root).count("for memory; new ones") <= 4, (
@@ -188,6 +193,6 @@ def test_memory_limit_keeps_the_whole_tree_within_it(root: MakeGiants) -> None:
             least = min(least, document["memory"]["available"])
         return document["engine"] is None
 
-    until(over, "the engine's end", 120)
+    wait_until(over, "the engine's end")
     assert status(place)["totals"]["done"] == 2
     assert least >= 70 * MIB, "never below the floor by our own doing"

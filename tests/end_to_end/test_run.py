@@ -11,19 +11,19 @@ import pytest
 import pyvips
 
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat, until
+from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     ended,
     go_on,
     halted,
     leftovers,
     listing,
-    over,
     started,
     status,
     stored,
 )
 from tests.support.jp2_files import cut, make_jp2
+from tests.support.waiting import has_ended, wait_until
 
 
 def test_every_row_becomes_a_jpeg_in_the_store(workspace: MakeWorkspace) -> None:
@@ -165,5 +165,5 @@ def test_an_engine_whose_ledger_or_lock_is_deleted_ends_and_says_so(
     engine = psutil.Process(started(root))
     halted(root)
     (root / name).unlink()
-    until(lambda: over(engine), "the engine's end")
+    wait_until(lambda: has_ended(engine), "the engine's end")
     assert "deleted or replaced" in (root / "logs" / "engine-output.log").read_text()

@@ -19,10 +19,14 @@ from engine.ledger.reader import LedgerReader
 from engine.supervisor.storing import Setbacks
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat, until
+from tests.support.command_line import photostat
 from tests.support.engine_runs import ended, kill_engine, leftovers, listing, started, status
 from tests.support.s3_relay import SLOW_DOWN, Fault, Kind, Relay
 from tests.support.seaweed import BUCKET, SECRET_KEY, Seaweed
+from tests.support.waiting import wait_until
+
+SOAK_S = 1800
+"""The longest wait for a run that takes many minutes."""
 
 ANY_FAULT = [
     Fault(Kind.REPLY, 500, "InternalError"),
@@ -52,14 +56,14 @@ def assert_all_accounted(root: Path, seaweed: Seaweed, prefix: str, done: int) -
     assert leftovers(root) == []
 
 
-def held(root: Path, reason: str, timeout_s: float = 60) -> dict[str, Any]:
+def held(root: Path, reason: str) -> dict[str, Any]:
     """Waits until the engine holds for that reason; the hold."""
 
     def holding() -> dict[str, Any]:
         hold = status(root)["hold"]
         return hold if hold and hold["reason"] == reason else {}
 
-    return until(holding, f"the engine to hold for the {reason}", timeout_s)
+    return wait_until(holding, f"the engine to hold for the {reason}")
 
 
 def after_a_probe(root: Path, hold: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +74,7 @@ def after_a_probe(root: Path, hold: dict[str, Any]) -> dict[str, Any]:
         waits_for_no_probe = now["until"] < time.time() + 60
         return now if waits_for_no_probe and now["until"] > hold["until"] + 0.5 else {}
 
-    return until(again, "a probe in vain")
+    return wait_until(again, "a probe in vain")
 
 
 def test_a_whole_run_into_a_bucket(workspace: MakeWorkspace, seaweed: Seaweed, prefix: str) -> None:
@@ -172,7 +176,7 @@ def test_a_store_that_is_down_holds_the_engine_and_it_goes_on_by_itself(
     relay.refuse()
     started(root)
     held(root, "store")
-    until(lambda: status(root)["store"]["waiting"] == 12, "every image to be converted meanwhile")
+    wait_until(lambda: status(root)["store"]["waiting"] == 12, "every image to be converted meanwhile")
     assert status(root)["totals"]["failed"] == 0
     relay.listen()
     assert ended(root)["state"] == "finished"
@@ -186,8 +190,10 @@ def test_a_full_scratch_holds_conversion_until_the_store_is_back(
     root = workspace(images=20, width=400, height=300, settings=settings(relay.endpoint, prefix, limit))
     relay.refuse()
     started(root, "--workers", "1")
-    until(lambda: status(root)["store"]["waiting_bytes"] >= 100_000, "scratch to fill")
-    until(lambda: all(worker["image_id"] is None for worker in status(root)["workers"]), "workers at rest")
+    wait_until(lambda: status(root)["store"]["waiting_bytes"] >= 100_000, "scratch to fill")
+    wait_until(
+        lambda: all(worker["image_id"] is None for worker in status(root)["workers"]), "workers at rest"
+    )
     before = status(root)
     assert before["totals"]["pending"] > 0
     assert before["store"]["waiting_bytes"] < 200_000
@@ -202,7 +208,7 @@ def test_a_restart_uses_what_is_on_scratch(
     root = workspace(images=6, settings=settings(relay.endpoint, prefix))
     relay.refuse()
     pid = started(root)
-    until(lambda: status(root)["store"]["waiting"] == 6, "every image on scratch")
+    wait_until(lambda: status(root)["store"]["waiting"] == 6, "every image on scratch")
     kill_engine(pid)
     waiting = {path.name: path.stat().st_ino for path in (root / "scratch").rglob("*.jpg")}
     assert len(waiting) == 6
@@ -240,7 +246,7 @@ def test_the_server_killed_in_the_middle(
     relay.port = own_seaweed.port
     relay.always(Fault(Kind.DELAY, seconds=0.5), method="PUT")  # slow enough to be caught in the middle
     started(root)
-    until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
+    wait_until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
     own_seaweed.kill()
     held(root, "store")
     own_seaweed.start()
@@ -276,7 +282,7 @@ def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
         Fault(Kind.RESET) if asked.method == "PUT" and doomed in asked.path else None
     )
     started(root)
-    totals = ended(root, timeout_s=400)["totals"]
+    totals = ended(root, longest_s=SOAK_S)["totals"]
     assert (totals["done"], totals["failed"]) == (59, 1)
     (failure,) = photostat("failures", "--json", workspace=root).json
     assert (failure["target"], failure["cause"]) == (doomed, "store-unavailable")
@@ -290,7 +296,7 @@ def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
 def test_a_share_that_goes_away_holds_the_engine(workspace: MakeWorkspace) -> None:
     root = workspace(images=30, width=700, height=500)
     started(root, "--workers", "1")
-    until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
+    wait_until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
     away = root / "elsewhere"
     (root / "source").rename(away)
     (root / "source").mkdir()
@@ -313,13 +319,13 @@ def test_two_thousand_images_with_random_faults_and_kills(
     relay.misbehave = lambda asked: luck.choice(ANY_FAULT) if luck.random() < 0.1 else None
     pid = started(root)
     for done in (200, 500, 900):
-        until(partial(_has_done, root, done), f"{done} images", 600)
+        wait_until(partial(_has_done, root, done), f"{done} images", SOAK_S)
         kill_engine(pid)
         pid = started(root)
         own_seaweed.kill()
-        held(root, "store", 120)
+        held(root, "store")
         own_seaweed.start()
-    assert ended(root, timeout_s=1200)["state"] == "finished"
+    assert ended(root, longest_s=SOAK_S)["state"] == "finished"
     assert_all_accounted(root, own_seaweed, prefix, 2000)
     shutil.rmtree(root / "source")
 
@@ -345,7 +351,7 @@ def test_two_hundred_milliseconds_of_latency_keep_no_core_waiting(
                 samples.append(snapshot.workers[0].image_id is not None)
             return snapshot.totals.pending == 0
 
-        until(enough_seen, "the last image to start", 400)
+        wait_until(enough_seen, "the last image to start", SOAK_S)
     busy = sum(samples) / len(samples)
     assert busy >= 0.95, f"the worker was busy {busy:.0%} of the time"
     assert ended(root)["state"] == "finished"

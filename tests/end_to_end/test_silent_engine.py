@@ -19,8 +19,9 @@ from engine.failures import UserError
 from engine.ledger.lock import ENGINE_COMMAND, Lock, find_engine
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat, start, until
+from tests.support.command_line import photostat, start
 from tests.support.engine_runs import ended, share_is_back, standing, status
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 MORE_THAN_A_SOCKET_S_QUEUE = 300
 IMAGES = 2
@@ -79,7 +80,7 @@ def test_clients_that_say_nothing_keep_nobody_out(root: Path) -> None:
         watching.snapshot()
         for _ in range(MORE_THAN_A_SOCKET_S_QUEUE):
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.settimeout(10)
+            connection.settimeout(LONGEST_WAIT_S)
             connection.connect(path)
             assert connection.recv(1000).startswith(b'{"photostat"')
             idle.append(connection)
@@ -135,7 +136,7 @@ def test_an_engine_that_listens_nowhere_yet_or_any_more_is_waited_for(root: Path
         EngineClient.connect(workspace, timeout_s=0.2)
     threading.Timer(0.3, lock.release).start()
     with pytest.raises(NoEngine, match="no engine answers in") as caught:
-        EngineClient.connect(workspace, timeout_s=30)
+        EngineClient.connect(workspace, timeout_s=LONGEST_WAIT_S)
     assert not isinstance(caught.value, EngineSilent)
     assert find_engine(workspace.lock_path) is None
 
@@ -218,13 +219,13 @@ def test_run_headless_waits_for_an_engine_that_is_suspended(root: Path) -> None:
     watching = start("run", "--headless", workspace=root)
     assert watching.stderr is not None
     assert "watching it" in watching.stderr.readline()
-    until(lambda: _clients(pid) > 1, "it to watch")
+    wait_until(lambda: _clients(pid) > 1, "it to watch")
     with suspended(pid):
         lines = iter(watching.stderr.readline, "")
         silent = next(line for line in lines if "does not answer" in line)
         assert "Waiting for it" in silent
     share_is_back(root)
-    watching.communicate(timeout=60)
+    watching.communicate(timeout=LONGEST_WAIT_S)
     assert watching.returncode == 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +12,11 @@ import pytest
 
 from engine.control.snapshot import State
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import COMMAND, until
-from tests.support.engine_runs import ended, over, status
+from tests.support.command_line import COMMAND
+from tests.support.engine_runs import ended, status
 from tests.support.ssh_server import Server, shell, ssh_server
 from tests.support.terminals import ROOT, Terminal
+from tests.support.waiting import has_ended, own_seconds_until, wait_until
 
 pytestmark = pytest.mark.needs_tool("ssh", "ssh-keygen", "sshd")
 
@@ -53,41 +53,39 @@ def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: 
     hidden = missing.rename(root / "elsewhere.jp2")
 
     with photostat_over(server, root, "run") as terminal:
-        terminal.wait_for("RUNNING", 60)
+        terminal.wait_for("RUNNING")
         terminal.type("p")
-        terminal.wait_for("PAUSED", 10)
+        terminal.wait_for("PAUSED")
         assert status(root)["state"] == State.PAUSED
         engine = status(root)["engine"]["pid"]
         app = apps(server)
         assert app
-        began = time.monotonic()
         server.cut()
-        until(lambda: all(over(process) for process in app), "the app's end")
-        assert time.monotonic() - began < ENDS_WITHIN_S, "the app ends with its connection"
+        seconds = own_seconds_until(lambda: all(map(has_ended, app)), app[0].pid, "the app's end")
+        assert seconds < ENDS_WITHIN_S, "the app ends with its connection"
 
     assert psutil.pid_exists(engine)
     assert status(root)["state"] == State.PAUSED, "the engine has not noticed"
 
     with photostat_over(server, root) as terminal:
-        terminal.wait_for("PAUSED", 30)
-        until(
+        terminal.wait_for("PAUSED")
+        wait_until(
             lambda: status(root)["totals"]["failed"] == 1,
             "the failure: files are looked at in a pause too",
-            60,
         )
         hidden.rename(missing)
         terminal.type("f")
-        terminal.wait_for("what   ", 10)
+        terminal.wait_for("what   ")
         terminal.type("r")
-        terminal.wait_for("1 image sent round again", 10)
+        terminal.wait_for("1 image sent round again")
         terminal.output = b""
         terminal.type("\x1b")
-        terminal.wait_for("Workers", 10)  # esc and p at once would be alt-p
+        terminal.wait_for("Workers")  # esc and p at once would be alt-p
         terminal.type("p")
-        terminal.wait_for("RUNNING", 10)
-        terminal.wait_for("FINISHED", 120)
+        terminal.wait_for("RUNNING")
+        terminal.wait_for("FINISHED")
         terminal.type("q")
-        terminal.wait_for("\x1b[?1049l", 10)
+        terminal.wait_for("\x1b[?1049l")
     assert ended(root)["totals"]["done"] == IMAGES
 
 
@@ -98,9 +96,8 @@ def test_a_steady_run_over_ssh_costs_less_than_4_kilobytes_a_second(
     command = shell(*COMMAND[:1], "-m", "tests.support.fake_poller", "steady", root)
     environment = shell("env", f"PYTHONPATH={ROOT}", "TERM=xterm-256color")
     with server.terminal(f"{environment} {command}") as terminal:
-        terminal.wait_for("RUNNING", 30)
+        terminal.wait_for("RUNNING")
         terminal.read(2)
         seconds = 10
         assert len(terminal.read(seconds)) / seconds < STEADY_BYTES_PER_S
-        drawn = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", terminal.output)
-        assert b"proving" in drawn
+        assert b"proving" in re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", terminal.output)

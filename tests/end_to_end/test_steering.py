@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat, start, until
+from tests.support.command_line import photostat, start
 from tests.support.engine_runs import ended, go_on, halted, started, status, stored
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 LARGE = {"width": 1100, "height": 900}
 
@@ -22,11 +23,11 @@ def root(workspace: MakeWorkspace) -> Path:
 
 def test_a_pause_starts_nothing_more_and_resume_goes_on(root: Path) -> None:
     started(root, "--workers", "1")
-    until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     busy = halted(root)
     photostat("pause", workspace=root)
     go_on(busy)
-    until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
+    wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
     paused = status(root)
     assert paused["state"] == "paused"
     assert paused["totals"]["pending"] > 0
@@ -49,7 +50,7 @@ def test_stop_puts_back_what_is_in_flight_without_an_attempt(root: Path) -> None
     started(root)
     halted(root)
     photostat("stop", workspace=root)
-    totals = ended(root, timeout_s=20)["totals"]
+    totals = ended(root)["totals"]
     assert totals["failed"] == 0
     photostat("run", "--headless", workspace=root)
     rows = photostat("list", "--json", workspace=root).json
@@ -61,9 +62,9 @@ def test_ctrl_c_drains_and_says_so(root: Path) -> None:
     process = start("run", "--headless", workspace=root)
     busy = halted(root)
     process.send_signal(signal.SIGINT)
-    until(lambda: status(root)["state"] == "draining", "the engine to drain")
+    wait_until(lambda: status(root)["state"] == "draining", "the engine to drain")
     go_on(busy)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=LONGEST_WAIT_S)
     assert process.returncode == 1
     assert "Draining" in said
     totals = ended(root)["totals"]
@@ -75,9 +76,9 @@ def test_two_sigterms_stop_the_engine_at_once(root: Path) -> None:
     pid = started(root)
     halted(root)
     os.kill(pid, signal.SIGTERM)
-    until(lambda: status(root)["state"] == "draining", "the first to be heard: signals do not queue")
+    wait_until(lambda: status(root)["state"] == "draining", "the first to be heard: signals do not queue")
     os.kill(pid, signal.SIGTERM)
-    totals = ended(root, timeout_s=20)["totals"]
+    totals = ended(root)["totals"]
     assert totals["failed"] == 0
     assert totals["done"] + totals["pending"] + totals["in_flight"] == 14
 
@@ -86,10 +87,10 @@ def test_workers_come_and_go(root: Path) -> None:
     started(root, "--workers", "1")
     busy = halted(root)
     photostat("workers", "3", workspace=root)
-    until(lambda: len(status(root)["workers"]) == 3, "three workers")
+    wait_until(lambda: len(status(root)["workers"]) == 3, "three workers")
     photostat("workers", "1", workspace=root)
     go_on(busy)
-    until(lambda: len(status(root)["workers"]) == 1, "one worker")
+    wait_until(lambda: len(status(root)["workers"]) == 1, "one worker")
     assert ended(root)["totals"]["done"] == 14
 
 

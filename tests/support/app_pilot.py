@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from textual.pilot import Pilot
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.fake_poller import NOW, STATUSES, FakePoller
+from tests.support.waiting import LONGEST_WAIT_S, wait_until_async
 from tui.app import PhotostatApp
 from tui.connection.ledger_thread import LedgerThread
 from tui.connection.poller import WorkspacePoller
@@ -42,14 +42,11 @@ class AppSession:
         await self.pilot.pause()
         waiting = [worker for worker in self.app.workers if worker.group not in ("question",)]
         if waiting:
-            await asyncio.wait_for(self.app.workers.wait_for_complete(waiting), 10)
+            await asyncio.wait_for(self.app.workers.wait_for_complete(waiting), LONGEST_WAIT_S)
         await self.pilot.pause()
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
-        end = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < end, f"waited for {what}; the app said: {self.message!r}"
-            await self.pilot.pause(0.02)
+        await wait_until_async(condition, lambda: f"{what}; the app says {self.message!r}", self.pilot.pause)
 
     @property
     def sent(self) -> list[tuple[str, dict[str, object]]]:

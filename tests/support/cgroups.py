@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from engine.memory import cgroup
+from tests.support.waiting import LONGEST_WAIT_S
 
 MIB = 2**20
 MakeGroup = Callable[[int], cgroup.Group]
@@ -52,7 +53,7 @@ def _empty(path: Path) -> None:
             processes[-1].kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(processes, timeout=20)
+    psutil.wait_procs(processes, timeout=LONGEST_WAIT_S)
 
 
 def inside(group: cgroup.Group, command: list[str]) -> list[str]:
@@ -60,9 +61,7 @@ def inside(group: cgroup.Group, command: list[str]) -> list[str]:
     return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group.path / "cgroup.procs"), *command]
 
 
-def run_inside(
-    group: cgroup.Group, command: list[str], timeout_s: float = 60
-) -> subprocess.CompletedProcess[str]:
+def run_inside(group: cgroup.Group, command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        inside(group, command), timeout=timeout_s, check=False, capture_output=True, text=True
+        inside(group, command), timeout=LONGEST_WAIT_S, check=False, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""Runs the real command line and waits for what it does, always with a bound."""
+"""Runs the real command line."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from tests.support.waiting import LONGEST_WAIT_S
 
 COMMAND = (sys.executable, "-c", "from tui.cli import main; main()")
 """The `photostat` command of the interpreter that runs the tests."""
@@ -37,12 +35,11 @@ def photostat(
     workspace: Path | None = None,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
-    timeout_s: float = 120.0,
     expect: int | None = 0,
 ) -> Outcome:
-    """Runs `photostat ARGS` in a process of its own and gives back its outcome.
+    """Runs `photostat ARGS` in a process of its own and returns its outcome.
 
-    `workspace` becomes `-C`. Fails the test when the exit code is not `expect` (None: any) or the time is up.
+    `workspace` becomes `-C`. Fails the test if the exit code is not `expect` (None: any).
     """
     command = [*COMMAND, *(["-C", str(workspace)] if workspace else []), *map(str, args)]
     done = subprocess.run(
@@ -52,7 +49,7 @@ def photostat(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=timeout_s,
+        timeout=LONGEST_WAIT_S,
         check=False,
     )
     outcome = Outcome(done.returncode, done.stdout, done.stderr)
@@ -81,17 +78,3 @@ def environment(more: dict[str, str] | None) -> dict[str, str]:
     """This process's environment, with nothing in it that steers photostat unless `more` says so."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PHOTOSTAT_")}
     return clean | {"COLUMNS": "100", "NO_COLOR": "1"} | (more or {})
-
-
-def until(condition: Callable[[], T | None], what: str = "the condition", timeout_s: float = 30.0) -> T:
-    """Asks again and again until `condition()` is true; gives back what it said; fails after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    pause_s = 0.005
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout_s:g} s for {what} in vain")
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, 0.2)

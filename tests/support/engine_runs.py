@@ -17,7 +17,8 @@ from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.snapshot import Snapshot
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.support.command_line import photostat, until
+from tests.support.command_line import photostat
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 ENDED = ("finished", "stopped")
 
@@ -33,7 +34,7 @@ def status(root: Path) -> dict[str, Any]:
 
 def _snapshot(workspace: Workspace) -> Snapshot:
     try:
-        with EngineClient.connect(workspace, timeout_s=30) as client:
+        with EngineClient.connect(workspace, timeout_s=LONGEST_WAIT_S) as client:
             return client.snapshot()
     except EngineSilent:
         raise
@@ -60,19 +61,19 @@ def standing(root: Path, *options: str) -> int:
     (root / "source").rename(root / "elsewhere")
     (root / "source").mkdir()  # as a mount point is when nothing is mounted
     pid = started(root, *options)
-    until(lambda: status(root)["state"] == "holding", "the hold")
+    wait_until(lambda: status(root)["state"] == "holding", "the hold")
     return pid
 
 
 def share_is_back(root: Path) -> None:
     (root / "source").rmdir()
     (root / "elsewhere").rename(root / "source")
-    until(lambda: status(root)["hold"] is None, "the engine to see it")
+    wait_until(lambda: status(root)["hold"] is None, "the engine to see it")
 
 
-def ended(root: Path, timeout_s: float = 120.0) -> dict[str, Any]:
+def ended(root: Path, longest_s: float = LONGEST_WAIT_S) -> dict[str, Any]:
     """Waits until no engine is there any more; its last account."""
-    return until(lambda: _gone(root), "the engine's end", timeout_s)
+    return wait_until(lambda: _gone(root), "the engine's end", longest_s)
 
 
 def _gone(root: Path) -> dict[str, Any] | None:
@@ -85,7 +86,7 @@ def halted(root: Path, image_id: int | None = None, but: Collection[int] = ()) -
 
     The run stands in the middle then, however fast the machine: its image is not done before SIGCONT.
     """
-    return until(lambda: _halt(root, image_id, but), "a worker stopped in the middle of an image", 90)
+    return wait_until(lambda: _halt(root, image_id, but), "a worker stopped in the middle of an image")
 
 
 def _halt(root: Path, image_id: int | None, but: Collection[int]) -> dict[str, Any] | None:
@@ -129,17 +130,9 @@ def kill_engine(pid: int) -> bool:
         engine.kill()
     except psutil.NoSuchProcess:
         return False
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=LONGEST_WAIT_S)
     assert not alive, f"children outlived their engine: {alive}"
     return True
-
-
-def over(process: psutil.Process) -> bool:
-    """It has ended; whether somebody has asked for its exit code is another matter."""
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def stored(root: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from tests.support.system_tools import system_tool
+from tests.support.waiting import LONGEST_WAIT_S
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}
 _QUIET = (
@@ -103,7 +104,12 @@ def seen_in_browser(page: Path, profile: Path, script: str, width: int = 1280, h
         "--dump-dom",
     ]
     done = subprocess.run(
-        [*command, probe.as_uri()], capture_output=True, text=True, timeout=120, check=False, errors="replace"
+        [*command, probe.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_WAIT_S,
+        check=False,
+        errors="replace",
     )
     found = re.search(r"<title>(.*?)</title>", done.stdout, re.S)
     assert found, done.stderr[-2000:]

@@ -14,6 +14,7 @@ from engine.failures import ImageError
 from engine.jp2.header import read_header
 from engine.messages import DecodeMode, Plan
 from tests.support.conversions import convert
+from tests.support.waiting import LONGEST_WAIT_S
 
 ADDRESS_SPACE_BYTES = 1536 * 2**20
 PROCESSOR_SECONDS = 60
@@ -38,7 +39,12 @@ def convert_limited(paths: Sequence[Path], folder: Path) -> list[Outcome]:
     listing.write_text(json.dumps([str(path) for path in paths]), encoding="utf-8")
     command = [sys.executable, "-m", "tests.support.limited_process", str(listing)]
     done = subprocess.run(
-        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_WAIT_S,
+        check=False,
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     outcomes = [Outcome(**{**answer, "warnings": tuple(answer["warnings"])}) for answer in answers]

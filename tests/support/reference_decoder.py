@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from engine.jp2.header import read_header
 from tests.support.system_tools import system_tool
-
-SECONDS = 120
+from tests.support.waiting import LONGEST_WAIT_S
 
 
 def opj_decompress(source: Path, target: Path, *options: str) -> bool:
     """Whether it accepts the file; for tests that are marked `needs_tool("opj_decompress")`."""
     arguments = [system_tool("opj_decompress"), "-i", str(source), "-o", str(target), "-quiet", *options]
-    done = subprocess.run(arguments, capture_output=True, timeout=SECONDS, check=False)
+    done = subprocess.run(arguments, capture_output=True, timeout=LONGEST_WAIT_S, check=False)
     return done.returncode == 0
 
 

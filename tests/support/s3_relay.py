@@ -16,6 +16,7 @@ from typing import TypeVar
 import pytest
 
 from tests.support.seaweed import Seaweed
+from tests.support.waiting import LONGEST_WAIT_S
 
 T = TypeVar("T")
 _CHUNK_BYTES = 1 << 16
@@ -121,7 +122,7 @@ class Relay:
         self._run(_cancel_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         if self._thread is not None:
-            self._thread.join(10)
+            self._thread.join(LONGEST_WAIT_S)
 
     def once(self, *faults: Fault, method: str = "PUT") -> None:
         """These befall the next requests with that method, one each; all later ones pass."""

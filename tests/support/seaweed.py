@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.config import StoreSettings
-from tests.support.command_line import until
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -60,7 +60,7 @@ class Seaweed:
         """Starts it and waits until the bucket answers; the first time on other ports where some were taken."""
         for attempts_left in (0,) if self._has_run else (2, 1, 0):
             self._process = self._launch()
-            if until(self._answers_or_ended, f"SeaweedFS to answer ({self._log})", timeout_s=60) == "answers":
+            if wait_until(self._answers_or_ended, f"SeaweedFS to answer ({self._log})") == "answers":
                 self._has_run = True
                 return
             if not attempts_left:

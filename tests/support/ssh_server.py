@@ -16,9 +16,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.command_line import until
 from tests.support.system_tools import system_tool
 from tests.support.terminals import Terminal
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 _SETTINGS = """\
 Port {port}
@@ -102,21 +102,16 @@ def ssh_server(home: Path) -> Iterator[Server]:
         )
     server = Server(home, port, process)
     try:
-        until(lambda: process.poll() is not None or _answers(port), "sshd", timeout_s=10)
+        wait_until(lambda: process.poll() is not None or _answers(port), "sshd")
         with server.terminal("echo let-in") as terminal:
-            until(
-                lambda: terminal.read(0.1) is not None and terminal.process.poll() is not None,
-                "ssh",
-                timeout_s=20,
-            )
-            terminal.read(0.1)
+            terminal.wait_for_end()
             if b"let-in" not in terminal.output:
                 pytest.skip(f"sshd lets nobody in here: {log.read_text(errors='replace')[-400:]}")
         yield server
     finally:
         server.cut()
         process.terminate()
-        process.wait(10)
+        process.wait(LONGEST_WAIT_S)
 
 
 def _free_port() -> int:

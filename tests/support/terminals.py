@@ -16,6 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
+from tests.support.waiting import has_ended, own_seconds_until, wait_until
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -60,7 +64,10 @@ class Terminal:
         self.hang_up()
 
     def read(self, seconds: float) -> bytes:
-        """What the program writes in that time."""
+        """What the program writes in that time; empty if the terminal has been hung up."""
+        if self.master < 0:
+            time.sleep(seconds)
+            return b""
         end, said = time.monotonic() + seconds, b""
         while (left := end - time.monotonic()) > 0:
             if select.select([self.master], [], [], left)[0]:
@@ -74,12 +81,27 @@ class Terminal:
         self.output += said
         return said
 
-    def wait_for(self, text: str, seconds: float = 20.0) -> None:
-        """Reads until `text` has been written; fails after `seconds`."""
-        end = time.monotonic() + seconds
-        while text.encode() not in self.output:
-            assert time.monotonic() < end, f"waited for {text!r}; the terminal has {self.output[-2000:]!r}"
-            self.read(0.1)
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Reads until `text` has been written, so many times."""
+        wait_until(
+            lambda: self.output.count(text.encode()) >= count,
+            lambda: f"{text!r}; the terminal has {self.output[-2000:]!r}",
+            pause=self.read,
+        )
+
+    def wait_for_silence(self, seconds: float) -> None:
+        """Reads until nothing has been written for that long."""
+        wait_until(lambda: self.read(seconds) == b"", lambda: f"silence after {self.output[-2000:]!r}")
+
+    def wait_for_end(self) -> float:
+        """Reads until the program has ended; the seconds of its own that this took (see `own_seconds_until`)."""
+        program = psutil.Process(self.process.pid)
+        seconds = own_seconds_until(
+            lambda: has_ended(program), program.pid, "the program's end", pause=self.read
+        )
+        self.process.wait()
+        self.read(0.1)  # what it wrote last
+        return seconds
 
     def type(self, keys: str) -> None:
         os.write(self.master, keys.encode())

@@ -20,10 +20,10 @@ from engine.control.snapshot import Snapshot
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.app_pilot import DONE, FAILED, ROWS, on_the_ledger, opened
-from tests.support.command_line import until
 from tests.support.fake_poller import STATUSES, running
 from tests.support.ledgers import make_ledger
 from tests.support.terminals import Terminal
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 from tui.connection.ledger_thread import LedgerThread
 from tui.connection.snapshot_check import unsound
 from tui.state.status import ConnectionState
@@ -56,8 +56,7 @@ def test_a_fault_of_the_app_is_one_line(root: Path, fault: str) -> None:
         terminal.wait_for("STOPPED")
         terminal.type("e")
         terminal.wait_for(REPORT)
-        until(lambda: terminal.process.poll() is not None, "the app's end", timeout_s=10)
-        terminal.read(0.2)
+        terminal.wait_for_end()
         assert terminal.process.returncode == 1
         after = terminal.output.rpartition(b"\x1b[?1049l")[2]
         assert b"Traceback" not in terminal.output
@@ -72,11 +71,10 @@ def test_a_fault_of_a_thread_is_only_in_the_log(root: Path) -> None:
     with Terminal(["-c", _PROGRAM.format(fault), "-C", str(root)]) as terminal:
         terminal.wait_for("STOPPED")
         terminal.type("e")
-        until(lambda: log.exists() and "ZeroDivisionError" in log.read_text(), "the log", timeout_s=10)
+        wait_until(lambda: log.exists() and "ZeroDivisionError" in log.read_text(), "the log")
         terminal.type("q")
         terminal.wait_for("\x1b[?1049l")
-        until(lambda: terminal.process.poll() is not None, "the app's end", timeout_s=10)
-        terminal.read(0.2)
+        terminal.wait_for_end()
         assert terminal.process.returncode == 0
         assert b"Traceback" not in terminal.output
 
@@ -178,7 +176,7 @@ def listening(path: Path, hello: Any, reply: Any) -> Iterator[None]:
     finally:
         server.shutdown(socket.SHUT_RDWR)
         server.close()
-        thread.join(5)
+        thread.join(LONGEST_WAIT_S)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs Unix sockets")

@@ -19,6 +19,7 @@ from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.fake_poller import NOW, STATUSES, FakePoller, engine_status, running
 from tests.support.ledgers import make_ledger
+from tests.support.waiting import wait_until_async
 from tui.app import PhotostatApp
 from tui.connection.ledger_thread import LedgerThread
 from tui.screens.failed_list import FailedList
@@ -75,9 +76,7 @@ def test_ten_thousand_failures(snap_compare: Compare, many: Path, size: tuple[in
         await pilot.press("f")
         page = pilot.app.screen
         assert isinstance(page, FailedList)
-        end = time.monotonic() + 10
-        while page.paged_list.current is None and time.monotonic() < end:
-            await pilot.pause(0.02)
+        await wait_until_async(lambda: page.paged_list.current is not None, "the list", pilot.pause)
         await pilot.press("down", "space", "down")
         await pilot.pause()
 

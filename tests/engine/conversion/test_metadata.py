@@ -16,6 +16,7 @@ from tests.support.conversions import convert
 from tests.support.icc_profiles import built_in, table_profile
 from tests.support.jp2_files import Encoding, Plane, Wrapping, make_jp2, picture, write_codestream
 from tests.support.system_tools import system_tool
+from tests.support.waiting import LONGEST_WAIT_S
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -38,7 +39,7 @@ def exif(orientation: int = 6, padding: int = 0) -> bytes:
 def exiftool(path: Path) -> dict[str, Any]:
     """What it reads in the file; for tests that are marked `needs_tool("exiftool")`."""
     command = [system_tool("exiftool"), "-j", "-n", "-G0", str(path)]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, timeout=LONGEST_WAIT_S, check=True)
     found: dict[str, Any] = json.loads(done.stdout)[0]
     return found
 
@@ -85,7 +86,7 @@ def test_exiftool_tells_the_quality_from_the_tables(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 64, 48)
     _, path = convert(tmp_path / "a.jp2", quality=87)
     arguments = [system_tool("exiftool"), "-n", "-s3", "-JPEGQualityEstimate", str(path)]
-    done = subprocess.run(arguments, capture_output=True, timeout=60, check=True, text=True)
+    done = subprocess.run(arguments, capture_output=True, timeout=LONGEST_WAIT_S, check=True, text=True)
     assert done.stdout.strip() == "87"
 
 

@@ -141,7 +141,7 @@ def test_the_command_leaves_strangers_directories_alone(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 def test_the_whole_command(tmp_path: Path) -> None:
-    outcome = photostat("demo", tmp_path / "demo", "--headless", timeout_s=600)
+    outcome = photostat("demo", tmp_path / "demo", "--headless")
     assert "JPEGs are in" in outcome.stdout
     again = photostat("demo", tmp_path / "demo", "--headless")
     assert "46" in again.stdout

@@ -25,8 +25,8 @@ from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger, NotInState
 from engine.messages import Converted, Surveyed
 from engine.workspace import Workspace
-from tests.support.command_line import until
 from tests.support.ledgers import finish, make_ledger, representation
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 IMAGES = 8
 IDS = st.integers(1, IMAGES)
@@ -226,7 +226,7 @@ def test_sigkill_at_any_moment_loses_nothing_that_was_said(tmp_path: Path, seed:
         said = int(child.stdout.readline())
     child.send_signal(signal.SIGKILL)
     said = max([said, *map(int, child.stdout.read().split())])
-    child.wait(30)
+    child.wait(LONGEST_WAIT_S)
     with LedgerReader(workspace) as reader:  # beside the -wal and -shm of the dead
         assert len(reader.ids(state="done")) >= said - said // 3
     with Ledger.open(workspace) as ledger:
@@ -269,7 +269,7 @@ def test_a_killed_add_leaves_nothing(tmp_path: Path) -> None:
     )
     assert child.stdout is not None and child.stdout.readline() == "nearly\n"
     os.kill(child.pid, signal.SIGKILL)
-    child.wait(30)
+    child.wait(LONGEST_WAIT_S)
     child.stdout.close()
     with LedgerReader(workspace) as reader:
         assert reader.account() == {}
@@ -296,5 +296,5 @@ def test_readers_and_a_writer_do_not_wait_for_one_another(tmp_path: Path) -> Non
         for image_id in range(1, 301):
             finish(ledger, image_id)
         for reader in readers:
-            assert until(lambda reader=reader: reader.poll() is not None, "a reader to see the end")  # type: ignore[misc]
+            assert wait_until(lambda reader=reader: reader.poll() is not None, "a reader to see the end")  # type: ignore[misc]
     assert [reader.returncode for reader in readers] == [0, 0]

@@ -23,8 +23,8 @@ from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger, NotInState
 from engine.messages import Converted, NotConverted, Surveyed, SurveyRequest
 from engine.workspace import Workspace
-from tests.support.command_line import until
 from tests.support.ledgers import export, finish, make_ledger, representation
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 BROKEN = Failure(Cause.CORRUPT, Stage.DECODING, "a block is damaged")
 FACTS = NotConverted(1, BROKEN, ("odd marker",), 5_000_000, 1.5, 2.5)
@@ -79,13 +79,13 @@ def test_one_process_writes_and_the_others_are_told_who(workspace: Workspace) ->
 def test_a_command_that_holds_the_lock_for_a_moment_is_waited_for(workspace: Workspace) -> None:
     child = hold_lock(workspace, "requeue", seconds=0.3)
     Ledger.open(workspace, "add").close()
-    child.wait(10)
+    child.wait(LONGEST_WAIT_S)
 
 
 def test_a_dead_holder_s_lock_is_free(workspace: Workspace) -> None:
     child = hold_lock(workspace, "run", seconds=600)
     child.kill()
-    child.wait(10)
+    child.wait(LONGEST_WAIT_S)
     assert json.loads(workspace.lock_path.read_text())["command"] == "run"
     Ledger.open(workspace, "run").close()
 
@@ -100,7 +100,7 @@ def hold_lock(workspace: Workspace, command: str, seconds: float) -> subprocess.
         "Lock.acquire(Path(sys.argv[1]), sys.argv[2])\ntime.sleep(float(sys.argv[3]))"
     )
     child = subprocess.Popen([sys.executable, "-c", script, str(workspace.lock_path), command, str(seconds)])
-    until(lambda: find_holder(workspace.lock_path), "the lock to be held")
+    wait_until(lambda: find_holder(workspace.lock_path), "the lock to be held")
     return child
 
 

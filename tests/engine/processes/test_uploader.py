@@ -19,10 +19,10 @@ from engine.failures import Cause
 from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
 from engine.processes.child import Child
 from engine.processes.uploader import storer_main
-from tests.support.command_line import until
 from tests.support.s3_relay import Fault, Kind, Relay
 from tests.support.seaweed import Seaweed, settings_for
 from tests.support.staged_jpegs import make_request
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 StartStorer = Callable[..., Child]
 
@@ -42,14 +42,14 @@ def start() -> Iterator[StartStorer]:
         child.close()
 
 
-def answers(child: Child, count: int, timeout_s: float = 60) -> list[Any]:
+def answers(child: Child, count: int) -> list[Any]:
     found: list[Any] = []
 
     def enough() -> bool:
         found.extend(child.messages())
         return len(found) >= count
 
-    until(enough, f"{count} answers of the storer", timeout_s)
+    wait_until(enough, f"{count} answers of the storer")
     return found
 
 
@@ -79,7 +79,7 @@ def test_every_request_is_answered_and_quit_finishes_what_is_under_way(
     found = answers(storer, 50)
     assert sorted(answer.image_id for answer in found) == list(range(50))
     assert all(isinstance(answer, Stored) and not answer.existed for answer in found)
-    storer.process.join(20)
+    storer.process.join(LONGEST_WAIT_S)
     assert storer.exit_code == 0
     assert digests(tmp_path / "out") == {request.target: request.md5 for request in requests}
 
@@ -133,7 +133,7 @@ def test_it_ends_when_its_engine_is_gone_and_ignores_ctrl_c(start: StartStorer, 
     storer.send(ProbeStore(images_done=0))
     answers(storer, 1)
     storer.connection.close()
-    storer.process.join(20)
+    storer.process.join(LONGEST_WAIT_S)
     assert storer.exit_code == 0
 
 
@@ -159,7 +159,7 @@ def test_killed_in_the_middle_a_local_store_has_whole_files_only(
         storer = start(StoreSettings(), tmp_path)
         for request in requests:
             storer.send(request)
-        until(partial(_at_least, killed_after, out), "some files", 30)
+        wait_until(partial(_at_least, killed_after, out), "some files")
         storer.kill()
         storer.process.join()
         there = digests(out)
@@ -184,8 +184,8 @@ def test_killed_in_the_middle_of_an_upload_nothing_wrong_is_in_the_bucket(
     storer = start(settings, tmp_path)
     relay.always(Fault(Kind.THROTTLE, bytes_per_s=8e6), method="PUT")
     storer.send(request)
-    until(lambda: seaweed.unfinished(prefix), "a transfer in parts to begin")
-    until(lambda: any("partNumber=2" in seen.path for seen in relay.seen), "the second part")
+    wait_until(lambda: seaweed.unfinished(prefix), "a transfer in parts to begin")
+    wait_until(lambda: any("partNumber=2" in seen.path for seen in relay.seen), "the second part")
     storer.kill()
     storer.process.join()
     assert seaweed.contents(prefix) == {}
@@ -211,10 +211,10 @@ def test_the_server_killed_in_the_middle_and_started_again(
         waiting.pop(answer.image_id)
     own_seaweed.kill()
     storer.send(ProbeStore(images_done=0))
-    failed = until(lambda: [m for m in storer.messages() if _settle(m, waiting)], "transfers that fail", 60)
+    failed = wait_until(lambda: [m for m in storer.messages() if _settle(m, waiting)], "transfers that fail")
     assert all(m.fault is FaultKind.TRANSIENT for m in failed if isinstance(m, NotStored | StoreProbed))
     own_seaweed.start()
-    until(lambda: _all_done(storer, waiting), "every image to be stored", 90)
+    wait_until(lambda: _all_done(storer, waiting), "every image to be stored")
     stored = {key: hashlib.md5(data).hexdigest() for key, data in own_seaweed.contents(prefix).items()}
     assert stored == {request.target: request.md5 for request in requests}
 

@@ -10,8 +10,9 @@ import pytest
 from engine.ledger.account import Outstanding
 from engine.supervisor.progress import WINDOW_S, Finished, Progress
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat, until
+from tests.support.command_line import photostat
 from tests.support.engine_runs import ended, go_on, halted, started, status
+from tests.support.waiting import wait_until
 
 LEFT = Outstanding(surveyed=100, megapixels=1000.0, unsurveyed=0)
 
@@ -85,13 +86,13 @@ def test_nobody_knows_before_the_first_image() -> None:
 def test_an_engine_that_is_paused_keeps_its_rates_and_promises_no_end(workspace: MakeWorkspace) -> None:
     root = workspace(images=14, width=1100, height=900)
     started(root, "--workers", "1")
-    until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     busy = halted(root)
     photostat("pause", workspace=root)
     go_on(busy)
-    until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
-    before = until(lambda: _settled(root), "the last step of the pause")
-    later = until(lambda: _when(root, before["elapsed_seconds"] + 3), "three seconds of the pause")
+    wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
+    before = wait_until(lambda: _settled(root), "the last step of the pause")
+    later = wait_until(lambda: _when(root, before["elapsed_seconds"] + 3), "three seconds of the pause")
     assert later["state"] == "paused"
     assert later["rates"] == before["rates"] and later["rates"]["images_per_s"] > 0
     assert before["eta_seconds"] is later["eta_seconds"] is None
@@ -102,7 +103,7 @@ def test_an_engine_that_is_paused_keeps_its_rates_and_promises_no_end(workspace:
 def _settled(root: Path) -> dict[str, Any] | None:
     """When two pictures in a row have the same rates."""
     one = status(root)
-    other = until(lambda: _when(root, one["elapsed_seconds"] + 0.5), "half a second")
+    other = wait_until(lambda: _when(root, one["elapsed_seconds"] + 0.5), "half a second")
     return other if one["rates"] == other["rates"] else None
 
 

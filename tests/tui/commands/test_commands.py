@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from engine.ledger.lock import Lock, find_holder
+from engine.ledger.lock import Lock
 from engine.workspace import Workspace
-from tests.support.command_line import COMMAND, environment, photostat, start, until
+from tests.support.command_line import COMMAND, environment, photostat, start
 from tests.support.ledgers import make_ledger
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 from tui.cli import COMMANDS, main
 
 U = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
@@ -314,7 +315,7 @@ def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
         assert child.stdout is not None and child.stderr is not None
         child.stdout.readline()
         child.stdout.close()
-        assert child.wait(30) != 0
+        assert child.wait(LONGEST_WAIT_S) != 0
         assert child.stderr.read() == ""
         child.stderr.close()
 
@@ -324,11 +325,20 @@ def test_ctrl_c_ends_quietly_and_leaves_nothing_behind(tmp_path: Path) -> None:
     fifo = tmp_path / "export.csv"
     os.mkfifo(fifo)
     child = start("add", fifo, workspace=workspace.root)
-    until(lambda: find_holder(workspace.lock_path), "add to begin")
+    writer = wait_until(lambda: _opened_for_writing(fifo), "add to read the export")
     child.send_signal(signal.SIGINT)
-    _, stderr = child.communicate(timeout=30)
+    _, stderr = child.communicate(timeout=LONGEST_WAIT_S)
+    os.close(writer)
     assert (child.returncode, stderr.strip()) == (130, "")
     assert photostat("list", workspace=workspace.root).stdout == ""
+
+
+def _opened_for_writing(fifo: Path) -> int | None:
+    """Its descriptor, once somebody reads there."""
+    try:
+        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 def test_names_are_printed_whatever_the_locale(tmp_path: Path) -> None:

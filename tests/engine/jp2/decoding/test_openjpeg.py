@@ -20,6 +20,7 @@ from engine.jp2.decoding.openjpeg import (
 from engine.memory.usage import give_memory_back, rss_bytes
 from tests.support.conversions import convert
 from tests.support.jp2_files import cut, make_jp2
+from tests.support.waiting import LONGEST_WAIT_S
 
 TELL = """
 from engine.jp2.decoding.openjpeg import glymur_calls
@@ -36,7 +37,13 @@ def told(tmp_path: Path, program: str, settings: str) -> list[str]:
     environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path)}
     arguments = [sys.executable, "-W", "ignore", "-c", program]
     done = subprocess.run(
-        arguments, env=environment, capture_output=True, text=True, timeout=60, check=True, cwd=Path.cwd()
+        arguments,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_WAIT_S,
+        check=True,
+        cwd=Path.cwd(),
     )
     return done.stdout.split()
 

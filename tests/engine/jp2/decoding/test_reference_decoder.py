@@ -19,6 +19,7 @@ from tests.support.decodes import EVERY_PLAN, on_the_grid, pixels_of, to_8_bits,
 from tests.support.jp2_files import Encoding, Plane, Wrapping, picture, write_codestream, write_jp2
 from tests.support.reference_decoder import opj_decompress, read_ppm, reference_planes
 from tests.support.system_tools import system_tool
+from tests.support.waiting import LONGEST_WAIT_S
 
 needs_reference = pytest.mark.needs_tool("opj_decompress")
 
@@ -198,7 +199,7 @@ def test_files_of_the_reference_encoder(options: tuple[str, ...], tmp_path: Path
     (tmp_path / "in.ppm").write_bytes(b"P6\n131 77\n255\n" + pixels.tobytes())
     path = tmp_path / "made.jp2"
     arguments = [system_tool("opj_compress"), "-i", str(tmp_path / "in.ppm"), "-o", str(path), *options]
-    subprocess.run(arguments, capture_output=True, timeout=60, check=True)
+    subprocess.run(arguments, capture_output=True, timeout=LONGEST_WAIT_S, check=True)
     assert_like_reference(path, tmp_path)
 
 
