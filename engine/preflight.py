@@ -203,7 +203,7 @@ def _try_store(workspace: Workspace, config: Config) -> Failure | None:
     store = open_store(config.store, workspace.root, images_done)
     try:
         store.probe()
-        store.try_out()
+        store.write_probe()
     except StoreError as fault:
         failure = fault.failure
         advice = _STORE_ADVICE.get(failure.cause, "") if fault.never_answered or not failure.hint else ""

@@ -79,7 +79,7 @@ class Reconciliation:
         a file can be damaged and keep its size. `progress` is told the counts after every object."""
         self.counts = Counts()
         self._progress = progress
-        self._read = read and store.is_near
+        self._read = read and store.is_local
         self._reader = reader
         self._store = store
         self._batch = batch

@@ -80,7 +80,7 @@ class _Storer:
     def probe(self, images_done: int) -> None:
         """Ask the store for a sign of life, once, and answer: a store that lists but takes nothing is not well."""
         self._store.expect(images_done)
-        outcome = outcome_of(self._store.try_out)
+        outcome = outcome_of(self._store.write_probe)
         self._send(
             StoreProbed(outcome.fault, outcome.failure, outcome.never_answered) if outcome else StoreProbed()
         )

@@ -1,4 +1,4 @@
-"""Where the JPEGs go: what every store promises, whether a local directory or an S3 bucket."""
+"""What every store promises, whether it is a local directory or an S3 bucket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.messages import FaultKind, Stored, StoreRequest
 
 
 class StoreError(Exception):
-    """A transfer or a probe that failed: whose fault it is, and the failure as the ledger would keep it."""
+    """A transfer or a probe that failed: whose fault it is, and the failure as the ledger keeps it."""
 
     def __init__(
         self, fault: FaultKind, cause: Cause, message: str, hint: str = "", never_answered: bool = False
@@ -34,11 +34,11 @@ class StoredObject:
     key: str
     size_bytes: int
     md5: str | None
-    """Hexadecimal; None where the listing does not say."""
+    """Hexadecimal; None if the listing does not tell it."""
 
 
 class Store(Protocol):
-    """What the storer, `check` and `reconcile` need. `put` may be called from several threads at once."""
+    """What the uploader, `check` and `reconcile` need. `put` may be called from several threads at once."""
 
     def expect(self, images: int) -> None:
         """The ledger now says that so many images are in the store. If there are some and the store's directory
@@ -47,8 +47,8 @@ class Store(Protocol):
     def put(self, request: StoreRequest) -> Stored:
         """Put the JPEG under its target, whole, digest checked and confirmed, overwriting nothing.
 
-        Raises StoreError: IMAGE where a different object has the name (`store-mismatch`) or where the
-        scratch file is not what was proved (`proof-failed`: convert it again); otherwise another trouble."""
+        Raises StoreError: the item's fault if a different object has the name (`store-mismatch`) or the scratch
+        file is not what was proved (`proof-failed`: convert it again), otherwise another fault."""
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """Every object whose key starts with `prefix`, in the order of the keys' UTF-8 bytes, streaming.
@@ -56,20 +56,20 @@ class Store(Protocol):
         Raises StoreError, also midway."""
 
     @property
-    def is_near(self) -> bool:
-        """Whether objects can be read back without a network: then a comparison reads them."""
+    def is_local(self) -> bool:
+        """Whether objects can be read back without a network; a comparison then reads them."""
 
     def digest(self, key: str) -> str | None:
         """The MD5 of an object's bytes, read back, hexadecimal; None when there is no such object."""
 
     def probe(self) -> None:
-        """Is the store there and ours to use? Reads only; raises StoreError."""
+        """Check by reading only that the store is there and ours to use; raises StoreError."""
 
-    def try_out(self) -> None:
+    def write_probe(self) -> None:
         """Put, confirm and delete a tiny object of photostat's own; raises StoreError."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
 
 
 __all__ = ["Store", "StoreError", "StoredObject"]

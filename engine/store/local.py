@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -17,31 +18,29 @@ from engine.failures import Cause
 from engine.messages import FaultKind, Stored, StoreRequest
 from engine.store.base import StoredObject, StoreError
 from engine.store.errors import classify_os_error
-from engine.store.local_files import is_partial, left_behind, partial_name
-from engine.store.noreplace import rename_without_replacing
+from engine.store.local_files import give_name, is_left_behind, is_partial, partial_name, walk
 from engine.store.staged_file import CHUNK_BYTES, open_scratch, proved_chunks, verify
-from engine.store.walk import walk
 
 _MOUNT_HINT = (
     "Mount the volume, then resume; or correct url under [store], then `photostat stop` and `run` again."
 )
 _EMPTY_HINT = (
-    "Mount the volume, then resume. If the files are gone for good, `photostat reconcile --requeue` sends them "
-    "round again."
+    "Mount the volume, then resume. If the files are gone for good, `photostat reconcile --requeue` requeues "
+    "their images."
 )
 
 
 class LocalStore:
-    """JPEGs under `root`, at their targets. Safe to use from several threads; one store a process writes."""
+    """JPEGs under `root`, at their targets. Several threads may use it; only one store of a process writes."""
 
     def __init__(self, root: Path, images_expected: int = 0) -> None:
         self.root = root
         self._images_expected = images_expected
         self._lock = threading.Lock()
         self._ready: set[Path] = set()
-        """Directories known to be there and cleaned of partial files this process did not write."""
+        """Directories that are there, without partial files of other processes."""
         self._device: int | None = None
-        """The file system the root is on; when it changes under us the volume went away."""
+        """The file system that the root is on. If it changes, the volume went away."""
         self._mode = 0o666 & ~_umask()
 
     def expect(self, images: int) -> None:
@@ -68,7 +67,7 @@ class LocalStore:
             raise classify_os_error(error, f"listing {self.root}") from error
 
     @property
-    def is_near(self) -> bool:
+    def is_local(self) -> bool:
         """See Store."""
         return True
 
@@ -84,19 +83,19 @@ class LocalStore:
             raise classify_os_error(error, f"reading {path}") from error
 
     def probe(self) -> None:
-        """See Store: the root, or the directory it will be made in, is there and writable."""
+        """See Store: the root, or the directory that it will be made in, is there and writable."""
         try:
             self._check_root(make=False)
             where = self.root if self.root.is_dir() else self.root.parent
             if not os.access(where, os.W_OK | os.X_OK):
-                raise PermissionError(13, "Permission denied", str(where))
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(where))
             free_bytes = os.statvfs(where).f_bavail * os.statvfs(where).f_frsize
         except OSError as error:
             raise classify_os_error(error, f"looking at {self.root}") from error
         if free_bytes < CHUNK_BYTES:
             raise StoreError(FaultKind.TRANSIENT, Cause.DISK_FULL, f"no space left where {self.root} is")
 
-    def try_out(self) -> None:
+    def write_probe(self) -> None:
         """See Store."""
         self.probe()
         path = self.root / partial_name()
@@ -121,9 +120,10 @@ class LocalStore:
         return self.root.joinpath(*parts)
 
     def _put(self, request: StoreRequest, final: Path) -> bool:
-        """Put it there; True when an identical file was there already."""
+        """True if an identical file was there already."""
         self._check_root(make=True)
-        self._prepare(final.parent)  # first: a file killed between its two names has both
+        # Before the look, because an uploader that was killed in `give_name` leaves a file with two names.
+        self._prepare(final.parent)
         if final.exists():
             self._compare(final, request)
             return True
@@ -133,19 +133,19 @@ class LocalStore:
         return False
 
     def _check_root(self, make: bool) -> None:
-        """Raises StoreError when the root's volume is not there (any more).
+        """Raises StoreError if the root's volume is not there (any more).
 
-        The root's parent is never made: what is missing there is a mount, and the files would land on the
-        disk below it. Nor is a root filled anew that should be full."""
+        The root's parent is never made: if it is missing, a mount is missing, and the files would be written to the
+        disk below. Nor is anything written to an empty root that should be full."""
         with self._lock:
             if self._device is None:
-                self._look_for_files()
+                self._check_volume()
                 if make:
                     self._make_root()
             try:
                 device = self.root.stat().st_dev
             except FileNotFoundError:
-                if self._device is None and not make:  # to be made
+                if self._device is None and not make:  # `write_probe` or `put` makes it
                     return
                 raise
             if make and self._device is None:
@@ -154,8 +154,8 @@ class LocalStore:
             message = f"{self.root} is on another file system than before: was the volume unmounted?"
             raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, message)
 
-    def _look_for_files(self) -> None:
-        """Before the first use: is the volume there, with what the ledger says is on it?"""
+    def _check_volume(self) -> None:
+        """Before the first use: the volume is there, and not empty if the ledger has images in it."""
         if not self.root.parent.is_dir():
             message = f"{self.root.parent} is not there: is the volume mounted?"
             raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _MOUNT_HINT)
@@ -170,7 +170,7 @@ class LocalStore:
             sync_directory(self.root.parent)
 
     def _prepare(self, directory: Path) -> None:
-        """Make the directory, durably, and once a process remove what a killed storer left in it."""
+        """Make the directory, durably; in the first call for it, remove what a killed uploader left there."""
         with self._lock:
             if directory in self._ready and directory.is_dir():
                 return
@@ -181,14 +181,14 @@ class LocalStore:
                     sync_directory(path.parent)
             with os.scandir(directory) as entries:
                 leftovers = [
-                    e for e in entries if left_behind(e.name, e.stat(follow_symlinks=False).st_mtime)
+                    e for e in entries if is_left_behind(e.name, e.stat(follow_symlinks=False).st_mtime)
                 ]
             for entry in leftovers:
                 Path(entry.path).unlink(missing_ok=True)
             self._ready.add(directory)
 
     def _link_scratch(self, scratch: BinaryIO, request: StoreRequest, final: Path) -> bool:
-        """On one file system the scratch file itself gets the final name: nothing is written twice."""
+        """On the same file system the scratch file itself gets the final name: nothing is written twice."""
         if os.fstat(scratch.fileno()).st_dev != final.parent.stat().st_dev:
             return False
         verify(scratch, request)
@@ -212,7 +212,7 @@ class LocalStore:
                     _write(file, chunk)
                 _sync(file)
             try:
-                _name(partial, final)
+                give_name(partial, final)
             except FileExistsError:
                 self._compare(final, request)
             sync_directory(final.parent)
@@ -220,7 +220,7 @@ class LocalStore:
             partial.unlink(missing_ok=True)
 
     def _compare(self, final: Path, request: StoreRequest) -> None:
-        """Raises StoreError(IMAGE, store-mismatch) unless that file has the size and digest asked for."""
+        """Raises StoreError (`store-mismatch`) unless that file has the size and MD5 of the request."""
         status = final.stat()
         if not stat.S_ISREG(status.st_mode):
             raise _mismatch(final, "is no ordinary file")
@@ -232,22 +232,12 @@ class LocalStore:
             raise _mismatch(final, f"has MD5 {found}, this JPEG {request.md5}")
 
 
-def _name(partial: Path, final: Path) -> None:
-    """Give the whole, durable file its name; raises FileExistsError where the name is taken."""
-    try:
-        os.link(partial, final)
-    except FileExistsError:
-        raise
-    except OSError:  # no hard links on this file system: FAT, some network shares
-        rename_without_replacing(partial, final)
-
-
 def _mismatch(final: Path, fact: str) -> StoreError:
     return StoreError(FaultKind.ITEM, Cause.STORE_MISMATCH, f"another file is at {final}: it {fact}")
 
 
 def _write(file: BinaryIO, chunk: bytes) -> None:
-    """All of the chunk to an unbuffered file, which may take less at once."""
+    """Write the whole chunk to an unbuffered file, which may take less at once."""
     view = memoryview(chunk)
     while view:
         view = view[file.write(view) :]
@@ -259,7 +249,7 @@ def _sync(file: BinaryIO) -> None:
 
 
 def _umask() -> int:
-    """The process's umask, which can only be read by setting it; called before any thread starts."""
+    """The process's umask, which can only be read by setting it: call this before any thread starts."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

@@ -79,7 +79,7 @@ class S3Store:
                 return
 
     @property
-    def is_near(self) -> bool:
+    def is_local(self) -> bool:
         """See Store."""
         return False
 
@@ -95,7 +95,7 @@ class S3Store:
             what, lambda c: c.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1)
         )
 
-    def try_out(self) -> None:
+    def write_probe(self) -> None:
         """See Store."""
         with self._trying:
             self._try_out(self._key(CHECK_NAME))
@@ -107,7 +107,7 @@ class S3Store:
     def _blame(self, refusal: StoreError) -> None:
         """Raises StoreError(CONFIGURATION) where the store refuses not one object but every one."""
         try:
-            self.try_out()
+            self.write_probe()
         except StoreError as fault:
             if fault.fault is FaultKind.ITEM:
                 failure = refusal.failure

@@ -186,12 +186,12 @@ def test_a_store_that_refuses_checksum_headers_gets_told_which_setting(
     request = request_for(size_bytes=size_bytes)
     relay.misbehave = refuse
     refused = S3Store(settings_for(relay.endpoint, prefix), QUICK)
-    for action in (refused.try_out, lambda: refused.put(request)):
+    for action in (refused.write_probe, lambda: refused.put(request)):
         fault = trouble_of(action)
         assert fault.fault is FaultKind.CONFIGURATION
         assert 'checksum = "when_required"' in fault.failure.remedy
     taken = S3Store(settings_for(relay.endpoint, prefix, checksum="when_required"), QUICK)
-    taken.try_out()
+    taken.write_probe()
     assert not taken.put(request).existed
     assert_stored(seaweed, prefix, request)
 

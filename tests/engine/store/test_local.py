@@ -19,8 +19,7 @@ from engine.config import StoreSettings, file_path
 from engine.failures import Cause
 from engine.messages import FaultKind, StoreRequest
 from engine.store.local import LocalStore
-from engine.store.local_files import is_partial, left_behind, partial_name
-from engine.store.noreplace import rename_without_replacing
+from engine.store.local_files import is_left_behind, is_partial, partial_name, rename_without_replacing
 from engine.store.open import open_store
 from tests.support.staged_jpegs import MakeRequest, make_request, trouble_of
 
@@ -55,7 +54,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param in ("renamed", "looked first"):
         monkeypatch.setattr("engine.store.local.os.link", fail_with(errno.EPERM))
     if request.param == "looked first":
-        monkeypatch.setattr("engine.store.noreplace.sys.platform", "another")
+        monkeypatch.setattr("engine.store.local_files.sys.platform", "another")
     return str(request.param)
 
 
@@ -173,7 +172,7 @@ def test_no_target_leads_out_of_the_store(store: LocalStore, request_for: MakeRe
 
 def test_a_volume_that_is_not_mounted_is_not_written_below(tmp_path: Path, request_for: MakeRequest) -> None:
     store = LocalStore(tmp_path / "mnt" / "volume" / "out")
-    for action in (store.probe, store.try_out, lambda: store.put(request_for())):
+    for action in (store.probe, store.write_probe, lambda: store.put(request_for())):
         fault = trouble_of(action)
         assert fault.fault is FaultKind.CONFIGURATION
         assert "mounted" in fault.failure.message
@@ -187,13 +186,13 @@ def test_an_empty_directory_that_should_be_full_is_not_filled_anew(
     for is_there in (False, True):
         if is_there:
             (tmp_path / "out").mkdir()
-        for action in (store.probe, store.try_out, lambda: store.put(request_for())):
+        for action in (store.probe, store.write_probe, lambda: store.put(request_for())):
             fault = trouble_of(action)
             assert fault.fault is FaultKind.CONFIGURATION
             assert "12 images should be there" in fault.failure.message
     (tmp_path / "out" / "plates").mkdir()
     (tmp_path / "out" / "plates" / "0.jpg").touch()
-    store.try_out()
+    store.write_probe()
     assert not store.put(request_for()).existed
 
 
@@ -240,15 +239,15 @@ def test_partial_names_are_told_apart() -> None:
     assert len(partial_name()) < 120
     assert not is_partial("1.jpg")
     elsewhere = ".photostat-elsewhere-12-0123456789abcdef.partial"
-    assert not left_behind(elsewhere, modified=2e12)
-    assert left_behind(elsewhere, modified=0)
-    assert not left_behind("1.jpg", modified=0)
+    assert not is_left_behind(elsewhere, modified=2e12)
+    assert is_left_behind(elsewhere, modified=0)
+    assert not is_left_behind("1.jpg", modified=0)
 
 
 def test_trying_the_store_out_leaves_nothing(store: LocalStore) -> None:
     store.probe()
     assert not store.root.exists()
-    store.try_out()
+    store.write_probe()
     assert files(store.root) == {}
 
 

@@ -155,8 +155,8 @@ def test_the_check_tries_the_store_out_and_leaves_nothing(
     store: Store, seaweed: Seaweed, prefix: str
 ) -> None:
     store.probe()
-    store.try_out()
-    store.try_out()
+    store.write_probe()
+    store.write_probe()
     assert seaweed.contents(prefix) == {}
 
 
@@ -164,13 +164,13 @@ def test_a_missing_bucket_and_wrong_credentials_are_the_configurations_fault(
     seaweed: Seaweed, prefix: str, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = S3Store(replace(settings_for(seaweed.endpoint, prefix), url="s3://no-such-bucket/x"), SMALL)
-    for action in (missing.probe, missing.try_out, lambda: missing.put(request_for())):
+    for action in (missing.probe, missing.write_probe, lambda: missing.put(request_for())):
         fault = trouble_of(action)
         assert fault.fault is FaultKind.CONFIGURATION
         assert "NoSuchBucket" in fault.failure.message
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-secret-key")
     denied = S3Store(settings_for(seaweed.endpoint, prefix), SMALL)
-    for action in (denied.probe, denied.try_out, lambda: denied.put(request_for())):
+    for action in (denied.probe, denied.write_probe, lambda: denied.put(request_for())):
         fault = trouble_of(action)
         assert (fault.fault, fault.failure.cause) == (FaultKind.CONFIGURATION, Cause.STORE_DENIED)
         assert "credentials" in fault.failure.remedy
