@@ -1,4 +1,4 @@
-"""A JPEG's digests, whole and by part, and what an S3 store's ETag and checksums say about them."""
+"""A JPEG's digests, of the whole and of its parts, and whether an S3 store's ETag or checksum confirms them."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Digest:
 
 @dataclass(frozen=True)
 class Digests:
-    """What is sent is what was read for these: the server verifies every body against them."""
+    """Computed from the bytes that are sent; the server verifies every body against them."""
 
     whole: Digest
     parts: tuple[Digest, ...] = ()
-    """Of each part, where it is sent in parts; else empty."""
+    """Of each part; empty if it is sent in one put."""
     part_bytes: int = 0
 
     def confirmed_by(self, etag: str | None, crc32: str | None) -> bool:
-        """Do the ETag or the CRC32 of a reply say that the store has these bytes?
+        """Whether the ETag or the CRC32 of a reply shows that the store has these bytes.
 
-        An object sent in parts has the MD5 of the parts' MD5s as its ETag, and as its composite CRC32 the CRC32
-        of theirs, both with `-N` behind (S3 user guide, "Checking object integrity"). An encrypted object's
-        ETag says nothing."""
+        The ETag of an object sent in N parts is the MD5 of the parts' MD5s, its composite CRC32 the CRC32 of their
+        CRC32s, both followed by `-N` (S3 user guide, "Checking object integrity"). The ETag of an encrypted object
+        shows nothing."""
         if not self.parts:
             return single_md5(etag or "") == self.whole.md5.hex() or crc32 == self.whole.crc32_base64
         count = len(self.parts)
@@ -62,7 +62,7 @@ class Digests:
 def digests_of(scratch: BinaryIO, request: StoreRequest, part_bytes: int | None) -> Digests:
     """The digests of a scratch file; raises StoreError (`proof-failed`) unless it is what was proved.
 
-    `part_bytes` is None when it is sent in one put."""
+    `part_bytes` is None if it is sent in one put."""
     verify(scratch, request)
     md5 = bytes.fromhex(request.md5)
     if part_bytes is not None:
@@ -75,13 +75,13 @@ def digests_of(scratch: BinaryIO, request: StoreRequest, part_bytes: int | None)
 
 
 def parts_of(scratch: BinaryIO, part_bytes: int) -> Iterator[bytes]:
-    """The file from its start in parts of this size; the last may be smaller."""
+    """The file from its start, in parts of this size; the last one may be smaller."""
     scratch.seek(0)
     while part := scratch.read(part_bytes):
         yield part
 
 
 def single_md5(etag: str) -> str | None:
-    """The MD5 an ETag may be; None for an object sent in parts. Of an encrypted object it is another number."""
+    """The ETag if it looks like an MD5, which it is unless the object is encrypted; None for an object in parts."""
     match = _SINGLE_ETAG.fullmatch(etag)
     return match[1] if match else None

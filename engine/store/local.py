@@ -19,7 +19,7 @@ from engine.messages import FaultKind, Stored, StoreRequest
 from engine.store.base import StoredObject, StoreError
 from engine.store.errors import classify_os_error
 from engine.store.local_files import give_name, is_left_behind, is_partial, partial_name, walk
-from engine.store.staged_file import CHUNK_BYTES, open_scratch, proved_chunks, verify
+from engine.store.staged_file import CHUNK_BYTES, open_staged, proved_chunks, verify
 
 _MOUNT_HINT = (
     "Mount the volume, then resume; or correct url under [store], then `photostat stop` and `run` again."
@@ -127,7 +127,7 @@ class LocalStore:
         if final.exists():
             self._compare(final, request)
             return True
-        with open_scratch(request) as scratch:
+        with open_staged(request) as scratch:
             if not self._link_scratch(scratch, request, final):
                 self._copy(scratch, request, final)
         return False

@@ -20,9 +20,9 @@ def open_store(settings: StoreSettings, root: Path | str, images_done: int) -> S
 
         return LocalStore(Path(root) / Path(file_path(settings.url)).expanduser(), images_done)
     if separator and scheme == "s3":
-        from engine.store.s3 import open_bucket
+        from engine.store.s3 import open_s3_store
 
-        return open_bucket(settings)
+        return open_s3_store(settings)
     raise UserError(
         f'store.url is "{settings.url}": it starts with file: or s3://, as in file:out or s3://bucket/prefix'
     )

@@ -1,4 +1,4 @@
-"""Trying again: how often, and how long to wait, with jitter so that transfers do not come back in step."""
+"""Retries: how many, and how long to wait, with jitter so that transfers are not all retried at the same moment."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Backoff:
-    """The waits between attempts grow from `first_s` by doubling, up to `longest_s`."""
+    """The waits between attempts double from `first_s` up to `longest_s`."""
 
     attempts: int = 4
     first_s: float = 0.5
     longest_s: float = 8.0
 
     def wait_s(self, attempt: int, jitter: float) -> float:
-        """The wait after failed `attempt` (from 1): half the span to all of it, as `jitter` is 0 to 1."""
+        """The wait after failed `attempt` (from 1): between half the span and all of it, for `jitter` from 0 to 1."""
         span_s = min(self.longest_s, self.first_s * 2.0 ** (attempt - 1))
         return span_s * (0.5 + 0.5 * jitter)
 
 
-_UNHEARD_ATTEMPTS = 3
-"""Where nothing has ever answered: more than a second of them is no use if the address is wrong."""
+_NEVER_ANSWERED_ATTEMPTS = 3
+"""While nothing has ever answered: if the address is wrong, more attempts only cost time."""
 
 
-def worth_retrying(fault: StoreError, attempt: int = 1) -> bool:
-    """Only what the world did: a different object stays different, a full disk full.
+def worth_retrying(error: StoreError, attempt: int = 1) -> bool:
+    """Only what may pass by itself: a different object stays different, and a full disk full.
 
     `attempt` is the number of the one that failed, from 1."""
-    passing = fault.fault is FaultKind.TRANSIENT and fault.failure.cause is not Cause.DISK_FULL
-    return passing and not (fault.never_answered and attempt >= _UNHEARD_ATTEMPTS)
+    passing = error.fault is FaultKind.TRANSIENT and error.failure.cause is not Cause.DISK_FULL
+    return passing and not (error.never_answered and attempt >= _NEVER_ANSWERED_ATTEMPTS)
 
 
 def with_retries(
@@ -46,12 +46,12 @@ def with_retries(
     jitter: Callable[[], float],
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """The action's result; its last StoreError when every attempt failed or another attempt cannot help."""
+    """The action's result; raises its last StoreError if every attempt failed or another cannot help."""
     for attempt in range(1, backoff.attempts):
         try:
             return action()
-        except StoreError as fault:
-            if not worth_retrying(fault, attempt):
+        except StoreError as error:
+            if not worth_retrying(error, attempt):
                 raise
             sleep(backoff.wait_s(attempt, jitter()))
     return action()

@@ -1,9 +1,9 @@
-"""An S3 bucket as the store: nothing overwritten, every object verified by the server and confirmed afterwards.
+"""An S3 bucket as the store: nothing is overwritten, and every object is verified by the server and confirmed.
 
-How a JPEG goes up: a HEAD tells whether the name is free. Then a conditional put (If-None-Match: *) with the
-Content-MD5 of what was proved, and a CRC32 where the store takes one; the server refuses a body that differs.
-The reply's ETag or checksum confirms it, else a HEAD, else reading the object back. A put whose reply was lost
-is found by the next attempt's HEAD, and is ours when size and digest say so.
+How a JPEG is uploaded: a HEAD tells whether the name is free. Then a conditional put (If-None-Match: *) sends it with
+the Content-MD5 of what was proved, and with a CRC32 if the store takes one; the server refuses a body that differs.
+The reply's ETag or checksum confirms the object, otherwise a HEAD, otherwise reading it back. If the reply to a put was
+lost, the next attempt's HEAD finds the object, and size and MD5 show that it is ours.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from engine.messages import FaultKind, Stored, StoreRequest
 from engine.store.base import Store, StoredObject, StoreError
 from engine.store.checksums import Digests, digests_of, single_md5
 from engine.store.retry import Backoff, with_retries
-from engine.store.s3_client import Bucket, Limits, Reply
+from engine.store.s3_client import Bucket, ErrorReply, S3Limits
 from engine.store.s3_upload import Upload
-from engine.store.staged_file import open_scratch
+from engine.store.staged_file import open_staged
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CHECK_NAME = ".photostat-check"
-"""The object `photostat check` puts and deletes."""
-_CHECK_BODY = b"photostat was here\n"
+PROBE_KEY = ".photostat-check"
+"""The object that `write_probe` puts and deletes."""
+_PROBE_BODY = b"photostat was here\n"
 _READ_BYTES = 1 << 20
-_TAKEN = frozenset({409, 412})
+_NAME_TAKEN = frozenset({409, 412})
 
 
-def open_bucket(settings: StoreSettings, limits: Limits | None = None) -> Store:
-    """The bucket and prefix that `[store] url` names; raises UserError on a URL it cannot read."""
-    return S3Store(settings, limits or Limits())
+def open_s3_store(settings: StoreSettings, limits: S3Limits | None = None) -> Store:
+    """The store at the bucket and prefix that `[store] url` names; raises UserError for any other URL."""
+    return S3Store(settings, limits or S3Limits())
 
 
 class S3Store:
-    """JPEGs under a prefix of a bucket. Safe to use from several threads."""
+    """JPEGs under a prefix of a bucket. Several threads may use it."""
 
-    def __init__(self, settings: StoreSettings, limits: Limits) -> None:
+    def __init__(self, settings: StoreSettings, limits: S3Limits) -> None:
         self._bucket = Bucket(settings, limits)
         self._upload = Upload(self._bucket, limits, with_crc32=settings.checksum != "when_required")
-        self._trying = threading.Lock()
+        self._writing_probe = threading.Lock()
 
     def expect(self, images: int) -> None:
         """See Store; a bucket that is not there does not look empty."""
@@ -59,20 +59,20 @@ class S3Store:
         """See Store."""
         try:
             return self._put(request)
-        except StoreError as fault:
-            if fault.fault is FaultKind.ITEM and fault.failure.cause is Cause.STORE_DENIED:
-                self._blame(fault)
+        except StoreError as error:
+            if error.fault is FaultKind.ITEM and error.failure.cause is Cause.STORE_DENIED:
+                self._raise_if_all_are_refused(error)
             raise
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        """See Store; but in the order of the server, and not every server's is that of the keys' bytes."""
-        root = self._bucket.place.prefix
+        """See Store; but in the server's order, which not on every server is the order of the keys' bytes."""
+        root = self._bucket.location.prefix
         token = ""
         while True:
             page = self._page(root + prefix, token)
             for entry in page.get("Contents", []):
                 key = entry["Key"].removeprefix(root)
-                if key != CHECK_NAME and not key.endswith("/"):  # consoles mark folders so
+                if key != PROBE_KEY and not key.endswith("/"):  # how consoles mark a folder
                     yield StoredObject(key, entry["Size"], single_md5(entry.get("ETag", "")))
             token = page.get("NextContinuationToken", "")
             if not token:
@@ -88,28 +88,28 @@ class S3Store:
         return with_retries(lambda: self._read_back(self._key(key)), Backoff(), random.random)
 
     def probe(self) -> None:
-        """See Store: lists one key, for a HEAD's error says too little."""
-        place = self._bucket.place
-        what = f"listing s3://{place.bucket}/{place.prefix}"
-        self._bucket.ask(
-            what, lambda c: c.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1)
+        """See Store: lists one key, because an error reply to a HEAD has no text."""
+        location = self._bucket.location
+        what = f"listing s3://{location.bucket}/{location.prefix}"
+        self._bucket.run(
+            what, lambda c: c.list_objects_v2(Bucket=location.bucket, Prefix=location.prefix, MaxKeys=1)
         )
 
     def write_probe(self) -> None:
         """See Store."""
-        with self._trying:
-            self._try_out(self._key(CHECK_NAME))
+        with self._writing_probe:
+            self._write_probe(self._key(PROBE_KEY))
 
     def close(self) -> None:
         """See Store."""
         self._bucket.close()
 
-    def _blame(self, refusal: StoreError) -> None:
-        """Raises StoreError(CONFIGURATION) where the store refuses not one object but every one."""
+    def _raise_if_all_are_refused(self, refusal: StoreError) -> None:
+        """Raises StoreError(CONFIGURATION) if the store refuses not this object alone but every one."""
         try:
             self.write_probe()
-        except StoreError as fault:
-            if fault.fault is FaultKind.ITEM:
+        except StoreError as error:
+            if error.fault is FaultKind.ITEM:
                 failure = refusal.failure
                 hint = "The store refuses every object: ask those who run it, then resume."
                 raise StoreError(FaultKind.CONFIGURATION, failure.cause, failure.message, hint) from None
@@ -121,36 +121,36 @@ class S3Store:
         existed = self._is_there(key, request)
         self._upload.clear(key)
         if not existed:
-            with open_scratch(request) as scratch:
+            with open_staged(request) as scratch:
                 digests = digests_of(scratch, request, self._upload.part_bytes(request.jpeg_bytes))
                 try:
                     confirmed = self._upload.put(key, scratch, request, digests)
-                except Reply as reply:
-                    if reply.status not in _TAKEN:
-                        raise reply.fault from None
+                except ErrorReply as reply:
+                    if reply.status not in _NAME_TAKEN:
+                        raise reply.error from None
                     confirmed = existed = self._is_there(key, request)
-                    if not existed:  # taken, and gone again, or not readable yet: look once more
-                        raise reply.fault from None
+                    if not existed:  # taken and gone again, or not readable yet: the next attempt looks again
+                        raise reply.error from None
                 if not confirmed:
                     self._confirm(key, request, digests)
         return Stored(request.image_id, existed, time.monotonic() - began)
 
-    def _try_out(self, key: str) -> None:
+    def _write_probe(self, key: str) -> None:
         self.probe()
         try:
-            self._upload.put_small(key, _CHECK_BODY)
-        except Reply as reply:
-            # One that is there already shows that an earlier check could put, and not delete: enough to work with.
-            if reply.status not in _TAKEN:
-                raise reply.fault from None
-        self._bucket.ask(f"looking at {key}", lambda c: c.head_object(Bucket=self._bucket.name, Key=key))
+            self._upload.put_small(key, _PROBE_BODY)
+        except ErrorReply as reply:
+            # If it is there already, an earlier probe could put it but not delete it: enough to work with.
+            if reply.status not in _NAME_TAKEN:
+                raise reply.error from None
+        self._bucket.run(f"looking at {key}", lambda c: c.head_object(Bucket=self._bucket.name, Key=key))
         try:
-            self._bucket.ask(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
-        except StoreError as fault:
-            log.warning("the check's own object stays in the store: %s", fault)
+            self._bucket.run(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
+        except StoreError as error:
+            log.warning("the object of the write probe stays in the store: %s", error)
 
     def _key(self, target: str) -> str:
-        return self._bucket.place.prefix + target
+        return self._bucket.location.prefix + target
 
     def _page(self, prefix: str, token: str) -> ListObjectsV2OutputTypeDef:
         where: dict[str, Any] = {"Bucket": self._bucket.name, "Prefix": prefix}
@@ -158,7 +158,7 @@ class S3Store:
             where["ContinuationToken"] = token
         what = f"listing s3://{self._bucket.name}/{prefix}"
         return with_retries(
-            lambda: self._bucket.ask(what, lambda c: c.list_objects_v2(**where)), Backoff(), random.random
+            lambda: self._bucket.run(what, lambda c: c.list_objects_v2(**where)), Backoff(), random.random
         )
 
     def _head(self, key: str) -> HeadObjectOutputTypeDef | None:
@@ -167,15 +167,15 @@ class S3Store:
             return self._bucket.call(
                 what, lambda c: c.head_object(Bucket=self._bucket.name, Key=key, ChecksumMode="ENABLED")
             )
-        except Reply as reply:
+        except ErrorReply as reply:
             if reply.status == 404:
                 return None
-            if reply.fault.fault is not FaultKind.TRANSIENT:
-                self.probe()  # a HEAD's error has no text; a listing that fails has one
-            raise reply.fault from None
+            if reply.error.fault is not FaultKind.TRANSIENT:
+                self.probe()  # raises an error with a text, which the reply to a HEAD does not have
+            raise reply.error from None
 
     def _is_there(self, key: str, request: StoreRequest) -> bool:
-        """Whether the object is there and is this JPEG; raises StoreError (`store-mismatch`) when it is another."""
+        """Whether this JPEG is there; raises StoreError (`store-mismatch`) if another object is."""
         head = self._head(key)
         if head is None:
             return False
@@ -184,14 +184,14 @@ class S3Store:
             raise _mismatch(key, f"it has {size_bytes} bytes, this JPEG {request.jpeg_bytes}")
         if single_md5(head["ETag"]) == request.md5:
             return True
-        # Sent in parts, or encrypted with a key: then the ETag is no digest, and only the bytes can tell.
+        # If it was sent in parts, or encrypted with a key, its ETag is no MD5: only the bytes can tell.
         found = self._read_back(key)
         if found is not None and found != request.md5:
             raise _mismatch(key, f"it has MD5 {found}, this JPEG {request.md5}")
         return found is not None
 
     def _confirm(self, key: str, request: StoreRequest, digests: Digests) -> None:
-        """Raises StoreError unless the object just put is what was sent; one that is not is taken away again."""
+        """Raises StoreError and deletes the object unless it is what was sent."""
         head = self._head(key)
         if head is not None and head["ContentLength"] == request.jpeg_bytes:
             if digests.confirmed_by(head["ETag"], head.get("ChecksumCRC32")):
@@ -199,18 +199,18 @@ class S3Store:
             if self._read_back(key) == request.md5:
                 return
         if head is not None:
-            self._bucket.ask(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
-        fact = "has not kept what was sent" if head else "does not have what it said it had stored"
+            self._bucket.run(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
+        fact = "has not kept what was sent" if head else "does not have what it reported as stored"
         raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, f"storing {key}: the store {fact}")
 
     def _read_back(self, key: str) -> str | None:
-        """The MD5 of the object's bytes; None when there is no such object."""
+        """The MD5 of the object's bytes; None if there is no such object."""
         try:
             return self._bucket.call(f"reading {key}", lambda c: _md5_of_object(c, self._bucket.name, key))
-        except Reply as reply:
+        except ErrorReply as reply:
             if reply.status == 404:
                 return None
-            raise reply.fault from None
+            raise reply.error from None
 
 
 def _md5_of_object(client: S3Client, bucket: str, key: str) -> str:

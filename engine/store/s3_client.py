@@ -1,4 +1,4 @@
-"""The way to an S3 bucket: the client as photostat needs it, and every exception of it sorted into a trouble."""
+"""The connection to an S3 bucket: boto3's client as photostat needs it; each of its exceptions becomes a StoreError."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _ENDPOINT_HINT = (
     "Correct this machine's network or certificates, then resume; or endpoint under [store], "
     "then `photostat stop` and `run` again."
 )
-_UNHEARD_HINT = (
+_NEVER_ANSWERED_HINT = (
     "Nothing has answered there yet. If endpoint under [store] is wrong, correct it, then `photostat stop` and `run` "
-    "again; if the store is down, the engine goes on by itself when it is up."
+    "again; if the store is down, the engine continues by itself when it is up."
 )
 _CREDENTIALS_HINT = (
     "Give AWS credentials by a profile or a role, then resume; or by AWS_ACCESS_KEY_ID and "
@@ -35,32 +35,32 @@ _CREDENTIALS_HINT = (
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Sizes in bytes and times of the S3 store; tests make them small."""
+class S3Limits:
+    """Sizes and times of the S3 store; tests make them small."""
 
     multipart_bytes: int = 64 << 20
     """Larger JPEGs go up in parts."""
     part_bytes: int = 16 << 20
-    """5 MiB at least, says S3; 10,000 parts at most."""
+    """S3 takes no parts under 5 MiB, and no more than 10,000 of them."""
     in_memory_bytes: int = 8 << 20
-    """Smaller bodies are sent from memory, without asking the server first (Expect: 100-continue)."""
+    """Smaller bodies are sent from memory, and then without `Expect: 100-continue`, which costs a round trip."""
     connect_timeout_s: float = 10.0
-    """Bounds a send that stalls, too: urllib3 leaves the socket at it until the body is out."""
+    """Also bounds a send that stalls: urllib3 uses it as the socket's timeout until the body is sent."""
     read_timeout_s: float = 60.0
 
 
-class Reply(Exception):
-    """An error reply that the caller may know what to do with; `trouble` is what it means when nobody does."""
+class ErrorReply(Exception):
+    """An error reply, for callers that can make use of it; `error` is what it means for all others."""
 
-    def __init__(self, status: int, code: str, fault: StoreError) -> None:
-        super().__init__(str(fault))
+    def __init__(self, status: int, code: str, error: StoreError) -> None:
+        super().__init__(str(error))
         self.status = status
         self.code = code
-        self.fault = fault
+        self.error = error
 
 
 @dataclass(frozen=True)
-class Place:
+class S3Location:
     """What s3://bucket/prefix names."""
 
     bucket: str
@@ -68,78 +68,78 @@ class Place:
     """With a slash at its end, or empty."""
 
 
-def parse_url(url: str) -> Place:
-    """The place an s3:// URL names; raises UserError."""
+def parse_url(url: str) -> S3Location:
+    """Bucket and prefix in an s3:// URL; raises UserError."""
     parts = urlsplit(url)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
         raise UserError(
             f'store.url is "{redact(url)}": an S3 store is written s3://bucket or s3://bucket/prefix'
         )
     prefix = parts.path.strip("/")
-    return Place(parts.netloc, f"{prefix}/" if prefix else "")
+    return S3Location(parts.netloc, f"{prefix}/" if prefix else "")
 
 
 class Bucket:
-    """A bucket behind boto3. `call` runs one request; the client is made at first use, for that reads credentials."""
+    """A bucket behind boto3. The client is made at the first request, because making it reads the credentials."""
 
-    def __init__(self, settings: StoreSettings, limits: Limits) -> None:
-        self.place = parse_url(settings.url)
-        self.name = self.place.bucket
+    def __init__(self, settings: StoreSettings, limits: S3Limits) -> None:
+        self.location = parse_url(settings.url)
+        self.name = self.location.bucket
         self._settings = settings
         self._limits = limits
         self._making = threading.Lock()
         self._client: S3Client | None = None
         self._secrets: tuple[str, ...] = ()
-        self._heard = False
-        """Whether anything has ever answered."""
+        self._has_answered = False
+        """Since this was made."""
 
     def call(self, what: str, request: Callable[[S3Client], T]) -> T:
-        """The reply to one request. Raises Reply for an error reply, StoreError for everything else."""
+        """The reply to one request. Raises ErrorReply for an error reply, StoreError for every other failure."""
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
         try:
-            answer = request(self._made())
+            answer = request(self._current_client())
         except ClientError as error:
             document: dict[str, Any] = dict(error.response)
             status = int(document.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             code = str(document.get("Error", {}).get("Code", status))
-            self._heard |= code != "400"  # a server of TLS says a bare 400 to HTTP
+            self._has_answered |= code != "400"  # what a TLS server answers to plain HTTP: not the store yet
             message = redact(str(document.get("Error", {}).get("Message", "")), self._secrets)
-            reply = Reply(status, code, classify_s3_error(code, status, message, what))
-            self._forget_when_denied(reply.fault)
+            reply = ErrorReply(status, code, classify_s3_error(code, status, message, what))
+            self._forget_when_denied(reply.error)
             raise reply from None
         except (BotoCoreError, ResponseParserError, ValueError) as error:
-            fault = classify_boto_error(error, f"{what}: {redact(str(error), self._secrets)}")
-            self._forget_when_denied(fault)
-            raise self._doubting_the_endpoint(fault) from None
+            failed = classify_boto_error(error, f"{what}: {redact(str(error), self._secrets)}")
+            self._forget_when_denied(failed)
+            raise self._mark_never_answered(failed) from None
         except OSError as error:
-            said = f"{what}: {redact(str(error), self._secrets)}"
-            fault = StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, said)
-            raise self._doubting_the_endpoint(fault) from None
-        self._heard = True
+            text = f"{what}: {redact(str(error), self._secrets)}"
+            failed = StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, text)
+            raise self._mark_never_answered(failed) from None
+        self._has_answered = True
         return answer
 
-    def ask(self, what: str, request: Callable[[S3Client], T]) -> T:
-        """The reply to one request whose error replies are nothing but trouble; raises StoreError only."""
+    def run(self, what: str, request: Callable[[S3Client], T]) -> T:
+        """`call` for a request whose error replies are of no use to the caller: raises StoreError only."""
         try:
             return self.call(what, request)
-        except Reply as reply:
-            raise reply.fault from None
+        except ErrorReply as reply:
+            raise reply.error from None
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """See Store."""
         if self._client is not None:
             self._client.close()
 
-    def _made(self) -> S3Client:
+    def _current_client(self) -> S3Client:
         with self._making:
             if self._client is None:
-                self._client = self._make()
+                self._client = self._make_client()
             return self._client
 
-    def _make(self) -> S3Client:
-        """Retries are ours, so that each is seen, jittered and counted; so are the checksums (see s3.py)."""
+    def _make_client(self) -> S3Client:
+        """Without retries and checksums of botocore: both are ours (see `engine.store` and s3.py)."""
         import boto3
         from botocore.config import Config
 
@@ -166,22 +166,24 @@ class Bucket:
             ),
         )
 
-    def _doubting_the_endpoint(self, fault: StoreError) -> StoreError:
-        """Where nothing has ever answered, the address is as likely to be wrong as the store to be down."""
-        if self._heard or fault.fault is not FaultKind.TRANSIENT:
-            return fault
-        failure = fault.failure
-        return StoreError(fault.fault, failure.cause, failure.message, _UNHEARD_HINT, never_answered=True)
+    def _mark_never_answered(self, error: StoreError) -> StoreError:
+        """While nothing has ever answered, the address may as well be wrong as the store be down."""
+        if self._has_answered or error.fault is not FaultKind.TRANSIENT:
+            return error
+        failure = error.failure
+        return StoreError(
+            error.fault, failure.cause, failure.message, _NEVER_ANSWERED_HINT, never_answered=True
+        )
 
-    def _forget_when_denied(self, fault: StoreError) -> None:
-        """The next request reads the credentials anew: somebody may have corrected them."""
-        if fault.fault is FaultKind.CONFIGURATION and fault.failure.cause is Cause.STORE_DENIED:
+    def _forget_when_denied(self, error: StoreError) -> None:
+        """The next request reads the credentials again, because somebody may have corrected them."""
+        if error.fault is FaultKind.CONFIGURATION and error.failure.cause is Cause.STORE_DENIED:
             with self._making:
                 self._client = None
 
 
-def classify_boto_error(error: Exception, said: str) -> StoreError:
-    """The trouble behind an exception of boto3 that is no reply; `said` is the message, without secrets."""
+def classify_boto_error(error: Exception, message: str) -> StoreError:
+    """The store error behind an exception of boto3 that is no reply; `message` has no secrets in it."""
     from botocore import exceptions as boto
     from botocore.parsers import ResponseParserError
 
@@ -194,15 +196,15 @@ def classify_boto_error(error: Exception, said: str) -> StoreError:
         boto.ConfigParseError,
     )
     if isinstance(error, no_credentials):
-        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_DENIED, said, _CREDENTIALS_HINT)
-    unusable = (ValueError, boto.ParamValidationError, boto.EndpointProviderError, ResponseParserError)
-    if isinstance(error, unusable) or _wrong_endpoint(error):
-        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, said, _ENDPOINT_HINT)
-    return StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, said)
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_DENIED, message, _CREDENTIALS_HINT)
+    misconfigured = (ValueError, boto.ParamValidationError, boto.EndpointProviderError, ResponseParserError)
+    if isinstance(error, misconfigured) or _is_wrong_endpoint(error):
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _ENDPOINT_HINT)
+    return StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, message)
 
 
-def _wrong_endpoint(error: Exception) -> bool:
-    """A name nobody knows, a certificate nobody signed, TLS to a server without: no waiting cures these."""
+def _is_wrong_endpoint(error: Exception) -> bool:
+    """An unknown host name, an untrusted certificate, or TLS to a server without it: waiting does not help."""
     from botocore.exceptions import EndpointConnectionError, SSLError
 
     if isinstance(error, SSLError):
@@ -211,7 +213,7 @@ def _wrong_endpoint(error: Exception) -> bool:
 
 
 def addressing(settings: StoreSettings) -> Literal["auto", "path", "virtual"]:
-    """auto means the path style at an endpoint that is not Amazon's: few have a name for every bucket in DNS."""
+    """For botocore. "auto" is the path style at endpoints other than Amazon's, because few have a DNS name a bucket."""
     if settings.addressing == "path":
         return "path"
     if settings.addressing == "virtual":

@@ -1,4 +1,4 @@
-"""Sending a JPEG to a bucket: in one put or in parts, with digests the server verifies, leaving nothing half done."""
+"""Sends a JPEG to a bucket, in one put or in parts, with digests that the server verifies; leaves no parts behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.messages import FaultKind, StoreRequest
 from engine.store.base import StoreError
 from engine.store.checksums import Digest, Digests, parts_of
 from engine.store.retry import Backoff, with_retries
-from engine.store.s3_client import Bucket, Limits, Reply
+from engine.store.s3_client import Bucket, ErrorReply, S3Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 _NOT_IMPLEMENTED = 501
 _PLAIN = "!#$&'()*+,-./:;<=>?@[]^_`{|}~"
-"""Printable ASCII that stays as it is in metadata; the percent sign does not, so that decoding is exact."""
+"""Printable ASCII that stays as it is in metadata, all but the percent sign, so that decoding is exact."""
 
 
 def metadata_of(request: StoreRequest) -> dict[str, str]:
-    """What is kept with the object. Metadata travel as ASCII headers: everything else is percent-encoded UTF-8."""
+    """The object's metadata, which travel as ASCII headers: all other characters are percent-encoded UTF-8."""
     facts = {
         "photostat-record": request.record,
         "photostat-uuid": request.uuid,
@@ -42,28 +42,28 @@ def metadata_of(request: StoreRequest) -> dict[str, str]:
 
 
 class Upload:
-    """Puts into one bucket. Keeps in mind which keys may have unfinished parts there."""
+    """Puts into one bucket, and remembers which keys may have unfinished parts there."""
 
-    def __init__(self, bucket: Bucket, limits: Limits, *, with_crc32: bool) -> None:
+    def __init__(self, bucket: Bucket, limits: S3Limits, *, with_crc32: bool) -> None:
         self._bucket = bucket
         self._limits = limits
         self._with_crc32 = with_crc32
         self._conditional = True
-        """Until the store says that it does not know If-None-Match."""
+        """Until the store answers that it does not implement If-None-Match."""
         self._lock = threading.Lock()
-        self._listed = False
-        self._doubtful: set[str] = set()
+        self._has_listed_unfinished = False
+        self._maybe_unfinished: set[str] = set()
 
     def part_bytes(self, size_bytes: int) -> int | None:
-        """The size of the parts a JPEG is sent in; None when it goes in one put. S3 takes 10,000 parts."""
+        """The size of a JPEG's parts; None if it is sent in one put. S3 takes 10,000 parts at most."""
         if size_bytes <= self._limits.multipart_bytes:
             return None
         return max(self._limits.part_bytes, math.ceil(size_bytes / 10_000))
 
     def put(self, key: str, scratch: BinaryIO, request: StoreRequest, digests: Digests) -> bool:
-        """Send it; True when the reply already confirms it.
+        """True if the reply already confirms the object.
 
-        Raises Reply (with 409 or 412 the name is taken) or StoreError."""
+        Raises ErrorReply (409 or 412 if the name is taken) or StoreError."""
         facts: dict[str, Any] = {"ContentType": "image/jpeg", "Metadata": metadata_of(request)}
         if digests.parts:
             return self._put_parts(key, scratch, facts, digests)
@@ -73,25 +73,27 @@ class Upload:
         )
 
     def put_small(self, key: str, data: bytes) -> None:
-        """Send a few bytes as an image would be; raises Reply or StoreError."""
+        """Put a few bytes in the same way as a JPEG; raises ErrorReply or StoreError."""
         self._put_once(key, data, {"ContentType": "text/plain"}, Digests(Digest.of(data)))
 
     def clear(self, key: str) -> None:
-        """Abort what an interrupted transfer began under this key; the ledger says the key is ours alone.
+        """Abort what an interrupted transfer began under this key, which the ledger reserves for one image.
 
-        The bucket is asked once for what a storer that was killed has left, and again about a key whose last
-        transfer by this one ended badly."""
+        Asks the bucket once for what killed uploaders have left, and again about a key whose last transfer by this
+        one failed."""
         with self._lock:
-            if not self._listed:
-                self._doubtful.update(found for found, _ in self._unfinished(self._bucket.place.prefix))
-                self._listed = True
-            if key not in self._doubtful:
+            if not self._has_listed_unfinished:
+                self._maybe_unfinished.update(
+                    found for found, _ in self._unfinished(self._bucket.location.prefix)
+                )
+                self._has_listed_unfinished = True
+            if key not in self._maybe_unfinished:
                 return
         for found, upload_id in self._unfinished(key):
             if found == key:
                 self._abort({"Bucket": self._bucket.name, "Key": key, "UploadId": upload_id})
         with self._lock:
-            self._doubtful.discard(key)
+            self._maybe_unfinished.discard(key)
 
     def _put_once(self, key: str, body: bytes | BinaryIO, facts: dict[str, Any], digests: Digests) -> bool:
         where: dict[str, Any] = {"Bucket": self._bucket.name, "Key": key}
@@ -107,14 +109,14 @@ class Upload:
 
     def _put_parts(self, key: str, scratch: BinaryIO, facts: dict[str, Any], digests: Digests) -> bool:
         with self._lock:
-            self._doubtful.add(key)
+            self._maybe_unfinished.add(key)
         what = f"storing {key} in parts"
         where: dict[str, Any] = {"Bucket": self._bucket.name, "Key": key}
         algorithm: dict[str, Any] = {"ChecksumAlgorithm": "CRC32"} if self._with_crc32 else {}
         begun = self._bucket.call(what, lambda c: c.create_multipart_upload(**where, **facts, **algorithm))
         where["UploadId"] = begun["UploadId"]
         try:
-            parts = self._put_each(what, where, scratch, digests)
+            parts = self._put_each_part(what, where, scratch, digests)
 
             def complete(client: S3Client, condition: dict[str, Any]) -> tuple[str | None, str | None]:
                 reply = client.complete_multipart_upload(
@@ -123,24 +125,24 @@ class Upload:
                 return reply.get("ETag"), reply.get("ChecksumCRC32")
 
             confirmed = digests.confirmed_by(*self._conditionally(what, complete))
-        except (StoreError, Reply):
-            with contextlib.suppress(StoreError):  # then `clear` does it before the next attempt
+        except (StoreError, ErrorReply):
+            with contextlib.suppress(StoreError):  # `clear` aborts it before the next attempt
                 self._abort(where)
             raise
         with self._lock:
-            self._doubtful.discard(key)
+            self._maybe_unfinished.discard(key)
         return confirmed
 
-    def _put_each(
+    def _put_each_part(
         self, what: str, where: dict[str, Any], scratch: BinaryIO, digests: Digests
     ) -> list[CompletedPartTypeDef]:
-        """Send the parts one after the other, each tried again by itself; several images go at once as it is."""
+        """Send the parts one after the other, each with its own retries; several images are sent at once already."""
         sent: list[CompletedPartTypeDef] = []
         bodies = parts_of(scratch, digests.part_bytes)
         for number, (body, digest) in enumerate(zip(bodies, digests.parts, strict=False), 1):
             checked = self._checked(digest)
             put_part = partial(_put_part, where=where, number=number, body=body, checked=checked)
-            etag = with_retries(lambda: self._bucket.ask(what, put_part), Backoff(), random.random)  # noqa: B023
+            etag = with_retries(lambda: self._bucket.run(what, put_part), Backoff(), random.random)  # noqa: B023
             part: CompletedPartTypeDef = {"ETag": etag, "PartNumber": number}
             if self._with_crc32:
                 part["ChecksumCRC32"] = digest.crc32_base64
@@ -148,13 +150,13 @@ class Upload:
         return sent
 
     def _conditionally(self, what: str, request: Callable[[S3Client, dict[str, Any]], T]) -> T:
-        """The request with If-None-Match: *; without, from the time a store says that it does not implement it.
+        """The reply to a request with If-None-Match: *; without it once the store has answered 501 Not Implemented.
 
-        Then the HEAD before every put is what keeps others' objects."""
+        From then on only the HEAD before every put protects the objects of others."""
         if self._conditional:
             try:
                 return self._bucket.call(what, lambda c: request(c, {"IfNoneMatch": "*"}))
-            except Reply as reply:
+            except ErrorReply as reply:
                 if reply.status != _NOT_IMPLEMENTED:
                     raise
         answer = self._bucket.call(what, lambda c: request(c, {}))
@@ -166,7 +168,7 @@ class Upload:
         return {**checksums, "ChecksumCRC32": digest.crc32_base64} if self._with_crc32 else checksums
 
     def _unfinished(self, prefix: str) -> list[tuple[str, str]]:
-        """(key, upload id) of the unfinished transfers under a prefix; none where the store will not say."""
+        """(key, upload id) of the unfinished transfers under a prefix; none if the store refuses to list them."""
         found: list[tuple[str, str]] = []
         marker: dict[str, Any] = {}
         while True:
@@ -175,10 +177,10 @@ class Upload:
                     f"listing unfinished transfers under {prefix}",
                     lambda c: c.list_multipart_uploads(Bucket=self._bucket.name, Prefix=prefix, **marker),  # noqa: B023
                 )
-            except Reply as reply:
-                if reply.fault.fault is FaultKind.TRANSIENT:
-                    raise reply.fault from None
-                log.warning("unfinished transfers of an earlier run stay in the store: %s", reply.fault)
+            except ErrorReply as reply:
+                if reply.error.fault is FaultKind.TRANSIENT:
+                    raise reply.error from None
+                log.warning("unfinished transfers of an earlier run stay in the store: %s", reply.error)
                 return []
             found += [(upload["Key"], upload["UploadId"]) for upload in page.get("Uploads", [])]
             if not page.get("IsTruncated"):
@@ -189,14 +191,14 @@ class Upload:
             }
 
     def _abort(self, where: dict[str, Any]) -> None:
-        """Raises StoreError; an upload that is gone already is as good as aborted."""
+        """Raises StoreError; an upload that is gone already counts as aborted."""
         try:
             self._bucket.call(
                 f"aborting the parts of {where['Key']}", lambda c: c.abort_multipart_upload(**where)
             )
-        except Reply as reply:
+        except ErrorReply as reply:
             if reply.status != 404:
-                raise reply.fault from None
+                raise reply.error from None
 
 
 def _put_part(

@@ -1,4 +1,4 @@
-"""The JPEG on scratch as the storer reads it: the bytes that are read must be the bytes that were proved."""
+"""The JPEG on scratch as the uploader reads it: the bytes that are read must be the bytes that were proved."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from engine.store.errors import classify_os_error
 CHUNK_BYTES = 1 << 20
 
 
-def open_scratch(request: StoreRequest) -> BinaryIO:
-    """The scratch file, open for reading; raises StoreError when it is gone or cannot be read."""
+def open_staged(request: StoreRequest) -> BinaryIO:
+    """The scratch file, open for reading; raises StoreError if it is gone or cannot be read."""
     try:
         return Path(request.scratch_path).open("rb", buffering=0)
     except FileNotFoundError:
@@ -28,8 +28,8 @@ def open_scratch(request: StoreRequest) -> BinaryIO:
 def proved_chunks(file: BinaryIO, request: StoreRequest) -> Iterator[bytes]:
     """The file's bytes from its start, chunk by chunk.
 
-    Raises StoreError after the last chunk when size or MD5 are not the request's, so that whoever consumes
-    this to the end without an exception has had exactly the bytes the worker proved."""
+    Raises StoreError after the last chunk if size or MD5 are not the request's: whoever reads to the end without an
+    exception has had exactly the bytes that the worker proved."""
     file.seek(0)
     digest = hashlib.md5(usedforsecurity=False)
     size_bytes = 0
@@ -52,10 +52,10 @@ def verify(file: BinaryIO, request: StoreRequest) -> None:
 
 
 def not_as_proved(request: StoreRequest, fact: str) -> StoreError:
-    """The image has to be converted again: what waited on scratch is not (any more) what was proved."""
+    """The image has to be converted again, because what waited on scratch is not (any more) what was proved."""
     return StoreError(
         FaultKind.ITEM,
         Cause.PROOF_FAILED,
         f"the JPEG on scratch {fact} ({request.scratch_path})",
-        "Requeue: it is converted again. If it comes back, check the disk scratch is on.",
+        "Requeue: the image is converted again. If this comes back, check the disk that scratch is on.",
     )

@@ -21,7 +21,7 @@ from engine.store.base import Store, StoredObject
 from engine.store.errors import classify_os_error
 from engine.store.local import LocalStore
 from engine.store.s3 import S3Store
-from engine.store.s3_client import Limits
+from engine.store.s3_client import S3Limits
 from engine.workspace import Workspace
 from tests.support.command_line import photostat
 from tests.support.ledgers import make_ledger
@@ -104,7 +104,7 @@ def store_and_tools(
     def remove(key: str) -> None:
         client.delete_object(Bucket=BUCKET, Key=prefix + key)
 
-    return S3Store(settings_for(seaweed.endpoint, prefix), Limits()), put, remove
+    return S3Store(settings_for(seaweed.endpoint, prefix), S3Limits()), put, remove
 
 
 def test_a_store_as_the_ledger_has_it_is_clean(
@@ -143,7 +143,7 @@ def test_missing_extra_and_different_are_told(
 def test_a_digest_that_differs_is_told_where_the_listing_knows_it(
     workspace: Workspace, seaweed: Seaweed, prefix: str, tmp_path: Path
 ) -> None:
-    store = S3Store(settings_for(seaweed.endpoint, prefix), Limits())
+    store = S3Store(settings_for(seaweed.endpoint, prefix), S3Limits())
     targets = fill(store, workspace, tmp_path / "x")
     changed = b"X" + jpeg_of(9)[1:]
     seaweed.client().put_object(Bucket=BUCKET, Key=prefix + targets[9], Body=changed)

@@ -1,4 +1,4 @@
-"""Proved JPEGs on scratch for the tests of the store, and the trouble an action ends in."""
+"""Proved JPEGs on scratch for the tests of the store, and the StoreError that an action ends in."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_request(
     )
 
 
-def trouble_of(action: Callable[[], object]) -> StoreError:
+def store_error_of(action: Callable[[], object]) -> StoreError:
     """The StoreError that the action must raise."""
     with pytest.raises(StoreError) as caught:
         action()

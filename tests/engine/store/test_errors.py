@@ -116,7 +116,7 @@ def test_no_secret_survives(text: str) -> None:
     assert redact("nothing to hide at s3://bucket/prefix") == "nothing to hide at s3://bucket/prefix"
 
 
-def test_trouble_crosses_processes() -> None:
+def test_a_store_error_crosses_processes() -> None:
     fault = StoreError(TRANSIENT, Cause.DISK_FULL, "no space\nleft", "free some")
     again = pickle.loads(pickle.dumps(fault))
     assert (again.fault, again.failure) == (fault.fault, fault.failure)

@@ -16,12 +16,12 @@ from engine.messages import FaultKind, StoreRequest
 from engine.store.base import Store
 from engine.store.retry import Backoff, with_retries
 from engine.store.s3 import S3Store
-from engine.store.s3_client import Limits
+from engine.store.s3_client import S3Limits
 from tests.support.s3_relay import SLOW_DOWN, Fault, Kind, Relay, Request
 from tests.support.seaweed import Seaweed, settings_for
-from tests.support.staged_jpegs import MakeRequest, make_request, trouble_of
+from tests.support.staged_jpegs import MakeRequest, make_request, store_error_of
 
-QUICK = Limits(
+QUICK = S3Limits(
     multipart_bytes=5 << 20,
     part_bytes=5 << 20,
     in_memory_bytes=200_000,
@@ -52,7 +52,7 @@ def store(relay: Relay, prefix: str) -> Iterator[Store]:
 
 
 def put(store: Store, request: StoreRequest) -> bool:
-    """As the storer puts it, with its retries; whether the object was there already."""
+    """As the uploader puts it, with its retries; whether the object was there already."""
     return with_retries(lambda: store.put(request), SOON, random.random).existed
 
 
@@ -135,7 +135,7 @@ def test_a_stalled_send_is_given_up_and_tried_again(
     assert_stored(seaweed, prefix, request)
 
 
-def test_a_slow_line_is_no_trouble(
+def test_a_slow_line_is_no_failure(
     store: Store, seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest
 ) -> None:
     request = request_for(size_bytes=600_000)
@@ -162,7 +162,7 @@ def test_a_body_corrupted_every_time_is_never_in_the_bucket(
 ) -> None:
     request = request_for(size_bytes=size_bytes)
     relay.always(Fault(Kind.CORRUPT), method="PUT")
-    fault = trouble_of(lambda: store.put(request))
+    fault = store_error_of(lambda: store.put(request))
     assert fault.fault is FaultKind.TRANSIENT
     assert_stored(seaweed, prefix)
     relay.well()
@@ -187,7 +187,7 @@ def test_a_store_that_refuses_checksum_headers_gets_told_which_setting(
     relay.misbehave = refuse
     refused = S3Store(settings_for(relay.endpoint, prefix), QUICK)
     for action in (refused.write_probe, lambda: refused.put(request)):
-        fault = trouble_of(action)
+        fault = store_error_of(action)
         assert fault.fault is FaultKind.CONFIGURATION
         assert 'checksum = "when_required"' in fault.failure.remedy
     taken = S3Store(settings_for(relay.endpoint, prefix, checksum="when_required"), QUICK)
@@ -210,7 +210,7 @@ def test_a_store_without_conditional_puts_is_looked_at_before(
     assert len(relay.befallen) == 1
     assert put(store, request)
     different = request_for(request.target, size_bytes, image_id=3)
-    assert trouble_of(lambda: store.put(different)).failure.cause is Cause.STORE_MISMATCH
+    assert store_error_of(lambda: store.put(different)).failure.cause is Cause.STORE_MISMATCH
     assert_stored(seaweed, prefix, request, another)
 
 
@@ -228,7 +228,7 @@ def test_someone_who_is_faster_is_not_overwritten(
         return None
 
     relay.misbehave = meanwhile
-    assert trouble_of(lambda: store.put(request)).failure.cause is Cause.STORE_MISMATCH
+    assert store_error_of(lambda: store.put(request)).failure.cause is Cause.STORE_MISMATCH
     assert_stored(seaweed, prefix, theirs)
 
 
@@ -237,9 +237,9 @@ def test_a_denied_store_is_the_configurations_fault_at_once(
 ) -> None:
     relay.always(Fault(Kind.REPLY, 403, "AccessDenied"))
     request = request_for()
-    assert trouble_of(lambda: put(store, request)).fault is FaultKind.CONFIGURATION
+    assert store_error_of(lambda: put(store, request)).fault is FaultKind.CONFIGURATION
     assert len(relay.seen) <= 2
-    assert trouble_of(store.probe).failure.cause is Cause.STORE_DENIED
+    assert store_error_of(store.probe).failure.cause is Cause.STORE_DENIED
 
 
 @SIZES
@@ -251,10 +251,10 @@ def test_an_object_the_store_refuses_is_the_images_fault_unless_it_refuses_all(
     relay.misbehave = lambda asked: (
         refusal if request.target in asked.path and asked.method != "HEAD" else None
     )
-    fault = trouble_of(lambda: put(store, request))
+    fault = store_error_of(lambda: put(store, request))
     assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_DENIED)
     relay.misbehave = lambda asked: refusal if asked.method in ("PUT", "POST") else None
-    fault = trouble_of(lambda: put(store, request))
+    fault = store_error_of(lambda: put(store, request))
     assert fault.fault is FaultKind.CONFIGURATION
     assert "NotByTheRules" in fault.failure.message
     relay.well()
@@ -268,9 +268,9 @@ def test_a_store_that_is_down_is_the_worlds_fault(
 ) -> None:
     request = request_for()
     relay.refuse()
-    fault = trouble_of(lambda: put(store, request))
+    fault = store_error_of(lambda: put(store, request))
     assert (fault.fault, fault.failure.cause) == (FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE)
-    assert trouble_of(store.probe).fault is FaultKind.TRANSIENT
+    assert store_error_of(store.probe).fault is FaultKind.TRANSIENT
     relay.listen()
     store.probe()
     put(store, request)

@@ -21,7 +21,7 @@ from engine.messages import FaultKind, StoreRequest
 from engine.store.local import LocalStore
 from engine.store.local_files import is_left_behind, is_partial, partial_name, rename_without_replacing
 from engine.store.open import open_store
-from tests.support.staged_jpegs import MakeRequest, make_request, trouble_of
+from tests.support.staged_jpegs import MakeRequest, make_request, store_error_of
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_an_identical_file_is_done_and_a_different_one_stays(
     store.put(request)
     assert store.put(request).existed
     for other in (request_for(image_id=2), request_for(size_bytes=5, image_id=3)):
-        fault = trouble_of(partial(store.put, other))
+        fault = store_error_of(partial(store.put, other))
         assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
     assert files(store.root) == {request.target: request.md5}
 
@@ -96,7 +96,7 @@ def test_someone_who_is_faster_is_not_overwritten(
         (directory / "1.jpg").write_bytes(b"theirs")
 
     monkeypatch.setattr(store, "_prepare", prepare_and_lose)
-    assert trouble_of(lambda: store.put(request)).failure.cause is Cause.STORE_MISMATCH
+    assert store_error_of(lambda: store.put(request)).failure.cause is Cause.STORE_MISMATCH
     assert files(store.root) == {request.target: hashlib.md5(b"theirs").hexdigest()}
 
 
@@ -106,10 +106,10 @@ def test_a_scratch_file_that_changed_is_never_stored(store: LocalStore, request_
     store.put(request_for("plates/uuid/0.jpg", image_id=0))
     for changed in (b"", b"x" * 9_999, b"x" * 10_000, b"x" * 10_001):
         Path(request.scratch_path).write_bytes(changed)
-        fault = trouble_of(lambda: store.put(request))
+        fault = store_error_of(lambda: store.put(request))
         assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.PROOF_FAILED)
     Path(request.scratch_path).unlink()
-    assert trouble_of(lambda: store.put(request)).failure.cause is Cause.PROOF_FAILED
+    assert store_error_of(lambda: store.put(request)).failure.cause is Cause.PROOF_FAILED
     assert list(files(store.root)) == ["plates/uuid/0.jpg"]
 
 
@@ -142,7 +142,7 @@ def test_errors_while_writing_are_sorted_and_leave_nothing(
 ) -> None:
     monkeypatch.setattr(LocalStore, "_link_scratch", lambda *args: False)
     monkeypatch.setattr("engine.store.local._write", fail_with(code))
-    found = trouble_of(lambda: store.put(request_for()))
+    found = store_error_of(lambda: store.put(request_for()))
     assert (found.fault, found.failure.cause) == (fault, cause)
     assert files(store.root) == {}
 
@@ -150,7 +150,7 @@ def test_errors_while_writing_are_sorted_and_leave_nothing(
 def test_a_name_the_file_system_cannot_hold_is_the_images_fault(
     store: LocalStore, request_for: MakeRequest
 ) -> None:
-    fault = trouble_of(lambda: store.put(request_for(f"b/u/{'x' * 300}.jpg")))
+    fault = store_error_of(lambda: store.put(request_for(f"b/u/{'x' * 300}.jpg")))
     assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_DENIED)
 
 
@@ -159,21 +159,21 @@ def test_a_file_where_a_directory_should_be_is_a_mismatch(
 ) -> None:
     store.root.mkdir()
     (store.root / "b").write_bytes(b"a file")
-    assert trouble_of(lambda: store.put(request_for("b/u/1.jpg"))).failure.cause is Cause.STORE_MISMATCH
+    assert store_error_of(lambda: store.put(request_for("b/u/1.jpg"))).failure.cause is Cause.STORE_MISMATCH
     (store.root / "c/u/1.jpg").mkdir(parents=True)
-    assert trouble_of(lambda: store.put(request_for("c/u/1.jpg"))).failure.cause is Cause.STORE_MISMATCH
+    assert store_error_of(lambda: store.put(request_for("c/u/1.jpg"))).failure.cause is Cause.STORE_MISMATCH
 
 
 @pytest.mark.parametrize("target", ["../1.jpg", "/etc/1.jpg", "b//1.jpg", "b/./1.jpg", "b/\0.jpg", ""])
 def test_no_target_leads_out_of_the_store(store: LocalStore, request_for: MakeRequest, target: str) -> None:
     request = replace(request_for(), target=target)
-    assert trouble_of(lambda: store.put(request)).fault is FaultKind.ITEM
+    assert store_error_of(lambda: store.put(request)).fault is FaultKind.ITEM
 
 
 def test_a_volume_that_is_not_mounted_is_not_written_below(tmp_path: Path, request_for: MakeRequest) -> None:
     store = LocalStore(tmp_path / "mnt" / "volume" / "out")
     for action in (store.probe, store.write_probe, lambda: store.put(request_for())):
-        fault = trouble_of(action)
+        fault = store_error_of(action)
         assert fault.fault is FaultKind.CONFIGURATION
         assert "mounted" in fault.failure.message
     assert not (tmp_path / "mnt").exists()
@@ -187,7 +187,7 @@ def test_an_empty_directory_that_should_be_full_is_not_filled_anew(
         if is_there:
             (tmp_path / "out").mkdir()
         for action in (store.probe, store.write_probe, lambda: store.put(request_for())):
-            fault = trouble_of(action)
+            fault = store_error_of(action)
             assert fault.fault is FaultKind.CONFIGURATION
             assert "12 images should be there" in fault.failure.message
     (tmp_path / "out" / "plates").mkdir()
@@ -201,9 +201,9 @@ def test_a_volume_that_goes_away_midway_is_noticed(
 ) -> None:
     store.put(request_for())
     monkeypatch.setattr(store, "_device", -1)
-    fault = trouble_of(lambda: store.put(request_for("b/u/2.jpg", image_id=2)))
+    fault = store_error_of(lambda: store.put(request_for("b/u/2.jpg", image_id=2)))
     assert (fault.fault, fault.failure.cause) == (FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE)
-    assert trouble_of(store.probe).fault is FaultKind.TRANSIENT
+    assert store_error_of(store.probe).fault is FaultKind.TRANSIENT
 
 
 def test_a_representation_that_was_deleted_behind_our_back_is_made_again(
@@ -216,7 +216,7 @@ def test_a_representation_that_was_deleted_behind_our_back_is_made_again(
     assert files(store.root) == {"b/u/2.jpg": again.md5}
 
 
-def test_what_a_killed_storer_left_is_removed_and_what_a_live_one_writes_is_not(
+def test_what_a_killed_uploader_left_is_removed_and_what_a_live_one_writes_is_not(
     store: LocalStore, request_for: MakeRequest
 ) -> None:
     directory = store.root / "plates" / "uuid"

@@ -15,11 +15,11 @@ from engine.messages import FaultKind
 from engine.store.base import Store
 from engine.store.open import open_store
 from engine.store.s3 import S3Store
-from engine.store.s3_client import Limits, addressing, parse_url
+from engine.store.s3_client import S3Limits, addressing, parse_url
 from tests.support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed, settings_for
-from tests.support.staged_jpegs import MakeRequest, trouble_of
+from tests.support.staged_jpegs import MakeRequest, store_error_of
 
-SMALL = Limits(
+SMALL = S3Limits(
     multipart_bytes=5 << 20,
     part_bytes=5 << 20,
     in_memory_bytes=200_000,
@@ -62,7 +62,7 @@ def test_a_different_object_is_a_mismatch_and_stays(
 ) -> None:
     request = request_for(size_bytes=10_000)
     seaweed.client().put_object(Bucket=BUCKET, Key=prefix + request.target, Body=theirs)
-    fault = trouble_of(lambda: store.put(request))
+    fault = store_error_of(lambda: store.put(request))
     assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
     assert seaweed.contents(prefix) == {request.target: theirs}
 
@@ -99,14 +99,14 @@ def test_a_scratch_file_that_changed_is_never_stored(
     with Path(request.scratch_path).open("r+b") as file:
         file.seek(5000)
         file.write(b"changed")
-    fault = trouble_of(lambda: store.put(request))
+    fault = store_error_of(lambda: store.put(request))
     assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.PROOF_FAILED)
     Path(request.scratch_path).unlink()
-    assert trouble_of(lambda: store.put(request)).failure.cause is Cause.PROOF_FAILED
+    assert store_error_of(lambda: store.put(request)).failure.cause is Cause.PROOF_FAILED
     assert seaweed.contents(prefix) == {}
 
 
-def test_parts_a_killed_storer_left_are_aborted(
+def test_parts_a_killed_uploader_left_are_aborted(
     store: Store, seaweed: Seaweed, prefix: str, request_for: MakeRequest
 ) -> None:
     client, request = seaweed.client(), request_for(size_bytes=6 << 20)
@@ -133,7 +133,7 @@ def test_a_certificate_nobody_trusts_is_the_configurations_fault(
     https_seaweed: Seaweed, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_CA_BUNDLE")
-    fault = trouble_of(S3Store(settings_for(https_seaweed.endpoint, prefix), SMALL).probe)
+    fault = store_error_of(S3Store(settings_for(https_seaweed.endpoint, prefix), SMALL).probe)
     assert fault.fault is FaultKind.CONFIGURATION
     assert "certificate" in fault.failure.message.lower()
 
@@ -165,13 +165,13 @@ def test_a_missing_bucket_and_wrong_credentials_are_the_configurations_fault(
 ) -> None:
     missing = S3Store(replace(settings_for(seaweed.endpoint, prefix), url="s3://no-such-bucket/x"), SMALL)
     for action in (missing.probe, missing.write_probe, lambda: missing.put(request_for())):
-        fault = trouble_of(action)
+        fault = store_error_of(action)
         assert fault.fault is FaultKind.CONFIGURATION
         assert "NoSuchBucket" in fault.failure.message
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-secret-key")
     denied = S3Store(settings_for(seaweed.endpoint, prefix), SMALL)
     for action in (denied.probe, denied.write_probe, lambda: denied.put(request_for())):
-        fault = trouble_of(action)
+        fault = store_error_of(action)
         assert (fault.fault, fault.failure.cause) == (FaultKind.CONFIGURATION, Cause.STORE_DENIED)
         assert "credentials" in fault.failure.remedy
         assert "a-wrong-secret-key" not in f"{fault} {fault.failure}"
@@ -188,9 +188,9 @@ def test_corrected_credentials_are_read_without_a_restart(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     store = S3Store(settings_for(seaweed.endpoint, prefix), SMALL)
-    assert trouble_of(store.probe).failure.cause is Cause.STORE_DENIED
+    assert store_error_of(store.probe).failure.cause is Cause.STORE_DENIED
     write("not-the-right-one")
-    assert trouble_of(store.probe).failure.cause is Cause.STORE_DENIED
+    assert store_error_of(store.probe).failure.cause is Cause.STORE_DENIED
     write(SECRET_KEY)
     store.probe()
 
@@ -198,7 +198,7 @@ def test_corrected_credentials_are_read_without_a_restart(
 def test_no_credentials_at_all_say_so(seaweed: Seaweed, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    fault = trouble_of(S3Store(settings_for(seaweed.endpoint, prefix), SMALL).probe)
+    fault = store_error_of(S3Store(settings_for(seaweed.endpoint, prefix), SMALL).probe)
     assert (fault.fault, fault.failure.cause) == (FaultKind.CONFIGURATION, Cause.STORE_DENIED)
     assert "AWS_ACCESS_KEY_ID" in fault.failure.remedy
 
@@ -213,7 +213,7 @@ def test_no_credentials_at_all_say_so(seaweed: Seaweed, prefix: str, monkeypatch
 )
 @pytest.mark.usefixtures("seaweed")
 def test_endpoints_nobody_answers_at(endpoint: str, expected: FaultKind) -> None:
-    fault = trouble_of(S3Store(settings_for(endpoint, "p"), SMALL).probe)
+    fault = store_error_of(S3Store(settings_for(endpoint, "p"), SMALL).probe)
     assert fault.fault is expected
 
 
