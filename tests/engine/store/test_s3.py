@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.config import StoreSettings
 from engine.failures import Cause, UserError
@@ -163,7 +164,9 @@ def test_the_check_tries_the_store_out_and_leaves_nothing(
 def test_a_missing_bucket_and_wrong_credentials_are_the_configurations_fault(
     seaweed: Seaweed, prefix: str, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = S3Store(replace(settings_for(seaweed.endpoint, prefix), url="s3://no-such-bucket/x"), SMALL)
+    missing = S3Store(
+        structs.replace(settings_for(seaweed.endpoint, prefix), url="s3://no-such-bucket/x"), SMALL
+    )
     for action in (missing.probe, missing.write_probe, lambda: missing.put(request_for())):
         fault = store_error_of(action)
         assert fault.fault is FaultKind.CONFIGURATION
