@@ -18,7 +18,7 @@ from engine.memory.admission_types import NeverFits
 from engine.memory.available import MemoryReader, parse_floor
 from engine.memory.prediction import DoesNotFit, choose_plan, slowdown
 from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
-from engine.processes.share_check import share_away
+from engine.processes.share_check import why_share_is_away
 from engine.scratch import sources_in_scratch, write_problem
 from engine.store.base import StoreError
 from engine.store.open import open_store
@@ -102,7 +102,7 @@ def check(
 
         def away(request: SurveyRequest) -> str | None:
             neighbours = reader.doubt_about(request).neighbours
-            return share_away(request.source_path, request.uuid, neighbours, root)
+            return why_share_is_away(request.source_path, request.uuid, neighbours, root)
 
         result.warnings += _unknown_batches(config, list(reader.account()))
         rows = _open_rows(reader, batch)

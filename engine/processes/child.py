@@ -1,4 +1,4 @@
-"""The engine's child processes: started clean by spawn, a pipe each, and gone when the engine is gone."""
+"""The engine's child processes: spawned with a fresh interpreter, a pipe each, and ended when the engine ends."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _context = multiprocessing.get_context("spawn")
 
 
-def settle_in(parent_pid: int, *, killed_first: bool) -> None:
-    """Called by a child before its work: leave the signals to the parent, and die with it.
+def tie_to_parent(parent_pid: int, *, killed_first: bool) -> None:
+    """For a child before its work: leave the signals to the parent, and end when it ends.
 
-    Ctrl-C and SIGTERM reach a whole process group; only the supervisor decides what they mean.
-    With `killed_first` the kernel takes this process before the supervisor when memory runs out.
-    """
+    Ctrl-C and SIGTERM reach a whole process group; only the supervisor decides what they mean. With `killed_first` the
+    kernel kills this process before the supervisor when memory runs out."""
     for left_to_the_parent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(left_to_the_parent, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if killed_first:
             set_oom_score(OOM_WORKER)
-    if os.getppid() != parent_pid:  # the parent died before the request took hold
+    if os.getppid() != parent_pid:  # the parent ended before the request was in force
         os._exit(1)
 
 
@@ -52,18 +51,18 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it lives; minus the signal's number when a signal ended it."""
+        """None while it runs; minus the signal's number if a signal ended it."""
         return self.process.exitcode
 
     def send(self, message: object) -> None:
-        """Hands a message over; a child that is gone is noticed by its sentinel, not here."""
+        """Send a message; that a child has ended is noticed by its sentinel, not here."""
         try:
             self.connection.send(message)
         except (BrokenPipeError, ConnectionResetError):
             return
 
     def messages(self) -> Iterator[Any]:
-        """What it has said so far, without waiting; ends at the end of a dead child's pipe."""
+        """What it has sent so far, without waiting; also the last messages of a child that has ended."""
         try:
             while self.connection.poll():
                 yield self.connection.recv()
@@ -75,7 +74,7 @@ class Child:
             self.process.kill()
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Waits for its end, kills it when that takes too long, and frees the pipe."""
+        """Wait for its end, kill it if that takes too long, and close the pipe."""
         self.process.join(timeout_s)
         if self.process.exitcode is None:
             self.process.kill()

@@ -1,9 +1,10 @@
-"""Is the share with the sources away, or one file missing? A share must not fail 100,000 rows, nor a file hold all.
+"""Whether the whole share with the sources is away, or only one file is missing.
 
-What else there is tells: the *kin* of a missing source, other sources of the export, some of which were there before
-(*witnesses*). Those that share the deepest directory with it speak first. Is one of them there, the share is too.
-Are they all gone, the share is away where witnesses say that they were there, and where there are none yet, if what
-is missing is missing for all of them alike, as under a mount point when nothing is mounted.
+A share that is away must not fail 100,000 rows, and one missing file must not hold them all. The neighbours of the
+missing source decide: other sources of the export, some of which have been seen before. Those that share the deepest
+directory with it count first. If one of them is there, so is the share. If all of them are gone, the share is away if
+some had been seen before. If none was ever seen, more of them must be gone, and the same directory must be missing for
+all, as under a mount point when nothing is mounted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import PurePath
 
 from engine.messages import NeighbourSource
 
-AWAY = frozenset(
+AWAY_ERRORS = frozenset(
     getattr(errno, name)
     for name in (
         *("ESTALE", "EIO", "EREMOTEIO", "ENODEV", "ENXIO", "ENOMEDIUM"),
@@ -27,113 +28,115 @@ AWAY = frozenset(
     )
     if hasattr(errno, name)
 )
-"""What network file systems and unplugged disks answer; never what one missing file does."""
+"""Errors of network file systems and unplugged disks, which a single missing file never causes."""
 
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR})
-_ENOUGH = 3
-"""So many other representations, one of them seen before, all gone: not each for itself."""
-_EXPECTED_ENOUGH = 5
-"""The same where none was ever seen, and what is missing is the same for all."""
-_EXPECTED_PLENTY = 16
-"""The same where none was ever seen, whatever is missing: nearly all of the share."""
+_GONE_IF_SEEN = 3
+"""If so many other representations are gone, one of them seen before, the share is away."""
+_GONE_IF_UNSEEN = 5
+"""The same if none was ever seen and the same directory is missing for all."""
+_GONE_IF_UNSEEN_AND_APART = 16
+"""The same if none was ever seen and different directories are missing."""
 
 
 @dataclass(frozen=True)
 class Disk:
-    """How the judgement looks at the disk; tests give it another."""
+    """The questions that are asked of the file system; tests answer them otherwise."""
 
     error: Callable[[str], int]
-    """0 where the path is there, else the error's number."""
+    """0 if the path is there, otherwise the number of the error."""
     is_bare: Callable[[str], bool]
-    """A directory with nothing in it, `lost+found` and hidden entries apart: a mount point, say."""
+    """A directory without entries, except `lost+found` and hidden ones: a mount point, for example."""
 
 
-class SourceWatch:
-    """Remembers a few sources that were there, and judges one that is not.
+class ShareCheck:
+    """Remembers a few sources that were there, and uses them to explain one that is not.
 
-    It looks at the disk, and a share that hangs hangs it: call `away` off the loop."""
+    It reads the file system, and waits if the share hangs: call `why_away` in a process of its own."""
 
-    def __init__(self, root: str = "", remember: int = 32) -> None:
-        """`root` is what the settings put before relative paths, absolute; empty where there is none."""
+    def __init__(self, root: str = "", most_remembered: int = 32) -> None:
+        """`root` is the absolute directory before relative paths in the settings; empty if there is none."""
         self._root = root
-        self._seen: deque[NeighbourSource] = deque(maxlen=remember)
+        self._seen: deque[NeighbourSource] = deque(maxlen=most_remembered)
 
-    def saw(self, path: str, uuid: str = "") -> None:
-        """This source was there just now; one a directory is remembered."""
+    def remember(self, path: str, uuid: str = "") -> None:
+        """This source was there just now; consecutive ones in the same directory count once."""
         if not self._seen or _parent(self._seen[-1].source_path) != _parent(path):
             self._seen.append(NeighbourSource(path, uuid, was_there=True))
 
-    def away(self, path: str, uuid: str = "", neighbours: Iterable[NeighbourSource] = ()) -> str | None:
-        """Why the share must be away, one line; None when the share is there and only `path` is at fault.
+    def why_away(self, path: str, uuid: str = "", neighbours: Iterable[NeighbourSource] = ()) -> str | None:
+        """Why the share must be away, one line; None if the share is there and only `path` is missing.
 
-        `uuid` is its representation; `kin` are further sources, from the ledger."""
-        return share_away(path, uuid, (*reversed(self._seen), *neighbours), self._root)
+        `uuid` is its representation; `neighbours` are further sources, from the ledger."""
+        return why_share_is_away(path, uuid, (*reversed(self._seen), *neighbours), self._root)
 
 
-def share_away(
+def why_share_is_away(
     path: str, uuid: str, neighbours: Sequence[NeighbourSource], root: str = "", disk: Disk | None = None
 ) -> str | None:
-    """See SourceWatch.away. Looks at each path once at most, and at no more of `kin` than it must."""
-    disk = disk or Disk(_error, _is_bare)
-    look = Disk(cache(disk.error), cache(disk.is_bare))
-    code = look.error(path)
+    """See ShareCheck.why_away. Looks at each path at most once, and at no more of the neighbours than necessary."""
+    disk = disk or Disk(_stat_error, _is_bare_directory)
+    disk = Disk(cache(disk.error), cache(disk.is_bare))
+    code = disk.error(path)
     others = _one_each(path, uuid, neighbours)
-    if code in AWAY:
-        if any(_is_there(look, other) for other in others):
+    if code in AWAY_ERRORS:
+        if any(_is_there(disk, other) for other in others):
             return None
         return f"{path}: {os.strerror(code)}: the share with the sources does not answer"
     if code not in _MISSING:
         return None
-    if root and _is_under(path, root) and look.error(root):
+    if root and _is_under(path, root) and disk.error(root):
         return f"{root} is not there: is the share mounted?"
-    return _judge(path, others, look)
+    return _diagnose(path, others, disk)
 
 
-def _judge(path: str, others: Sequence[NeighbourSource], look: Disk) -> str | None:
-    above, missing = _nearest(path, look)
+def _diagnose(path: str, others: Sequence[NeighbourSource], disk: Disk) -> str | None:
+    above, missing = _nearest(path, disk)
     nearest, rest = _by_nearness(path, others)
-    if any(_is_there(look, other) for other in nearest):
+    if any(_is_there(disk, other) for other in nearest):
         return None
-    witnessed = any(other.was_there for other in nearest)
-    alike = all(_is_under(other.source_path, missing) for other in nearest) or look.is_bare(above)
-    nothing_anywhere = not any(_is_there(look, other) for other in rest)
-    if witnessed:
-        away = nothing_anywhere or len(nearest) >= _ENOUGH
+    was_seen = any(other.was_there for other in nearest)
+    is_same_gap = all(_is_under(other.source_path, missing) for other in nearest) or disk.is_bare(above)
+    nothing_is_there = not any(_is_there(disk, other) for other in rest)
+    if was_seen:
+        is_away = nothing_is_there or len(nearest) >= _GONE_IF_SEEN
     else:
-        away = len(nearest) >= (_EXPECTED_ENOUGH if alike or nothing_anywhere else _EXPECTED_PLENTY)
-    if not away and not (nothing_anywhere and look.is_bare(above)):
+        is_away = len(nearest) >= (
+            _GONE_IF_UNSEEN if is_same_gap or nothing_is_there else _GONE_IF_UNSEEN_AND_APART
+        )
+    if not is_away and not (nothing_is_there and disk.is_bare(above)):
         return None
-    return _said(path, [*nearest, *rest], look)
+    return _describe_gap(path, [*nearest, *rest], disk)
 
 
-def _said(path: str, others: Sequence[NeighbourSource], look: Disk) -> str:
-    """In the same words for all that is gone together, for a person may say that it is all right so."""
-    lost = _parent(path)
+def _describe_gap(path: str, others: Sequence[NeighbourSource], disk: Disk) -> str:
+    """The same text for all that is gone together, because a person may confirm that it really is gone."""
+    gone = _parent(path)
     for other in sorted(others, key=lambda other: -_depth(path, other.source_path)):
-        if _is_there(look, other):
+        if _is_there(disk, other):
             break
-        lost = _common(path, other.source_path)
-    above, missing = _nearest(lost, look)
-    if above != lost:
+        gone = _common(path, other.source_path)
+    above, missing = _nearest(gone, disk)
+    if above != gone:
         return f"{missing} is not there: is the share mounted?"
-    if look.is_bare(lost):
-        return f"{lost} is empty: is the share mounted?"
-    return f"none of the sources in {lost} is there: is the share mounted?"
+    if disk.is_bare(gone):
+        return f"{gone} is empty: is the share mounted?"
+    return f"none of the sources in {gone} is there: is the share mounted?"
 
 
 def _one_each(path: str, uuid: str, neighbours: Iterable[NeighbourSource]) -> list[NeighbourSource]:
-    """One source of each other representation, a witness where there is one; in the order given.
+    """One source of each other representation, one that was seen before if possible, in the given order.
 
-    Where there is no other representation, its own sources: they are all there is."""
-    known = [other for other in neighbours if other.source_path != path]
+    If there is no other representation: the other sources of its own."""
+    candidates = [other for other in neighbours if other.source_path != path]
     chosen: dict[str, NeighbourSource] = {}
-    for other in known:
+    for other in candidates:
         if uuid and other.uuid == uuid:
             continue
         key = other.uuid or other.source_path
         if key not in chosen or (other.was_there and not chosen[key].was_there):
             chosen[key] = other
-    return list(chosen.values()) or list(dict.fromkeys(known))
+    return list(chosen.values()) or list(dict.fromkeys(candidates))
 
 
 def _by_nearness(
@@ -146,24 +149,24 @@ def _by_nearness(
     return nearest, [other for other, depth in zip(others, depths, strict=True) if depth < deepest]
 
 
-def _is_there(look: Disk, other: NeighbourSource) -> bool:
-    """What may not be looked at is there."""
-    code = look.error(other.source_path)
-    return code not in _MISSING and code not in AWAY
+def _is_there(disk: Disk, other: NeighbourSource) -> bool:
+    """True also if it may not be looked at."""
+    code = disk.error(other.source_path)
+    return code not in _MISSING and code not in AWAY_ERRORS
 
 
-def _nearest(path: str, look: Disk) -> tuple[str, str]:
-    """The nearest directory that is there, the path itself or above it, and the first step below that is not."""
+def _nearest(path: str, disk: Disk) -> tuple[str, str]:
+    """The nearest directory that is there (the path itself or above it), and the first one below that is not."""
     below = path
     for above in (path, *map(str, PurePath(path).parents)):
-        if look.error(above) == 0:
+        if disk.error(above) == 0:
             return above, below
         below = above
     return below, below
 
 
 def _common(one: str, other: str) -> str:
-    """The deepest directory that both lie in."""
+    """The deepest directory that contains both."""
     return os.path.commonpath([_parent(one), _parent(other)])
 
 
@@ -179,7 +182,7 @@ def _is_under(path: str, above: str) -> bool:
     return path == above or path.startswith(above.rstrip("/") + "/")
 
 
-def _error(path: str) -> int:
+def _stat_error(path: str) -> int:
     try:
         os.stat(path)  # noqa: PTH116 - texts
     except OSError as error:
@@ -187,7 +190,7 @@ def _error(path: str) -> int:
     return 0
 
 
-def _is_bare(directory: str) -> bool:
+def _is_bare_directory(directory: str) -> bool:
     try:
         with os.scandir(directory) as entries:
             return all(entry.name == "lost+found" or entry.name.startswith(".") for entry in entries)

@@ -1,4 +1,4 @@
-"""The scout process: goes ahead of the workers, looks whether each source is there, and reads its header."""
+"""The surveyor process: before an image starts, it checks that the source is there and reads its header."""
 
 from __future__ import annotations
 
@@ -16,54 +16,54 @@ from engine.messages import (
     Surveyed,
     SurveyRequest,
 )
-from engine.processes.child import settle_in
-from engine.processes.share_check import SourceWatch
+from engine.processes.child import tie_to_parent
+from engine.processes.share_check import ShareCheck
 
 
-def scout_main(connection: Connection[Any, Any], parent_pid: int, root: str) -> None:
-    """Answers lists of SurveyRequest by lists of results, and each MissingSource and ProbeSource; ends with its pipe.
+def surveyor_main(connection: Connection[Any, Any], parent_pid: int, root: str) -> None:
+    """The process's main; ends with its pipe.
 
-    `root` is the directory before relative sources, absolute, or empty.
-    """
-    settle_in(parent_pid, killed_first=False)
-    watch = SourceWatch(root)
+    Answers a list of SurveyRequest by a list of Surveyed and NotSurveyed, a MissingSource by a SourceDiagnosis, a
+    ProbeSource by a SourceProbed. `root` is the directory before relative sources, absolute, or empty."""
+    tie_to_parent(parent_pid, killed_first=False)
+    check = ShareCheck(root)
     while True:
         try:
             message = connection.recv()
             match message:
                 case ProbeSource():
-                    connection.send(SourceProbed(_probe(watch, message)))
+                    connection.send(SourceProbed(_probe(check, message)))
                 case MissingSource():
-                    connection.send(_judge(watch, message))
+                    connection.send(_diagnose(check, message))
                 case _:
-                    connection.send([_look(watch, request) for request in message])
+                    connection.send([_look(check, request) for request in message])
         except (EOFError, OSError):
             return
 
 
-def _probe(watch: SourceWatch, probe: ProbeSource) -> str | None:
-    """Well again when one of the sources that showed the trouble shows none."""
-    found = [_away(watch, doubt) for doubt in probe.missing]
+def _probe(check: ShareCheck, probe: ProbeSource) -> str | None:
+    """None as soon as one of the sources that were missing no longer shows that the share is away."""
+    found = [_away(check, missing) for missing in probe.missing]
     return None if not found or None in found else found[-1]
 
 
-def _judge(watch: SourceWatch, doubt: MissingSource) -> SourceDiagnosis:
-    found = _look(watch, doubt.request)
-    in_doubt = isinstance(found, NotSurveyed) and found.failure.cause in SOURCE_CAUSES
-    return SourceDiagnosis(found, _away(watch, doubt) if in_doubt else None)
+def _diagnose(check: ShareCheck, missing: MissingSource) -> SourceDiagnosis:
+    found = _look(check, missing.request)
+    is_unreadable = isinstance(found, NotSurveyed) and found.failure.cause in SOURCE_CAUSES
+    return SourceDiagnosis(found, _away(check, missing) if is_unreadable else None)
 
 
-def _away(watch: SourceWatch, doubt: MissingSource) -> str | None:
-    return watch.away(doubt.request.source_path, doubt.request.uuid, doubt.neighbours)
+def _away(check: ShareCheck, missing: MissingSource) -> str | None:
+    return check.why_away(missing.request.source_path, missing.request.uuid, missing.neighbours)
 
 
-def _look(watch: SourceWatch, request: SurveyRequest) -> Surveyed | NotSurveyed:
+def _look(check: ShareCheck, request: SurveyRequest) -> Surveyed | NotSurveyed:
     try:
         surveyed = survey_source(request)
     except ImageError as error:
         return NotSurveyed(request.image_id, error.failure)
-    except Exception as error:  # noqa: BLE001 - a header nobody foresaw costs its own image only
+    except Exception as error:  # noqa: BLE001 - an unforeseen header costs its own image only
         message = one_line(f"{type(error).__name__}: {error}")
         return NotSurveyed(request.image_id, Failure(Cause.INTERNAL, Stage.READING, message))
-    watch.saw(request.source_path, request.uuid)
+    check.remember(request.source_path, request.uuid)
     return surveyed

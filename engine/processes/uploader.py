@@ -1,4 +1,4 @@
-"""The storer's process: takes proved JPEGs from scratch to the store, several transfers at once."""
+"""The uploader process: puts proved JPEGs from scratch into the store, several at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from engine.config import StoreSettings
 from engine.failures import Cause
 from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
-from engine.processes.child import settle_in
+from engine.processes.child import tie_to_parent
 from engine.store.base import Store, StoreError
 from engine.store.open import open_store
 from engine.store.retry import Backoff, with_retries
@@ -26,41 +26,40 @@ T = TypeVar("T")
 Answer = Stored | NotStored | StoreProbed
 
 
-def storer_main(
+def uploader_main(
     conn: Connection[Any, Any], parent_pid: int, settings: StoreSettings, root: str, images_done: int
 ) -> None:
-    """The process's main: serves the pipe until Quit, then finishes what is under way; leaves at once on EOF.
+    """The process's main: serves the pipe until Quit, then finishes what is under way; ends at once on EOF.
 
     `root` is the workspace's directory; for `images_done` see `Store.expect`. Every StoreRequest is answered by
     one Stored or NotStored, every ProbeStore by one StoreProbed, in any order."""
-    settle_in(parent_pid, killed_first=True)
+    tie_to_parent(parent_pid, killed_first=True)
     serve(conn, open_store(settings, root, images_done), settings.transfers)
 
 
 def serve(conn: Connection[Any, Any], store: Store, transfers: int, backoff: Backoff | None = None) -> None:
-    """The loop of `storer_main`, on a store that is open."""
-    storer = _Storer(conn, store, backoff or Backoff())
+    """The loop of `uploader_main`, with an opened store."""
+    uploader = _Uploader(conn, store, backoff or Backoff())
     with ThreadPoolExecutor(transfers, "transfer") as pool, ThreadPoolExecutor(1, "probe") as prober:
         while True:
             try:
                 message = conn.recv()
             except (EOFError, OSError):
-                # The engine is gone, and with it everyone who could be told. What is half sent has no final
-                # name, and the next engine sends it again.
+                # The engine is gone. What is half sent has no final name yet, and the next engine sends it again.
                 os._exit(0)
             match message:
                 case StoreRequest():
-                    pool.submit(storer.store_one, message)
+                    pool.submit(uploader.store_one, message)
                 case ProbeStore():
-                    prober.submit(storer.probe, message.images_done)
+                    prober.submit(uploader.probe, message.images_done)
                 case Quit():
                     break
                 case _:
-                    log.error("the storer was sent a %s", type(message).__name__)
+                    log.error("the uploader was sent a %s", type(message).__name__)
     store.close()
 
 
-class _Storer:
+class _Uploader:
     def __init__(self, conn: Connection[Any, Any], store: Store, backoff: Backoff) -> None:
         self._conn = conn
         self._store = store
@@ -68,7 +67,7 @@ class _Storer:
         self._sending = threading.Lock()
 
     def store_one(self, request: StoreRequest) -> None:
-        """Transfer one JPEG, trying again where that may help, and answer."""
+        """Transfer one JPEG, with retries, and answer."""
         outcome = outcome_of(
             lambda: with_retries(lambda: self._store.put(request), self._backoff, random.random)
         )
@@ -78,7 +77,7 @@ class _Storer:
             self._send(outcome)
 
     def probe(self, images_done: int) -> None:
-        """Ask the store for a sign of life, once, and answer: a store that lists but takes nothing is not well."""
+        """Probe the store once by writing, and answer: a store that can be listed but takes nothing is not well."""
         self._store.expect(images_done)
         outcome = outcome_of(self._store.write_probe)
         self._send(
@@ -86,19 +85,17 @@ class _Storer:
         )
 
     def _send(self, answer: Answer) -> None:
-        with (
-            self._sending,
-            contextlib.suppress(BrokenPipeError),
-        ):  # the loop sees the EOF and ends the process
+        # After a broken pipe the loop sees the EOF and ends the process.
+        with self._sending, contextlib.suppress(BrokenPipeError):
             self._conn.send(answer)
 
 
 def outcome_of(action: Callable[[], T]) -> T | StoreError:
-    """The boundary where exceptions become values: a fault of our own costs this image only."""
+    """The boundary where exceptions become values; an unforeseen one costs this image only."""
     try:
         return action()
-    except StoreError as fault:
-        return fault
+    except StoreError as error:
+        return error
     except Exception as error:
-        log.exception("a transfer failed in a way nobody foresaw")
+        log.exception("a transfer failed in an unforeseen way")
         return StoreError(FaultKind.ITEM, Cause.INTERNAL, f"{type(error).__name__}: {error}")

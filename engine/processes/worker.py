@@ -1,4 +1,4 @@
-"""A worker process: takes one image at a time from its pipe, converts it, and says how that went."""
+"""A worker process: takes one image at a time from its pipe, converts it, and reports the result."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
 from engine.memory.usage import peak_rss_bytes
 from engine.messages import Converted, Job, NotConverted, Quit, ReadAhead, StageChanged, WorkerReady
-from engine.processes.child import settle_in
+from engine.processes.child import tie_to_parent
 
 _READ_AHEAD_BYTES = 1 << 20
 
 
 def worker_main(connection: Connection[Any, Any], parent_pid: int) -> None:
     """The process's main: a thread listens on the pipe, this one converts."""
-    settle_in(parent_pid, killed_first=True)
+    tie_to_parent(parent_pid, killed_first=True)
     from engine.conversion.convert import (
-        convert_image,  # libvips and OpenJPEG load here, not in the supervisor
+        convert_image,  # loads libvips and OpenJPEG, so not in the supervisor
     )
 
     jobs: queue.SimpleQueue[Job | Quit] = queue.SimpleQueue()
@@ -42,7 +42,7 @@ def _listen(
         try:
             message = connection.recv()
         except (EOFError, OSError):
-            os._exit(1)  # the engine is gone: what is half-made here is nobody's
+            os._exit(1)  # the engine is gone, and its successor starts this image again
         if isinstance(message, ReadAhead):
             sources.put(message.source_path)
         else:
@@ -50,7 +50,7 @@ def _listen(
 
 
 def _read_ahead(sources: queue.SimpleQueue[str]) -> None:
-    """Reads the next source once, so that it waits in the page cache; errors are told when its turn comes."""
+    """Read each source once, so that it is in the page cache; errors are reported when the image's turn comes."""
     while True:
         path = sources.get()
         try:

@@ -12,7 +12,7 @@ from engine.formatting import data_size
 from engine.ledger.models import Subject
 from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
 from engine.processes.child import Child
-from engine.processes.uploader import storer_main
+from engine.processes.uploader import uploader_main
 from engine.supervisor.context import Run
 from engine.supervisor.progress import Finished, Progress
 
@@ -130,7 +130,7 @@ class Storing:
     def _send(self, message: object) -> None:
         if self._storer is None:
             settings, root = self._run.config.store, str(self._run.workspace.root)
-            self._storer = Child("photostat-storer", storer_main, settings, root, self._images_done)
+            self._storer = Child("photostat-storer", uploader_main, settings, root, self._images_done)
             self._run.watch(self._storer)
         self._storer.send(message)
 

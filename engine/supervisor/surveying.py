@@ -22,7 +22,7 @@ from engine.messages import (
     SurveyRequest,
 )
 from engine.processes.child import Child
-from engine.processes.surveyor import scout_main
+from engine.processes.surveyor import surveyor_main
 from engine.supervisor.context import Run
 
 _TOGETHER = 32
@@ -125,7 +125,7 @@ class Surveying:
 
     def _send(self, message: object) -> None:
         if self._scout is None:
-            self._scout = Child("photostat-scout", scout_main, self._run.source_root)
+            self._scout = Child("photostat-scout", surveyor_main, self._run.source_root)
             self._run.watch(self._scout)
         self._scout.send(message)
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.messages import NeighbourSource
-from engine.processes.share_check import Disk, SourceWatch, share_away
+from engine.processes.share_check import Disk, ShareCheck, why_share_is_away
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def share(tmp_path: Path) -> Path:
     return tmp_path / "mnt" / "share"
 
 
-def watch_after(share: Path, *names: str) -> SourceWatch:
-    watch = SourceWatch()
+def check_after(share: Path, *names: str) -> ShareCheck:
+    check = ShareCheck()
     for name in names:
-        watch.saw(str(share / name), name.split("/")[0])
-    return watch
+        check.remember(str(share / name), name.split("/")[0])
+    return check
 
 
 def expected(*paths: Path) -> list[NeighbourSource]:
@@ -40,11 +40,11 @@ def expected(*paths: Path) -> list[NeighbourSource]:
 
 def test_one_missing_file_is_only_that(share: Path) -> None:
     (share / "r2" / "1.jp2").unlink()
-    assert SourceWatch().away(str(share / "r2" / "1.jp2"), "r2") is None
+    assert ShareCheck().why_away(str(share / "r2" / "1.jp2"), "r2") is None
 
 
 def test_a_file_that_is_there_again_is_no_reason(share: Path) -> None:
-    assert SourceWatch().away(str(share / "r2" / "1.jp2"), "r2") is None
+    assert ShareCheck().why_away(str(share / "r2" / "1.jp2"), "r2") is None
 
 
 @pytest.mark.parametrize("left", [(), ("lost+found", ".snapshot")])
@@ -53,25 +53,27 @@ def test_an_empty_mount_point_is_a_share_that_is_away(share: Path, left: tuple[s
     for name in ("", *left):
         (share / name).mkdir()
     path, others = str(share / "r2" / "1.jp2"), expected(*(share / f"r{n}" / "0.jp2" for n in (1, 3, 4)))
-    for watch in (SourceWatch(), watch_after(share, "r1/0.jp2")):
-        assert watch.away(path, "r2", others) == f"{share} is empty: is the share mounted?"
+    for check in (ShareCheck(), check_after(share, "r1/0.jp2")):
+        assert check.why_away(path, "r2", others) == f"{share} is empty: is the share mounted?"
 
 
 @pytest.mark.parametrize("way", ["gone", "empty", "stray"])
 def test_a_mount_that_goes_is_noticed_by_what_was_seen_there(share: Path, way: str) -> None:
-    watch = watch_after(share, "r1/0.jp2", "r3/0.jp2", "r4/0.jp2")
+    check = check_after(share, "r1/0.jp2", "r3/0.jp2", "r4/0.jp2")
     other_disk = share.parent / "other" / "r9" / "0.jp2"
     other_disk.parent.mkdir(parents=True)
     other_disk.touch()
-    watch.saw(str(other_disk), "r9")
+    check.remember(str(other_disk), "r9")
     shutil.rmtree(share)
     if way != "gone":
         share.mkdir()
     if way == "stray":
         (share / "NOT_MOUNTED").touch()
-    said = watch.away(str(share / "r2" / "1.jp2"), "r2")
+    said = check.why_away(str(share / "r2" / "1.jp2"), "r2")
     assert str(share) in (said or "")
-    assert said == watch.away(str(share / "r5" / "1.jp2"), "r5")  # one answer of a person's is for all of it
+    assert said == check.why_away(
+        str(share / "r5" / "1.jp2"), "r5"
+    )  # one answer of a person's is for all of it
 
 
 def test_a_representation_that_is_gone_or_empty_is_not_the_share(share: Path) -> None:
@@ -80,29 +82,29 @@ def test_a_representation_that_is_gone_or_empty_is_not_the_share(share: Path) ->
         shutil.rmtree(share / "r2")
         if make:
             (share / "r2").mkdir()
-        assert watch_after(share, "r1/0.jp2", "r2/0.jp2").away(path, "r2") is None
-        assert SourceWatch().away(path, "r2", expected(share / "r3" / "0.jp2")) is None
+        assert check_after(share, "r1/0.jp2", "r2/0.jp2").why_away(path, "r2") is None
+        assert ShareCheck().why_away(path, "r2", expected(share / "r3" / "0.jp2")) is None
         (share / "r2").mkdir(exist_ok=True)
 
 
 def test_the_only_representation_is_judged_by_its_own_sources(tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     flat.mkdir()
-    watch = SourceWatch()
-    watch.saw(str(flat / "1.jp2"), "r")
-    assert watch.away(str(flat / "2.jp2"), "r") == f"{flat} is empty: is the share mounted?"
+    check = ShareCheck()
+    check.remember(str(flat / "1.jp2"), "r")
+    assert check.why_away(str(flat / "2.jp2"), "r") == f"{flat} is empty: is the share mounted?"
     (flat / "1.jp2").touch()
-    assert watch.away(str(flat / "2.jp2"), "r") is None
+    assert check.why_away(str(flat / "2.jp2"), "r") is None
     shutil.rmtree(flat)
     (tmp_path / "neighbour").touch()
-    assert watch.away(str(flat / "2.jp2"), "r") == f"{flat} is not there: is the share mounted?"
+    assert check.why_away(str(flat / "2.jp2"), "r") == f"{flat} is not there: is the share mounted?"
 
 
 def test_the_manifests_root_missing_is_the_share(tmp_path: Path) -> None:
-    watch = SourceWatch(root=str(tmp_path / "root"))
-    assert "root is not there" in (watch.away(str(tmp_path / "root" / "r" / "1.jp2")) or "")
+    check = ShareCheck(root=str(tmp_path / "root"))
+    assert "root is not there" in (check.why_away(str(tmp_path / "root" / "r" / "1.jp2")) or "")
     (tmp_path / "neighbour").touch()
-    assert watch.away(str(tmp_path / "elsewhere" / "1.jp2")) is None
+    assert check.why_away(str(tmp_path / "elsewhere" / "1.jp2")) is None
 
 
 def test_where_nothing_was_ever_seen_many_must_miss_the_same(tmp_path: Path) -> None:
@@ -110,12 +112,12 @@ def test_where_nothing_was_ever_seen_many_must_miss_the_same(tmp_path: Path) -> 
     others = [tmp_path / "share" / f"r{n}" / "1.jp2" for n in range(1, 7)]
     path = str(tmp_path / "share" / "r0" / "1.jp2")
     here = expected(tmp_path / "neighbour")
-    assert "share is not there" in (SourceWatch().away(path, "r0", [*expected(*others), *here]) or "")
-    assert SourceWatch().away(path, "r0", [*expected(*others[:2]), *here]) is None
+    assert "share is not there" in (ShareCheck().why_away(path, "r0", [*expected(*others), *here]) or "")
+    assert ShareCheck().why_away(path, "r0", [*expected(*others[:2]), *here]) is None
     (tmp_path / "share" / "something").mkdir(parents=True)  # they miss each a directory of its own now
-    assert SourceWatch().away(path, "r0", [*expected(*others), *here]) is None
+    assert ShareCheck().why_away(path, "r0", [*expected(*others), *here]) is None
     many = [tmp_path / "share" / f"r{n}" / "1.jp2" for n in range(1, 30)]
-    assert SourceWatch().away(path, "r0", [*expected(*many), *here]) is not None
+    assert ShareCheck().why_away(path, "r0", [*expected(*many), *here]) is not None
 
 
 @pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO, errno.ENODEV, errno.ENOTCONN])
@@ -124,7 +126,7 @@ def test_errors_of_the_share_are_the_shares(share: Path, monkeypatch: pytest.Mon
         raise OSError(code, os.strerror(code), str(path))
 
     monkeypatch.setattr("engine.processes.share_check.os.stat", stale)
-    answer = watch_after(share, "r1/0.jp2").away(str(share / "r2" / "1.jp2"), "r2")
+    answer = check_after(share, "r1/0.jp2").why_away(str(share / "r2" / "1.jp2"), "r2")
     assert os.strerror(code) in (answer or "")
 
 
@@ -137,7 +139,7 @@ def test_an_error_of_one_file_only_is_not_the_shares(share: Path, monkeypatch: p
         return real(path)
 
     monkeypatch.setattr("engine.processes.share_check.os.stat", stale)
-    assert watch_after(share, "r1/0.jp2").away(str(share / "r2" / "1.jp2"), "r2") is None
+    assert check_after(share, "r1/0.jp2").why_away(str(share / "r2" / "1.jp2"), "r2") is None
 
 
 def disk_with(files: Iterable[str]) -> Disk:
@@ -178,13 +180,13 @@ def kin_of(layout: Layout, seen: set[str]) -> list[NeighbourSource]:
 
 @given(layouts(), st.data())
 def test_one_representation_that_is_lost_never_holds_the_others(layout: Layout, data: st.DataObject) -> None:
-    mount, number = lost = data.draw(st.sampled_from(sorted(layout)))
+    mount, number = gone = data.draw(st.sampled_from(sorted(layout)))
     everything = [path for paths in layout.values() for path in paths]
     seen = data.draw(st.sets(st.sampled_from(everything)))
-    left = [path for key, paths in layout.items() if key != lost for path in paths]
-    left += data.draw(st.sampled_from([[], [str(PurePath(layout[lost][0]).parent)]]))
-    for path in layout[lost]:
-        assert share_away(path, f"{mount}{number}", kin_of(layout, seen), disk=disk_with(left)) is None
+    left = [path for key, paths in layout.items() if key != gone for path in paths]
+    left += data.draw(st.sampled_from([[], [str(PurePath(layout[gone][0]).parent)]]))
+    for path in layout[gone]:
+        assert why_share_is_away(path, f"{mount}{number}", kin_of(layout, seen), disk=disk_with(left)) is None
 
 
 @given(layouts(), st.data())
@@ -196,10 +198,10 @@ def test_a_share_that_was_seen_and_went_always_holds(layout: Layout, data: st.Da
     said = set()
     for (mount, number), paths in layout.items():
         others = [n for m, n in layout if m == "nfs" and n != number]
-        witnessed = any(path in seen for n in others for path in layout["nfs", n])
-        if mount == "nfs" and len(others) >= 3 and witnessed:
+        was_seen = any(path in seen for n in others for path in layout["nfs", n])
+        if mount == "nfs" and len(others) >= 3 and was_seen:
             for path in paths:
-                said.add(share_away(path, f"nfs{number}", kin_of(layout, seen), disk=disk_with(left)))
+                said.add(why_share_is_away(path, f"nfs{number}", kin_of(layout, seen), disk=disk_with(left)))
     assert None not in said
     assert len(said) <= 1
 
@@ -208,10 +210,10 @@ def test_a_share_that_was_seen_and_went_always_holds(layout: Layout, data: st.Da
 def test_while_another_representation_beside_it_is_there_no_loss_is_the_share(
     layout: Layout, data: st.DataObject
 ) -> None:
-    lost = data.draw(st.sets(st.sampled_from(sorted(layout)), min_size=1))
-    left = [path for key, paths in layout.items() if key not in lost for path in paths]
+    gone = data.draw(st.sets(st.sampled_from(sorted(layout)), min_size=1))
+    left = [path for key, paths in layout.items() if key not in gone for path in paths]
     neighbours = kin_of(layout, {path for paths in layout.values() for path in paths})
-    for mount, number in lost:
-        if any(m == mount and (m, n) not in lost for m, n in layout):
+    for mount, number in gone:
+        if any(m == mount and (m, n) not in gone for m, n in layout):
             for path in layout[mount, number]:
-                assert share_away(path, f"{mount}{number}", neighbours, disk=disk_with(left)) is None
+                assert why_share_is_away(path, f"{mount}{number}", neighbours, disk=disk_with(left)) is None

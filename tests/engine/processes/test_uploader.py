@@ -1,4 +1,4 @@
-"""The storer's process: several transfers at once, an answer to each request, and nothing half done when it dies."""
+"""The uploader's process: several transfers at once, an answer to each request, and nothing half done when it dies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.config import StoreSettings
 from engine.failures import Cause
 from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
 from engine.processes.child import Child
-from engine.processes.uploader import storer_main
+from engine.processes.uploader import uploader_main
 from tests.support.s3_relay import Fault, Kind, Relay
 from tests.support.seaweed import Seaweed, settings_for
 from tests.support.staged_jpegs import make_request
@@ -29,11 +29,11 @@ StartStorer = Callable[..., Child]
 
 @pytest.fixture
 def start() -> Iterator[StartStorer]:
-    """Starts real storers, and ends those that the test has left."""
+    """Starts real uploaders, and ends those that the test has left."""
     children: list[Child] = []
 
     def start(settings: StoreSettings, root: Path, images_done: int = 0) -> Child:
-        children.append(Child("storer", storer_main, settings, str(root), images_done))
+        children.append(Child("uploader", uploader_main, settings, str(root), images_done))
         return children[-1]
 
     yield start
@@ -49,7 +49,7 @@ def answers(child: Child, count: int) -> list[Any]:
         found.extend(child.messages())
         return len(found) >= count
 
-    wait_until(enough, f"{count} answers of the storer")
+    wait_until(enough, f"{count} answers of the uploader")
     return found
 
 
@@ -72,34 +72,34 @@ def requests_in(root: Path, count: int, size_bytes: int = 20_000) -> list[StoreR
 def test_every_request_is_answered_and_quit_finishes_what_is_under_way(
     start: StartStorer, tmp_path: Path
 ) -> None:
-    storer, requests = start(StoreSettings(transfers=3), tmp_path), requests_in(tmp_path, 50)
+    uploader, requests = start(StoreSettings(transfers=3), tmp_path), requests_in(tmp_path, 50)
     for request in requests:
-        storer.send(request)
-    storer.send(Quit())
-    found = answers(storer, 50)
+        uploader.send(request)
+    uploader.send(Quit())
+    found = answers(uploader, 50)
     assert sorted(answer.image_id for answer in found) == list(range(50))
     assert all(isinstance(answer, Stored) and not answer.existed for answer in found)
-    storer.process.join(LONGEST_WAIT_S)
-    assert storer.exit_code == 0
+    uploader.process.join(LONGEST_WAIT_S)
+    assert uploader.exit_code == 0
     assert digests(tmp_path / "out") == {request.target: request.md5 for request in requests}
 
 
 def test_troubles_are_answers(start: StartStorer, tmp_path: Path) -> None:
-    storer, (request,) = start(StoreSettings(), tmp_path), requests_in(tmp_path, 1)
+    uploader, (request,) = start(StoreSettings(), tmp_path), requests_in(tmp_path, 1)
     (tmp_path / "out" / "b" / "0").mkdir(parents=True)
     (tmp_path / "out" / request.target).write_bytes(b"theirs")
-    storer.send(request)
-    (answer,) = answers(storer, 1)
+    uploader.send(request)
+    (answer,) = answers(uploader, 1)
     assert isinstance(answer, NotStored)
     assert (answer.fault, answer.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
-    storer.send(ProbeStore(images_done=0))
-    assert answers(storer, 1) == [StoreProbed()]
+    uploader.send(ProbeStore(images_done=0))
+    assert answers(uploader, 1) == [StoreProbed()]
 
 
 def test_a_probe_says_what_is_wrong(start: StartStorer, tmp_path: Path) -> None:
-    storer = start(StoreSettings(url="file:nowhere/at/all"), tmp_path)
-    storer.send(ProbeStore(images_done=0))
-    (answer,) = answers(storer, 1)
+    uploader = start(StoreSettings(url="file:nowhere/at/all"), tmp_path)
+    uploader.send(ProbeStore(images_done=0))
+    (answer,) = answers(uploader, 1)
     assert isinstance(answer, StoreProbed)
     assert answer.fault is FaultKind.CONFIGURATION
     assert answer.failure is not None
@@ -110,31 +110,31 @@ def test_an_empty_directory_that_should_be_full_is_left_alone_until_the_ledger_e
     start: StartStorer, tmp_path: Path
 ) -> None:
     (tmp_path / "out").mkdir()
-    storer, (request,) = start(StoreSettings(), tmp_path, 12), requests_in(tmp_path, 1)
-    storer.send(request)
-    (refused,) = answers(storer, 1)
+    uploader, (request,) = start(StoreSettings(), tmp_path, 12), requests_in(tmp_path, 1)
+    uploader.send(request)
+    (refused,) = answers(uploader, 1)
     assert isinstance(refused, NotStored)
     assert "12 images should be there" in refused.failure.message
-    storer.send(ProbeStore(images_done=11))
-    (probed,) = answers(storer, 1)
+    uploader.send(ProbeStore(images_done=11))
+    (probed,) = answers(uploader, 1)
     assert probed.failure is not None
     assert "11 images should be there" in probed.failure.message
-    storer.send(ProbeStore(images_done=0))
-    assert answers(storer, 1) == [StoreProbed()]
-    storer.send(request)
-    assert isinstance(answers(storer, 1)[0], Stored)
+    uploader.send(ProbeStore(images_done=0))
+    assert answers(uploader, 1) == [StoreProbed()]
+    uploader.send(request)
+    assert isinstance(answers(uploader, 1)[0], Stored)
 
 
 def test_it_ends_when_its_engine_is_gone_and_ignores_ctrl_c(start: StartStorer, tmp_path: Path) -> None:
-    storer = start(StoreSettings(), tmp_path)
-    storer.send(ProbeStore(images_done=0))
-    answers(storer, 1)
-    os.kill(storer.pid, signal.SIGINT)
-    storer.send(ProbeStore(images_done=0))
-    answers(storer, 1)
-    storer.connection.close()
-    storer.process.join(LONGEST_WAIT_S)
-    assert storer.exit_code == 0
+    uploader = start(StoreSettings(), tmp_path)
+    uploader.send(ProbeStore(images_done=0))
+    answers(uploader, 1)
+    os.kill(uploader.pid, signal.SIGINT)
+    uploader.send(ProbeStore(images_done=0))
+    answers(uploader, 1)
+    uploader.connection.close()
+    uploader.process.join(LONGEST_WAIT_S)
+    assert uploader.exit_code == 0
 
 
 @pytest.fixture(params=["linked", "copied"])
@@ -156,18 +156,18 @@ def test_killed_in_the_middle_a_local_store_has_whole_files_only(
     requests, out = requests_in(scratch, 40, 2_000_000), tmp_path / "out"
     expected = {request.target: request.md5 for request in requests}
     for killed_after in (1, 7, 20):
-        storer = start(StoreSettings(), tmp_path)
+        uploader = start(StoreSettings(), tmp_path)
         for request in requests:
-            storer.send(request)
+            uploader.send(request)
         wait_until(partial(_at_least, killed_after, out), "some files")
-        storer.kill()
-        storer.process.join()
+        uploader.kill()
+        uploader.process.join()
         there = digests(out)
         assert there == {target: expected[target] for target in there}
-    storer = start(StoreSettings(), tmp_path)
+    uploader = start(StoreSettings(), tmp_path)
     for request in requests:
-        storer.send(request)
-    assert {type(answer) for answer in answers(storer, 40)} == {Stored}
+        uploader.send(request)
+    assert {type(answer) for answer in answers(uploader, 40)} == {Stored}
     assert digests(out) == expected
     assert [path.name for path in out.rglob(".photostat-*")] == []
 
@@ -181,13 +181,13 @@ def test_killed_in_the_middle_of_an_upload_nothing_wrong_is_in_the_bucket(
 ) -> None:
     settings = settings_for(relay.endpoint, prefix)
     request = make_request(tmp_path / "scratch", "b/u/large.jpg", 70 << 20)
-    storer = start(settings, tmp_path)
+    uploader = start(settings, tmp_path)
     relay.always(Fault(Kind.THROTTLE, bytes_per_s=8e6), method="PUT")
-    storer.send(request)
+    uploader.send(request)
     wait_until(lambda: seaweed.unfinished(prefix), "a transfer in parts to begin")
     wait_until(lambda: any("partNumber=2" in seen.path for seen in relay.seen), "the second part")
-    storer.kill()
-    storer.process.join()
+    uploader.kill()
+    uploader.process.join()
     assert seaweed.contents(prefix) == {}
     assert seaweed.unfinished(prefix) == [prefix + request.target]
     relay.well()
@@ -203,18 +203,20 @@ def test_the_server_killed_in_the_middle_and_started_again(
     start: StartStorer, tmp_path: Path, own_seaweed: Seaweed, prefix: str
 ) -> None:
     requests = requests_in(tmp_path, 80)
-    storer = start(settings_for(own_seaweed.endpoint, prefix), tmp_path)
+    uploader = start(settings_for(own_seaweed.endpoint, prefix), tmp_path)
     waiting = {request.image_id: request for request in requests}
     for request in requests:
-        storer.send(request)
-    for answer in answers(storer, 10):
+        uploader.send(request)
+    for answer in answers(uploader, 10):
         waiting.pop(answer.image_id)
     own_seaweed.kill()
-    storer.send(ProbeStore(images_done=0))
-    failed = wait_until(lambda: [m for m in storer.messages() if _settle(m, waiting)], "transfers that fail")
+    uploader.send(ProbeStore(images_done=0))
+    failed = wait_until(
+        lambda: [m for m in uploader.messages() if _settle(m, waiting)], "transfers that fail"
+    )
     assert all(m.fault is FaultKind.TRANSIENT for m in failed if isinstance(m, NotStored | StoreProbed))
     own_seaweed.start()
-    wait_until(lambda: _all_done(storer, waiting), "every image to be stored")
+    wait_until(lambda: _all_done(uploader, waiting), "every image to be stored")
     stored = {key: hashlib.md5(data).hexdigest() for key, data in own_seaweed.contents(prefix).items()}
     assert stored == {request.target: request.md5 for request in requests}
 
@@ -227,17 +229,17 @@ def _settle(message: Any, waiting: dict[int, StoreRequest]) -> bool:
     return not (isinstance(message, StoreProbed) and message.fault is None)
 
 
-def _all_done(storer: Child, waiting: dict[int, StoreRequest]) -> bool:
+def _all_done(uploader: Child, waiting: dict[int, StoreRequest]) -> bool:
     """As the supervisor does: what failed for the world's fault is sent again."""
-    for message in storer.messages():
+    for message in uploader.messages():
         if _settle(message, waiting) and isinstance(message, NotStored):
             assert message.fault is FaultKind.TRANSIENT
-            storer.send(waiting[message.image_id])
+            uploader.send(waiting[message.image_id])
     return not waiting
 
 
 def test_a_storer_is_small_and_a_local_one_does_not_load_boto(start: StartStorer, tmp_path: Path) -> None:
-    storer = start(StoreSettings(), tmp_path)
-    storer.send(ProbeStore(images_done=0))
-    answers(storer, 1)
-    assert psutil.Process(storer.pid).memory_info().rss < 60 << 20
+    uploader = start(StoreSettings(), tmp_path)
+    uploader.send(ProbeStore(images_done=0))
+    answers(uploader, 1)
+    assert psutil.Process(uploader.pid).memory_info().rss < 60 << 20
