@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+from msgspec import ValidationError
+
 from engine.control.server import MAX_LINE_BYTES, PROTOCOL
 from engine.control.snapshot import Snapshot
 from engine.failures import UserError
@@ -112,7 +114,7 @@ class EngineClient:
         reply = self.command("snapshot")
         try:
             return Snapshot.from_json(reply["snapshot"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, ValidationError) as error:
             raise self._another_version() from error
 
     def close(self) -> None:

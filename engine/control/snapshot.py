@@ -1,12 +1,25 @@
-"""The engine's state at one moment, as the TUI draws it and `status --json` prints it."""
+"""The engine's state at one moment, as the TUI draws it and `status --json` prints it.
+
+The Structs are the document: every field is a key of it, in its order. A snapshot comes over a socket, and it is
+not known who listens there, so reading one checks all of it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta, Struct, convert, structs, to_builtins
+
+from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
+
+_BEYOND = 2**53
+"""Larger than any count, size or time there is; numbers from here on lose their last digits where they are shown."""
+Count = Annotated[int, Meta(ge=0, lt=_BEYOND)]
+Signed = Annotated[int, Meta(gt=-_BEYOND, lt=_BEYOND)]
+Number = Annotated[float, Meta(gt=-float(_BEYOND), lt=float(_BEYOND))]
+"""Finite, because it has limits."""
 
 
 class State(StrEnum):
@@ -25,111 +38,136 @@ class HoldReason(StrEnum):
     DISK = "disk"
 
 
-@dataclass(frozen=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """The engine stopped itself."""
 
-    reason: str
-    """One of HoldReason."""
+    reason: HoldReason
     detail: str
     """What happened and what to do, one line."""
-    since: float
+    since: Number
     """Unix time, s."""
-    until: float | None
+    until: Number | None
     """When it looks again, Unix time; None: as soon as there is room, or when somebody acts."""
 
 
-@dataclass(frozen=True)
-class BatchSnapshot:
+class BatchSnapshot(Struct, frozen=True):
+    """A batch with its account; the six counts are those of `Account`."""
+
     name: str
-    account: Account
-    selected: bool = True
+    selected: bool
     """Part of this run."""
+    rows: Count
+    pending: Count
+    in_flight: Count
+    done: Count
+    failed: Count
+    accepted: Count
+
+    @classmethod
+    def of(cls, name: str, account: Account, selected: bool = True) -> BatchSnapshot:
+        return cls(
+            name,
+            selected,
+            account.rows,
+            account.pending,
+            account.in_flight,
+            account.done,
+            account.failed,
+            account.accepted,
+        )
+
+    @property
+    def account(self) -> Account:
+        return Account(self.rows, self.pending, self.in_flight, self.done, self.failed, self.accepted)
 
 
-@dataclass(frozen=True)
-class WorkerSnapshot:
-    slot: int
-    pid: int | None
-    phase: str
-    image_id: int | None
+class WorkerSnapshot(Struct, frozen=True):
+    slot: Count
+    pid: Count | None
+    phase: Stage
+    image_id: Count | None
     image: str
     """The target's file name; empty when idle."""
-    megapixels: float | None
-    seconds: float | None
+    megapixels: Number | None
+    seconds: Number | None
     """In this image."""
-    rss_bytes: int | None
-    predicted_bytes: int | None
-    threads: int = 1
+    rss_bytes: Count | None
+    predicted_bytes: Count | None
+    threads: Count = 1
 
 
-@dataclass(frozen=True)
-class MemorySnapshot:
+class MemorySnapshot(Struct, frozen=True):
     """Bytes. headroom = available - floor - what is promised and not used yet (committed)."""
 
-    total: int = 0
-    available: int = 0
-    floor: int = 0
-    committed: int = 0
-    headroom: int = 0
+    total: Count = 0
+    available: Count = 0
+    floor: Count = 0
+    committed: Count = 0
+    headroom: Signed = 0
 
 
-@dataclass(frozen=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """Over the last minutes of work: pauses, holds and the time before this engine do not count."""
 
-    images_per_s: float = 0.0
-    megapixels_per_s: float = 0.0
-    source_bytes_per_s: float = 0.0
-    jpeg_bytes_per_s: float = 0.0
+    images_per_s: Number = 0.0
+    megapixels_per_s: Number = 0.0
+    source_bytes_per_s: Number = 0.0
+    jpeg_bytes_per_s: Number = 0.0
 
 
-@dataclass(frozen=True)
-class StoreSnapshot:
+class StoreSnapshot(Struct, frozen=True):
     """JPEGs on scratch that wait for the store, and the transfers under way."""
 
     url: str = ""
-    waiting: int = 0
-    waiting_bytes: int = 0
-    transferring: int = 0
-    scratch_limit: int = 0
+    waiting: Count = 0
+    waiting_bytes: Count = 0
+    transferring: Count = 0
+    scratch_limit: Count = 0
 
 
-@dataclass(frozen=True)
-class EngineIdentity:
-    pid: int
-    started: float
+class Bytes(Struct, frozen=True):
+    """Of the images that are done."""
+
+    source: Count
+    jpeg: Count
+
+
+class EngineIdentity(Struct, frozen=True):
+    pid: Count
+    started: Number
     """Unix time, s."""
     version: str
     answers: bool = True
     """False where it is known by its lock alone: the rest of the snapshot is the ledger's then."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     state: State
-    time: float
-    """When this picture was taken, Unix time, s."""
-    hold: Hold | None = None
-    batches: tuple[BatchSnapshot, ...] = ()
-    workers: tuple[WorkerSnapshot, ...] = ()
-    memory: MemorySnapshot = field(default_factory=MemorySnapshot)
-    rates: Rates = field(default_factory=Rates)
-    store: StoreSnapshot = field(default_factory=StoreSnapshot)
-    eta_seconds: float | None = None
-    """None while nobody can know: nothing is finished yet, or the engine is not running."""
-    elapsed_seconds: float = 0.0
-    source_bytes: int = 0
-    """Of the images done."""
-    jpeg_bytes: int = 0
-    failures_by_cause: tuple[tuple[str, int], ...] = ()
-    """Most first."""
-    failures_this_run: int = 0
-    workers_wanted: int = 0
-    workers_asked: int = 0
+    time: Number
+    """When this snapshot was taken, Unix time, s."""
+    hold: Hold | None
+    totals: Account = Account()
+    """The sum of the batches, whatever is given."""
+    batches: tuple[BatchSnapshot, ...]
+    workers: tuple[WorkerSnapshot, ...]
+    workers_wanted: Count
+    workers_asked: Count
     """By a person, the settings or the machine's cores; more than `workers_wanted` where memory allows no more."""
-    engine: EngineIdentity | None = None
-    """None when no engine runs and this is the ledger's own picture."""
+    memory: MemorySnapshot
+    rates: Rates
+    store: StoreSnapshot
+    eta_seconds: Number | None
+    """None while nobody can know: nothing is finished yet, or the engine is not running."""
+    elapsed_seconds: Number
+    bytes: Bytes
+    failures_by_cause: dict[str, Count]
+    """The most frequent cause first."""
+    failures_this_run: Count
+    engine: EngineIdentity | None
+    """None when no engine runs and this is what the ledger alone shows."""
+
+    def __post_init__(self) -> None:
+        structs.force_setattr(self, "totals", sum((batch.account for batch in self.batches), Account()))
 
     @property
     def rates_now(self) -> Rates:
@@ -137,69 +175,36 @@ class Snapshot:
         rests = self.state in (State.PAUSED, State.HOLDING) and self.totals.in_flight == 0
         return Rates() if rests else self.rates
 
-    @property
-    def totals(self) -> Account:
-        return sum((b.account for b in self.batches), Account())
-
     @classmethod
     def from_ledger(cls, figures: LedgerFigures, time: float) -> Snapshot:
-        """What the ledger alone tells, for when no engine runs. `time` is when it was read, Unix time, s."""
+        """What the ledger alone shows, for when no engine runs. `time` is when it was read, Unix time, s."""
         totals = figures.totals
         is_finished = totals.rows > 0 and totals.remaining == 0
         return cls(
             state=State.FINISHED if is_finished else State.STOPPED,
             time=time,
-            batches=tuple(BatchSnapshot(name, account) for name, account in figures.accounts.items()),
-            source_bytes=figures.source_bytes,
-            jpeg_bytes=figures.jpeg_bytes,
-            failures_by_cause=figures.failures_by_cause,
+            hold=None,
+            batches=tuple(BatchSnapshot.of(name, account) for name, account in figures.accounts.items()),
+            workers=(),
+            workers_wanted=0,
+            workers_asked=0,
+            memory=MemorySnapshot(),
+            rates=Rates(),
+            store=StoreSnapshot(),
+            eta_seconds=None,
+            elapsed_seconds=0.0,
+            bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
+            failures_by_cause=dict(figures.failures_by_cause),
+            failures_this_run=0,
+            engine=None,
         )
 
     def to_json(self) -> dict[str, Any]:
         """The document of `status --json`."""
-        return {
-            "state": self.state.value,
-            "time": self.time,
-            "hold": asdict(self.hold) if self.hold else None,
-            "totals": asdict(self.totals),
-            "batches": [{"name": b.name, "selected": b.selected, **asdict(b.account)} for b in self.batches],
-            "workers": [asdict(w) for w in self.workers],
-            "workers_wanted": self.workers_wanted,
-            "workers_asked": self.workers_asked,
-            "memory": asdict(self.memory),
-            "rates": asdict(self.rates),
-            "store": asdict(self.store),
-            "eta_seconds": self.eta_seconds,
-            "elapsed_seconds": self.elapsed_seconds,
-            "bytes": {"source": self.source_bytes, "jpeg": self.jpeg_bytes},
-            "failures_by_cause": dict(self.failures_by_cause),
-            "failures_this_run": self.failures_this_run,
-            "engine": asdict(self.engine) if self.engine else None,
-        }
+        document: dict[str, Any] = to_builtins(self)
+        return document
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Snapshot:
-        """The snapshot that `to_json` wrote; raises KeyError or TypeError on another shape."""
-        accounts = ("rows", "pending", "in_flight", "done", "failed", "accepted")
-        return cls(
-            state=State(document["state"]),
-            time=document["time"],
-            hold=Hold(**document["hold"]) if document["hold"] else None,
-            batches=tuple(
-                BatchSnapshot(b["name"], Account(*(b[key] for key in accounts)), b["selected"])
-                for b in document["batches"]
-            ),
-            workers=tuple(WorkerSnapshot(**w) for w in document["workers"]),
-            workers_wanted=document["workers_wanted"],
-            workers_asked=document["workers_asked"],
-            memory=MemorySnapshot(**document["memory"]),
-            rates=Rates(**document["rates"]),
-            store=StoreSnapshot(**document["store"]),
-            eta_seconds=document["eta_seconds"],
-            elapsed_seconds=document["elapsed_seconds"],
-            source_bytes=document["bytes"]["source"],
-            jpeg_bytes=document["bytes"]["jpeg"],
-            failures_by_cause=tuple(document["failures_by_cause"].items()),
-            failures_this_run=document["failures_this_run"],
-            engine=EngineIdentity(**document["engine"]) if document["engine"] else None,
-        )
+    def from_json(cls, document: object) -> Snapshot:
+        """Raises msgspec.ValidationError if the document is not one that `to_json` makes."""
+        return convert(document, cls)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+
+from msgspec import structs
 
 from engine.control.snapshot import Hold, HoldReason, MemorySnapshot
 from engine.ledger.writer import Candidate
@@ -154,9 +155,9 @@ class Dispatch:
         since = time.time() - (now - hold.since)
         if holds.memory is None:
             self._run.journal.warning("hold", hold.detail)
-            holds.memory = Hold(HoldReason.MEMORY.value, hold.detail, since, None)
+            holds.memory = Hold(HoldReason.MEMORY, hold.detail, since, None)
         else:
-            holds.memory = replace(holds.memory, detail=hold.detail)
+            holds.memory = structs.replace(holds.memory, detail=hold.detail)
 
     def _calibrate(self, now: float) -> None:
         if now >= self._calibrate_at:

@@ -190,4 +190,4 @@ def _said(fault: FaultKind, failure: Failure, never_answered: bool) -> str:
 
 def _hold(reason: HoldReason, detail: str, since: float | None, until: float | None, now: float) -> Hold:
     offset = time.time() - now
-    return Hold(reason.value, detail, (since or now) + offset, until + offset if until is not None else None)
+    return Hold(reason, detail, (since or now) + offset, until + offset if until is not None else None)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from engine import __version__
-from engine.control.snapshot import BatchSnapshot, EngineIdentity, Snapshot, State, StoreSnapshot
+from engine.control.snapshot import BatchSnapshot, Bytes, EngineIdentity, Snapshot, State, StoreSnapshot
 
 if TYPE_CHECKING:
     from engine.supervisor.loop import Supervisor
@@ -25,7 +25,7 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
         time=time.time(),
         hold=run.holds.hold(now),
         batches=tuple(
-            BatchSnapshot(name, account, wanted is None or name in wanted)
+            BatchSnapshot.of(name, account, wanted is None or name in wanted)
             for name, account in figures.accounts.items()
         ),
         workers=tuple(slot.picture(now) for slot in converting.slots),
@@ -46,9 +46,8 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
             else None  # nobody knows when it goes on
         ),
         elapsed_seconds=now - supervisor.started,
-        source_bytes=figures.source_bytes,
-        jpeg_bytes=figures.jpeg_bytes,
-        failures_by_cause=figures.failures_by_cause,
+        bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
+        failures_by_cause=dict(figures.failures_by_cause),
         failures_this_run=supervisor.failures,
         engine=EngineIdentity(os.getpid(), time.time() - (now - supervisor.started), __version__),
     )

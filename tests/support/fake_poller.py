@@ -12,10 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from engine.control.snapshot import (
     BatchSnapshot,
+    Bytes,
     EngineIdentity,
     Hold,
+    HoldReason,
     MemorySnapshot,
     Rates,
     Snapshot,
@@ -23,7 +27,8 @@ from engine.control.snapshot import (
     StoreSnapshot,
     WorkerSnapshot,
 )
-from engine.ledger.account import Account
+from engine.failures import Stage
+from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.models import Event
 from tui.connection.engine_commands import EngineCommand
 from tui.connection.poller import CommandAnswered, Post, StatusArrived
@@ -33,7 +38,16 @@ from tui.state.view import ActionResult
 NOW = 1_772_409_845.0
 """2026-03-02 00:04:05 UTC: the time in the pictures."""
 GIB, MIB = 2**30, 2**20
-_PHASES = ("decoding", "decoding", "reading", "decoding", "encoding", "decoding", "proving", "decoding")
+_PHASES = (
+    Stage.DECODING,
+    Stage.DECODING,
+    Stage.READING,
+    Stage.DECODING,
+    Stage.ENCODING,
+    Stage.DECODING,
+    Stage.PROVING,
+    Stage.DECODING,
+)
 _NAMES = (
     "NB_0001_1887-03-14_0004.jpg",
     "NB_0001_1887-03-14_0005.jpg",
@@ -68,12 +82,13 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
     return Snapshot(
         state=State.RUNNING,
         time=NOW + tick,
+        hold=None,
         batches=(
-            BatchSnapshot(
+            BatchSnapshot.of(
                 "newspapers", Account(301_646, 190_000 - tick, workers, 111_646 - workers - 6 + tick, 6)
             ),
-            BatchSnapshot("manuscripts", Account(86_000, 69_200, 0, 16_397, 389, 14)),
-            BatchSnapshot("photographs", Account(42_411, 41_957, 0, 372, 82)),
+            BatchSnapshot.of("manuscripts", Account(86_000, 69_200, 0, 16_397, 389, 14)),
+            BatchSnapshot.of("photographs", Account(42_411, 41_957, 0, 372, 82)),
         ),
         workers=tuple(worker(slot, tick) for slot in range(workers)),
         memory=MemorySnapshot(
@@ -87,11 +102,11 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
         store=StoreSnapshot("s3://holdings/jpeg", 3, 41_000_000, 2, 20 * GIB),
         eta_seconds=274_320.0 - tick,
         elapsed_seconds=116_520.0 + tick,
-        source_bytes=done * 16_800_000,
-        jpeg_bytes=done * 6_810_000,
-        failures_by_cause=(("truncated", 312), ("source-missing", 110), ("corrupt", 55)),
+        bytes=Bytes(done * 16_800_000, done * 6_810_000),
+        failures_by_cause={"truncated": 312, "source-missing": 110, "corrupt": 55},
         failures_this_run=21,
         workers_wanted=workers,
+        workers_asked=workers,
         engine=EngineIdentity(4711, NOW - 116_520, "0.1.0"),
     )
 
@@ -143,20 +158,20 @@ def engine_status(snapshot: Snapshot) -> EngineStatus:
 
 
 def paused() -> EngineStatus:
-    return engine_status(replace(running(), state=State.PAUSED))
+    return engine_status(structs.replace(running(), state=State.PAUSED))
 
 
 def holding() -> EngineStatus:
-    low = replace(
+    low = structs.replace(
         running().memory, available=round(3.9 * GIB), headroom=round(-1.4 * GIB), committed=GIB // 2
     )
     why = "3.9 GiB of memory are available, 4.8 GiB must stay free: nothing starts until others leave room."
-    hold = Hold("memory", why, NOW - 750, None)
-    return engine_status(replace(running(), state=State.HOLDING, hold=hold, memory=low))
+    hold = Hold(HoldReason.MEMORY, why, NOW - 750, None)
+    return engine_status(structs.replace(running(), state=State.HOLDING, hold=hold, memory=low))
 
 
 def draining() -> EngineStatus:
-    return engine_status(replace(running(), state=State.DRAINING))
+    return engine_status(structs.replace(running(), state=State.DRAINING))
 
 
 def disconnected() -> EngineStatus:
@@ -167,9 +182,9 @@ def disconnected() -> EngineStatus:
 
 
 def finished() -> EngineStatus:
-    whole = BatchSnapshot("newspapers", Account(301_646, 0, 0, 301_640, 6))
-    rest = BatchSnapshot("manuscripts", Account(86_000, 0, 0, 85_986, 0, 14))
-    snapshot = replace(
+    whole = BatchSnapshot.of("newspapers", Account(301_646, 0, 0, 301_640, 6))
+    rest = BatchSnapshot.of("manuscripts", Account(86_000, 0, 0, 85_986, 0, 14))
+    snapshot = structs.replace(
         running(0),
         state=State.FINISHED,
         batches=(whole, rest),
@@ -177,20 +192,22 @@ def finished() -> EngineStatus:
         eta_seconds=None,
         engine=None,
         memory=MemorySnapshot(),
-        failures_by_cause=(("source-missing", 6),),
+        failures_by_cause={"source-missing": 6},
     )
     return EngineStatus(ConnectionState.LEDGER, snapshot, NOW - 600, events=EVENTS)
 
 
 def stopped() -> EngineStatus:
-    snapshot = replace(running(0), state=State.STOPPED, engine=None, rates=Rates(), eta_seconds=None)
+    snapshot = structs.replace(running(0), state=State.STOPPED, engine=None, rates=Rates(), eta_seconds=None)
     return EngineStatus(
-        ConnectionState.LEDGER, replace(snapshot, memory=MemorySnapshot()), NOW - 600, events=EVENTS
+        ConnectionState.LEDGER, structs.replace(snapshot, memory=MemorySnapshot()), NOW - 600, events=EVENTS
     )
 
 
 def empty() -> EngineStatus:
-    return EngineStatus(ConnectionState.LEDGER, Snapshot(State.STOPPED, NOW), NOW - 600)
+    return EngineStatus(
+        ConnectionState.LEDGER, Snapshot.from_ledger(LedgerFigures({}, 0, 0, ()), NOW), NOW - 600
+    )
 
 
 STATUSES: dict[str, Callable[[], EngineStatus]] = {
@@ -269,7 +286,7 @@ class SteadyPoller(FakePoller):
             if self.status.connection is not ConnectionState.ENGINE:
                 return
             tick += 1
-            self.show(replace(self.status, snapshot=replace(running(tick=tick), time=began + tick)))
+            self.show(replace(self.status, snapshot=structs.replace(running(tick=tick), time=began + tick)))
 
     def drawn(self) -> None:
         super().drawn()

@@ -9,11 +9,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from engine.control.server import PROTOCOL
 from engine.control.snapshot import Snapshot
@@ -25,7 +25,6 @@ from tests.support.ledgers import make_ledger
 from tests.support.terminals import Terminal
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 from tui.connection.ledger_thread import LedgerThread
-from tui.connection.snapshot_check import unsound
 from tui.state.status import ConnectionState
 
 REPORT = "please report it"
@@ -143,7 +142,7 @@ _FOREIGN: dict[str, tuple[Any, Any]] = {
     "a time that is none": (HELLO, spoilt(time="now")),
     "an endless time": (HELLO, spoilt(time=1e300)),
     "a state of another version": (HELLO, spoilt(state="dreaming")),
-    "memory that is text": (HELLO, spoilt(memory=asdict(running().memory) | {"total": "much"})),
+    "memory that is text": (HELLO, spoilt(memory=to_builtins(running().memory) | {"total": "much"})),
     "a batch without a name": (HELLO, spoilt(batches=[running().to_json()["batches"][0] | {"name": None}])),
     "workers that are numbers": (HELLO, spoilt(workers=[1, 2])),
     "causes that are counted in words": (HELLO, spoilt(failures_by_cause={"corrupt": "many"})),
@@ -197,7 +196,8 @@ async def test_what_is_no_engine_is_told_in_one_line(root: Path, hello: Any, rep
             assert session.app.fault is None
 
 
-def test_every_picture_the_engine_makes_is_sound() -> None:
+def test_every_snapshot_of_these_tests_is_one_that_an_engine_may_send() -> None:
     for status in STATUSES.values():
         snapshot = status().snapshot
-        assert unsound(snapshot, Snapshot, "snapshot") == ""
+        assert snapshot is not None
+        assert Snapshot.from_json(json.loads(json.dumps(snapshot.to_json()))) == snapshot

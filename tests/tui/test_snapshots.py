@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from textual.pilot import Pilot
 
 from engine.control.snapshot import BatchSnapshot
@@ -66,10 +66,10 @@ def test_the_dashboard(snap_compare: Compare, many: Path, state: str, size: tupl
 
 @pytest.mark.parametrize("size", SIZES, ids=sized)
 def test_ten_thousand_failures(snap_compare: Compare, many: Path, size: tuple[int, int]) -> None:
-    snapshot = replace(
+    snapshot = structs.replace(
         running(),
-        batches=(BatchSnapshot("newspapers", Account(12_000, 1992, 8, 0, 10_000)),),
-        failures_by_cause=(("truncated", 6000), ("corrupt", 2000), ("source-missing", 2000)),
+        batches=(BatchSnapshot.of("newspapers", Account(12_000, 1992, 8, 0, 10_000)),),
+        failures_by_cause={"truncated": 6000, "corrupt": 2000, "source-missing": 2000},
     )
 
     async def opened(pilot: Pilot[int]) -> None:

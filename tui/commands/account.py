@@ -44,12 +44,12 @@ def print_batches(batches: Sequence[BatchSnapshot]) -> None:
 
 def print_sizes(snapshot: Snapshot) -> None:
     """What the JPEGs take beside their sources, once there are any."""
-    if snapshot.jpeg_bytes and snapshot.source_bytes:
+    if snapshot.bytes.jpeg and snapshot.bytes.source:
         sizes = (
-            f"{data_size(snapshot.source_bytes)} of JPEG 2000 became {data_size(snapshot.jpeg_bytes)} of JPEG"
+            f"{data_size(snapshot.bytes.source)} of JPEG 2000 became {data_size(snapshot.bytes.jpeg)} of JPEG"
         )
         click.echo()
-        say(f"{sizes} ({reduction(snapshot.source_bytes, snapshot.jpeg_bytes)}).")
+        say(f"{sizes} ({reduction(snapshot.bytes.source, snapshot.bytes.jpeg)}).")
 
 
 def _numbers(account: Account) -> list[str]:

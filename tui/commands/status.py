@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from engine.control.snapshot import EngineIdentity, Snapshot, State
 from engine.formatting import (
@@ -62,7 +62,7 @@ def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:
     holder = silent.holder
     engine = EngineIdentity(holder.pid, holder.since, holder.version, answers=False)
     state = State.RUNNING if snapshot.state is State.STOPPED else snapshot.state
-    return replace(snapshot, state=state, engine=engine)
+    return structs.replace(snapshot, state=state, engine=engine)
 
 
 def _print(snapshot: Snapshot, fault: str) -> None:
@@ -80,7 +80,7 @@ def _print(snapshot: Snapshot, fault: str) -> None:
         click.echo("\nFailures:")
         print_table(
             ["images", "cause"],
-            [[integer(count), cause] for cause, count in snapshot.failures_by_cause],
+            [[integer(count), cause] for cause, count in snapshot.failures_by_cause.items()],
             right=["images"],
             indent=2,
         )

@@ -101,5 +101,5 @@ def needs(view: View) -> PanelRows:
     snapshot = view.snapshot
     if snapshot is None:
         return PanelRows(0, 0, 0)
-    causes = sum(1 for _, count in snapshot.failures_by_cause if count)
+    causes = sum(1 for count in snapshot.failures_by_cause.values() if count)
     return PanelRows(len(snapshot.workers), len(snapshot.batches), causes)

@@ -16,7 +16,11 @@ _CAUSE = 19
 
 class Failures(SelectablePanel):
     def keys(self, view: View) -> list[str]:
-        return [cause for cause, count in view.snapshot.failures_by_cause if count] if view.snapshot else []
+        return (
+            [cause for cause, count in view.snapshot.failures_by_cause.items() if count]
+            if view.snapshot
+            else []
+        )
 
     def head(self, view: View, columns: int, shown: int, count: int) -> Text:
         note = "enter lists them" if count else ""
@@ -26,7 +30,7 @@ class Failures(SelectablePanel):
 
     def row(self, view: View, key: str, columns: int) -> Text:
         assert view.snapshot is not None
-        count = dict(view.snapshot.failures_by_cause)[key]
+        count = view.snapshot.failures_by_cause[key]
         number = right_aligned(formatting.integer(count), 7)
         remedy = remedy_of(key)
         room = columns - len(number) - 1 - _CAUSE - 1

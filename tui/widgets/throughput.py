@@ -64,10 +64,10 @@ def rates_line(snapshot: Snapshot, columns: int) -> Text:
 
 def saved_line(snapshot: Snapshot, columns: int) -> Text:
     """`7.23 TB → 2.93 TB  59.5 % smaller`; the percentage without its word where there is little room."""
-    if not snapshot.source_bytes:
+    if not snapshot.bytes.source:
         return line((f" {formatting.UNKNOWN}", LABEL))
-    amounts = f"{formatting.data_size(snapshot.source_bytes)} → {formatting.data_size(snapshot.jpeg_bytes)}"
-    saved = formatting.reduction(snapshot.source_bytes, snapshot.jpeg_bytes)
+    amounts = f"{formatting.data_size(snapshot.bytes.source)} → {formatting.data_size(snapshot.bytes.jpeg)}"
+    saved = formatting.reduction(snapshot.bytes.source, snapshot.bytes.jpeg)
     if cell_len(amounts) + cell_len(saved) + 2 > columns:
-        saved = formatting.short_reduction(snapshot.source_bytes, snapshot.jpeg_bytes)
+        saved = formatting.short_reduction(snapshot.bytes.source, snapshot.bytes.jpeg)
     return line(amounts, ("  ", ""), (saved, LABEL))

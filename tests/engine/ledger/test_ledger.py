@@ -389,7 +389,7 @@ def test_without_an_engine_the_ledger_alone_tells_whether_the_work_is_finished(t
     with LedgerReader(workspace) as reader:
         snapshot = Snapshot.from_ledger(reader.figures(), 1.0)
         assert (snapshot.state, snapshot.totals.remaining, snapshot.time) == (State.STOPPED, 1, 1.0)
-        assert (snapshot.jpeg_bytes, snapshot.failures_by_cause) == (6_810_000, (("truncated", 1),))
+        assert (snapshot.bytes.jpeg, snapshot.failures_by_cause) == (6_810_000, {"truncated": 1})
     with Ledger.open(workspace) as ledger:
         finish(ledger, 3)
     with LedgerReader(workspace) as reader:

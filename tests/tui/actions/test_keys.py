@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.control.snapshot import BatchSnapshot, State
 from engine.ledger.account import Account
@@ -134,7 +134,7 @@ async def test_s_says_so_where_there_is_nothing_to_start_for(root: Path) -> None
 async def test_p_in_a_hold_does_not_say_that_it_goes_on(root: Path) -> None:
     held = STATUSES["holding"]().snapshot
     assert held is not None
-    async with opened(root, engine_status(replace(held, state=State.PAUSED))) as session:
+    async with opened(root, engine_status(structs.replace(held, state=State.PAUSED))) as session:
         await session.press("p")
         assert session.sent == [("resume", {})]
         assert session.message.startswith("Resumed; it goes on when the hold ends: 3.9 GiB")
@@ -152,8 +152,8 @@ async def test_p_in_a_hold_does_not_say_that_it_goes_on(root: Path) -> None:
 async def test_the_question_before_stopping_says_what_it_means(
     root: Path, in_flight: int, state: State, said: str
 ) -> None:
-    batch = BatchSnapshot("maps", Account(100, 60, in_flight, 40 - in_flight))
-    snapshot = replace(running(), state=state, batches=(batch,))
+    batch = BatchSnapshot.of("maps", Account(100, 60, in_flight, 40 - in_flight))
+    snapshot = structs.replace(running(), state=state, batches=(batch,))
     async with opened(root, engine_status(snapshot)) as session:
         await session.press("S")
         assert said in " ".join(session.text.split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from engine.control.snapshot import MemorySnapshot, State
 from tests.support.fake_poller import NOW, running
@@ -12,7 +12,7 @@ from tui.state.history import KEPT, SPAN_S, History
 def test_a_span_is_the_mean_of_its_pictures_and_old_ones_stand_still() -> None:
     history = History()
     for second in range(25):
-        snapshot = replace(
+        snapshot = structs.replace(
             running(),
             time=NOW // SPAN_S * SPAN_S + second,
             memory=MemorySnapshot(total=100, available=100 - second),
@@ -29,25 +29,23 @@ def test_the_curve_begins_with_what_the_ledger_knows() -> None:
     history.begin([NOW - 600 + second for second in range(600)], NOW)
     assert 58 <= len(history.images_per_s()) <= 60
     assert history.images_per_s()[5] == 1.0
-    history.add(replace(running(), time=NOW))
+    history.add(structs.replace(running(), time=NOW))
     assert len(history.images_per_s()) <= KEPT
     assert len(history.used_bytes()) == 1
 
 
 def test_a_pause_with_nothing_in_flight_has_no_throughput() -> None:
-    idle = tuple(
-        replace(batch, account=replace(batch.account, in_flight=0, pending=5)) for batch in running().batches
-    )
+    idle = tuple(structs.replace(batch, in_flight=0, pending=5) for batch in running().batches)
     history = History()
-    history.add(replace(running(), state=State.PAUSED))
+    history.add(structs.replace(running(), state=State.PAUSED))
     assert history.images_per_s()[-1] > 0, "what is in flight still finishes"
     history = History()
-    history.add(replace(running(), state=State.PAUSED, batches=idle))
+    history.add(structs.replace(running(), state=State.PAUSED, batches=idle))
     assert history.images_per_s() == [0.0]
 
 
 def test_a_clock_that_was_set_back_does_no_harm() -> None:
     history = History()
-    history.add(replace(running(), time=NOW))
-    history.add(replace(running(), time=NOW - 3600))
+    history.add(structs.replace(running(), time=NOW))
+    history.add(structs.replace(running(), time=NOW - 3600))
     assert len(history.images_per_s()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from engine.control.snapshot import BatchSnapshot, State
 from engine.ledger.account import Account
@@ -44,7 +45,7 @@ def test_a_state_is_a_glyph_and_a_word(name: str, said: str) -> None:
 def test_a_tick_is_for_when_every_image_is_accounted_for(account: Account, said: str) -> None:
     finished = fake_poller.finished()
     assert finished.snapshot is not None
-    snapshot = replace(finished.snapshot, batches=(BatchSnapshot("maps", account),))
+    snapshot = structs.replace(finished.snapshot, batches=(BatchSnapshot.of("maps", account),))
     state = banner(replace(finished, snapshot=snapshot), NOW)
     assert f"{state.label} {state.detail}".strip() == said
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from engine.control.snapshot import Hold, State
+from engine.control.snapshot import Hold, HoldReason, State
 from tests.support.app_pilot import DONE, FAILED, ROWS, AppSession, opened
 from tests.support.fake_poller import NOW, STATUSES, running
 from tests.support.ledgers import make_ledger
@@ -99,7 +99,7 @@ def test_a_result_covers_a_hold_for_a_shorter_time() -> None:
 # -- the bell ----
 
 
-def hold(reason: str = "memory", since: float = NOW) -> Hold:
+def hold(reason: HoldReason = HoldReason.MEMORY, since: float = NOW) -> Hold:
     return Hold(reason, "why", since, None)
 
 
@@ -131,14 +131,22 @@ Step = tuple[State, Hold | None, float]
             ],
             2,
         ),
-        ([(State.RUNNING, None, 0), (State.HOLDING, hold(), 1), (State.HOLDING, hold("store"), 2)], 2),
+        (
+            [
+                (State.RUNNING, None, 0),
+                (State.HOLDING, hold(), 1),
+                (State.HOLDING, hold(HoldReason.STORE), 2),
+            ],
+            2,
+        ),
         ([(State.RUNNING, None, 0), (State.FINISHED, None, 1), (State.FINISHED, None, 2)], 1),
     ],
 )
 def test_it_rings_once_for_a_hold_and_once_at_the_end(steps: list[Step], rung: int) -> None:
     bell = Notifications()
     notices = [
-        bell.notice(replace(running(), state=state, hold=why, time=NOW + at)) for state, why, at in steps
+        bell.notice(structs.replace(running(), state=state, hold=why, time=NOW + at))
+        for state, why, at in steps
     ]
     assert sum(notice is not None for notice in notices) == rung
 
