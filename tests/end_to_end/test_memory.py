@@ -127,7 +127,8 @@ def test_a_worker_that_the_kernel_kills_is_recognised_and_its_image_done_alone(
     place, group = root('[engine]\nmemory_floor = "1MiB"\n'), memory_group(1000 * MIB)
     start_inside(group, place, "--workers", "1")
     halted_in_decoding(place)
-    with hogging(available(place) + 30, group):  # the worker goes first, not the hog, nor the supervisor
+    with hogging(available(place), group) as hog:
+        hog.take_until_the_kernel_kills()  # the worker goes first, not the hog, nor the supervisor
         wait_until(lambda: "killed by the kernel for memory" in events(place), "the kernel's choice")
     assert ended(place)["totals"]["done"] == 2
     assert sorted(attempts(place)) == [1, 2]
@@ -144,7 +145,8 @@ def test_idle_workers_that_the_kernel_kills_come_back_when_there_is_room_again(
     go_on(busy)
     wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "idle workers")
     wait_until(lambda: len(status(root)["workers"]) == 2, "two of them")
-    with hogging(available(root) + 30, group):
+    with hogging(available(root), group) as hog:
+        hog.take_until_the_kernel_kills()
         wait_until(
             lambda: "for memory; new ones start when there is room" in events(root), "the kernel's choice"
         )

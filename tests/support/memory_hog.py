@@ -1,4 +1,4 @@
-"""Another program that takes memory: `python -m tests.support.memory_hog MEGABYTES`; says `full` when it has it all."""
+"""Another program that takes memory: `python -m tests.support.memory_hog`, told on stdin how many MiB at a time."""
 
 from __future__ import annotations
 
@@ -6,46 +6,78 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from engine.memory import cgroup
 from tests.support.cgroups import inside
 
 MIB = 2**20
 ATTEMPTS = 5
+STEP_MIB = 10
+
+
+@dataclass(frozen=True)
+class Hog:
+    """The other program, while it runs."""
+
+    process: subprocess.Popen[str]
+    group: cgroup.Group
+    kills_before: int | None
+    """How many processes of the group the kernel had killed before there was a hog."""
+
+    def take(self, mib: int) -> bool:
+        """Takes so much more, and touches every page of it; False if the kernel has killed the program for it."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        try:
+            self.process.stdin.write(f"{mib}\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return False
+        return self.process.stdout.readline() == "taken\n"
+
+    def take_until_the_kernel_kills(self) -> None:
+        """Takes a little more again and again, until the kernel has killed a process of the group.
+
+        How much is needed is not known before, because processes of the group end and begin meanwhile.
+        """
+        while cgroup.oom_kills(self.group) == self.kills_before and self.take(STEP_MIB):
+            pass
 
 
 @contextlib.contextmanager
-def hogging(megabytes: int, group: cgroup.Group) -> Iterator[None]:
-    """While inside, another process of the group holds this much memory, every page of it touched.
+def hogging(mib: int, group: cgroup.Group) -> Iterator[Hog]:
+    """While inside, another process of the group holds this much memory.
 
-    Where the kernel has to kill somebody for it, it may take the hog after its first choice, before that one's
-    memory is back: then there is another hog.
+    If the kernel has to kill a process for it, it may kill the hog after its first choice, before the memory of
+    that one is free: then there is another hog.
     """
+    kills_before = cgroup.oom_kills(group)
     for _ in range(ATTEMPTS):
-        with _hog(megabytes, group) as is_full:
-            if is_full:
-                yield
+        with _started(group, kills_before) as hog:
+            if hog.take(mib):
+                yield hog
                 return
     raise AssertionError(f"{ATTEMPTS} hogs were killed, one after the other")
 
 
 @contextlib.contextmanager
-def _hog(megabytes: int, group: cgroup.Group) -> Iterator[bool]:
-    command = inside(group, [sys.executable, "-m", "tests.support.memory_hog", str(megabytes)])
+def _started(group: cgroup.Group, kills_before: int | None) -> Iterator[Hog]:
+    command = inside(group, [sys.executable, "-m", "tests.support.memory_hog"])
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
         try:
-            yield process.stdout.readline() == "full\n"
+            yield Hog(process, group, kills_before)
         finally:
             process.kill()
 
 
-def main(arguments: list[str]) -> None:
-    taken = bytearray(int(arguments[0]) * MIB)
-    taken[::4096] = b"\1" * len(range(0, len(taken), 4096))
-    print("full", flush=True)
-    sys.stdin.read()  # until the test that started it ends it, or ends
+def main() -> None:
+    taken = []
+    for line in sys.stdin:  # until the test that started it ends it, or ends
+        block = bytearray(int(line) * MIB)
+        block[::4096] = b"\1" * len(range(0, len(block), 4096))
+        taken.append(block)
+        print("taken", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
