@@ -1,4 +1,4 @@
-"""The `photostat` command: which commands there are, and how anything that goes wrong becomes one line and a code."""
+"""The `photostat` command: its commands, and how every error becomes one line and an exit code."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ COMMANDS: dict[str, dict[str, str]] = {
         "init": "init:init",
         "add": "add:add",
         "check": "check:check",
-        "run": "engine:run",
+        "run": "run:run",
     },
     "Watch and steer": {
         "status": "status:status",
-        "pause": "engine:pause",
-        "resume": "engine:resume",
-        "drain": "engine:drain",
-        "stop": "engine:stop",
-        "workers": "engine:workers",
+        "pause": "pause:pause",
+        "resume": "resume:resume",
+        "drain": "drain:drain",
+        "stop": "stop:stop",
+        "workers": "workers:workers",
     },
     "Failures": {
         "failures": "failures:failures",
-        "requeue": "failures:requeue",
-        "accept": "failures:accept",
+        "requeue": "requeue:requeue",
+        "accept": "accept:accept",
     },
     "The account": {
         "list": "list:list_images",
@@ -47,20 +47,20 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "The shell": {"completion": "completion:completion"},
 }
-"""Module and command in `tui.commands`; loaded when used, so that every command starts quickly."""
+"""Module and command in `tui.commands`, loaded when used, so that every command starts quickly."""
 
 _TOUR = """\
-Converts a collection's JPEG 2000 images to proved JPEGs and accounts for every one of them.
+Converts a collection's JPEG 2000 images to JPEG, verifies every JPEG, and accounts for every image.
 
 \b
 See it work:          photostat demo
 Make a workspace:     photostat init collection && cd collection
-Bring in an export:   photostat add newspapers.csv
-Look before you run:  photostat check
-Convert:              photostat run          (leave with q: the engine goes on)
+Add an export:        photostat add newspapers.csv
+Check before a run:   photostat check
+Convert:              photostat run          (leave with q: the engine keeps running)
 Look in again:        photostat
 What failed, why:     photostat failures
-Another round:        photostat requeue --cause source-missing
+Convert again:        photostat requeue --cause source-missing
 
 The workspace is the current directory, or -C DIR, or PHOTOSTAT_WORKSPACE. Without a command, the TUI opens.
 """
@@ -71,7 +71,7 @@ Exit codes: 0 done; 1 it ran and something failed or differs; 2 usage, configura
 
 
 class Photostat(click.Group):
-    """Loads commands by name, and turns every error into one line on stderr."""
+    """Loads commands by name and turns every error into one line on stderr."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for names in COMMANDS.values() for name in names]
@@ -106,39 +106,39 @@ class Photostat(click.Group):
         formatter.write("\n" + _EXITS + "\n")
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """As click's, with this project's messages and exit codes; always leaves by SystemExit."""
+        """Click's `main` with this project's messages and exit codes; always ends with SystemExit."""
         kwargs |= {"prog_name": "photostat", "standalone_mode": False}
-        _print_whatever_the_locale()
+        _print_in_any_locale()
         try:
             result = super().main(*args, **kwargs)
             sys.stdout.flush()
         except click.ClickException as error:
-            _leave(error.format_message(), error.exit_code)
+            _end(error.format_message(), error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             sys.exit(128 + signal.SIGINT)
         except UserError as error:
-            _leave(str(error), 2)
+            _end(str(error), 2)
         except BrokenPipeError:
-            _forget_stdout()
+            _discard_stdout()
             sys.exit(1)
         except OSError as error:
-            _leave(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+            _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
         except sqlite3.Error as error:
-            _leave(f"the ledger: {error}", 1)
-        except Exception as error:  # noqa: BLE001 - the last stop of every command
-            _leave(*_unexpected(error))
+            _end(f"the ledger: {error}", 1)
+        except Exception as error:  # noqa: BLE001 - the last resort of every command
+            _end(*_unexpected(error))
         sys.exit(result if isinstance(result, int) else 0)
 
 
-def _print_whatever_the_locale() -> None:
-    """A name that the terminal's encoding lacks is shown with escapes rather than not at all."""
+def _print_in_any_locale() -> None:
+    """Characters that the terminal's encoding lacks are printed as escapes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
 
 
 def _unexpected(error: Exception) -> tuple[str, int]:
-    """Message and exit code of what no command foresaw; some are known here, to start without their modules."""
+    """Message and exit code of any other error. Two kinds are imported here, so that commands start without them."""
     from engine.control.client import NoEngine
     from tui.crash import AppCrash
 
@@ -149,10 +149,10 @@ def _unexpected(error: Exception) -> tuple[str, int]:
     if isinstance(error, AppCrash):
         return str(error), 1
     what = f"{type(error).__name__}: {error}"
-    return f"a fault of photostat: {what} (PHOTOSTAT_TRACEBACK=1 shows where: please report it)", 1
+    return f"internal error: {what} (please report it; PHOTOSTAT_TRACEBACK=1 shows where it happened)", 1
 
 
-def _leave(message: str, code: int) -> NoReturn:
+def _end(message: str, code: int) -> NoReturn:
     _flush_quietly()
     click.echo(f"photostat: {one_line(message)}", err=True)
     sys.exit(code)
@@ -162,11 +162,11 @@ def _flush_quietly() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_stdout()
+        _discard_stdout()
 
 
-def _forget_stdout() -> None:
-    """Whoever read stdout has gone: what is buffered must not raise once more at the interpreter's end."""
+def _discard_stdout() -> None:
+    """The reader of stdout is gone: what is buffered must not raise again when the interpreter ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
@@ -181,9 +181,9 @@ def _forget_stdout() -> None:
     "directory",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="The workspace; before the command.",
+    help="The workspace directory; give it before the command.",
 )
-@click.option("--read-only", is_flag=True, help="The TUI for a second pair of eyes: it can change nothing.")
+@click.option("--read-only", is_flag=True, help="Open the TUI so that it can change nothing.")
 @click.version_option(__version__, message="photostat %(version)s")
 @click.pass_context
 def main(ctx: click.Context, directory: Path | None, read_only: bool) -> None:
@@ -192,7 +192,7 @@ def main(ctx: click.Context, directory: Path | None, read_only: bool) -> None:
             raise click.UsageError("--read-only is for the TUI, without a command")
         return
     from tui.app import run
-    from tui.commands.shared import workspace_of
+    from tui.commands.shared.options import workspace_of
 
     workspace = workspace_of(ctx)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

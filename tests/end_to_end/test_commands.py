@@ -22,7 +22,7 @@ from tests.support.engine_runs import ended, standing, status
 from tests.support.jp2_files import write_export
 from tests.support.ledgers import make_ledger
 from tests.support.waiting import LONGEST_WAIT_S
-from tui.commands.shared import draining, in_flight
+from tui.commands.shared.engine import draining, in_flight
 
 FAILED = 3
 
@@ -145,7 +145,7 @@ def test_fewer_workers_than_asked_for_come_with_the_reason(root: Path) -> None:
         photostat("workers", "5", workspace=root).stdout == "2 workers instead of 5: memory allows no more.\n"
     )
     assert photostat("workers", "1", workspace=root).stdout == (
-        "1 worker, before 2. The surplus one leaves after its image.\n"
+        "1 worker, before: 2. The extra worker stops after its image.\n"
     )
     assert photostat("workers", "1", workspace=root).stdout == "1 worker.\n"
     assert photostat("workers", "7", "--json", workspace=root).json["limited_by"] == "memory"
@@ -170,7 +170,7 @@ def test_the_picture_has_the_workers_that_were_asked_for(root: Path) -> None:
 def test_a_pause_is_a_pause_though_something_holds_too(root: Path) -> None:
     assert photostat("status", workspace=root).stdout.startswith("HOLDING for source since ")
     paused = photostat("pause", workspace=root).stdout
-    assert paused == "Paused. Nothing is in flight. `photostat resume` goes on.\n"
+    assert paused == "Paused. Nothing is in flight. `photostat resume` continues.\n"
     text = photostat("status", workspace=root).stdout
     assert text.startswith("PAUSED by you; also holding for source since ")
     assert "is the share mounted?" in text and "HOLDING" not in text
@@ -179,9 +179,9 @@ def test_a_pause_is_a_pause_though_something_holds_too(root: Path) -> None:
 @pytest.mark.parametrize(
     ("count", "says"),
     [
-        (0, "Draining. Nothing is in flight: the engine leaves."),
-        (1, "Draining. The image in flight will be finished, then the engine leaves."),
-        (2, "Draining. The 2 images in flight will be finished, then the engine leaves."),
+        (0, "Draining. Nothing is in flight: the engine ends."),
+        (1, "Draining. The image in flight will be finished, then the engine ends."),
+        (2, "Draining. The 2 images in flight will be finished, then the engine ends."),
     ],
 )
 def test_draining_is_told_for_any_number(count: int, says: str) -> None:

@@ -1,1 +1,1 @@
-"""The commands: a module each, or one for a few that belong together."""
+"""The commands, one a file; `shared` has what several of them use."""

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from engine.workspace import Workspace
-from tui.commands.shared import json_option, print_json, say
+from tui.commands.shared.options import json_option
+from tui.commands.shared.output import print_json, print_line
 
 
 @click.command()
@@ -17,14 +18,16 @@ from tui.commands.shared import json_option, print_json, say
 def init(ctx: click.Context, directory: Path | None, as_json: bool) -> None:
     """Make DIRECTORY (or the current one) a workspace.
 
-    Writes a photostat.toml in which every setting is explained, and nothing else; a photostat.toml that is
-    there already is never touched.
+    Writes a photostat.toml in which every setting is explained, and nothing else. An existing photostat.toml is
+    never changed.
     """
     given = directory or ctx.find_root().params.get("directory") or Path()
     workspace = Workspace.init(given)
     if as_json:
         print_json({"workspace": str(workspace.root), "settings": str(workspace.config_path)})
         return
-    say(f"{workspace.config_path} has every setting and what it means.")
+    print_line(f"{workspace.config_path} has every setting, with an explanation.")
     at = "" if given == Path() else f" -C {given}"
-    say(f"Next: say there which column of your export is what, then `photostat{at} add EXPORT.csv`.")
+    print_line(
+        f"Next: set there which column of your export is what, then run `photostat{at} add EXPORT.csv`."
+    )

@@ -9,19 +9,15 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from engine.formatting import UNKNOWN, data_size, decibels, visible
+from engine.formatting import UNKNOWN, data_size, decibels
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.schema import STATES
 from engine.reports.account.distribution import Distribution
-from tui.commands.shared import (
-    batch_option,
-    check_batch,
-    json_option,
-    print_json_array,
-    remark,
-    workspace_of,
-)
+from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
+from tui.commands.shared.output import print_json_array, print_line, warn
+
+_MOST_OUTLIERS = 20
 
 
 @click.command("list")
@@ -48,7 +44,7 @@ def list_images(
 
 
 def _print_csv(images: Iterator[ImageRow]) -> None:
-    """UTF-8 whatever the locale: it is for another program."""
+    """In UTF-8 whatever the locale, because another program reads it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
     writer: csv.DictWriter[str] | None = None
@@ -69,25 +65,22 @@ def _csv_writer(names: Iterable[str]) -> csv.DictWriter[str]:
 
 
 def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
-    """A line an image, its warnings under it; at the end, on stderr, whose PSNR is far below its batch."""
-    spread: dict[str, Distribution] = {}
+    """A line an image with its warnings below; then, on stderr, the images whose PSNR is far below their batch."""
+    psnr_by_batch: dict[str, Distribution] = {}
     for image in images:
         size = data_size(image.jpeg_bytes) if image.jpeg_bytes is not None else UNKNOWN
-        click.echo(f"{image.id:>7}  {image.state:<9}  {size:>8}  {visible(image.target)}")
+        print_line(f"{image.id:>7}  {image.state:<9}  {size:>8}  {image.target}")
         for warning in image.warnings:
-            click.echo(f"         warning: {visible(warning)}")
+            print_line(f"         warning: {warning}")
         if image.state == "done" and image.psnr is not None:
-            spread.setdefault(image.batch, Distribution()).add(image.psnr)
-    for batch, found in spread.items():
+            psnr_by_batch.setdefault(image.batch, Distribution()).add(image.psnr)
+    for batch, found in psnr_by_batch.items():
         if found.flag_below is not None:
-            _remark_outliers(reader, batch, found.flag_below)
+            _warn_of_outliers(reader, batch, found.flag_below)
 
 
-_MOST_OUTLIERS = 20
-
-
-def _remark_outliers(reader: LedgerReader, batch: str, limit_db: float) -> None:
+def _warn_of_outliers(reader: LedgerReader, batch: str, limit_db: float) -> None:
     worst = reader.images(batch=batch, state="done", sort="psnr", limit=_MOST_OUTLIERS)
     for image in worst:
         if image.psnr is not None and image.psnr < limit_db:
-            remark(f"PSNR far below its batch, {decibels(image.psnr)}: {image.id}  {image.target}")
+            warn(f"PSNR far below its batch, {decibels(image.psnr)}: {image.id}  {image.target}")

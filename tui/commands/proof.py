@@ -1,30 +1,20 @@
-"""`photostat proof`: a page to settle on a quality by eye."""
+"""`photostat proof`: a page on which a person compares JPEG qualities by eye."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from engine.formatting import counted, data_size
 from engine.ledger.models import EQUAL_PSNR_DB
 from engine.ledger.reader import LedgerReader
 from engine.reports.proof_sheet.page import Sheet
 from engine.reports.proof_sheet.write import Request, parse_qualities, write_proofsheet
-from tui.commands.shared import (
-    batch_option,
-    check_batch,
-    json_option,
-    print_json,
-    remark,
-    say,
-    workspace_of,
-)
+from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
+from tui.commands.shared.output import print_json, print_line, warn
+from tui.commands.shared.progress import progress_bar
 
 
 class Qualities(click.ParamType[tuple[int, ...]]):
@@ -41,25 +31,19 @@ class Qualities(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r}: give qualities from 1 to 100, like 85,92,95", param, ctx)
 
 
-@dataclass(frozen=True)
-class _Bar:
-    """How far it is, on a terminal."""
-
-    progress: Progress
-
-    def show(self, there: int, total: int) -> None:
-        if not self.progress.task_ids:
-            self.progress.add_task("", total=total)
-        self.progress.update(self.progress.task_ids[0], completed=there, total=total)
-
-
 @click.command()
 @batch_option
-@click.option("--sample", default=20, show_default=True, type=click.IntRange(1, 500), help="So many images.")
-@click.option("--quality", default="85,92,95", show_default=True, type=Qualities(), help="To compare.")
+@click.option("--sample", default=20, show_default=True, type=click.IntRange(1, 500), help="How many images.")
+@click.option(
+    "--quality", default="85,92,95", show_default=True, type=Qualities(), help="The qualities to compare."
+)
 @click.option("--seed", default=1, show_default=True, help="Another number draws other images.")
 @click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Else proof.html."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Without it, proof.html in the workspace.",
 )
 @json_option
 @click.pass_context
@@ -74,26 +58,21 @@ def proof(
 ) -> None:
     """Make a proof sheet: a random sample at several JPEG qualities.
 
-    A page that stands alone shows crops of the sources and of the JPEGs side by side, with sizes and PSNR; a
-    click puts the source in a JPEG's place. Nothing is stored and the ledger is not changed.
+    The page is one file. It shows crops of the sources and of the JPEGs side by side, with sizes and PSNR; a
+    click shows the source in a JPEG's place. Nothing is stored and the ledger is not changed.
     """
     workspace = workspace_of(ctx)
     page = output or workspace.root / "proof.html"
-    console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("Encoding the sample"), BarColumn(), MofNCompleteColumn())
-    with (
-        LedgerReader(workspace) as reader,
-        Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as bar,
-    ):
+    with LedgerReader(workspace) as reader, progress_bar("Encoding the sample") as show:
         check_batch(batch, reader.account())
         request = Request(batch, sample, quality, seed, page)
-        sheet = write_proofsheet(workspace, reader, request, _Bar(bar).show)
+        sheet = write_proofsheet(workspace, reader, request, show)
     if as_json:
         print_json(_document(sheet, page))
     else:
-        say(f"{page} ({counted(len(sheet.specimens), 'image')}, {data_size(page.stat().st_size)})")
+        print_line(f"{page} ({counted(len(sheet.specimens), 'image')}, {data_size(page.stat().st_size)})")
     for one in sheet.unreadable:
-        remark(f"{one.row.target}: {one.failure.cause.value}: {one.failure.message}")
+        warn(f"{one.row.target}: {one.failure.cause.value}: {one.failure.message}")
     ctx.exit(1 if sheet.unreadable else 0)
 
 

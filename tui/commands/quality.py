@@ -1,4 +1,4 @@
-"""`photostat quality`: the quality that any JPEG's quantisation tables tell of."""
+"""`photostat quality`: the quality of any JPEG, estimated from its quantisation tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import click
 
 from engine.failures import one_line
 from engine.jpeg.inspect import Description, JpegError, describe
-from tui.commands.shared import json_option, print_json, print_table, remark
+from tui.commands.shared.options import json_option
+from tui.commands.shared.output import print_json, print_table, warn
 
 
 @click.command()
@@ -17,11 +18,11 @@ from tui.commands.shared import json_option, print_json, print_table, remark
 @json_option
 @click.pass_context
 def quality(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
-    """Tell the quality of JPEG files from their quantisation tables.
+    """Estimate the quality of JPEG files from their quantisation tables.
 
-    The standard tables (ITU-T T.81, Annex K) scaled for every quality from 1 to 100 are compared with the
-    file's: the nearest by least squares is told, and whether it is exact. Encoders with tables of their own
-    (Photoshop, many cameras) are near some standard quality without being it.
+    The standard tables (ITU-T T.81, Annex K), scaled for every quality from 1 to 100, are compared with the
+    file's tables: the nearest by least squares is shown, and whether it is exact. Encoders with tables of their
+    own (Photoshop, many cameras) come near a standard quality without matching it.
     """
     described: list[Description] = []
     failed: list[tuple[Path, str]] = []
@@ -42,7 +43,7 @@ def quality(ctx: click.Context, files: tuple[Path, ...], as_json: bool) -> None:
             right=["quality"],
         )
     for path, why in failed:
-        remark(f"{path}: {why}")
+        warn(f"{path}: {why}")
     ctx.exit(1 if failed else 0)
 
 

@@ -1,4 +1,4 @@
-"""`photostat reconcile`: the ledger against a listing of the store."""
+"""`photostat reconcile`: compares the ledger with a listing of the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 import click
 
-from engine.control.client import EngineClient, EngineSilent, NoEngine
+from engine.control.client import EngineClient
 from engine.failures import UserError
 from engine.formatting import counted, data_size, integer
 from engine.ledger.reader import LedgerReader
@@ -20,15 +20,9 @@ from engine.reconcile import Counts, Difference, Kind, Reconciliation
 from engine.store.base import StoreError
 from engine.store.open import open_store
 from engine.workspace import Workspace
-from tui.commands.shared import (
-    batch_option,
-    check_batch,
-    json_option,
-    print_table,
-    remark,
-    say,
-    workspace_of,
-)
+from tui.commands.shared.engine import by_engine_or_ledger
+from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
+from tui.commands.shared.output import print_json_array, print_line, print_table, warn
 
 _SHOWN_PER_KIND = 20
 _IDS_AT_ONCE = 5000
@@ -38,7 +32,7 @@ _REASON = "not in the store any more"
 
 @dataclass
 class _Found:
-    """What one pass over the store has shown."""
+    """What one pass over the store has found."""
 
     counts: Counts
     missing: list[int] = field(default_factory=list)
@@ -46,17 +40,17 @@ class _Found:
 
 @click.command()
 @batch_option
-@click.option("--requeue", is_flag=True, help="Send the missing images round again.")
-@click.option("--sizes-only", is_flag=True, help="Read no file of a local directory: compare sizes alone.")
+@click.option("--requeue", is_flag=True, help="Requeue the missing images.")
+@click.option("--sizes-only", is_flag=True, help="Compare sizes alone; read no file of a local directory.")
 @json_option
 @click.pass_context
 def reconcile(ctx: click.Context, batch: str | None, requeue: bool, sizes_only: bool, as_json: bool) -> None:
     """Compare the ledger with what is in the store.
 
-    Lists the store and says which images that are done are missing there, which objects are extra, and which
-    differ in size or digest. A bucket's listing has the digests; the files in a local directory are read, which
-    takes its time. Changes nothing in the store; with --requeue the missing images become pending and are
-    converted again. Exits with 1 when anything differs.
+    Lists the store and shows which done images are missing there, which objects are extra, and which differ in
+    size or checksum. A bucket's listing has the checksums; the files in a local directory are read, which takes
+    longer. Nothing in the store is changed; with --requeue the missing images become pending and are converted
+    again. The exit code is 1 when anything differs.
     """
     workspace = workspace_of(ctx)
     settings, ticker = workspace.config().store, _Ticker()
@@ -74,30 +68,29 @@ def reconcile(ctx: click.Context, batch: str | None, requeue: bool, sizes_only: 
                 ticker.clear()
     if requeue:
         count = requeue_missing(workspace, found.missing)
-        remark(f"{counted(count, 'missing image')} pending again.")
+        warn(f"{counted(count, 'missing image')} requeued.")
     elif found.missing and not as_json:
-        say("`photostat reconcile --requeue` sends the missing ones round again.")
+        print_line("`photostat reconcile --requeue` requeues the missing ones.")
     ctx.exit(0 if found.counts.is_clean else 1)
 
 
 def requeue_missing(workspace: Workspace, ids: list[int]) -> int:
-    """done → pending: by the engine where one is at work, else here; returns how many. Raises UserError."""
+    """done → pending; returns how many. Raises UserError."""
     if not ids:
         return 0
     chunks = [ids[at : at + _IDS_AT_ONCE] for at in range(0, len(ids), _IDS_AT_ONCE)]
-    try:
-        client = EngineClient.connect(workspace)
-    except EngineSilent:
-        raise
-    except NoEngine:
-        with Ledger.open(workspace, "reconcile") as ledger:
-            return sum(ledger.convert_again(chunk, _REASON) for chunk in chunks)
-    with client:
-        return sum(int(client.command("requeue_missing", ids=chunk)["count"]) for chunk in chunks)
+
+    def by_engine(engine: EngineClient) -> int:
+        return sum(int(engine.command("requeue_missing", ids=chunk)["count"]) for chunk in chunks)
+
+    def in_ledger(ledger: Ledger) -> int:
+        return sum(ledger.convert_again(chunk, _REASON) for chunk in chunks)
+
+    return by_engine_or_ledger(workspace, "reconcile", by_engine, in_ledger)
 
 
 class _Ticker:
-    """How far it is, on a line of the terminal that comes and goes."""
+    """How far the comparison is, on a line of the terminal that is cleared before anything else is printed."""
 
     def __init__(self) -> None:
         self._shown = False
@@ -116,7 +109,7 @@ class _Ticker:
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def _told(comparison: Reconciliation, found: _Found, ticker: _Ticker) -> Iterator[Difference]:
+def _differences(comparison: Reconciliation, found: _Found, ticker: _Ticker) -> Iterator[Difference]:
     for difference in comparison.differences():
         ticker.clear()
         if difference.kind is Kind.MISSING and difference.image_id is not None:
@@ -125,15 +118,14 @@ def _told(comparison: Reconciliation, found: _Found, ticker: _Ticker) -> Iterato
 
 
 def _print_json(comparison: Reconciliation, ticker: _Ticker) -> _Found:
-    """One object, a difference a line, written as they are found; the counts at its end."""
+    """One object: the differences, a line each as they are found, then the counts.
+
+    ASCII only, because a local store may hold names that are not text."""
     found = _Found(comparison.counts)
-    separator = "\n"
-    click.echo('{"differences": [', nl=False)
-    for difference in _told(comparison, found, ticker):
-        # ASCII: a local store may hold names that are no text
-        click.echo(separator + json.dumps(_document(difference)), nl=False)
-        separator = ",\n"
-    click.echo(f"], {json.dumps(asdict(found.counts))[1:]}")
+    click.echo('{"differences": ', nl=False)
+    documents = (_document(difference) for difference in _differences(comparison, found, ticker))
+    print_json_array(documents, ascii_only=True, end="")
+    click.echo(f", {json.dumps(asdict(found.counts))[1:]}")
     return found
 
 
@@ -150,13 +142,13 @@ def _document(difference: Difference) -> dict[str, object]:
 
 def _print(comparison: Reconciliation, ticker: _Ticker) -> _Found:
     found = _Found(comparison.counts)
-    told = dict.fromkeys(Kind, 0)
-    for difference in _told(comparison, found, ticker):
-        told[difference.kind] += 1
-        if told[difference.kind] <= _SHOWN_PER_KIND:
-            say(f"{difference.kind:9}  {difference.target}: {difference.message}")
-        elif told[difference.kind] == _SHOWN_PER_KIND + 1:
-            say(f"{difference.kind:9}  ... and more; --json lists them all")
+    printed = dict.fromkeys(Kind, 0)
+    for difference in _differences(comparison, found, ticker):
+        printed[difference.kind] += 1
+        if printed[difference.kind] <= _SHOWN_PER_KIND:
+            print_line(f"{difference.kind:9}  {difference.target}: {difference.message}")
+        elif printed[difference.kind] == _SHOWN_PER_KIND + 1:
+            print_line(f"{difference.kind:9}  ... and more; --json lists them all")
     counts = found.counts
     rows = [
         ("done in the ledger", integer(counts.expected)),
@@ -166,11 +158,11 @@ def _print(comparison: Reconciliation, ticker: _Ticker) -> _Found:
         ("different", integer(counts.different)),
     ]
     ticker.clear()
-    if sum(told.values()):
-        click.echo()
+    if sum(printed.values()):
+        print_line()
     print_table(["", "images"], rows, right=["images"])
     if counts.size_only:
-        say(
-            f"{counted(counts.size_only, 'object')} compared by size alone: the listing has no digest of them."
+        print_line(
+            f"{counted(counts.size_only, 'object')} compared by size alone: the listing has no checksum of them."
         )
     return found

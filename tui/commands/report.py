@@ -1,4 +1,4 @@
-"""`photostat report`: the account, sizes, times, quality and failures as a page that stands alone, and as CSV."""
+"""`photostat report`: the account, sizes, times, quality and failures as one HTML page and as CSV files."""
 
 from __future__ import annotations
 
@@ -6,34 +6,39 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from engine import __version__
 from engine.formatting import integer
 from engine.ledger.reader import LedgerReader
 from engine.reports.account.write import Written, write_report
-from tui.commands.shared import batch_option, check_batch, json_option, print_json, say, workspace_of
+from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
+from tui.commands.shared.output import print_json, print_line
+from tui.commands.shared.progress import spinner
 
 
 @click.command()
 @batch_option
 @click.option(
-    "-o", "--output", "output", metavar="DIR", type=click.Path(path_type=Path), help="Where to; else report/."
+    "-o",
+    "--output",
+    "output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where to write; without it, report/ in the workspace.",
 )
 @json_option
 @click.pass_context
 def report(ctx: click.Context, batch: str | None, output: Path | None, as_json: bool) -> None:
     """Write the report: report.html to read and print, and CSV files to compute with.
 
-    The page needs nothing but itself: it can be sent by mail and opened without a network. It may be written at
-    any time, also while the engine works.
+    The page is one file without links to others: it can be sent by mail and opened without a network. The report
+    can be written at any time, also while the engine is running.
     """
     workspace = workspace_of(ctx)
     config = workspace.config()
     directory = output or workspace.root / "report"
     title = workspace.root.name if batch is None else f"{workspace.root.name}: {batch}"
-    console = Console(stderr=True, highlight=False)
-    with LedgerReader(workspace) as reader, console.status("Reading the ledger") as status:
+    with LedgerReader(workspace) as reader, spinner("Reading the ledger") as show:
         check_batch(batch, reader.account())
         written = write_report(
             reader,
@@ -42,14 +47,14 @@ def report(ctx: click.Context, batch: str | None, output: Path | None, as_json: 
             __version__,
             lambda name: config.jpeg_for(name).quality,
             batch,
-            lambda images: status.update(f"{integer(images)} images read"),
+            lambda images: show(f"{integer(images)} images read"),
         )
     if as_json:
         print_json(_document(written))
         return
-    say(f"{written.page}")
+    print_line(f"{written.page}")
     for table in written.tables:
-        say(f"{table}")
+        print_line(f"{table}")
 
 
 def _document(written: Written) -> dict[str, object]:

@@ -1,13 +1,13 @@
-"""`photostat status`: what the TUI shows, once; from the engine where one runs, else from the ledger."""
+"""`photostat status`: the state of the work once, from the engine if one runs, else from the ledger."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
 
+from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.snapshot import EngineIdentity, Snapshot, State
 from engine.formatting import (
     clock,
@@ -19,12 +19,11 @@ from engine.formatting import (
     per_minute,
     three_figures,
 )
+from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tui.commands.account import print_batches, print_sizes
-from tui.commands.shared import json_option, print_json, print_table, remark, say, workspace_of
-
-if TYPE_CHECKING:
-    from engine.control.client import EngineSilent
+from tui.commands.shared.account import print_batches, print_sizes
+from tui.commands.shared.options import json_option, workspace_of
+from tui.commands.shared.output import print_json, print_line, print_table, warn
 
 
 @click.command()
@@ -32,20 +31,17 @@ if TYPE_CHECKING:
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show the state of the work, once."""
-    snapshot, fault = _look(workspace_of(ctx))
+    snapshot, problem = _current_snapshot(workspace_of(ctx))
     if as_json:
         print_json(snapshot.to_json())
-        if fault:
-            remark(f"photostat: {fault}")
+        if problem:
+            warn(f"photostat: {problem}")
     else:
-        _print(snapshot, fault)
+        _print(snapshot, problem)
 
 
-def _look(workspace: Workspace) -> tuple[Snapshot, str]:
-    """With the reason why it is not the engine's own though one runs; empty where all is as it should be."""
-    from engine.control.client import EngineClient, EngineSilent, NoEngine
-    from engine.ledger.reader import LedgerReader
-
+def _current_snapshot(workspace: Workspace) -> tuple[Snapshot, str]:
+    """And why it does not come from the engine although one runs; empty if there is no such problem."""
     try:
         with EngineClient.connect(workspace) as client:
             return client.snapshot(), ""
@@ -58,33 +54,34 @@ def _look(workspace: Workspace) -> tuple[Snapshot, str]:
 
 
 def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:
-    """The ledger's picture beside an engine that is there: what it has not finished is not stopped."""
+    """The ledger's snapshot, with an engine that runs but does not answer: the work is not called stopped."""
     holder = silent.holder
     engine = EngineIdentity(holder.pid, holder.since, holder.version, answers=False)
     state = State.RUNNING if snapshot.state is State.STOPPED else snapshot.state
     return structs.replace(snapshot, state=state, engine=engine)
 
 
-def _print(snapshot: Snapshot, fault: str) -> None:
-    say(f"DISCONNECTED: {fault}. This is what the ledger has." if fault else _headline(snapshot))
+def _print(snapshot: Snapshot, problem: str) -> None:
+    print_line(f"DISCONNECTED: {problem}. This is what the ledger has." if problem else _headline(snapshot))
     if not snapshot.batches:
-        say("The ledger is empty: `photostat add EXPORT.csv` brings images in.")
+        print_line("The ledger is empty: `photostat add EXPORT.csv` adds images.")
         return
-    click.echo()
+    print_line()
     print_batches(snapshot.batches)
     print_sizes(snapshot)
     if snapshot.engine is not None and snapshot.engine.answers:
-        click.echo()
+        print_line()
         _print_engine(snapshot)
     if snapshot.failures_by_cause:
-        click.echo("\nFailures:")
+        print_line()
+        print_line("Failures:")
         print_table(
             ["images", "cause"],
             [[integer(count), cause] for cause, count in snapshot.failures_by_cause.items()],
             right=["images"],
             indent=2,
         )
-        say("`photostat failures` lists them, with what to do.")
+        print_line("`photostat failures` lists them, with what to do about each.")
 
 
 def _headline(snapshot: Snapshot) -> str:
@@ -104,20 +101,22 @@ def _headline(snapshot: Snapshot) -> str:
 def _print_engine(snapshot: Snapshot) -> None:
     rates, room = snapshot.rates_now, snapshot.memory
     busy = [worker for worker in snapshot.workers if worker.image_id is not None]
-    say(
+    print_line(
         f"{per_minute(rates.images_per_s)} images/min, {three_figures(rates.megapixels_per_s)} megapixels/s, "
         f"{data_size(rates.source_bytes_per_s)}/s in, {data_size(rates.jpeg_bytes_per_s)}/s out"
         f"{'' if snapshot.state is State.RUNNING else ' while it worked'}"
     )
-    say(
+    print_line(
         f"memory: {memory_size(room.available)} of {memory_size(room.total)} available, "
-        f"{memory_size(room.committed)} promised, {memory_size(room.floor)} must stay free"
+        f"{memory_size(room.committed)} reserved, {memory_size(room.floor)} must stay free"
     )
     store = snapshot.store
-    say(f"store {store.url}: {counted(store.waiting, 'JPEG')} on scratch, {data_size(store.waiting_bytes)}")
+    print_line(
+        f"store {store.url}: {counted(store.waiting, 'JPEG')} on scratch, {data_size(store.waiting_bytes)}"
+    )
     few = f" instead of {snapshot.workers_asked}: memory allows no more"
     limit = few if snapshot.workers_wanted < snapshot.workers_asked else ""
-    say(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")
+    print_line(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")
     if busy:
         print_table(
             ["slot", "pid", "phase", "MP", "for", "memory", "image"],

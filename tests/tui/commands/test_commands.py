@@ -278,10 +278,10 @@ def test_list_has_every_image_as_lines_csv_and_json(collection: Path) -> None:
 
 
 def test_requeue_and_accept_say_how_many(collection: Path) -> None:
-    assert "1 image sent round again." in run("requeue", "1", at=collection).stdout
+    assert "1 image requeued." in run("requeue", "1", at=collection).stdout
     assert "1 image accepted." in run("accept", "4", "--reason", "blank", at=collection).stdout
-    assert "3 images sent round again." in run("requeue", "--all", at=collection).stdout
-    assert "0 images sent round again." in run("requeue", "--all", at=collection).stdout
+    assert "3 images requeued." in run("requeue", "--all", at=collection).stdout
+    assert "0 images requeued." in run("requeue", "--all", at=collection).stdout
     assert json.loads(run("requeue", "4", "--json", at=collection).stdout)["requeued"] == 1
     totals = json.loads(run("status", "--json", at=collection).stdout)["totals"]
     assert (totals["pending"], totals["failed"], totals["accepted"]) == (8, 0, 0)
@@ -289,8 +289,8 @@ def test_requeue_and_accept_say_how_many(collection: Path) -> None:
 
 def test_images_that_have_not_failed_are_left_alone_and_told(collection: Path) -> None:
     result = run("requeue", "1", "6", at=collection, code=1)
-    assert "1 image sent round again." in result.stdout
-    assert "1 image not failed, and left alone." in result.stderr
+    assert "1 image requeued." in result.stdout
+    assert "1 image left as it is: it has not failed." in result.stderr
     result = run("accept", "2", "6", "--reason", "x", "--json", at=collection, code=1)
     assert json.loads(result.stdout) == {"accepted": 1, "not_failed": 1}
 
@@ -300,9 +300,9 @@ def test_what_still_collides_stays_failed_and_is_told(tmp_path: Path) -> None:
     rows = [f"{U},B,R,a.tif,map,/s/a.jp2", f"{U},B,R,a.tiff,map,/s/b.jp2"]
     run("add", export(root, *rows), at=root, code=1)
     result = run("requeue", "--all", at=root, code=1)
-    assert "2 images still with another's target: not requeued." in result.stderr
+    assert "2 images not requeued: other images have the same targets." in result.stderr
     run("accept", "1", "--reason", "a copy", at=root)
-    assert "1 image sent round again." in run("requeue", "--cause", "target-collision", at=root).stdout
+    assert "1 image requeued." in run("requeue", "--cause", "target-collision", at=root).stdout
 
 
 # Real processes
@@ -359,9 +359,9 @@ def test_a_fault_of_ours_is_one_line_too(collection: Path) -> None:
     script = (
         "import tui.commands.status as s\n"
         "def fault(workspace): raise RuntimeError('surprise')\n"
-        "s._look = fault\nfrom tui.cli import main\nmain()"
+        "s._current_snapshot = fault\nfrom tui.cli import main\nmain()"
     )
     command = [sys.executable, "-c", script, "-C", str(collection), "status"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(None), check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("photostat: a fault of photostat: RuntimeError: surprise")
+    assert done.stderr.startswith("photostat: internal error: RuntimeError: surprise")

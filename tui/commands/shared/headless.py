@@ -1,4 +1,4 @@
-"""`run --headless`: a progress bar over the engine until it leaves; Ctrl-C drains, a second one stops at once."""
+"""`run --headless`: a progress bar until the engine ends; Ctrl-C drains, a second Ctrl-C stops at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
@@ -21,48 +20,49 @@ from engine.ledger.account import Account
 from engine.ledger.lock import find_holder
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tui.commands.account import print_account
-from tui.commands.shared import draining
+from tui.commands.shared.account import print_account
+from tui.commands.shared.engine import draining
+from tui.commands.shared.output import warn
 
 _POLL_S = 0.5
-_PLAIN_EVERY_S = 30.0
-_LOOK_TIMEOUT_S = 10.0
-_LEAVE_TIMEOUT_S = 15.0
+_LINE_EVERY_S = 30.0
+_ANSWER_TIMEOUT_S = 10.0
+_END_TIMEOUT_S = 15.0
 
 
 @dataclass
 class _Interrupts:
-    """How often somebody asked to end: Ctrl-C or SIGTERM."""
+    """How many times Ctrl-C or SIGTERM came, and how many of them the engine was told of."""
 
     wanted: int = 0
     sent: int = 0
 
 
 def watch_headless(workspace: Workspace) -> int:
-    """Shows the run until its engine leaves; 0 when every image is done or accepted, 1 otherwise.
+    """Shows the run until its engine ends; 0 when every image is done or accepted, 1 otherwise.
 
-    An engine that does not answer is waited for; Ctrl-C then raises EngineSilent, for nobody takes the order."""
+    Waits for an engine that does not answer. Ctrl-C then raises EngineSilent, because nobody takes the command."""
     console = Console(stderr=True, highlight=False)
     last: Snapshot | None = None
-    told = False
+    waiting = False
     with _interrupts() as asked:
         while True:
             try:
-                with EngineClient.connect(workspace, timeout_s=_LOOK_TIMEOUT_S) as client:
-                    told = False
+                with EngineClient.connect(workspace, timeout_s=_ANSWER_TIMEOUT_S) as client:
+                    waiting = False
                     last = _follow(client, console, asked) or last
             except EngineSilent as silent:
                 if asked.wanted > asked.sent:
                     raise
-                if not told:
+                if not waiting:
                     console.print(f"{silent}. Waiting for it.", markup=False, soft_wrap=True)
-                told = True
-            except NoEngine:  # it was quicker than we: all it had to say is in the ledger
+                waiting = True
+            except NoEngine:  # it ended between two looks: the ledger has the result
                 break
             if _is_over(last):
                 break
             time.sleep(_POLL_S / 10)
-    _wait_until_it_has_left(workspace)
+    _wait_until_it_has_ended(workspace)
     return _conclude(workspace, last)
 
 
@@ -70,21 +70,21 @@ def _is_over(snapshot: Snapshot | None) -> bool:
     return snapshot is not None and snapshot.state in (State.FINISHED, State.STOPPED)
 
 
-def _wait_until_it_has_left(workspace: Workspace) -> None:
-    """So that the next command finds the ledger free."""
-    deadline = time.monotonic() + _LEAVE_TIMEOUT_S
+def _wait_until_it_has_ended(workspace: Workspace) -> None:
+    """Then the next command finds the ledger unlocked."""
+    deadline = time.monotonic() + _END_TIMEOUT_S
     while find_holder(workspace.lock_path) is not None and time.monotonic() < deadline:
         time.sleep(_POLL_S / 10)
 
 
 def _follow(client: EngineClient, console: Console, asked: _Interrupts) -> Snapshot | None:
-    """Until the run is over or the connection ends: the last picture. Raises EngineSilent."""
+    """Shows snapshots until the run is over or the connection ends; returns the last. Raises EngineSilent."""
     snapshot: Snapshot | None = None
     view = _Bar(console) if console.is_terminal else _Lines(console)
     with view:
         while True:
             try:
-                _pass_on(client, asked, console)
+                _send_interrupts(client, asked, console)
                 snapshot = client.snapshot()
             except EngineSilent:
                 raise
@@ -96,13 +96,13 @@ def _follow(client: EngineClient, console: Console, asked: _Interrupts) -> Snaps
             time.sleep(_POLL_S)
 
 
-def _pass_on(client: EngineClient, asked: _Interrupts, console: Console) -> None:
+def _send_interrupts(client: EngineClient, asked: _Interrupts, console: Console) -> None:
     while asked.sent < asked.wanted:
         try:
             if asked.sent == 0:
-                said = draining(client.command("drain")["in_flight"])
+                text = draining(client.command("drain")["in_flight"])
                 console.print(
-                    f"{said} Ctrl-C again stops at once; nothing is lost.", markup=False, soft_wrap=True
+                    f"{text} Ctrl-C again stops at once; nothing is lost.", markup=False, soft_wrap=True
                 )
             else:
                 client.command("stop")
@@ -128,7 +128,7 @@ def _interrupts() -> Iterator[_Interrupts]:
 
 
 class _Bar:
-    """On a terminal: a bar that is drawn over."""
+    """On a terminal: a bar that is redrawn in place."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -158,7 +158,7 @@ class _Bar:
 
 
 class _Lines:
-    """Elsewhere (a log, a pipe): a line when the state changes and every half minute."""
+    """Into a file or pipe: a line when the state changes, and every half minute."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -175,7 +175,7 @@ class _Lines:
         state = state_words(snapshot)
         if state == self._state and time.monotonic() < self._due:
             return
-        self._state, self._due = state, time.monotonic() + _PLAIN_EVERY_S
+        self._state, self._due = state, time.monotonic() + _LINE_EVERY_S
         account = of_this_run(snapshot)
         ended = account.done + account.failed + account.accepted
         self._console.print(Text(f"{state}: {ended} of {account.rows}, {_rest(snapshot)}"), soft_wrap=True)
@@ -210,8 +210,8 @@ def _conclude(workspace: Workspace, last: Snapshot | None) -> int:
     print_account(workspace, selected)
     ended = [account for name, account in accounts.items() if selected is None or name in selected]
     if last is not None and last.state not in (State.FINISHED, State.STOPPED, State.DRAINING):
-        said = "The engine ended before its work was done; nothing is lost, and `photostat run` continues."
-        click.echo(f"{said} {workspace.logs_dir / OUTPUT_NAME} may have the reason.", err=True)
+        text = "The engine ended before its work was done; nothing is lost, and `photostat run` continues."
+        warn(f"{text} {workspace.logs_dir / OUTPUT_NAME} may have the reason.")
     left = sum(account.remaining for account in ended)
     failed = sum(account.failed for account in ended)
     return 1 if left or failed else 0

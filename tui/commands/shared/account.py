@@ -1,4 +1,4 @@
-"""The account as the commands print it: where every row is, and what failed with what to do about it."""
+"""The account as the commands print it: how many images are in each state, and what failed with what to do about it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
-import click
-
 from engine.control.snapshot import BatchSnapshot, Snapshot
 from engine.formatting import data_size, integer, reduction
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tui.commands.shared import print_table, say
+from tui.commands.shared.output import print_line, print_table
 
 _COUNTS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
 
@@ -26,15 +24,16 @@ def print_account(workspace: Workspace, batches: Collection[str] | None = None) 
     print_batches([b for b in snapshot.batches if batches is None or b.name in batches])
     print_sizes(snapshot)
     if groups:
-        click.echo("\nFailures:")
+        print_line()
+        print_line("Failures:")
         for group in groups:
-            say(f"{integer(group.images):>8}  {group.cause}")
-            say(f"          {group.remedy}")
-        say("`photostat failures` lists them; `photostat requeue --cause CAUSE` sends them round again.")
+            print_line(f"{integer(group.images):>8}  {group.cause}")
+            print_line(f"          {group.remedy}")
+        print_line("`photostat failures` lists them; `photostat requeue --cause CAUSE` requeues them.")
 
 
 def print_batches(batches: Sequence[BatchSnapshot]) -> None:
-    """A row a batch, and their sum where there are several."""
+    """A row a batch, and their sum if there are several."""
     rows = [[b.name, *_numbers(b.account)] for b in batches]
     if len(rows) > 1:
         rows.append(["all", *_numbers(sum((b.account for b in batches), Account()))])
@@ -43,13 +42,12 @@ def print_batches(batches: Sequence[BatchSnapshot]) -> None:
 
 
 def print_sizes(snapshot: Snapshot) -> None:
-    """What the JPEGs take beside their sources, once there are any."""
+    """The size of the JPEGs beside that of their sources, once there are any."""
     if snapshot.bytes.jpeg and snapshot.bytes.source:
-        sizes = (
-            f"{data_size(snapshot.bytes.source)} of JPEG 2000 became {data_size(snapshot.bytes.jpeg)} of JPEG"
-        )
-        click.echo()
-        say(f"{sizes} ({reduction(snapshot.bytes.source, snapshot.bytes.jpeg)}).")
+        source, jpeg = data_size(snapshot.bytes.source), data_size(snapshot.bytes.jpeg)
+        saved = reduction(snapshot.bytes.source, snapshot.bytes.jpeg)
+        print_line()
+        print_line(f"{source} of JPEG 2000 became {jpeg} of JPEG ({saved}).")
 
 
 def _numbers(account: Account) -> list[str]:

@@ -1,0 +1,72 @@
+"""`photostat requeue`: failed images become pending again."""
+
+from __future__ import annotations
+
+import click
+
+from engine.formatting import counted
+from engine.ledger.filters import Selection
+from engine.ledger.reader import LedgerReader
+from tui.commands.shared.engine import by_engine_or_ledger
+from tui.commands.shared.options import (
+    batch_option,
+    cause_option,
+    check_batch,
+    check_cause,
+    check_ids,
+    json_option,
+    warn_of_others,
+    workspace_of,
+)
+from tui.commands.shared.output import print_json, print_line, warn
+
+
+@click.command()
+@click.argument("ids", nargs=-1, type=click.IntRange(min=1))
+@batch_option
+@cause_option
+@click.option("--all", "everything", is_flag=True, help="Every failed image.")
+@json_option
+@click.pass_context
+def requeue(
+    ctx: click.Context,
+    ids: tuple[int, ...],
+    batch: str | None,
+    cause: str | None,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """Requeue failed images: they are converted again.
+
+    Give IDS, or all of a batch or cause, or --all. An image with the target of another image stays failed until
+    one of the two has another name or is accepted. An ID may also name an accepted image: that takes the
+    acceptance back. A running engine converts them at once.
+    """
+    selection = Selection(ids=ids, batch=batch, cause=cause, all=everything)
+    if selection.is_empty:
+        raise click.UsageError("which ones? Give IDs, --batch, --cause, or --all")
+    if ids and everything:
+        raise click.UsageError("give IDs or --all, not both")
+    check_cause(cause)
+    workspace = workspace_of(ctx)
+    with LedgerReader(workspace) as reader:
+        check_batch(batch, reader.account())
+        check_ids(reader, ids)
+        wanted = reader.selected(selection)
+    count = by_engine_or_ledger(
+        workspace,
+        "requeue",
+        lambda engine: int(engine.command("requeue", selection=selection.to_json())["count"]),
+        lambda ledger: ledger.requeue(selection),
+    )
+    colliding = max(0, wanted - count)
+    others = len(set(ids)) - wanted if ids else 0
+    if as_json:
+        print_json({"requeued": count, "still_colliding": colliding, "not_failed": others})
+    else:
+        print_line(f"{counted(count, 'image')} requeued.")
+    if colliding:
+        why = "another image has the same target" if colliding == 1 else "other images have the same targets"
+        warn(f"{counted(colliding, 'image')} not requeued: {why}.")
+    warn_of_others(others)
+    ctx.exit(1 if colliding or others else 0)

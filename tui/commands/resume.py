@@ -1,0 +1,16 @@
+"""`photostat resume`: the end of a pause."""
+
+from __future__ import annotations
+
+import click
+
+from tui.commands.shared.engine import print_reply, send_command
+from tui.commands.shared.options import json_option
+
+
+@click.command()
+@json_option
+@click.pass_context
+def resume(ctx: click.Context, as_json: bool) -> None:
+    """Continue after a pause. In a hold: check at once whether its reason is gone."""
+    print_reply(send_command(ctx, "resume"), "Resumed.", as_json=as_json)

@@ -1,0 +1,74 @@
+"""`photostat run`: starts the engine, and shows the TUI or a progress bar until the person leaves or all is done."""
+
+from __future__ import annotations
+
+import click
+
+from engine.control.launch import Started, start_engine
+from engine.failures import UserError
+from engine.formatting import counted, integer
+from engine.ledger.reader import LedgerReader
+from tui.commands.shared.engine import running_engine
+from tui.commands.shared.headless import watch_headless
+from tui.commands.shared.options import check_batch, complete_batch, worker_count, workspace_of
+from tui.commands.shared.output import has_terminal, warn
+
+
+@click.command()
+@click.option(
+    "--batch",
+    "batches",
+    multiple=True,
+    shell_complete=complete_batch,
+    help="Only this batch; may be given again.",
+)
+@click.option("--workers", type=worker_count, help="How many worker processes, instead of the setting.")
+@click.option("--headless", is_flag=True, help="A progress bar until all is done, instead of the TUI.")
+@click.option("--detach", is_flag=True, help="Return as soon as the engine has started.")
+@click.pass_context
+def run(
+    ctx: click.Context, batches: tuple[str, ...], workers: int | None, headless: bool, detach: bool
+) -> None:
+    """Start the engine, and watch it.
+
+    The engine is a process of its own: it keeps running when you leave the TUI, close the terminal or lose the
+    connection. If an engine is already running, `run` only watches it.
+
+    With --headless, Ctrl-C lets what is in flight finish and stops; a second Ctrl-C stops at once. Nothing is
+    lost either way. The exit code is 0 when every image is done or accepted, and 1 when some failed or are left.
+    """
+    if headless and detach:
+        raise click.UsageError("--headless watches and --detach does not: give one of them.")
+    workspace = workspace_of(ctx)
+    if not (headless or detach or has_terminal()):
+        raise click.UsageError(
+            "the TUI needs a terminal, and nothing was started: give --headless for a progress bar here, "
+            "or --detach to start the engine and return"
+        )
+    pid = running_engine(workspace)
+    if pid is None:
+        with LedgerReader(workspace) as reader:
+            names = list(reader.account())
+        for batch in batches:
+            check_batch(batch, names)
+        warn(_has_started(start_engine(workspace, batches, workers)))
+    elif detach or batches or workers:
+        raise UserError(
+            f"an engine (pid {pid}) is already running here: `photostat status` shows what it does"
+        )
+    else:
+        warn(f"An engine (pid {pid}) is already running here: watching it.")
+    if headless:
+        ctx.exit(watch_headless(workspace))
+    if not detach:
+        from tui.app import run as run_app
+
+        ctx.exit(run_app(workspace))
+
+
+def _has_started(started: Started) -> str:
+    text = f"The engine has started (pid {started.pid})"
+    if started.workers < started.workers_asked:
+        few = counted(started.workers, "worker")
+        text += f" with {few} instead of {integer(started.workers_asked)}: memory allows no more"
+    return f"{text}."

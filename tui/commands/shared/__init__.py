@@ -1,0 +1,1 @@
+"""What the commands share: output, options, the engine, the account, progress."""

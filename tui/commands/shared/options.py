@@ -1,0 +1,96 @@
+"""Options and arguments that several commands take, how a shell completes them, and what is wrong with a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from engine.config import MOST_WORKERS
+from engine.failures import Cause, UserError, nearest, one_line
+from engine.formatting import counted
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
+from tui.commands.shared.output import warn
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+worker_count = click.IntRange(1, MOST_WORKERS)
+
+
+def workspace_of(ctx: click.Context) -> Workspace:
+    """The workspace that -C, PHOTOSTAT_WORKSPACE or the current directory names; raises UserError if there is none."""
+    return Workspace.find(ctx.find_root().params.get("directory"))
+
+
+def complete_batch(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The workspace's batches, for the shell's completion; none if there is no ledger to ask."""
+    try:
+        with LedgerReader(workspace_of(ctx)) as reader:
+            return [name for name in reader.account() if name.startswith(incomplete)]
+    except UserError:
+        return []
+
+
+def complete_cause(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    return [cause.value for cause in Cause if cause.value.startswith(incomplete)]
+
+
+json_option: Callable[[F], F] = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on stdout instead."
+)
+batch_option: Callable[[F], F] = click.option(
+    "--batch", shell_complete=complete_batch, help="Only this batch."
+)
+cause_option: Callable[[F], F] = click.option(
+    "--cause", shell_complete=complete_cause, help="Only failures of this cause."
+)
+
+
+def check_batch(batch: str | None, known: Iterable[str]) -> None:
+    """Raises UserError for a batch that is not among those of the ledger; the message names these."""
+    names = list(known)
+    if batch is not None and batch not in names:
+        raise UserError(f"no batch {one_line(batch)!r} in the ledger; there {_are(names)}")
+
+
+def _are(names: list[str]) -> str:
+    if not names:
+        return "are none yet: `photostat add CSV` adds images"
+    return ("is " if len(names) == 1 else "are ") + ", ".join(names)
+
+
+def check_cause(cause: str | None) -> None:
+    """Raises UserError for a cause that does not exist."""
+    known = [known.value for known in Cause]
+    if cause is not None and cause not in known:
+        meant = nearest(cause, known)
+        advice = f"did you mean {meant}?" if meant else "`photostat failures` shows those there are"
+        raise UserError(f"no cause {one_line(cause)!r}; {advice}")
+
+
+def check_ids(reader: LedgerReader, ids: Iterable[int]) -> None:
+    """Raises UserError for images that the ledger does not have."""
+    unknown = [str(number) for number in ids if reader.image(number) is None]
+    if unknown:
+        shown = ", ".join(unknown[:20]) + (", …" if len(unknown) > 20 else "")
+        raise UserError(f"no image {shown} in the ledger; nothing was changed")
+
+
+def warn_of_others(count: int) -> None:
+    """Says that so many of the images that were named have not failed, if any."""
+    if count:
+        warn(
+            f"{counted(count, 'image')} left as {'it is: it has' if count == 1 else 'they are: they have'} not failed."
+        )
+
+
+def existing_file(path: Path) -> Path:
+    """Raises UserError if there is no such file."""
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file")
+    if path.is_dir():
+        raise UserError(f"{path}: this is a directory, not a file")
+    return path
