@@ -15,7 +15,13 @@ from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support import engine_runs
-from tests.support.engine_runs import ended, go_on, halted, kill_engine, started
+from tests.support.engine_runs import (
+    kill_engine,
+    resume_worker,
+    start_engine,
+    suspend_busy_worker,
+    wait_for_end,
+)
 from tests.support.waiting import wait_until_async
 from tui.app import PhotostatApp
 from tui.connection.ledger_thread import LedgerThread
@@ -78,8 +84,8 @@ async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
     workspace: MakeWorkspace,
 ) -> None:
     root = workspace(images=20, width=600, height=500, settings=ONE_WORKER)
-    pid = started(root)
-    busy = halted(root)
+    pid = start_engine(root)
+    busy = suspend_busy_worker(root)
     async with watching(root) as (app, pilot):
         assert app.view.status.connection is ConnectionState.ENGINE
         os.kill(pid, signal.SIGSTOP)
@@ -91,19 +97,19 @@ async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
         finally:
             os.kill(pid, signal.SIGCONT)
         await until(app, pilot, lambda status: status.connection is not ConnectionState.LOST)
-    go_on(busy)
-    assert ended(root)["totals"]["done"] == 20
+    resume_worker(busy)
+    assert wait_for_end(root)["totals"]["done"] == 20
 
 
 async def test_the_engine_does_not_notice_who_leaves(workspace: MakeWorkspace) -> None:
     root = workspace(images=10, width=900, height=700, settings=ONE_WORKER)
-    pid = started(root)
-    busy = halted(root)
+    pid = start_engine(root)
+    busy = suspend_busy_worker(root)
     async with watching(root) as (app, pilot):
         await pilot.press("q")
         assert str(pid) in app.farewell
-    go_on(busy)
-    assert ended(root)["totals"]["done"] == 10
+    resume_worker(busy)
+    assert wait_for_end(root)["totals"]["done"] == 10
 
 
 async def test_what_keeps_an_engine_from_starting_is_told(workspace: MakeWorkspace) -> None:

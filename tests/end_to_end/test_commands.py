@@ -18,7 +18,7 @@ from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace, end_engine, make_sources
 from tests.support.command_line import photostat
-from tests.support.engine_runs import ended, standing, status
+from tests.support.engine_runs import start_engine_without_share, status, wait_for_end
 from tests.support.jp2_files import write_export
 from tests.support.ledgers import make_ledger
 from tests.support.waiting import LONGEST_WAIT_S
@@ -38,7 +38,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with Ledger.open(Workspace(place), "add") as ledger:
         for image_id in range(1, FAILED + 1):
             ledger.failed(image_id, Failure(Cause.CORRUPT, Stage.DECODING, "a bad tile"))
-    standing(place)
+    start_engine_without_share(place)
     yield place
     end_engine(place)
 
@@ -157,7 +157,7 @@ def test_run_says_that_memory_allows_fewer_workers(workspace: MakeWorkspace) -> 
     root = workspace(images=1, settings='[engine]\nmemory_limit = "800MiB"\n')
     said = photostat("run", "--detach", "--workers", "3", workspace=root).stderr
     assert "with 2 workers instead of 3: memory allows no more." in said
-    ended(root)
+    wait_for_end(root)
     assert "2 workers instead of 3: memory allows no more" in _journal(root)
 
 
@@ -199,7 +199,7 @@ def test_what_goes_back_is_told_for_any_number() -> None:
 
 def test_stop_with_nothing_in_flight(workspace: MakeWorkspace) -> None:
     root = workspace(images=1)
-    standing(root)
+    start_engine_without_share(root)
     said = photostat("stop", workspace=root).stdout
     assert said == "Stopped. Nothing is in flight.\n"
 

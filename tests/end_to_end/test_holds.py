@@ -12,7 +12,16 @@ import pytest
 
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import ended, go_on, halted, leftovers, listing, started, status, stored
+from tests.support.engine_runs import (
+    list_rows,
+    resume_worker,
+    scratch_contents,
+    start_engine,
+    status,
+    stored_digests,
+    suspend_busy_worker,
+    wait_for_end,
+)
 from tests.support.waiting import wait_until
 
 LARGE = {"width": 1000, "height": 800}
@@ -21,7 +30,7 @@ MANY = 24
 
 def test_a_share_that_disappears_holds_the_engine_until_it_is_back(workspace: MakeWorkspace) -> None:
     root = workspace(images=MANY, **LARGE)
-    started(root, "--workers", "1")
+    start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     shutil.move(root / "source", root / "elsewhere")
     (root / "source").mkdir()  # as a mount point is when nothing is mounted
@@ -30,7 +39,7 @@ def test_a_share_that_disappears_holds_the_engine_until_it_is_back(workspace: Ma
     assert "mounted" in held["hold"]["detail"]
     (root / "source").rmdir()
     shutil.move(root / "elsewhere", root / "source")
-    totals = ended(root)["totals"]
+    totals = wait_for_end(root)["totals"]
     assert (totals["done"], totals["failed"]) == (MANY, 0)
 
 
@@ -38,22 +47,22 @@ def test_a_share_that_was_never_there_holds_at_once(workspace: MakeWorkspace) ->
     root = workspace(images=3)
     shutil.move(root / "source", root / "elsewhere")
     (root / "source").mkdir()
-    started(root)
+    start_engine(root)
     held = wait_until(lambda: _held(root, "source"), "the hold")
     assert held["totals"] == held["totals"] | {"pending": 3, "failed": 0}
     shutil.move(root / "elsewhere", root / "moved")
     photostat("stop", workspace=root)
-    ended(root)
+    wait_for_end(root)
 
 
 def test_a_person_who_resumes_takes_missing_sources_for_what_they_are(workspace: MakeWorkspace) -> None:
     root = workspace(images=3)
     shutil.rmtree(root / "source")
     (root / "source").mkdir()
-    started(root)
+    start_engine(root)
     wait_until(lambda: _held(root, "source"), "the hold")
     photostat("resume", workspace=root)
-    totals = ended(root)["totals"]
+    totals = wait_for_end(root)["totals"]
     assert totals["failed"] == 3
 
 
@@ -75,39 +84,39 @@ def with_another_share(root: Path) -> int:
 def test_a_mount_that_goes_in_the_middle_costs_no_image(workspace: MakeWorkspace, left: str) -> None:
     root = workspace(images=MANY, **LARGE)
     rows = with_another_share(root)
-    started(root, "--workers", "1")
+    start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
-    busy = halted(root)
+    busy = suspend_busy_worker(root)
     (root / "source").rename(root / "away")
     if left != "nothing":
         (root / "source").mkdir()
     if left == "stray":
         (root / "source" / "NOT_MOUNTED").touch()
-    go_on(busy)
+    resume_worker(busy)
     held = wait_until(lambda: _held(root, "source"), "the hold")
     assert held["totals"]["failed"] == 0
     assert str(root / "source") in held["hold"]["detail"]
     shutil.rmtree(root / "source", ignore_errors=True)
     (root / "away").rename(root / "source")
-    totals = ended(root)["totals"]
+    totals = wait_for_end(root)["totals"]
     assert (totals["done"], totals["failed"]) == (rows, 0)
 
 
 def test_a_mount_that_is_not_there_when_the_engine_starts_costs_no_image(workspace: MakeWorkspace) -> None:
     root = workspace(images=MANY, **LARGE)
     rows = with_another_share(root)
-    started(root, "--workers", "1")
+    start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     photostat("stop", workspace=root)
-    ended(root)
+    wait_for_end(root)
     (root / "source").rename(root / "away")
     found = photostat("check", "--json", workspace=root, expect=1).json
     assert found["share"] == f"{root / 'source'} is not there: is the share mounted?"
-    started(root, "--workers", "1")
+    start_engine(root, "--workers", "1")
     held = wait_until(lambda: _held(root, "source"), "the hold")
     assert held["totals"]["failed"] == 0
     (root / "away").rename(root / "source")
-    assert ended(root)["totals"]["done"] == rows
+    assert wait_for_end(root)["totals"]["done"] == rows
 
 
 @pytest.mark.parametrize("settings", ["", '[manifest]\nroot = "flat"\n'])
@@ -123,13 +132,13 @@ def test_a_flat_directory_with_nothing_but_lost_and_found_is_a_share_that_is_awa
         rows.append(f"11111111-2222-4333-8444-{number:012},B,R,{source.stem}.tif,plates,{path}\n")
     (root / "flat.csv").write_text("".join(rows), encoding="utf-8")
     photostat("add", root / "flat.csv", workspace=root)
-    started(root)
+    start_engine(root)
     held = wait_until(lambda: _held(root, "source"), "the hold")
     assert held["totals"]["failed"] == 0
     assert held["hold"]["detail"] == f"{flat} is empty: is the share mounted?"
     for source in (root / "source").rglob("*.jp2"):
         shutil.copy(source, flat)
-    assert ended(root)["totals"]["done"] == 8
+    assert wait_for_end(root)["totals"]["done"] == 8
 
 
 @pytest.mark.parametrize("left", ["nothing", "empty"])
@@ -153,15 +162,15 @@ def test_one_representation_that_is_not_there_costs_its_own_images_only(
 
 def test_a_source_that_goes_after_its_survey_costs_its_own_image_only(workspace: MakeWorkspace) -> None:
     root = workspace(images=10, **LARGE)
-    started(root, "--workers", "1")
-    busy = halted(root)
+    start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
     waiting = wait_until(
-        lambda: next((row for row in listing(root) if row["state"] == "pending" and row["width"]), None),
+        lambda: next((row for row in list_rows(root) if row["state"] == "pending" and row["width"]), None),
         "an image that was looked at and waits",
     )
     Path(waiting["source"]).unlink()
-    go_on(busy)
-    totals = ended(root)["totals"]
+    resume_worker(busy)
+    totals = wait_for_end(root)["totals"]
     assert (totals["done"], totals["failed"]) == (9, 1)
     (failure,) = photostat("failures", "--json", workspace=root).json
     assert (failure["id"], failure["cause"]) == (waiting["id"], "source-missing")
@@ -184,14 +193,14 @@ def small_scratch(workspace: MakeWorkspace) -> Iterator[Path]:
 
 def test_a_full_scratch_holds_the_engine_until_there_is_room(small_scratch: Path) -> None:
     root = small_scratch
-    started(root)
+    start_engine(root)
     held = wait_until(lambda: _held(root, "disk"), "the hold")
     assert held["totals"]["failed"] == 0
     subprocess.run(["mount", "-o", "remount,size=8m", str(root / "scratch")], check=True)
-    totals = ended(root)["totals"]
+    totals = wait_for_end(root)["totals"]
     assert (totals["done"], totals["failed"]) == (6, 0)
-    assert len(stored(root)) == 6
-    assert leftovers(root) == []
+    assert len(stored_digests(root)) == 6
+    assert scratch_contents(root) == []
 
 
 def _held(root: Path, reason: str) -> dict[str, Any] | None:

@@ -16,15 +16,15 @@ import pyvips
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
-    ended,
-    go_on,
-    halted,
     kill_engine,
-    leftovers,
-    listing,
-    started,
+    list_rows,
+    resume_worker,
+    scratch_contents,
+    start_engine,
     status,
-    stored,
+    stored_digests,
+    suspend_busy_worker,
+    wait_for_end,
 )
 from tests.support.waiting import wait_until
 
@@ -45,7 +45,7 @@ def test_an_engine_killed_again_and_again_loses_and_doubles_nothing(workspace: M
     luck = random.Random(1953)
     kills = 0
     for _ in range(6):
-        pid = started(root)
+        pid = start_engine(root)
         time.sleep(luck.uniform(0.3, 2.0))  # the moment is the point: any will do
         kills += kill_engine(pid)
         whole(root)
@@ -54,28 +54,28 @@ def test_an_engine_killed_again_and_again_loses_and_doubles_nothing(workspace: M
     photostat("run", "--headless", workspace=root)
     totals = status(root)["totals"]
     assert (totals["done"], totals["failed"]) == (IMAGES, 0)
-    assert stored(root) == stored(calm)
-    assert leftovers(root) == []
+    assert stored_digests(root) == stored_digests(calm)
+    assert scratch_contents(root) == []
 
 
 def test_a_killed_worker_costs_its_image_one_attempt(workspace: MakeWorkspace) -> None:
     root = workspace(images=6, **LARGE)
-    started(root, "--workers", "1")
-    victim = halted(root)
+    start_engine(root, "--workers", "1")
+    victim = suspend_busy_worker(root)
     os.kill(victim["pid"], signal.SIGKILL)
-    assert ended(root)["totals"]["done"] == 6
-    attempts = {row["id"]: row["attempts"] for row in listing(root)}
+    assert wait_for_end(root)["totals"]["done"] == 6
+    attempts = {row["id"]: row["attempts"] for row in list_rows(root)}
     assert attempts.pop(victim["image_id"]) == 2
     assert set(attempts.values()) == {1}
 
 
 def test_an_image_that_kills_every_worker_fails_and_the_others_are_done(workspace: MakeWorkspace) -> None:
     root = workspace(images=5, **LARGE, settings="[engine]\nretries = 1\n")
-    started(root, "--workers", "1")
-    first = halted(root)
+    start_engine(root, "--workers", "1")
+    first = suspend_busy_worker(root)
     crash(first)
-    crash(halted(root, first["image_id"], but={first["pid"]}))
-    totals = ended(root)["totals"]
+    crash(suspend_busy_worker(root, first["image_id"], but={first["pid"]}))
+    totals = wait_for_end(root)["totals"]
     assert (totals["done"], totals["failed"]) == (4, 1)
     (failure,) = photostat("failures", "--json", workspace=root).json
     assert (failure["id"], failure["cause"], failure["attempts"]) == (first["image_id"], "worker-crashed", 2)
@@ -85,27 +85,27 @@ def test_an_image_that_kills_every_worker_fails_and_the_others_are_done(workspac
 def crash(worker: dict[str, Any]) -> None:
     """A segmentation fault, which a stopped process feels when it goes on."""
     os.kill(worker["pid"], signal.SIGSEGV)
-    go_on(worker)
+    resume_worker(worker)
 
 
 def test_a_hung_worker_is_stopped_and_its_image_tried_again(workspace: MakeWorkspace) -> None:
     root = workspace(images=4, **LARGE, settings="[engine]\ntimeout = 8\n")
-    started(root, "--workers", "1")
-    victim = halted(root)
-    assert ended(root)["totals"]["done"] == 4
-    attempts = {row["id"]: row["attempts"] for row in listing(root)}
+    start_engine(root, "--workers", "1")
+    victim = suspend_busy_worker(root)
+    assert wait_for_end(root)["totals"]["done"] == 4
+    attempts = {row["id"]: row["attempts"] for row in list_rows(root)}
     assert attempts[victim["image_id"]] == 2
 
 
 def test_a_killed_storer_loses_nothing(workspace: MakeWorkspace) -> None:
     root = workspace(images=10, **LARGE)
-    pid = started(root, "--workers", "1")
+    pid = start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 2, "the first images")
-    busy = halted(root)
+    busy = suspend_busy_worker(root)
     for child in psutil.Process(pid).children():
         if child.pid != busy["pid"]:
             with suppress(psutil.NoSuchProcess):  # the scout leaves when it has looked at all
                 child.kill()
-    go_on(busy)
-    assert ended(root)["totals"]["done"] == 10
+    resume_worker(busy)
+    assert wait_for_end(root)["totals"]["done"] == 10
     whole(root)

@@ -18,7 +18,14 @@ from tests.conftest import MakeWorkspace
 from tests.support.cgroups import MIB, MakeGroup, run_inside
 from tests.support.cgroups import memory_group as memory_group
 from tests.support.command_line import COMMAND, photostat
-from tests.support.engine_runs import ended, go_on, halted, listing, status, stored
+from tests.support.engine_runs import (
+    list_rows,
+    resume_worker,
+    status,
+    stored_digests,
+    suspend_busy_worker,
+    wait_for_end,
+)
 from tests.support.jp2_files import Row, representation, write_export
 from tests.support.memory_hog import hogging
 from tests.support.waiting import wait_until
@@ -84,7 +91,7 @@ def events(root: Path) -> str:
 
 
 def attempts(root: Path) -> list[int]:
-    return [row["attempts"] for row in listing(root)]
+    return [row["attempts"] for row in list_rows(root)]
 
 
 def test_below_the_floor_it_holds_and_goes_on_by_itself(
@@ -94,15 +101,15 @@ def test_below_the_floor_it_holds_and_goes_on_by_itself(
     group = memory_group(1500 * MIB)
     start_inside(group, root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
-    busy = halted(root)
+    busy = suspend_busy_worker(root)
     with hogging(available(root) - 320, group):
         held = wait_until(lambda: s if (s := status(root))["state"] == "holding" else None, "the hold")
-        go_on(busy)
+        resume_worker(busy)
         assert held["hold"]["reason"] == "memory"
         assert "400 MiB must stay free" in held["hold"]["detail"]
         wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
         assert status(root)["totals"]["pending"] > 0
-    assert ended(root)["totals"]["done"] == 30
+    assert wait_for_end(root)["totals"]["done"] == 30
     assert set(attempts(root)) == {1}
     assert "there is memory again" in events(root)
 
@@ -116,7 +123,7 @@ def test_below_half_the_floor_a_worker_is_stopped_and_its_image_loses_no_attempt
     with hogging(available(place) - 300, group):
         wait_until(lambda: "stopped to free memory" in events(place), "a worker that is spared")
         assert status(place)["totals"]["failed"] == 0
-    assert ended(place)["totals"]["done"] == 2
+    assert wait_for_end(place)["totals"]["done"] == 2
     assert attempts(place) == [1, 1]
     assert cgroup.oom_kills(group) == 0
 
@@ -130,7 +137,7 @@ def test_a_worker_that_the_kernel_kills_is_recognised_and_its_image_done_alone(
     with hogging(available(place), group) as hog:
         hog.take_until_the_kernel_kills()  # the worker goes first, not the hog, nor the supervisor
         wait_until(lambda: "killed by the kernel for memory" in events(place), "the kernel's choice")
-    assert ended(place)["totals"]["done"] == 2
+    assert wait_for_end(place)["totals"]["done"] == 2
     assert sorted(attempts(place)) == [1, 2]
 
 
@@ -140,9 +147,9 @@ def test_idle_workers_that_the_kernel_kills_come_back_when_there_is_room_again(
     root, group = workspace(images=30, width=900, height=700), memory_group(1200 * MIB)
     start_inside(group, root, "--workers", "2")
     wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
-    busy = halted(root)
+    busy = suspend_busy_worker(root)
     photostat("pause", workspace=root)
-    go_on(busy)
+    resume_worker(busy)
     wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "idle workers")
     wait_until(lambda: len(status(root)["workers"]) == 2, "two of them")
     with hogging(available(root), group) as hog:
@@ -161,7 +168,7 @@ def test_idle_workers_that_the_kernel_kills_come_back_when_there_is_room_again(
         "two workers a hog; one hog is likely, two are possible"
     )
     photostat("resume", workspace=root)
-    assert ended(root)["totals"]["done"] == 30
+    assert wait_for_end(root)["totals"]["done"] == 30
     assert set(attempts(root)) == {1}
 
 
@@ -171,10 +178,10 @@ def test_an_image_that_does_not_fit_whole_gives_the_same_jpeg(
     calm, tight, group = root("", "calm"), root("", "tight"), memory_group(340 * MIB)
     photostat("run", "--headless", workspace=calm)
     start_inside(group, tight, "--workers", "2")
-    assert ended(tight)["totals"]["done"] == 2
+    assert wait_for_end(tight)["totals"]["done"] == 2
     assert cgroup.oom_kills(group) == 0
     assert (lanes(calm), lanes(tight)) == ({"whole"}, {"strips"})
-    assert stored(tight) == stored(calm)
+    assert stored_digests(tight) == stored_digests(calm)
 
 
 def lanes(root: Path) -> set[str]:

@@ -13,14 +13,14 @@ import pyvips
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
-    ended,
-    go_on,
-    halted,
-    leftovers,
-    listing,
-    started,
+    list_rows,
+    resume_worker,
+    scratch_contents,
+    start_engine,
     status,
-    stored,
+    stored_digests,
+    suspend_busy_worker,
+    wait_for_end,
 )
 from tests.support.jp2_files import cut, make_jp2
 from tests.support.waiting import has_ended, wait_until
@@ -31,8 +31,8 @@ def test_every_row_becomes_a_jpeg_in_the_store(workspace: MakeWorkspace) -> None
     photostat("run", "--headless", workspace=root)
     totals = status(root)["totals"]
     assert totals == {"rows": 12, "pending": 0, "in_flight": 0, "done": 12, "failed": 0, "accepted": 0}
-    rows = listing(root)
-    assert sorted(row["target"] for row in rows) == sorted(stored(root))
+    rows = list_rows(root)
+    assert sorted(row["target"] for row in rows) == sorted(stored_digests(root))
     for row in rows:
         image = pyvips.Image.new_from_file(str(root / "out" / row["target"]), fail_on="warning")
         assert (image.width, image.height) == (row["width"], row["height"])
@@ -44,7 +44,7 @@ def test_every_row_becomes_a_jpeg_in_the_store(workspace: MakeWorkspace) -> None
 def test_nothing_is_left_on_scratch(workspace: MakeWorkspace) -> None:
     root = workspace(images=6)
     photostat("run", "--headless", workspace=root)
-    assert leftovers(root) == []
+    assert scratch_contents(root) == []
 
 
 def test_a_second_run_has_nothing_to_do(workspace: MakeWorkspace) -> None:
@@ -69,8 +69,8 @@ def test_a_bad_image_costs_only_itself(workspace: MakeWorkspace) -> None:
     assert causes == ["source-missing", "truncated", "not-jpeg2000", "not-jpeg2000"]
     assert all(row["message"] and row["remedy"] for row in failures.values())
     assert status(root)["totals"]["done"] == 4
-    assert len(stored(root)) == 4
-    assert leftovers(root) == []
+    assert len(stored_digests(root)) == 4
+    assert scratch_contents(root) == []
 
 
 def test_a_mended_source_is_done_after_a_requeue(workspace: MakeWorkspace) -> None:
@@ -119,15 +119,15 @@ def test_an_unknown_batch_is_one_clear_line(workspace: MakeWorkspace) -> None:
 def test_a_restart_with_other_settings_leaves_what_is_done(workspace: MakeWorkspace) -> None:
     root = workspace(images=2)
     photostat("run", "--headless", workspace=root)
-    before = stored(root)
+    before = stored_digests(root)
     (root / "photostat.toml").write_text("[jpeg]\nquality = 50\n", encoding="utf-8")
     photostat("run", "--headless", workspace=root)
-    assert stored(root) == before
+    assert stored_digests(root) == before
 
 
 def test_a_foreign_object_is_never_overwritten(workspace: MakeWorkspace) -> None:
     root = workspace(images=2)
-    target = root / "out" / listing(root)[0]["target"]
+    target = root / "out" / list_rows(root)[0]["target"]
     target.parent.mkdir(parents=True)
     target.write_bytes(b"somebody else's")
     photostat("run", "--headless", workspace=root, expect=1)
@@ -142,7 +142,7 @@ def test_the_log_has_a_line_for_every_step_of_every_image(workspace: MakeWorkspa
     (log,) = sorted((root / "logs").glob("run-*.log"))
     lines = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
     assert {len(line) for line in lines} == {8}
-    for row in listing(root):
+    for row in list_rows(root):
         steps = [line[7].split(":")[0] for line in lines if line[4] == str(row["id"])]
         assert steps == ["started", "converted", "stored"]
 
@@ -150,11 +150,11 @@ def test_the_log_has_a_line_for_every_step_of_every_image(workspace: MakeWorkspa
 def test_the_engine_outlives_the_session_that_started_it(workspace: MakeWorkspace) -> None:
     root = workspace(images=6, width=1000, height=800)
     photostat("pause", workspace=root, expect=3)
-    pid = started(root)
-    busy = halted(root)
+    pid = start_engine(root)
+    busy = suspend_busy_worker(root)
     assert os.getsid(pid) == pid
-    go_on(busy)
-    assert ended(root)["totals"]["done"] == 6
+    resume_worker(busy)
+    assert wait_for_end(root)["totals"]["done"] == 6
 
 
 @pytest.mark.parametrize("name", ["ledger.sqlite", "ledger.lock"])
@@ -162,8 +162,8 @@ def test_an_engine_whose_ledger_or_lock_is_deleted_ends_and_says_so(
     workspace: MakeWorkspace, name: str
 ) -> None:
     root = workspace(images=8, width=1000, height=800)
-    engine = psutil.Process(started(root))
-    halted(root)
+    engine = psutil.Process(start_engine(root))
+    suspend_busy_worker(root)
     (root / name).unlink()
     wait_until(lambda: has_ended(engine), "the engine's end")
     assert "deleted or replaced" in (root / "logs" / "engine-output.log").read_text()

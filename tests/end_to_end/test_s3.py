@@ -20,7 +20,14 @@ from engine.supervisor.storing import Setbacks
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import ended, kill_engine, leftovers, listing, started, status
+from tests.support.engine_runs import (
+    kill_engine,
+    list_rows,
+    scratch_contents,
+    start_engine,
+    status,
+    wait_for_end,
+)
 from tests.support.s3_relay import SLOW_DOWN, Fault, Kind, Relay
 from tests.support.seaweed import BUCKET, SECRET_KEY, Seaweed
 from tests.support.waiting import wait_until
@@ -48,12 +55,12 @@ def settings(endpoint: str, prefix: str, more: str = "") -> str:
 
 def assert_all_accounted(root: Path, seaweed: Seaweed, prefix: str, done: int) -> None:
     """Every row done; in the bucket exactly their JPEGs, byte for byte; nothing on scratch or half sent."""
-    rows = listing(root)
+    rows = list_rows(root)
     assert [row["state"] for row in rows] == ["done"] * done
     stored = {key: hashlib.md5(data).hexdigest() for key, data in seaweed.contents(prefix).items()}
     assert stored == {row["target"]: row["md5"] for row in rows}
     assert seaweed.unfinished(prefix) == []
-    assert leftovers(root) == []
+    assert scratch_contents(root) == []
 
 
 def held(root: Path, reason: str) -> dict[str, Any]:
@@ -82,7 +89,7 @@ def test_a_whole_run_into_a_bucket(workspace: MakeWorkspace, seaweed: Seaweed, p
     assert photostat("check", "--json", workspace=root).json["store"] is None
     photostat("run", "--headless", workspace=root)
     assert_all_accounted(root, seaweed, prefix, 12)
-    row = listing(root)[0]
+    row = list_rows(root)[0]
     head = seaweed.client().head_object(Bucket=BUCKET, Key=prefix + row["target"])
     assert head["ContentType"] == "image/jpeg"
     assert head["Metadata"]["photostat-record"] == row["record"]
@@ -104,7 +111,7 @@ def test_others_objects_stay_and_identical_ones_are_done(
 ) -> None:
     first = workspace(images=5, settings=settings(seaweed.endpoint, prefix), name="first")
     photostat("run", "--headless", workspace=first)
-    target = listing(first)[2]["target"]
+    target = list_rows(first)[2]["target"]
     seaweed.client().put_object(Bucket=BUCKET, Key=prefix + target, Body=b"somebody else's")
     again = workspace(images=5, settings=settings(seaweed.endpoint, prefix), name="again")
     photostat("run", "--headless", workspace=again, expect=1)
@@ -112,7 +119,7 @@ def test_others_objects_stay_and_identical_ones_are_done(
     assert (failure["target"], failure["cause"]) == (target, "store-mismatch")
     assert status(again)["totals"]["done"] == 4
     assert seaweed.contents(prefix)[target] == b"somebody else's"
-    assert leftovers(again) == []
+    assert scratch_contents(again) == []
 
 
 def test_wrong_credentials_hold_at_once_and_no_row_is_touched(
@@ -122,13 +129,13 @@ def test_wrong_credentials_hold_at_once_and_no_row_is_touched(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-right-secret-at-all")
     checked = photostat("check", "--json", workspace=root, expect=1)
     assert checked.json["store"]["cause"] == "store-denied"
-    started(root)
+    start_engine(root)
     hold = held(root, "store")
     assert "Correct the AWS credentials" in hold["detail"]
     assert "Correct the AWS credentials" in after_a_probe(root, hold)["detail"]
     assert "not-the-right-secret" not in str(status(root))
     photostat("stop", workspace=root)
-    totals = ended(root)["totals"]
+    totals = wait_for_end(root)["totals"]
     assert (totals["done"], totals["failed"]) == (0, 0)
     assert seaweed.contents(prefix) == {}
     for path in root.rglob("*"):
@@ -147,12 +154,12 @@ def test_an_endpoint_where_nothing_answers_holds_at_the_first_transfer_and_is_na
         checked = photostat("check", "--json", workspace=root, expect=1).json["store"]
         assert "endpoint" in checked["remedy"]
         assert "requeue" not in checked["remedy"]
-        started(root)
+        start_engine(root)
         hold = held(root, "store")
         assert "endpoint under [store]" in hold["detail"]
         assert "endpoint under [store]" in after_a_probe(root, hold)["detail"]
         photostat("stop", workspace=root)
-        assert ended(root)["totals"]["failed"] == 0
+        assert wait_for_end(root)["totals"]["failed"] == 0
     log = next((root / "logs").glob("run-*.log")).read_text(encoding="utf-8")
     assert "endpoint under [store]" in next(line for line in log.splitlines() if "hold: " in line)
 
@@ -163,10 +170,10 @@ def test_http_to_an_https_port_holds_and_names_the_endpoint(
     endpoint = https_seaweed.endpoint.replace("https://", "http://")
     root = workspace(images=1, settings=settings(endpoint, prefix))
     assert "endpoint" in photostat("check", "--json", workspace=root, expect=1).json["store"]["remedy"]
-    started(root)
+    start_engine(root)
     assert "endpoint under [store]" in held(root, "store")["detail"]
     photostat("stop", workspace=root)
-    assert ended(root)["totals"]["failed"] == 0
+    assert wait_for_end(root)["totals"]["failed"] == 0
 
 
 def test_a_store_that_is_down_holds_the_engine_and_it_goes_on_by_itself(
@@ -174,12 +181,12 @@ def test_a_store_that_is_down_holds_the_engine_and_it_goes_on_by_itself(
 ) -> None:
     root = workspace(images=12, settings=settings(relay.endpoint, prefix))
     relay.refuse()
-    started(root)
+    start_engine(root)
     held(root, "store")
     wait_until(lambda: status(root)["store"]["waiting"] == 12, "every image to be converted meanwhile")
     assert status(root)["totals"]["failed"] == 0
     relay.listen()
-    assert ended(root)["state"] == "finished"
+    assert wait_for_end(root)["state"] == "finished"
     assert_all_accounted(root, seaweed, prefix, 12)
 
 
@@ -189,7 +196,7 @@ def test_a_full_scratch_holds_conversion_until_the_store_is_back(
     limit = "[engine]\nscratch_limit = 100000\n"
     root = workspace(images=20, width=400, height=300, settings=settings(relay.endpoint, prefix, limit))
     relay.refuse()
-    started(root, "--workers", "1")
+    start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["store"]["waiting_bytes"] >= 100_000, "scratch to fill")
     wait_until(
         lambda: all(worker["image_id"] is None for worker in status(root)["workers"]), "workers at rest"
@@ -198,7 +205,7 @@ def test_a_full_scratch_holds_conversion_until_the_store_is_back(
     assert before["totals"]["pending"] > 0
     assert before["store"]["waiting_bytes"] < 200_000
     relay.listen()
-    assert ended(root)["state"] == "finished"
+    assert wait_for_end(root)["state"] == "finished"
     assert_all_accounted(root, seaweed, prefix, 20)
 
 
@@ -207,7 +214,7 @@ def test_a_restart_uses_what_is_on_scratch(
 ) -> None:
     root = workspace(images=6, settings=settings(relay.endpoint, prefix))
     relay.refuse()
-    pid = started(root)
+    pid = start_engine(root)
     wait_until(lambda: status(root)["store"]["waiting"] == 6, "every image on scratch")
     kill_engine(pid)
     waiting = {path.name: path.stat().st_ino for path in (root / "scratch").rglob("*.jpg")}
@@ -217,7 +224,7 @@ def test_a_restart_uses_what_is_on_scratch(
     relay.listen()
     photostat("run", "--headless", workspace=root)
     assert_all_accounted(root, seaweed, prefix, 6)
-    assert sorted(len(_attempts(root, row["id"])) for row in listing(root)) == [1, 1, 1, 1, 1, 2]
+    assert sorted(len(_attempts(root, row["id"])) for row in list_rows(root)) == [1, 1, 1, 1, 1, 2]
 
 
 def _attempts(root: Path, image_id: int) -> list[Attempt]:
@@ -232,7 +239,7 @@ def test_an_engine_killed_again_and_again_stores_each_image_once(
     luck = random.Random(5)
     relay.misbehave = lambda asked: Fault(Kind.DELAY, seconds=luck.uniform(0, 0.3))
     for _ in range(5):
-        pid = started(root)
+        pid = start_engine(root)
         time.sleep(luck.uniform(0.3, 1.5))  # the moment is the point: any will do
         kill_engine(pid)
     photostat("run", "--headless", workspace=root)
@@ -245,13 +252,13 @@ def test_the_server_killed_in_the_middle(
     root = workspace(images=40, settings=settings(relay.endpoint, prefix))
     relay.port = own_seaweed.port
     relay.always(Fault(Kind.DELAY, seconds=0.5), method="PUT")  # slow enough to be caught in the middle
-    started(root)
+    start_engine(root)
     wait_until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
     own_seaweed.kill()
     held(root, "store")
     own_seaweed.start()
     relay.well()
-    assert ended(root)["state"] == "finished"
+    assert wait_for_end(root)["state"] == "finished"
     assert_all_accounted(root, own_seaweed, prefix, 40)
 
 
@@ -277,16 +284,16 @@ def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
 ) -> None:
     """Every put of one object breaks: the store is well, and the run does not wait for that one for ever."""
     root = workspace(images=60, settings=settings(relay.endpoint, prefix))
-    doomed = listing(root)[0]["target"]
+    doomed = list_rows(root)[0]["target"]
     relay.misbehave = lambda asked: (
         Fault(Kind.RESET) if asked.method == "PUT" and doomed in asked.path else None
     )
-    started(root)
-    totals = ended(root, longest_s=SOAK_S)["totals"]
+    start_engine(root)
+    totals = wait_for_end(root, longest_s=SOAK_S)["totals"]
     assert (totals["done"], totals["failed"]) == (59, 1)
     (failure,) = photostat("failures", "--json", workspace=root).json
     assert (failure["target"], failure["cause"]) == (doomed, "store-unavailable")
-    assert leftovers(root) == []
+    assert scratch_contents(root) == []
     relay.well()
     photostat("requeue", "--all", workspace=root)
     photostat("run", "--headless", workspace=root)
@@ -295,7 +302,7 @@ def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
 
 def test_a_share_that_goes_away_holds_the_engine(workspace: MakeWorkspace) -> None:
     root = workspace(images=30, width=700, height=500)
-    started(root, "--workers", "1")
+    start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
     away = root / "elsewhere"
     (root / "source").rename(away)
@@ -305,7 +312,7 @@ def test_a_share_that_goes_away_holds_the_engine(workspace: MakeWorkspace) -> No
     assert status(root)["totals"]["failed"] == 0
     (root / "source").rmdir()
     away.rename(root / "source")
-    assert ended(root)["state"] == "finished"
+    assert wait_for_end(root)["state"] == "finished"
     assert status(root)["totals"]["done"] == 30
 
 
@@ -317,15 +324,15 @@ def test_two_thousand_images_with_random_faults_and_kills(
     root = workspace(images=2000, settings=settings(relay.endpoint, prefix))
     luck = random.Random(2000)
     relay.misbehave = lambda asked: luck.choice(ANY_FAULT) if luck.random() < 0.1 else None
-    pid = started(root)
+    pid = start_engine(root)
     for done in (200, 500, 900):
         wait_until(partial(_has_done, root, done), f"{done} images", SOAK_S)
         kill_engine(pid)
-        pid = started(root)
+        pid = start_engine(root)
         own_seaweed.kill()
         held(root, "store")
         own_seaweed.start()
-    assert ended(root, longest_s=SOAK_S)["state"] == "finished"
+    assert wait_for_end(root, longest_s=SOAK_S)["state"] == "finished"
     assert_all_accounted(root, own_seaweed, prefix, 2000)
     shutil.rmtree(root / "source")
 
@@ -341,7 +348,7 @@ def test_two_hundred_milliseconds_of_latency_keep_no_core_waiting(
     """The one worker has an image in hand at least 95 % of the time, though every request takes 0.2 s."""
     root = workspace(images=40, width=2400, height=1800, settings=settings(relay.endpoint, prefix))
     relay.always(Fault(Kind.DELAY, seconds=0.2))
-    started(root, "--workers", "1")
+    start_engine(root, "--workers", "1")
     samples: list[bool] = []
     with EngineClient.connect(Workspace(root)) as engine:
 
@@ -354,5 +361,5 @@ def test_two_hundred_milliseconds_of_latency_keep_no_core_waiting(
         wait_until(enough_seen, "the last image to start", SOAK_S)
     busy = sum(samples) / len(samples)
     assert busy >= 0.95, f"the worker was busy {busy:.0%} of the time"
-    assert ended(root)["state"] == "finished"
+    assert wait_for_end(root)["state"] == "finished"
     assert_all_accounted(root, seaweed, prefix, 40)

@@ -20,7 +20,7 @@ from engine.ledger.lock import ENGINE_COMMAND, Lock, find_engine
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat, start
-from tests.support.engine_runs import ended, share_is_back, standing, status
+from tests.support.engine_runs import restore_share, start_engine_without_share, status, wait_for_end
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 MORE_THAN_A_SOCKET_S_QUEUE = 300
@@ -42,7 +42,7 @@ def root(workspace: MakeWorkspace) -> Path:
 
 
 def test_an_engine_that_is_suspended_is_not_called_stopped(root: Path) -> None:
-    pid = standing(root)
+    pid = start_engine_without_share(root)
     with suspended(pid):
         text = photostat("status", workspace=root)
         document = photostat("status", "--json", workspace=root)
@@ -57,23 +57,23 @@ def test_an_engine_that_is_suspended_is_not_called_stopped(root: Path) -> None:
     for said in (*orders, document.stderr):
         assert f"the engine (pid {pid}, since " in said and said.count("\n") == 1
         assert f"does not answer: it is suspended; `kill -CONT {pid}` lets it go on" in said
-    share_is_back(root)
-    assert ended(root)["totals"]["done"] == IMAGES
+    restore_share(root)
+    assert wait_for_end(root)["totals"]["done"] == IMAGES
 
 
 def test_every_client_tells_a_suspended_engine_from_none(root: Path) -> None:
-    pid = standing(root)
+    pid = start_engine_without_share(root)
     with EngineClient.connect(Workspace(root), timeout_s=3) as client, suspended(pid):
         with pytest.raises(EngineSilent, match="is suspended"):
             client.snapshot()
         with pytest.raises(EngineSilent, match="is suspended"):
             EngineClient.connect(Workspace(root), timeout_s=0.2)
-    share_is_back(root)
-    assert ended(root)["totals"]["done"] == IMAGES
+    restore_share(root)
+    assert wait_for_end(root)["totals"]["done"] == IMAGES
 
 
 def test_clients_that_say_nothing_keep_nobody_out(root: Path) -> None:
-    standing(root)
+    start_engine_without_share(root)
     path = str(Workspace(root).socket_path)
     idle = []
     with EngineClient.connect(Workspace(root)) as watching:
@@ -90,9 +90,9 @@ def test_clients_that_say_nothing_keep_nobody_out(root: Path) -> None:
     assert idle[0].recv(1000) == b"", "the one that has been silent longest"
     for connection in idle:
         connection.close()
-    share_is_back(root)
+    restore_share(root)
     photostat("resume", workspace=root)
-    assert ended(root)["totals"]["done"] == IMAGES
+    assert wait_for_end(root)["totals"]["done"] == IMAGES
 
 
 def test_an_engine_is_found_under_every_name_of_its_workspace(
@@ -101,15 +101,15 @@ def test_an_engine_is_found_under_every_name_of_its_workspace(
     deep = workspace(images=IMAGES, name="/".join(["a-directory-with-a-long-name"] * 4))
     short = tmp_path / "short"
     short.symlink_to(deep)
-    pid = standing(short)
+    pid = start_engine_without_share(short)
     for place in (short, deep):
         for temporary in (None, tmp_path):
             env = {"TMPDIR": str(temporary)} if temporary else {}
             assert photostat("status", "--json", workspace=place, env=env).json["engine"]["pid"] == pid
     photostat("pause", workspace=deep, env={"TMPDIR": str(tmp_path)})
-    share_is_back(short)
+    restore_share(short)
     photostat("resume", workspace=short)
-    assert ended(short)["totals"]["done"] == IMAGES
+    assert wait_for_end(short)["totals"]["done"] == IMAGES
 
 
 def test_the_socket_s_path_is_one_for_all_names_and_never_too_long(
@@ -215,7 +215,7 @@ def test_run_without_a_terminal_starts_nothing(workspace: MakeWorkspace) -> None
 
 
 def test_run_headless_waits_for_an_engine_that_is_suspended(root: Path) -> None:
-    pid = standing(root)
+    pid = start_engine_without_share(root)
     watching = start("run", "--headless", workspace=root)
     assert watching.stderr is not None
     assert "watching it" in watching.stderr.readline()
@@ -224,7 +224,7 @@ def test_run_headless_waits_for_an_engine_that_is_suspended(root: Path) -> None:
         lines = iter(watching.stderr.readline, "")
         silent = next(line for line in lines if "does not answer" in line)
         assert "Waiting for it" in silent
-    share_is_back(root)
+    restore_share(root)
     watching.communicate(timeout=LONGEST_WAIT_S)
     assert watching.returncode == 0
 

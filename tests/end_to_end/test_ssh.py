@@ -13,7 +13,7 @@ import pytest
 from engine.control.snapshot import State
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import COMMAND
-from tests.support.engine_runs import ended, status
+from tests.support.engine_runs import status, wait_for_end
 from tests.support.ssh_server import Server, shell, ssh_server
 from tests.support.terminals import ROOT, Terminal
 from tests.support.waiting import has_ended, own_seconds_until, wait_until
@@ -86,7 +86,7 @@ def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: 
         terminal.wait_for("FINISHED")
         terminal.type("q")
         terminal.wait_for("\x1b[?1049l")
-    assert ended(root)["totals"]["done"] == IMAGES
+    assert wait_for_end(root)["totals"]["done"] == IMAGES
 
 
 def test_a_steady_run_over_ssh_costs_less_than_4_kilobytes_a_second(

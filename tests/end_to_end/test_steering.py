@@ -10,7 +10,14 @@ import pytest
 
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat, start
-from tests.support.engine_runs import ended, go_on, halted, started, status, stored
+from tests.support.engine_runs import (
+    resume_worker,
+    start_engine,
+    status,
+    stored_digests,
+    suspend_busy_worker,
+    wait_for_end,
+)
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 LARGE = {"width": 1100, "height": 900}
@@ -22,85 +29,85 @@ def root(workspace: MakeWorkspace) -> Path:
 
 
 def test_a_pause_starts_nothing_more_and_resume_goes_on(root: Path) -> None:
-    started(root, "--workers", "1")
+    start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
-    busy = halted(root)
+    busy = suspend_busy_worker(root)
     photostat("pause", workspace=root)
-    go_on(busy)
+    resume_worker(busy)
     wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
     paused = status(root)
     assert paused["state"] == "paused"
     assert paused["totals"]["pending"] > 0
     photostat("resume", workspace=root)
-    assert ended(root)["totals"]["done"] == 14
+    assert wait_for_end(root)["totals"]["done"] == 14
 
 
 def test_drain_finishes_what_is_in_flight_and_leaves(root: Path) -> None:
-    started(root)
-    busy = halted(root)
+    start_engine(root)
+    busy = suspend_busy_worker(root)
     photostat("drain", workspace=root)
-    go_on(busy)
-    totals = ended(root)["totals"]
+    resume_worker(busy)
+    totals = wait_for_end(root)["totals"]
     assert totals["in_flight"] == 0
     assert totals["failed"] == 0
-    assert totals["done"] == len(stored(root))
+    assert totals["done"] == len(stored_digests(root))
 
 
 def test_stop_puts_back_what_is_in_flight_without_an_attempt(root: Path) -> None:
-    started(root)
-    halted(root)
+    start_engine(root)
+    suspend_busy_worker(root)
     photostat("stop", workspace=root)
-    totals = ended(root)["totals"]
+    totals = wait_for_end(root)["totals"]
     assert totals["failed"] == 0
     photostat("run", "--headless", workspace=root)
     rows = photostat("list", "--json", workspace=root).json
     assert {row["attempts"] for row in rows} == {1}
-    assert len(stored(root)) == 14
+    assert len(stored_digests(root)) == 14
 
 
 def test_ctrl_c_drains_and_says_so(root: Path) -> None:
     process = start("run", "--headless", workspace=root)
-    busy = halted(root)
+    busy = suspend_busy_worker(root)
     process.send_signal(signal.SIGINT)
     wait_until(lambda: status(root)["state"] == "draining", "the engine to drain")
-    go_on(busy)
+    resume_worker(busy)
     _, said = process.communicate(timeout=LONGEST_WAIT_S)
     assert process.returncode == 1
     assert "Draining" in said
-    totals = ended(root)["totals"]
+    totals = wait_for_end(root)["totals"]
     assert totals["in_flight"] == 0
-    assert totals["done"] == len(stored(root))
+    assert totals["done"] == len(stored_digests(root))
 
 
 def test_two_sigterms_stop_the_engine_at_once(root: Path) -> None:
-    pid = started(root)
-    halted(root)
+    pid = start_engine(root)
+    suspend_busy_worker(root)
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: status(root)["state"] == "draining", "the first to be heard: signals do not queue")
     os.kill(pid, signal.SIGTERM)
-    totals = ended(root)["totals"]
+    totals = wait_for_end(root)["totals"]
     assert totals["failed"] == 0
     assert totals["done"] + totals["pending"] + totals["in_flight"] == 14
 
 
 def test_workers_come_and_go(root: Path) -> None:
-    started(root, "--workers", "1")
-    busy = halted(root)
+    start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
     photostat("workers", "3", workspace=root)
     wait_until(lambda: len(status(root)["workers"]) == 3, "three workers")
     photostat("workers", "1", workspace=root)
-    go_on(busy)
+    resume_worker(busy)
     wait_until(lambda: len(status(root)["workers"]) == 1, "one worker")
-    assert ended(root)["totals"]["done"] == 14
+    assert wait_for_end(root)["totals"]["done"] == 14
 
 
 def test_a_second_engine_is_refused_and_told_which_one_is_there(root: Path) -> None:
-    pid = started(root)
-    halted(root)
+    pid = start_engine(root)
+    suspend_busy_worker(root)
     outcome = photostat("run", "--detach", workspace=root, expect=2)
     assert str(pid) in outcome.stderr
     photostat("stop", workspace=root)
-    ended(root)
+    wait_for_end(root)
 
 
 @pytest.mark.parametrize("command", ["pause", "resume", "drain", "stop"])

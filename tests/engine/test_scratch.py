@@ -13,7 +13,7 @@ from engine.scratch import Scratch
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import leftovers, status, stored
+from tests.support.engine_runs import scratch_contents, status, stored_digests
 
 
 def scratch_of(root: Path, place: Path, identity: str = "one ledger") -> Scratch:
@@ -211,6 +211,6 @@ def test_relative_sources_are_found_in_scratch_too(tmp_path: Path) -> None:
 def test_nothing_is_left_after_a_run(workspace: MakeWorkspace) -> None:
     root = workspace(images=2)
     photostat("run", "--headless", workspace=root)
-    assert leftovers(root) == []
+    assert scratch_contents(root) == []
     assert not (root / "scratch").exists()
-    assert len(stored(root)) == 2
+    assert len(stored_digests(root)) == 2

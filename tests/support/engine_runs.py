@@ -43,12 +43,12 @@ def _snapshot(workspace: Workspace) -> Snapshot:
             return Snapshot.from_ledger(reader.figures(), time.time())
 
 
-def listing(root: Path) -> list[dict[str, Any]]:
+def list_rows(root: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = photostat("list", "--json", workspace=root).json
     return rows
 
 
-def started(root: Path, *options: str) -> int:
+def start_engine(root: Path, *options: str) -> int:
     """The pid of a detached engine, which may have finished already."""
     said = photostat("run", "--detach", *options, workspace=root).stderr
     pid = re.search(r"\(pid (\d+)\)", said)
@@ -56,22 +56,22 @@ def started(root: Path, *options: str) -> int:
     return int(pid[1])
 
 
-def standing(root: Path, *options: str) -> int:
-    """The pid of an engine that has not begun and does not end: its share is away until `share_is_back`."""
+def start_engine_without_share(root: Path, *options: str) -> int:
+    """The pid of an engine that has not begun and does not end: its share is away until `restore_share`."""
     (root / "source").rename(root / "elsewhere")
     (root / "source").mkdir()  # as a mount point is when nothing is mounted
-    pid = started(root, *options)
+    pid = start_engine(root, *options)
     wait_until(lambda: status(root)["state"] == "holding", "the hold")
     return pid
 
 
-def share_is_back(root: Path) -> None:
+def restore_share(root: Path) -> None:
     (root / "source").rmdir()
     (root / "elsewhere").rename(root / "source")
     wait_until(lambda: status(root)["hold"] is None, "the engine to see it")
 
 
-def ended(root: Path, longest_s: float = LONGEST_WAIT_S) -> dict[str, Any]:
+def wait_for_end(root: Path, longest_s: float = LONGEST_WAIT_S) -> dict[str, Any]:
     """Waits until no engine is there any more; its last account."""
     return wait_until(lambda: _gone(root), "the engine's end", longest_s)
 
@@ -81,7 +81,7 @@ def _gone(root: Path) -> dict[str, Any] | None:
     return document if document["engine"] is None else None
 
 
-def halted(root: Path, image_id: int | None = None, but: Collection[int] = ()) -> dict[str, Any]:
+def suspend_busy_worker(root: Path, image_id: int | None = None, but: Collection[int] = ()) -> dict[str, Any]:
     """Stops (SIGSTOP) a worker that has an image in hand, any or that one; none of the pids in `but`.
 
     The run stands in the middle then, however fast the machine: its image is not done before SIGCONT.
@@ -118,7 +118,7 @@ def _still(root: Path, worker: dict[str, Any]) -> bool:
     )
 
 
-def go_on(worker: dict[str, Any]) -> None:
+def resume_worker(worker: dict[str, Any]) -> None:
     os.kill(worker["pid"], signal.SIGCONT)
 
 
@@ -135,7 +135,7 @@ def kill_engine(pid: int) -> bool:
     return True
 
 
-def stored(root: Path) -> dict[str, str]:
+def stored_digests(root: Path) -> dict[str, str]:
     """Every file in the local store with its SHA-256, by its path relative to the store."""
     out = root / "out"
     return {
@@ -145,6 +145,6 @@ def stored(root: Path) -> dict[str, str]:
     }
 
 
-def leftovers(root: Path) -> list[Path]:
+def scratch_contents(root: Path) -> list[Path]:
     """What lies on scratch, directories included."""
     return list((root / "scratch").rglob("*"))

@@ -11,7 +11,7 @@ from engine.ledger.account import Outstanding
 from engine.supervisor.progress import WINDOW_S, Finished, Progress
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import ended, go_on, halted, started, status
+from tests.support.engine_runs import resume_worker, start_engine, status, suspend_busy_worker, wait_for_end
 from tests.support.waiting import wait_until
 
 LEFT = Outstanding(surveyed=100, megapixels=1000.0, unsurveyed=0)
@@ -85,11 +85,11 @@ def test_nobody_knows_before_the_first_image() -> None:
 
 def test_an_engine_that_is_paused_keeps_its_rates_and_promises_no_end(workspace: MakeWorkspace) -> None:
     root = workspace(images=14, width=1100, height=900)
-    started(root, "--workers", "1")
+    start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
-    busy = halted(root)
+    busy = suspend_busy_worker(root)
     photostat("pause", workspace=root)
-    go_on(busy)
+    resume_worker(busy)
     wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
     before = wait_until(lambda: _settled(root), "the last step of the pause")
     later = wait_until(lambda: _when(root, before["elapsed_seconds"] + 3), "three seconds of the pause")
@@ -97,7 +97,7 @@ def test_an_engine_that_is_paused_keeps_its_rates_and_promises_no_end(workspace:
     assert later["rates"] == before["rates"] and later["rates"]["images_per_s"] > 0
     assert before["eta_seconds"] is later["eta_seconds"] is None
     photostat("resume", workspace=root)
-    assert ended(root)["totals"]["done"] == 14
+    assert wait_for_end(root)["totals"]["done"] == 14
 
 
 def _settled(root: Path) -> dict[str, Any] | None:
