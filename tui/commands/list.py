@@ -13,7 +13,7 @@ from engine.formatting import UNKNOWN, data_size, decibels
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.schema import STATES
-from engine.reports.account.distribution import Distribution
+from engine.reports.account.psnr_distribution import PsnrDistribution
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_json_array, print_line, warn
 
@@ -66,14 +66,14 @@ def _csv_writer(names: Iterable[str]) -> csv.DictWriter[str]:
 
 def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
     """A line an image with its warnings below; then, on stderr, the images whose PSNR is far below their batch."""
-    psnr_by_batch: dict[str, Distribution] = {}
+    psnr_by_batch: dict[str, PsnrDistribution] = {}
     for image in images:
         size = data_size(image.jpeg_bytes) if image.jpeg_bytes is not None else UNKNOWN
         print_line(f"{image.id:>7}  {image.state:<9}  {size:>8}  {image.target}")
         for warning in image.warnings:
             print_line(f"         warning: {warning}")
         if image.state == "done" and image.psnr is not None:
-            psnr_by_batch.setdefault(image.batch, Distribution()).add(image.psnr)
+            psnr_by_batch.setdefault(image.batch, PsnrDistribution()).add(image.psnr)
     for batch, found in psnr_by_batch.items():
         if found.flag_below is not None:
             _warn_of_outliers(reader, batch, found.flag_below)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.formatting import counted, data_size
 from engine.ledger.models import EQUAL_PSNR_DB
 from engine.ledger.reader import LedgerReader
-from engine.reports.proof_sheet.page import Sheet
-from engine.reports.proof_sheet.write import Request, parse_qualities, write_proofsheet
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line, warn
 from tui.commands.shared.progress import progress_bar
+
+if TYPE_CHECKING:
+    from engine.reports.proof_sheet.page import ProofSheet
+
+
+def parse_qualities(text: str) -> tuple[int, ...]:
+    """`92,85,95` in rising order, each once; raises ValueError for anything else."""
+    values = sorted({int(part) for part in text.split(",")})
+    if not all(1 <= value <= 100 for value in values):
+        raise ValueError("a JPEG's quality is from 1 to 100")
+    return tuple(values)
 
 
 class Qualities(click.ParamType[tuple[int, ...]]):
@@ -26,7 +35,7 @@ class Qualities(click.ParamType[tuple[int, ...]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
         try:
-            return tuple(parse_qualities(str(value)))
+            return parse_qualities(str(value))
         except ValueError:
             self.fail(f"{value!r}: give qualities from 1 to 100, like 85,92,95", param, ctx)
 
@@ -61,41 +70,43 @@ def proof(
     The page is one file. It shows crops of the sources and of the JPEGs side by side, with sizes and PSNR; a
     click shows the source in a JPEG's place. Nothing is stored and the ledger is not changed.
     """
+    from engine.reports.proof_sheet.write import ProofSheetRequest, write_proof_sheet
+
     workspace = workspace_of(ctx)
     page = output or workspace.root / "proof.html"
     with LedgerReader(workspace) as reader, progress_bar("Encoding the sample") as show:
         check_batch(batch, reader.account())
-        request = Request(batch, sample, quality, seed, page)
-        sheet = write_proofsheet(workspace, reader, request, show)
+        request = ProofSheetRequest(batch, sample, quality, seed, page)
+        sheet = write_proof_sheet(workspace, reader, request, show)
     if as_json:
         print_json(_document(sheet, page))
     else:
-        print_line(f"{page} ({counted(len(sheet.specimens), 'image')}, {data_size(page.stat().st_size)})")
+        print_line(f"{page} ({counted(len(sheet.images), 'image')}, {data_size(page.stat().st_size)})")
     for one in sheet.unreadable:
         warn(f"{one.row.target}: {one.failure.cause.value}: {one.failure.message}")
     ctx.exit(1 if sheet.unreadable else 0)
 
 
-def _document(sheet: Sheet, page: Path) -> dict[str, Any]:
+def _document(sheet: ProofSheet, page: Path) -> dict[str, Any]:
     return {
         "page": str(page),
         "seed": sheet.seed,
         "images": [
             {
-                "id": specimen.row.id,
-                "target": specimen.row.target,
-                "source_bytes": specimen.source_bytes,
+                "id": image.row.id,
+                "target": image.row.target,
+                "source_bytes": image.source_bytes,
                 "candidates": [
                     {
-                        "quality": candidate.quality,
-                        "subsampling": candidate.subsampling,
-                        "jpeg_bytes": candidate.jpeg_bytes,
-                        "psnr": min(candidate.psnr_db, EQUAL_PSNR_DB),
+                        "quality": jpeg.quality,
+                        "subsampling": jpeg.subsampling,
+                        "jpeg_bytes": jpeg.jpeg_bytes,
+                        "psnr": min(jpeg.psnr_db, EQUAL_PSNR_DB),
                     }
-                    for candidate in specimen.candidates
+                    for jpeg in image.jpegs
                 ],
             }
-            for specimen in sheet.specimens
+            for image in sheet.images
         ],
         "unreadable": [
             {"id": one.row.id, "cause": one.failure.cause.value, "message": one.failure.message}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine import __version__
 from engine.formatting import integer
 from engine.ledger.reader import LedgerReader
-from engine.reports.account.write import Written, write_report
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line
 from tui.commands.shared.progress import spinner
+
+if TYPE_CHECKING:
+    from engine.reports.account.write import WrittenReport
 
 
 @click.command()
@@ -34,6 +37,8 @@ def report(ctx: click.Context, batch: str | None, output: Path | None, as_json: 
     The page is one file without links to others: it can be sent by mail and opened without a network. The report
     can be written at any time, also while the engine is running.
     """
+    from engine.reports.account.write import write_report
+
     workspace = workspace_of(ctx)
     config = workspace.config()
     directory = output or workspace.root / "report"
@@ -57,7 +62,7 @@ def report(ctx: click.Context, batch: str | None, output: Path | None, as_json: 
         print_line(f"{table}")
 
 
-def _document(written: Written) -> dict[str, object]:
+def _document(written: WrittenReport) -> dict[str, object]:
     figures = written.figures
     return {
         "page": str(written.page),
@@ -65,8 +70,8 @@ def _document(written: Written) -> dict[str, object]:
         "totals": asdict(figures.account),
         "representations": figures.representations,
         "complete": figures.complete,
-        "source_bytes": int(figures.total(lambda batch: batch.source_bytes)),
-        "jpeg_bytes": int(figures.total(lambda batch: batch.jpeg_bytes)),
+        "source_bytes": figures.source_bytes,
+        "jpeg_bytes": figures.jpeg_bytes,
         "failures": {group.cause: group.count for group in figures.failures},
         "far_below": sum(batch.flagged_count for batch in figures.batches),
         "warned": figures.warned_images,

@@ -1,1 +1,1 @@
-"""Proof sheets: crops of a random sample beside what JPEGs of several qualities make of them, to settle on one."""
+"""Proof sheets: crops of a random sample beside the same crops as JPEGs of several qualities, to choose one."""

@@ -17,9 +17,10 @@ from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.messages import Converted, DecodeMode, Surveyed
-from engine.reports.account.distribution import Distribution
-from engine.reports.account.figures import Figures, collect
+from engine.reports.account.collect import collect
+from engine.reports.account.figures import Figures
 from engine.reports.account.page import verdict
+from engine.reports.account.psnr_distribution import PsnrDistribution
 from engine.reports.account.write import write_report
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
@@ -80,8 +81,8 @@ def figures_of(workspace: Workspace, batch: str | None = None) -> Figures:
 def test_figures_are_the_ledgers(collection: Workspace) -> None:
     figures = figures_of(collection)
     assert figures.account == Account(rows=35, pending=2, done=30, failed=2, accepted=1)
-    assert figures.total(lambda batch: batch.source_bytes) == 30 * 2_000_000
-    assert figures.total(lambda batch: batch.jpeg_bytes) == 30 * 900_000
+    assert figures.source_bytes == 30 * 2_000_000
+    assert figures.jpeg_bytes == 30 * 900_000
     maps = figures.batches[0]
     assert maps.times is not None
     assert maps.times.cpu_s == pytest.approx(30 * 0.75)
@@ -204,7 +205,7 @@ def test_verdicts(account: Account, said: str) -> None:
 
 
 def test_quantiles_come_from_the_values() -> None:
-    distribution = Distribution()
+    distribution = PsnrDistribution()
     for value in range(1, 101):
         distribution.add(30 + value / 10)
     distribution.add(math.inf)
@@ -216,11 +217,11 @@ def test_quantiles_come_from_the_values() -> None:
 
 
 def test_nothing_is_flagged_in_a_batch_too_small_or_all_alike() -> None:
-    few = Distribution()
+    few = PsnrDistribution()
     for value in (40.0, 40.0, 20.0):
         few.add(value)
     assert few.flag_below is None
-    alike = Distribution()
+    alike = PsnrDistribution()
     for _ in range(50):
         alike.add(40.0)
     assert alike.flag_below == pytest.approx(37.0, abs=0.1)

@@ -17,9 +17,9 @@ from PIL import Image
 from engine.config import JpegSettings
 from engine.failures import Cause
 from engine.ledger.reader import LedgerReader
-from engine.reports.proof_sheet.draw import draw_sample
-from engine.reports.proof_sheet.sample_image import Specimen, Unreadable, choose_crop, examine
-from engine.reports.proof_sheet.write import parse_qualities
+from engine.reports.proof_sheet.crop import choose_crop
+from engine.reports.proof_sheet.random_sample import draw_sample
+from engine.reports.proof_sheet.sample_image import SampleImage, Trial, UnreadableImage, encode_sample
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
@@ -27,7 +27,7 @@ from tests.support.html_checks import Page, seen_in_browser, standing_alone
 from tests.support.jp2_files import Encoding, Wrapping, cut, make_jp2, wide_gamut_profile
 from tests.support.ledgers import make_ledger
 
-BUDGET = 1 << 30
+BUDGET_BYTES = 1 << 30
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def ledger(tmp_path: Path) -> Workspace:
     return make_ledger(tmp_path / "ledger", 60, failed=20, done=10)
 
 
-def specimen_of(path: Path, ledger: Workspace, scratch: Path, *qualities: int) -> Specimen | Unreadable:
+def sample_of(path: Path, ledger: Workspace, scratch: Path, *qualities: int) -> SampleImage | UnreadableImage:
     with LedgerReader(ledger) as reader:
         (row,) = reader.images(limit=1)
-    return examine(row, path, JpegSettings(), qualities or (85, 95), BUDGET, 1, scratch)
+    return encode_sample(row, path, JpegSettings(), Trial(qualities or (85, 95), 1, scratch), BUDGET_BYTES)
 
 
 def test_the_sample_is_the_seeds_and_leaves_failures_out(ledger: Workspace) -> None:
@@ -53,12 +53,12 @@ def test_the_sample_is_the_seeds_and_leaves_failures_out(ledger: Workspace) -> N
 
 def test_crops_and_figures_are_real(ledger: Workspace, tmp_path: Path) -> None:
     pixels = make_jp2(tmp_path / "a.jp2", 900, 700, encoding=Encoding(tile=(256, 256)))
-    specimen = specimen_of(tmp_path / "a.jp2", ledger, tmp_path)
-    assert isinstance(specimen, Specimen)
-    crop = specimen.crop
+    sample = sample_of(tmp_path / "a.jp2", ledger, tmp_path)
+    assert isinstance(sample, SampleImage)
+    crop = sample.crop
     window = pixels[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-    assert np.array_equal(opened(specimen.png), window)
-    low, high = specimen.candidates
+    assert np.array_equal(opened(sample.png), window)
+    low, high = sample.jpegs
     assert (low.quality, high.quality) == (85, 95)
     assert (low.subsampling, high.subsampling) == ("4:2:0", "4:4:4")
     assert low.jpeg_bytes < high.jpeg_bytes
@@ -70,9 +70,9 @@ def test_crops_and_figures_are_real(ledger: Workspace, tmp_path: Path) -> None:
 
 def test_crops_carry_the_profile(ledger: Workspace, tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", wrapping=Wrapping(icc=wide_gamut_profile()))
-    specimen = specimen_of(tmp_path / "a.jp2", ledger, tmp_path)
-    assert isinstance(specimen, Specimen)
-    for png in (specimen.png, specimen.candidates[0].png):
+    sample = sample_of(tmp_path / "a.jp2", ledger, tmp_path)
+    assert isinstance(sample, SampleImage)
+    for png in (sample.png, sample.jpegs[0].png):
         assert Image.open(io.BytesIO(png)).info["icc_profile"] == wide_gamut_profile()
 
 
@@ -83,9 +83,9 @@ def test_any_shape_has_a_crop(
     ledger: Workspace, tmp_path: Path, width: int, height: int, channels: int
 ) -> None:
     make_jp2(tmp_path / "a.jp2", width, height, channels=channels)
-    specimen = specimen_of(tmp_path / "a.jp2", ledger, tmp_path)
-    assert isinstance(specimen, Specimen)
-    crop = specimen.crop
+    sample = sample_of(tmp_path / "a.jp2", ledger, tmp_path)
+    assert isinstance(sample, SampleImage)
+    crop = sample.crop
     assert 0 <= crop.left <= crop.left + crop.width <= width
     assert 0 <= crop.top <= crop.top + crop.height <= height
 
@@ -99,12 +99,12 @@ def test_the_crop_is_where_detail_is() -> None:
     assert window.std() > 30
 
 
-def test_what_cannot_be_read_is_told(ledger: Workspace, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_named(ledger: Workspace, tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2")
-    shown = specimen_of(cut(tmp_path / "a.jp2", 0.5), ledger, tmp_path)
-    assert isinstance(shown, Unreadable)
-    missing = specimen_of(tmp_path / "nothing.jp2", ledger, tmp_path)
-    assert isinstance(missing, Unreadable)
+    shown = sample_of(cut(tmp_path / "a.jp2", 0.5), ledger, tmp_path)
+    assert isinstance(shown, UnreadableImage)
+    missing = sample_of(tmp_path / "nothing.jp2", ledger, tmp_path)
+    assert isinstance(missing, UnreadableImage)
     assert missing.failure.cause is Cause.SOURCE_MISSING
 
 
@@ -152,19 +152,12 @@ def test_the_command(workspace: MakeWorkspace) -> None:
     assert "qualities from 1 to 100" in refused.stderr
 
 
-def test_a_broken_source_is_told_and_the_rest_shown(workspace: MakeWorkspace) -> None:
+def test_a_broken_source_is_named_and_the_rest_is_shown(workspace: MakeWorkspace) -> None:
     root = workspace(images=3)
     sorted((root / "source").rglob("*.jp2"))[0].unlink()
     outcome = photostat("proof", "--quality", "92", workspace=root, expect=1)
     assert "source-missing" in outcome.stderr
     assert "Not shown" in Page((root / "proof.html").read_text(encoding="utf-8")).text
-
-
-def test_qualities_are_sorted_and_single() -> None:
-    assert parse_qualities("95, 85,92,85") == [85, 92, 95]
-    for wrong in ("", "92,", "101", "0", "high"):
-        with pytest.raises(ValueError):
-            parse_qualities(wrong)
 
 
 def test_quality_is_read_from_the_tables(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ _MAD_TO_SIGMA = 1.4826
 
 
 @dataclass
-class Distribution:
+class PsnrDistribution:
     """PSNR values in dB, to 0.05 dB."""
 
     bins: list[int] = field(default_factory=lambda: [0] * _BINS)

@@ -7,19 +7,19 @@ import random
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 
-_SHOWN = ("pending", "in_flight", "done")
+_DRAWN_STATES = ("pending", "in_flight", "done")
 """States of images whose source is not known to be bad."""
 
 
 def draw_sample(reader: LedgerReader, batch: str | None, size: int, seed: int) -> list[ImageRow]:
-    """Up to `size` images that are not failed or accepted, in the ledger's order."""
+    """Up to `size` images that are neither failed nor accepted, in the ledger's order."""
     total = reader.count(batch=batch)
-    places = list(range(total))
-    random.Random(f"{seed}/{batch or ''}").shuffle(places)
+    offsets = list(range(total))
+    random.Random(f"{seed}/{batch or ''}").shuffle(offsets)
     drawn: list[ImageRow] = []
-    for place in places:
+    for offset in offsets:
         if len(drawn) == size:
             break
-        rows = reader.images(batch=batch, limit=1, offset=place)
-        drawn += [row for row in rows if row.state in _SHOWN]
+        rows = reader.images(batch=batch, limit=1, offset=offset)
+        drawn += [row for row in rows if row.state in _DRAWN_STATES]
     return sorted(drawn, key=lambda row: row.id)

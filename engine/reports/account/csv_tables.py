@@ -1,0 +1,57 @@
+"""The report's tables for spreadsheets: their columns, and what stands in them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from engine.ledger.models import ImageRow
+from engine.reports.account.figures import BatchFigures
+
+_STATES = ("pending", "in_flight", "done", "failed", "accepted")
+_TIMES = ("first_unix_s", "last_unix_s", "busy_s", "cpu_s", "attempts")
+BATCH_COLUMNS = (
+    *("batch", "images", *_STATES, "megapixels", "source_bytes", "jpeg_bytes", "jpeg_quality"),
+    *("psnr_lowest_db", "psnr_5_percent_db", "psnr_median_db", "psnr_highest_db", "identical", "far_below"),
+    *_TIMES,
+)
+IMAGE_COLUMNS = (
+    *("id", "batch", "uuid", "barcode", "record", "source", "target", "state", "attempts", "stage", "cause"),
+    *("message", "remedy", "reason", "width", "height", "source_bytes", "jpeg_bytes", "md5", "psnr"),
+)
+ATTENTION_COLUMNS = (*IMAGE_COLUMNS, "why")
+
+
+def start_table(stream: TextIO, columns: Sequence[str]) -> Callable[[Sequence[object]], Any]:
+    """Writes the head of a table; what it returns writes a row."""
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    return writer.writerow
+
+
+def image_cells(row: ImageRow) -> list[object]:
+    document = row.to_json()
+    return ["" if document[column] is None else document[column] for column in IMAGE_COLUMNS]
+
+
+def batch_cells(batch: BatchFigures) -> list[object]:
+    account, psnr, times = asdict(batch.account), batch.psnr, batch.times
+    levels_db = (psnr.lowest, psnr.quantile(0.05), psnr.median, psnr.highest)
+    worked: Sequence[object] = [""] * len(_TIMES)
+    if times is not None:
+        worked = (times.first, times.last, round(times.busy_s, 1), round(times.cpu_s, 1), times.attempts)
+    return [
+        batch.name,
+        account["rows"],
+        *(account[state] for state in _STATES),
+        round(batch.megapixels.total, 3),
+        int(batch.source_bytes.total),
+        int(batch.jpeg_bytes.total),
+        batch.quality,
+        *(round(level, 2) if psnr.finite and level is not None else "" for level in levels_db),
+        psnr.identical,
+        batch.flagged_count,
+        *worked,
+    ]
