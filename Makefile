@@ -1,65 +1,73 @@
-# photostat: `make demo` and `make test` set up all they need in .venv, from the pinned versions in requirements*.lock.
+# photostat: every target sets up what it needs in .venv, from the pinned versions in requirements*.lock.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 3
 DEMO ?= demo
+PYTEST := $(BIN)/python -m pytest -q
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo install dev test test-tools check format lint types contract soak bench screenshot lock clean
+.DEFAULT_GOAL := help
+.PHONY: help demo install dev test test-tools soak check format lint types contract bench screenshot lock clean
 
-demo: install  ## make a small collection and convert it
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  Variables: PYTHON=$(PYTHON)  JOBS=$(JOBS) (tests at once)  DEMO=$(DEMO) (where the demo goes)"
+
+demo: install  ## make a small collection of real JP2 files and convert it
 	$(BIN)/photostat demo $(DEMO)
 
-install: $(VENV)/.installed
-dev: $(VENV)/.dev
+install: $(VENV)/.installed  ## set up the photostat command in .venv
+dev: $(VENV)/.dev  ## set up what the tests and checks need, too
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("photostat needs Python 3.11 or later; this is " + sys.version.split()[0] + ": make PYTHON=python3.12 …") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-build-isolation --no-deps -e .
 	touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
 	touch $@
 
-test: dev  ## everything but the long soaks
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+test: dev  ## run the tests, but not the soaks
+	$(PYTEST) -n $(JOBS) --dist worksteal
 
-test-tools: dev  ## only the tests that compare with programs of the system: exiftool, sshd, Chromium, OpenJPEG's
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not soak and (needs_tool or system_openjpeg)"
+test-tools: dev  ## run only the tests that compare with programs of the system: exiftool, sshd, Chromium, OpenJPEG
+	$(PYTEST) -n $(JOBS) --dist worksteal -m "not soak and (needs_tool or system_openjpeg)"
 
-soak: dev  ## the long runs
-	$(BIN)/python -m pytest -q -m soak
+soak: dev  ## run the tests that take many minutes each
+	$(PYTEST) -m soak
 
-format: dev
+check: lint types contract test  ## lint, types, contract and test
+
+format: dev  ## format the code
 	$(BIN)/ruff format .
 
-lint: dev
+lint: dev  ## check the format and the linter's rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: dev
+types: dev  ## check the types
 	$(BIN)/mypy
 
-contract: dev
+contract: dev  ## check which package may import which
 	$(BIN)/lint-imports
 
-check: lint types contract test
-
-bench: dev  ## measurements, as ratios; see bench/README.md
+bench: dev  ## measure, as ratios; see bench/README.md
 	$(BIN)/python -m bench
 
-screenshot: install  ## the README's picture, of the real app on a real engine
+screenshot: install  ## draw the README's picture, of the real app on a real engine
 	mkdir -p docs
 	$(BIN)/python -m tui.screenshot docs/screenshot.svg
 
-lock:  ## new pins, without registry addresses (needs uv)
+lock:  ## pin the newest versions of the dependencies, without registry addresses (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra build pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
-clean:
+clean:  ## remove all that the other targets made
 	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

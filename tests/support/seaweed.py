@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -90,6 +91,13 @@ class Seaweed:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
+            self._remove_sockets()
+
+    def _remove_sockets(self) -> None:
+        """It leaves some in the directory for temporary files, with its ports in their names."""
+        for port in self._ports.values():
+            for path in Path(tempfile.gettempdir()).glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink(missing_ok=True)
 
     def client(self, endpoint: str = "") -> S3Client:
         """A plain client, to look at what is really there."""
