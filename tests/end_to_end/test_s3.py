@@ -16,7 +16,6 @@ import pytest
 from engine.control.client import EngineClient
 from engine.ledger.models import Attempt
 from engine.ledger.reader import LedgerReader
-from engine.supervisor.storing import Setbacks
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
@@ -271,13 +270,6 @@ def test_faults_throughout(workspace: MakeWorkspace, seaweed: Seaweed, relay: Re
     assert_all_accounted(root, seaweed, prefix, 40)
 
 
-def test_setbacks_count_only_while_the_store_gives_signs_of_life() -> None:
-    setbacks = Setbacks()
-    for signs_of_life in (0, 0, 0, 1, 1, 5, 5):
-        setbacks = setbacks.one_more(signs_of_life)
-    assert setbacks.count == 3
-
-
 @pytest.mark.soak
 def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
     workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
@@ -298,22 +290,6 @@ def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
     photostat("requeue", "--all", workspace=root)
     photostat("run", "--headless", workspace=root)
     assert_all_accounted(root, seaweed, prefix, 60)
-
-
-def test_a_share_that_goes_away_holds_the_engine(workspace: MakeWorkspace) -> None:
-    root = workspace(images=30, width=700, height=500)
-    start_engine(root, "--workers", "1")
-    wait_until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
-    away = root / "elsewhere"
-    (root / "source").rename(away)
-    (root / "source").mkdir()
-    hold = held(root, "source")
-    assert "mounted" in hold["detail"]
-    assert status(root)["totals"]["failed"] == 0
-    (root / "source").rmdir()
-    away.rename(root / "source")
-    assert wait_for_end(root)["state"] == "finished"
-    assert status(root)["totals"]["done"] == 30
 
 
 @pytest.mark.soak

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,35 @@ def test_a_pause_starts_nothing_more_and_resume_goes_on(root: Path) -> None:
     assert paused["totals"]["pending"] > 0
     photostat("resume", workspace=root)
     assert wait_for_end(root)["totals"]["done"] == 14
+
+
+def test_an_engine_that_is_paused_keeps_its_rates_and_promises_no_end(workspace: MakeWorkspace) -> None:
+    root = workspace(images=14, width=1100, height=900)
+    start_engine(root, "--workers", "1")
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    busy = suspend_busy_worker(root)
+    photostat("pause", workspace=root)
+    resume_worker(busy)
+    wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
+    before = wait_until(lambda: _settled(root), "the last step of the pause")
+    later = wait_until(lambda: _when(root, before["elapsed_seconds"] + 3), "three seconds of the pause")
+    assert later["state"] == "paused"
+    assert later["rates"] == before["rates"] and later["rates"]["images_per_s"] > 0
+    assert before["eta_seconds"] is later["eta_seconds"] is None
+    photostat("resume", workspace=root)
+    assert wait_for_end(root)["totals"]["done"] == 14
+
+
+def _settled(root: Path) -> dict[str, Any] | None:
+    """The status, once two in a row have the same rates."""
+    one = status(root)
+    other = wait_until(lambda: _when(root, one["elapsed_seconds"] + 0.5), "half a second")
+    return other if one["rates"] == other["rates"] else None
+
+
+def _when(root: Path, elapsed_s: float) -> dict[str, Any] | None:
+    document = status(root)
+    return document if document["elapsed_seconds"] >= elapsed_s else None
 
 
 def test_drain_finishes_what_is_in_flight_and_leaves(root: Path) -> None:

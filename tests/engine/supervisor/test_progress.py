@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from engine.ledger.account import Outstanding
 from engine.supervisor.progress import WINDOW_S, Finished, Progress
-from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat
-from tests.support.engine_runs import resume_worker, start_engine, status, suspend_busy_worker, wait_for_end
-from tests.support.waiting import wait_until
 
 LEFT = Outstanding(surveyed=100, megapixels=1000.0, unsurveyed=0)
 
@@ -81,32 +74,3 @@ def test_nobody_knows_before_the_first_image() -> None:
     progress = Progress(0.0)
     progress.pass_time(4.0)
     assert progress.eta_s(4.0, lambda: LEFT) is None
-
-
-def test_an_engine_that_is_paused_keeps_its_rates_and_promises_no_end(workspace: MakeWorkspace) -> None:
-    root = workspace(images=14, width=1100, height=900)
-    start_engine(root, "--workers", "1")
-    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
-    busy = suspend_busy_worker(root)
-    photostat("pause", workspace=root)
-    resume_worker(busy)
-    wait_until(lambda: status(root)["totals"]["in_flight"] == 0, "the images in flight")
-    before = wait_until(lambda: _settled(root), "the last step of the pause")
-    later = wait_until(lambda: _when(root, before["elapsed_seconds"] + 3), "three seconds of the pause")
-    assert later["state"] == "paused"
-    assert later["rates"] == before["rates"] and later["rates"]["images_per_s"] > 0
-    assert before["eta_seconds"] is later["eta_seconds"] is None
-    photostat("resume", workspace=root)
-    assert wait_for_end(root)["totals"]["done"] == 14
-
-
-def _settled(root: Path) -> dict[str, Any] | None:
-    """When two pictures in a row have the same rates."""
-    one = status(root)
-    other = wait_until(lambda: _when(root, one["elapsed_seconds"] + 0.5), "half a second")
-    return other if one["rates"] == other["rates"] else None
-
-
-def _when(root: Path, elapsed_s: float) -> dict[str, Any] | None:
-    document = status(root)
-    return document if document["elapsed_seconds"] >= elapsed_s else None
