@@ -24,11 +24,11 @@ from tests.support.seaweed import Seaweed, settings_for
 from tests.support.staged_jpegs import make_request
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
-StartStorer = Callable[..., Child]
+StartUploader = Callable[..., Child]
 
 
 @pytest.fixture
-def start() -> Iterator[StartStorer]:
+def start() -> Iterator[StartUploader]:
     """Starts real uploaders, and ends those that the test has left."""
     children: list[Child] = []
 
@@ -70,7 +70,7 @@ def requests_in(root: Path, count: int, size_bytes: int = 20_000) -> list[StoreR
 
 
 def test_every_request_is_answered_and_quit_finishes_what_is_under_way(
-    start: StartStorer, tmp_path: Path
+    start: StartUploader, tmp_path: Path
 ) -> None:
     uploader, requests = start(StoreSettings(transfers=3), tmp_path), requests_in(tmp_path, 50)
     for request in requests:
@@ -84,7 +84,7 @@ def test_every_request_is_answered_and_quit_finishes_what_is_under_way(
     assert digests(tmp_path / "out") == {request.target: request.md5 for request in requests}
 
 
-def test_troubles_are_answers(start: StartStorer, tmp_path: Path) -> None:
+def test_errors_are_answers(start: StartUploader, tmp_path: Path) -> None:
     uploader, (request,) = start(StoreSettings(), tmp_path), requests_in(tmp_path, 1)
     (tmp_path / "out" / "b" / "0").mkdir(parents=True)
     (tmp_path / "out" / request.target).write_bytes(b"theirs")
@@ -96,7 +96,7 @@ def test_troubles_are_answers(start: StartStorer, tmp_path: Path) -> None:
     assert answers(uploader, 1) == [StoreProbed()]
 
 
-def test_a_probe_says_what_is_wrong(start: StartStorer, tmp_path: Path) -> None:
+def test_a_probe_says_what_is_wrong(start: StartUploader, tmp_path: Path) -> None:
     uploader = start(StoreSettings(url="file:nowhere/at/all"), tmp_path)
     uploader.send(ProbeStore(images_done=0))
     (answer,) = answers(uploader, 1)
@@ -107,7 +107,7 @@ def test_a_probe_says_what_is_wrong(start: StartStorer, tmp_path: Path) -> None:
 
 
 def test_an_empty_directory_that_should_be_full_is_left_alone_until_the_ledger_expects_nothing_in_it(
-    start: StartStorer, tmp_path: Path
+    start: StartUploader, tmp_path: Path
 ) -> None:
     (tmp_path / "out").mkdir()
     uploader, (request,) = start(StoreSettings(), tmp_path, 12), requests_in(tmp_path, 1)
@@ -125,7 +125,7 @@ def test_an_empty_directory_that_should_be_full_is_left_alone_until_the_ledger_e
     assert isinstance(answers(uploader, 1)[0], Stored)
 
 
-def test_it_ends_when_its_engine_is_gone_and_ignores_ctrl_c(start: StartStorer, tmp_path: Path) -> None:
+def test_it_ends_when_its_engine_is_gone_and_ignores_ctrl_c(start: StartUploader, tmp_path: Path) -> None:
     uploader = start(StoreSettings(), tmp_path)
     uploader.send(ProbeStore(images_done=0))
     answers(uploader, 1)
@@ -151,7 +151,7 @@ def scratch(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_killed_in_the_middle_a_local_store_has_whole_files_only(
-    start: StartStorer, tmp_path: Path, scratch: Path
+    start: StartUploader, tmp_path: Path, scratch: Path
 ) -> None:
     requests, out = requests_in(scratch, 40, 2_000_000), tmp_path / "out"
     expected = {request.target: request.md5 for request in requests}
@@ -177,7 +177,7 @@ def _at_least(count: int, out: Path) -> bool:
 
 
 def test_killed_in_the_middle_of_an_upload_nothing_wrong_is_in_the_bucket(
-    start: StartStorer, tmp_path: Path, seaweed: Seaweed, relay: Relay, prefix: str
+    start: StartUploader, tmp_path: Path, seaweed: Seaweed, relay: Relay, prefix: str
 ) -> None:
     settings = settings_for(relay.endpoint, prefix)
     request = make_request(tmp_path / "scratch", "b/u/large.jpg", 70 << 20)
@@ -200,7 +200,7 @@ def test_killed_in_the_middle_of_an_upload_nothing_wrong_is_in_the_bucket(
 
 
 def test_the_server_killed_in_the_middle_and_started_again(
-    start: StartStorer, tmp_path: Path, own_seaweed: Seaweed, prefix: str
+    start: StartUploader, tmp_path: Path, own_seaweed: Seaweed, prefix: str
 ) -> None:
     requests = requests_in(tmp_path, 80)
     uploader = start(settings_for(own_seaweed.endpoint, prefix), tmp_path)
@@ -238,7 +238,7 @@ def _all_done(uploader: Child, waiting: dict[int, StoreRequest]) -> bool:
     return not waiting
 
 
-def test_a_storer_is_small_and_a_local_one_does_not_load_boto(start: StartStorer, tmp_path: Path) -> None:
+def test_an_uploader_is_small_and_a_local_one_does_not_load_boto(start: StartUploader, tmp_path: Path) -> None:
     uploader = start(StoreSettings(), tmp_path)
     uploader.send(ProbeStore(images_done=0))
     answers(uploader, 1)
