@@ -26,9 +26,10 @@ import psutil
 
 from bench.giants import Giant, write_giant
 from engine.control.client import EngineClient, NoEngine
+from engine.formatting import memory_size
 from engine.ledger.reader import LedgerReader
 from engine.memory import cgroup
-from engine.memory.available import MemoryReader, format_bytes, parse_floor
+from engine.memory.available import MemoryReader, parse_floor
 from engine.workspace import Workspace
 
 GIB = 2**30
@@ -181,11 +182,11 @@ def tell(workspace: Workspace, seen: Watched, budget: int, group: cgroup.Group |
     floor = parse_floor("10%", min(budget, MemoryReader().read().total_bytes))
     cores = os.cpu_count() or 1
     where = "a control group" if group else "memory_limit"
-    print(f"budget {format_bytes(budget)} ({where}), floor {format_bytes(floor)}, {cores} cores")
+    print(f"budget {memory_size(budget)} ({where}), floor {memory_size(floor)}, {cores} cores")
     print(
         f"  {account.done} of {account.rows} done, {account.failed} failed, {seen.kills} killed by the kernel"
     )
-    least = format_bytes(seen.least_available)
+    least = memory_size(seen.least_available)
     print(
         f"  least available {least}; below the floor in {seen.below_floor_samples} of {seen.samples} samples"
     )
@@ -231,7 +232,7 @@ def parallel(directory: Path, sources: list[Path], budget: int) -> None:
         subprocess.run(command, cwd=out, env=environment, check=False, stderr=subprocess.DEVNULL)
         made = len(list(Path(out).glob("*.jpg")))
         print(
-            f"GNU parallel --memfree {format_bytes(floor)} -j {cores} in a control group of {format_bytes(budget)}"
+            f"GNU parallel --memfree {memory_size(floor)} -j {cores} in a control group of {memory_size(budget)}"
         )
         print(f"  {made} of {len(sources)} done, {cgroup.oom_kills(group)} killed by the kernel")
         print(f"  {time.monotonic() - started:.0f} s")

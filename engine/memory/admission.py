@@ -1,23 +1,26 @@
-"""Who may start, who must wait, and whom to stop, so that memory is never short by our own doing.
+"""Which images start now, which wait, and which is stopped, so that photostat never runs short of memory by itself.
 
-The rule: an image starts when the peak predicted for it fits in what is available, less the floor that must
-stay free, less what running images have been promised and have not taken yet. Candidates come in the order of
-preference, largest first; those that fit pass those that do not. The first that is passed is remembered, and
-when it has waited a minute, nothing else starts until what runs has made room for it. An image is decoded the
-quickest way that fits now, unless waiting for the others to end would allow one much quicker; what does not
-fit whole even then goes in strips, with its pixels on disk if need be. Cores that memory leaves idle become
-decoding threads of the images that start. When less than the floor is available nothing starts (a hold) until
-there is clearly more for some seconds; below half the floor the running image that gives back most for the
-least lost work is stopped. An image fails for memory only when no way of decoding it fits in the machine.
+The rule: an image starts if the peak predicted for it fits in the available memory, less the floor that must stay
+free, less what running images have been promised and not taken yet. Candidates come in the order of preference, the
+largest first; smaller ones that fit may start before a large one that does not. The first one that is passed over like
+this is remembered, and when it has waited a minute, nothing else starts until the running images have made room for it.
 
-Everything here is pure: `decide` takes a `AdmissionInput` and the `AdmissionState` of the last decision, and
-returns a `Decision`. Times are seconds on any one clock; it is meant to be asked a few times a second.
+An image is decoded in the quickest way that fits now, unless waiting for the others to end would allow a much quicker
+one. An image that does not fit whole even then is decoded in strips, with its pixels on disk if necessary. Cores that
+would stay idle for lack of memory become decoding threads of the images that start.
+
+Below the floor nothing starts (see `floor_hold`). An image fails for memory only if no way of decoding it fits in the
+machine.
+
+Everything here is pure: `decide` takes an `AdmissionInput` and the `AdmissionState` of the last decision, and returns
+a `Decision`. It is meant to be called a few times a second.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.formatting import memory_size
 from engine.memory.admission_types import (
     AdmissionCandidate,
     AdmissionInput,
@@ -25,10 +28,9 @@ from engine.memory.admission_types import (
     Decision,
     MemoryHold,
     NeverFits,
-    RunningImage,
     Start,
 )
-from engine.memory.available import format_bytes
+from engine.memory.floor_hold import hold_detail, image_to_stop, remember_stop, update_hold
 from engine.memory.prediction import (
     MIB,
     UNCORRECTED,
@@ -41,128 +43,61 @@ from engine.memory.prediction import (
 )
 from engine.messages import Plan
 
-PATIENCE_S = 60.0
-"""So long smaller images may pass one that waits for room."""
-RELEASE_S = 3.0
-"""So long there must be room again before a hold ends."""
-SETTLE_S = 2.0
-"""A stopped worker's memory takes so long to come back."""
-GIVE_UP_S = 600.0
-"""So long an image that needs more than half of the machine waits, with nothing running, for other programs."""
+MAY_BE_PASSED_S = 60.0
+"""Smaller images may start before one that waits for room, but no longer than this."""
+STUCK_LIMIT_S = 600.0
+"""An image that needs more than half of the machine waits so long, with nothing running, for memory that other
+programs have; then it fails."""
 ACCEPTABLE_SLOWDOWN = 1.25
-"""A way of decoding that takes this much longer is better than an idle core."""
+"""A way of decoding that takes up to this much longer is better than an idle core."""
 OWN_IDLE_WORKER_BYTES = 80 * MIB
-"""The part of an idle worker that it does not share with the others."""
+"""The memory of an idle worker that it does not share with the others."""
 SAMPLES_PER_THREAD = 24_000_000
-"""Eight megapixels of RGB: less does not keep another thread busy."""
-OVERRUN = 1.05
-OVERRUN_STEP = 1.3
-MOST_OVERRUNS = 255
-CAUTION = 1.5
+"""Eight megapixels of RGB; fewer do not keep another thread busy."""
+ALONE_FACTOR = 1.5
+"""On the prediction for an image whose worker was killed for memory."""
 
 
 def affordable_workers(wanted: int, total_bytes: int, floor_bytes: int) -> int:
-    """Workers idle cost memory too: no more of them than an eighth of the machine's room holds."""
+    """As many of the workers as fit, while idle, in an eighth of the memory above the floor; at least one."""
     return max(1, min(wanted, 1 + (total_bytes - floor_bytes) // 8 // OWN_IDLE_WORKER_BYTES))
 
 
-def decide(
-    situation: AdmissionInput, state: AdmissionState, calibration: Calibration = UNCORRECTED
-) -> Decision:
-    """What to do now. The caller starts and stops as told, and hands `Decision.state` to the next call."""
-    state = _update_hold(situation, state)
+def decide(inputs: AdmissionInput, state: AdmissionState, calibration: Calibration = UNCORRECTED) -> Decision:
+    """What to do now. The caller carries it out, and passes `Decision.state` to the next call."""
+    state = update_hold(inputs, state)
     if state.holding_since is not None:
-        victim = _whom_to_stop(situation, state)
+        victim = image_to_stop(inputs, state)
         return Decision(
-            state=state if victim is None else _stopped(victim, situation, state),
-            hold=MemoryHold(_floor_detail(situation, state), state.holding_since),
+            state=state if victim is None else remember_stop(victim, inputs, state),
+            hold=MemoryHold(hold_detail(inputs, state), state.holding_since),
             stop=None if victim is None else victim.image_id,
         )
-    if not situation.idle_rss_bytes or any(image.alone for image in situation.running):
+    if not inputs.idle_rss_bytes or any(image.alone for image in inputs.running):
         return Decision(state=replace(state, stuck_since=None))
-    return AdmissionRound(situation, state, calibration).decision()
-
-
-# -- the floor ----
-
-
-def _update_hold(situation: AdmissionInput, state: AdmissionState) -> AdmissionState:
-    """Begin a hold below the floor; end it when there has been clearly more for some seconds."""
-    now, available = situation.now, situation.memory.available_bytes
-    if available < situation.floor_bytes:
-        since = now if state.holding_since is None else state.holding_since
-        return replace(state, holding_since=since, room_since=None)
-    if state.holding_since is None:
-        return state
-    if available < _release_bytes(situation):
-        return replace(state, room_since=None)
-    room_since = now if state.room_since is None else state.room_since
-    if now - room_since < RELEASE_S:
-        return replace(state, room_since=room_since)
-    return replace(state, holding_since=None, room_since=None)
-
-
-def _release_bytes(situation: AdmissionInput) -> int:
-    margin = max(situation.floor_bytes // 10, 64 * MIB)
-    return situation.floor_bytes + min(margin, situation.capacity_bytes // 4)
-
-
-def _floor_detail(situation: AdmissionInput, state: AdmissionState) -> str:
-    available, floor = situation.memory.available_bytes, situation.floor_bytes
-    if state.room_since is not None:
-        return (
-            f"{format_bytes(available)} of memory is available again, of which {format_bytes(floor)} must stay free "
-            f"(memory_floor); it goes on by itself when there has been room for {RELEASE_S:.0f} s"
-        )
-    return (
-        f"{format_bytes(available)} of memory is available and {format_bytes(floor)} must stay free (memory_floor); "
-        f"it goes on by itself from {format_bytes(_release_bytes(situation))}"
-    )
-
-
-def _whom_to_stop(situation: AdmissionInput, state: AdmissionState) -> RunningImage | None:
-    """Below half the floor: the image that gives back most for each second of work that is lost."""
-    if situation.memory.available_bytes >= situation.floor_bytes // 2 or not situation.running:
-        return None
-    if situation.now - state.stopped_at < SETTLE_S:
-        return None
-    return max(situation.running, key=lambda image: image.rss_bytes / (10.0 + situation.now - image.started))
-
-
-def _stopped(victim: RunningImage, situation: AdmissionInput, state: AdmissionState) -> AdmissionState:
-    """Remember the stop; an image that took more than its promise is promised more the next time."""
-    overruns = state.overruns
-    if victim.rss_bytes > victim.promised_bytes * OVERRUN:
-        taken = victim.rss_bytes / max(1, victim.promised_bytes)
-        factor = dict(overruns).get(victim.image_id, 1.0) * taken * OVERRUN_STEP
-        others = tuple((i, f) for i, f in overruns if i != victim.image_id)
-        overruns = (*others[-MOST_OVERRUNS:], (victim.image_id, factor))
-    return replace(state, stopped_at=situation.now, overruns=overruns)
-
-
-# -- starting ----
+    return AdmissionRound(inputs, state, calibration).decision()
 
 
 class AdmissionRound:
-    """One decision above the floor, made candidate by candidate."""
+    """A decision above the floor, made candidate by candidate."""
 
-    def __init__(self, situation: AdmissionInput, state: AdmissionState, calibration: Calibration) -> None:
-        self._situation = situation
+    def __init__(self, inputs: AdmissionInput, state: AdmissionState, calibration: Calibration) -> None:
+        self._inputs = inputs
         self._state = state
         self._calibration = calibration
-        self._headroom = situation.headroom_bytes
+        self._headroom = inputs.headroom_bytes
         self._starts: list[tuple[AdmissionCandidate, Plan]] = []
-        self._impossible: list[NeverFits] = []
+        self._never_fits: list[NeverFits] = []
         self._passed: AdmissionCandidate | None = None
-        self._short: tuple[AdmissionCandidate, int] | None = None
-        """The first that fits nowhere at present, and its need."""
-        self._short_ids: set[int] = set()
+        self._too_large_now: tuple[AdmissionCandidate, int] | None = None
+        """The first that would not fit even if all our images had ended, and its need."""
+        self._too_large_now_ids: set[int] = set()
         self._slots_ran_out = False
 
     def decision(self) -> Decision:
-        situation = self._situation
+        inputs = self._inputs
         for candidate in self._in_order():
-            if len(self._starts) >= len(situation.idle_rss_bytes):
+            if len(self._starts) >= len(inputs.idle_rss_bytes):
                 self._slots_ran_out = True
                 break
             if not self._consider(candidate):
@@ -172,45 +107,45 @@ class AdmissionRound:
             state=self._remember(),
             starts=tuple(Start(candidate.image_id, plan) for candidate, plan in self._with_threads()),
             hold=hold,
-            impossible=tuple(self._impossible),
+            never_fits=tuple(self._never_fits),
         )
 
     def _in_order(self) -> list[AdmissionCandidate]:
-        """As preferred, but one that has waited too long comes first."""
-        overdue = [c for c in self._situation.candidates if self._is_overdue(c)]
-        return overdue + [c for c in self._situation.candidates if not self._is_overdue(c)]
+        """In the order of preference, but one that has waited too long comes first."""
+        overdue = [c for c in self._inputs.candidates if self._is_overdue(c)]
+        return overdue + [c for c in self._inputs.candidates if not self._is_overdue(c)]
 
     def _is_overdue(self, candidate: AdmissionCandidate) -> bool:
         state = self._state
-        waited = self._situation.now - state.passed_since
-        return candidate.image_id == state.passed_id and waited >= PATIENCE_S
+        waited = self._inputs.now - state.passed_since
+        return candidate.image_id == state.passed_id and waited >= MAY_BE_PASSED_S
 
     def _consider(self, candidate: AdmissionCandidate) -> bool:
-        """Start it, or note why not; False when nothing after it may start now."""
-        situation, facts = self._situation, candidate.facts
-        best = self._choose(candidate, situation.obtainable_bytes)
+        """Start it, or note why not; False if no other may start now."""
+        inputs, facts = self._inputs, candidate.facts
+        best = self._choose(candidate, inputs.obtainable_bytes)
         if isinstance(best, DoesNotFit):
             self._note_too_large(candidate, best)
             return True
-        now = self._choose(candidate, self._headroom + situation.inherited_bytes)
-        beside = bool(situation.running or self._starts)
+        now = self._choose(candidate, self._headroom + inputs.inherited_bytes)
+        beside = bool(inputs.running or self._starts)
         if (
             isinstance(now, Plan)
             and slowdown(facts, now) <= slowdown(facts, best) * ACCEPTABLE_SLOWDOWN
             and not (candidate.alone and beside)
         ):
             self._starts.append((candidate, now))
-            self._headroom -= max(0, now.predicted_bytes - situation.inherited_bytes)
+            self._headroom -= max(0, now.predicted_bytes - inputs.inherited_bytes)
             return not candidate.alone
         if self._passed is None or candidate.image_id == self._state.passed_id:
             self._passed = candidate
         return not self._is_overdue(candidate)
 
     def _choose(self, candidate: AdmissionCandidate, budget_bytes: int) -> Plan | DoesNotFit:
-        """One whose worker was killed for memory goes a thriftier way this time, if there is one."""
+        """If its worker was killed for memory, a way that takes less this time, if there is one."""
         calibration = self._calibration_for(candidate)
         if candidate.alone:
-            cautious = self._choose_with(candidate, budget_bytes, calibration.times(CAUTION))
+            cautious = self._choose_with(candidate, budget_bytes, calibration.times(ALONE_FACTOR))
             if isinstance(cautious, Plan):
                 return cautious
         return self._choose_with(candidate, budget_bytes, calibration)
@@ -222,7 +157,7 @@ class AdmissionRound:
             candidate.facts,
             budget_bytes,
             calibration,
-            disk_saves_memory=self._situation.disk_saves_memory,
+            disk_saves_memory=self._inputs.disk_saves_memory,
             jpeg=candidate.jpeg,
         )
 
@@ -231,46 +166,44 @@ class AdmissionRound:
         return self._calibration if factor is None else self._calibration.times(factor)
 
     def _note_too_large(self, candidate: AdmissionCandidate, least: DoesNotFit) -> None:
-        """It does not fit though all of ours had ended: in this machine at all, or because of others?"""
-        situation, need = self._situation, least.needed_bytes
+        """It would not fit even if all our images had ended: in this machine at all, or only for now?"""
+        inputs, need = self._inputs, least.needed_bytes
         stuck = self._state.stuck_since
-        given_up = stuck is not None and situation.now - stuck >= GIVE_UP_S and not situation.running
-        if need > situation.capacity_bytes:
-            self._impossible.append(
-                NeverFits(candidate.image_id, need, situation.capacity_bytes, candidate.jpeg)
+        given_up = stuck is not None and inputs.now - stuck >= STUCK_LIMIT_S and not inputs.running
+        if need > inputs.capacity_bytes:
+            self._never_fits.append(
+                NeverFits(candidate.image_id, need, inputs.capacity_bytes, candidate.jpeg)
             )
-        elif given_up and need > situation.capacity_bytes // 2:
-            there_are = max(0, situation.obtainable_bytes)
-            self._impossible.append(NeverFits(candidate.image_id, need, there_are, candidate.jpeg))
+        elif given_up and need > inputs.capacity_bytes // 2:
+            obtainable_bytes = max(0, inputs.obtainable_bytes)
+            self._never_fits.append(NeverFits(candidate.image_id, need, obtainable_bytes, candidate.jpeg))
         else:
-            self._short_ids.add(candidate.image_id)
-            self._short = self._short or (candidate, need)
+            self._too_large_now_ids.add(candidate.image_id)
+            self._too_large_now = self._too_large_now or (candidate, need)
 
     def _stuck(self) -> MemoryHold | None:
-        """Nothing runs and what waits does not fit: other programs have the memory, and that is a hold too."""
-        if self._situation.running or self._starts or self._short is None or self._slots_ran_out:
+        """If nothing runs and what waits does not fit, other programs have the memory: that is a hold too."""
+        if self._inputs.running or self._starts or self._too_large_now is None or self._slots_ran_out:
             return None
-        need = format_bytes(self._short[1])
-        room = format_bytes(max(0, self._situation.obtainable_bytes))
-        since = self._situation.now if self._state.stuck_since is None else self._state.stuck_since
+        need = memory_size(self._too_large_now[1])
+        room = memory_size(max(0, self._inputs.obtainable_bytes))
+        since = self._inputs.now if self._state.stuck_since is None else self._state.stuck_since
         return MemoryHold(
-            f"image {self._short[0].image_id} needs {need} and {room} can be had above the memory floor; "
-            "it goes on by itself when other programs give memory back",
+            f"image {self._too_large_now[0].image_id} needs {need} and {room} can be had above the memory floor; "
+            "it continues by itself when other programs give memory back",
             since,
         )
 
     def _remember(self) -> AdmissionState:
-        state, now = self._state, self._situation.now
+        state, now = self._state, self._inputs.now
         stuck = self._stuck()
-        waiting = {candidate.image_id for candidate in self._situation.candidates}
+        waiting = {candidate.image_id for candidate in self._inputs.candidates}
         waiting -= {candidate.image_id for candidate, _ in self._starts}
         passed_id, passed_since = state.passed_id, state.passed_since
         if passed_id not in waiting:
             passed_id = None
-        elif passed_id in self._short_ids:
-            passed_since = (
-                now  # it could not start anyway: nothing is kept free for it in vain, not soon again
-            )
+        elif passed_id in self._too_large_now_ids:
+            passed_since = now  # it could not start anyway: no room is kept free for it for another while
         if self._passed is not None and self._passed.image_id != passed_id and self._may_change(passed_id):
             passed_id, passed_since = self._passed.image_id, now
         return replace(
@@ -281,24 +214,24 @@ class AdmissionRound:
         )
 
     def _may_change(self, passed_id: int | None) -> bool:
-        """Whether another may be the one that waits: the present one is gone, or could not start anyway."""
-        return passed_id is None or passed_id in self._short_ids
+        """Whether another image may become the one that room is kept for."""
+        return passed_id is None or passed_id in self._too_large_now_ids
 
     def _with_threads(self) -> list[tuple[AdmissionCandidate, Plan]]:
-        """The starts; cores that memory (or the end of the work) leaves idle become decoding threads."""
-        situation = self._situation
-        limited_by_memory = self._passed is not None or self._short is not None
-        if self._slots_ran_out or (situation.more_to_come and not limited_by_memory):
+        """The starts; cores that lack of memory or of images would leave idle become decoding threads."""
+        inputs = self._inputs
+        limited_by_memory = self._passed is not None or self._too_large_now is not None
+        if self._slots_ran_out or (inputs.more_to_come and not limited_by_memory):
             return self._starts
-        spare = situation.cores - sum(image.threads for image in situation.running) - len(self._starts)
+        idle_cores = inputs.cores - sum(image.threads for image in inputs.running) - len(self._starts)
         starts = list(self._starts)
         threads = [1] * len(starts)
-        while spare > 0:
+        while idle_cores > 0:
             useful = [n for n, (c, _) in enumerate(starts) if threads[n] < _useful_threads(c.facts)]
             if not useful:
                 break
             threads[min(useful, key=lambda n: threads[n])] += 1
-            spare -= 1
+            idle_cores -= 1
         return [
             (candidate, self._threaded(candidate, plan, count))
             for (candidate, plan), count in zip(starts, threads, strict=True)

@@ -1,4 +1,4 @@
-"""What admission decides from and what it decides: frozen data, bytes and seconds."""
+"""What admission decides from, and what it decides."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from engine.config import PLAIN_JPEG, JpegSettings
 from engine.failures import Cause, Failure, Stage
-from engine.memory.available import Memory, format_bytes
+from engine.formatting import memory_size
 from engine.memory.prediction import MIB, HeaderFacts
 from engine.messages import Plan
 
 IDLE_WORKER_BYTES = 64 * MIB
-"""What a worker keeps when its image has ended, at least: room is rather kept in vain than never."""
+"""What a worker keeps at least when its image has ended. An estimate on the safe side: room for a waiting image may
+then be kept in vain, but is never overlooked."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class RunningImage:
 
     @property
     def unclaimed_bytes(self) -> int:
-        """What it has been promised and has not taken yet."""
+        """What it has been promised and not taken yet."""
         return max(0, self.promised_bytes - self.rss_bytes)
 
 
@@ -41,26 +42,31 @@ class AdmissionCandidate:
     image_id: int
     facts: HeaderFacts
     alone: bool = False
-    """With nothing beside it: its worker was killed for memory once."""
+    """Its worker was killed for memory once: it runs with nothing beside it."""
     jpeg: JpegSettings = PLAIN_JPEG
 
 
 @dataclass(frozen=True)
 class AdmissionInput:
+    """Times are monotonic, s."""
+
     now: float
-    memory: Memory
+    total_bytes: int
+    """Of the machine, within every limit that applies to us."""
+    available_bytes: int
     floor_bytes: int
+    """What must stay available."""
     running: Sequence[RunningImage]
     candidates: Sequence[AdmissionCandidate]
     """Preferred first."""
     idle_rss_bytes: Sequence[int]
-    """A free worker each: its resident set, which its next image takes over."""
+    """The resident set of each free worker, which its next image takes over."""
     cores: int
-    """That images may use in all."""
+    """For all images together."""
     more_to_come: bool = False
-    """The survey is not done: that there are few candidates says nothing."""
+    """Sources are still being surveyed, so that few candidates do not mean that the end is near."""
     disk_saves_memory: bool = True
-    """False where scratch lives in memory."""
+    """False if scratch is in memory (tmpfs)."""
 
     @property
     def committed_bytes(self) -> int:
@@ -68,33 +74,33 @@ class AdmissionInput:
 
     @property
     def headroom_bytes(self) -> int:
-        """What a new image may still be promised; negative when too much is."""
-        return self.memory.available_bytes - self.floor_bytes - self.committed_bytes
+        """What a new image may be promised; negative if too much has been."""
+        return self.available_bytes - self.floor_bytes - self.committed_bytes
 
     @property
     def capacity_bytes(self) -> int:
-        """For images, were the machine empty."""
-        return self.memory.total_bytes - self.floor_bytes
+        """For images if nothing else took memory."""
+        return self.total_bytes - self.floor_bytes
 
     @property
     def obtainable_bytes(self) -> int:
-        """What a new image could be promised when all that runs has ended."""
+        """What a new image could be promised once everything that runs now has ended."""
         given_back = sum(max(0, image.rss_bytes - IDLE_WORKER_BYTES) for image in self.running)
-        return self.memory.available_bytes - self.floor_bytes + given_back + self.inherited_bytes
+        return self.available_bytes - self.floor_bytes + given_back + self.inherited_bytes
 
     @property
     def inherited_bytes(self) -> int:
-        """Of a new image's need, what its worker has already."""
+        """The part of a new image's need that its worker has already."""
         return min(self.idle_rss_bytes, default=0)
 
 
 @dataclass(frozen=True)
 class AdmissionState:
-    """What must be remembered from one decision to the next."""
+    """What is remembered from one decision to the next."""
 
     holding_since: float | None = None
     room_since: float | None = None
-    """While holding: since when there has been enough room."""
+    """During a hold: since when there has been enough room."""
     stopped_at: float = float("-inf")
     passed_id: int | None = None
     """The image that waits for room while others pass it."""
@@ -102,7 +108,7 @@ class AdmissionState:
     stuck_since: float | None = None
     """Since when nothing runs because nothing fits."""
     overruns: tuple[tuple[int, float], ...] = ()
-    """Images that were stopped for taking more than promised, and the factor on their prediction since."""
+    """Images that were stopped because they took more than promised, and the factor on their prediction since then."""
 
 
 @dataclass(frozen=True)
@@ -123,16 +129,18 @@ class NeverFits:
 
     image_id: int
     needed_bytes: int
-    there_are_bytes: int
+    obtainable_bytes: int
     jpeg: JpegSettings = PLAIN_JPEG
 
     def failure(self) -> Failure:
         message = (
-            f"needs {format_bytes(self.needed_bytes)} even the thriftiest way; "
-            f"{format_bytes(self.there_are_bytes)} can be had above the memory floor"
+            f"needs {memory_size(self.needed_bytes)} even when decoded in the way that takes least memory; "
+            f"{memory_size(self.obtainable_bytes)} can be had above the memory floor"
         )
         if self.jpeg.buffers_whole_picture:
-            message += "; `optimize` and `progressive` hold the whole picture: without them it needs less"
+            message += (
+                "; `optimize` and `progressive` keep the whole picture in memory: without them it needs less"
+            )
         return Failure(Cause.OUT_OF_MEMORY, Stage.DECODING, message)
 
 
@@ -142,5 +150,5 @@ class Decision:
     starts: tuple[Start, ...] = ()
     hold: MemoryHold | None = None
     stop: int | None = None
-    """The image whose worker is to be stopped; it goes back to pending, uncounted."""
-    impossible: tuple[NeverFits, ...] = ()
+    """The image whose worker is to be stopped; it goes back to pending, and the attempt does not count."""
+    never_fits: tuple[NeverFits, ...] = ()

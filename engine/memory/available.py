@@ -1,4 +1,4 @@
-"""How much memory there is: on the machine, within its control groups, within `memory_limit`."""
+"""How much memory there is: in the machine, within its control groups, within `memory_limit`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import psutil
 
 from engine import config
 from engine.failures import UserError
+from engine.formatting import memory_size
 from engine.memory import cgroup
 
 _PROC = Path("/proc")
@@ -19,19 +20,18 @@ _MEMORY_FILESYSTEMS = frozenset({"tmpfs", "ramfs"})
 
 @dataclass(frozen=True)
 class Memory:
-    """One look at the machine, within every limit that binds us. Bytes."""
+    """The machine's memory at one moment, within every limit that applies to us. Bytes."""
 
     total_bytes: int
     available_bytes: int
-    """What can be taken without swapping or being killed: droppable page cache counts as available."""
+    """What can be taken without swapping or being killed; page cache that can be dropped is included."""
 
 
 class MemoryReader:
-    """Looks at the memory of this machine; a sample takes about 0.1 ms.
+    """Reads the memory of this machine, in about 0.1 ms.
 
-    `limit_bytes` is the `memory_limit` setting: the machine is treated as having no more than this.
-    `proc` is another root in tests.
-    """
+    `limit_bytes` is the `memory_limit` setting: the machine is treated as having no more than this. Tests pass another
+    `proc`."""
 
     def __init__(self, limit_bytes: int | None = None, proc: Path = _PROC) -> None:
         self._limit_bytes = limit_bytes
@@ -39,7 +39,7 @@ class MemoryReader:
         self._groups = cgroup.memory_groups(proc)
 
     def read(self, own_bytes: int = 0) -> Memory:
-        """Now. `own_bytes` is what our own processes use (`tree_bytes`), counted against `memory_limit`."""
+        """The memory now. `own_bytes` is what our own processes use (`tree_bytes`): part of `memory_limit`."""
         memory = self._machine()
         total, available = memory.total_bytes, memory.available_bytes
         for group in self._groups:
@@ -62,7 +62,7 @@ class MemoryReader:
 
 
 def parse_size(text: str) -> int:
-    """Bytes of "3GiB", "500 MB", "4g" (1024) or "1073741824"; raises UserError on anything else."""
+    """Bytes of "3GiB", "500 MB", "4g" (1024) or "1073741824"; raises UserError for anything else."""
     try:
         return config.parse_size(text)
     except ValueError as error:
@@ -77,13 +77,13 @@ def parse_floor(text: str, total_bytes: int) -> int:
     floor = int(total_bytes * float(match[1]) / 100) if match else parse_size(text)
     if floor >= total_bytes:
         raise UserError(
-            f"memory_floor = {text!r} leaves nothing of the {total_bytes / 2**30:.1f} GiB there are"
+            f"memory_floor = {text!r} leaves nothing of the {memory_size(total_bytes)} that there are"
         )
     return floor
 
 
 def is_memory_filesystem(path: Path) -> bool:
-    """Whether files here live in memory (tmpfs), so that a scratch file would save none."""
+    """Whether files here are in memory (tmpfs), so that moving pixels to a file saves none."""
     mounts = _PROC / "self/mountinfo"
     try:
         lines = mounts.read_text().splitlines()
@@ -95,8 +95,3 @@ def is_memory_filesystem(path: Path) -> bool:
         line.split()[2] == name and line.partition(" - ")[2].split()[0] in _MEMORY_FILESYSTEMS
         for line in lines
     )
-
-
-def format_bytes(count: int) -> str:
-    """For people: "3.2 GiB", "410 MiB"."""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

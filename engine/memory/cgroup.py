@@ -1,4 +1,4 @@
-"""Memory limits that Linux control groups put on this process, version 2 and version 1.
+"""The memory limits of this process's Linux control groups, version 2 and version 1.
 
 Sources: the kernel's Documentation/admin-guide/cgroup-v2.rst (memory.max, memory.high, memory.current,
 memory.stat, memory.events) and cgroup-v1/memory.rst (memory.limit_in_bytes, memory.usage_in_bytes, the
@@ -17,7 +17,7 @@ _UNLIMITED_V1 = 1 << 60
 
 @dataclass(frozen=True)
 class Group:
-    """A control group whose limit binds us: our own or one above it."""
+    """A control group whose limit applies to us: our own or one above it."""
 
     path: Path
     version: int
@@ -25,17 +25,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Room:
-    """What a control group allows: its limit, and how much of that could still be taken, bytes."""
+    """A control group's limit, and how much of it can still be taken, bytes."""
 
     limit_bytes: int
     available_bytes: int
 
 
 def memory_groups(proc: Path = Path("/proc")) -> tuple[Group, ...]:
-    """The groups from ours up to the top of each mounted memory hierarchy; empty where there are none.
+    """The groups from ours up to the top of each mounted memory hierarchy; empty if there are none.
 
-    Read once: a process is not moved between groups in its life unless somebody does it by hand.
-    """
+    Reading them once is enough, because a process stays in its group unless a person moves it."""
     try:
         memberships = (proc / "self/cgroup").read_text()
         mounts = (proc / "self/mountinfo").read_text()
@@ -54,7 +53,7 @@ def memory_groups(proc: Path = Path("/proc")) -> tuple[Group, ...]:
 
 
 def _mount(mountinfo: str, version: int) -> tuple[Path, str] | None:
-    """Where the memory hierarchy is mounted, and which part: mount point, root (proc_pid_mountinfo(5))."""
+    """Mount point and root of the memory hierarchy (proc_pid_mountinfo(5))."""
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
         fields, (kind, _source, *options) = left.split(), right.split()
@@ -66,16 +65,15 @@ def _mount(mountinfo: str, version: int) -> tuple[Path, str] | None:
 
 
 def _unescape(text: str) -> str:
-    """mountinfo writes blanks and backslashes as three octal digits."""
+    """mountinfo writes blanks and backslashes as a backslash and three octal digits."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match.group(1), 8)), text)
 
 
 def _upwards(mount_point: Path, mount_root: str, path: str) -> list[Path]:
     """The directories from the group `path` up to the mount point, those that exist.
 
-    In a container the mount shows only the part below `mount_root`; a path outside that part means that
-    the mount point itself is our group.
-    """
+    In a container the mount shows only the part below `mount_root`. If the path is outside that part, the mount point
+    itself is our group."""
     try:
         inside = PurePosixPath(path).relative_to(mount_root)
     except ValueError:
@@ -87,10 +85,9 @@ def _upwards(mount_point: Path, mount_root: str, path: str) -> list[Path]:
 
 
 def read_room(group: Group) -> Room | None:
-    """The group's limit and what is left of it, file pages counted as free; None where it sets no limit.
+    """The group's limit and what is left of it, with file pages counted as free; None if it sets no limit.
 
-    A `memory.high` below `memory.max` counts as the limit: above it the kernel slows the group to a crawl.
-    """
+    A `memory.high` below `memory.max` counts as the limit, because above it the kernel throttles the group heavily."""
     if group.version == 2:
         limits = [_number(group.path / name) for name in ("memory.max", "memory.high")]
         limit = min((n for n in limits if n is not None), default=None)
@@ -112,7 +109,7 @@ _RECLAIMABLE_V2 = ("inactive_file", "active_file", "slab_reclaimable")
 
 
 def oom_kills(group: Group) -> int | None:
-    """How many processes of this group the kernel has killed for memory; None where it does not count."""
+    """How many processes of this group the kernel has killed for memory; None if it does not count them."""
     name = "memory.events" if group.version == 2 else "memory.oom_control"
     return _fields(group.path / name).get("oom_kill")
 
@@ -122,7 +119,7 @@ def _counts_kills(group: Group) -> bool:
 
 
 def _number(path: Path) -> int | None:
-    """The number in a one-line file; None for "max", for no such file, and for a group that has just gone."""
+    """The number in a one-line file; None for "max", for a missing file, and for a group that has just been removed."""
     try:
         text = path.read_bytes().strip()
     except OSError:
@@ -131,7 +128,7 @@ def _number(path: Path) -> int | None:
 
 
 def _fields(path: Path) -> dict[str, int]:
-    """The "name value" lines of a file; empty where it cannot be read."""
+    """The "name value" lines of a file; empty if it cannot be read."""
     try:
         text = path.read_text()
     except OSError:
@@ -141,7 +138,7 @@ def _fields(path: Path) -> dict[str, int]:
 
 
 def named_number(path: Path, name: str) -> int | None:
-    """The number after `name` at the start of a line of a /proc file; None without the file or the line."""
+    """The number after `name` at the start of a line of a /proc file; None if there is no such file or line."""
     try:
         content = b"\n" + path.read_bytes()
     except OSError:

@@ -1,9 +1,9 @@
-"""How much memory an image will need, from its header alone, and which way of decoding it fits in what there is.
+"""How much memory an image will need, from its header alone, and which way of decoding it fits in a given amount. Pure.
 
-The model is a sum of what is really held at the peak: the process itself, the compressed codestream and
-OpenJPEG's book-keeping for it (a record for each code-block), the decoded samples (32 bits each), and the
-8-bit pixels that go to the JPEG encoder. The constants are measured (bench/memory.py calibrates them again);
-`Calibration` carries what this collection's own images have taught since.
+The model is the sum of what a worker really holds at its peak: the process itself, the compressed codestream and
+OpenJPEG's records for it (one for each code-block), the decoded samples (32 bits each), and the 8-bit pixels that the
+JPEG encoder takes. The constants are measured (bench/memory.py measures them again); `Calibration` corrects them by
+what the images of this collection have really taken.
 """
 
 from __future__ import annotations
@@ -19,51 +19,51 @@ from engine.messages import DecodeMode, Plan
 MIB = 2**20
 
 _PROCESS_BYTES = 60 * MIB
-"""A worker with its libraries loaded (interpreter, numpy, libvips, OpenJPEG), and what encoding and proving take."""
+"""A worker with its libraries (interpreter, numpy, libvips, OpenJPEG), and what encoding and proving take."""
 _SOURCE_FACTOR = 1.01
-"""Of the compressed data, which is known to the byte."""
+"""On the compressed data, whose size is known."""
 _SAMPLE_BYTES = 4
 """OpenJPEG decodes to int32."""
 _CODE_BLOCK_BYTES = 460
-"""A code-block's record in OpenJPEG 2.5: itself, ten segments, its pieces, its nodes in the tag trees."""
-_PIECE_BYTES = 16
-_MOST_PIECES = 15
-"""In the list of its pieces there is one more with every strip, until a fresh codec (`decode.STRIPS_PER_CODEC`)."""
+"""The record of a code-block in OpenJPEG 2.5: itself, ten segments, its chunks, its nodes in the tag trees."""
+_CHUNK_BYTES = 16
+_MOST_CHUNKS = 15
+"""Every strip adds one to a code-block's list of chunks, until the codec is replaced (`decode.STRIPS_PER_CODEC`)."""
 _RECORDS_BYTES_PER_SAMPLE = 0.035
 _STRIP_SAMPLE_BYTES = 10.1
-"""Decoding an area holds the code-blocks and the result of every component,"""
+"""A sample: decoding an area holds the code-blocks and the result of every component."""
 _STRIP_PIXEL_BYTES = 9.2
-"""and the sparse array of the wavelet for one at a time."""
+"""A pixel: and the sparse array of the wavelet transform, for one component at a time."""
 _STRIP_MARGIN_ROWS = 170
-"""At most: of the code-blocks of every resolution that reach over the strip's edges."""
+"""At most: the code-blocks of all resolutions reach so far over the strip's edges."""
 _TILE_SAMPLE_BYTES = 9
 """A tile while it is decoded, and the copy of its samples that is handed out."""
 _TILE_RECORD_BYTES = 48 * 1024
-"""OpenJPEG's coding parameters, for every tile of the image,"""
+"""OpenJPEG keeps coding parameters for every tile of the image."""
 _TILE_LEFTOVER_BYTES = 16 * 1024
-"""and what of them stays in the allocator."""
+"""What of a tile's parameters stays in the allocator when it has been decoded."""
 _ENCODE_BYTES = 10 * MIB
 _ENCODE_ROWS = 820
-"""Encoding and proving keep stripes of the picture, in all about so many rows,"""
+"""Encoding and proving keep stripes of the picture, about so many rows in all."""
 _JPEG_SHARE = 0.12
-"""and libvips maps the JPEG that is proved: a third of a byte a pixel of RGB."""
+"""libvips maps the JPEG that is proved: a third of a byte for each pixel of RGB."""
 _COEFFICIENT_BYTES = 4.1
-"""A sample, where libjpeg holds the whole picture (`optimize`, `progressive`): twice 16 bits in mozjpeg."""
+"""For each sample if libjpeg keeps the whole picture (`optimize`, `progressive`): twice 16 bits in mozjpeg."""
 _THREAD_BYTES = 2 * MIB
 _SAFETY = 1.08
-"""What the model does not know: quality layers, precincts, the allocator's leftovers."""
+"""For what the model leaves out: quality layers, precincts, what the allocator keeps."""
 _RELEASES_SAMPLES = sys.platform == "linux"
-"""Samples that have become pixels are given back while the rest is still needed (`jp2.release`)."""
+"""Pages of samples that have become pixels are released while the rest is still needed (`jp2.decoding.decode`)."""
 _DISK_SLOWDOWN = 0.15
-"""Writing the pixels to scratch and reading them back twice, on a disk that others use too."""
+"""For writing the pixels to scratch and reading them back twice, on a disk that others use too."""
 
 STRIP_ROWS = 2048
-"""More rows than this save no time."""
+"""Higher strips save no time."""
 MIN_STRIP_ROWS = 64
 
 
 class HeaderFacts(Protocol):
-    """What the header says; `Surveyed` and the ledger's candidates have it."""
+    """What is known of an image from its header; `Surveyed` has all of it."""
 
     @property
     def source_bytes(self) -> int: ...
@@ -87,7 +87,7 @@ class HeaderFacts(Protocol):
 
 @dataclass(frozen=True)
 class PeakSample:
-    """What one attempt was predicted to need, uncorrected, and what it took. Bytes."""
+    """What an attempt was predicted to need, without correction, and what it took. Bytes."""
 
     mode: DecodeMode
     predicted_bytes: int
@@ -96,7 +96,7 @@ class PeakSample:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Factors on the predictions, a mode each, learnt from peaks."""
+    """A factor on the predictions for each decode mode, learnt from measured peaks."""
 
     whole: float = 1.0
     tiles: float = 1.0
@@ -113,22 +113,21 @@ class Calibration:
 
 UNCORRECTED = Calibration()
 
-_NEWEST = 64
+_SAMPLES_PER_MODE = 64
 _MARGIN = 1.03
-_HIGHEST = 4.0
-_TELLING_BYTES = 256 * MIB
-"""Of a small image's peak too much is the process's own; it says little of larger ones."""
+_HIGHEST_FACTOR = 4.0
+_LEAST_PREDICTED_BYTES = 256 * MIB
+"""The peak of a small image is mostly the process's own and shows little about larger images."""
 
 
 def calibrate(peaks: Iterable[PeakSample]) -> Calibration:
-    """The correction that the newest attempts teach; `peaks` newest first.
+    """The correction that follows from the newest attempts; `peaks` are newest first.
 
-    Never below what was measured: the factor is the largest of a mode's newest ratios, and a little more. It
-    never lowers a prediction: one that is a little high costs a moment's wait, one too low costs an image.
-    """
+    The factor of a mode is the largest of its newest ratios, and a little more. It never lowers a prediction: one that
+    is too high costs a short wait, one that is too low costs an image."""
     ratios: dict[DecodeMode, list[float]] = {mode: [] for mode in DecodeMode}
     for peak in peaks:
-        if len(ratios[peak.mode]) < _NEWEST and peak.predicted_bytes >= _TELLING_BYTES:
+        if len(ratios[peak.mode]) < _SAMPLES_PER_MODE and peak.predicted_bytes >= _LEAST_PREDICTED_BYTES:
             ratios[peak.mode].append(peak.peak_bytes / peak.predicted_bytes)
     return Calibration(
         *(_factor(ratios[mode]) for mode in (DecodeMode.WHOLE, DecodeMode.TILES, DecodeMode.STRIPS))
@@ -137,7 +136,7 @@ def calibrate(peaks: Iterable[PeakSample]) -> Calibration:
 
 def _factor(ratios: list[float]) -> float:
     worst = max(ratios, default=1.0)
-    return 1.0 if worst <= 1.0 else min(worst * _MARGIN, _HIGHEST)
+    return 1.0 if worst <= 1.0 else min(worst * _MARGIN, _HIGHEST_FACTOR)
 
 
 def predict(
@@ -159,7 +158,7 @@ def predict(
 
 
 def _compressed_bytes(facts: HeaderFacts, plan: Plan) -> float:
-    """OpenJPEG holds a tile's compressed data whole; of tiles some are denser than the average."""
+    """OpenJPEG keeps the compressed data of a whole tile; some tiles have twice the average."""
     if plan.mode is not DecodeMode.TILES:
         return facts.source_bytes * _SOURCE_FACTOR
     tile = facts.tile_width * facts.tile_height / max(1, facts.width * facts.height)
@@ -171,16 +170,15 @@ def _samples(facts: HeaderFacts) -> int:
 
 
 def _pixel_row_bytes(facts: HeaderFacts, to_srgb: bool) -> int:
-    """A row of the pixels that decoding makes.
+    """A row of the decoded pixels.
 
-    Samples of more than 8 bits keep 16 where colours are converted: Lab and CMYK always are.
-    """
+    Samples of more than 8 bits keep 16 if colours are converted, as Lab and CMYK always are."""
     wide = facts.bits > 8 and (to_srgb or facts.colour in ("cmyk", "cielab"))
     return facts.width * _bands(facts) * (2 if wide else 1)
 
 
 def _bands(facts: HeaderFacts) -> int:
-    """Channels that decoding makes (`jp2.colour.ColourPlan.bands`): a palette's one component becomes three."""
+    """Channels of the decoded pixels (see `jp2.decoding.colour`): the one component of a palette becomes three."""
     if facts.colour == "cmyk":
         return 4
     if facts.colour in ("srgb", "sycc", "cielab"):
@@ -211,7 +209,7 @@ def _tiles(facts: HeaderFacts) -> int:
 
 
 def _encoding_bytes(facts: HeaderFacts, plan: Plan, row_bytes: int, jpeg: JpegSettings) -> float:
-    """When the samples are gone: the pixels, and what encoding and proving take."""
+    """The peak after decoding: the pixels, and what encoding and proving take."""
     pixels = 0 if plan.pixels_on_disk else row_bytes * facts.height
     proved = row_bytes * facts.height * _JPEG_SHARE
     coefficients = _coefficients_bytes(facts, jpeg) if jpeg.buffers_whole_picture else 0
@@ -220,7 +218,7 @@ def _encoding_bytes(facts: HeaderFacts, plan: Plan, row_bytes: int, jpeg: JpegSe
 
 
 def _coefficients_bytes(facts: HeaderFacts, jpeg: JpegSettings) -> float:
-    """Of the whole picture: luminance, and chroma where there are colours."""
+    """For the whole picture: luminance, and chroma if there are colours."""
     chroma = 0.0 if _bands(facts) == 1 else 0.5 if jpeg.chroma_halved else 2.0
     samples_per_pixel = 1 + chroma
     return facts.width * facts.height * samples_per_pixel * _COEFFICIENT_BYTES
@@ -230,8 +228,10 @@ def _strips_bytes(facts: HeaderFacts, plan: Plan, row_bytes: int) -> float:
     rows = min(facts.height, plan.strip_rows)
     held = min(facts.height, rows + min(rows + 64, _STRIP_MARGIN_ROWS))
     strip = held * facts.width * (max(1, facts.components) * _STRIP_SAMPLE_BYTES + _STRIP_PIXEL_BYTES)
-    pieces = min(-(-facts.height // plan.strip_rows), _MOST_PIECES)
-    lists = _PIECE_BYTES * ((1 << pieces.bit_length()) - 1)  # 1, 3, 7, 15: they grow by doubling
+    chunks = min(-(-facts.height // plan.strip_rows), _MOST_CHUNKS)
+    lists = _CHUNK_BYTES * (
+        (1 << chunks.bit_length()) - 1
+    )  # 1, 3, 7, 15: OpenJPEG doubles a list that is full
     records = _records_bytes(facts, _samples(facts), _CODE_BLOCK_BYTES + lists)
     pixels = row_bytes * (rows if plan.pixels_on_disk else facts.height)
     return records + strip + pixels
@@ -239,7 +239,7 @@ def _strips_bytes(facts: HeaderFacts, plan: Plan, row_bytes: int) -> float:
 
 @dataclass(frozen=True)
 class DoesNotFit:
-    """No way of decoding this image fits; the thriftiest needs this much, bytes."""
+    """No way of decoding this image fits; the one that takes least needs this much, bytes."""
 
     needed_bytes: int
 
@@ -249,7 +249,7 @@ def is_tiled(facts: HeaderFacts) -> bool:
 
 
 def plans(facts: HeaderFacts, *, disk_saves_memory: bool = True) -> Iterable[Plan]:
-    """Every way of decoding this image, quickest first, thriftiest last; not yet predicted."""
+    """Every way of decoding this image, the quickest first; their needs are not predicted yet."""
     on_disk = (False, True) if disk_saves_memory else (False,)
     if is_tiled(facts):
         yield from (Plan(DecodeMode.TILES, pixels_on_disk=disk) for disk in on_disk)
@@ -264,7 +264,7 @@ def plans(facts: HeaderFacts, *, disk_saves_memory: bool = True) -> Iterable[Pla
 
 
 def slowdown(facts: HeaderFacts, plan: Plan) -> float:
-    """The CPU time of this way over that of decoding the image whole (measured: bench/memory.py)."""
+    """The CPU time of decoding in this way, as a multiple of decoding the image whole (measured: bench/memory.py)."""
     disk = _DISK_SLOWDOWN if plan.pixels_on_disk else 0.0
     if plan.mode is not DecodeMode.STRIPS:
         return 1.0 + disk
@@ -283,8 +283,7 @@ def choose_plan(
 ) -> Plan | DoesNotFit:
     """The quickest way of decoding this image that fits in the budget, its prediction filled in.
 
-    `disk_saves_memory` is false where scratch itself lives in memory (tmpfs).
-    """
+    `disk_saves_memory` is false if scratch itself is in memory (tmpfs)."""
     least = None
     for plan in plans(facts, disk_saves_memory=disk_saves_memory):
         plan = replace(plan, threads=threads)

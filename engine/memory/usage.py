@@ -1,4 +1,4 @@
-"""What processes of ours use, their peaks, and which of them the kernel takes first when memory runs out."""
+"""What our processes use, their peaks, and which of them the kernel kills first when memory runs out."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from engine.memory import cgroup
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 OOM_WORKER = 900
-"""Workers are the kernel's first choice (proc_pid_oom_score_adj(5): -1000 never, 1000 first)."""
+"""Workers are killed first (proc_pid_oom_score_adj(5): from -1000, never, to 1000, first)."""
 OOM_SUPERVISOR = -500
 
 
 def rss_bytes(pid: int) -> int:
-    """The resident set size of a process of ours; 0 when it is gone."""
+    """The resident set size of one of our processes; 0 if it is gone."""
     resident, _shared = _resident_and_shared(pid)
     return resident
 
 
 def own_tree() -> list[int]:
-    """This process and its children; they start none of their own."""
+    """This process and its children, which start no others."""
     own = os.getpid()
     children: list[int] = []
     for task in Path("/proc/self/task").glob("*/children"):  # proc_pid_tid_children(5)
@@ -41,7 +41,7 @@ def own_tree() -> list[int]:
 
 
 def tree_bytes(pids: Iterable[int]) -> int:
-    """What these processes use together, the libraries and files they share counted once."""
+    """What these processes use together; libraries and files that they share count once."""
     sizes = [_resident_and_shared(pid) for pid in pids]
     return sum(resident - shared for resident, shared in sizes) + max(
         (shared for _, shared in sizes), default=0
@@ -64,7 +64,7 @@ def _resident_and_shared(pid: int) -> tuple[int, int]:
 
 
 def reset_peak() -> bool:
-    """Starts this process's peak afresh, so that each image has its own; False where the system cannot."""
+    """Start measuring this process's peak from now on, so that each image has its own; False if the system cannot."""
     try:
         Path("/proc/self/clear_refs").write_text("5")  # proc_pid_clear_refs(5): VmHWM to the present size
     except OSError:
@@ -73,7 +73,7 @@ def reset_peak() -> bool:
 
 
 def peak_rss_bytes() -> int:
-    """The largest resident set of this process since `reset_peak`, or of its life where that cannot be."""
+    """The largest resident set of this process since `reset_peak`, or since its start if that is not possible."""
     status = Path("/proc/self/status")
     if status.exists():
         for line in status.read_bytes().splitlines():
@@ -84,14 +84,14 @@ def peak_rss_bytes() -> int:
 
 
 def give_memory_back() -> None:
-    """Returns what the allocator keeps between two images to the system (malloc_trim(3), glibc only)."""
+    """Return what the allocator keeps between two images to the system (malloc_trim(3), glibc only)."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
 
 def set_oom_score(value: int, pid: int | None = None) -> bool:
-    """Who goes first when memory runs out; lowering takes a privilege, so False says it stayed as it was."""
+    """Set how soon the kernel kills a process when memory runs out; False if not allowed (lowering is privileged)."""
     try:
         Path(f"/proc/{pid or 'self'}/oom_score_adj").write_text(str(value))
     except OSError:
@@ -100,10 +100,9 @@ def set_oom_score(value: int, pid: int | None = None) -> bool:
 
 
 def oom_kill_count(proc: Path = Path("/proc")) -> int:
-    """Processes the kernel has killed for memory so far: in our own control group, else on the machine.
+    """Processes that the kernel has killed for memory so far, in our own control group, otherwise on the machine.
 
-    When a worker is dead by SIGKILL and this has risen since, memory was why. 0 where the system does not count.
-    """
+    If SIGKILL ended a worker and this number has risen, memory was the reason. 0 if the system does not count them."""
     for group in _groups(proc):
         count = cgroup.oom_kills(group)
         if count is not None:

@@ -66,9 +66,9 @@ class Dispatch:
         free = self._converting.slots.free()
         wanted = may_start and bool(free)
         candidates = self._candidates() if wanted else []
-        situation = self._situation(now, free if wanted else [], candidates, more_to_come)
-        self._committed, self._headroom = situation.committed_bytes, situation.headroom_bytes
-        decision = decide(situation, self._state, self._calibration)
+        inputs = self._admission_input(now, free if wanted else [], candidates, more_to_come)
+        self._committed, self._headroom = inputs.committed_bytes, inputs.headroom_bytes
+        decision = decide(inputs, self._state, self._calibration)
         self._state = decision.state
         self._hold(decision.hold, now)
         self._carry_out(decision, candidates, free)
@@ -85,7 +85,7 @@ class Dispatch:
     def _candidates(self) -> list[Candidate]:
         return self._run.ledger.candidates(self._run.batches, _LOOK_AHEAD)
 
-    def _situation(
+    def _admission_input(
         self, now: float, free: list[Slot], candidates: list[Candidate], more_to_come: bool
     ) -> AdmissionInput:
         alone = self._converting.alone
@@ -103,7 +103,8 @@ class Dispatch:
         ]
         return AdmissionInput(
             now=now,
-            memory=self._memory,
+            total_bytes=self._memory.total_bytes,
+            available_bytes=self._memory.available_bytes,
             floor_bytes=self._floor,
             running=running,
             candidates=[
@@ -125,8 +126,8 @@ class Dispatch:
         for start, slot in zip(decision.starts, slots, strict=False):
             self._converting.start(slot, by_id[start.image_id], start.plan)
             started.add(start.image_id)
-        for impossible in decision.impossible:
-            candidate, failure = by_id[impossible.image_id], impossible.failure()
+        for never_fits in decision.never_fits:
+            candidate, failure = by_id[never_fits.image_id], never_fits.failure()
             self._run.ledger.failed(candidate.image_id, failure)
             self._run.journal.error("failed", f"{failure.cause}: {failure.message}", subject_of(candidate))
             self._converting.failures += 1

@@ -13,7 +13,6 @@ from engine.memory.admission_types import (
     NeverFits,
     RunningImage,
 )
-from engine.memory.available import Memory
 from engine.memory.prediction import slowdown
 from engine.messages import Plan, Surveyed
 
@@ -74,7 +73,7 @@ class Run:
     plans: dict[int, Plan] = field(default_factory=dict)
     done: list[int] = field(default_factory=list)
     stopped: list[int] = field(default_factory=list)
-    impossible: list[NeverFits] = field(default_factory=list)
+    never_fits: list[NeverFits] = field(default_factory=list)
     held_s: float = 0.0
     least_available: int = 1 << 62
     busy_core_s: float = 0.0
@@ -89,9 +88,10 @@ class Run:
         self._end()
         available = self.available()
         self.least_available = min(self.least_available, available)
-        situation = AdmissionInput(
+        inputs = AdmissionInput(
             now=self.now,
-            memory=Memory(self.total_bytes, available),
+            total_bytes=self.total_bytes,
+            available_bytes=available,
             floor_bytes=self.floor_bytes,
             running=[
                 RunningImage(
@@ -106,7 +106,7 @@ class Run:
             cores=self.cores,
             disk_saves_memory=self.disk_saves_memory,
         )
-        decision = decide(situation, self.state)
+        decision = decide(inputs, self.state)
         self.state = decision.state
         facts_of = {facts.image_id: facts for facts in candidates}
         for start in decision.starts:
@@ -114,7 +114,7 @@ class Run:
         if decision.stop is not None:
             del self.workers[decision.stop]
             self.stopped.append(decision.stop)
-        self.impossible += decision.impossible
+        self.never_fits += decision.never_fits
         self.held_s += STEP_S if decision.hold else 0.0
         self.busy_core_s += STEP_S * min(self.cores, sum(w.plan.threads for w in self.workers.values()))
         self.now += STEP_S
@@ -132,7 +132,7 @@ class Run:
             self.done.append(image_id)
 
     def all_of(self, images: list[Surveyed], within_s: float = 1e5) -> None:
-        """Runs until every image is done or impossible; fails when that takes longer than `within_s`."""
+        """Runs until every image is done or never fits; fails when that takes longer than `within_s`."""
         for waiting in self._waiting(images):
             assert self.now < within_s, (
                 f"no end: {self.state}, {len(waiting)} wait, {self.available()} available"
@@ -141,6 +141,6 @@ class Run:
 
     def _waiting(self, images: list[Surveyed]) -> Iterator[list[Surveyed]]:
         order = sorted(images, key=lambda facts: -facts.width * facts.height)
-        while len(self.done) + len(self.impossible) < len(images):
-            gone = {*self.done, *self.workers, *(i.image_id for i in self.impossible)}
+        while len(self.done) + len(self.never_fits) < len(images):
+            gone = {*self.done, *self.workers, *(i.image_id for i in self.never_fits)}
             yield [facts for facts in order if facts.image_id not in gone]

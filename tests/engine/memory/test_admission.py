@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.failures import Cause
-from engine.memory.admission import GIVE_UP_S, PATIENCE_S, RELEASE_S, SETTLE_S, affordable_workers, decide
+from engine.memory.admission import MAY_BE_PASSED_S, STUCK_LIMIT_S, affordable_workers, decide
 from engine.memory.admission_types import (
     AdmissionCandidate,
     AdmissionInput,
@@ -17,7 +17,7 @@ from engine.memory.admission_types import (
     Decision,
     RunningImage,
 )
-from engine.memory.available import Memory
+from engine.memory.floor_hold import HOLD_RELEASE_S, STOP_INTERVAL_S
 from engine.memory.prediction import DoesNotFit, choose_plan, predict
 from engine.messages import DecodeMode, Plan, Surveyed
 from tests.support.simulated_run import GIB, IDLE_WORKER, MIB, Run, core_seconds, image
@@ -25,7 +25,7 @@ from tests.support.simulated_run import GIB, IDLE_WORKER, MIB, Run, core_seconds
 FLOOR = 410 * MIB
 
 
-def situation(
+def inputs(
     *images: Surveyed,
     available: int = 4 * GIB - 200 * MIB,
     running: tuple[RunningImage, ...] = (),
@@ -35,7 +35,8 @@ def situation(
 ) -> AdmissionInput:
     return AdmissionInput(
         now=now,
-        memory=Memory(4 * GIB, available),
+        total_bytes=4 * GIB,
+        available_bytes=available,
         floor_bytes=FLOOR,
         running=running,
         candidates=[AdmissionCandidate(facts.image_id, facts) for facts in images],
@@ -73,8 +74,8 @@ runnings = st.builds(
     started=st.floats(0, 1000),
     threads=st.integers(1, 4),
 )
-situations = st.builds(
-    lambda waiting, available, running, slots, cores: situation(
+any_inputs = st.builds(
+    lambda waiting, available, running, slots, cores: inputs(
         *waiting, available=available, running=tuple(running), slots=slots, cores=cores
     ),
     image_lists,
@@ -93,26 +94,26 @@ states = st.builds(
 
 
 class TestOneDecision:
-    @given(situations, states)
+    @given(any_inputs, states)
     def test_what_starts_fits_in_the_headroom(self, now: AdmissionInput, state: AdmissionState) -> None:
         decision = decide(now, state)
         promised = sum(max(0, start.plan.predicted_bytes - IDLE_WORKER) for start in decision.starts)
         assert promised <= max(0, now.headroom_bytes)
 
-    @given(situations, states)
+    @given(any_inputs, states)
     def test_nothing_starts_below_the_floor(self, now: AdmissionInput, state: AdmissionState) -> None:
         decision = decide(now, state)
-        if now.memory.available_bytes < now.floor_bytes:
+        if now.available_bytes < now.floor_bytes:
             assert not decision.starts
             assert decision.hold is not None
 
-    @given(situations, states)
+    @given(any_inputs, states)
     def test_each_start_has_a_slot_of_its_own(self, now: AdmissionInput, state: AdmissionState) -> None:
         ids = started(decide(now, state))
         assert len(ids) == len(set(ids)) <= len(now.idle_rss_bytes)
         assert set(ids) <= {candidate.image_id for candidate in now.candidates}
 
-    @given(situations, states)
+    @given(any_inputs, states)
     def test_an_idle_machine_starts_something_that_fits(
         self, now: AdmissionInput, state: AdmissionState
     ) -> None:
@@ -123,7 +124,7 @@ class TestOneDecision:
         if fits and idle.idle_rss_bytes and decision.hold is None:
             assert decision.starts
 
-    @given(situations, states)
+    @given(any_inputs, states)
     def test_threads_are_cores_that_nobody_else_uses(
         self, now: AdmissionInput, state: AdmissionState
     ) -> None:
@@ -132,23 +133,23 @@ class TestOneDecision:
         others = sum(running.threads for running in now.running) + len(starts)
         assert extra <= max(0, now.cores - others)
 
-    @given(situations, states)
+    @given(any_inputs, states)
     def test_only_below_half_the_floor_is_one_stopped(
         self, now: AdmissionInput, state: AdmissionState
     ) -> None:
         stop = decide(now, state).stop
         if stop is not None:
-            assert now.memory.available_bytes < now.floor_bytes // 2
+            assert now.available_bytes < now.floor_bytes // 2
             assert stop in {running.image_id for running in now.running}
 
-    @given(situations, states)
-    def test_impossible_is_only_what_the_empty_machine_has_no_room_for(
+    @given(any_inputs, states)
+    def test_an_image_never_fits_only_if_the_empty_machine_has_no_room_for_it(
         self, now: AdmissionInput, state: AdmissionState
     ) -> None:
-        for impossible in decide(now, state).impossible:
-            assert impossible.needed_bytes > now.capacity_bytes
+        for never_fits in decide(now, state).never_fits:
+            assert never_fits.needed_bytes > now.capacity_bytes
 
-    @given(situations, states)
+    @given(any_inputs, states)
     def test_the_same_question_has_the_same_answer(self, now: AdmissionInput, state: AdmissionState) -> None:
         assert decide(now, state) == decide(now, state)
 
@@ -162,7 +163,7 @@ class TestWholeRuns:
         assert run.least_available >= run.floor_bytes
         assert not run.stopped
         assert all(
-            i.needed_bytes > run.total_bytes - run.floor_bytes - cores * IDLE_WORKER for i in run.impossible
+            i.needed_bytes > run.total_bytes - run.floor_bytes - cores * IDLE_WORKER for i in run.never_fits
         )
 
     @given(image_lists, st.integers(0, 3000), st.integers(0, 10**6))
@@ -177,7 +178,7 @@ class TestWholeRuns:
 
         run = Run(others=others)
         run.all_of([facts for facts in collection if facts.width < 15_000])
-        assert not run.impossible
+        assert not run.never_fits
 
     @given(image_lists, st.floats(1.0, 2.0))
     @settings(max_examples=30, deadline=None)
@@ -186,7 +187,7 @@ class TestWholeRuns:
     ) -> None:
         run = Run(truth=lambda facts, plan: int(predict(facts, plan) * factor))
         run.all_of(collection)
-        assert len(run.done) + len(run.impossible) == len(collection)
+        assert len(run.done) + len(run.never_fits) == len(collection)
 
     def test_a_large_image_does_not_starve_among_small_ones(self) -> None:
         """Small images without end fill the memory; the large one must start within the bounded wait."""
@@ -200,14 +201,14 @@ class TestWholeRuns:
                 smalls.append(replace(sizes[next_id % 4], image_id=next_id))
                 next_id += 1
             run.step(smalls if run.now < 10 else [large, *smalls])
-            assert run.now < 10 + PATIENCE_S + 2 * core_seconds(sizes[-1])
-        assert run.started[1] >= 10 + PATIENCE_S, "small ones pass for a while"
+            assert run.now < 10 + MAY_BE_PASSED_S + 2 * core_seconds(sizes[-1])
+        assert run.started[1] >= 10 + MAY_BE_PASSED_S, "small ones pass for a while"
 
     @pytest.mark.parametrize("cores", [2, 4])
     def test_the_forty_images_of_the_bench_keep_the_cores_busy_on_4_gib(self, cores: int) -> None:
         run = Run(cores=cores)
         run.all_of([image(n, 4 * 75 ** (n / 39), tiled=n % 2 == 1) for n in range(40)])
-        assert not run.impossible and not run.stopped
+        assert not run.never_fits and not run.stopped
         assert run.least_available >= run.floor_bytes
         assert run.busy_core_s / (run.now * cores) > 0.85
 
@@ -224,7 +225,7 @@ class TestRoom:
         """The large one fits as soon as what runs has ended."""
         busy = RunningImage(99, 2 * GIB, 2 * GIB, 990.0)
         waiting = rigid(1, 2 * GIB), rigid(2, 200 * MIB)
-        now = situation(*waiting, available=FLOOR + GIB, running=(busy,), slots=1)
+        now = inputs(*waiting, available=FLOOR + GIB, running=(busy,), slots=1)
         return replace(now, disk_saves_memory=False)
 
     def test_the_largest_first_and_small_ones_pass_what_does_not_fit(self) -> None:
@@ -234,39 +235,41 @@ class TestRoom:
 
     def test_after_the_bounded_wait_room_is_kept_for_the_one_that_waits(self) -> None:
         now = self.large_and_small
-        assert started(decide(now, AdmissionState(passed_id=1, passed_since=now.now - PATIENCE_S + 1))) == [2]
-        assert started(decide(now, AdmissionState(passed_id=1, passed_since=now.now - PATIENCE_S))) == []
+        assert started(
+            decide(now, AdmissionState(passed_id=1, passed_since=now.now - MAY_BE_PASSED_S + 1))
+        ) == [2]
+        assert started(decide(now, AdmissionState(passed_id=1, passed_since=now.now - MAY_BE_PASSED_S))) == []
 
     def test_no_room_is_kept_for_what_could_not_start_anyway(self) -> None:
         """Another program has the memory: waiting for our own images to end would not help."""
         busy = RunningImage(99, 300 * MIB, 300 * MIB, 990.0)
-        now = situation(image(1, 900), image(2, 4), available=900 * MIB, running=(busy,), slots=1)
-        waiting = AdmissionState(passed_id=1, passed_since=now.now - PATIENCE_S)
+        now = inputs(image(1, 900), image(2, 4), available=900 * MIB, running=(busy,), slots=1)
+        waiting = AdmissionState(passed_id=1, passed_since=now.now - MAY_BE_PASSED_S)
         assert started(decide(now, waiting)) == [2]
 
     def test_what_running_images_have_not_taken_yet_is_theirs(self) -> None:
-        owed = RunningImage(99, 3 * GIB, 100 * MIB, 999.0)
-        now = replace(situation(rigid(1, GIB), running=(owed,), slots=1), disk_saves_memory=False)
+        promised = RunningImage(99, 3 * GIB, 100 * MIB, 999.0)
+        now = replace(inputs(rigid(1, GIB), running=(promised,), slots=1), disk_saves_memory=False)
         assert started(decide(now, AdmissionState())) == []
-        taken = replace(now, running=[replace(owed, promised_bytes=200 * MIB)])
+        taken = replace(now, running=[replace(promised, promised_bytes=200 * MIB)])
         assert started(decide(taken, AdmissionState())) == [1]
 
     def test_too_large_whole_goes_in_strips(self) -> None:
-        decision = decide(situation(image(1, 350)), AdmissionState())
+        decision = decide(inputs(image(1, 350)), AdmissionState())
         assert decision.starts[0].plan.mode is DecodeMode.STRIPS
 
     def test_in_strips_beside_another_rather_than_waiting_for_it(self) -> None:
         busy = RunningImage(99, 900 * MIB, 900 * MIB, 990.0)
         facts = image(1, 150)
         too_little = FLOOR + predict(facts, Plan(DecodeMode.WHOLE)) - 100 * MIB
-        now = situation(facts, available=too_little, running=(busy,), slots=1)
+        now = inputs(facts, available=too_little, running=(busy,), slots=1)
         assert decide(now, AdmissionState()).starts[0].plan.mode is DecodeMode.STRIPS
 
     def test_an_image_whose_worker_was_killed_for_memory_runs_alone(self) -> None:
         alone = AdmissionCandidate(1, image(1, 10), alone=True)
         beside = AdmissionCandidate(2, image(2, 10))
         busy = RunningImage(99, 100 * MIB, 100 * MIB, 990.0)
-        quiet = replace(situation(slots=2), candidates=[alone, beside])
+        quiet = replace(inputs(slots=2), candidates=[alone, beside])
         assert started(decide(quiet, AdmissionState())) == [1]
         assert started(decide(replace(quiet, running=[busy]), AdmissionState())) == [2]
         assert started(decide(replace(quiet, running=[replace(busy, alone=True)]), AdmissionState())) == []
@@ -274,85 +277,87 @@ class TestRoom:
     def test_one_that_must_run_alone_does_not_starve(self) -> None:
         alone = AdmissionCandidate(1, image(1, 10), alone=True)
         busy = RunningImage(99, 100 * MIB, 100 * MIB, 990.0)
-        now = replace(situation(), candidates=[alone, AdmissionCandidate(2, image(2, 10))], running=[busy])
+        now = replace(inputs(), candidates=[alone, AdmissionCandidate(2, image(2, 10))], running=[busy])
         state = decide(now, AdmissionState()).state
-        assert started(decide(replace(now, now=now.now + PATIENCE_S), state)) == []
+        assert started(decide(replace(now, now=now.now + MAY_BE_PASSED_S), state)) == []
 
 
 class TestThreads:
     def test_cores_that_memory_leaves_idle_decode(self) -> None:
-        now = situation(rigid(1, 3 * GIB), rigid(2, 2 * GIB), cores=6, slots=6)
+        now = inputs(rigid(1, 3 * GIB), rigid(2, 2 * GIB), cores=6, slots=6)
         decision = decide(replace(now, disk_saves_memory=False), AdmissionState())
         assert [start.plan.threads for start in decision.starts] == [6]
 
     def test_the_last_images_get_the_cores_that_are_left(self) -> None:
-        decision = decide(situation(image(1, 30), cores=2, slots=2), AdmissionState())
+        decision = decide(inputs(image(1, 30), cores=2, slots=2), AdmissionState())
         assert decision.starts[0].plan.threads == 2
 
     def test_not_while_more_images_are_still_to_come(self) -> None:
-        now = replace(situation(image(1, 30), cores=2, slots=2), more_to_come=True)
+        now = replace(inputs(image(1, 30), cores=2, slots=2), more_to_come=True)
         assert decide(now, AdmissionState()).starts[0].plan.threads == 1
 
     def test_not_while_workers_are_still_getting_ready(self) -> None:
-        decision = decide(situation(image(1, 30), image(2, 30), cores=4, slots=1), AdmissionState())
+        decision = decide(inputs(image(1, 30), image(2, 30), cores=4, slots=1), AdmissionState())
         assert decision.starts[0].plan.threads == 1
 
     def test_a_small_image_has_no_use_for_more(self) -> None:
-        decision = decide(situation(image(1, 5), cores=8, slots=8), AdmissionState())
+        decision = decide(inputs(image(1, 5), cores=8, slots=8), AdmissionState())
         assert decision.starts[0].plan.threads == 1
 
 
 class TestHold:
     def test_it_says_what_there_is_and_what_must_stay(self) -> None:
-        decision = decide(situation(image(1, 5), available=300 * MIB), AdmissionState())
+        decision = decide(inputs(image(1, 5), available=300 * MIB), AdmissionState())
         assert decision.hold is not None
         assert "300 MiB" in decision.hold.detail and "410 MiB must stay free" in decision.hold.detail
 
     def test_it_ends_only_when_there_is_clearly_more_for_a_while(self) -> None:
-        low = situation(image(1, 5), available=FLOOR - 1)
+        low = inputs(image(1, 5), available=FLOOR - 1)
         state = decide(low, AdmissionState()).state
-        just = situation(image(1, 5), available=FLOOR + MIB, now=1001.0)
+        just = inputs(image(1, 5), available=FLOOR + MIB, now=1001.0)
         state = decide(just, state).state
         assert state.holding_since == 1000.0
-        more = situation(image(1, 5), available=2 * GIB, now=1010.0)
+        more = inputs(image(1, 5), available=2 * GIB, now=1010.0)
         decision = decide(more, state)
         assert decision.hold is not None and not decision.starts
-        decision = decide(replace(more, now=1010.0 + RELEASE_S), decision.state)
+        decision = decide(replace(more, now=1010.0 + HOLD_RELEASE_S), decision.state)
         assert decision.hold is None and started(decision) == [1]
 
     def test_with_room_again_it_says_that_it_waits_for_the_room_to_stay(self) -> None:
         state = AdmissionState(holding_since=900.0)
-        hold = decide(situation(available=2 * GIB, now=1001.0), state).hold
+        hold = decide(inputs(available=2 * GIB, now=1001.0), state).hold
         assert hold is not None
-        assert hold.detail.startswith("2.0 GiB of memory is available again")
-        assert hold.detail.endswith("it goes on by itself when there has been room for 3 s")
+        assert hold.detail.startswith("2.00 GiB of memory is available again")
+        assert hold.detail.endswith("it continues by itself when there has been room for 3 s")
 
     def test_a_dip_while_it_waits_starts_the_wait_anew(self) -> None:
         state = AdmissionState(holding_since=900.0, room_since=999.0)
-        state = decide(situation(available=FLOOR - 1, now=1001.0), state).state
+        state = decide(inputs(available=FLOOR - 1, now=1001.0), state).state
         assert state.room_since is None and state.holding_since == 900.0
 
-    def test_below_half_the_floor_the_best_spared_is_stopped(self) -> None:
+    def test_below_half_the_floor_the_one_that_gives_back_most_is_stopped(self) -> None:
         old = RunningImage(1, 2 * GIB, 2 * GIB, started=0.0)
         young = RunningImage(2, GIB, GIB, started=990.0)
         small = RunningImage(3, 200 * MIB, 150 * MIB, started=999.0)
-        decision = decide(situation(available=FLOOR // 2 - 1, running=(old, young, small)), AdmissionState())
+        decision = decide(inputs(available=FLOOR // 2 - 1, running=(old, young, small)), AdmissionState())
         assert decision.stop == 2
 
     def test_a_stopped_worker_gets_time_to_give_its_memory_back(self) -> None:
         one, two = RunningImage(1, GIB, GIB, 990.0), RunningImage(2, GIB, GIB, 980.0)
-        low = situation(available=0, running=(one, two))
+        low = inputs(available=0, running=(one, two))
         first = decide(low, AdmissionState())
         assert first.stop == 1
-        assert decide(replace(low, now=low.now + SETTLE_S / 2, running=[two]), first.state).stop is None
-        assert decide(replace(low, now=low.now + SETTLE_S, running=[two]), first.state).stop == 2
+        assert (
+            decide(replace(low, now=low.now + STOP_INTERVAL_S / 2, running=[two]), first.state).stop is None
+        )
+        assert decide(replace(low, now=low.now + STOP_INTERVAL_S, running=[two]), first.state).stop == 2
 
     def test_one_that_took_more_than_its_promise_is_promised_more(self) -> None:
         facts = image(1, 40)
-        promise = decide(situation(facts), AdmissionState()).starts[0].plan.predicted_bytes
+        promise = decide(inputs(facts), AdmissionState()).starts[0].plan.predicted_bytes
         greedy = RunningImage(1, promise, 2 * promise, 990.0)
-        state = decide(situation(available=0, running=(greedy,)), AdmissionState()).state
-        again = decide(situation(facts, now=2000.0), replace(state, holding_since=None))
+        state = decide(inputs(available=0, running=(greedy,)), AdmissionState()).state
+        again = decide(inputs(facts, now=2000.0), replace(state, holding_since=None))
         assert (
             again.starts[0].plan.predicted_bytes > 2 * promise
             or again.starts[0].plan.mode is DecodeMode.STRIPS
@@ -360,33 +365,33 @@ class TestHold:
         assert again.starts[0].plan.correction > 2
 
     def test_when_other_programs_have_the_memory_that_is_a_hold_too(self) -> None:
-        decision = decide(situation(image(1, 900), available=700 * MIB), AdmissionState())
-        assert decision.hold is not None and not decision.impossible
+        decision = decide(inputs(image(1, 900), available=700 * MIB), AdmissionState())
+        assert decision.hold is not None and not decision.never_fits
         assert "image 1 needs" in decision.hold.detail
 
 
-class TestImpossible:
+class TestNeverFits:
     def test_it_says_what_it_needs_and_what_there_is(self) -> None:
         huge = replace(image(1, 3000), tile_width=54_000, tile_height=27_386)
-        decision = decide(situation(huge), AdmissionState())
-        (impossible,) = decision.impossible
-        failure = impossible.failure()
+        decision = decide(inputs(huge), AdmissionState())
+        (never_fits,) = decision.never_fits
+        failure = never_fits.failure()
         assert failure.cause is Cause.OUT_OF_MEMORY
-        assert "needs" in failure.message and "3.6 GiB" in failure.message
+        assert "needs" in failure.message and "3.60 GiB" in failure.message
 
     def test_what_fits_the_machine_but_never_gets_it_fails_after_a_long_wait(self) -> None:
         facts = image(1, 1400)
-        now = situation(facts, available=int(1.5 * GIB))
+        now = inputs(facts, available=int(1.5 * GIB))
         state = decide(now, AdmissionState()).state
         assert state.stuck_since == now.now
-        later = decide(replace(now, now=now.now + GIVE_UP_S), state)
-        assert [i.image_id for i in later.impossible] == [1]
+        later = decide(replace(now, now=now.now + STUCK_LIMIT_S), state)
+        assert [i.image_id for i in later.never_fits] == [1]
 
     def test_an_image_of_usual_size_waits_as_long_as_it_takes(self) -> None:
-        now = situation(image(1, 60), available=FLOOR + 100 * MIB)
+        now = inputs(image(1, 60), available=FLOOR + 100 * MIB)
         state = decide(now, AdmissionState()).state
-        later = decide(replace(now, now=now.now + 100 * GIVE_UP_S), state)
-        assert not later.impossible and later.hold is not None
+        later = decide(replace(now, now=now.now + 100 * STUCK_LIMIT_S), state)
+        assert not later.never_fits and later.hold is not None
 
 
 class TestWorkers:

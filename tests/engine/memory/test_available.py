@@ -13,7 +13,7 @@ import pytest
 
 from engine.failures import UserError
 from engine.memory import cgroup
-from engine.memory.available import Memory, MemoryReader, format_bytes, parse_floor, parse_size
+from engine.memory.available import Memory, MemoryReader, parse_floor, parse_size
 from engine.memory.usage import (
     oom_kill_count,
     own_tree,
@@ -314,7 +314,3 @@ class TestAmounts:
     def test_a_floor_that_leaves_nothing_is_an_error(self, text: str) -> None:
         with pytest.raises(UserError, match="leaves nothing"):
             parse_floor(text, 4 * GIB)
-
-    def test_for_people(self) -> None:
-        assert format_bytes(int(3.25 * GIB)) == "3.2 GiB"
-        assert format_bytes(410 * MIB) == "410 MiB"

@@ -238,7 +238,9 @@ def _all_done(uploader: Child, waiting: dict[int, StoreRequest]) -> bool:
     return not waiting
 
 
-def test_an_uploader_is_small_and_a_local_one_does_not_load_boto(start: StartUploader, tmp_path: Path) -> None:
+def test_an_uploader_is_small_and_a_local_one_does_not_load_boto(
+    start: StartUploader, tmp_path: Path
+) -> None:
     uploader = start(StoreSettings(), tmp_path)
     uploader.send(ProbeStore(images_done=0))
     answers(uploader, 1)
