@@ -1,4 +1,4 @@
-"""The causes an image can fail for: a closed list, and for each what a person can do about it."""
+"""Why images fail: a closed list of causes, and for each what a person can do about it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Cause(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where an image is on its way, and so what a worker does at the moment; or where the image failed."""
+    """The step of an image's conversion: what its worker does at the moment, or where it failed."""
 
     IDLE = "idle"
-    """A worker has no image."""
+    """Of a worker without an image."""
     MANIFEST = "manifest"
     READING = "reading"
     VALIDATING = "validating"
@@ -74,10 +74,10 @@ RETRYABLE = frozenset(
         Cause.INTERNAL,
     }
 )
-"""Causes that another attempt may cure; the others say the same of the same bytes every time."""
+"""Causes that may be gone in another attempt; the others come back with the same bytes every time."""
 
 SOURCE_CAUSES = frozenset({Cause.SOURCE_MISSING, Cause.SOURCE_UNREADABLE})
-"""Causes that may be the share's fault, and then are nothing the image fails for."""
+"""Causes that may be the share's fault; if so, the image does not fail."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Failure:
     stage: Stage
     message: str
     hint: str = ""
-    """A remedy more exact than the cause's own; empty for that one."""
+    """A more exact remedy than the one of the cause; empty if there is none."""
 
     @property
     def remedy(self) -> str:
@@ -96,13 +96,13 @@ class Failure:
 
 
 class ImageError(Exception):
-    """Raised inside the engine where one image cannot go on; crosses the boundary as its `failure`."""
+    """Ends the conversion of one image; the boundary to the supervisor turns it into its `failure`."""
 
     def __init__(self, cause: Cause, stage: Stage, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.failure = Failure(cause, stage, one_line(message), hint)
         self.warnings: tuple[str, ...] = ()
-        """What had been warned of when it failed."""
+        """The warnings that had been given before it failed."""
 
     def __reduce__(self) -> tuple[type[ImageError], tuple[Cause, Stage, str, str]]:
         failure = self.failure
@@ -110,7 +110,7 @@ class ImageError(Exception):
 
 
 class UserError(Exception):
-    """Usage, configuration or input that a person must correct: one clear line; the commands exit with 2."""
+    """Usage, configuration or input that a person must correct, in one clear line; commands exit with 2."""
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""What the supervisor and its processes say to each other over their pipes: small frozen dataclasses."""
+"""The messages between the supervisor and its processes, sent over their pipes: small frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ class Plan:
 
     mode: DecodeMode
     threads: int = 1
-    """OpenJPEG's; more than one only when memory leaves cores idle."""
+    """Of OpenJPEG; more than one only if cores would be idle otherwise."""
     pixels_on_disk: bool = False
-    """The 8-bit pixels live in a scratch file instead of in memory."""
+    """The 8-bit pixels are in a scratch file instead of in memory."""
     strip_rows: int = 2048
     predicted_bytes: int = 0
     """Peak resident set size of the worker while it converts this image."""
     correction: float = 1.0
-    """The factor in `predicted_bytes` that was learnt from earlier images."""
+    """The factor in `predicted_bytes` that earlier images taught."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """An image for a worker. The worker writes `scratch_path` whole and proved, or not at all."""
+    """An image for a worker, which writes `scratch_path` whole and proved, or not at all."""
 
     image_id: int
     attempt: int
     uuid: str
     source_path: str
     checksum: str
-    """`md5:HEX`, `sha1:HEX` or `sha256:HEX` of the source from the manifest; empty where there is none."""
+    """`md5:HEX`, `sha1:HEX` or `sha256:HEX` of the source from the manifest; empty if there is none."""
     scratch_path: str
     jpeg: JpegSettings
     strict: bool
@@ -54,7 +54,7 @@ class Job:
 
 @dataclass(frozen=True)
 class ReadAhead:
-    """Bring this source into the page cache while the present one decodes."""
+    """Read this source into the page cache while another image is converted."""
 
     source_path: str
 
@@ -72,7 +72,7 @@ class StageChanged:
 
 @dataclass(frozen=True)
 class Converted:
-    """A proved JPEG waits on scratch."""
+    """A proved JPEG is on scratch."""
 
     image_id: int
     scratch_path: str
@@ -81,14 +81,14 @@ class Converted:
     height: int
     source_bytes: int
     source_digest: str
-    """`md5:HEX` of the source bytes as read (the manifest's algorithm where it names another)."""
+    """`md5:HEX` of the source bytes as read (or another algorithm, if the manifest has one)."""
     jpeg_bytes: int
     md5: str
     """Of the JPEG, hexadecimal."""
     psnr_db: float
-    """Against the decoded source, over the sample that was compared; infinity where identical."""
+    """Against the decoded source, over the sample that was compared; infinity if identical."""
     warnings: tuple[str, ...]
-    """What the decoder warned of, and what was changed on purpose (alpha flattened, CMYK converted, shrunk)."""
+    """Warnings of the decoder, and what was changed on purpose (alpha flattened, CMYK converted, shrunk)."""
     peak_rss_bytes: int
     cpu_s: float
     wall_s: float
@@ -96,7 +96,7 @@ class Converted:
 
 @dataclass(frozen=True)
 class NotConverted:
-    """The image failed in its worker, which lives on."""
+    """The image failed; its worker is ready for another."""
 
     image_id: int
     failure: Failure
@@ -108,7 +108,7 @@ class NotConverted:
 
 @dataclass(frozen=True)
 class StoreRequest:
-    """A proved JPEG on scratch, for the storer to put under its target name in the store."""
+    """A proved JPEG on scratch, for the uploader to put into the store under its target name."""
 
     image_id: int
     scratch_path: str
@@ -122,19 +122,19 @@ class StoreRequest:
 
 
 class FaultKind(StrEnum):
-    """Whose fault a failed transfer is."""
+    """Whose fault it is that a transfer failed, and so what happens next."""
 
     ITEM = "image"
-    """Fails the row: a different object has the name, say."""
+    """The image fails: for example, a different object has its name."""
     CONFIGURATION = "configuration"
-    """Holds at once: denied, no such bucket, bad endpoint."""
+    """The engine holds at once: access denied, no such bucket, wrong endpoint."""
     TRANSIENT = "world"
-    """Retried; holds when many fail: time-outs, resets, 5xx, SlowDown."""
+    """The transfer is retried, and the engine holds if many fail: time-outs, resets, 5xx, SlowDown."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """The object is in the store and was confirmed there; `existed` when an identical one was there already."""
+    """The object is in the store, confirmed; `existed` if an identical one was there already."""
 
     image_id: int
     existed: bool
@@ -147,12 +147,12 @@ class NotStored:
     fault: FaultKind
     failure: Failure
     never_answered: bool = False
-    """Nothing has ever answered there in the storer's life."""
+    """Nothing has answered at the store's address since the uploader started."""
 
 
 @dataclass(frozen=True)
 class ProbeStore:
-    """Ask the storer whether the store is well again: it puts a tiny object of its own there and deletes it."""
+    """Ask the uploader to check the store by putting a tiny object there and deleting it."""
 
     images_done: int
     """How many images the ledger says are in the store."""
@@ -160,7 +160,7 @@ class ProbeStore:
 
 @dataclass(frozen=True)
 class StoreProbed:
-    """The answer to ProbeStore: both None when the store is well."""
+    """The answer to ProbeStore; `fault` and `failure` are None if the store works."""
 
     fault: FaultKind | None = None
     failure: Failure | None = None
@@ -170,17 +170,17 @@ class StoreProbed:
 
 @dataclass(frozen=True)
 class SurveyRequest:
-    """Look at a source before it may start: is it there, and what does its header say?"""
+    """Check a source before its image may start: whether it is there, and what its header has."""
 
     image_id: int
     source_path: str
     uuid: str = ""
-    """Its representation."""
+    """The image's representation."""
 
 
 @dataclass(frozen=True)
 class Surveyed:
-    """The header's facts, enough to order and admit the image."""
+    """What the header has: enough to order and admit the image."""
 
     image_id: int
     source_bytes: int
@@ -193,7 +193,7 @@ class Surveyed:
     levels: int
     colour: str
     code_block_samples: int = 4096
-    """Width by height of a code-block: OpenJPEG keeps a record for each."""
+    """Width times height of a code-block; OpenJPEG keeps a record for each."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class NotSurveyed:
 
 @dataclass(frozen=True)
 class NeighbourSource:
-    """Another source of the export, to judge by whether the share is there."""
+    """Another source of the export, by which the surveyor finds out whether the share is there."""
 
     source_path: str
     uuid: str
@@ -214,7 +214,7 @@ class NeighbourSource:
 
 @dataclass(frozen=True)
 class MissingSource:
-    """A source that could not be read: look again, and judge by its neighbours whether the share is away."""
+    """A source that could not be read: check it again, and by its neighbours whether the share is away."""
 
     request: SurveyRequest
     neighbours: tuple[NeighbourSource, ...]
@@ -225,25 +225,25 @@ class SourceDiagnosis:
     """The answer to MissingSource."""
 
     found: Surveyed | NotSurveyed
-    """What the source is like now."""
+    """The source as it is now."""
     away: str | None
-    """Why the share must be away, one line; None where only this source is at fault, or nothing is."""
+    """Why the share must be away, one line; None if only this source is at fault, or nothing is."""
 
 
 @dataclass(frozen=True)
 class ProbeSource:
-    """Ask the scout whether the share that these sources lie on is there."""
+    """Ask the surveyor whether the share that these sources are on is there again."""
 
     missing: tuple[MissingSource, ...]
 
 
 @dataclass(frozen=True)
 class SourceProbed:
-    """None when the share answers and is not an empty mount point."""
+    """Why the share is still away, one line; None if it is there."""
 
     fault: str | None
 
 
 @dataclass(frozen=True)
 class Quit:
-    """Leave when what is under way has ended."""
+    """End when what is under way has ended."""

@@ -1,8 +1,8 @@
-"""Scratch: where JPEGs wait for the store. Which files there are this workspace's, for only these are ever removed.
+"""Scratch: where JPEGs wait for the store, and which files there belong to this workspace and may be removed.
 
-Several workspaces may share a directory as scratch, and a person may name one that holds other things. So a workspace
-keeps to a directory of its own in it, named after the ledger, and of what it finds there it removes only files with
-the names it gives itself.
+Several workspaces may share a directory as scratch, and a person may name one that has other things in it. So each
+workspace uses a directory of its own in it, named after its ledger, and removes only files there that have names which
+photostat gives.
 """
 
 from __future__ import annotations
@@ -20,49 +20,52 @@ from engine.failures import UserError
 from engine.messages import StoreRequest
 from engine.workspace import CONFIG_NAME, SCRATCH_ADVICE, is_within
 
-_OWN = "photostat-"
-_DIRECTORY = re.compile(rf"{_OWN}[0-9a-f]{{16}}")
+_DIRECTORY_PREFIX = "photostat-"
+_OWN_DIRECTORY = re.compile(rf"{_DIRECTORY_PREFIX}[0-9a-f]{{16}}")
 _JPEG = re.compile(r"([0-9]+)-[0-9]+-[0-9]+\.jpg")
-_SWEPT = re.compile(r"[0-9]+-[0-9]+-[0-9]+\.jpg(\.part|\.pixels)?|room-[0-9]+\.trial")
+_REMOVABLE = re.compile(r"[0-9]+-[0-9]+-[0-9]+\.jpg(\.part|\.pixels)?|room-[0-9]+\.trial")
 _MOST_TRIAL_BYTES = 16 << 20
 
 
 class Scratch:
     """This workspace's part of scratch."""
 
-    def __init__(self, place: Path, root: Path, identity: str) -> None:
-        """`place` is the directory of the settings, `root` the workspace's, `identity` the ledger's."""
-        self.place = place
+    def __init__(self, directory: Path, root: Path, identity: str) -> None:
+        """`directory` is the one in the settings, `root` the workspace's, `identity` the ledger's."""
+        self.directory = directory
         self._root = root
-        # A workspace that is moved takes the scratch inside it along; elsewhere a copy of it must not pass for it.
+        # Scratch inside a workspace moves with it. Outside, the workspace's path is part of the name, so that a copy of
+        # the workspace does not share the original's files.
         inside, outside = _name(identity), _name(identity + os.path.realpath(root))
         self._names = (inside, outside)
-        self.own = place / (inside if is_within(os.path.realpath(place), os.path.realpath(root)) else outside)
-        self._made_place = False
+        self.own = directory / (
+            inside if is_within(os.path.realpath(directory), os.path.realpath(root)) else outside
+        )
+        self._made_directory = False
 
     def prepare(self) -> None:
-        """Makes the directory; raises UserError where nothing can be written there."""
-        self._made_place = self._made_place or not self.place.exists()
-        fault = self._cannot_write(1)
-        if fault is not None:
-            raise UserError(f"[engine] scratch: {fault}; {SCRATCH_ADVICE}")
+        """Make the directory; raises UserError if nothing can be written there."""
+        self._made_directory = self._made_directory or not self.directory.exists()
+        problem = self._write_problem(1)
+        if problem is not None:
+            raise UserError(f"[engine] scratch: {problem}; {SCRATCH_ADVICE}")
 
     def jpeg_path(self, image_id: int, attempt: int) -> Path:
-        """Where this attempt's JPEG will lie; its directory is there."""
+        """Where this attempt's JPEG will be; makes the directory."""
         self.own.mkdir(parents=True, exist_ok=True)
         return self.own / f"{image_id}-{attempt}-{os.getpid()}.jpg"
 
     def remove_attempt(self, image_id: int, attempt: int) -> None:
-        """Whatever a worker left of this attempt."""
+        """Remove whatever a worker left of this attempt."""
         for leftover in self.own.glob(f"{image_id}-{attempt}-*"):
-            if _SWEPT.fullmatch(leftover.name):
+            if _REMOVABLE.fullmatch(leftover.name):
                 leftover.unlink(missing_ok=True)
 
-    def found(self, request: StoreRequest) -> StoreRequest | None:
-        """The request with the path where its JPEG lies, whole as far as its size tells; None where it is not.
+    def locate(self, request: StoreRequest) -> StoreRequest | None:
+        """The request with the path of its JPEG, if that is there and has the right size; otherwise None.
 
-        A row may name a path from before the workspace was moved, or before scratch was; but what lies in another
-        workspace, or in another's part of scratch, is not ours whatever the row says: this ledger is a copy then."""
+        The ledger may have a path from before the workspace or scratch was moved. But a file in another workspace, or
+        in another's part of scratch, is not ours even if the ledger names it: this ledger is a copy then."""
         named = Path(request.scratch_path)
         for path in (named, self.own / named.name):
             if self._is_ours(path, request.image_id) and _has_size(path, request.jpeg_bytes):
@@ -70,27 +73,27 @@ class Scratch:
         return None
 
     def sweep(self, kept: Collection[str]) -> None:
-        """Remove what dead engines of this workspace left, but the JPEGs in `kept`, paths."""
+        """Remove what earlier engines of this workspace left, except the JPEGs with the paths in `kept`."""
         waiting = {os.path.basename(path) for path in kept}  # noqa: PTH119 - texts
         with contextlib.suppress(FileNotFoundError), os.scandir(self.own) as entries:
             for entry in entries:
-                ours = entry.is_file(follow_symlinks=False) and _SWEPT.fullmatch(entry.name)
+                ours = entry.is_file(follow_symlinks=False) and _REMOVABLE.fullmatch(entry.name)
                 if ours and entry.name not in waiting:
                     Path(entry.path).unlink(missing_ok=True)
 
-    def leave(self) -> None:
-        """Removes the directories that are empty and of our own making; what waits for the store stays."""
+    def remove_if_empty(self) -> None:
+        """Remove our directories if they are empty; what waits for the store stays."""
         with contextlib.suppress(OSError):
             self.own.rmdir()
-        if self._made_place or self.place == self._root / "scratch":
+        if self._made_directory or self.directory == self._root / "scratch":
             with contextlib.suppress(OSError):
-                self.place.rmdir()
+                self.directory.rmdir()
 
-    def room_for(self, need_bytes: int) -> str | None:
-        """None when so much, up to 16 MiB, can really be written there; else why not."""
-        return self._cannot_write(max(1, min(need_bytes, _MOST_TRIAL_BYTES)))
+    def space_problem(self, need_bytes: int) -> str | None:
+        """Why so many bytes, up to 16 MiB, cannot be written there now; None if they can."""
+        return self._write_problem(max(1, min(need_bytes, _MOST_TRIAL_BYTES)))
 
-    def _cannot_write(self, count: int) -> str | None:
+    def _write_problem(self, count: int) -> str | None:
         trial = self.own / f"room-{os.getpid()}.trial"
         try:
             self.own.mkdir(parents=True, exist_ok=True)
@@ -101,7 +104,7 @@ class Scratch:
             finally:
                 trial.unlink(missing_ok=True)
         except OSError as error:
-            return _describe_os_error(error, self.place)
+            return _describe_os_error(error, self.directory)
         return None
 
     def _is_ours(self, path: Path, image_id: int) -> bool:
@@ -111,14 +114,15 @@ class Scratch:
         inside, outside = self._names
         if path.parent.name == outside:
             return True
-        if _DIRECTORY.fullmatch(path.parent.name) and path.parent.name != inside:
+        if _OWN_DIRECTORY.fullmatch(path.parent.name) and path.parent.name != inside:
             return False
-        homes = [above for above in path.parents if os.path.exists(above / CONFIG_NAME)]  # noqa: PTH110 - asks no right
-        return not homes or os.path.realpath(homes[0]) == os.path.realpath(self._root)
+        # os.path.exists, because Path.exists raises PermissionError.
+        workspaces = [above for above in path.parents if os.path.exists(above / CONFIG_NAME)]  # noqa: PTH110
+        return not workspaces or os.path.realpath(workspaces[0]) == os.path.realpath(self._root)
 
 
 def _name(identity: str) -> str:
-    return _OWN + hashlib.blake2b(os.fsencode(identity), digest_size=8).hexdigest()
+    return _DIRECTORY_PREFIX + hashlib.blake2b(os.fsencode(identity), digest_size=8).hexdigest()
 
 
 def _has_size(path: Path, size_bytes: int) -> bool:
@@ -129,20 +133,20 @@ def _has_size(path: Path, size_bytes: int) -> bool:
 
 
 def sources_in_scratch(source: str) -> str:
-    """The message for a scratch directory in which a source of the ledger lies."""
+    """The message for a scratch directory with a source of the ledger in it."""
     return f"there are sources in it, like {source}: {SCRATCH_ADVICE}"
 
 
-def write_problem(place: Path) -> str | None:
+def write_problem(directory: Path) -> str | None:
     """Why no file can be made in this directory; None if one can. Leaves nothing behind."""
-    made = [path for path in (place, *place.parents) if not path.exists()]
+    made = [path for path in (directory, *directory.parents) if not path.exists()]
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(prefix=".photostat-", dir=place) as trial:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=".photostat-", dir=directory) as trial:
             trial.write(b"photostat was here\n")
             trial.flush()
     except OSError as error:
-        return f"{_describe_os_error(error, place)}; {SCRATCH_ADVICE}"
+        return f"{_describe_os_error(error, directory)}; {SCRATCH_ADVICE}"
     finally:
         for path in made:
             with contextlib.suppress(OSError):
@@ -150,8 +154,8 @@ def write_problem(place: Path) -> str | None:
     return None
 
 
-def _describe_os_error(error: OSError, place: Path) -> str:
+def _describe_os_error(error: OSError, directory: Path) -> str:
     """Why a directory, or a file in it, could not be made."""
     if isinstance(error, FileExistsError | NotADirectoryError):
-        return f"{error.filename or place}: not a directory"
-    return f"{place}: {error.strerror}"
+        return f"{error.filename or directory}: not a directory"
+    return f"{directory}: {error.strerror}"

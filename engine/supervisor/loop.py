@@ -141,7 +141,7 @@ class Supervisor:
         holds.tick(now)
         holds.scratch_holds(self.storing.waiting_bytes, now)
         if holds.disk_wants_probe() and holds.disk_probed(
-            self._scratch.room_for(holds.disk_needs_bytes), now
+            self._scratch.space_problem(holds.disk_needs_bytes), now
         ):
             self.run_context.journal.info("go-on", "there is room on the disk again")
         self._tell_of_hold(now)
@@ -248,7 +248,7 @@ class Supervisor:
         self.surveying.close()
         self.storing.close()
         self.storing.clean()
-        self._scratch.leave()  # what waits for the store stays, and its directory with it
+        self._scratch.remove_if_empty()  # what waits for the store stays, and its directory with it
         await self._control.close()
         self._log.close()
 
@@ -267,7 +267,7 @@ class Supervisor:
 
     def _check_scratch(self) -> None:
         """Raises UserError where scratch is a place with other things, or none where files can be made."""
-        run, place = self.run_context, self._scratch.place
+        run, place = self.run_context, self._scratch.directory
         fault = scratch_conflict(place, run.workspace.root, run.config, really=True)
         for directory in path_variants(place):
             if fault is None and (source := run.ledger.source_within(directory)):
@@ -293,7 +293,7 @@ class Supervisor:
 
     def _take_up(self, row: Recovered) -> str | None:
         """A JPEG that a dead engine left on scratch is used again, if it is still there and whole; its path."""
-        run, request = self.run_context, self._scratch.found(row.request)
+        run, request = self.run_context, self._scratch.locate(row.request)
         if request is not None:
             subject = Subject(request.image_id, request.record, row.source, request.target)
             waiting = Waiting(request, subject, row.megapixels, row.source_bytes, converted_here=False)

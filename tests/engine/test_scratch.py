@@ -56,7 +56,7 @@ def test_what_waits_is_kept_by_whatever_name_the_workspace_is_called(tmp_path: P
     waiting = jpeg(scratch)
     (tmp_path / "link").symlink_to(tmp_path / "ws")
     again = scratch_of(tmp_path / "link", tmp_path / "link" / "scratch")
-    found = again.found(request(waiting))
+    found = again.locate(request(waiting))
     assert found is not None
     again.sweep([found.scratch_path])
     assert waiting.exists()
@@ -68,7 +68,7 @@ def test_workspaces_that_share_scratch_leave_each_other_s_files_alone(tmp_path: 
     waiting = jpeg(one)
     two = scratch_of(tmp_path / "two", place, "ledger two")
     two.sweep([])
-    two.leave()
+    two.remove_if_empty()
     assert waiting.exists()
     assert not two.own.exists()
 
@@ -79,10 +79,10 @@ def test_a_copy_of_a_workspace_does_not_take_up_what_waits_for_the_original(tmp_
         waiting = jpeg(original)
         copied = tmp_path / "copy" / "scratch" if place.parent.name == "one" else place
         copy = scratch_of(tmp_path / "copy", copied)
-        assert copy.found(request(waiting)) is None
+        assert copy.locate(request(waiting)) is None
         copy.sweep([])
         assert waiting.exists()
-        assert original.found(request(waiting)) == request(waiting)
+        assert original.locate(request(waiting)) == request(waiting)
 
 
 def test_what_waits_is_found_again_after_the_workspace_has_moved(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_what_waits_is_found_again_after_the_workspace_has_moved(tmp_path: Path)
     waiting = jpeg(before)
     shutil.move(tmp_path / "ws", tmp_path / "moved")
     after = scratch_of(tmp_path / "moved", tmp_path / "moved" / "scratch")
-    found = after.found(request(waiting))
+    found = after.locate(request(waiting))
     assert found is not None
     assert Path(found.scratch_path).read_bytes() == b"JPEG"
 
@@ -100,19 +100,19 @@ def test_rows_of_an_earlier_photostat_that_knew_no_directory_of_its_own_are_take
     scratch = scratch_of(tmp_path / "ws", place)
     (place / "7-1-4711.jpg").write_bytes(b"JPEG")
     (place / "8-1-4711.jpg").write_bytes(b"half")
-    assert scratch.found(request(place / "7-1-4711.jpg")) is not None
-    assert scratch.found(request(place / "8-1-4711.jpg")) is None  # another image's
-    assert scratch.found(request(place / "source.jp2")) is None
+    assert scratch.locate(request(place / "7-1-4711.jpg")) is not None
+    assert scratch.locate(request(place / "8-1-4711.jpg")) is None  # another image's
+    assert scratch.locate(request(place / "source.jp2")) is None
 
 
 def test_a_directory_with_anything_in_it_stays(tmp_path: Path) -> None:
     place = tmp_path / "mine"
     place.mkdir()
-    scratch_of(tmp_path / "ws", place).leave()
+    scratch_of(tmp_path / "ws", place).remove_if_empty()
     assert list(place.iterdir()) == []  # and it was there before, so it stays
     made = scratch_of(tmp_path / "ws", tmp_path / "new")
-    made.leave()
-    assert not made.place.exists()
+    made.remove_if_empty()
+    assert not made.directory.exists()
 
 
 def test_relative_sources_are_found_in_scratch_too(tmp_path: Path) -> None:
