@@ -14,6 +14,7 @@ from textual.command import Provider
 from textual.screen import Screen
 from textual.timer import Timer
 
+from engine.control.requests import SetWorkers, WorkersReply
 from engine.control.snapshot import State
 from engine.failures import UserError
 from engine.ledger.reader import LedgerReader
@@ -193,9 +194,9 @@ class PhotostatApp(App[int]):
             self._driver.write(f"\x1b]9;photostat: {notice}\x07\x07")
 
     def on_command_answered(self, answer: CommandAnswered) -> None:
-        if answer.command.name == engine_commands.WORKERS:
-            count = None if answer.reply is None else answer.reply.get("count")
-            self._wanted.answered(count if isinstance(count, int) else None, self._clock())
+        if isinstance(answer.command.request, SetWorkers):
+            count = answer.reply.count if isinstance(answer.reply, WorkersReply) else None
+            self._wanted.answered(count, self._clock())
         self.show_message(answer.result.text, good=answer.result.good)
         for page in self.screen_stack:
             if isinstance(page, BaseScreen) and page.is_mounted:
@@ -246,7 +247,7 @@ class PhotostatApp(App[int]):
             self.show_message("One worker is the fewest. p pauses.", good=False)
             return
         self._wanted.asked(now + by)
-        self.send_command(engine_commands.workers(now + by))
+        self.send_command(engine_commands.set_workers(now + by))
 
     @work(exclusive=True, group="question")
     async def action_stop(self) -> None:

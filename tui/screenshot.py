@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 
 from engine.control.client import EngineClient, NoEngine
 from engine.control.launch import start_engine
+from engine.control.requests import Stop
 from engine.demo import make_demo
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
@@ -81,7 +82,7 @@ def end_engine(workspace: Workspace) -> None:
     while time.monotonic() < end:
         try:
             with EngineClient.connect(workspace) as client:
-                client.command("stop")
+                client.ask(Stop())
         except NoEngine:
             return
         time.sleep(0.1)

@@ -1,4 +1,7 @@
-"""A client of the engine's socket, for the commands and the TUI: asks, waits a bounded time, and says why not."""
+"""A client of the engine's socket, for the commands and the TUI: it asks, waits a bounded time, and says why not.
+
+It is not known who listens on the socket: whatever comes is read as a typed message, or refused.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,20 @@ import json
 import socket
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from msgspec import ValidationError
+from msgspec import Struct, ValidationError, convert, to_builtins
 
-from engine.control.server import MAX_LINE_BYTES, PROTOCOL
+from engine.control.requests import MAX_LINE_BYTES, PROTOCOL, Answer, GetSnapshot, Hello, Reply, Request
 from engine.control.snapshot import Snapshot
 from engine.failures import UserError
 from engine.ledger.lock import Holder, find_engine
 from engine.workspace import Workspace
 
-_LOOK_S = 0.02
+ReplyT = TypeVar("ReplyT", bound=Reply)
+MessageT = TypeVar("MessageT", bound=Struct)
+
+_RETRY_EVERY_S = 0.02
 
 
 class NoEngine(Exception):
@@ -24,7 +30,7 @@ class NoEngine(Exception):
 
 
 class EngineSilent(NoEngine):
-    """An engine is there, for it holds the ledger's lock, and does not answer; the message says what to do."""
+    """An engine runs, because it holds the ledger's lock, and does not answer; the message says what to do."""
 
     def __init__(self, holder: Holder, why: str = "") -> None:
         self.holder = holder
@@ -34,7 +40,26 @@ class EngineSilent(NoEngine):
 
 
 class Refused(UserError):
-    """The engine answered, and said no."""
+    """The engine answered, and refused."""
+
+
+def running_engine(workspace: Workspace, timeout_s: float = 5.0) -> EngineClient | None:
+    """A connection to the engine that runs here, None if none does. Raises EngineSilent and UserError."""
+    try:
+        return EngineClient.connect(workspace, timeout_s)
+    except EngineSilent:
+        raise
+    except NoEngine:
+        return None
+
+
+def running_pid(workspace: Workspace) -> int | None:
+    """The process of the engine that runs here, None if none does. Raises EngineSilent and UserError."""
+    client = running_engine(workspace)
+    if client is None:
+        return None
+    with client:
+        return client.pid
 
 
 class EngineClient:
@@ -51,8 +76,8 @@ class EngineClient:
 
     @classmethod
     def connect(cls, workspace: Workspace, timeout_s: float = 5.0) -> Self:
-        """Raises NoEngine where none runs, EngineSilent where one does and does not answer within `timeout_s`,
-        UserError where what answers is no engine or speaks another protocol.
+        """Raises NoEngine if none runs, EngineSilent if one does and does not answer within `timeout_s`,
+        UserError if what answers is no engine or speaks another protocol.
 
         An engine that is just starting or leaving is waited for: it holds the lock before and after it listens.
         """
@@ -72,30 +97,30 @@ class EngineClient:
                     raise EngineSilent(engine, "it listens only to the user who started it") from error
                 if time.monotonic() >= deadline:
                     raise EngineSilent(engine) from TimeoutError(str(error))
-            time.sleep(_LOOK_S)
+            time.sleep(_RETRY_EVERY_S)
 
     @classmethod
     def _open(cls, path: Path, workspace: Workspace, timeout_s: float, deadline: float) -> Self:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.settimeout(max(_LOOK_S, deadline - time.monotonic()))
+            connection.settimeout(max(_RETRY_EVERY_S, deadline - time.monotonic()))
             connection.connect(str(path))
             client = cls(connection, workspace, timeout_s)
-            client._greet(path, deadline)
+            client._read_hello(path, deadline)
         except BaseException:
             connection.close()
             raise
         return client
 
-    def command(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """Returns the reply's fields; raises Refused with the engine's reason, NoEngine when it goes away,
-        EngineSilent when it stays and says nothing."""
+    def ask(self, request: Request[ReplyT]) -> ReplyT:
+        """The reply. Raises Refused with the engine's reason, NoEngine if it goes away, EngineSilent if it stays
+        and does not answer in time, UserError if the reply is not what this version understands."""
         self._next_id += 1
-        request = {"id": self._next_id, "command": name, **arguments}
+        message = {"id": self._next_id, **to_builtins(request)}
         deadline = time.monotonic() + self._timeout_s
         try:
             self._socket.settimeout(self._timeout_s)
-            self._socket.sendall(json.dumps(request).encode() + b"\n")
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
             reply = self._read_line(deadline)
         except TimeoutError as error:
             engine = find_engine(self._workspace.lock_path)
@@ -104,18 +129,15 @@ class EngineClient:
             raise NoEngine("the engine does not answer any more") from error
         except OSError as error:
             raise NoEngine("the engine does not answer any more") from error
-        if not isinstance(reply, dict) or reply.get("id") != self._next_id:
+        answer = self._read_as(Answer, reply)
+        if answer.id != self._next_id:
             raise self._another_version()
-        if reply.pop("ok", None) is not True:
-            raise Refused(str(reply.get("error", "the engine refused, and did not say why")))
-        return reply
+        if not answer.ok:
+            raise Refused(answer.error)
+        return self._read_as(request.reply_type(), reply)
 
     def snapshot(self) -> Snapshot:
-        reply = self.command("snapshot")
-        try:
-            return Snapshot.from_json(reply["snapshot"])
-        except (KeyError, ValidationError) as error:
-            raise self._another_version() from error
+        return self.ask(GetSnapshot()).snapshot
 
     def close(self) -> None:
         self._socket.close()
@@ -126,16 +148,23 @@ class EngineClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _greet(self, path: Path, deadline: float) -> None:
+    def _read_hello(self, path: Path, deadline: float) -> None:
         """Take in the engine's first line."""
-        hello = self._read_line(deadline)
-        if not isinstance(hello, dict) or "photostat" not in hello:
+        line = self._read_line(deadline)
+        if not isinstance(line, dict) or "photostat" not in line:
             raise UserError(f"{path}: what listens there is not a photostat engine")
-        pid, version = hello.get("pid"), hello.get("version")
+        version = line.get("version")
         self.version = version if isinstance(version, str) else ""
-        if hello["photostat"] != PROTOCOL or not isinstance(pid, int) or not isinstance(version, str):
+        hello = self._read_as(Hello, line)
+        if hello.photostat != PROTOCOL:
             raise self._another_version()
-        self.pid = pid
+        self.pid = hello.pid
+
+    def _read_as(self, kind: type[MessageT], document: Any) -> MessageT:
+        try:
+            return convert(document, kind)
+        except ValidationError as error:
+            raise self._another_version() from error
 
     def _another_version(self) -> UserError:
         which = f"version {self.version}" if self.version else "another version"
@@ -147,7 +176,7 @@ class EngineClient:
     def _read_line(self, deadline: float) -> Any:
         """One JSON document; raises TimeoutError, NoEngine at the connection's end, UserError for what is no JSON."""
         while b"\n" not in self._buffer:
-            self._socket.settimeout(max(_LOOK_S, deadline - time.monotonic()))
+            self._socket.settimeout(max(_RETRY_EVERY_S, deadline - time.monotonic()))
             chunk = self._socket.recv(65536)
             if not chunk:
                 raise NoEngine("the engine has left")
@@ -170,7 +199,7 @@ def _no_engine_of_ours(connection: socket.socket) -> UserError:
 def _why_silent(holder: Holder) -> str:
     """What may be wrong with an engine of this machine, and what to do about it."""
     if _is_suspended(holder.pid):
-        return f"it is suspended; `kill -CONT {holder.pid}` lets it go on"
+        return f"it is suspended; `kill -CONT {holder.pid}` lets it continue"
     return (
         f"it may be busy, or wait for a disk that hangs; try again. `kill {holder.pid}` asks it to finish what is "
         f"in flight and leave, `kill -9 {holder.pid}` ends it; what is done stays done"

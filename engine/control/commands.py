@@ -1,138 +1,177 @@
-"""What people order over the socket: each is done at once and answered with what it will mean."""
+"""What people order over the socket: each command is carried out at once, and answered with what it will mean."""
 
 from __future__ import annotations
 
-import inspect
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+from typing import Any, Protocol
 
-from engine.config import MOST_WORKERS
-from engine.control.snapshot import HoldReason
+from engine.control.requests import (
+    Accept,
+    CountReply,
+    Drain,
+    GetSnapshot,
+    InFlightReply,
+    LedgerRequest,
+    Pause,
+    Reply,
+    Request,
+    Requeue,
+    RequeueMissing,
+    Resume,
+    SetWorkers,
+    SnapshotReply,
+    Stop,
+    StopReply,
+    WorkersReply,
+    read_request,
+)
+from engine.control.snapshot import HoldReason, Snapshot
 from engine.failures import UserError, one_line
 from engine.formatting import counted
 from engine.ledger.filters import Selection
-from engine.supervisor.context import DesiredState
-from engine.supervisor.status import take_picture
 
-if TYPE_CHECKING:
-    from engine.supervisor.loop import Supervisor
+_MISSING = "not in the store any more"
 
 
-class Orders:
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
-        self._commands: dict[str, Callable[..., dict[str, Any]]] = {
-            "snapshot": self._snapshot,
-            "pause": self._pause,
-            "resume": self._resume,
-            "drain": self._drain,
-            "stop": self._stop,
-            "workers": self._workers,
-            "requeue": self._requeue,
-            "requeue_missing": self._requeue_missing,
-            "accept": self._accept,
-        }
+class DesiredState(Enum):
+    """What people want of the engine."""
 
-    def answer(self, command: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The reply's fields; raises UserError to refuse, and then nothing was done."""
-        if command not in self._commands:
-            raise UserError(f"unknown command {one_line(command)!r}")
-        carry_out = self._commands[command]
-        try:
-            inspect.signature(carry_out).bind(**arguments)
-        except TypeError as error:
-            raise UserError(f"{command}: {error}") from error
-        reply = carry_out(**arguments)
-        self._supervisor.run_context.happened.set()
+    RUN = auto()
+    PAUSE = auto()
+    DRAIN = auto()
+    """Finish what is in flight, then leave."""
+    STOP = auto()
+    """Leave at once."""
+
+
+class CommandedEngine(Protocol):
+    """What the commands need of an engine."""
+
+    desired: DesiredState
+
+    @property
+    def in_flight(self) -> int:
+        """Images that workers have."""
+
+    @property
+    def on_scratch(self) -> int:
+        """JPEGs that wait for the store."""
+
+    def snapshot(self) -> Snapshot: ...
+
+    def want_workers(self, count: int) -> tuple[int, int]:
+        """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
+
+    def probe_now(self) -> None:
+        """Look at once whether what the engine holds for is well again."""
+
+    def wake(self) -> None:
+        """Look at once what has changed."""
+
+
+class Decisions(Protocol):
+    """What people decide about images, in the ledger. Each raises UserError, and then nothing was changed."""
+
+    def requeue(self, selection: Selection) -> int: ...
+
+    def convert_again(self, ids: Sequence[int], reason: str) -> int: ...
+
+    def accept(self, ids: Sequence[int], reason: str) -> int: ...
+
+
+class Journal(Protocol):
+    """The history that the ledger and the log keep."""
+
+    def info(self, kind: str, message: str, /) -> None: ...
+
+
+class Commands:
+    """Carries out requests; the server calls `answer`."""
+
+    def __init__(self, engine: CommandedEngine, ledger: Decisions, journal: Journal) -> None:
+        self._engine = engine
+        self._ledger = ledger
+        self._journal = journal
+
+    def answer(self, command: str, arguments: Mapping[str, Any]) -> Reply:
+        """Raises UserError to refuse, and then nothing was done."""
+        reply = self._carry_out(read_request(command, arguments))
+        self._engine.wake()
         return reply
 
-    def _snapshot(self) -> dict[str, Any]:
-        return {"snapshot": take_picture(self._supervisor).to_json()}
+    def _carry_out(self, request: Request[Any]) -> Reply:
+        match request:
+            case GetSnapshot():
+                return SnapshotReply(snapshot=self._engine.snapshot())
+            case Pause():
+                return self._pause()
+            case Resume():
+                return self._resume()
+            case Drain():
+                return self._drain()
+            case Stop():
+                return self._stop()
+            case SetWorkers():
+                return self._set_workers(request.count)
+            case Requeue() | RequeueMissing() | Accept():
+                return self._decide(request)
+        raise NotImplementedError(request)
 
-    def _pause(self) -> dict[str, Any]:
+    def _pause(self) -> InFlightReply:
         self._refuse_when_leaving()
         self._set_desired(DesiredState.PAUSE, "paused by a person")
-        return {"in_flight": self._supervisor.converting.in_flight}
+        return InFlightReply(in_flight=self._engine.in_flight)
 
-    def _resume(self) -> dict[str, Any]:
+    def _resume(self) -> Reply:
         self._refuse_when_leaving()
-        self._supervisor.run_context.holds.probe_now(time.monotonic())
+        self._engine.probe_now()
         self._set_desired(DesiredState.RUN, "resumed by a person")
-        return {}
+        return Reply()
 
-    def _drain(self) -> dict[str, Any]:
+    def _drain(self) -> InFlightReply:
         self._refuse_when_leaving()
         self._set_desired(DesiredState.DRAIN, "draining: finishing what is in flight, then leaving")
-        return {"in_flight": self._supervisor.converting.in_flight}
+        return InFlightReply(in_flight=self._engine.in_flight)
 
-    def _stop(self) -> dict[str, Any]:
-        supervisor = self._supervisor
+    def _stop(self) -> StopReply:
         self._set_desired(DesiredState.STOP, "stopped by a person")
-        in_flight = supervisor.converting.in_flight
-        return {"in_flight": in_flight, "on_scratch": supervisor.storing.waiting}
+        return StopReply(in_flight=self._engine.in_flight, on_scratch=self._engine.on_scratch)
 
-    def _workers(self, count: int) -> dict[str, Any]:
-        """`limited_by` is in the reply only where the count is less than was asked for."""
-        if not _is_number(count) or not 1 <= count <= MOST_WORKERS:
-            raise UserError(f"workers: a number from 1 to {MOST_WORKERS}, not {one_line(repr(count))}")
-        before, now = self._supervisor.want_workers(count)
+    def _set_workers(self, count: int) -> WorkersReply:
+        before, now = self._engine.want_workers(count)
         limit = f" instead of {count}: memory allows no more" if now < count else ""
-        self._supervisor.run_context.journal.info("engine", f"workers: {before} to {now}{limit}")
-        reply: dict[str, Any] = {"before": before, "count": now}
-        return reply | {"limited_by": HoldReason.MEMORY.value} if now < count else reply
+        self._journal.info("engine", f"workers: {before} to {now}{limit}")
+        return WorkersReply(before=before, count=now, limited_by=HoldReason.MEMORY if now < count else None)
 
-    def _requeue(self, selection: dict[str, Any]) -> dict[str, Any]:
-        if not isinstance(selection, dict):
-            raise UserError("requeue: the selection is a JSON object")
-        chosen = Selection.from_json(selection)
-        for text in (chosen.batch, chosen.cause, chosen.text):
-            _check_text("requeue", text or "")
-        count = self._supervisor.run_context.ledger.requeue(chosen)
-        self._supervisor.run_context.journal.info("requeue", f"{counted(count, 'image')} sent round again")
-        return {"count": count}
+    def _decide(self, request: LedgerRequest) -> CountReply:
+        reply = decide(self._ledger, request)
+        images = counted(reply.count, "image")
+        match request:
+            case Requeue():
+                self._journal.info("requeue", f"{images} requeued")
+            case RequeueMissing():
+                self._journal.info("requeue", f"{images} requeued: {_MISSING}")
+            case Accept():
+                self._journal.info("accept", f"{images} accepted: {one_line(request.reason)}")
+        return reply
 
-    def _requeue_missing(self, ids: list[int]) -> dict[str, Any]:
-        _check_ids("requeue_missing", ids)
-        count = self._supervisor.run_context.ledger.convert_again(ids, "missing in the store")
-        self._supervisor.run_context.journal.info(
-            "requeue", f"{counted(count, 'image')} missing in the store sent round again"
-        )
-        return {"count": count}
-
-    def _accept(self, ids: list[int], reason: str) -> dict[str, Any]:
-        _check_ids("accept", ids)
-        _check_text("accept", reason)
-        reason = one_line(reason)
-        count = self._supervisor.run_context.ledger.accept(ids, reason)
-        self._supervisor.run_context.journal.info("accept", f"{counted(count, 'image')} accepted: {reason}")
-        return {"count": count}
-
-    def _set_desired(self, desired: DesiredState, what: str) -> None:
-        if self._supervisor.desired is not desired:
-            self._supervisor.desired = desired
-            self._supervisor.run_context.journal.info("engine", what)
+    def _set_desired(self, desired: DesiredState, message: str) -> None:
+        if self._engine.desired is not desired:
+            self._engine.desired = desired
+            self._journal.info("engine", message)
 
     def _refuse_when_leaving(self) -> None:
-        if self._supervisor.desired in (DesiredState.DRAIN, DesiredState.STOP):
+        if self._engine.desired in (DesiredState.DRAIN, DesiredState.STOP):
             raise UserError("the engine is leaving: start it again with `photostat run`")
 
 
-def _is_number(given: object) -> bool:
-    """JSON's true is Python's 1; here it is not."""
-    return isinstance(given, int) and not isinstance(given, bool)
-
-
-def _check_ids(command: str, ids: object) -> None:
-    if not isinstance(ids, list) or not all(_is_number(number) for number in ids):
-        raise UserError(f"{command}: ids is an array of whole numbers")
-
-
-def _check_text(command: str, text: object) -> None:
-    """Only what can be written into the ledger: JSON can spell halves of characters, which are no text."""
-    if not isinstance(text, str):
-        raise UserError(f"{command}: a text, not {one_line(repr(text))[:80]}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UserError(f"{command}: not a text: {error.reason}") from error
+def decide(ledger: Decisions, request: LedgerRequest) -> CountReply:
+    """Carries out what a person has decided about images. Raises UserError, and then nothing was changed."""
+    match request:
+        case Requeue():
+            return CountReply(count=ledger.requeue(request.selection))
+        case RequeueMissing():
+            return CountReply(count=ledger.convert_again(request.ids, _MISSING))
+        case Accept():
+            return CountReply(count=ledger.accept(request.ids, one_line(request.reason)))

@@ -1,9 +1,7 @@
-"""The engine's socket: JSON lines, a handshake, every command acknowledged. A client can never slow the engine.
+"""The engine's socket: JSON lines, a handshake, every request answered. A client can never slow the engine.
 
-The server speaks first: `{"photostat": 1, "version": "0.1.0", "pid": 4711}`. A request is
-`{"id": 7, "command": "pause"}` with its arguments beside; the reply is `{"id": 7, "ok": true, ...}` or
-`{"id": 7, "ok": false, "error": "one line"}`. There is always room for one more client: when there are too many,
-the one that has been silent longest is dropped, those that have never asked anything before those that have.
+`engine.control.requests` has the messages. There is always room for one more client: when there are too many, the one
+that has been silent longest is dropped, those that have never asked anything before those that have.
 """
 
 from __future__ import annotations
@@ -15,34 +13,35 @@ import os
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+
 from engine import __version__
+from engine.control.requests import MAX_LINE_BYTES, PROTOCOL, Hello, Id, Reply
 from engine.failures import UserError, one_line
 
-PROTOCOL = 1
-MAX_LINE_BYTES = 4 << 20
-_PATIENCE_S = 10.0
-"""How long a reply may wait for a client that does not read, before that client is dropped."""
+_CLIENT_READS_WITHIN_S = 10.0
+"""A client that leaves a reply unread for longer is dropped."""
 _MAX_CLIENTS = 64
 
-Handler = Callable[[str, dict[str, Any]], dict[str, Any]]
+Handler = Callable[[str, Mapping[str, Any]], Reply]
 
 
 @dataclass(eq=False)
 class _Client:
     writer: asyncio.StreamWriter
-    heard: float = field(default_factory=time.monotonic)
-    """When it came or asked last."""
+    last_active: float = field(default_factory=time.monotonic)
+    """When it came, or asked last."""
     has_asked: bool = False
 
     @property
-    def worth(self) -> tuple[bool, float]:
-        """The one with the least is dropped when there are too many."""
-        return self.has_asked, self.heard
+    def keep_order(self) -> tuple[bool, float]:
+        """The client with the least is dropped when there are too many."""
+        return self.has_asked, self.last_active
 
     def drop(self) -> None:
         self.writer.transport.abort()
@@ -57,7 +56,7 @@ class ControlServer:
         self._server: asyncio.AbstractServer | None = None
         self._clients: set[_Client] = set()
         self._closed = False
-        """Nothing that was asked before is answered after: the ledger closes next."""
+        """No request is answered any more: the ledger closes next."""
 
     @property
     def clients(self) -> int:
@@ -84,13 +83,13 @@ class ControlServer:
         self.path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client = self._welcome(writer)
+        client = self._admit(writer)
         try:
-            await _say(writer, {"photostat": PROTOCOL, "version": __version__, "pid": os.getpid()})
+            await _send(writer, to_builtins(Hello(PROTOCOL, __version__, os.getpid())))
             while (line := await _read_line(reader, writer)) and not self._closed:
-                client.heard, client.has_asked = time.monotonic(), True
-                await _say(writer, self._answer(line))
-        except (ConnectionError, TimeoutError):  # gone, or stalled
+                client.last_active, client.has_asked = time.monotonic(), True
+                await _send(writer, self._answer(line))
+        except (ConnectionError, TimeoutError):  # it has gone, or does not read
             client.drop()
         finally:
             self._clients.discard(client)
@@ -98,9 +97,9 @@ class ControlServer:
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 
-    def _welcome(self, writer: asyncio.StreamWriter) -> _Client:
+    def _admit(self, writer: asyncio.StreamWriter) -> _Client:
         while len(self._clients) >= _MAX_CLIENTS:
-            least = min(self._clients, key=lambda client: client.worth)
+            least = min(self._clients, key=lambda client: client.keep_order)
             self._clients.discard(least)
             least.drop()
         client = _Client(writer)
@@ -108,21 +107,25 @@ class ControlServer:
         return client
 
     def _answer(self, line: bytes) -> dict[str, Any]:
-        """The reply to whatever was sent; no order can end the connection, let alone the engine."""
-        request_id: int | str | None = None
+        """The reply to whatever was sent; no request can end the connection, let alone the engine."""
+        request_id: Id = None
         try:
-            request = _parsed(line)
+            request = _parse(line)
             request_id = _id_of(request)
-            return {"id": request_id, "ok": True, **self._handler(*_order(request))}
+            return {"id": request_id, "ok": True, **to_builtins(self._handler(*_split(request)))}
         except UserError as error:
-            return {"id": request_id, "ok": False, "error": one_line(str(error))}
-        except Exception as error:  # noqa: BLE001 - a client's order; the trace goes to the engine's output
+            return _refusal(request_id, one_line(str(error)))
+        except Exception as error:  # noqa: BLE001 - a client's request; the trace goes to the engine's output
             traceback.print_exception(error)
-            said = one_line(f"{type(error).__name__}: {error}")
-            return {"id": request_id, "ok": False, "error": f"a fault of the engine: {said}"}
+            what = one_line(f"{type(error).__name__}: {error}")
+            return _refusal(request_id, f"a fault of the engine: {what}")
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def _refusal(request_id: Id, error: str) -> dict[str, Any]:
+    return {"id": request_id, "ok": False, "error": error}
+
+
+def _parse(line: bytes) -> dict[str, Any]:
     try:
         request = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -132,13 +135,14 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return request
 
 
-def _id_of(request: dict[str, Any]) -> int | str | None:
+def _id_of(request: dict[str, Any]) -> Id:
     """What the reply is marked with; only what can be told apart and written back exactly."""
     given = request.get("id")
     return given if isinstance(given, int | str) and not isinstance(given, bool) else None
 
 
-def _order(request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _split(request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The command and its arguments."""
     command = request.get("command")
     if not isinstance(command, str):
         raise UserError('a request is a JSON object with a "command"')
@@ -146,15 +150,14 @@ def _order(request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 async def _read_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """The next request; empty at the end, which a request without an end is too, once it has been told so."""
+    """The next request; empty at the connection's end, and after a request that is too long, which is refused."""
     try:
         return await reader.readline()
     except ValueError:
-        error = f"a request is no longer than {MAX_LINE_BYTES >> 20} MiB"
-        await _say(writer, {"id": None, "ok": False, "error": error})
+        await _send(writer, _refusal(None, f"a request is no longer than {MAX_LINE_BYTES >> 20} MiB"))
         return b""
 
 
-async def _say(writer: asyncio.StreamWriter, document: dict[str, Any]) -> None:
+async def _send(writer: asyncio.StreamWriter, document: dict[str, Any]) -> None:
     writer.write(json.dumps(document).encode() + b"\n")
-    await asyncio.wait_for(writer.drain(), _PATIENCE_S)
+    await asyncio.wait_for(writer.drain(), _CLIENT_READS_WITHIN_S)

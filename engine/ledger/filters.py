@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from engine.failures import UserError
+from msgspec import Struct
 
 Condition = tuple[str, list[Any]]
 """SQL after WHERE, over `images i JOIN batches b`, and its parameters."""
@@ -46,11 +45,10 @@ class Filter:
         return " AND ".join(parts) or "TRUE", values
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Failed images to requeue: those named, or all that meet every other condition.
+class Selection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Failed images to requeue: those with these ids, or all that meet every other condition.
 
-    Ids name accepted images too, to take an acceptance back. An empty selection selects nothing.
+    Ids may be of accepted images too, to take an acceptance back. An empty selection selects nothing.
     """
 
     ids: tuple[int, ...] = ()
@@ -73,22 +71,3 @@ class Selection:
             f"i.state IN ('failed', 'accepted') AND i.id IN (SELECT value FROM json_each(?)) AND {where}",
             [json.dumps(self.ids), *values],
         )
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Selection:
-        """Raises UserError for anything that is not a selection."""
-        ids = document.get("ids", ())
-        texts = {key: document.get(key) for key in ("batch", "cause", "text")}
-        right = (
-            document.keys() <= {"ids", "batch", "cause", "all", "text"}
-            and isinstance(ids, list | tuple)
-            and all(isinstance(number, int) and not isinstance(number, bool) for number in ids)
-            and all(value is None or isinstance(value, str) for value in texts.values())
-            and isinstance(document.get("all", False), bool)
-        )
-        if not right:
-            raise UserError("not a selection of images")
-        return cls(tuple(ids), texts["batch"], texts["cause"], document.get("all", False), texts["text"])

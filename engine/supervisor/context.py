@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from functools import cached_property
 
 from engine.config import Config
@@ -15,17 +14,6 @@ from engine.supervisor.holds import Holds
 from engine.supervisor.journal import Journal
 from engine.supervisor.oom_kills import OomKillDetector
 from engine.workspace import Workspace
-
-
-class DesiredState(Enum):
-    """What people want of the engine."""
-
-    RUN = auto()
-    PAUSE = auto()
-    DRAIN = auto()
-    """Finish what is in flight, then leave."""
-    STOP = auto()
-    """Leave at once."""
 
 
 @dataclass

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from engine import __version__
 from engine.config import Config
-from engine.control.commands import Orders
+from engine.control.commands import Commands, DesiredState
 from engine.control.server import ControlServer
-from engine.control.snapshot import State
+from engine.control.snapshot import Snapshot, State
 from engine.failures import UserError
 from engine.ledger.account import Account
 from engine.ledger.models import Subject
@@ -21,7 +21,7 @@ from engine.ledger.states import EventLevel
 from engine.ledger.writer import Candidate, Ledger, Recovered
 from engine.messages import Converted, StoreRequest
 from engine.scratch import Scratch, sources_in_scratch
-from engine.supervisor.context import DesiredState, Run
+from engine.supervisor.context import Run
 from engine.supervisor.converting import Converting, subject_of
 from engine.supervisor.dispatch import Dispatch
 from engine.supervisor.event_log import RunLog
@@ -29,6 +29,7 @@ from engine.supervisor.holds import Holds
 from engine.supervisor.journal import Journal
 from engine.supervisor.notifications import Notifier
 from engine.supervisor.progress import Progress
+from engine.supervisor.status import take_snapshot
 from engine.supervisor.storing import Storing, Waiting
 from engine.supervisor.surveying import Surveying
 from engine.workspace import Workspace, path_variants, scratch_conflict
@@ -67,7 +68,7 @@ class Supervisor:
         self.want_workers(workers)
         self._notifier = Notifier(config.notify.urls, str(workspace.root))
         self._held = False
-        self._control = ControlServer(workspace.socket_path, Orders(self).answer)
+        self._control = ControlServer(workspace.socket_path, Commands(self, ledger, run.journal).answer)
 
     @property
     def state(self) -> State:
@@ -82,6 +83,37 @@ class Supervisor:
             case DesiredState.PAUSE:
                 return State.PAUSED
         return State.HOLDING if self.run_context.holds.hold(time.monotonic()) else State.RUNNING
+
+    def snapshot(self) -> Snapshot:
+        return take_snapshot(
+            self.run_context,
+            self.converting,
+            self.storing,
+            self.dispatch,
+            self.progress,
+            state=self.state,
+            started=self.started,
+            workers_asked=self.workers_asked,
+            failures=self.failures,
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """Images that workers have."""
+        return self.converting.in_flight
+
+    @property
+    def on_scratch(self) -> int:
+        """JPEGs that wait for the store."""
+        return self.storing.waiting
+
+    def probe_now(self) -> None:
+        """Look at once whether what the engine holds for is well again."""
+        self.run_context.holds.probe_now(time.monotonic())
+
+    def wake(self) -> None:
+        """Look at once what has changed."""
+        self.run_context.happened.set()
 
     def want_workers(self, count: int) -> tuple[int, int]:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 from engine import __version__
 from engine.control.snapshot import BatchSnapshot, Bytes, EngineIdentity, Snapshot, State, StoreSnapshot
+from engine.supervisor.context import Run
+from engine.supervisor.converting import Converting
+from engine.supervisor.dispatch import Dispatch
+from engine.supervisor.progress import Progress
+from engine.supervisor.storing import Storing
 
-if TYPE_CHECKING:
-    from engine.supervisor.loop import Supervisor
 
-
-def take_picture(supervisor: Supervisor) -> Snapshot:
-    """The engine as it is now; cheap enough for many clients a second."""
-    run, now = supervisor.run_context, time.monotonic()
-    wanted = run.batches
-    state, progress = supervisor.state, supervisor.progress
+def take_snapshot(
+    run: Run,
+    converting: Converting,
+    storing: Storing,
+    dispatch: Dispatch,
+    progress: Progress,
+    *,
+    state: State,
+    started: float,
+    workers_asked: int,
+    failures: int,
+) -> Snapshot:
+    """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s."""
+    now, wanted = time.monotonic(), run.batches
     figures = run.ledger.figures()
-    storing, converting = supervisor.storing, supervisor.converting
     return Snapshot(
         state=state,
         time=time.time(),
@@ -30,8 +39,8 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
         ),
         workers=tuple(slot.picture(now) for slot in converting.slots),
         workers_wanted=converting.slots.wanted,
-        workers_asked=supervisor.workers_asked,
-        memory=supervisor.dispatch.picture(),
+        workers_asked=workers_asked,
+        memory=dispatch.picture(),
         rates=progress.rates(),
         store=StoreSnapshot(
             url=run.config.store.url,
@@ -45,9 +54,9 @@ def take_picture(supervisor: Supervisor) -> Snapshot:
             if state is State.RUNNING
             else None  # nobody knows when it goes on
         ),
-        elapsed_seconds=now - supervisor.started,
+        elapsed_seconds=now - started,
         bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
         failures_by_cause=dict(figures.failures_by_cause),
-        failures_this_run=supervisor.failures,
-        engine=EngineIdentity(os.getpid(), time.time() - (now - supervisor.started), __version__),
+        failures_this_run=failures,
+        engine=EngineIdentity(os.getpid(), time.time() - (now - started), __version__),
     )

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from engine.control.client import EngineClient, Refused
-from engine.control.server import MAX_LINE_BYTES
+from engine.control.requests import MAX_LINE_BYTES, Accept, SetWorkers
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
@@ -83,19 +84,27 @@ def line(root: Path) -> Iterator[Line]:
         (b'{"id": "two", "command": 5}', "two", 'JSON object with a "command"'),
         (b'{"id": [2], "command": "dance"}', None, "unknown command 'dance'"),
         (b'{"id": 1e400, "command": "dance\\u001b"}', None, "unknown command 'dance\\\\x1b'"),
-        (b'{"id": 3, "command": "pause", "for": 5}', 3, "pause: got an unexpected keyword argument 'for'"),
-        (b'{"id": 3, "command": "pause", "self": 5}', 3, "pause: got an unexpected keyword argument 'self'"),
-        (b'{"id": 3, "command": "workers"}', 3, "workers: missing a required argument: 'count'"),
+        (b'{"id": 3, "command": "pause", "for": 5}', 3, "pause: there is no argument 'for'"),
+        (b'{"id": 3, "command": "pause", "self": 5}', 3, "pause: there is no argument 'self'"),
+        (b'{"id": 3, "command": "workers"}', 3, "workers: the argument 'count' is missing"),
         (b'{"id": 3, "command": "workers", "count": true}', 3, "a number from 1 to 1024, not True"),
         (b'{"id": 3, "command": "workers", "count": 2.0}', 3, "a number from 1 to 1024, not 2.0"),
         (b'{"id": 3, "command": "workers", "count": 0}', 3, "a number from 1 to 1024, not 0"),
-        (b'{"id": 3, "command": "requeue", "selection": 5}', 3, "the selection is a JSON object"),
-        (b'{"id": 3, "command": "requeue", "selection": {"ids": [1.5]}}', 3, "not a selection"),
+        (
+            b'{"id": 3, "command": "requeue", "selection": 5}',
+            3,
+            "requeue: selection: a JSON object that selects images",
+        ),
+        (
+            b'{"id": 3, "command": "requeue", "selection": {"ids": [1.5]}}',
+            3,
+            "a JSON object that selects images, not {'ids': [1.5]}",
+        ),
         (b'{"id": 3, "command": "requeue", "selection": {"batch": "\\ud800"}}', 3, "not a text"),
         (b'{"id": 3, "command": "requeue", "selection": {"ids": [1000000000000000000000]}}', 3, "no image"),
         (b'{"id": 3, "command": "requeue_missing", "ids": [1e400]}', 3, "an array of whole numbers"),
         (b'{"id": 3, "command": "requeue_missing", "ids": 5}', 3, "an array of whole numbers"),
-        (b'{"id": 3, "command": "accept", "ids": [1], "reason": 5}', 3, "accept: a text, not 5"),
+        (b'{"id": 3, "command": "accept", "ids": [1], "reason": 5}', 3, "accept: reason: text, not 5"),
         (b'{"id": 3, "command": "accept", "ids": [1], "reason": "\\ud800"}', 3, "not a text"),
         (b'{"id": 3, "command": "accept", "ids": [1], "reason": " \\n "}', 3, "accepting needs a reason"),
         (b'{"id": 3, "command": "accept", "ids": {"1": 1}, "reason": "x"}', 3, "an array of whole numbers"),
@@ -119,12 +128,12 @@ def test_an_order_without_an_end_is_answered_before_the_connection_ends(line: Li
 
 def test_a_reason_goes_on_record_without_what_steers_a_terminal(root: Path) -> None:
     with EngineClient.connect(Workspace(root)) as client:
-        assert client.command("accept", ids=[1], reason="lost\x1b[2J in\nthe flood")["count"] == 1
+        assert client.ask(Accept((1,), "lost\x1b[2J in\nthe flood")).count == 1
         with LedgerReader(Workspace(root)) as reader:
             accepted = reader.image(1)
         assert accepted is not None and accepted.reason == r"lost\x1b[2J in the flood"
         with pytest.raises(Refused, match="no image 99"):
-            client.command("accept", ids=[99], reason="x")
+            client.ask(Accept((99,), "x"))
 
 
 def test_a_reason_without_an_engine_too(tmp_path: Path) -> None:
@@ -137,10 +146,10 @@ def test_a_reason_without_an_engine_too(tmp_path: Path) -> None:
 
 def test_fewer_workers_than_asked_for_come_with_the_reason(root: Path) -> None:
     with EngineClient.connect(Workspace(root)) as client:
-        client.command("workers", count=1)
+        client.ask(SetWorkers(1))
         limited = {"id": 2, "before": 1, "count": 2, "limited_by": "memory"}
-        assert client.command("workers", count=5) == limited
-        assert client.command("workers", count=2) == {"id": 3, "before": 2, "count": 2}
+        assert to_builtins(client.ask(SetWorkers(5))) == limited
+        assert to_builtins(client.ask(SetWorkers(2))) == {"id": 3, "before": 2, "count": 2}
     assert (
         photostat("workers", "5", workspace=root).stdout == "2 workers instead of 5: memory allows no more.\n"
     )

@@ -56,7 +56,7 @@ def test_an_engine_that_is_suspended_is_not_called_stopped(root: Path) -> None:
     assert document.json["totals"]["pending"] == IMAGES
     for said in (*orders, document.stderr):
         assert f"the engine (pid {pid}, since " in said and said.count("\n") == 1
-        assert f"does not answer: it is suspended; `kill -CONT {pid}` lets it go on" in said
+        assert f"does not answer: it is suspended; `kill -CONT {pid}` lets it continue" in said
     restore_share(root)
     assert wait_for_end(root)["totals"]["done"] == IMAGES
 

@@ -77,7 +77,7 @@ def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: 
         terminal.type("f")
         terminal.wait_for("what   ")
         terminal.type("r")
-        terminal.wait_for("1 image sent round again")
+        terminal.wait_for("1 image requeued")
         terminal.output = b""
         terminal.type("\x1b")
         terminal.wait_for("Workers")  # esc and p at once would be alt-p

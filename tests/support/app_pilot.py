@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 
+from engine.control.requests import Request
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.fake_poller import NOW, STATUSES, FakePoller
 from tests.support.waiting import LONGEST_WAIT_S, wait_until_async
 from tui.app import PhotostatApp
+from tui.connection.engine_commands import StartEngine
 from tui.connection.ledger_thread import LedgerThread
 from tui.connection.poller import WorkspacePoller
 from tui.screens.base import BaseScreen
@@ -49,8 +52,8 @@ class AppSession:
         await wait_until_async(condition, lambda: f"{what}; the app says {self.message!r}", self.pilot.pause)
 
     @property
-    def sent(self) -> list[tuple[str, dict[str, object]]]:
-        return [(command.name, dict(command.arguments)) for command in self.poller.sent]
+    def sent(self) -> list[Request[Any] | StartEngine]:
+        return [command.request for command in self.poller.sent]
 
     @property
     def message(self) -> str:

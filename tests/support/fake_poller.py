@@ -8,12 +8,24 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from msgspec import structs
 
+from engine.control.requests import (
+    Accept,
+    CountReply,
+    Drain,
+    InFlightReply,
+    Pause,
+    Reply,
+    Requeue,
+    SetWorkers,
+    Stop,
+    StopReply,
+    WorkersReply,
+)
 from engine.control.snapshot import (
     BatchSnapshot,
     Bytes,
@@ -222,9 +234,18 @@ STATUSES: dict[str, Callable[[], EngineStatus]] = {
 }
 
 
-def taken(command: EngineCommand) -> dict[str, Any]:
-    """The reply of an engine that does what it is told."""
-    return {"count": command.arguments.get("count", 1)}
+def taken(command: EngineCommand) -> Reply:
+    """The reply of an engine that does what it is asked."""
+    match command.request:
+        case SetWorkers(count):
+            return WorkersReply(before=count, count=count)
+        case Requeue() | Accept():
+            return CountReply(count=1)
+        case Pause() | Drain():
+            return InFlightReply(in_flight=0)
+        case Stop():
+            return StopReply(in_flight=0, on_scratch=0)
+    return Reply()
 
 
 class FakePoller:
@@ -234,7 +255,7 @@ class FakePoller:
         self.status = status
         self.sent: list[EngineCommand] = []
         self.taken = 0
-        self.reply: Callable[[EngineCommand], Mapping[str, Any] | str] = taken
+        self.reply: Callable[[EngineCommand], Reply | str] = taken
         """What the engine answers; a text where it refuses or does not answer."""
         self.closed = False
         self._post: Post = lambda message: None

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from msgspec import to_builtins
 
-from engine.control.server import PROTOCOL
+from engine.control.requests import PROTOCOL
 from engine.control.snapshot import Snapshot
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from engine.control.offline import engine_or_ledger
+from engine.control.requests import Accept
 from engine.failures import one_line
 from engine.formatting import counted
 from engine.ledger.reader import LedgerReader
-from tui.commands.shared.engine import by_engine_or_ledger
 from tui.commands.shared.options import check_ids, json_option, warn_of_others, workspace_of
 from tui.commands.shared.output import print_json, print_line
 
@@ -28,12 +29,8 @@ def accept(ctx: click.Context, ids: tuple[int, ...], reason: str, as_json: bool)
     workspace = workspace_of(ctx)
     with LedgerReader(workspace) as reader:
         check_ids(reader, ids)
-    count = by_engine_or_ledger(
-        workspace,
-        "accept",
-        lambda engine: int(engine.command("accept", ids=list(ids), reason=reason)["count"]),
-        lambda ledger: ledger.accept(ids, reason),
-    )
+    with engine_or_ledger(workspace, "accept") as carry_out:
+        count = carry_out(Accept(ids, reason)).count
     others = len(set(ids)) - count
     if as_json:
         print_json({"accepted": count, "not_failed": others})

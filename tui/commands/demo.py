@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from engine.control.client import running_pid
 from engine.demo import DemoReport, make_demo
 from engine.formatting import counted, data_size
 from engine.ledger.reader import LedgerReader
@@ -14,7 +15,6 @@ from engine.ledger.writer import Ledger
 from engine.manifest.importer import add
 from engine.workspace import Workspace
 from tui.commands.shared.account import print_account
-from tui.commands.shared.engine import running_engine
 from tui.commands.shared.headless import watch_headless
 from tui.commands.shared.output import has_terminal, print_line
 from tui.commands.shared.progress import progress_bar
@@ -38,7 +38,7 @@ def demo(ctx: click.Context, directory: Path, headless: bool) -> None:
         f"{counted(report.images, 'JPEG 2000 image')} ({data_size(report.source_bytes)}) and "
         f"{counted(len(report.faults), 'planted fault')} are in {directory / 'source'}."
     )
-    if running_engine(workspace) is None:
+    if running_pid(workspace) is None:
         add_export(workspace, report.export)
     to_convert = not is_finished(workspace)
     if to_convert:
@@ -73,7 +73,7 @@ def convert(workspace: Workspace, with_tui: bool) -> None:
     """Starts the engine, if none runs here yet, and watches it."""
     from engine.control.launch import start_engine
 
-    if running_engine(workspace) is None:
+    if running_pid(workspace) is None:
         start_engine(workspace)
     if with_tui:
         from tui.app import run
@@ -88,7 +88,7 @@ def conclude(workspace: Workspace, directory: Path, report: DemoReport, *, accou
 
     That is 0 when exactly the planted faults have failed."""
     command = f"photostat -C {directory}"
-    if not is_finished(workspace) and running_engine(workspace) is not None:
+    if not is_finished(workspace) and running_pid(workspace) is not None:
         print_line(f"The engine keeps running. `{command}` shows it again.")
         return 0
     if not account_is_printed:

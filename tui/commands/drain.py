@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from engine.control.requests import Drain
 from tui.commands.shared.engine import draining, print_reply, send_command
 from tui.commands.shared.options import json_option
 
@@ -13,5 +14,5 @@ from tui.commands.shared.options import json_option
 @click.pass_context
 def drain(ctx: click.Context, as_json: bool) -> None:
     """Finish what is in flight, then end the engine."""
-    reply = send_command(ctx, "drain")
-    print_reply(reply, draining(reply["in_flight"]), as_json=as_json)
+    reply = send_command(ctx, Drain())
+    print_reply(reply, draining(reply.in_flight), as_json=as_json)

@@ -11,23 +11,21 @@ from dataclasses import asdict, dataclass, field
 
 import click
 
-from engine.control.client import EngineClient
+from engine.control.offline import engine_or_ledger
+from engine.control.requests import RequeueMissing
 from engine.failures import UserError
 from engine.formatting import counted, data_size, integer
 from engine.ledger.reader import LedgerReader
-from engine.ledger.writer import Ledger
 from engine.reconcile import Counts, Difference, Kind, Reconciliation
 from engine.store.base import StoreError
 from engine.store.open import open_store
 from engine.workspace import Workspace
-from tui.commands.shared.engine import by_engine_or_ledger
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_json_array, print_line, print_table, warn
 
 _SHOWN_PER_KIND = 20
 _IDS_AT_ONCE = 5000
 _TICK_S = 0.2
-_REASON = "not in the store any more"
 
 
 @dataclass
@@ -79,14 +77,8 @@ def requeue_missing(workspace: Workspace, ids: list[int]) -> int:
     if not ids:
         return 0
     chunks = [ids[at : at + _IDS_AT_ONCE] for at in range(0, len(ids), _IDS_AT_ONCE)]
-
-    def by_engine(engine: EngineClient) -> int:
-        return sum(int(engine.command("requeue_missing", ids=chunk)["count"]) for chunk in chunks)
-
-    def in_ledger(ledger: Ledger) -> int:
-        return sum(ledger.convert_again(chunk, _REASON) for chunk in chunks)
-
-    return by_engine_or_ledger(workspace, "reconcile", by_engine, in_ledger)
+    with engine_or_ledger(workspace, "reconcile") as carry_out:
+        return sum(carry_out(RequeueMissing(tuple(chunk))).count for chunk in chunks)
 
 
 class _Ticker:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from engine.control.offline import engine_or_ledger
+from engine.control.requests import Requeue
 from engine.formatting import counted
 from engine.ledger.filters import Selection
 from engine.ledger.reader import LedgerReader
-from tui.commands.shared.engine import by_engine_or_ledger
 from tui.commands.shared.options import (
     batch_option,
     cause_option,
@@ -53,12 +54,8 @@ def requeue(
         check_batch(batch, reader.account())
         check_ids(reader, ids)
         wanted = reader.selected(selection)
-    count = by_engine_or_ledger(
-        workspace,
-        "requeue",
-        lambda engine: int(engine.command("requeue", selection=selection.to_json())["count"]),
-        lambda ledger: ledger.requeue(selection),
-    )
+    with engine_or_ledger(workspace, "requeue") as carry_out:
+        count = carry_out(Requeue(selection)).count
     colliding = max(0, wanted - count)
     others = len(set(ids)) - wanted if ids else 0
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from engine.control.requests import Resume
 from tui.commands.shared.engine import print_reply, send_command
 from tui.commands.shared.options import json_option
 
@@ -13,4 +14,4 @@ from tui.commands.shared.options import json_option
 @click.pass_context
 def resume(ctx: click.Context, as_json: bool) -> None:
     """Continue after a pause. In a hold: check at once whether its reason is gone."""
-    print_reply(send_command(ctx, "resume"), "Resumed.", as_json=as_json)
+    print_reply(send_command(ctx, Resume()), "Resumed.", as_json=as_json)

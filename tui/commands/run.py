@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from engine.control.client import running_pid
 from engine.control.launch import Started, start_engine
 from engine.failures import UserError
 from engine.formatting import counted, integer
 from engine.ledger.reader import LedgerReader
-from tui.commands.shared.engine import running_engine
 from tui.commands.shared.headless import watch_headless
 from tui.commands.shared.options import check_batch, complete_batch, worker_count, workspace_of
 from tui.commands.shared.output import has_terminal, warn
@@ -45,7 +45,7 @@ def run(
             "the TUI needs a terminal, and nothing was started: give --headless for a progress bar here, "
             "or --detach to start the engine and return"
         )
-    pid = running_engine(workspace)
+    pid = running_pid(workspace)
     if pid is None:
         with LedgerReader(workspace) as reader:
             names = list(reader.account())

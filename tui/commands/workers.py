@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
+from engine.control.requests import SetWorkers, WorkersReply
 from engine.formatting import counted, integer
 from tui.commands.shared.engine import print_reply, send_command
 from tui.commands.shared.options import json_option, worker_count
@@ -17,16 +16,16 @@ from tui.commands.shared.options import json_option, worker_count
 @click.pass_context
 def workers(ctx: click.Context, count: int, as_json: bool) -> None:
     """Have COUNT worker processes from now on."""
-    reply = send_command(ctx, "workers", count=count)
+    reply = send_command(ctx, SetWorkers(count))
     print_reply(reply, _workers_now(count, reply), as_json=as_json)
 
 
-def _workers_now(asked: int, reply: dict[str, Any]) -> str:
+def _workers_now(asked: int, reply: WorkersReply) -> str:
     """`2 workers instead of 5: memory allows no more.`, `1 worker, before: 2. …`."""
-    count, before = reply["count"], reply["before"]
+    count, before = reply.count, reply.before
     text = counted(count, "worker")
-    if "limited_by" in reply:
-        text += f" instead of {integer(asked)}: {reply['limited_by']} allows no more"
+    if reply.limited_by is not None:
+        text += f" instead of {integer(asked)}: {reply.limited_by} allows no more"
     elif count != before:
         text += f", before: {integer(before)}"
     if count < before:

@@ -1,86 +1,100 @@
-"""What a person asks of the engine, and the sentence that tells the result."""
+"""What a person asks of the engine, and the sentence that reports the result."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from engine import formatting
-from engine.control.snapshot import Hold
+from engine.control.requests import (
+    Accept,
+    CountReply,
+    Drain,
+    Pause,
+    Reply,
+    Request,
+    Requeue,
+    Resume,
+    SetWorkers,
+    Stop,
+    WorkersReply,
+)
+from engine.control.snapshot import Hold, HoldReason
+from engine.ledger.filters import Selection
 from tui.state.view import ActionResult
 
 
 @dataclass(frozen=True)
+class StartEngine:
+    """The app's own: no engine takes this."""
+
+
+@dataclass(frozen=True)
 class EngineCommand:
-    """`command` is one of the engine's; START is the app's own."""
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    request: Request[Any] | StartEngine
     done: str = ""
-    """The sentence when it was taken; `{count}` is the reply's count of images."""
+    """The sentence when it was carried out; `{count}` is the reply's count of images."""
 
-    def result_of(self, reply: Mapping[str, Any]) -> ActionResult:
+    @property
+    def name(self) -> str:
+        """The command of photostat that does the same."""
+        return "run" if isinstance(self.request, StartEngine) else self.request.name()
+
+    def result_of(self, reply: Reply) -> ActionResult:
         """What the engine made of it, from its reply."""
-        if self.name == WORKERS:
-            return workers_reply(int(self.arguments["count"]), reply)
-        if "{count}" not in self.done:
-            return ActionResult(self.done)
-        return ActionResult(
-            self.done.replace("{count}", formatting.counted(int(reply.get("count", 0)), "image"))
-        )
+        match self.request, reply:
+            case SetWorkers(), WorkersReply():
+                return _workers_result(self.request.count, reply)
+            case _, CountReply():
+                return ActionResult(self.done.replace("{count}", formatting.counted(reply.count, "image")))
+        return ActionResult(self.done)
 
 
-START = "start"
-WORKERS = "workers"
+_LIMITS: dict[HoldReason | None, str] = {HoldReason.MEMORY: "there is no memory for more"}
 
 
-def workers_reply(asked: int, reply: Mapping[str, Any]) -> ActionResult:
-    """How many workers there will be, and where those are fewer than were asked for, why."""
-    count = int(reply.get("count", asked))
-    if count >= asked:
-        return ActionResult(f"{formatting.counted(count, 'worker')} from now on.")
-    why = {"memory": "there is no memory for more"}.get(
-        str(reply.get("limited_by", "")), "the engine takes no more"
-    )
-    if count == reply.get("before"):
-        return ActionResult(f"It stays at {formatting.counted(count, 'worker')}: {why}.", good=False)
-    return ActionResult(
-        f"{formatting.counted(count, 'worker')}, not {formatting.integer(asked)}: {why}.", good=False
-    )
+def _workers_result(asked: int, reply: WorkersReply) -> ActionResult:
+    """How many workers there will be, and why where there are fewer than were asked for."""
+    workers = formatting.counted(reply.count, "worker")
+    if reply.count >= asked:
+        return ActionResult(f"{workers} from now on.")
+    why = _LIMITS.get(reply.limited_by, "the engine takes no more")
+    if reply.count == reply.before:
+        return ActionResult(f"It stays at {workers}: {why}.", good=False)
+    return ActionResult(f"{workers}, not {formatting.integer(asked)}: {why}.", good=False)
 
 
 def pause() -> EngineCommand:
-    return EngineCommand("pause", done="Paused: nothing new starts, what is in flight is finished.")
+    return EngineCommand(Pause(), "Paused: nothing new starts, what is in flight is finished.")
 
 
 def resume(hold: Hold | None = None) -> EngineCommand:
-    """`hold` is what keeps the engine from going on although nobody pauses it any more."""
+    """`hold` is what keeps the engine from continuing although nobody pauses it any more."""
     if hold is None:
-        return EngineCommand("resume", done="Goes on.")
-    return EngineCommand("resume", done=f"Resumed; it goes on when the hold ends: {hold.detail}")
+        return EngineCommand(Resume(), "Resumed.")
+    return EngineCommand(Resume(), f"Resumed; it continues when the hold ends: {hold.detail}")
 
 
 def drain() -> EngineCommand:
-    return EngineCommand("drain", done="Draining: the engine finishes what is in flight and leaves.")
+    return EngineCommand(Drain(), "Draining: the engine finishes what is in flight and leaves.")
 
 
 def stop() -> EngineCommand:
-    return EngineCommand("stop", done="Stopping: what was in flight starts over next time.")
+    return EngineCommand(Stop(), "Stopping: what was in flight starts over next time.")
 
 
-def workers(count: int) -> EngineCommand:
-    return EngineCommand(WORKERS, {"count": count})
+def set_workers(count: int) -> EngineCommand:
+    return EngineCommand(SetWorkers(count))
 
 
-def requeue(selection: Mapping[str, Any]) -> EngineCommand:
-    """`selection` is engine.ledger's Selection as JSON."""
-    return EngineCommand("requeue", {"selection": dict(selection)}, done="{count} sent round again.")
+def requeue(selection: Selection) -> EngineCommand:
+    return EngineCommand(Requeue(selection), "{count} requeued.")
 
 
 def accept(ids: Sequence[int], reason: str) -> EngineCommand:
-    return EngineCommand("accept", {"ids": list(ids), "reason": reason}, done="{count} accepted.")
+    return EngineCommand(Accept(tuple(ids), reason), "{count} accepted.")
 
 
 def start() -> EngineCommand:
-    return EngineCommand(START, done="The engine has started.")
+    return EngineCommand(StartEngine(), "The engine has started.")

@@ -1,32 +1,27 @@
-"""The ledger as the link's threads use it: its account and events, and orders it can take when no engine runs."""
+"""The ledger as the poller reads it: its account when no engine runs, and its events."""
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 
 from engine.control.snapshot import Snapshot
 from engine.failures import UserError
-from engine.ledger.filters import Selection
 from engine.ledger.models import Event
 from engine.ledger.reader import LedgerReader
-from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
-from tui.connection.engine_commands import EngineCommand
 from tui.state.status import EngineStatus
 
 EVENTS = 40
-"""The last events that a picture carries: more than a dashboard shows."""
+"""The last events that a status carries: more than a dashboard shows."""
 
 
 class OfflineLedger:
-    """Reads for one thread; `carry_out` may be called from another."""
+    """Reads for one thread."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._reader: LedgerReader | None = None
-        self._writing = threading.Lock()
 
     def status(self) -> EngineStatus:
         """The ledger's own account; without a snapshot and with the reason where it cannot be read."""
@@ -52,20 +47,6 @@ class OfflineLedger:
         except (UserError, sqlite3.Error):
             self.close()
             return ()
-
-    def carry_out(self, command: EngineCommand) -> dict[str, int]:
-        """What needs no engine is written by this process, under the ledger's lock; raises UserError.
-
-        The reply is as the engine's would be."""
-        arguments = command.arguments
-        if command.name not in ("requeue", "accept"):
-            raise UserError("no engine runs here: s starts it")
-        with self._writing, Ledger.open(self._workspace, command=command.name) as ledger:
-            if command.name == "requeue":
-                count = ledger.requeue(Selection.from_json(arguments["selection"]))
-            else:
-                count = ledger.accept(arguments["ids"], arguments["reason"])
-        return {"count": count}
 
     def close(self) -> None:
         if self._reader is not None:

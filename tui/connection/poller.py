@@ -10,20 +10,22 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import structs
 from textual.message import Message
 
-from engine.control.client import EngineClient, EngineSilent, NoEngine
+from engine.control.client import EngineClient, EngineSilent, NoEngine, running_engine
 from engine.control.launch import start_engine
-from engine.control.snapshot import Snapshot, State
+from engine.control.offline import engine_or_ledger
+from engine.control.requests import LedgerRequest, Reply
+from engine.control.snapshot import State
 from engine.failures import UserError
 from engine.workspace import Workspace
-from tui.connection.engine_commands import START, EngineCommand
+from tui.connection.engine_commands import EngineCommand, StartEngine
 from tui.connection.offline_ledger import OfflineLedger
 from tui.state import history
 from tui.state.status import ConnectionState, EngineStatus
@@ -34,9 +36,6 @@ PERIOD_S = 1.0
 ANSWER_S = 3.0
 """How long the engine may take to answer before it counts as disconnected."""
 _LOG = logging.getLogger("photostat.link")
-_NONSENSE = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
-"""What a reply of another shape comes to."""
-NOT_AN_ENGINE = "what answers on this workspace's socket does not speak as an engine of this version does"
 _FELL = "The engine has ended without a word (its logs may say why); nothing that is done is lost."
 
 
@@ -54,7 +53,7 @@ class StatusArrived(Message):
 class CommandAnswered(Message):
     """What became of an order: the reply, None where it was refused or lost, and how to say that."""
 
-    def __init__(self, command: EngineCommand, result: ActionResult, reply: Mapping[str, Any] | None) -> None:
+    def __init__(self, command: EngineCommand, result: ActionResult, reply: Reply | None) -> None:
         super().__init__()
         self.command = command
         self.result = result
@@ -135,8 +134,8 @@ class WorkspacePoller:
         now = time.time()
         try:
             if self._client is None:
-                self._client = self._connected()
-            snapshot = _snapshot_of(self._client)
+                self._client = EngineClient.connect(self._workspace, timeout_s=ANSWER_S)
+            snapshot = self._client.snapshot()
         except (NoEngine, UserError) as error:
             was_connected = self._client is not None
             self._hang_up()
@@ -184,42 +183,24 @@ class WorkspacePoller:
         self._post_message(answer)
         self._hurry.set()
 
-    def _carry_out(self, command: EngineCommand) -> Mapping[str, Any]:
-        if command.name == START:
+    def _carry_out(self, command: EngineCommand) -> Reply:
+        request = command.request
+        if isinstance(request, StartEngine):
             start_engine(self._workspace)
-            return {}
-        try:
-            client = self._connected()
-        except EngineSilent:
-            raise
-        except NoEngine as error:
-            if isinstance(error.__cause__, TimeoutError):
-                raise
-            return self._ledger.carry_out(command)
+            return Reply()
+        if isinstance(request, LedgerRequest):
+            with engine_or_ledger(self._workspace, command.name, ANSWER_S) as carry_out:
+                return carry_out(request)
+        client = running_engine(self._workspace, ANSWER_S)
+        if client is None:
+            raise UserError("no engine runs here: s starts it")
         with client:
-            try:
-                return client.command(command.name, **command.arguments)
-            except _NONSENSE as error:
-                raise UserError(NOT_AN_ENGINE) from error
-
-    def _connected(self) -> EngineClient:
-        """Raises NoEngine, and UserError where something answers that is no engine."""
-        try:
-            return EngineClient.connect(self._workspace, timeout_s=ANSWER_S)
-        except _NONSENSE as error:
-            raise UserError(NOT_AN_ENGINE) from error
+            reply: Reply = client.ask(request)
+            return reply
 
     def _post_message(self, message: Message) -> None:
         with contextlib.suppress(RuntimeError):  # the app has left this moment, and its loop with it
             self._post(message)
-
-
-def _snapshot_of(client: EngineClient) -> Snapshot:
-    """Raises NoEngine where it does not answer, UserError where the answer is no snapshot."""
-    try:
-        return client.snapshot()
-    except _NONSENSE as error:
-        raise UserError(NOT_AN_ENGINE) from error
 
 
 def _with_elapsed(status: EngineStatus, before: EngineStatus) -> EngineStatus:

@@ -123,7 +123,7 @@ class FailedList(ImageList):
             )
             if not await self.app.push_screen_wait(question):
                 return
-        self._order(engine_commands.requeue(Selection(ids=chosen.ids).to_json()))
+        self._order(engine_commands.requeue(Selection(ids=chosen.ids)))
 
     def _unseen_fact(self, chosen: ChosenImages) -> str:
         is_one = chosen.unseen == 1
@@ -149,7 +149,7 @@ class FailedList(ImageList):
         if await self.app.push_screen_wait(question):
             whole = not (query.batch or query.cause or query.text)
             selection = Selection(batch=query.batch, cause=query.cause, text=query.text, all=whole)
-            self._order(engine_commands.requeue(selection.to_json()))
+            self._order(engine_commands.requeue(selection))
 
     def _limits(self) -> list[str]:
         query = self.images

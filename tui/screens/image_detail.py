@@ -87,7 +87,7 @@ class ImageDetail(BaseScreen):
 
     def action_requeue(self) -> None:
         if self._is_failed("requeued", "accepted") and self.typed_app.may_change():
-            self.typed_app.send_command(engine_commands.requeue(Selection(ids=(self.image_id,)).to_json()))
+            self.typed_app.send_command(engine_commands.requeue(Selection(ids=(self.image_id,))))
 
     @work(exclusive=True, group="question")
     async def action_accept(self) -> None:

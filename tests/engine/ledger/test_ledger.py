@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import ValidationError, convert, to_builtins
 
 from engine.control.snapshot import Snapshot, State
 from engine.failures import Cause, Failure, Stage, UserError
@@ -364,10 +365,18 @@ def test_what_the_store_lost_is_converted_again(workspace: Workspace) -> None:
 
 def test_a_selection_survives_json_and_refuses_what_is_none() -> None:
     selection = Selection((1, 2), "maps", "corrupt", False, "text")
-    assert Selection.from_json(json.loads(json.dumps(selection.to_json()))) == selection
-    for wrong in ({"ids": "1"}, {"ids": [True]}, {"batch": 3}, {"all": "yes"}, {"everything": True}):
-        with pytest.raises(UserError):
-            Selection.from_json(wrong)
+    assert convert(json.loads(json.dumps(to_builtins(selection))), Selection) == selection
+    refused: list[object] = [
+        {"ids": "1"},
+        {"ids": [True]},
+        {"batch": 3},
+        {"all": "yes"},
+        {"everything": True},
+        [],
+    ]
+    for wrong in refused:
+        with pytest.raises(ValidationError):
+            convert(wrong, Selection)
 
 
 # Readers

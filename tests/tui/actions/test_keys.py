@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.control.snapshot import BatchSnapshot, State
+from engine.control.requests import Drain, Pause, Resume, SetWorkers, Stop, WorkersReply
+from engine.control.snapshot import BatchSnapshot, HoldReason, State
 from engine.ledger.account import Account
 from tests.support.app_pilot import DONE, FAILED, ROWS, opened
 from tests.support.fake_poller import STATUSES, engine_status, running
 from tests.support.ledgers import make_ledger
 from tui.actions.registry import ACTIONS
+from tui.connection.engine_commands import StartEngine
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.help import Help
@@ -32,60 +34,56 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_p_pauses_and_resumes(root: Path) -> None:
     async with opened(root) as session:
         await session.press("p")
-        assert session.sent == [("pause", {})]
+        assert session.sent == [Pause()]
         assert session.message.startswith("Paused")
         session.poller.show(STATUSES["paused"]())
         await session.settle()
         await session.press("p")
-        assert session.sent[1:] == [("resume", {})]
+        assert session.sent[1:] == [Resume()]
 
 
 async def test_d_drains(root: Path) -> None:
     async with opened(root) as session:
         await session.press("d")
-        assert session.sent == [("drain", {})]
+        assert session.sent == [Drain()]
         assert "Draining" in session.message
 
 
 async def test_plus_and_minus_change_the_workers_one_by_one(root: Path) -> None:
     async with opened(root) as session:
         await session.press("plus", "plus", "minus")
-        assert session.sent == [
-            ("workers", {"count": 9}),
-            ("workers", {"count": 10}),
-            ("workers", {"count": 9}),
-        ]
+        assert session.sent == [SetWorkers(9), SetWorkers(10), SetWorkers(9)]
 
 
 @pytest.mark.parametrize(
     ("key", "reply", "message", "then"),
     [
-        ("plus", {"before": 8, "count": 9}, "9 workers from now on.", 9),
+        ("plus", WorkersReply(before=8, count=9), "9 workers from now on.", 9),
         (
             "plus",
-            {"before": 8, "count": 8, "limited_by": "memory"},
+            WorkersReply(before=8, count=8, limited_by=HoldReason.MEMORY),
             "It stays at 8 workers: there is no memory for more.",
             8,
         ),
         (
             "minus",
-            {"before": 8, "count": 2, "limited_by": "memory"},
+            WorkersReply(before=8, count=2, limited_by=HoldReason.MEMORY),
             "2 workers, not 7: there is no memory for more.",
             2,
         ),
-        ("plus", {"before": 8, "count": 8}, "It stays at 8 workers: the engine takes no more.", 8),
+        ("plus", WorkersReply(before=8, count=8), "It stays at 8 workers: the engine takes no more.", 8),
         ("minus", "The engine is leaving.", "The engine is leaving.", 8),
     ],
 )
 async def test_the_workers_told_and_counted_from_are_those_the_engine_took(
-    root: Path, key: str, reply: dict[str, object] | str, message: str, then: int
+    root: Path, key: str, reply: WorkersReply | str, message: str, then: int
 ) -> None:
     async with opened(root) as session:
         session.poller.reply = lambda command: reply
         await session.press(key)
         assert session.message == message
         await session.press("plus")
-        assert session.sent[1] == ("workers", {"count": then + 1})
+        assert session.sent[1] == SetWorkers(then + 1)
 
 
 async def test_workers_that_somebody_else_changed_are_counted_from(root: Path) -> None:
@@ -94,7 +92,7 @@ async def test_workers_that_somebody_else_changed_are_counted_from(root: Path) -
         session.poller.show(engine_status(running(3, tick=60)))
         await session.settle()
         await session.press("plus")
-        assert session.sent[1] == ("workers", {"count": 4})
+        assert session.sent[1] == SetWorkers(4)
 
 
 async def test_workers_that_were_asked_for_are_counted_from_while_nobody_has_answered(root: Path) -> None:
@@ -103,14 +101,14 @@ async def test_workers_that_were_asked_for_are_counted_from_while_nobody_has_ans
         await session.press("plus", "plus")
         session.poller.show(engine_status(running(8, tick=1)))
         await session.press("plus")
-        assert [arguments["count"] for _, arguments in session.sent] == [9, 10, 11]
+        assert session.sent == [SetWorkers(9), SetWorkers(10), SetWorkers(11)]
 
 
 async def test_s_starts_where_no_engine_runs(root: Path) -> None:
     async with opened(root, STATUSES["stopped"]()) as session:
         assert "s starts it" in session.message
         await session.press("s")
-        assert session.sent == [("start", {})]
+        assert session.sent == [StartEngine()]
 
 
 async def test_s_says_so_where_one_runs(root: Path) -> None:
@@ -136,8 +134,8 @@ async def test_p_in_a_hold_does_not_say_that_it_goes_on(root: Path) -> None:
     assert held is not None
     async with opened(root, engine_status(structs.replace(held, state=State.PAUSED))) as session:
         await session.press("p")
-        assert session.sent == [("resume", {})]
-        assert session.message.startswith("Resumed; it goes on when the hold ends: 3.9 GiB")
+        assert session.sent == [Resume()]
+        assert session.message.startswith("Resumed; it continues when the hold ends: 3.9 GiB")
 
 
 @pytest.mark.parametrize(
@@ -183,13 +181,13 @@ async def test_stopping_the_engine_is_asked_and_no_is_the_default(root: Path) ->
             await session.press(answer)
             assert session.sent == []
         await session.press("S", "y")
-        assert session.sent == [("stop", {})]
+        assert session.sent == [Stop()]
 
 
 async def test_yes_can_be_chosen_with_the_arrows(root: Path) -> None:
     async with opened(root) as session:
         await session.press("S", "right", "enter")
-        assert session.sent == [("stop", {})]
+        assert session.sent == [Stop()]
 
 
 async def test_q_leaves_and_tells_the_engine_nothing(root: Path) -> None:
@@ -296,7 +294,7 @@ async def test_the_palette_does_what_the_keys_do(root: Path) -> None:
         await session.pilot.pause(0.5)
         await session.press("down", "enter")
         await session.until(lambda: bool(session.sent), "the order")
-        assert session.sent == [("drain", {})]
+        assert session.sent == [Drain()]
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from engine.control.requests import Accept, Requeue
 from engine.ledger.filters import Selection
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
@@ -63,14 +64,14 @@ async def test_tab_and_enter_on_a_batch_lists_its_images(root: Path) -> None:
 async def test_r_requeues_the_image_under_the_cursor(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "down", "down", "r")
-        assert session.sent == [("requeue", {"selection": Selection(ids=(3,)).to_json()})]
-        assert session.message == "1 image sent round again."
+        assert session.sent == [Requeue(Selection(ids=(3,)))]
+        assert session.message == "1 image requeued."
 
 
 async def test_space_selects_and_r_requeues_the_selected(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "space", "space", "down", "space", "r")
-        assert session.sent == [("requeue", {"selection": Selection(ids=(1, 2, 4)).to_json()})]
+        assert session.sent == [Requeue(Selection(ids=(1, 2, 4)))]
 
 
 async def test_capital_a_selects_all_shown_and_none_again(root: Path) -> None:
@@ -78,9 +79,7 @@ async def test_capital_a_selects_all_shown_and_none_again(root: Path) -> None:
         await session.press("f", "A")
         assert "30 selected" in session.text
         await session.press("r")
-        assert session.sent == [
-            ("requeue", {"selection": Selection(ids=tuple(range(1, FAILED + 1))).to_json()})
-        ]
+        assert session.sent == [Requeue(Selection(ids=tuple(range(1, FAILED + 1))))]
         await session.press("A", "A")
         assert "selected" not in session.text
 
@@ -92,7 +91,7 @@ async def test_capital_r_requeues_all_shown_after_a_question_with_the_count(root
         await session.press("enter")
         assert session.sent == []
         await session.press("R", "y")
-        assert session.sent == [("requeue", {"selection": Selection(all=True).to_json()})]
+        assert session.sent == [Requeue(Selection(all=True))]
 
 
 async def test_capital_r_requeues_no_more_than_is_shown(root: Path) -> None:
@@ -102,7 +101,7 @@ async def test_capital_r_requeues_no_more_than_is_shown(root: Path) -> None:
         assert "with “p0003”" in session.text
         await session.press("y")
         wanted = Selection(cause="source-missing", text="p0003")
-        assert session.sent == [("requeue", {"selection": wanted.to_json()})]
+        assert session.sent == [Requeue(wanted)]
 
 
 async def test_a_accepts_with_a_reason_and_not_without(root: Path) -> None:
@@ -117,7 +116,7 @@ async def test_a_accepts_with_a_reason_and_not_without(root: Path) -> None:
         assert "Say why" in session.text
         await session.press("escape")
         await session.press("a", *"gone", "space", *"[b]1944[/b]", "enter")
-        assert session.sent == [("accept", {"ids": [1], "reason": "gone [b]1944[/b]"})]
+        assert session.sent == [Accept((1,), "gone [b]1944[/b]")]
 
 
 @pytest.mark.parametrize("keys", [["r"], ["a", "x", "enter"], ["R", "y"]], ids=["r", "a", "R"])
@@ -162,13 +161,13 @@ async def test_selected_images_that_the_filter_hides_are_told_and_asked_for(root
         assert "3 selected" in session.text
         assert "not shown" not in session.text
         await session.press("r")
-        assert session.sent == [("requeue", {"selection": Selection(ids=(1, 2, 3)).to_json()})]
+        assert session.sent == [Requeue(Selection(ids=(1, 2, 3)))]
 
 
 async def test_hidden_images_are_requeued_after_a_yes(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "space", "space", "space", "slash", *"p0002", "enter", "r", "y")
-        assert session.sent == [("requeue", {"selection": Selection(ids=(1, 2, 3)).to_json()})]
+        assert session.sent == [Requeue(Selection(ids=(1, 2, 3)))]
 
 
 async def test_images_that_have_failed_no_more_leave_the_selection(tmp_path: Path) -> None:
@@ -178,7 +177,7 @@ async def test_images_that_have_failed_no_more_leave_the_selection(tmp_path: Pat
         with Ledger.open(workspace, "requeue") as ledger:
             ledger.requeue(Selection(ids=(1, 2)))
         await session.press("r")
-        assert session.sent == [("requeue", {"selection": Selection(ids=(3,)).to_json()})]
+        assert session.sent == [Requeue(Selection(ids=(3,)))]
 
 
 async def test_two_images_are_accepted_as_they_are(root: Path) -> None:
@@ -275,9 +274,9 @@ async def test_enter_shows_everything_known_of_an_image(root: Path) -> None:
         assert r"[bold]markup[/bold] and \x1b[31mcolour\x1b[0m are only text" in session.text
         assert "Restore the file from a backup" in session.text
         await session.press("r")
-        assert session.sent == [("requeue", {"selection": Selection(ids=(4,)).to_json()})]
+        assert session.sent == [Requeue(Selection(ids=(4,)))]
         await session.press("a", *"lost", "enter")
-        assert session.sent[1:] == [("accept", {"ids": [4], "reason": "lost"})]
+        assert session.sent[1:] == [Accept((4,), "lost")]
 
 
 async def test_the_detail_of_an_image_that_is_done(root: Path) -> None:
@@ -326,13 +325,11 @@ async def test_requeue_and_accept_reach_the_ledger(tmp_path: Path) -> None:
     async with on_the_ledger(workspace) as session:
         assert "STOPPED" in session.text
         await session.press("f", "space", "space", "r")
-        await session.until(lambda: "2 images sent round again" in session.message, "the requeue")
+        await session.until(lambda: "2 images requeued" in session.message, "the requeue")
         await session.press("a", *"burnt", "enter")
         await session.until(lambda: "1 image accepted" in session.message, "the acceptance")
         await session.press("R", "y")
-        await session.until(
-            lambda: "27 images sent round again" in session.message, "the requeue of the rest"
-        )
+        await session.until(lambda: "27 images requeued" in session.message, "the requeue of the rest")
     with LedgerReader(workspace) as reader:
         account = reader.account()["newspapers"]
         assert (account.failed, account.accepted, account.pending) == (0, 1, ROWS - 1)

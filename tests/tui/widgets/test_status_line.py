@@ -66,7 +66,7 @@ async def test_a_result_is_told_on_the_page_that_is_in_sight_by_then(root: Path)
         assert session.message == ""
         session.poller.answer(session.poller.sent[0])
         await session.settle()
-        assert session.message == "1 image sent round again."
+        assert session.message == "1 image requeued."
 
 
 async def test_an_answer_while_a_page_is_being_opened_is_told(root: Path) -> None:

@@ -1,64 +1,34 @@
-"""The engine as the commands see it: whether one runs, commands to it, and what its replies mean in words."""
+"""Commands to the engine, and what its replies mean in words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import click
+from msgspec import to_builtins
 
-from engine.control.client import EngineClient, EngineSilent, NoEngine
+from engine.control.client import EngineClient
+from engine.control.requests import Reply, Request
 from engine.formatting import integer
-from engine.ledger.writer import Ledger
-from engine.workspace import Workspace
 from tui.commands.shared.options import workspace_of
 from tui.commands.shared.output import print_json, print_line, warn
 
-
-def running_engine(workspace: Workspace) -> int | None:
-    """Its pid; None if none runs. Raises EngineSilent if one runs and does not answer."""
-    try:
-        with EngineClient.connect(workspace) as client:
-            return client.pid
-    except EngineSilent:
-        raise
-    except NoEngine:
-        return None
+ReplyT = TypeVar("ReplyT", bound=Reply)
 
 
-def send_command(ctx: click.Context, command: str, **arguments: Any) -> dict[str, Any]:
+def send_command(ctx: click.Context, request: Request[ReplyT]) -> ReplyT:
     """The engine's reply. Raises NoEngine, and UserError if the engine refuses."""
     with EngineClient.connect(workspace_of(ctx)) as client:
-        return client.command(command, **arguments)
+        return client.ask(request)
 
 
-def print_reply(reply: dict[str, Any], text: str, *, as_json: bool) -> None:
+def print_reply(reply: Reply, text: str, *, as_json: bool) -> None:
     """The text, or the reply as JSON with the text beside it on stderr."""
     if as_json:
-        print_json(reply)
+        print_json(to_builtins(reply))
         warn(text)
     else:
         print_line(text)
-
-
-def by_engine_or_ledger(
-    workspace: Workspace,
-    command: str,
-    by_engine: Callable[[EngineClient], int],
-    in_ledger: Callable[[Ledger], int],
-) -> int:
-    """Asks the engine if one runs, else writes the ledger; returns how many images were changed.
-
-    `command` names the writer in the ledger's lock."""
-    try:
-        client = EngineClient.connect(workspace)
-    except EngineSilent:
-        raise
-    except NoEngine:
-        with Ledger.open(workspace, command) as ledger:
-            return in_ledger(ledger)
-    with client:
-        return by_engine(client)
 
 
 def in_flight(count: int, one: str, many: str) -> str:

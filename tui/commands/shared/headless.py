@@ -14,6 +14,7 @@ from rich.text import Text
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine, Refused
 from engine.control.launch import OUTPUT_NAME
+from engine.control.requests import Drain, Stop
 from engine.control.snapshot import Snapshot, State
 from engine.formatting import duration, per_minute
 from engine.ledger.account import Account
@@ -100,12 +101,12 @@ def _send_interrupts(client: EngineClient, asked: _Interrupts, console: Console)
     while asked.sent < asked.wanted:
         try:
             if asked.sent == 0:
-                text = draining(client.command("drain")["in_flight"])
+                text = draining(client.ask(Drain()).in_flight)
                 console.print(
                     f"{text} Ctrl-C again stops at once; nothing is lost.", markup=False, soft_wrap=True
                 )
             else:
-                client.command("stop")
+                client.ask(Stop())
                 console.print("Stopping at once: what is in flight goes back to pending.", markup=False)
         except Refused as refusal:
             console.print(str(refusal), markup=False)

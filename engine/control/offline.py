@@ -1,0 +1,29 @@
+"""What people decide about images is carried out by the engine if one runs, else in the ledger by this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from engine.control.client import running_engine
+from engine.control.commands import decide
+from engine.control.requests import CountReply, LedgerRequest
+from engine.ledger.writer import Ledger
+from engine.workspace import Workspace
+
+CarryOut = Callable[[LedgerRequest], CountReply]
+
+
+@contextmanager
+def engine_or_ledger(workspace: Workspace, command: str, timeout_s: float = 5.0) -> Iterator[CarryOut]:
+    """Yields what carries out a request here. Without an engine, `command` holds the ledger's lock meanwhile.
+
+    Raises EngineSilent for an engine that does not answer within `timeout_s`, and UserError; what is called raises
+    UserError too, and then nothing was changed."""
+    client = running_engine(workspace, timeout_s)
+    if client is not None:
+        with client:
+            yield client.ask
+    else:
+        with Ledger.open(workspace, command) as ledger:
+            yield lambda request: decide(ledger, request)

@@ -1,0 +1,179 @@
+"""What a client may ask of the engine, and the reply to each: the messages of the engine's socket.
+
+Every message is a line of JSON. The server speaks first: `{"photostat": 1, "version": "0.1.0", "pid": 4711}`. A request
+has its fields beside its id: `{"id": 7, "command": "workers", "count": 4}`. So has the reply, with the same id:
+`{"id": 7, "ok": true, "before": 2, "count": 4}`; a refusal is `{"id": 7, "ok": false, "error": "one line"}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, TypeVar, get_args
+
+from msgspec import Meta, Struct, ValidationError, convert, structs
+
+from engine.config import MOST_WORKERS
+from engine.control.snapshot import Count, HoldReason, Snapshot
+from engine.failures import UserError, one_line
+from engine.ledger.filters import Selection
+
+PROTOCOL = 1
+MAX_LINE_BYTES = 4 << 20
+
+ReplyT = TypeVar("ReplyT", bound="Reply")
+
+Id = int | str | None
+ImageIds = Annotated[tuple[int, ...], Meta(description="an array of whole numbers")]
+
+
+class Hello(Struct, frozen=True):
+    """The engine's first line on every connection."""
+
+    photostat: int
+    """The protocol's version."""
+    version: str
+    pid: Count
+
+
+class Answer(Struct, frozen=True):
+    """What every reply has; its other fields are those of a Reply, if it is ok."""
+
+    id: Id
+    ok: bool
+    error: str = "the engine refused, and gave no reason"
+
+
+class Reply(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The request was carried out."""
+
+    id: Id = None
+    """The request's; None where no engine was asked."""
+
+
+class SnapshotReply(Reply, frozen=True, kw_only=True):
+    snapshot: Snapshot
+
+
+class InFlightReply(Reply, frozen=True, kw_only=True):
+    in_flight: Count
+    """Images that will be finished."""
+
+
+class StopReply(Reply, frozen=True, kw_only=True):
+    in_flight: Count
+    """Images that go back to pending."""
+    on_scratch: Count
+    """JPEGs that wait for the next run."""
+
+
+class WorkersReply(Reply, frozen=True, kw_only=True):
+    before: Count
+    count: Count
+    """From now on."""
+    limited_by: HoldReason | None = None
+    """Why there are fewer than were asked for."""
+
+
+class CountReply(Reply, frozen=True, kw_only=True):
+    count: Count
+    """Images that were changed."""
+
+
+class Request(Struct, Generic[ReplyT], frozen=True, tag_field="command"):
+    """Refused, or carried out at once and answered with a `ReplyT`."""
+
+    @classmethod
+    def name(cls) -> str:
+        """Its `command` on the socket."""
+        return str(cls.__struct_config__.tag)
+
+    @classmethod
+    def reply_type(cls) -> type[ReplyT]:
+        (generic,) = cls.__orig_bases__  # type: ignore[attr-defined]
+        reply: type[ReplyT] = get_args(generic)[0]
+        return reply
+
+
+class GetSnapshot(Request[SnapshotReply], frozen=True, tag="snapshot"):
+    pass
+
+
+class Pause(Request[InFlightReply], frozen=True, tag="pause"):
+    """Start no more images."""
+
+
+class Resume(Request[Reply], frozen=True, tag="resume"):
+    """Go on after a pause, and probe at once what the engine holds for."""
+
+
+class Drain(Request[InFlightReply], frozen=True, tag="drain"):
+    """Finish what is in flight, then leave."""
+
+
+class Stop(Request[StopReply], frozen=True, tag="stop"):
+    """Leave at once."""
+
+
+class SetWorkers(Request[WorkersReply], frozen=True, tag="workers"):
+    count: Annotated[int, Meta(ge=1, le=MOST_WORKERS, description=f"a number from 1 to {MOST_WORKERS}")]
+
+
+class Requeue(Request[CountReply], frozen=True, tag="requeue"):
+    """Convert failed images once more; accepted ones too, if their ids are given."""
+
+    selection: Annotated[Selection, Meta(description="a JSON object that selects images")]
+
+
+class RequeueMissing(Request[CountReply], frozen=True, tag="requeue_missing"):
+    """Convert images once more that are done and whose JPEGs are not in the store any more."""
+
+    ids: ImageIds
+
+
+class Accept(Request[CountReply], frozen=True, tag="accept"):
+    """Take failed images out of the account."""
+
+    ids: ImageIds
+    reason: Annotated[str, Meta(description="text")]
+
+
+LedgerRequest = Requeue | RequeueMissing | Accept
+"""Needs the ledger alone: without an engine, the command itself can carry it out."""
+
+_REQUESTS: dict[str, type[Request[Any]]] = {
+    kind.name(): kind
+    for kind in (GetSnapshot, Pause, Resume, Drain, Stop, SetWorkers, Requeue, RequeueMissing, Accept)
+}
+
+
+def read_request(command: str, arguments: Mapping[str, Any]) -> Request[Any]:
+    """The request with these fields; raises UserError that says which field must be what."""
+    kind = _REQUESTS.get(command)
+    if kind is None:
+        raise UserError(f"unknown command {one_line(command)!r}")
+    fields = {field.name: field.type for field in structs.fields(kind)}
+    for name in arguments:
+        if name not in fields:
+            raise UserError(f"{command}: there is no argument {one_line(name)!r}")
+    for name in fields:
+        if name not in arguments:
+            raise UserError(f"{command}: the argument {name!r} is missing")
+    _check_texts(command, arguments)
+    return kind(**{name: _read(command, name, of, arguments[name]) for name, of in fields.items()})
+
+
+def _read(command: str, name: str, of: Any, value: Any) -> Any:
+    try:
+        return convert(value, of)
+    except ValidationError as error:
+        what = next(mark.description for mark in get_args(of) if isinstance(mark, Meta) and mark.description)
+        raise UserError(f"{command}: {name}: {what}, not {one_line(repr(value))[:80]}") from error
+
+
+def _check_texts(command: str, arguments: Mapping[str, Any]) -> None:
+    """JSON can spell halves of characters, which cannot be written into the ledger."""
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{command}: not a text: {error.reason}") from error
