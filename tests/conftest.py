@@ -1,4 +1,4 @@
-"""Fixtures for everybody: real JP2 files, real workspaces, the real command."""
+"""Fixtures for all tests: real JP2 files, real workspaces, the conformance files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Long ones by their length: pytest puts them into the environment, which has a limit."""
+    """Long values by their length, because pytest puts the names into the environment, which has a limit."""
     return f"{argname} of {len(val)}" if isinstance(val, bytes | str) and len(val) > 80 else None
 
 
@@ -108,7 +108,7 @@ def workspace(tmp_path: Path) -> Iterator[MakeWorkspace]:
 
 
 def end_engine(root: Path) -> None:
-    """SIGKILL for an engine that is still at work there."""
+    """Kills an engine that still runs there."""
     try:
         with EngineClient.connect(Workspace(root), timeout_s=2) as client:
             os.kill(client.pid, signal.SIGKILL)
@@ -120,7 +120,7 @@ def end_engine(root: Path) -> None:
 
 @cache
 def _jp2_bytes(width: int, height: int, channels: int, seed: int) -> bytes:
-    """Encoding is what costs time: many tests use the same images."""
+    """Many tests use the same images, and encoding them takes time."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "image.jp2"
         make_jp2(path, width, height, channels=channels, seed=seed)
@@ -150,7 +150,7 @@ def make_sources(root: Path, images: int, width: int, height: int) -> list[Row]:
 
 @pytest.fixture(scope="session")
 def conformance() -> Path:
-    """The directory of ISO/IEC 15444-4 files; skips the test where they are not."""
+    """The directory of the ISO/IEC 15444-4 files; the test is skipped if they are not here."""
     given = os.environ.get("PHOTOSTAT_CONFORMANCE")
     path = Path(given) if given else Path(__file__).parents[1].parent / "shared" / "jp2-conformance"
     if not path.is_dir():

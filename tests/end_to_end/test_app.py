@@ -1,4 +1,4 @@
-"""The app with real engines: it starts one, steers it, survives its death, and leaves it to its work."""
+"""The app with real engines: it starts one, controls it, survives its death, and can leave while it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders over the socket: every one is answered, the bad ones with why; and what the commands make of the replies."""
+"""Requests over the engine's socket: all are answered, bad ones with the reason; and how the commands show replies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAILED = 3
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An engine that holds for its sources for as long as the test takes; three images have failed."""
+    """An engine that holds during all these tests, because its share is away; three images have failed."""
     place = tmp_path_factory.mktemp("orders") / "workspace"
     photostat("init", place)
     (place / "photostat.toml").write_text('[engine]\nmemory_limit = "800MiB"\n')
@@ -45,7 +45,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 class Line:
-    """One connection, line by line."""
+    """A connection that sends and receives lines."""
 
     def __init__(self, root: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -55,7 +55,7 @@ class Line:
         self._file.readline()
 
     def ask(self, request: bytes) -> Any:
-        """The reply; None when there is none."""
+        """The reply; None if the connection ends."""
         self._socket.sendall(request + b"\n")
         line = self._file.readline()
         return json.loads(line) if line else None

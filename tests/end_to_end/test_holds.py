@@ -1,4 +1,4 @@
-"""What is not the image's fault holds the engine: a share that goes away, a full disk. Both end by themselves."""
+"""A share that goes away and a full disk hold the engine, cost no image, and the holds end by themselves."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_person_who_resumes_takes_missing_sources_for_what_they_are(workspace:
 
 
 def with_another_share(root: Path) -> int:
-    """One more representation, on a share of its own beside the others'; returns how many images there are now."""
+    """Adds a representation on a second share; returns how many images there are now."""
     source = root / "other" / "r" / "lone.jp2"
     source.parent.mkdir(parents=True)
     shutil.copy(next((root / "source").rglob("*.jp2")), source)

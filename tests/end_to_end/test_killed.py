@@ -1,4 +1,4 @@
-"""Real engines and workers, killed at random moments: nothing lost, nothing doubled, nothing half-written."""
+"""Engines and workers that are killed at random moments: no image is lost, stored twice or half written."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ IMAGES = 16
 LARGE = {"width": 1000, "height": 800}
 
 
-def whole(root: Path) -> None:
-    """Every file in the store opens from end to end: none is half-written."""
+def assert_all_whole(root: Path) -> None:
+    """Fails if a file in the store cannot be read to its end."""
     for path in (root / "out").rglob("*.jpg"):
         pyvips.Image.new_from_file(str(path), fail_on="warning").avg()
 
@@ -48,7 +48,7 @@ def test_an_engine_killed_again_and_again_loses_and_doubles_nothing(workspace: M
         pid = start_engine(root)
         time.sleep(luck.uniform(0.3, 2.0))  # the moment is the point: any will do
         kills += kill_engine(pid)
-        whole(root)
+        assert_all_whole(root)
         assert status(root)["totals"]["rows"] == IMAGES
     assert kills > 0
     photostat("run", "--headless", workspace=root)
@@ -83,7 +83,7 @@ def test_an_image_that_kills_every_worker_fails_and_the_others_are_done(workspac
 
 
 def crash(worker: dict[str, Any]) -> None:
-    """A segmentation fault, which a stopped process feels when it goes on."""
+    """A segmentation fault, which reaches a suspended process when it resumes."""
     os.kill(worker["pid"], signal.SIGSEGV)
     resume_worker(worker)
 
@@ -108,4 +108,4 @@ def test_a_killed_storer_loses_nothing(workspace: MakeWorkspace) -> None:
                 child.kill()
     resume_worker(busy)
     assert wait_for_end(root)["totals"]["done"] == 10
-    whole(root)
+    assert_all_whole(root)

@@ -1,4 +1,4 @@
-"""A real engine short of memory: in a control group of its own, beside another program that takes what it likes."""
+"""A real engine short of memory: in a control group, beside another program that takes most of it."""
 
 from __future__ import annotations
 
@@ -69,18 +69,18 @@ def start_inside(group: cgroup.Group, root: Path, *options: str) -> None:
 
 
 def available(root: Path) -> int:
-    """MiB, as the engine sees it."""
+    """The available memory that the engine reports, in MiB."""
     return int(status(root)["memory"]["available"]) // MIB
 
 
 def decoding(root: Path) -> dict[str, Any] | None:
-    """The worker that decodes, once it has taken some memory."""
+    """The worker that decodes, if it has taken some memory."""
     workers = status(root)["workers"]
     return next((w for w in workers if w["phase"] == "decoding" and w["rss_bytes"] > 150 * MIB), None)
 
 
 def halted_in_decoding(root: Path) -> None:
-    """The worker that decodes stands still with what it has: it must not be done before the memory is short."""
+    """Suspends the worker that decodes, so that it is not done before memory is short."""
     worker = wait_until(lambda: decoding(root), "an image that is being decoded")
     os.kill(worker["pid"], signal.SIGSTOP)
 
@@ -185,7 +185,7 @@ def test_an_image_that_does_not_fit_whole_gives_the_same_jpeg(
 
 
 def lanes(root: Path) -> set[str]:
-    """Of the larger image."""
+    """How the larger image was decoded, in all its attempts."""
     with LedgerReader(Workspace(root)) as reader:
         return {attempt.lane for attempt in reader.attempts(1)}
 

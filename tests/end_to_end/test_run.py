@@ -1,4 +1,4 @@
-"""A whole run, as a person sees it: the account, the failures, another round."""
+"""Whole runs from the command line: the account, the failures, requeueing, a second run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole runs into a bucket: the account exact, nothing lost or doubled, holds instead of failures."""
+"""Whole runs into a bucket: every row is accounted for, no object is lost or doubled, faults of the store are holds."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ def settings(endpoint: str, prefix: str, more: str = "") -> str:
 
 
 def assert_all_accounted(root: Path, seaweed: Seaweed, prefix: str, done: int) -> None:
-    """Every row done; in the bucket exactly their JPEGs, byte for byte; nothing on scratch or half sent."""
+    """Every row is done, the bucket has exactly their JPEGs, and nothing is on scratch or half uploaded."""
     rows = list_rows(root)
     assert [row["state"] for row in rows] == ["done"] * done
     stored = {key: hashlib.md5(data).hexdigest() for key, data in seaweed.contents(prefix).items()}
     assert stored == {row["target"]: row["md5"] for row in rows}
-    assert seaweed.unfinished(prefix) == []
+    assert seaweed.unfinished_uploads(prefix) == []
     assert scratch_contents(root) == []
 
 
-def held(root: Path, reason: str) -> dict[str, Any]:
-    """Waits until the engine holds for that reason; the hold."""
+def wait_for_hold(root: Path, reason: str) -> dict[str, Any]:
+    """Waits until the engine holds for that reason; returns the hold."""
 
     def holding() -> dict[str, Any]:
         hold = status(root)["hold"]
@@ -73,7 +73,7 @@ def held(root: Path, reason: str) -> dict[str, Any]:
 
 
 def after_a_probe(root: Path, hold: dict[str, Any]) -> dict[str, Any]:
-    """The hold when the store has been probed, in vain, since `hold` was seen."""
+    """Waits until the store has been probed without success since `hold`; returns the hold as it is then."""
 
     def again() -> dict[str, Any]:
         now: dict[str, Any] = status(root)["hold"]
@@ -129,7 +129,7 @@ def test_wrong_credentials_hold_at_once_and_no_row_is_touched(
     checked = photostat("check", "--json", workspace=root, expect=1)
     assert checked.json["store"]["cause"] == "store-denied"
     start_engine(root)
-    hold = held(root, "store")
+    hold = wait_for_hold(root, "store")
     assert "Correct the AWS credentials" in hold["detail"]
     assert "Correct the AWS credentials" in after_a_probe(root, hold)["detail"]
     assert "not-the-right-secret" not in str(status(root))
@@ -154,7 +154,7 @@ def test_an_endpoint_where_nothing_answers_holds_at_the_first_transfer_and_is_na
         assert "endpoint" in checked["remedy"]
         assert "requeue" not in checked["remedy"]
         start_engine(root)
-        hold = held(root, "store")
+        hold = wait_for_hold(root, "store")
         assert "endpoint under [store]" in hold["detail"]
         assert "endpoint under [store]" in after_a_probe(root, hold)["detail"]
         photostat("stop", workspace=root)
@@ -170,7 +170,7 @@ def test_http_to_an_https_port_holds_and_names_the_endpoint(
     root = workspace(images=1, settings=settings(endpoint, prefix))
     assert "endpoint" in photostat("check", "--json", workspace=root, expect=1).json["store"]["remedy"]
     start_engine(root)
-    assert "endpoint under [store]" in held(root, "store")["detail"]
+    assert "endpoint under [store]" in wait_for_hold(root, "store")["detail"]
     photostat("stop", workspace=root)
     assert wait_for_end(root)["totals"]["failed"] == 0
 
@@ -181,7 +181,7 @@ def test_a_store_that_is_down_holds_the_engine_and_it_goes_on_by_itself(
     root = workspace(images=12, settings=settings(relay.endpoint, prefix))
     relay.refuse()
     start_engine(root)
-    held(root, "store")
+    wait_for_hold(root, "store")
     wait_until(lambda: status(root)["store"]["waiting"] == 12, "every image to be converted meanwhile")
     assert status(root)["totals"]["failed"] == 0
     relay.listen()
@@ -236,7 +236,7 @@ def test_an_engine_killed_again_and_again_stores_each_image_once(
 ) -> None:
     root = workspace(images=30, settings=settings(relay.endpoint, prefix))
     luck = random.Random(5)
-    relay.misbehave = lambda asked: Fault(Kind.DELAY, seconds=luck.uniform(0, 0.3))
+    relay.choose_fault = lambda asked: Fault(Kind.DELAY, seconds=luck.uniform(0, 0.3))
     for _ in range(5):
         pid = start_engine(root)
         time.sleep(luck.uniform(0.3, 1.5))  # the moment is the point: any will do
@@ -250,13 +250,15 @@ def test_the_server_killed_in_the_middle(
 ) -> None:
     root = workspace(images=40, settings=settings(relay.endpoint, prefix))
     relay.port = own_seaweed.port
-    relay.always(Fault(Kind.DELAY, seconds=0.5), method="PUT")  # slow enough to be caught in the middle
+    relay.inject_always(
+        Fault(Kind.DELAY, seconds=0.5), method="PUT"
+    )  # slow enough to be caught in the middle
     start_engine(root)
     wait_until(lambda: status(root)["totals"]["done"] >= 3, "the first images")
     own_seaweed.kill()
-    held(root, "store")
+    wait_for_hold(root, "store")
     own_seaweed.start()
-    relay.well()
+    relay.forward_all()
     assert wait_for_end(root)["state"] == "finished"
     assert_all_accounted(root, own_seaweed, prefix, 40)
 
@@ -264,9 +266,9 @@ def test_the_server_killed_in_the_middle(
 def test_faults_throughout(workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str) -> None:
     root = workspace(images=40, settings=settings(relay.endpoint, prefix))
     luck = random.Random(7)
-    relay.misbehave = lambda asked: luck.choice(ANY_FAULT) if luck.random() < 0.15 else None
+    relay.choose_fault = lambda asked: luck.choice(ANY_FAULT) if luck.random() < 0.15 else None
     photostat("run", "--headless", workspace=root)
-    assert len(relay.befallen) > 10
+    assert len(relay.injected) > 10
     assert_all_accounted(root, seaweed, prefix, 40)
 
 
@@ -274,10 +276,10 @@ def test_faults_throughout(workspace: MakeWorkspace, seaweed: Seaweed, relay: Re
 def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
     workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
 ) -> None:
-    """Every put of one object breaks: the store is well, and the run does not wait for that one for ever."""
+    """Every put of one object breaks while the store is well: the run ends without it."""
     root = workspace(images=60, settings=settings(relay.endpoint, prefix))
     doomed = list_rows(root)[0]["target"]
-    relay.misbehave = lambda asked: (
+    relay.choose_fault = lambda asked: (
         Fault(Kind.RESET) if asked.method == "PUT" and doomed in asked.path else None
     )
     start_engine(root)
@@ -286,7 +288,7 @@ def test_an_image_whose_transfers_never_succeed_fails_and_the_run_ends(
     (failure,) = photostat("failures", "--json", workspace=root).json
     assert (failure["target"], failure["cause"]) == (doomed, "store-unavailable")
     assert scratch_contents(root) == []
-    relay.well()
+    relay.forward_all()
     photostat("requeue", "--all", workspace=root)
     photostat("run", "--headless", workspace=root)
     assert_all_accounted(root, seaweed, prefix, 60)
@@ -299,14 +301,14 @@ def test_two_thousand_images_with_random_faults_and_kills(
     relay.port = own_seaweed.port
     root = workspace(images=2000, settings=settings(relay.endpoint, prefix))
     luck = random.Random(2000)
-    relay.misbehave = lambda asked: luck.choice(ANY_FAULT) if luck.random() < 0.1 else None
+    relay.choose_fault = lambda asked: luck.choice(ANY_FAULT) if luck.random() < 0.1 else None
     pid = start_engine(root)
     for done in (200, 500, 900):
         wait_until(partial(_has_done, root, done), f"{done} images", SOAK_S)
         kill_engine(pid)
         pid = start_engine(root)
         own_seaweed.kill()
-        held(root, "store")
+        wait_for_hold(root, "store")
         own_seaweed.start()
     assert wait_for_end(root, longest_s=SOAK_S)["state"] == "finished"
     assert_all_accounted(root, own_seaweed, prefix, 2000)
@@ -321,9 +323,9 @@ def _has_done(root: Path, count: int) -> bool:
 def test_two_hundred_milliseconds_of_latency_keep_no_core_waiting(
     workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
 ) -> None:
-    """The one worker has an image in hand at least 95 % of the time, though every request takes 0.2 s."""
+    """The one worker converts at least 95 % of the time, though every request takes 0.2 s."""
     root = workspace(images=40, width=2400, height=1800, settings=settings(relay.endpoint, prefix))
-    relay.always(Fault(Kind.DELAY, seconds=0.2))
+    relay.inject_always(Fault(Kind.DELAY, seconds=0.2))
     start_engine(root, "--workers", "1")
     samples: list[bool] = []
     with EngineClient.connect(Workspace(root)) as engine:

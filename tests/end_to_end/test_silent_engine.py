@@ -1,4 +1,4 @@
-"""An engine that runs is never taken for one that does not: suspended, under another name, with many at its socket."""
+"""A running engine is never reported as stopped: not if it is suspended, has other names, or has many clients."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_an_engine_that_listens_nowhere_yet_or_any_more_is_waited_for(root: Path
 
 @contextmanager
 def listening(workspace: Workspace, *lines: bytes) -> Iterator[None]:
-    """Something else at the engine's socket: it says the first line, and another to each request."""
+    """Another program at the engine's socket: it sends the first line, and then one to each request."""
     path = workspace.socket_path
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(str(path))
@@ -230,5 +230,5 @@ def test_run_headless_waits_for_an_engine_that_is_suspended(root: Path) -> None:
 
 
 def _clients(pid: int) -> int:
-    """Connections to the engine, its listening socket among them."""
+    """How many connections the engine has; its listening socket counts as one."""
     return sum(1 for c in psutil.Process(pid).net_connections("unix") if "engine.sock" in str(c.laddr))

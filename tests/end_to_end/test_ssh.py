@@ -1,4 +1,4 @@
-"""End to end over a real SSH connection: start, pause, lose the connection, come back, requeue, finish."""
+"""A run over a real SSH connection: start, pause, lose the connection, return, requeue, finish."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def photostat_over(server: Server, root: Path, *words: str) -> Terminal:
-    """`photostat -C ROOT WORDS` in the other end's terminal, as a person would type it there."""
+    """Runs `photostat -C ROOT WORDS` on a terminal of the server."""
     environment = shell("env", f"PYTHONPATH={ROOT}", "TERM=xterm-256color", "TZ=UTC")
     return server.terminal(f"{environment} {shell(*COMMAND, '-C', root, *words)}")
 
 
 def apps(server: Server) -> list[psutil.Process]:
-    """The apps that run at the other end."""
+    """The apps that run in the server's connections."""
     found = []
     for process in server.connections():
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):

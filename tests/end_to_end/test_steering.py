@@ -1,4 +1,4 @@
-"""Pause, resume, workers, drain and stop: what each does to a running engine, and that nothing is lost by it."""
+"""Pause, resume, workers, drain and stop: what each does to a running engine, and that it loses no image."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-te
 ENDS_WITHIN_S = 2.0
 STEADY_BYTES_PER_S = 4000
 IDLE_CPU = 0.15
-"""Of a core: an app that looks once a second needs a few hundredths; one that spins needs a whole one."""
+"""Share of a core. An app that looks once a second needs a few hundredths; one that spins needs all of it."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def terminal(root: Path) -> Iterator[Terminal]:
-    """The app on a terminal of 80x24, watching a run of 8 workers that goes on."""
+    """The app on a terminal of 80x24, on a run of 8 workers that changes every second."""
     with Terminal(["-m", "tests.support.fake_poller", "steady", str(root)]) as terminal:
         terminal.wait_for("RUNNING")
         yield terminal
@@ -68,7 +68,7 @@ def test_ends_when_the_terminal_goes_away(terminal: Terminal) -> None:
 
 
 def test_ends_when_the_terminal_goes_away_and_nobody_sends_a_signal(root: Path) -> None:
-    """As under nohup: the end of the input is all there is to notice, and Textual would spin on it."""
+    """As under nohup: only the end of the input tells, and Textual would spin on it."""
     deaf = (
         "import signal, tests.support.fake_poller; install = signal.signal; "
         "signal.signal = lambda n, handler: install(n, signal.SIG_IGN if n == signal.SIGHUP else handler); "
@@ -116,7 +116,7 @@ def test_leaves_with_q_and_the_terminal_is_as_before(terminal: Terminal) -> None
 
 
 def test_a_stalled_terminal_stops_only_the_app(root: Path) -> None:
-    """Nobody reads for a while: the app waits without using the processor, and then shows the present picture."""
+    """The terminal is not read for a while: the app waits without using the processor, and answers afterwards."""
     with Terminal(["-m", "tests.support.fake_poller", "flood", str(root)]) as terminal:
         terminal.wait_for("RUNNING")
         time.sleep(3)  # the stall itself: the terminal's buffer is full long before

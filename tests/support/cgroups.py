@@ -1,4 +1,4 @@
-"""Real control groups with a memory limit, and programs in them; skips where they cannot be made."""
+"""Real control groups with a memory limit, and programs in them; tests are skipped if groups cannot be made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MakeGroup = Callable[[int], cgroup.Group]
 
 @pytest.fixture
 def memory_group() -> Iterator[MakeGroup]:
-    """`memory_group(bytes)` makes a group with this limit; whatever is left in it at the end is killed."""
+    """`memory_group(bytes)` makes a group with this limit; processes that are left in it after the test are killed."""
     made: list[cgroup.Group] = []
 
     def make(limit_bytes: int) -> cgroup.Group:
@@ -57,7 +57,7 @@ def _empty(path: Path) -> None:
 
 
 def inside(group: cgroup.Group, command: list[str]) -> list[str]:
-    """The command, run in the group."""
+    """A command line that runs the command in the group."""
     return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', str(group.path / "cgroup.procs"), *command]
 
 

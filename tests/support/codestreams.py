@@ -1,4 +1,4 @@
-"""Codestreams written by hand, marker by marker: to say what no encoder would."""
+"""Codestreams put together marker by marker, with what no encoder would write."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def tile_part(
 def codestream(
     size: bytes | None = None, style: bytes | None = None, *more: bytes, tiles: bytes | None = None
 ) -> bytes:
-    """A whole codestream: a flat grey of 16 × 16 pixels unless told otherwise."""
+    """A whole codestream; by default 16 × 16 pixels of one grey."""
     main = (
         SOC + (siz() if size is None else size) + (cod() if style is None else style) + qcd() + b"".join(more)
     )
@@ -77,7 +77,7 @@ def codestream(
 
 
 def jp2(content: bytes, *header_boxes: bytes) -> bytes:
-    """The least JP2 around a codestream of 16 × 16 grey pixels."""
+    """The smallest JP2 around a codestream of 16 × 16 grey pixels."""
     boxes = [
         box(b"ihdr", struct.pack(">IIHBBBB", 16, 16, 1, 7, 7, 0, 0)),
         box(b"colr", struct.pack(">BBBI", 1, 0, 0, 17)),

@@ -1,4 +1,4 @@
-"""Runs the real command line."""
+"""Runs the photostat command in processes of its own."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ def start(*args: str | Path, workspace: Path | None = None, **options: Any) -> s
 
 
 def environment(more: dict[str, str] | None) -> dict[str, str]:
-    """This process's environment, with nothing in it that steers photostat unless `more` says so."""
+    """This process's environment without photostat's variables, and with `more`."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PHOTOSTAT_")}
     return clean | {"COLUMNS": "100", "NO_COLOR": "1"} | (more or {})

@@ -1,4 +1,4 @@
-"""Converts in a test as a worker does."""
+"""Converts an image in the test's process as a worker does."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def job(source: Path, **changes: Any) -> Job:
 
 
 def convert(source: Path, stages: list[Stage] | None = None, **changes: Any) -> tuple[Converted, Path]:
-    """What the worker would answer, and the JPEG."""
+    """The worker's answer, and the path of the JPEG."""
     (source.parent / "scratch").mkdir(exist_ok=True)
     made = convert_image(job(source, **changes), (stages if stages is not None else []).append)
     return made, Path(made.scratch_path)
 
 
 def left_behind(source: Path) -> list[str]:
-    """Names on scratch."""
+    """The names of the files that are on scratch."""
     return sorted(path.name for path in (source.parent / "scratch").iterdir())

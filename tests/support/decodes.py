@@ -1,4 +1,4 @@
-"""Decodes in a test as a worker does, and says what the pixels should be, by other means than the engine's."""
+"""Decodes in the test's process as a worker does, and computes the expected pixels in another way than the engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERY_PLAN = (
 
 
 def pixels_of(path: Path, plan: Plan = EVERY_PLAN[0], recipe: ColourPlan | None = None) -> NDArray[Any]:
-    """A copy of what decoding makes, (height, width, bands), before any colour conversion."""
+    """The decoded pixels, (height, width, bands), before any colour conversion."""
     header = read_header(path)
     recipe = recipe or recipe_for(header)
     pixel_file = path.with_name("pixels")
@@ -42,7 +42,7 @@ def to_8_bits(samples: NDArray[Any], bits: int, signed: bool = False) -> NDArray
 
 
 def on_the_grid(plane: NDArray[Any], header: Header, index: int) -> NDArray[Any]:
-    """A component spread over the picture's pixels: each pixel looks up the sample at or before its place."""
+    """A component at the picture's resolution: each pixel gets the sample at or before its position."""
     part = header.components[index]
     dx, dy = min(c.dx for c in header.components), min(c.dy for c in header.components)
     columns = [max(x * dx // part.dx, -(-header.x0 // part.dx)) for x in _steps(header.x0, header.width, dx)]

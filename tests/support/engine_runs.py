@@ -1,4 +1,4 @@
-"""What the tests of whole runs share: an engine's state from outside, its end by signal, and the account."""
+"""Starts, suspends, kills and awaits real engines, and reads their status, ledger, store and scratch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENDED = ("finished", "stopped")
 
 
 def status(root: Path) -> dict[str, Any]:
-    """What `status --json` says, asked without a process of its own: tests ask often."""
+    """The document of `status --json`, read in this process, because tests ask often."""
     document = _snapshot(Workspace(root)).to_json()
     totals = document["totals"]
     parts = sum(totals[key] for key in ("pending", "in_flight", "done", "failed", "accepted"))
@@ -57,7 +57,7 @@ def start_engine(root: Path, *options: str) -> int:
 
 
 def start_engine_without_share(root: Path, *options: str) -> int:
-    """The pid of an engine that has not begun and does not end: its share is away until `restore_share`."""
+    """The pid of an engine that holds before its first image, because its share is away until `restore_share`."""
     (root / "source").rename(root / "elsewhere")
     (root / "source").mkdir()  # as a mount point is when nothing is mounted
     pid = start_engine(root, *options)
@@ -72,7 +72,7 @@ def restore_share(root: Path) -> None:
 
 
 def wait_for_end(root: Path, longest_s: float = LONGEST_WAIT_S) -> dict[str, Any]:
-    """Waits until no engine is there any more; its last account."""
+    """Waits until the engine has ended; returns its last status."""
     return wait_until(lambda: _gone(root), "the engine's end", longest_s)
 
 
@@ -82,7 +82,7 @@ def _gone(root: Path) -> dict[str, Any] | None:
 
 
 def suspend_busy_worker(root: Path, image_id: int | None = None, but: Collection[int] = ()) -> dict[str, Any]:
-    """Stops (SIGSTOP) a worker that has an image in hand, any or that one; none of the pids in `but`.
+    """Stops (SIGSTOP) a worker that converts an image, or that image; never one of the pids in `but`.
 
     The run stands in the middle then, however fast the machine: its image is not done before SIGCONT.
     """
@@ -123,7 +123,7 @@ def resume_worker(worker: dict[str, Any]) -> None:
 
 
 def kill_engine(pid: int) -> bool:
-    """SIGKILL, and wait until it and all its children are gone; False where it had ended by itself."""
+    """SIGKILL, and a wait until it and all its children are gone; False if it had ended by itself."""
     try:
         engine = psutil.Process(pid)
         family = [engine, *engine.children(recursive=True)]
@@ -146,5 +146,5 @@ def stored_digests(root: Path) -> dict[str, str]:
 
 
 def scratch_contents(root: Path) -> list[Path]:
-    """What lies on scratch, directories included."""
+    """All that is on scratch, directories too."""
     return list((root / "scratch").rglob("*"))

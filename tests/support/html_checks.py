@@ -1,4 +1,4 @@
-"""What every page photostat writes must be: well-formed, alone, and harmless; and how a real browser sees it."""
+"""Checks of the pages that photostat writes: well-formed, self-contained and harmless; and a real browser for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _QUIET = (
 
 
 class Page(HTMLParser):
-    """A page taken apart: its tags, its text, and whether they nest."""
+    """A parsed page: its tags and its text; fails if tags do not nest."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -59,8 +59,8 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def standing_alone(html: str) -> Page:
-    """The page, after making sure that it asks for nothing from anywhere."""
+def self_contained_page(html: str) -> Page:
+    """The parsed page; fails if it loads anything from elsewhere, or lacks what readers and screen readers need."""
     page = Page(html)
     for tag, attributes in page.tags:
         for key in ("src", "href", "action", "srcset", "poster", "data"):
@@ -83,8 +83,8 @@ def standing_alone(html: str) -> Page:
     return page
 
 
-def seen_in_browser(page: Path, profile: Path, script: str, width: int = 1280, height: int = 1000) -> str:
-    """What `script` (an expression) comes to in the loaded page, and the errors of its scripts, as JSON.
+def evaluate_in_browser(page: Path, profile: Path, script: str, width: int = 1280, height: int = 1000) -> str:
+    """The value of `script`, an expression, in the loaded page, and the errors of the page's scripts, as JSON.
 
     For tests that are marked `needs_tool("chromium")`.
     """

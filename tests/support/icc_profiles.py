@@ -35,7 +35,7 @@ def table_profile(device_class: bytes = b"scnr", space: bytes = b"RGB ") -> byte
 
 
 def without(profile: bytes, *tags: bytes) -> bytes:
-    """A profile whose directory (ICC.1:2022, 7.3) has these tags under names nobody asks for."""
+    """A profile whose directory (ICC.1:2022, 7.3) lists these tags under other names."""
     changed = bytearray(profile)
     for entry in range(132, 132 + 12 * int.from_bytes(profile[128:132]), 12):
         if profile[entry : entry + 4] in tags:

@@ -1,4 +1,4 @@
-"""Small real JPEG 2000 files for the tests, made by OpenJPEG: pictures, exports, and ways to spoil a file."""
+"""Small real JPEG 2000 files, encoded by OpenJPEG, collection exports, and ways to damage a file."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def make_jp2(
     encoding: Encoding | None = None,
     wrapping: Wrapping | None = None,
 ) -> NDArray[Any]:
-    """A JP2 at `path` (directories made as needed); gives back its pixels as `picture` made them.
+    """Writes a JP2 at `path`, with directories as needed; returns its pixels as `picture` made them.
 
     Lossless unless `encoding` says otherwise; `Encoding(tile=(128, 128))` tiles it, `Wrapping(icc=...)` gives
     it a profile. Other kinds of file (signed, subsampled, mixed depths) go through `write_jp2` with `Plane`s.
@@ -79,7 +79,7 @@ def make_jp2(
 
 
 def make_codestream(path: Path, width: int = 256, height: int = 192, **options: Any) -> NDArray[Any]:
-    """A raw codestream at `path`; options as for `make_jp2`, without `wrapping`."""
+    """Writes a raw codestream at `path`; options as for `make_jp2`, without `wrapping`."""
     bits = options.get("bits", 8)
     pixels = picture(width, height, options.get("channels", 3), bits, options.get("seed", 0))
     stack = pixels[:, :, np.newaxis] if pixels.ndim == 2 else pixels
@@ -97,7 +97,7 @@ def wide_gamut_profile() -> bytes:
 
 
 def cut(path: Path, keep: float | int, end_marker: bool = False) -> Path:
-    """Cuts a file short in place: `keep` is a fraction (float) or bytes (int); may paste an EOC on."""
+    """Cuts a file short in place: `keep` is a fraction (float) or bytes (int); `end_marker` appends an EOC."""
     content = path.read_bytes()
     kept = content[: int(len(content) * keep) if isinstance(keep, float) else keep]
     path.write_bytes(kept + (b"\xff\xd9" if end_marker else b""))
@@ -127,7 +127,7 @@ class Row:
 
 
 def representation(number: int) -> str:
-    """The UUID of a made-up representation: the same for a number, every time."""
+    """The UUID of an invented representation; the same number always has the same UUID."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://example.org/representation/{number}"))
 
 

@@ -1,4 +1,4 @@
-"""Ledgers of any size, made by the ledger's own writer, for what shows them."""
+"""Ledgers of any size, written by the ledger's own writer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.messages import Converted, DecodeMode, Surveyed
 from engine.workspace import Workspace
 
 _PAGES = 12
-"""Images of a representation."""
+"""Images in a representation."""
 _FAILURES = (
     Failure(
         Cause.TRUNCATED, Stage.VALIDATING, "the codestream ends 81,920 bytes before its last tile-part does"
@@ -62,7 +62,7 @@ def make_ledger(root: Path, rows: int, *, failed: int = 0, done: int = 0) -> Wor
 
 
 def finish(ledger: Ledger, image_id: int, psnr_db: float = 41.2, warnings: tuple[str, ...] = ()) -> None:
-    """Takes an image the whole way."""
+    """Takes an image from pending to done."""
     ledger.surveyed([Surveyed(image_id, 16_800_000, 7216, 5412, 3, 8, 1024, 1024, 6, "srgb")])
     ledger.start(image_id, 4712, 667 << 20, DecodeMode.TILES)
     ledger.converted(

@@ -22,15 +22,15 @@ PROCESSOR_SECONDS = 60
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file."""
+    """The result for one file."""
 
     name: str
     cause: str
-    """Empty where it was converted."""
+    """Empty if it was converted."""
     message: str
     warnings: tuple[str, ...]
     peak_bytes: int
-    """The process's so far."""
+    """The peak of the process up to then."""
 
 
 def convert_limited(paths: Sequence[Path], folder: Path) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""Another program that takes memory: `python -m tests.support.memory_hog`, told on stdin how many MiB at a time."""
+"""Another program that takes memory: `python -m tests.support.memory_hog`; every line on its stdin is some MiB more."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Hog:
     """How many processes of the group the kernel had killed before there was a hog."""
 
     def take(self, mib: int) -> bool:
-        """Takes so much more, and touches every page of it; False if the kernel has killed the program for it."""
+        """Takes that much more and touches every page of it; False if the kernel has killed the program for it."""
         assert self.process.stdin is not None and self.process.stdout is not None
         try:
             self.process.stdin.write(f"{mib}\n")

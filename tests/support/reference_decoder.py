@@ -22,7 +22,7 @@ def opj_decompress(source: Path, target: Path, *options: str) -> bool:
 
 
 def reference_planes(path: Path, folder: Path) -> list[NDArray[np.int64]] | None:
-    """Every component's samples as the reference decoder has them, without its colour work; None if refused.
+    """The samples of every component from the reference decoder, before its colour conversion; None if it refuses.
 
     The codestream is taken out of its boxes. Subsampled components are asked for one by one: of three
     together the tool would make RGB.

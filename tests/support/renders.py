@@ -1,4 +1,4 @@
-"""Recipes and rendered pixels in a test, and what Little CMS makes of the same."""
+"""Colour plans and rendered pixels, and the same pixels as Little CMS converts them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def recipe(path: Path, icc: str = "keep", background: str = "#ffffff") -> Colour
 
 
 def rendered_pixels(path: Path, icc: str = "keep") -> tuple[NDArray[Any], Rendered]:
-    """What goes to the JPEG encoder, and with which profile."""
+    """The pixels for the JPEG encoder, and what else it gets."""
     header, made = read_header(path), recipe(path, icc)
     with decoded(
         str(path), header, Plan(DecodeMode.WHOLE), made, Messages(), path.with_name("px")

@@ -1,4 +1,4 @@
-"""A relay in front of an S3 server that misbehaves on demand, as networks, proxies and stores do."""
+"""A relay in front of an S3 server that injects the faults of networks, proxies and stores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Kind(Enum):
     """What can go wrong with one request."""
 
     REPLY = auto()
-    """The reply comes from the relay: `Fault.status` and `Fault.code`; the server hears nothing."""
+    """The relay replies with `Fault.status` and `Fault.code`; the server gets no request."""
     RESET = auto()
     """The connection is reset after the head."""
     CUT = auto()
@@ -41,9 +41,9 @@ class Kind(Enum):
     STALL = auto()
     """In the middle of the body nothing moves for `Fault.seconds`, then it breaks."""
     CORRUPT = auto()
-    """One bit of the body is another when it arrives."""
+    """One bit of the body is flipped on its way."""
     FORGE_ETAG = auto()
-    """The reply's ETag is another object's."""
+    """The reply has the ETag of other content."""
 
 
 @dataclass(frozen=True)
@@ -74,19 +74,20 @@ class Request:
         return int(self.headers.get("content-length", "0"))
 
 
-Misbehave = Callable[[Request], Fault | None]
+ChooseFault = Callable[[Request], Fault | None]
 
 
 @dataclass
 class Relay:
-    """Listens on the loopback, forwards to `port`; `misbehave` decides for each request what befalls it.
+    """Listens on the loopback and forwards to `port`; `choose_fault` decides for each request what goes wrong.
 
-    One connection carries one request here, which is all that the signature and the tests need."""
+    A connection carries one request: neither the signatures nor the tests need more.
+    """
 
     port: int
-    misbehave: Misbehave = lambda request: None
+    choose_fault: ChooseFault = lambda request: None
     seen: list[Request] = field(default_factory=list)
-    befallen: list[Fault] = field(default_factory=list)
+    injected: list[Fault] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _thread: threading.Thread | None = None
     _server: asyncio.Server | None = None
@@ -102,14 +103,14 @@ class Relay:
         self.listen()
 
     def listen(self) -> None:
-        """Takes connections (again), always at the same port."""
+        """Accepts connections, also after `refuse`, always at the same port."""
         self._server = self._run(
             asyncio.start_server(self._serve, "127.0.0.1", self.own_port, limit=_HEAD_BYTES)
         )
         self.own_port = self._server.sockets[0].getsockname()[1]
 
     def refuse(self) -> None:
-        """Takes no more connections, as a server that is down."""
+        """Accepts no connections any more, as a server that is down."""
 
         async def close() -> None:
             if self._server is not None:
@@ -124,16 +125,16 @@ class Relay:
         if self._thread is not None:
             self._thread.join(LONGEST_WAIT_S)
 
-    def once(self, *faults: Fault, method: str = "PUT") -> None:
-        """These befall the next requests with that method, one each; all later ones pass."""
+    def inject_once(self, *faults: Fault, method: str = "PUT") -> None:
+        """The next requests with that method get one fault each; all later ones pass."""
         left = list(faults)
-        self.misbehave = lambda request: left.pop(0) if left and request.method == method else None
+        self.choose_fault = lambda request: left.pop(0) if left and request.method == method else None
 
-    def always(self, fault: Fault, method: str = "") -> None:
-        self.misbehave = lambda request: fault if method in ("", request.method) else None
+    def inject_always(self, fault: Fault, method: str = "") -> None:
+        self.choose_fault = lambda request: fault if method in ("", request.method) else None
 
-    def well(self) -> None:
-        self.misbehave = lambda request: None
+    def forward_all(self) -> None:
+        self.choose_fault = lambda request: None
 
     def _run(self, work: Awaitable[T]) -> T:
         async def awaited() -> T:
@@ -145,9 +146,9 @@ class Relay:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             request = _parse(await reader.readuntil(b"\r\n\r\n"))
             self.seen.append(request)
-            fault = self.misbehave(request)
+            fault = self.choose_fault(request)
             if fault is not None:
-                self.befallen.append(fault)
+                self.injected.append(fault)
             await _relay(self.port, request, fault, reader, writer)
         writer.close()
 
@@ -200,7 +201,7 @@ async def _relay(
 async def _pass_body(
     request: Request, fault: Fault | None, reader: asyncio.StreamReader, forward: asyncio.StreamWriter
 ) -> bool:
-    """Hand the body on; False when the connection is to break in its middle."""
+    """Passes the body on; False if the connection is to break in its middle."""
     kind, passed, middle = (fault.kind if fault else None), 0, request.body_bytes // 2
     while passed < request.body_bytes:
         limit = request.body_bytes - passed if passed > middle else max(1, middle - passed + 1)
@@ -241,13 +242,13 @@ def _parse(raw: bytes) -> Request:
 
 
 def _forwarded(raw: bytes) -> bytes:
-    """The head as the server gets it: one request a connection, no Expect; neither header is signed."""
+    """The head for the server: one request a connection, no Expect. Neither header is signed."""
     kept = re.sub(rb"(?im)^(?:connection|expect):[^\r\n]*\r\n", b"", raw)
     return kept.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close so that the other side gets a reset, not an end."""
+    """Closes so that the other side gets a reset instead of an end."""
     connection: socket.socket | None = writer.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

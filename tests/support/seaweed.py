@@ -1,4 +1,4 @@
-"""A real S3 server for the tests: SeaweedFS from its wheel, on free ports of the loopback, ended by its pid."""
+"""A real S3 server for the tests: SeaweedFS from its wheel, on free ports of the loopback."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ ENVIRONMENT = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""What a process needs to be let in."""
+"""What a process needs to sign its requests."""
 _DISCONNECTED = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
 
 
 class Seaweed:
-    """One server with one bucket. Its data outlive `kill` and are there again after `start`."""
+    """A server with a bucket. Its data outlive `kill`, and are there again after `start`."""
 
     def __init__(self, directory: Path, certificates: Path | None = None) -> None:
         self._directory = directory
@@ -58,7 +58,7 @@ class Seaweed:
         return f"{'https' if self._certificates else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts it and waits until the bucket answers; the first time on other ports where some were taken."""
+        """Starts it and waits until the bucket answers; at the first start it tries other ports if some are taken."""
         for attempts_left in (0,) if self._has_run else (2, 1, 0):
             self._process = self._launch()
             if wait_until(self._answers_or_ended, f"SeaweedFS to answer ({self._log})") == "answers":
@@ -94,13 +94,13 @@ class Seaweed:
             self._remove_sockets()
 
     def _remove_sockets(self) -> None:
-        """It leaves some in the directory for temporary files, with its ports in their names."""
+        """Removes those that it leaves among the temporary files, with its ports in their names."""
         for port in self._ports.values():
             for path in Path(tempfile.gettempdir()).glob(f"seaweedfs-*-{port}.sock"):
                 path.unlink(missing_ok=True)
 
     def client(self, endpoint: str = "") -> S3Client:
-        """A plain client, to look at what is really there."""
+        """A plain client that shows what is stored."""
         import boto3  # here, so that tests without a server do not pay for it
         from botocore.config import Config
 
@@ -125,7 +125,7 @@ class Seaweed:
             key.removeprefix(prefix): client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys
         }
 
-    def unfinished(self, prefix: str = "") -> list[str]:
+    def unfinished_uploads(self, prefix: str = "") -> list[str]:
         """The keys of multipart uploads that were neither completed nor aborted."""
         reply = self.client().list_multipart_uploads(Bucket=BUCKET, Prefix=prefix)
         return [upload["Key"] for upload in reply.get("Uploads", [])]
@@ -156,7 +156,7 @@ def _ports(*, with_https: bool) -> dict[str, int]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback nobody listens at just now."""
+    """Ports of the loopback at which nobody listens now."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
@@ -171,7 +171,7 @@ def _die_with_us() -> None:
 
 @pytest.fixture(scope="session")
 def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
-    """One server for all tests of a session; each keeps to a prefix of its own."""
+    """One server for all tests of a session; each test uses a prefix of its own."""
     server = Seaweed(tmp_path_factory.mktemp("seaweed"))
     server.start()
     yield server
@@ -181,14 +181,14 @@ def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed
 @pytest.fixture
 def seaweed(seaweed_server: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Seaweed:
     """The server, and its credentials in this process's environment."""
-    _let_in(monkeypatch)
+    _set_credentials(monkeypatch)
     return seaweed_server
 
 
 @pytest.fixture
 def own_seaweed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seaweed]:
-    """A server of the test's own, which it may kill and start again."""
-    _let_in(monkeypatch)
+    """A server for this test only, which may kill it and start it again."""
+    _set_credentials(monkeypatch)
     server = Seaweed(tmp_path / "seaweed")
     server.start()
     yield server
@@ -197,10 +197,10 @@ def own_seaweed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sea
 
 @pytest.fixture
 def https_seaweed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seaweed]:
-    """A server that speaks HTTPS, with a certificate the AWS chain is told to trust."""
+    """A server that speaks HTTPS, with a certificate that botocore is configured to trust."""
     import trustme
 
-    _let_in(monkeypatch)
+    _set_credentials(monkeypatch)
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -216,7 +216,7 @@ def https_seaweed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
 
 @pytest.fixture
 def prefix() -> str:
-    """A prefix of the test's own in the shared bucket, with a slash at its end."""
+    """A prefix for this test only in the shared bucket; it ends with a slash."""
     return f"{uuid.uuid4().hex[:12]}/"
 
 
@@ -225,7 +225,7 @@ def settings_for(endpoint: str, prefix: str, **more: object) -> StoreSettings:
     return StoreSettings(url=f"s3://{BUCKET}/{prefix.rstrip('/')}", endpoint=endpoint, **more)  # type: ignore[arg-type]
 
 
-def _let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def _set_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE", "AWS_REGION"):

@@ -1,4 +1,4 @@
-"""A run of the engine with a simulated machine: images take time and memory as told, other programs take theirs."""
+"""A simulated run: images and other programs take the time and memory that the test gives them."""
 
 from __future__ import annotations
 

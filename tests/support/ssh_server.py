@@ -1,4 +1,4 @@
-"""An SSH server of our own on loopback, and a client's terminal on it; for tests of what happens over a connection."""
+"""An SSH server for tests on the loopback, and a client's terminal that is connected to it."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ PermitUserEnvironment no
 
 @dataclass(frozen=True)
 class Server:
-    """sshd, listening; every connection is a child of its process."""
+    """A running sshd; every connection is served by a child of its process."""
 
     home: Path
     port: int
     process: subprocess.Popen[bytes]
 
     def terminal(self, command: str, *, columns: int = 80, rows: int = 24) -> Terminal:
-        """`command` on a terminal at the other end."""
+        """Runs `command` on a terminal of the server."""
         options = (
             "StrictHostKeyChecking=no",
             "UserKnownHostsFile=/dev/null",
@@ -61,11 +61,11 @@ class Server:
         )
 
     def connections(self) -> list[psutil.Process]:
-        """The server's processes that serve connections, and what runs in these."""
+        """The server's processes that serve connections, and the programs in them."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def cut(self) -> None:
-        """Kills what serves the connections, as when the server dies; not what runs in them."""
+        """Kills the processes that serve connections, as if the server died; not the programs in them."""
         for process in self.connections():
             with contextlib.suppress(psutil.NoSuchProcess):  # it was just leaving
                 if process.name().startswith("sshd"):
@@ -127,5 +127,5 @@ def _answers(port: int) -> bool:
 
 
 def shell(*words: str | Path) -> str:
-    """A command line for the other end's shell."""
+    """A command line for the server's shell."""
     return shlex.join(map(str, words))

@@ -1,4 +1,4 @@
-"""Proved JPEGs on scratch for the tests of the store, and the StoreError that an action ends in."""
+"""Files on scratch that wait for the store, with their requests, and the StoreError that an action raises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real terminal for tests: a program on a pseudo-terminal, whose output is read, counted or left to stall."""
+"""A program on a real pseudo-terminal: the test reads its output, or lets it stall, and types."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Terminal:
-    """The program has the terminal as its own controlling one, as over SSH; ends with the `with` block."""
+    """A program whose controlling terminal it is, as over SSH; the program ends with the `with` block."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Terminal:
         return said
 
     def wait_for(self, text: str, count: int = 1) -> None:
-        """Reads until `text` has been written, so many times."""
+        """Reads until `text` has been written `count` times."""
         wait_until(
             lambda: self.output.count(text.encode()) >= count,
             lambda: f"{text!r}; the terminal has {self.output[-2000:]!r}",
@@ -94,7 +94,7 @@ class Terminal:
         wait_until(lambda: self.read(seconds) == b"", lambda: f"silence after {self.output[-2000:]!r}")
 
     def wait_for_end(self) -> float:
-        """Reads until the program has ended; the seconds of its own that this took (see `own_seconds_until`)."""
+        """Reads until the program has ended; returns how long that took (see `own_seconds_until`)."""
         program = psutil.Process(self.process.pid)
         seconds = own_seconds_until(
             lambda: has_ended(program), program.pid, "the program's end", pause=self.read
@@ -107,7 +107,7 @@ class Terminal:
         os.write(self.master, keys.encode())
 
     def hang_up(self) -> None:
-        """The other side of the terminal goes away."""
+        """Closes our side, as when a connection is lost."""
         if self.master >= 0:
             os.close(self.master)
             self.master = -1

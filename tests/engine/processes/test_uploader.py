@@ -182,21 +182,21 @@ def test_killed_in_the_middle_of_an_upload_nothing_wrong_is_in_the_bucket(
     settings = settings_for(relay.endpoint, prefix)
     request = make_request(tmp_path / "scratch", "b/u/large.jpg", 70 << 20)
     uploader = start(settings, tmp_path)
-    relay.always(Fault(Kind.THROTTLE, bytes_per_s=8e6), method="PUT")
+    relay.inject_always(Fault(Kind.THROTTLE, bytes_per_s=8e6), method="PUT")
     uploader.send(request)
-    wait_until(lambda: seaweed.unfinished(prefix), "a transfer in parts to begin")
+    wait_until(lambda: seaweed.unfinished_uploads(prefix), "a transfer in parts to begin")
     wait_until(lambda: any("partNumber=2" in seen.path for seen in relay.seen), "the second part")
     uploader.kill()
     uploader.process.join()
     assert seaweed.contents(prefix) == {}
-    assert seaweed.unfinished(prefix) == [prefix + request.target]
-    relay.well()
+    assert seaweed.unfinished_uploads(prefix) == [prefix + request.target]
+    relay.forward_all()
     again = start(settings, tmp_path)
     again.send(request)
     assert isinstance(answers(again, 1)[0], Stored)
     stored = {key: hashlib.md5(data).hexdigest() for key, data in seaweed.contents(prefix).items()}
     assert stored == {request.target: request.md5}
-    assert seaweed.unfinished(prefix) == []
+    assert seaweed.unfinished_uploads(prefix) == []
 
 
 def test_the_server_killed_in_the_middle_and_started_again(

@@ -25,7 +25,7 @@ from engine.reports.account.write import write_report
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.html_checks import Page, seen_in_browser, standing_alone
+from tests.support.html_checks import Page, evaluate_in_browser, self_contained_page
 from tests.support.jp2_files import representation
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202egpj.exe\x1b[31m"
@@ -107,7 +107,7 @@ def test_one_batch_alone(collection: Workspace) -> None:
 
 
 def test_the_page_stands_alone_and_says_it_all(collection: Workspace, tmp_path: Path) -> None:
-    page = standing_alone(written(collection, tmp_path / "report"))
+    page = self_contained_page(written(collection, tmp_path / "report"))
     for said in (
         "All 35 images are accounted for: 30 done, 2 failed, 1 accepted with a reason and 2 not converted yet.",
         "60.0 MB of JPEG 2000 became 27.0 MB of JPEG: 45.0 %.",
@@ -150,7 +150,7 @@ def test_tables_have_every_row(collection: Workspace, tmp_path: Path) -> None:
 
 def test_an_empty_ledger_has_a_report_too(tmp_path: Path) -> None:
     workspace = Workspace.init(tmp_path / "empty")
-    page = standing_alone(written(workspace, tmp_path / "report"))
+    page = self_contained_page(written(workspace, tmp_path / "report"))
     assert "The ledger holds no images yet." in page.text
 
 
@@ -169,7 +169,7 @@ def test_in_a_real_browser(collection: Workspace, tmp_path: Path) -> None:
     script = "document.documentElement.scrollWidth <= innerWidth, document.querySelectorAll('table').length"
     for width in (1280, 500):
         fits, tables, faults = json.loads(
-            unescape(seen_in_browser(page, tmp_path / "profile", script, width))
+            unescape(evaluate_in_browser(page, tmp_path / "profile", script, width))
         )
         assert fits, f"wider than a window of {width}"
         assert tables > 5
@@ -185,7 +185,7 @@ def test_the_command_after_a_real_run(workspace: MakeWorkspace, tmp_path: Path) 
         "rows": 4, "pending": 0, "in_flight": 0, "done": 3, "failed": 1, "accepted": 0,
     }  # fmt: skip
     assert outcome.json["failures"] == {"source-missing": 1}
-    standing_alone((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    self_contained_page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
     assert str(root / "report" / "report.html") in photostat("report", workspace=root).stdout
     refused = photostat("report", "--batch", "nowhere", workspace=root, expect=2)
     assert "no batch 'nowhere'" in refused.stderr

@@ -23,7 +23,7 @@ from engine.reports.proof_sheet.sample_image import SampleImage, Trial, Unreadab
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.html_checks import Page, seen_in_browser, standing_alone
+from tests.support.html_checks import Page, evaluate_in_browser, self_contained_page
 from tests.support.jp2_files import Encoding, Wrapping, cut, make_jp2, wide_gamut_profile
 from tests.support.ledgers import make_ledger
 
@@ -113,7 +113,7 @@ def test_the_page_and_its_flip_in_a_real_browser(workspace: MakeWorkspace, tmp_p
     root = workspace(images=3, width=500, height=400)
     sheet = root / "sheet.html"
     photostat("proof", "--sample", "2", "--quality", "70,92", "-o", sheet, workspace=root)
-    standing_alone(sheet.read_text(encoding="utf-8"))
+    self_contained_page(sheet.read_text(encoding="utf-8"))
     script = """(() => {
         const button = document.querySelector("button.flip"), image = button.querySelector("img");
         const source = document.querySelector(".source img").src, before = image.src;
@@ -126,7 +126,7 @@ def test_the_page_and_its_flip_in_a_real_browser(workspace: MakeWorkspace, tmp_p
         seen.push([...document.querySelectorAll("button.flip")].every(b => b.getAttribute("aria-pressed") === "true"));
         return seen;
     })(), document.images.length"""
-    seen, images, faults = json.loads(unescape(seen_in_browser(sheet, tmp_path / "profile", script)))
+    seen, images, faults = json.loads(unescape(evaluate_in_browser(sheet, tmp_path / "profile", script)))
     assert faults == []
     assert images == 2 * 3
     assert seen[1:] == [True, True, "true", True, "false", True]

@@ -60,7 +60,7 @@ def assert_stored(seaweed: Seaweed, prefix: str, *requests: StoreRequest) -> Non
     """Exactly these objects are in the bucket, with exactly their bytes, and nothing half sent."""
     digests = {key: hashlib.md5(data).hexdigest() for key, data in seaweed.contents(prefix).items()}
     assert digests == {request.target: request.md5 for request in requests}
-    assert seaweed.unfinished(prefix) == []
+    assert seaweed.unfinished_uploads(prefix) == []
 
 
 @SIZES
@@ -75,9 +75,9 @@ def test_a_fault_in_a_put_costs_another_attempt(
     size_bytes: int,
 ) -> None:
     request = request_for(size_bytes=size_bytes)
-    relay.once(fault)
+    relay.inject_once(fault)
     put(store, request)
-    assert relay.befallen == [fault]
+    assert relay.injected == [fault]
     assert_stored(seaweed, prefix, request)
 
 
@@ -94,7 +94,7 @@ def test_a_fault_around_the_transfer_costs_another_attempt(
 ) -> None:
     """HEAD asks and confirms; POST begins and completes a transfer in parts."""
     request = request_for(size_bytes=6 << 20)
-    relay.once(fault, fault, method=method)
+    relay.inject_once(fault, fault, method=method)
     put(store, request)
     assert_stored(seaweed, prefix, request)
 
@@ -110,7 +110,7 @@ def test_a_completion_whose_reply_was_lost_is_ours(
             posts.append(asked)
         return Fault(Kind.LOSE_REPLY) if asked.method == "POST" and len(posts) == 2 else None
 
-    relay.misbehave = lose_the_second
+    relay.choose_fault = lose_the_second
     assert put(store, request)
     assert_stored(seaweed, prefix, request)
 
@@ -119,7 +119,7 @@ def test_a_put_whose_reply_was_lost_is_ours_and_is_sent_once(
     store: Store, seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest
 ) -> None:
     request = request_for()
-    relay.once(Fault(Kind.LOSE_REPLY))
+    relay.inject_once(Fault(Kind.LOSE_REPLY))
     assert put(store, request)
     assert [seen.method for seen in relay.seen if seen.method in ("HEAD", "PUT")] == ["HEAD", "PUT", "HEAD"]
     assert_stored(seaweed, prefix, request)
@@ -130,7 +130,7 @@ def test_a_stalled_send_is_given_up_and_tried_again(
 ) -> None:
     request = request_for(size_bytes=10 << 20)
     store = S3Store(settings_for(relay.endpoint, prefix), replace(QUICK, multipart_bytes=64 << 20))
-    relay.once(Fault(Kind.STALL, seconds=20))
+    relay.inject_once(Fault(Kind.STALL, seconds=20))
     put(store, request)
     assert_stored(seaweed, prefix, request)
 
@@ -139,7 +139,7 @@ def test_a_slow_line_is_no_failure(
     store: Store, seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest
 ) -> None:
     request = request_for(size_bytes=600_000)
-    relay.always(Fault(Kind.THROTTLE, bytes_per_s=1_000_000), method="PUT")
+    relay.inject_always(Fault(Kind.THROTTLE, bytes_per_s=1_000_000), method="PUT")
     assert not put(store, request)
     assert_stored(seaweed, prefix, request)
 
@@ -149,7 +149,7 @@ def test_a_forged_etag_everywhere_is_settled_by_the_bytes(
 ) -> None:
     store = S3Store(settings_for(relay.endpoint, prefix, checksum="when_required"), QUICK)
     request = request_for()
-    relay.always(Fault(Kind.FORGE_ETAG))
+    relay.inject_always(Fault(Kind.FORGE_ETAG))
     assert not put(store, request)
     assert any(seen.method == "GET" and request.target in seen.path for seen in relay.seen)
     assert put(store, request)
@@ -161,11 +161,11 @@ def test_a_body_corrupted_every_time_is_never_in_the_bucket(
     store: Store, seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest, size_bytes: int
 ) -> None:
     request = request_for(size_bytes=size_bytes)
-    relay.always(Fault(Kind.CORRUPT), method="PUT")
+    relay.inject_always(Fault(Kind.CORRUPT), method="PUT")
     fault = store_error_of(lambda: store.put(request))
     assert fault.fault is FaultKind.TRANSIENT
     assert_stored(seaweed, prefix)
-    relay.well()
+    relay.forward_all()
     put(store, request)
     assert_stored(seaweed, prefix, request)
 
@@ -184,7 +184,7 @@ def test_a_store_that_refuses_checksum_headers_gets_told_which_setting(
         )
 
     request = request_for(size_bytes=size_bytes)
-    relay.misbehave = refuse
+    relay.choose_fault = refuse
     refused = S3Store(settings_for(relay.endpoint, prefix), QUICK)
     for action in (refused.write_probe, lambda: refused.put(request)):
         fault = store_error_of(action)
@@ -203,11 +203,11 @@ def test_a_store_without_conditional_puts_is_looked_at_before(
     def refuse(asked: Request) -> Fault | None:
         return Fault(Kind.REPLY, 501, "NotImplemented") if "if-none-match" in asked.headers else None
 
-    relay.misbehave = refuse
+    relay.choose_fault = refuse
     request, another = request_for(size_bytes=size_bytes), request_for("b/u/2.jpg", size_bytes, image_id=2)
     assert not put(store, request)
     assert not put(store, another)
-    assert len(relay.befallen) == 1
+    assert len(relay.injected) == 1
     assert put(store, request)
     different = request_for(request.target, size_bytes, image_id=3)
     assert store_error_of(lambda: store.put(different)).failure.cause is Cause.STORE_MISMATCH
@@ -227,7 +227,7 @@ def test_someone_who_is_faster_is_not_overwritten(
             direct.put(theirs)
         return None
 
-    relay.misbehave = meanwhile
+    relay.choose_fault = meanwhile
     assert store_error_of(lambda: store.put(request)).failure.cause is Cause.STORE_MISMATCH
     assert_stored(seaweed, prefix, theirs)
 
@@ -235,7 +235,7 @@ def test_someone_who_is_faster_is_not_overwritten(
 def test_a_denied_store_is_the_configurations_fault_at_once(
     store: Store, relay: Relay, request_for: MakeRequest
 ) -> None:
-    relay.always(Fault(Kind.REPLY, 403, "AccessDenied"))
+    relay.inject_always(Fault(Kind.REPLY, 403, "AccessDenied"))
     request = request_for()
     assert store_error_of(lambda: put(store, request)).fault is FaultKind.CONFIGURATION
     assert len(relay.seen) <= 2
@@ -248,16 +248,16 @@ def test_an_object_the_store_refuses_is_the_images_fault_unless_it_refuses_all(
 ) -> None:
     request = request_for(size_bytes=size_bytes)
     refusal = Fault(Kind.REPLY, 422, "NotByTheRules")
-    relay.misbehave = lambda asked: (
+    relay.choose_fault = lambda asked: (
         refusal if request.target in asked.path and asked.method != "HEAD" else None
     )
     fault = store_error_of(lambda: put(store, request))
     assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_DENIED)
-    relay.misbehave = lambda asked: refusal if asked.method in ("PUT", "POST") else None
+    relay.choose_fault = lambda asked: refusal if asked.method in ("PUT", "POST") else None
     fault = store_error_of(lambda: put(store, request))
     assert fault.fault is FaultKind.CONFIGURATION
     assert "NotByTheRules" in fault.failure.message
-    relay.well()
+    relay.forward_all()
     assert_stored(seaweed, prefix)
     put(store, request)
     assert_stored(seaweed, prefix, request)
@@ -285,9 +285,9 @@ def test_random_faults_throughout(
         make_request(tmp_path / "scratch", f"b/{n % 7}/{n}.jpg", luck.choice([1_000, 300_000, 6 << 20]), n)
         for n in range(60)
     ]
-    relay.misbehave = lambda asked: luck.choice(FAULTS) if luck.random() < 0.25 else None
+    relay.choose_fault = lambda asked: luck.choice(FAULTS) if luck.random() < 0.25 else None
     patient = Backoff(attempts=40, first_s=0.01, longest_s=0.05)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda r: with_retries(lambda: store.put(r), patient, random.random), requests))
-    assert len(relay.befallen) > 20
+    assert len(relay.injected) > 20
     assert_stored(seaweed, prefix, *requests)

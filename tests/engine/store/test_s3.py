@@ -44,7 +44,7 @@ def test_the_bytes_arrive_and_are_confirmed(
     assert not store.put(request).existed
     assert hashlib.md5(seaweed.contents(prefix)[request.target]).hexdigest() == request.md5
     assert store.digest(request.target) == request.md5
-    assert seaweed.unfinished(prefix) == []
+    assert seaweed.unfinished_uploads(prefix) == []
 
 
 @pytest.mark.parametrize("size_bytes", [10_000, 6 << 20], ids=["single", "parts"])
@@ -116,7 +116,7 @@ def test_parts_a_killed_uploader_left_are_aborted(
         begun = client.create_multipart_upload(Bucket=BUCKET, Key=key)
         client.upload_part(Bucket=BUCKET, Key=key, UploadId=begun["UploadId"], PartNumber=1, Body=b"x" * 100)
     store.put(request)
-    assert seaweed.unfinished(prefix) == [others]
+    assert seaweed.unfinished_uploads(prefix) == [others]
 
 
 @pytest.mark.parametrize("checksum", ["auto", "when_required"])
