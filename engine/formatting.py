@@ -164,6 +164,16 @@ def clock(moment: float, now: float) -> str:
     return time.strftime("%d %b %H:%M", there)
 
 
+def time_of_day(moment: float) -> str:
+    """Local time of today: `23:14:05`."""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def date_and_second(moment: float) -> str:
+    """Local time, for messages on processes: `2026-03-01 23:14:05`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+
+
 def dated(moment: float, now: float) -> str:
     """Local time in lists and logs: `01 Mar 23:14:05`, in another year `01 Mar 2025 23:14`."""
     there = time.localtime(moment)

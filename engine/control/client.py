@@ -16,6 +16,7 @@ from msgspec import Struct, ValidationError, convert, to_builtins
 from engine.control.requests import MAX_LINE_BYTES, PROTOCOL, Answer, GetSnapshot, Hello, Reply, Request
 from engine.control.snapshot import Snapshot
 from engine.failures import UserError
+from engine.formatting import date_and_second
 from engine.ledger.lock import Holder, find_engine
 from engine.workspace import Workspace
 
@@ -34,8 +35,7 @@ class EngineSilent(NoEngine):
 
     def __init__(self, holder: Holder, why: str = "") -> None:
         self.holder = holder
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.since))
-        who = f"the engine (pid {holder.pid}, since {since})"
+        who = f"the engine (pid {holder.pid}, since {date_and_second(holder.since)})"
         super().__init__(f"{who} does not answer: {why or _why_silent(holder)}")
 
 

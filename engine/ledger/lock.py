@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine import __version__
 from engine.failures import UserError
+from engine.formatting import date_and_second
 
 ENGINE_COMMAND = "run"
 _PATIENCE_S = 4.0
@@ -41,8 +42,7 @@ class Holder:
 
     def __str__(self) -> str:
         where = "" if self.is_here else f" on {self.host}"
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"`photostat {self.command}` (process {self.pid}{where}, since {since})"
+        return f"`photostat {self.command}` (process {self.pid}{where}, since {date_and_second(self.since)})"
 
 
 class LedgerLocked(UserError):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 
 from engine.failures import RETRYABLE, SOURCE_CAUSES, Cause, Failure
-from engine.formatting import data_size
+from engine.formatting import data_size, decibels, three_figures
 from engine.ledger.models import Subject
 from engine.ledger.writer import Candidate
 from engine.memory.usage import rss_bytes
@@ -124,7 +123,7 @@ class Converting:
         slot.give(job, candidate, limit)
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
         how = _LANE_WORDS[plan.mode]
-        what = f"attempt {attempt}, {candidate.megapixels:,.1f} megapixels, {how}{threads}"
+        what = f"attempt {attempt}, {three_figures(candidate.megapixels)} megapixels, {how}{threads}"
         self._run.journal.info("started", what, subject_of(candidate), slot.child.pid)
 
     def preempt(self, image_id: int) -> None:
@@ -161,8 +160,7 @@ class Converting:
                 self._run.ledger.converted(message)
                 seconds = f"{message.wall_s:.1f} s, {message.cpu_s:.1f} CPU s"
                 sizes = f"{data_size(message.source_bytes)} to {data_size(message.jpeg_bytes)}"
-                likeness = "identical" if math.isinf(message.psnr_db) else f"PSNR {message.psnr_db:.1f} dB"
-                what = f"{sizes}, {likeness}, {seconds}"
+                what = f"{sizes}, PSNR {decibels(message.psnr_db)}, {seconds}"
                 self._run.journal.info("converted", what, subject_of(candidate), slot.child.pid)
                 for warning in message.warnings:
                     self._run.journal.warning("warning", warning, subject_of(candidate), slot.child.pid)

@@ -126,6 +126,8 @@ def test_what_is_not_known_is_a_dash() -> None:
 
 
 def test_a_moment_has_its_date_and_time() -> None:
+    assert formatting.time_of_day(NOW) == "00:04:05"
+    assert formatting.date_and_second(NOW) == "2026-03-02 00:04:05"
     assert formatting.date_and_time(NOW) == "02 Mar 2026 00:04"
     assert formatting.long_date(NOW) == "2 March 2026, 00:04 UTC"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from rich.cells import cell_len
@@ -34,11 +33,7 @@ class Events(Panel):
 
 def event_line(event: Event, columns: int, *, now: float | None = None) -> Text:
     """When, what kind of event, which image, and what was said of it; `now` for a log that goes over days."""
-    at = (
-        formatting.dated(event.time, now)
-        if now is not None
-        else time.strftime("%H:%M:%S", time.localtime(event.time))
-    )
+    at = formatting.time_of_day(event.time) if now is None else formatting.dated(event.time, now)
     mark = MARKS.get(event.level, " ")
     style = _STYLES.get(event.level, "")
     room = columns - len(at) - 3 - KIND - 1

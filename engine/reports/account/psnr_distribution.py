@@ -1,4 +1,4 @@
-"""How PSNR is distributed in a batch, kept in bins, so that any number of images takes the same memory."""
+"""How the PSNR of a batch is distributed, counted in bins, so that any number of images takes the same memory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _BIN_DB = 0.05
 _BINS = 2000
 """Up to 100 dB; 8-bit samples that differ at all in a picture of 10 gigasamples have less than 149 dB."""
 
-FLAG_DEVIATIONS = 5.0
-"""Robust standard deviations below the median at which an image is worth a look."""
-FLAG_LEAST_DB = 3.0
-"""And at least so far below: half the error's size apart, visible side by side."""
+_FLAG_DEVIATIONS = 5.0
+"""Robust standard deviations below the median from which an image is worth a look."""
+_FLAG_LEAST_DB = 3.0
+"""But an image is not flagged nearer to the median than this: at 3 dB the squared error is twice as large."""
 _MAD_TO_SIGMA = 1.4826
-"""Of a normal distribution (Rousseeuw and Croux, 1993)."""
+"""Standard deviation of a normal distribution over its median absolute deviation (Rousseeuw and Croux, 1993)."""
 
 
 @dataclass
@@ -23,8 +23,9 @@ class PsnrDistribution:
 
     bins: list[int] = field(default_factory=lambda: [0] * _BINS)
     identical: int = 0
-    """Images without any difference (infinite PSNR)."""
+    """Images that do not differ from their source at all: their PSNR is infinite."""
     lowest: float = math.inf
+    """Of the finite values, as `highest`."""
     highest: float = -math.inf
 
     def add(self, psnr_db: float) -> None:
@@ -44,7 +45,7 @@ class PsnrDistribution:
         return self.finite + self.identical
 
     def quantile(self, share: float) -> float | None:
-        """The value below which that share of the finite ones lies; None without any."""
+        """The value below which that share of the finite values lies; None if there are none."""
         total = self.finite
         if total == 0:
             return None
@@ -62,15 +63,15 @@ class PsnrDistribution:
 
     @property
     def flag_below(self) -> float | None:
-        """PSNR under which an image is far below its batch; None with too few images to tell (under eight)."""
+        """An image with less PSNR is far below its batch; None if there are fewer than eight images to compare."""
         middle = self.median
         if middle is None or self.finite < 8:
             return None
         sigma = _MAD_TO_SIGMA * self._median_deviation(middle)
-        return middle - max(FLAG_LEAST_DB, FLAG_DEVIATIONS * sigma)
+        return middle - max(_FLAG_LEAST_DB, _FLAG_DEVIATIONS * sigma)
 
     def _median_deviation(self, middle: float) -> float:
-        """The median distance from the median, from the bins."""
+        """The median of the distances from the median."""
         distances = [0] * _BINS
         for position, number in enumerate(self.bins):
             if number:
@@ -84,7 +85,7 @@ class PsnrDistribution:
         return 0.0
 
     def histogram(self, width_db: float = 1.0) -> list[tuple[float, int]]:
-        """Lower edge and number of each bar from the lowest value to the highest, empty bars too."""
+        """Lower edge and number of images of each bar, from the lowest value to the highest, with the empty bars."""
         if self.finite == 0:
             return []
         first, last = math.floor(self.lowest / width_db), math.floor(self.highest / width_db)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("utc")
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "text"),
     [
         ("running", "► RUNNING"),
         ("paused", "‖ PAUSED by you"),
@@ -29,25 +29,25 @@ pytestmark = pytest.mark.usefixtures("utc")
         ("empty", "■ STOPPED nothing imported yet"),
     ],
 )
-def test_a_state_is_a_glyph_and_a_word(name: str, said: str) -> None:
+def test_a_state_is_a_glyph_and_a_word(name: str, text: str) -> None:
     state = banner(STATUSES[name](), NOW)
-    assert f"{state.label} {state.detail}".strip() == said
+    assert f"{state.label} {state.detail}".strip() == text
 
 
 @pytest.mark.parametrize(
-    ("account", "said"),
+    ("account", "text"),
     [
         (Account(5, 0, 0, 4, 0, 1), "✓ FINISHED"),
         (Account(5, 0, 0, 4, 1), "! FINISHED but 1 failed"),
         (Account(5, 0, 0, 0, 5), "✗ FINISHED no image could be converted"),
     ],
 )
-def test_a_tick_is_for_when_every_image_is_accounted_for(account: Account, said: str) -> None:
+def test_a_tick_is_for_when_every_image_is_accounted_for(account: Account, text: str) -> None:
     finished = fake_poller.finished()
     assert finished.snapshot is not None
     snapshot = structs.replace(finished.snapshot, batches=(BatchSnapshot.of("maps", account),))
     state = banner(replace(finished, snapshot=snapshot), NOW)
-    assert f"{state.label} {state.detail}".strip() == said
+    assert f"{state.label} {state.detail}".strip() == text
 
 
 def test_states_differ_by_glyph_and_by_word() -> None:
