@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from pathlib import Path
 
+from engine.control.launch import NotStarted, Started, StartReport
 from engine.failures import UserError
 from engine.ledger.writer import Ledger
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
@@ -17,7 +17,7 @@ from engine.workspace import Workspace
 
 
 def main() -> int:
-    """0 when all is done and well, 1 when something is left or failed, 2 when it could not start."""
+    """0 if every image is done or accepted, 1 if some are left or have failed, 2 if the engine could not start."""
     parser = argparse.ArgumentParser(prog="python -m engine")
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--batch", action="append")
@@ -25,15 +25,16 @@ def main() -> int:
     parser.add_argument("--ready-fd", type=int)
     options = parser.parse_args()
     batches = tuple(options.batch) if options.batch else None
+    start = StartReport(options.ready_fd)
     try:
-        return asyncio.run(_run(options.workspace, RunOptions(batches, options.workers), options.ready_fd))
+        return asyncio.run(_run(options.workspace, RunOptions(batches, options.workers), start))
     except UserError as error:
-        _say(options.ready_fd, {"error": str(error)})
+        start.write(NotStarted(str(error)))
         print(f"photostat: {error}", file=sys.stderr)
         return 2
 
 
-async def _run(root: Path, options: RunOptions, ready_fd: int | None) -> int:
+async def _run(root: Path, options: RunOptions, start: StartReport) -> int:
     workspace = Workspace(root)
     config = workspace.config()
     ledger = Ledger.open(workspace, command="run")
@@ -42,24 +43,13 @@ async def _run(root: Path, options: RunOptions, ready_fd: int | None) -> int:
         supervisor = Supervisor(workspace, config, ledger, options)
         await supervisor.open()
         wanted, asked = supervisor.converting.slots.wanted, supervisor.workers_asked
-        _say(ready_fd, {"pid": os.getpid(), "workers": wanted, "workers_asked": asked})
+        start.write(Started(os.getpid(), wanted, asked))
         finished = await supervisor.run()
         failed = supervisor.account().failed
     finally:
         ledger.close()
     supervisor.say_goodbye()
     return 0 if finished and not failed else 1
-
-
-def _say(fd: int | None, document: dict[str, object]) -> None:
-    """Tell the launcher, once; after that nobody listens there."""
-    if fd is None:
-        return
-    try:
-        os.write(fd, json.dumps(document).encode() + b"\n")
-        os.close(fd)
-    except OSError:  # told already, or the launcher has left
-        return
 
 
 if __name__ == "__main__":

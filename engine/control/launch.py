@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -10,21 +11,21 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+
+from msgspec import Struct, convert, to_builtins
 
 from engine.failures import UserError
 from engine.workspace import Workspace
 
 OUTPUT_NAME = "engine-output.log"
-"""In logs/: what the engine's libraries print, and its last words."""
+"""In logs/: what the engine's libraries print, and the reason for an unexpected end."""
 _START_TIMEOUT_S = 60.0
 _TAIL_BYTES = 600
 
 
-@dataclass(frozen=True)
-class Started:
-    """A new engine that answers."""
+class Started(Struct, frozen=True, tag=True):
+    """A new engine answers."""
 
     pid: int
     workers: int
@@ -32,10 +33,16 @@ class Started:
     """By the options, the settings or the machine's cores; more than `workers` where memory allows no more."""
 
 
+class NotStarted(Struct, frozen=True, tag=True):
+    """The engine ends again; `error` says why in one line."""
+
+    error: str
+
+
 def start_engine(
     workspace: Workspace, batches: Sequence[str] | None = None, workers: int | None = None
 ) -> Started:
-    """A new engine whose socket answers; raises UserError with its reason where none came up.
+    """A new engine whose socket answers; raises UserError with its reason if none came up.
 
     Every file descriptor is given explicitly, so that it works from inside a running Textual app too.
     """
@@ -46,38 +53,52 @@ def start_engine(
         command += ["--batch", batch]
     workspace.logs_dir.mkdir(parents=True, exist_ok=True)
     output = workspace.logs_dir / OUTPUT_NAME
-    ready, say_ready = os.pipe()
+    ready, write_ready = os.pipe()
     try:
         with output.open("ab") as out:
             process = subprocess.Popen(
-                [*command, "--ready-fd", str(say_ready)],
+                [*command, "--ready-fd", str(write_ready)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                pass_fds=(say_ready,),
+                pass_fds=(write_ready,),
                 start_new_session=True,
                 cwd=workspace.root,
             )
-        os.close(say_ready)
-        say_ready = -1
-        said = _read_line(ready, _START_TIMEOUT_S)
+        os.close(write_ready)
+        write_ready = -1
+        report = _read_report(ready, _START_TIMEOUT_S)
     finally:
         os.close(ready)
-        if say_ready >= 0:
-            os.close(say_ready)
-    if said is None:
+        if write_ready >= 0:
+            os.close(write_ready)
+    if report is None:
         process.kill()
-        tail = output.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip().rpartition("\n")[2]
-        raise UserError(f"the engine did not start; {output} ends with: {tail or 'nothing'}")
-    if "error" in said:
+        raise UserError(f"the engine did not start; {output} ends with: {_last_line(output) or 'nothing'}")
+    if isinstance(report, NotStarted):
         process.wait()
-        raise UserError(str(said["error"]))
+        raise UserError(report.error)
     threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves no zombie
-    return Started(process.pid, said["workers"], said["workers_asked"])
+    return report
 
 
-def _read_line(fd: int, timeout_s: float) -> dict[str, Any] | None:
-    """The JSON line the engine says when it is ready or cannot be; None where it ended or took too long."""
+class StartReport:
+    """The new engine's end of the pipe to whoever started it; takes one report, and ignores any other."""
+
+    def __init__(self, fd: int | None) -> None:
+        self._fd = fd
+
+    def write(self, report: Started | NotStarted) -> None:
+        fd, self._fd = self._fd, None  # another file may get the number of a closed one
+        if fd is None:
+            return
+        with contextlib.suppress(OSError):  # nobody waits for it any more
+            os.write(fd, json.dumps(to_builtins(report)).encode() + b"\n")
+        os.close(fd)
+
+
+def _read_report(fd: int, timeout_s: float) -> Started | NotStarted | None:
+    """None if the engine ended without a report, or took too long."""
     deadline, data = time.monotonic() + timeout_s, b""
     while not data.endswith(b"\n"):
         readable, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
@@ -85,5 +106,9 @@ def _read_line(fd: int, timeout_s: float) -> dict[str, Any] | None:
         if not chunk:
             return None
         data += chunk
-    document: dict[str, Any] = json.loads(data)
-    return document
+    report: Started | NotStarted = convert(json.loads(data), Started | NotStarted)
+    return report
+
+
+def _last_line(output: Path) -> str:
+    return output.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip().rpartition("\n")[2]
