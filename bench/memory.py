@@ -201,7 +201,7 @@ def tell(workspace: Workspace, seen: Watched, budget: int, group: cgroup.Group |
         for attempt in reader.attempts(image.id):
             if attempt.peak_rss_bytes and image.width and image.height:
                 ratio = attempt.predicted_bytes / attempt.peak_rss_bytes
-                ratios.append((ratio, image.width * image.height / 1e6, attempt.lane))
+                ratios.append((ratio, image.width * image.height / 1e6, attempt.mode))
     large = [ratio for ratio, megapixels, _ in ratios if megapixels > 20]
     if large:
         print(f"  predicted / measured over 20 megapixels: {min(large):.2f} to {max(large):.2f}")

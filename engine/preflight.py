@@ -101,7 +101,7 @@ def check(
     with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
 
         def away(request: SurveyRequest) -> str | None:
-            neighbours = reader.doubt_about(request).neighbours
+            neighbours = reader.neighbours_of(request.image_id)
             return why_share_is_away(request.source_path, request.uuid, neighbours, root)
 
         result.warnings += _unknown_batches(config, list(reader.account()))

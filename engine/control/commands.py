@@ -30,6 +30,7 @@ from engine.control.snapshot import HoldReason, Snapshot
 from engine.failures import UserError, one_line
 from engine.formatting import counted
 from engine.ledger.filters import Selection
+from engine.ledger.states import EventKind
 
 _MISSING = "not in the store any more"
 
@@ -83,7 +84,7 @@ class Decisions(Protocol):
 class Journal(Protocol):
     """The history that the ledger and the log keep."""
 
-    def info(self, kind: str, message: str, /) -> None: ...
+    def info(self, kind: EventKind, message: str, /) -> None: ...
 
 
 class Commands:
@@ -141,7 +142,7 @@ class Commands:
     def _set_workers(self, count: int) -> WorkersReply:
         before, now = self._engine.want_workers(count)
         limit = f" instead of {count}: memory allows no more" if now < count else ""
-        self._journal.info("engine", f"workers: {before} to {now}{limit}")
+        self._journal.info(EventKind.ENGINE, f"workers: {before} to {now}{limit}")
         return WorkersReply(before=before, count=now, limited_by=HoldReason.MEMORY if now < count else None)
 
     def _decide(self, request: LedgerRequest) -> CountReply:
@@ -149,17 +150,17 @@ class Commands:
         images = counted(reply.count, "image")
         match request:
             case Requeue():
-                self._journal.info("requeue", f"{images} requeued")
+                self._journal.info(EventKind.REQUEUE, f"{images} requeued")
             case RequeueMissing():
-                self._journal.info("requeue", f"{images} requeued: {_MISSING}")
+                self._journal.info(EventKind.REQUEUE, f"{images} requeued: {_MISSING}")
             case Accept():
-                self._journal.info("accept", f"{images} accepted: {one_line(request.reason)}")
+                self._journal.info(EventKind.ACCEPT, f"{images} accepted: {one_line(request.reason)}")
         return reply
 
     def _set_desired(self, desired: DesiredState, message: str) -> None:
         if self._engine.desired is not desired:
             self._engine.desired = desired
-            self._journal.info("engine", message)
+            self._journal.info(EventKind.ENGINE, message)
 
     def _refuse_when_leaving(self) -> None:
         if self._engine.desired in (DesiredState.DRAIN, DesiredState.STOP):

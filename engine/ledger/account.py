@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from engine.formatting import counted
+from engine.ledger.states import ImageState
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Account:
     def remaining(self) -> int:
         """Images that the engine still has to finish: pending or in flight."""
         return self.pending + self.in_flight
+
+    def of(self, state: ImageState) -> int:
+        """How many images are in that state."""
+        counts: dict[str, int] = asdict(self)
+        return counts[state]
 
     def summary(self) -> str:
         """`46 images: 40 done, 6 failed`."""
@@ -51,6 +57,25 @@ class LedgerFigures:
     def totals(self) -> Account:
         """Over all batches."""
         return sum(self.accounts.values(), Account())
+
+
+@dataclass(frozen=True)
+class WorkTimes:
+    """How long the work on one batch took."""
+
+    converted: int
+    """Attempts that gave a JPEG."""
+    cpu_s: float
+    """Of those, like `wall_s`."""
+    wall_s: float
+    first: float
+    """When the first attempt began, whatever became of it; Unix time, s."""
+    last: float
+    """When the last one ended."""
+    busy_s: float
+    """While at least one attempt was under way: without pauses and nights."""
+    attempts: int
+    """Whatever became of them."""
 
 
 @dataclass(frozen=True)

@@ -1,97 +1,68 @@
-"""Images with one target: found after an import by the target's key, failed together, freed when that is over."""
-
-# ruff: noqa: S608 - the SQL is of this package's own words; every value is a parameter
+"""Images of one target: found by its key after an import, failed together, freed when they no longer collide."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
+import unicodedata
 
-from engine.ledger.requeue import COLLIDES, FRESH
+from engine.ledger import chosen
+from engine.ledger.statements import statements
 
-TABLE_NAMES = ("shared", "clash", "alike", "freed")
-TABLES = (
-    "CREATE TEMP TABLE shared (key INTEGER PRIMARY KEY)",  # keys that several images have
-    "CREATE TEMP TABLE clash (target TEXT PRIMARY KEY, images INTEGER, first INTEGER, last INTEGER, "
-    "first_line INTEGER, last_line INTEGER)",
-    "CREATE TEMP TABLE alike (key INTEGER PRIMARY KEY)",  # keys with several targets
-    "CREATE TEMP TABLE freed (key INTEGER PRIMARY KEY)",  # keys that renamed images had before
-)
-"""Made by the import, beside its `incoming`."""
+_SQL = statements("collisions")
+TABLES = ("shared", "clash", "collided", "alike", "freed")
+"""Temporary ones, which the import makes beside its own."""
 
 
-def fail_collisions(db: sqlite3.Connection, now: float, *, is_first: bool) -> None:
+def target_key(target: str) -> int:
+    """The same for targets that are equal once case and Unicode composition are folded; 64 bits, signed."""
+    folded = target.lower() if target.isascii() else unicodedata.normalize("NFC", target).casefold()
+    return int.from_bytes(hashlib.blake2b(folded.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+def create_tables(db: sqlite3.Connection) -> None:
+    for table in TABLES:
+        db.execute(_SQL[f"create_{table}"])
+
+
+def fail_colliding(db: sqlite3.Connection, now: float, *, is_first: bool) -> None:
     """Looks at the targets that the import brought; fills `clash` and `alike`.
 
-    `is_first`: there was nothing in the ledger before, so the export alone has to be looked at."""
-    if is_first:
-        shared = "SELECT key FROM temp.incoming GROUP BY key HAVING count(*) > 1"
-    else:
-        shared = (
-            "SELECT target_key FROM main.images "
-            "WHERE target_key IN (SELECT key FROM temp.incoming WHERE how IN ('new', 'changed')) "
-            "GROUP BY target_key HAVING count(*) > 1"
-        )
-    db.execute(f"INSERT INTO temp.shared {shared}")
-    db.execute(
-        "INSERT INTO temp.clash SELECT target, count(*), coalesce(min(iif(state = 'done', id, NULL)), min(id)), "
-        "max(id), NULL, NULL FROM main.images "
-        "WHERE target_key IN (SELECT key FROM temp.shared) AND state <> 'accepted' "
-        "GROUP BY target HAVING count(*) > 1"
-    )
-    db.execute(
-        "INSERT INTO temp.alike SELECT target_key FROM main.images "
-        "WHERE target_key IN (SELECT key FROM temp.shared) GROUP BY target_key HAVING count(DISTINCT target) > 1"
-    )
-    db.execute(
-        "UPDATE temp.clash AS c SET first_line = n.first, last_line = n.last FROM "
-        "(SELECT target, min(line) AS first, max(line) AS last FROM temp.incoming "
-        "WHERE key IN (SELECT key FROM temp.shared) AND (how <> 'known' OR image IS NOT NULL) GROUP BY target) AS n "
-        "WHERE n.target = c.target"
-    )
-    _fail(db, now)
+    With `is_first` nothing was in the ledger before, so the export alone has to be looked at."""
+    db.execute(_SQL["find_shared_in_export" if is_first else "find_shared"])
+    db.execute(_SQL["find_clashes"])
+    db.execute(_SQL["find_alike"])
+    db.execute(_SQL["find_lines"])
+    db.execute(_SQL["find_collided"])
+    db.execute(_SQL["add_collision_events"], {"now": now, "pid": os.getpid()})
+    db.execute(_SQL["fail_collided"], {"now": now})
 
 
-_MESSAGE = (
-    "'image ' || o.id || ' has the same target (from ' || o.source || ')' "
-    "|| iif(c.images > 2, ', and ' || (c.images - 2) || ' more', '')"
-)
+def note_freed(db: sqlite3.Connection) -> None:
+    """Remembers the targets of images that are about to take another one."""
+    db.execute(_SQL["note_freed"])
 
 
-def _fail(db: sqlite3.Connection, now: float) -> None:
-    colliding = (
-        "main.images AS o, temp.clash AS c WHERE i.target_key IN (SELECT key FROM temp.shared) "
-        "AND c.target = i.target AND o.id = iif(i.id = c.first, c.last, c.first) "
-        "AND i.state IN ('pending', 'in_flight', 'failed')"
-    )
-    db.execute(
-        "INSERT INTO events (time, level, kind, message, image, pid) "
-        f"SELECT ?, 'error', 'failed', 'target-collision: ' || {_MESSAGE}, i.id, ? FROM main.images AS i, {colliding} "
-        "AND i.cause IS NOT 'target-collision'",
-        (now, os.getpid()),
-    )
-    db.execute(
-        "UPDATE main.images AS i SET state = 'failed', stage = 'manifest', cause = 'target-collision', hint = '', "
-        f"storing = 0, scratch_path = NULL, updated = ?, message = {_MESSAGE} FROM {colliding}",
-        (now,),
-    )
+def requeue_freed(db: sqlite3.Connection, now: float) -> int:
+    """Images are pending again if no other image has their target any more; returns how many."""
+    chosen.clear(db)
+    db.execute(_SQL["choose_freed"])
+    chosen.leave_out_taken_targets(db)
+    return chosen.start_another_round(db, now)
 
 
-def told(clash: sqlite3.Row, own_line: int) -> str:
-    """What the report says of a row in `clash`."""
+def mark_colliding(db: sqlite3.Connection) -> None:
+    """Marks the rows of the import whose image has failed because of its target."""
+    db.execute(_SQL["mark_colliding"])
+
+
+def message(clash: sqlite3.Row, own_line: int) -> str:
+    """What the import's report says of a row in `clash`."""
     other_line = clash["last_line"] if own_line == clash["first_line"] else clash["first_line"]
     if other_line != own_line:
-        other, more = f"line {other_line}", clash["images"] - 2
+        other = f"line {other_line}"
     else:
-        other, more = f"image {clash['first']}, which is in the ledger already", clash["images"] - 2
+        other = f"image {clash['first']}, which is in the ledger already"
+    more = clash["images"] - 2
     return f"{clash['target']} is also the target of {other}" + (f", and {more} more" if more > 0 else "")
-
-
-def free(db: sqlite3.Connection, now: float) -> int:
-    """Images whose target nothing else has any more are pending again; returns how many."""
-    return db.execute(
-        f"UPDATE main.images AS i SET {FRESH}, updated = ? "
-        "WHERE i.target_key IN (SELECT key FROM temp.freed) AND i.state = 'failed' "
-        f"AND i.cause = 'target-collision' AND NOT {COLLIDES}",
-        (now,),
-    ).rowcount

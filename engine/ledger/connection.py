@@ -1,4 +1,4 @@
-"""Opens the ledger for reading whatever state its file is in: in use, left by a dead engine, closed, not there yet."""
+"""Opens the ledger's file: for its writer, and for readers whatever state the file is in."""
 
 from __future__ import annotations
 
@@ -7,27 +7,64 @@ from pathlib import Path
 
 from engine.failures import UserError
 from engine.ledger import schema
-from engine.ledger.lock import LedgerLocked
+from engine.ledger.lock import LedgerLocked, Lock
 from engine.workspace import Workspace
 
+OLDEST_SQLITE = (3, 37, 0)
+"""The first with STRICT tables."""
+_CACHE_KIB = 32 * 1024
+_WAL_LIMIT_BYTES = 64 << 20
+"""A longer write-ahead log is cut back to this when it has been written back."""
+_BUSY_TIMEOUT_S = 10.0
 
-class ReadOnly:
-    """A connection that is opened anew where the file has become another: not for several threads at once.
 
-    A ledger that is not there yet reads as an empty one. One that is closed, for somebody who may not write
-    into the workspace (SQLite would have to make the files of the WAL there), is read as it stands.
+def connect_for_writing(path: Path) -> sqlite3.Connection:
+    """Makes the file or migrates it; the caller holds the lock. Raises UserError for a ledger that is damaged or
+    was made by a later photostat."""
+    connection = _connect(path, "rwc")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA recursive_triggers = ON")
+        connection.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+        schema.migrate(connection, path)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise UserError(f"{path}: {error}") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def upgrade(workspace: Workspace) -> None:
+    """Migrates the ledger under its lock. Raises LedgerLocked, and UserError as `connect_for_writing` does."""
+    lock = Lock.acquire(workspace.lock_path, "upgrade")
+    try:
+        connect_for_writing(workspace.ledger_path).close()
+    finally:
+        lock.release()
+
+
+class ReadOnlyConnection:
+    """A connection that is opened anew when the file has become another one. Not for several threads at once.
+
+    A ledger that does not exist yet reads as an empty one. If nobody has it open, and the reader may not write
+    into the workspace (where SQLite would have to make the WAL's files), the file is read as it stands.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         """Raises UserError for a ledger that is damaged, of a later photostat, or of an earlier one and in use."""
         self._workspace = workspace
         self._path = workspace.ledger_path
-        self._passing: tuple[int, ...] | None = None
-        """What the files were like, while another connection is due as soon as they are not so any more."""
+        self._valid_for: tuple[int, ...] | None = None
+        """The files' marks while this connection serves only as long as they stay so; else None."""
         self._connection = self._open()
 
-    def connection(self) -> sqlite3.Connection:
-        if self._passing is not None and self._passing != self._marks():
+    def current(self) -> sqlite3.Connection:
+        if self._valid_for is not None and self._valid_for != self._marks():
             self._connection.close()
             self._connection = self._open()
         return self._connection
@@ -37,36 +74,38 @@ class ReadOnly:
 
     def _open(self) -> sqlite3.Connection:
         marks = self._marks()
-        connection, found = self._connect()
+        connection, version = self._connect()
         try:
-            schema.check_version(found, self._path)
-            self._passing = marks if connection is None or self._is_still(connection) else None
+            schema.check_version(version, self._path)
             if connection is None:
+                self._valid_for = marks
                 connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
                 schema.migrate(connection, self._path)
-            elif found < len(schema.MIGRATIONS):
-                self._bring_up_to_date(connection)
+            else:
+                self._valid_for = marks if _is_immutable(connection) else None
+                if not schema.is_current(version):
+                    self._upgrade(connection)
         except BaseException:
             if connection is not None:
                 connection.close()
             raise
         connection.execute("PRAGMA query_only = ON")
-        connection.execute("PRAGMA cache_size = -32768")  # KiB
+        connection.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
         return connection
 
     def _connect(self) -> tuple[sqlite3.Connection | None, int]:
-        """With the version of the ledger; None and 0 where nothing is in it yet."""
+        """With the ledger's version; None and 0 if there is nothing in it yet."""
         if not self._path.exists():
             return None, 0
         try:
-            return _with_version(self._path, "ro")
+            return _connect_with_version(self._path, "ro")
         except sqlite3.OperationalError as error:
             if self._wal.exists():
                 raise UserError(f"{self._path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise UserError(f"{self._path}: {error}") from error
         try:
-            return _with_version(self._path, "ro&immutable=1")
+            return _connect_with_version(self._path, "ro&immutable=1")
         except sqlite3.DatabaseError as error:
             raise UserError(f"{self._path}: {error}") from error
 
@@ -74,13 +113,8 @@ class ReadOnly:
     def _wal(self) -> Path:
         return self._path.with_name(self._path.name + "-wal")
 
-    @staticmethod
-    def _is_still(connection: sqlite3.Connection) -> bool:
-        """Opened as immutable: a file in WAL mode then says it is in none."""
-        mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
-        return mode != "wal"
-
     def _marks(self) -> tuple[int, ...]:
+        """Times and sizes of the ledger's files: they differ once somebody has written."""
         marks = []
         for path in (self._path, self._wal):
             try:
@@ -91,25 +125,46 @@ class ReadOnly:
                 marks += [found.st_mtime_ns, found.st_size]
         return tuple(marks)
 
-    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
-        """A ledger of an earlier photostat is migrated by whoever comes first; only a writer can."""
-        from engine.ledger.writer import Ledger
-
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        """Whoever comes first migrates a ledger of an earlier photostat, if nobody is writing it."""
         try:
-            Ledger.open(self._workspace, "upgrade").close()
+            upgrade(self._workspace)
         except LedgerLocked as error:
-            if schema.version(connection) < len(schema.MIGRATIONS):
+            if not schema.is_current(schema.version(connection)):
                 raise UserError(f"the ledger is of an earlier photostat, and in use: {error}") from error
 
 
-def _with_version(path: Path, mode: str) -> tuple[sqlite3.Connection | None, int]:
-    connection = schema.connect(path, mode)
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    """`mode` is that of SQLite's URIs: ro, rw or rwc. Transactions are begun by hand."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise UserError(f"photostat needs SQLite 3.37 or later; this Python has {sqlite3.sqlite_version}")
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(
+        uri,
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=_BUSY_TIMEOUT_S,
+        cached_statements=256,
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _connect_with_version(path: Path, mode: str) -> tuple[sqlite3.Connection | None, int]:
+    connection = _connect(path, mode)
     try:
         found = schema.version(connection)
     except BaseException:
         connection.close()
         raise
-    if found == 0:  # somebody is about to make it
+    if found == 0:  # somebody is making it this moment
         connection.close()
         return None, 0
     return connection, found
+
+
+def _is_immutable(connection: sqlite3.Connection) -> bool:
+    """Whether the file was opened with immutable=1: one in WAL mode then has another journal mode."""
+    mode: str = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    return mode != "wal"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,12 @@ Condition = tuple[str, list[Any]]
 
 _SEARCHED = ("i.target", "i.source", "i.record", "i.barcode", "i.cause", "i.message")
 """The target has batch, UUID and name in it."""
+
+
+def with_ids(ids: Collection[int], condition: Condition) -> Condition:
+    """Of the images that meet the condition, only these. One parameter, however many ids."""
+    where, values = condition
+    return f"i.id IN (SELECT value FROM json_each(?)) AND {where}", [json.dumps(list(ids)), *values]
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,4 @@ class Selection(Struct, frozen=True, forbid_unknown_fields=True):
         where, values = Filter(batch=self.batch, cause=self.cause, text=self.text).condition()
         if not self.ids:
             return f"i.state = 'failed' AND {where}", values
-        return (
-            f"i.state IN ('failed', 'accepted') AND i.id IN (SELECT value FROM json_each(?)) AND {where}",
-            [json.dumps(self.ids), *values],
-        )
+        return with_ids(self.ids, (f"i.state IN ('failed', 'accepted') AND {where}", values))

@@ -1,4 +1,4 @@
-"""The ledger's lock: one process writes, and it says who it is. The kernel frees the lock of a dead holder."""
+"""The ledger's lock: one process writes, and its lock file names it. The kernel frees the lock of a dead holder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from engine.failures import UserError
 from engine.formatting import date_and_second
 
 ENGINE_COMMAND = "run"
-_PATIENCE_S = 4.0
-"""Commands hold the lock for moments, and an engine that has finished takes some to leave: worth waiting for."""
-_LOOK_S = 0.02
+_ACQUIRE_TIMEOUT_S = 4.0
+"""Worth waiting for: commands hold the lock for moments, and an engine that has finished needs some to leave."""
+_RETRY_EVERY_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Holder:
     since: float
     """Unix time, s."""
     socket: str = ""
-    """Where it listens; empty for what is no engine, and for an engine that does not listen yet."""
+    """Where it listens; empty for a command, and for an engine that does not listen yet."""
     version: str = ""
 
     @property
@@ -37,7 +37,7 @@ class Holder:
 
     @property
     def is_here(self) -> bool:
-        """On this machine; a workspace may be on a share that several see."""
+        """Whether it runs on this machine: a workspace may be on a share that several machines see."""
         return self.host == socket.gethostname()
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ class Lock:
         self._holder = holder
 
     def is_at(self, path: Path) -> bool:
-        """Whether that is still this lock's file: one that was deleted keeps nobody else out."""
+        """Whether `path` is still this lock's file: a lock on a deleted file keeps nobody else out."""
         try:
             return os.path.samestat(os.fstat(self._descriptor), path.stat())
         except FileNotFoundError:
@@ -74,14 +74,14 @@ class Lock:
 
     @classmethod
     def acquire(cls, path: Path, command: str) -> Lock:
-        """Raises LedgerLocked when a moment's patience did not help."""
+        """Waits a few seconds for another holder to leave, then raises LedgerLocked."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _ACQUIRE_TIMEOUT_S
         try:
             while not _try(descriptor):
                 if time.monotonic() > deadline:
                     raise LedgerLocked(_read(descriptor))
-                time.sleep(_LOOK_S)
+                time.sleep(_RETRY_EVERY_S)
             holder = Holder(os.getpid(), socket.gethostname(), command, time.time(), version=__version__)
             _write(descriptor, holder)
         except BaseException:
@@ -89,8 +89,8 @@ class Lock:
             raise
         return cls(descriptor, holder)
 
-    def listens_at(self, path: Path) -> None:
-        """Say where the holder's socket is, whatever name or temporary directory a client would look under."""
+    def publish_socket(self, path: Path) -> None:
+        """Writes where the holder listens, so that clients need not derive the path themselves."""
         self._holder = replace(self._holder, socket=str(path))
         _write(self._descriptor, self._holder)
 
@@ -100,13 +100,13 @@ class Lock:
 
 
 def find_holder(path: Path) -> Holder | None:
-    """Who holds the lock now; None where nobody does or it has not said yet."""
+    """Who holds the lock now; None if nobody does, or if the holder has not written its name yet."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     try:
-        if _try(descriptor, fcntl.LOCK_SH):  # for an instant: `acquire` has patience for that
+        if _try(descriptor, fcntl.LOCK_SH):  # for an instant, and `acquire` waits longer than that
             return None
         return _read(descriptor)
     finally:
@@ -114,7 +114,7 @@ def find_holder(path: Path) -> Holder | None:
 
 
 def find_engine(path: Path) -> Holder | None:
-    """The engine that holds the lock now, None where none does."""
+    """The engine that holds the lock now; None if none does."""
     holder = find_holder(path)
     return holder if holder is not None and holder.is_engine else None
 
@@ -129,14 +129,16 @@ def _try(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 def _write(descriptor: int, holder: Holder) -> None:
     line = json.dumps(asdict(holder)).encode() + b"\n"
-    os.pwrite(descriptor, line, 0)  # before the cut: who reads meanwhile finds a line
+    os.pwrite(descriptor, line, 0)  # first, so that a reader always finds a line
     os.ftruncate(descriptor, len(line))
 
 
 def _read(descriptor: int) -> Holder | None:
-    """What the holder wrote, of an earlier or later photostat too; None while it is about to."""
+    """What the holder wrote, even if its photostat is older or newer; None if it has written nothing yet."""
     try:
-        said = json.loads(os.pread(descriptor, 8192, 0).partition(b"\n")[0])
-        return Holder(**{field.name: said[field.name] for field in fields(Holder) if field.name in said})
+        written = json.loads(os.pread(descriptor, 8192, 0).partition(b"\n")[0])
+        return Holder(
+            **{field.name: written[field.name] for field in fields(Holder) if field.name in written}
+        )
     except (ValueError, TypeError):
         return None

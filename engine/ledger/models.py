@@ -1,24 +1,25 @@
-"""The ledger's rows as values: what the supervisor works with, and what lists and reports show."""
+"""The ledger's rows as values: what the supervisor works with, and what lists and pages show."""
 
 from __future__ import annotations
 
 import json
 import math
-import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
 from engine.failures import REMEDIES, Cause
 from engine.ledger.account import Account
+from engine.ledger.states import AttemptOutcome, ImageState
 from engine.messages import StoreRequest, Surveyed
 
 EQUAL_PSNR_DB = 100.0
-"""JSON has no infinity; no JPEG that differs at all from an 8-bit source comes near this."""
+"""Stands for infinity, which JSON does not have; a JPEG that differs from its 8-bit source does not come near."""
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A pending image whose header is known, ready to start."""
+class PendingImage:
+    """A pending image whose header is known: it may start."""
 
     image_id: int
     batch: str
@@ -29,7 +30,7 @@ class Candidate:
     target: str
     checksum: str
     attempts: int
-    """That count, of this round, before the one to come."""
+    """Of this round, so far; only those that count."""
     surveyed: Surveyed
 
     @property
@@ -62,7 +63,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Recovered:
-    """An image that a dead engine had converted and not yet stored: its JPEG should lie on scratch."""
+    """An image that a dead engine had converted and not stored yet: its JPEG should lie on scratch."""
 
     request: StoreRequest
     batch: str
@@ -72,11 +73,12 @@ class Recovered:
 
 
 @dataclass(frozen=True)
-class Peak:
-    """What an attempt was predicted to need before any correction, and what it took."""
+class MeasuredPeak:
+    """What an attempt was predicted to need, before any correction, and what it took."""
 
     image_id: int
-    lane: str
+    mode: str
+    """One of DecodeMode."""
     predicted_bytes: int
     peak_rss_bytes: int
 
@@ -96,7 +98,7 @@ class ImageRow:
     """As the export has it."""
     checksum: str
     target: str
-    state: str
+    state: ImageState
     attempts: int
     stage: str | None
     cause: str | None
@@ -119,7 +121,7 @@ class ImageRow:
     jpeg_height: int | None
     md5: str | None
     psnr: float | None
-    """dB; infinity where JPEG and source are equal in every sample that was compared."""
+    """dB; infinity if JPEG and source are equal in every sample that was compared."""
     warnings: tuple[str, ...]
     peak_rss_bytes: int | None
     updated: float
@@ -134,8 +136,10 @@ class ImageRow:
         return self.width * self.height / 1e6 if self.width and self.height else None
 
     @classmethod
-    def of(cls, row: sqlite3.Row) -> ImageRow:
+    def of(cls, row: Iterable[Any]) -> ImageRow:
+        """`row` has IMAGE_COLUMNS."""
         values = list(row)
+        values[_STATE] = ImageState(values[_STATE])
         values[_WARNINGS] = tuple(json.loads(values[_WARNINGS]))
         return cls(*values)
 
@@ -145,7 +149,7 @@ class ImageRow:
         return (*_NAMES, "remedy")
 
     def to_json(self) -> dict[str, Any]:
-        """As `failures --json` and `list --json` print it; the PSNR of equal pictures is infinite, here 100 dB."""
+        """As `failures --json` and `list --json` print it; an infinite PSNR is EQUAL_PSNR_DB there."""
         document: dict[str, Any] = {name: getattr(self, name) for name in _NAMES}
         document["warnings"] = list(self.warnings)
         document["remedy"] = self.remedy
@@ -155,6 +159,7 @@ class ImageRow:
 
 
 _NAMES = tuple(field.name for field in fields(ImageRow) if field.name != "hint")
+_STATE = [field.name for field in fields(ImageRow)].index("state")
 _WARNINGS = [field.name for field in fields(ImageRow)].index("warnings")
 IMAGE_COLUMNS = ", ".join(
     "b.name" if field.name == "batch" else f"i.{field.name}" for field in fields(ImageRow)
@@ -167,13 +172,14 @@ class Attempt:
     number: int
     round: int
     pid: int
-    lane: str
+    mode: str
+    """One of DecodeMode."""
     predicted_bytes: int
     started: float
     """Unix time, s."""
     ended: float | None
-    outcome: str | None
-    """converted, failed, again (another attempt follows), put-back (did not count), None while it runs."""
+    outcome: AttemptOutcome | None
+    """None while it runs."""
     stage: str | None
     cause: str | None
     message: str | None
@@ -188,12 +194,14 @@ class Event:
     time: float
     """Unix time, s."""
     level: str
+    """One of EventLevel, or another version's word, like `kind`."""
     kind: str
+    """One of EventKind."""
     message: str
     image_id: int | None
     pid: int | None
     target: str = ""
-    """Of the image it is about; empty for an event about none."""
+    """Of the image that it is about; empty if it is about none."""
 
     @property
     def image(self) -> str:
@@ -203,6 +211,8 @@ class Event:
 
 @dataclass(frozen=True)
 class FailureGroup:
+    """The images that have failed for one cause."""
+
     cause: str
     images: int
 

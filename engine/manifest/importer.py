@@ -15,7 +15,9 @@ from typing import Any
 
 from engine.config import ManifestSettings, check_batch_name
 from engine.failures import UserError, one_line
-from engine.ledger.import_rows import TOLD, BatchCounts, ExportRow, Remark
+from engine.ledger.import_report import NOTES_KEPT, BatchCounts, LineNote
+from engine.ledger.import_rows import ExportRow
+from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
 from engine.manifest.columns import Layout, recognise
 from engine.manifest.csv_reader import Record, read_records
@@ -40,13 +42,13 @@ class AddReport:
     rows: int
     batches: tuple[BatchCounts, ...]
     refused: int
-    refusals: tuple[Remark, ...]
+    refusals: tuple[LineNote, ...]
     """The first thousand, as of the other remarks."""
-    collisions: tuple[Remark, ...]
-    changed: tuple[Remark, ...]
-    kept: tuple[Remark, ...]
-    repeated: tuple[Remark, ...]
-    alike: tuple[Remark, ...]
+    collisions: tuple[LineNote, ...]
+    changed: tuple[LineNote, ...]
+    kept: tuple[LineNote, ...]
+    repeated: tuple[LineNote, ...]
+    alike: tuple[LineNote, ...]
     freed: int
     notes: tuple[str, ...]
     """What was decided: header, batch names."""
@@ -127,7 +129,10 @@ def add(
         if total.new or total.changed or report.freed:
             counts = ", ".join(f"{getattr(total, key):,} {key}" for key in _COUNTS)
             ledger.event(
-                "info", "add", f"{export.name}: {counts}, {report.refused:,} refused", pid=os.getpid()
+                EventLevel.INFO,
+                EventKind.ADD,
+                f"{export.name}: {counts}, {report.refused:,} refused",
+                pid=os.getpid(),
             )
     return report
 
@@ -196,7 +201,7 @@ class _Reading:
     progress: Callable[[int], None]
     count: int = 0
     refused: int = 0
-    refusals: list[Remark] = field(default_factory=list)
+    refusals: list[LineNote] = field(default_factory=list)
 
     def rows(self, records: Iterator[Record]) -> Iterator[ExportRow]:
         """The rows that are right; the others are noted."""
@@ -208,8 +213,8 @@ class _Reading:
                 yield self._row(record)
             except ValueError as error:
                 self.refused += 1
-                if len(self.refusals) < TOLD:
-                    self.refusals.append(Remark(record.line, one_line(str(error))))
+                if len(self.refusals) < NOTES_KEPT:
+                    self.refusals.append(LineNote(record.line, one_line(str(error))))
         self.progress(self.count)
 
     def _row(self, record: Record) -> ExportRow:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from engine.failures import RETRYABLE, SOURCE_CAUSES, Cause, Failure
 from engine.formatting import data_size, decibels, three_figures
-from engine.ledger.models import Subject
-from engine.ledger.writer import Candidate
+from engine.ledger.models import PendingImage, Subject
+from engine.ledger.states import EventKind
 from engine.memory.usage import rss_bytes
 from engine.messages import (
     Converted,
@@ -39,7 +39,7 @@ SettleDoubt = Callable[[SurveyRequest, Callable[[Verdict], None]], None]
 
 class Converting:
     def __init__(
-        self, run: Run, workers: int, hand_over: Callable[[Converted, Candidate], None], doubt: SettleDoubt
+        self, run: Run, workers: int, hand_over: Callable[[Converted, PendingImage], None], doubt: SettleDoubt
     ) -> None:
         """`hand_over` takes what was converted to the next stage; `doubt` asks about a source that is missing."""
         self._run = run
@@ -84,7 +84,7 @@ class Converting:
         if killed := self._staffing.to_tell(now):
             who = "an idle worker" if killed == 1 else f"{killed} idle workers"
             what = f"the kernel killed {who} for memory; new ones start when there is room again"
-            self._run.journal.warning("worker", what)
+            self._run.journal.warning(EventKind.WORKER, what)
 
     def staff(self, now: float, headroom_bytes: int) -> None:
         """Send surplus workers home, and start missing ones as far as there is room."""
@@ -102,7 +102,7 @@ class Converting:
             for slot in self.slots.start(count):
                 self._run.watch(slot.child)
 
-    def start(self, slot: Slot, candidate: Candidate, plan: Plan) -> None:
+    def start(self, slot: Slot, candidate: PendingImage, plan: Plan) -> None:
         """Give an image that fits to a free worker."""
         attempt = self._run.ledger.start(
             candidate.image_id, slot.child.pid, plan.predicted_bytes, plan.mode.value, plan.correction
@@ -124,7 +124,7 @@ class Converting:
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
         how = _LANE_WORDS[plan.mode]
         what = f"attempt {attempt}, {three_figures(candidate.megapixels)} megapixels, {how}{threads}"
-        self._run.journal.info("started", what, subject_of(candidate), slot.child.pid)
+        self._run.journal.info(EventKind.STARTED, what, subject_of(candidate), slot.child.pid)
 
     def preempt(self, image_id: int) -> None:
         """Stop the worker of this image to get its memory back; the image goes back to pending, uncounted."""
@@ -161,9 +161,11 @@ class Converting:
                 seconds = f"{message.wall_s:.1f} s, {message.cpu_s:.1f} CPU s"
                 sizes = f"{data_size(message.source_bytes)} to {data_size(message.jpeg_bytes)}"
                 what = f"{sizes}, PSNR {decibels(message.psnr_db)}, {seconds}"
-                self._run.journal.info("converted", what, subject_of(candidate), slot.child.pid)
+                self._run.journal.info(EventKind.CONVERTED, what, subject_of(candidate), slot.child.pid)
                 for warning in message.warnings:
-                    self._run.journal.warning("warning", warning, subject_of(candidate), slot.child.pid)
+                    self._run.journal.warning(
+                        EventKind.WARNING, warning, subject_of(candidate), slot.child.pid
+                    )
                 self._hand_over(message, candidate)
             case NotConverted() if slot.running is not None:
                 running = slot.running
@@ -200,7 +202,7 @@ class Converting:
             self._failed_starts += 1
         if self._failed_starts >= _STILLBORN_LIMIT:
             self.broken = f"{_STILLBORN_LIMIT} workers in a row {said} before they were ready: see logs/"
-        self._run.journal.warning("worker", f"an idle worker {said}", pid=slot.child.pid)
+        self._run.journal.warning(EventKind.WORKER, f"an idle worker {said}", pid=slot.child.pid)
 
     def _death(self, slot: Slot, running: Running, said: str) -> Failure:
         stage = slot.stage
@@ -239,22 +241,22 @@ class Converting:
         self._sweep(running)
         if failure.cause is Cause.DISK_FULL:
             if holds.disk_full(failure.message, candidate.source_bytes, now):
-                self._run.journal.warning("hold", failure.message)
+                self._run.journal.warning(EventKind.HOLD, failure.message)
             self._put_back(running, failure.message, pid)
         elif self._gets_another(candidate, running, failure, source_is_back):
             self._run.ledger.back_to_pending(candidate.image_id, failure.message, counts=True, facts=facts)
             what = f"{failure.cause}: {failure.message}; that was attempt {running.attempt}, it gets another"
-            self._run.journal.warning("retry", what, subject_of(candidate), pid)
+            self._run.journal.warning(EventKind.RETRY, what, subject_of(candidate), pid)
         else:
             self.failures += 1
             self.alone.discard(candidate.image_id)
             self._run.ledger.failed(candidate.image_id, failure, facts)
             self._run.journal.error(
-                "failed", f"{failure.cause}: {failure.message}", subject_of(candidate), pid
+                EventKind.FAILED, f"{failure.cause}: {failure.message}", subject_of(candidate), pid
             )
 
     def _gets_another(
-        self, candidate: Candidate, running: Running, failure: Failure, source_is_back: bool
+        self, candidate: PendingImage, running: Running, failure: Failure, source_is_back: bool
     ) -> bool:
         """Within its retries; what ran out of memory is tried once more, alone, and then no more."""
         if failure.cause is Cause.OUT_OF_MEMORY:
@@ -266,7 +268,7 @@ class Converting:
 
     def _put_back(self, running: Running, why: str, pid: int | None = None) -> None:
         self._run.ledger.back_to_pending(running.candidate.image_id, why, counts=False)
-        self._run.journal.info("put-back", why, subject_of(running.candidate), pid)
+        self._run.journal.info(EventKind.PUT_BACK, why, subject_of(running.candidate), pid)
         self._sweep(running)
 
     def _sweep(self, running: Running) -> None:
@@ -274,5 +276,5 @@ class Converting:
         self._run.scratch.remove_attempt(running.candidate.image_id, running.attempt)
 
 
-def subject_of(candidate: Candidate) -> Subject:
+def subject_of(candidate: PendingImage) -> Subject:
     return Subject(candidate.image_id, candidate.record, candidate.source, candidate.target)

@@ -7,7 +7,8 @@ import time
 from msgspec import structs
 
 from engine.control.snapshot import Hold, HoldReason, MemorySnapshot
-from engine.ledger.writer import Candidate
+from engine.ledger.models import PendingImage
+from engine.ledger.states import EventKind
 from engine.memory.admission import affordable_workers, decide
 from engine.memory.admission_types import (
     AdmissionCandidate,
@@ -82,11 +83,11 @@ class Dispatch:
             headroom=self._headroom,
         )
 
-    def _candidates(self) -> list[Candidate]:
-        return self._run.ledger.candidates(self._run.batches, _LOOK_AHEAD)
+    def _candidates(self) -> list[PendingImage]:
+        return self._run.ledger.queue.to_convert(self._run.batches, _LOOK_AHEAD)
 
     def _admission_input(
-        self, now: float, free: list[Slot], candidates: list[Candidate], more_to_come: bool
+        self, now: float, free: list[Slot], candidates: list[PendingImage], more_to_come: bool
     ) -> AdmissionInput:
         alone = self._converting.alone
         running = [
@@ -119,7 +120,7 @@ class Dispatch:
             disk_saves_memory=self._scratch_saves_memory(),
         )
 
-    def _carry_out(self, decision: Decision, candidates: list[Candidate], free: list[Slot]) -> None:
+    def _carry_out(self, decision: Decision, candidates: list[PendingImage], free: list[Slot]) -> None:
         by_id = {candidate.image_id: candidate for candidate in candidates}
         slots = sorted(free, key=lambda slot: slot.rss_bytes, reverse=True)
         started: set[int] = set()
@@ -129,13 +130,15 @@ class Dispatch:
         for never_fits in decision.never_fits:
             candidate, failure = by_id[never_fits.image_id], never_fits.failure()
             self._run.ledger.failed(candidate.image_id, failure)
-            self._run.journal.error("failed", f"{failure.cause}: {failure.message}", subject_of(candidate))
+            self._run.journal.error(
+                EventKind.FAILED, f"{failure.cause}: {failure.message}", subject_of(candidate)
+            )
             self._converting.failures += 1
         if decision.stop is not None:
             self._converting.preempt(decision.stop)
         self._let_read_ahead([c for c in candidates if c.image_id not in started], len(started))
 
-    def _let_read_ahead(self, waiting: list[Candidate], starts: int) -> None:
+    def _let_read_ahead(self, waiting: list[PendingImage], starts: int) -> None:
         """For each image that has just started, some worker reads the next source into the page cache."""
         if not starts:
             return
@@ -150,12 +153,12 @@ class Dispatch:
         holds = self._run.holds
         if hold is None:
             if holds.memory is not None:
-                self._run.journal.info("go-on", "there is memory again")
+                self._run.journal.info(EventKind.END_OF_HOLD, "there is memory again")
             holds.memory = None
             return
         since = time.time() - (now - hold.since)
         if holds.memory is None:
-            self._run.journal.warning("hold", hold.detail)
+            self._run.journal.warning(EventKind.HOLD, hold.detail)
             holds.memory = Hold(HoldReason.MEMORY, hold.detail, since, None)
         else:
             holds.memory = structs.replace(holds.memory, detail=hold.detail)
@@ -164,8 +167,8 @@ class Dispatch:
         if now >= self._calibrate_at:
             self._calibrate_at = now + _CALIBRATE_EVERY_S
             self._calibration = calibrate(
-                PeakSample(DecodeMode(p.lane), p.predicted_bytes, p.peak_rss_bytes)
-                for p in self._run.ledger.peaks(_PEAKS)
+                PeakSample(DecodeMode(p.mode), p.predicted_bytes, p.peak_rss_bytes)
+                for p in self._run.ledger.queue.measured_peaks(_PEAKS)
             )
 
     def _scratch_saves_memory(self) -> bool:

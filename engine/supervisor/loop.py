@@ -16,9 +16,9 @@ from engine.control.server import ControlServer
 from engine.control.snapshot import Snapshot, State
 from engine.failures import UserError
 from engine.ledger.account import Account
-from engine.ledger.models import Subject
-from engine.ledger.states import EventLevel
-from engine.ledger.writer import Candidate, Ledger, Recovered
+from engine.ledger.models import PendingImage, Recovered, Subject
+from engine.ledger.states import EventKind, EventLevel
+from engine.ledger.writer import Ledger
 from engine.messages import Converted, StoreRequest
 from engine.scratch import Scratch, sources_in_scratch
 from engine.supervisor.context import Run
@@ -175,7 +175,7 @@ class Supervisor:
         if holds.disk_wants_probe() and holds.disk_probed(
             self._scratch.space_problem(holds.disk_needs_bytes), now
         ):
-            self.run_context.journal.info("go-on", "there is room on the disk again")
+            self.run_context.journal.info(EventKind.END_OF_HOLD, "there is room on the disk again")
         self._tell_of_hold(now)
         self.converting.look_after(now)
 
@@ -211,11 +211,11 @@ class Supervisor:
         run = self.run_context
         self._check_scratch()
         with run.ledger.transaction():
-            run.journal.info("engine", f"started, version {__version__}, {self._workers_in_words()}")
+            run.journal.info(EventKind.ENGINE, f"started, version {__version__}, {self._workers_in_words()}")
             kept = [self._take_up(row) for row in run.ledger.recover()]
         self._scratch.sweep([path for path in kept if path is not None])
         await self._control.start()
-        run.ledger.listens_at(self._control.path)
+        run.ledger.publish_socket(self._control.path)
 
     def _over(self) -> bool:
         if self.converting.broken is not None:
@@ -267,7 +267,7 @@ class Supervisor:
                 else "drained"
             )
             counts = account.summary()
-            run.journal.info("engine", f"{end}: {counts}")
+            run.journal.info(EventKind.ENGINE, f"{end}: {counts}")
         self._notifier.tell(end, counts, account)
         deadline = time.monotonic() + _LINGER_S
         while self._control.clients and time.monotonic() < deadline:  # noqa: ASYNC110 - a bounded courtesy
@@ -288,7 +288,7 @@ class Supervisor:
         """The first SIGTERM or SIGINT drains, the second stops at once."""
         self.desired = DesiredState.STOP if self.desired is DesiredState.DRAIN else DesiredState.DRAIN
         doing = "stopping at once" if self.desired is DesiredState.STOP else "finishing what is in flight"
-        self.run_context.journal.warning("engine", f"{signal.Signals(signum).name}: {doing}")
+        self.run_context.journal.warning(EventKind.ENGINE, f"{signal.Signals(signum).name}: {doing}")
         self.run_context.happened.set()
 
     # -- from stage to stage ----
@@ -308,7 +308,7 @@ class Supervisor:
             raise UserError(f"[engine] scratch: {place}: {fault}")
         self._scratch.prepare()
 
-    def _hand_over(self, converted: Converted, candidate: Candidate) -> None:
+    def _hand_over(self, converted: Converted, candidate: PendingImage) -> None:
         request = StoreRequest(
             image_id=candidate.image_id,
             scratch_path=converted.scratch_path,

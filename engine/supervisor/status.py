@@ -50,7 +50,7 @@ def take_snapshot(
             scratch_limit=run.config.engine.scratch_limit,
         ),
         eta_seconds=(
-            progress.eta_s(now, lambda: run.ledger.outstanding(run.batches))
+            progress.eta_s(now, lambda: run.ledger.queue.outstanding(run.batches))
             if state is State.RUNNING
             else None  # nobody knows when it goes on
         ),

@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.failures import Cause, Failure, Stage
 from engine.formatting import data_size
 from engine.ledger.models import Subject
+from engine.ledger.states import EventKind
 from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
 from engine.processes.child import Child
 from engine.processes.uploader import uploader_main
@@ -92,7 +93,7 @@ class Storing:
                     if self._run.holds.store_probed(
                         fault, failure, now, never_answered=message.never_answered
                     ):
-                        self._run.journal.info("go-on", "the store answers again")
+                        self._run.journal.info(EventKind.END_OF_HOLD, "the store answers again")
         if self._storer.exit_code is not None:
             self._replace_storer(self._storer)
 
@@ -139,11 +140,11 @@ class Storing:
         self._signs_of_life += 1
         self._setbacks.pop(request.image_id, None)
         self._run.holds.store_worked()
-        self._run.ledger.done(request.image_id, message.existed)
+        self._run.ledger.done(request.image_id)
         if waiting.converted_here:
             self._progress.add(Finished(now, waiting.megapixels, waiting.source_bytes, request.jpeg_bytes))
         how = "was there already, identical" if message.existed else f"{message.wall_s:.2f} s"
-        self._run.journal.info("stored", f"{data_size(request.jpeg_bytes)}, {how}", waiting.subject)
+        self._run.journal.info(EventKind.STORED, f"{data_size(request.jpeg_bytes)}, {how}", waiting.subject)
         self._to_unlink.append(Path(request.scratch_path))
 
     def _not_stored(self, waiting: Waiting, message: NotStored) -> None:
@@ -153,14 +154,16 @@ class Storing:
             if holds.store_failed(
                 message.fault, failure, time.monotonic(), never_answered=message.never_answered
             ):
-                self._run.journal.warning("hold", f"{failure.cause}: {holds.store_detail}", waiting.subject)
+                self._run.journal.warning(
+                    EventKind.HOLD, f"{failure.cause}: {holds.store_detail}", waiting.subject
+                )
             if not self._is_hopeless(request.image_id, message):
                 self._waiting.append(waiting)
                 return
         self._to_unlink.append(Path(request.scratch_path))
         if failure.cause is Cause.PROOF_FAILED:  # what lies on scratch is not what was proved
             self._run.ledger.back_to_pending(request.image_id, failure.message, counts=True)
-            self._run.journal.warning("retry", f"{failure.cause}: {failure.message}", waiting.subject)
+            self._run.journal.warning(EventKind.RETRY, f"{failure.cause}: {failure.message}", waiting.subject)
             return
         self._fail(waiting, failure)
 
@@ -176,11 +179,13 @@ class Storing:
         self.failures += 1
         self._setbacks.pop(waiting.request.image_id, None)
         self._run.ledger.failed(waiting.request.image_id, failure)
-        self._run.journal.error("failed", f"{failure.cause}: {failure.message}", waiting.subject)
+        self._run.journal.error(EventKind.FAILED, f"{failure.cause}: {failure.message}", waiting.subject)
 
     def _replace_storer(self, storer: Child) -> None:
         said = self._run.kills.describe(storer)
-        self._run.journal.warning("storer", f"the storer {said}; a new one takes over", pid=storer.pid)
+        self._run.journal.warning(
+            EventKind.UPLOADER, f"the storer {said}; a new one takes over", pid=storer.pid
+        )
         self._run.unwatch(storer)
         storer.close()
         failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, f"the storer {said}")

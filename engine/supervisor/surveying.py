@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from engine.failures import SOURCE_CAUSES, Cause, Failure, Stage
+from engine.ledger.states import EventKind
 from engine.messages import (
     MissingSource,
     NotSurveyed,
@@ -80,7 +81,7 @@ class Surveying:
                 case SourceProbed():
                     self._probing = False
                     if self._run.holds.source_probed(message.fault, time.monotonic()):
-                        self._run.journal.info("go-on", "the sources are there again")
+                        self._run.journal.info(EventKind.END_OF_HOLD, "the sources are there again")
                 case SourceDiagnosis():
                     self._judged(message)
                 case _:
@@ -90,7 +91,7 @@ class Surveying:
 
     def doubt(self, request: SurveyRequest, settle: Callable[[Verdict], None]) -> None:
         """A source that could not be read: `settle` is told, in a later turn, whether the share is away."""
-        self._doubts.append(_Open(self._run.ledger.doubt_about(request), settle))
+        self._doubts.append(_Open(self._missing(request), settle))
 
     def work(self, now: float, *, ahead: bool) -> None:
         """Settle doubts, ask whether a source that went away is back, and, if `ahead`, send the scout on."""
@@ -98,7 +99,7 @@ class Surveying:
         if self._waits_for and now - self._asked_at > _PATIENCE_S:
             request = self._waits_for
             why = f"{request.source_path}: no answer for {_PATIENCE_S:.0f} s: the share hangs"
-            self._hold(why, self._run.ledger.doubt_about(request))
+            self._hold(why, self._missing(request))
         if holds.source_wants_probe() and not self._probing:
             self._probing = True
             self._send(ProbeSource(holds.source_suspects))
@@ -108,13 +109,16 @@ class Surveying:
             self._ask_next(now)
         if not ahead or self._asked or self._doubts or not holds.may_survey:
             return
-        requests = self._run.ledger.to_survey(self._run.batches, 1 if self._one_by_one else _TOGETHER)
+        requests = self._run.ledger.queue.to_survey(self._run.batches, 1 if self._one_by_one else _TOGETHER)
         self.exhausted = not requests
         if requests:
             self._one_by_one = max(0, self._one_by_one - 1)
             self._asked = {request.image_id: request for request in requests}
             self._asked_at = now
             self._send(requests)
+
+    def _missing(self, request: SurveyRequest) -> MissingSource:
+        return MissingSource(request, self._run.ledger.neighbours_of(request.image_id))
 
     def close(self) -> None:
         if self._scout is not None:
@@ -185,14 +189,14 @@ class Surveying:
         was_open = holds.may_survey
         away = holds.source_away(why, doubt, time.monotonic())
         if away and was_open:
-            self._run.journal.warning("hold", why)
+            self._run.journal.warning(EventKind.HOLD, why)
         return away
 
     def _failed(self, request: SurveyRequest, failure: Failure) -> None:
         self.failures += 1
         subject = self._run.ledger.subject(request.image_id)
         self._run.ledger.failed(request.image_id, failure)
-        self._run.journal.error("failed", f"{failure.cause}: {failure.message}", subject)
+        self._run.journal.error(EventKind.FAILED, f"{failure.cause}: {failure.message}", subject)
 
     def _replace_scout(self, scout: Child) -> None:
         said = self._run.kills.describe(scout)
@@ -200,7 +204,9 @@ class Surveying:
         scout.close()
         self._scout, self._probing = None, False
         asked, self._asked = self._asked, {}
-        self._run.journal.warning("scout", f"the scout {said}; a new one takes over", pid=scout.pid)
+        self._run.journal.warning(
+            EventKind.SURVEYOR, f"the scout {said}; a new one takes over", pid=scout.pid
+        )
         if len(asked) == 1 and not self._run.kills.was_oom_killed(scout):
             (request,) = asked.values()
             message = f"the process that read its header {said}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from engine.control.snapshot import WorkerSnapshot
 from engine.failures import Stage
-from engine.ledger.models import Candidate
+from engine.ledger.models import PendingImage
 from engine.messages import Job, Plan, Quit, ReadAhead
 from engine.processes.child import Child
 from engine.processes.worker import worker_main
@@ -18,7 +18,7 @@ from engine.processes.worker import worker_main
 class Running:
     """An image in a worker."""
 
-    candidate: Candidate
+    candidate: PendingImage
     plan: Plan
     attempt: int
     started: float
@@ -44,19 +44,19 @@ class Slot:
     def free(self) -> bool:
         return self.ready and self.running is None and not self.leaving
 
-    def give(self, job: Job, candidate: Candidate, timeout_s: float) -> None:
+    def give(self, job: Job, candidate: PendingImage, timeout_s: float) -> None:
         now = time.monotonic()
         self.running = Running(candidate, job.plan, job.attempt, now, now + timeout_s)
         self.stage = Stage.READING
         self.child.send(job)
 
-    def done(self) -> Candidate:
+    def done(self) -> PendingImage:
         """The worker is free again; returns the image it had."""
         assert self.running is not None
         candidate, self.running, self.stage = self.running.candidate, None, Stage.IDLE
         return candidate
 
-    def read_next(self, candidate: Candidate) -> None:
+    def read_next(self, candidate: PendingImage) -> None:
         self.child.send(ReadAhead(candidate.source))
 
     def leave(self) -> None:
@@ -132,7 +132,7 @@ class Slots:
         return [slot for slot in self if slot.running is not None and now > slot.running.deadline]
 
 
-def time_limit_s(candidate: Candidate, plan: Plan) -> float:
+def time_limit_s(candidate: PendingImage, plan: Plan) -> float:
     """A generous limit for one image: forty times what a lossless image takes on an idle core, and a slow share.
 
     OpenJPEG needs about 0.2 CPU s a megapixel of lossless RGB (39 megapixels in 7.7 s, measured); strips up to

@@ -187,7 +187,7 @@ def test_an_image_that_does_not_fit_whole_gives_the_same_jpeg(
 def lanes(root: Path) -> set[str]:
     """How the larger image was decoded, in all its attempts."""
     with LedgerReader(Workspace(root)) as reader:
-        return {attempt.lane for attempt in reader.attempts(1)}
+        return {attempt.mode for attempt in reader.attempts(1)}
 
 
 def test_memory_limit_keeps_the_whole_tree_within_it(root: MakeGiants) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.ledger.reader import LedgerReader
+from engine.ledger.states import ImageState
 from engine.ledger.writer import Ledger
 from engine.messages import Converted, DecodeMode, StoreRequest, Surveyed
 from engine.reconcile import Counts, Difference, Kind, Reconciliation, best_of
@@ -43,7 +44,7 @@ def finish(ledger: Ledger, image_id: int) -> None:
     digest = hashlib.md5(data).hexdigest()
     facts = Converted(image_id, "x", 10, 10, 1000, "", len(data), digest, 40.0, (), 1, 0.1, 0.1)
     ledger.converted(facts)
-    ledger.done(image_id, existed=False)
+    ledger.done(image_id)
 
 
 @pytest.fixture
@@ -191,7 +192,7 @@ def test_of_colliding_rows_the_one_that_is_done_speaks(workspace: Workspace) -> 
     with LedgerReader(workspace) as reader:
         done = reader.image(1)
     assert done is not None
-    failed = replace(done, id=99, state="failed")
+    failed = replace(done, id=99, state=ImageState.FAILED)
     for rows in ([done, failed], [failed, done]):
         assert best_of(rows)[done.target].id == 1
 

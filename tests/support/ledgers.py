@@ -82,7 +82,7 @@ def finish(ledger: Ledger, image_id: int, psnr_db: float = 41.2, warnings: tuple
             wall_s=9.4,
         )
     )
-    ledger.done(image_id, existed=False)
+    ledger.done(image_id)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from engine.formatting import counted, integer
-from engine.ledger.import_rows import Remark
+from engine.ledger.import_report import LineNote
 from engine.ledger.writer import Ledger
 from engine.manifest.importer import AddReport
 from engine.manifest.importer import add as add_export
@@ -94,7 +94,7 @@ def _print(report: AddReport) -> None:
     _remarks("Targets that differ only in case", len(report.alike), report.alike)
 
 
-def _remarks(title: str, count: int, remarks: tuple[Remark, ...]) -> None:
+def _remarks(title: str, count: int, remarks: tuple[LineNote, ...]) -> None:
     if not count:
         return
     print_line()

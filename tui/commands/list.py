@@ -12,7 +12,7 @@ import click
 from engine.formatting import UNKNOWN, data_size, decibels
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
-from engine.ledger.schema import STATES
+from engine.ledger.states import ImageState
 from engine.reports.account.psnr_distribution import PsnrDistribution
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_json_array, print_line, warn
@@ -22,7 +22,9 @@ _MOST_OUTLIERS = 20
 
 @click.command("list")
 @batch_option
-@click.option("--state", type=click.Choice(STATES), help="Only images in this state.")
+@click.option(
+    "--state", type=click.Choice([state.value for state in ImageState]), help="Only images in this state."
+)
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header on stdout instead.")
 @json_option
 @click.pass_context

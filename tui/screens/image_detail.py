@@ -218,7 +218,7 @@ def _attempt(attempt: Attempt, now: float) -> list[Text]:
     number = f"{attempt.number}" if attempt.round == 1 else f"{attempt.number} (round {attempt.round})"
     text = [
         _fact(number, f"{formatting.dated(attempt.started, now)}  {outcome}{took}{cause}", STRONG),
-        _fact("", f"{attempt.lane}, memory {memory}, pid {attempt.pid}"),
+        _fact("", f"{attempt.mode}, memory {memory}, pid {attempt.pid}"),
     ]
     if attempt.message:
         text.append(_fact("", attempt.message))

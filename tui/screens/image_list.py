@@ -13,7 +13,7 @@ from textual.widget import Widget
 from engine import formatting
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
-from engine.ledger.schema import STATES
+from engine.ledger.states import ImageState
 from tui.actions.registry import Scope, bindings
 from tui.connection.ledger_thread import ImageQuery
 from tui.connection.poller import CommandAnswered
@@ -35,7 +35,7 @@ _SORTS = {
     "updated": "by last change",
 }
 """The orders of a list, as `o` goes through them, and how they are called."""
-_STATES = (None, *STATES)
+_STATES = (None, *ImageState)
 """As `t` goes through them; None is every state."""
 
 

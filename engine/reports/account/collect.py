@@ -33,7 +33,7 @@ def collect(
 
     `quality_of` gives the JPEG quality of a batch. On the way `for_image` is called with every image, `for_flagged`
     with those whose PSNR is far below their batch, and `progress` with the number of images read."""
-    times = reader.times()
+    times = reader.work_times()
     batches = {
         name: BatchFigures(name, account, quality_of(name), times.get(name))
         for name, account in reader.account().items()

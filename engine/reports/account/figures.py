@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.ledger.account import Account
+from engine.ledger.account import Account, WorkTimes
 from engine.ledger.models import ImageRow
-from engine.ledger.times import Times
 from engine.reports.account.psnr_distribution import PsnrDistribution
 
 
@@ -49,7 +48,7 @@ class BatchFigures:
     account: Account
     quality: int
     """JPEG quality, as photostat.toml has it now."""
-    times: Times | None = None
+    times: WorkTimes | None = None
     source_bytes: Statistics = field(default_factory=Statistics)
     jpeg_bytes: Statistics = field(default_factory=Statistics)
     megapixels: Statistics = field(default_factory=Statistics)

@@ -108,7 +108,7 @@ class LedgerMachine(RuleBasedStateMachine):
         result = Converted(image_id, "s", 1, 1, 10 * image_id, "md5:0", image_id, "0", 40.0, (), 1, 1.0, 1.0)
         self.change(is_allowed, self.ledger.converted, result)
         if is_allowed:
-            self.ledger.done(image_id, existed=False)
+            self.ledger.done(image_id)
 
     @rule(image_id=IDS, cause=CAUSES)
     def fail(self, image_id: int, cause: Cause) -> None:

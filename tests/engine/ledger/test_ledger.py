@@ -21,8 +21,9 @@ from engine.ledger.account import Account
 from engine.ledger.filters import Selection
 from engine.ledger.lock import Holder, LedgerLocked, find_holder
 from engine.ledger.reader import LedgerReader
+from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger, NotInState
-from engine.messages import Converted, NotConverted, Surveyed, SurveyRequest
+from engine.messages import Converted, NotConverted, Surveyed
 from engine.workspace import Workspace
 from tests.support.ledgers import export, finish, make_ledger, representation
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
@@ -171,14 +172,14 @@ def test_the_largest_start_first_batch_after_batch(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "ws", 3)
     with Ledger.open(workspace) as ledger:
         ledger.import_rows(export(3, "maps"))
-        requests = ledger.to_survey(None, 100)
+        requests = ledger.queue.to_survey(None, 100)
         assert [r.image_id for r in requests] == [1, 2, 3, 4, 5, 6]
-        assert [r.image_id for r in ledger.to_survey(["maps"], 100, exclude={4})] == [5, 6]
+        assert [r.image_id for r in ledger.queue.to_survey(["maps"], 100)] == [4, 5, 6]
         ledger.surveyed([surveyed(i, width=100 + i) for i in range(1, 7)])
-        assert [c.image_id for c in ledger.candidates(None, 100)] == [3, 2, 1, 6, 5, 4]
-        assert [c.image_id for c in ledger.candidates(["maps", "newspapers"], 4, exclude=[6])] == [5, 4, 3, 2]
-        assert ledger.candidates(["nowhere"], 5) == []
-        assert ledger.to_survey(None, 5) == []
+        assert [c.image_id for c in ledger.queue.to_convert(None, 100)] == [3, 2, 1, 6, 5, 4]
+        assert [c.image_id for c in ledger.queue.to_convert(["maps", "newspapers"], 4)] == [6, 5, 4, 3]
+        assert ledger.queue.to_convert(["nowhere"], 5) == []
+        assert ledger.queue.to_survey(None, 5) == []
 
 
 def test_relative_sources_are_below_the_root_of_the_settings(tmp_path: Path) -> None:
@@ -186,10 +187,10 @@ def test_relative_sources_are_below_the_root_of_the_settings(tmp_path: Path) -> 
     (first, second) = export(2)
     with Ledger.open(workspace) as ledger:
         ledger.import_rows(iter([first._replace(source="a/b.jp2"), second]))
-        assert ledger.to_survey(None, 1)[0].source_path == str(workspace.root / "a/b.jp2")
+        assert ledger.queue.to_survey(None, 1)[0].source_path == str(workspace.root / "a/b.jp2")
     workspace.config_path.write_text("[manifest]\nroot = '/mnt/scans'\n")
     with Ledger.open(workspace) as ledger:
-        paths = [request.source_path for request in ledger.to_survey(None, 2)]
+        paths = [request.source_path for request in ledger.queue.to_survey(None, 2)]
         assert paths == ["/mnt/scans/a/b.jp2", second.source]
         assert ledger.subject(1).source == "/mnt/scans/a/b.jp2"
 
@@ -201,15 +202,15 @@ def test_attempts_are_counted_kept_and_given_back(workspace: Workspace) -> None:
         ledger.back_to_pending(1, "stopped for memory", counts=False)
         assert ledger.start(1, 101, 10, "whole") == 1
         ledger.back_to_pending(1, "crashed", counts=True)
-        assert ledger.candidates(None, 1)[0].attempts == 1
+        assert ledger.queue.to_convert(None, 1)[0].attempts == 1
         assert ledger.start(1, 102, 10, "whole") == 2
         ledger.failed(1, BROKEN, FACTS)
         assert ledger.requeue(Selection(ids=(1,))) == 1
         ledger.surveyed([surveyed(1)])
         assert ledger.start(1, 103, 20, "tiles") == 1
         ledger.converted(converted(1))
-        ledger.done(1, existed=False)
-        assert [(p.lane, p.predicted_bytes, p.peak_rss_bytes) for p in ledger.peaks(2)] == [
+        ledger.done(1)
+        assert [(p.mode, p.predicted_bytes, p.peak_rss_bytes) for p in ledger.queue.measured_peaks(2)] == [
             ("tiles", 20, 1),
             ("whole", 10, 5_000_000),
         ]
@@ -241,8 +242,8 @@ def test_an_image_fails_at_the_store_after_its_attempt_succeeded(workspace: Work
         lambda ledger: ledger.converted(converted(1)),
         lambda ledger: ledger.failed(1, BROKEN),
         lambda ledger: ledger.back_to_pending(1, "", counts=True),
-        lambda ledger: ledger.done(1, existed=True),
-        lambda ledger: ledger.done(99, existed=True),
+        lambda ledger: ledger.done(1),
+        lambda ledger: ledger.done(99),
     ],
 )
 def test_a_change_from_the_wrong_state_is_a_fault_and_changes_nothing(
@@ -259,7 +260,7 @@ def test_a_transaction_is_all_or_nothing(workspace: Workspace) -> None:
     with Ledger.open(workspace) as ledger:
         with pytest.raises(ZeroDivisionError), ledger.transaction():
             finish(ledger, 1)
-            ledger.event("info", "x", "y")
+            ledger.event(EventLevel.INFO, EventKind.ENGINE, "y")
             1 / 0  # noqa: B018
         assert ledger.account()["newspapers"].done == 0
     with LedgerReader(workspace) as reader:
@@ -277,8 +278,8 @@ def test_recovery_keeps_what_waits_for_the_store_and_puts_back_the_rest(workspac
         assert (recovered.request.image_id, recovered.request.scratch_path) == (2, "scratch/2.jpg")
         assert (recovered.request.jpeg_bytes, recovered.request.md5) == (2000, "bb" * 16)
         assert ledger.account()["newspapers"] == Account(rows=6, pending=5, in_flight=1)
-        assert ledger.candidates(None, 1)[0].attempts == 0
-        ledger.done(2, existed=True)
+        assert ledger.queue.to_convert(None, 1)[0].attempts == 0
+        ledger.done(2)
     with LedgerReader(workspace) as reader:
         assert [e.kind for e in reader.events(image_id=1)] == ["put-back"]
         assert [a.outcome for a in reader.attempts(1)] == ["put-back"]
@@ -312,7 +313,7 @@ def test_what_is_not_converted_cannot_be_done(workspace: Workspace) -> None:
     with Ledger.open(workspace) as ledger:
         ledger.start(1, 1, 1, "whole")
         with pytest.raises(NotInState):
-            ledger.done(1, existed=True)
+            ledger.done(1)
 
 
 def test_unknown_ids_are_named_and_nothing_changes(tmp_path: Path) -> None:
@@ -452,9 +453,8 @@ def test_a_representation_is_complete_when_all_of_it_is_done_or_accepted(tmp_pat
     with LedgerReader(workspace) as reader:
         assert not reader.representation(identity).is_complete
         with Ledger.open(workspace) as ledger:
-            assert ledger.unfinished(identity) == 1
+            assert reader.representation(identity).account == Account(rows=12, done=11, failed=1)
             ledger.accept([1], "blank page")
-            assert ledger.unfinished(identity) == 0
         whole = reader.representation(identity.upper())
         assert (whole.is_complete, whole.account) == (True, Account(rows=12, done=11, accepted=1))
         assert not reader.representation("no such").is_complete
@@ -465,7 +465,7 @@ def test_an_infinite_psnr_is_json(workspace: Workspace) -> None:
         ledger.surveyed([surveyed(1)])
         ledger.start(1, 1, 1, "whole")
         ledger.converted(replace(converted(1), psnr_db=float("inf"), warnings=("flat [b]", "ünï")))
-        ledger.done(1, existed=False)
+        ledger.done(1)
     with LedgerReader(workspace) as reader:
         image = reader.image(1)
     assert image is not None
@@ -487,9 +487,10 @@ def test_an_infinite_psnr_is_json(workspace: Workspace) -> None:
 def test_events_page_both_ways(workspace: Workspace) -> None:
     with Ledger.open(workspace) as ledger, ledger.transaction():
         for number in range(10):
-            ledger.event("info" if number % 2 else "error", "tick", f"number {number}", number % 3 + 1, 7)
+            level = EventLevel.INFO if number % 2 else EventLevel.ERROR
+            ledger.event(level, EventKind.RETRY, f"number {number}", number % 3 + 1, 7)
     with LedgerReader(workspace) as reader:
-        ticks = [event for event in reader.events() if event.kind == "tick"]
+        ticks = [event for event in reader.events() if event.kind == "retry"]
         assert [event.message for event in ticks] == [f"number {n}" for n in range(10)]
         last = reader.events(limit=2, newest_first=True)
         assert [event.message for event in last] == ["number 9", "number 8"]
@@ -510,9 +511,9 @@ def test_the_supervisor_s_questions_and_a_page_of_failures_are_quick_in_a_large_
         ledger.surveyed([surveyed(i, width=i % 977 + 1) for i in range(10_001, 20_001)])
         questions: tuple[tuple[float, Callable[[], object]], ...] = (
             (0.005, ledger.account),
-            (0.010, lambda: ledger.candidates(None, 32)),
-            (0.010, lambda: ledger.to_survey(None, 32)),
-            (0.010, lambda: ledger.doubt_about(SurveyRequest(25_000, "/s/a.jp2"))),
+            (0.010, lambda: ledger.queue.to_convert(None, 32)),
+            (0.010, lambda: ledger.queue.to_survey(None, 32)),
+            (0.010, lambda: ledger.neighbours_of(25_000)),
             (0.010, reader.figures),
             (0.2, lambda: reader.images(state="failed", sort="message", limit=100)),
             (0.2, lambda: reader.images(state="failed", text="p0007", limit=100)),

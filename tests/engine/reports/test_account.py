@@ -48,7 +48,7 @@ def finish(ledger: Ledger, image_id: int, psnr: float, warnings: tuple[str, ...]
             90 << 20, 0.75, 1.0,
         )
     )  # fmt: skip
-    ledger.done(image_id, existed=False)
+    ledger.done(image_id)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.ledger.reader import LedgerReader
+from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
 from tests.support.app_pilot import DONE, FAILED, ROWS, AppSession, opened
 from tests.support.ledgers import make_ledger
@@ -29,9 +30,9 @@ async def test_e_shows_the_events_and_filters_them(tmp_path: Path) -> None:
 async def test_an_event_names_its_kind_and_its_image(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "workspace", ROWS, failed=1)
     with Ledger.open(workspace, "run") as ledger:
-        ledger.event("info", "put-back", "its worker was stopped to free memory", 2)
-        ledger.event("info", "started", "attempt 1", 3)
-        ledger.event("warning", "hold", "there is no memory")
+        ledger.event(EventLevel.INFO, EventKind.PUT_BACK, "its worker was stopped to free memory", 2)
+        ledger.event(EventLevel.INFO, EventKind.STARTED, "attempt 1", 3)
+        ledger.event(EventLevel.WARNING, EventKind.HOLD, "there is no memory")
     async with opened(workspace.root) as session:
         await session.press("e")
         assert "put-back  NB_00000_p0002.jpg: its worker was stopped" in session.text
@@ -50,7 +51,7 @@ async def test_the_event_log_follows_from_the_top_and_stands_still_below(tmp_pat
     def happen(first: int, count: int) -> None:
         with Ledger.open(workspace, "run") as ledger:
             for number in range(first, first + count):
-                ledger.event("info", "started", f"event {number}.")
+                ledger.event(EventLevel.INFO, EventKind.STARTED, f"event {number}.")
 
     async def look(session: AppSession) -> None:
         with LedgerReader(workspace) as reader:

@@ -1,0 +1,53 @@
+"""After an engine that died: images that it had converted go on to the store, others in flight are pending again."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from engine.ledger.events import add_event
+from engine.ledger.models import Recovered
+from engine.ledger.statements import statements
+from engine.ledger.states import EventKind, EventLevel
+from engine.messages import StoreRequest
+
+_SQL = statements("changes")
+
+
+def recover(db: sqlite3.Connection, sources: Path) -> list[Recovered]:
+    """Those that were converted and not stored. See Ledger.recover."""
+    rows = db.execute(_SQL["in_flight"]).fetchall()
+    for row in rows:
+        if not row["storing"]:
+            _put_back(db, row["id"])
+    return [_recovered(row, sources) for row in rows if row["storing"]]
+
+
+def _recovered(row: sqlite3.Row, sources: Path) -> Recovered:
+    request = StoreRequest(
+        image_id=row["id"],
+        scratch_path=row["scratch_path"],
+        target=row["target"],
+        jpeg_bytes=row["jpeg_bytes"],
+        md5=row["md5"],
+        record=row["record"],
+        uuid=row["uuid"],
+        source_digest=row["source_digest"] or "",
+    )
+    return Recovered(
+        request=request,
+        batch=row["batch_name"],
+        source=str(sources / row["source"]),
+        megapixels=(row["pixels"] or 0) / 1e6,
+        source_bytes=row["source_bytes"] or 0,
+    )
+
+
+def _put_back(db: sqlite3.Connection, image_id: int) -> None:
+    """The attempt does not count."""
+    reason, now = "the engine ended while it was in flight", time.time()
+    db.execute(_SQL["back_to_pending"], {"image": image_id, "given_back": 1, "now": now})
+    db.execute(_SQL["end_open_attempt"], {"image": image_id, "reason": reason, "now": now})
+    add_event(db, EventLevel.WARNING, EventKind.PUT_BACK, reason, image_id, os.getpid())

@@ -1,0 +1,32 @@
+-- What reports and an image's page show of the past.
+
+-- name: attempts
+SELECT number, round, pid, lane AS mode, predicted_bytes, started, ended, outcome, stage, cause, message, peak_rss_bytes,
+    cpu_s, wall_s
+FROM attempts WHERE image = :image ORDER BY id
+
+-- name: conversions
+-- When they ended, of the last :limit attempts.
+SELECT ended FROM attempts
+WHERE id > (SELECT max(id) FROM attempts) - :limit AND outcome = 'converted' AND ended > :since
+ORDER BY ended
+
+-- name: work_times
+SELECT b.name, sum(a.outcome = 'converted'),
+    total(iif(a.outcome = 'converted', a.cpu_s, 0)), total(iif(a.outcome = 'converted', a.wall_s, 0)),
+    min(a.started), max(ifnull(a.ended, a.started)), count(*)
+FROM attempts a JOIN images i ON i.id = a.image JOIN batches b ON b.id = i.batch
+GROUP BY b.id
+
+-- name: attempt_spans
+SELECT b.name, a.started, a.ended
+FROM attempts a JOIN images i ON i.id = a.image JOIN batches b ON b.id = i.batch
+WHERE a.ended IS NOT NULL ORDER BY a.id
+
+-- name: representations
+SELECT count(*), total(complete) FROM (
+    SELECT min(i.state IN ('done', 'accepted')) AS complete
+    FROM images i JOIN batches b ON b.id = i.batch
+    WHERE :batch IS NULL OR b.name = :batch
+    GROUP BY i.uuid
+)

@@ -1,0 +1,76 @@
+"""What the supervisor decides by: the images that wait, in their order, and how much memory earlier ones took."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.ledger.account import Outstanding
+from engine.ledger.models import MeasuredPeak, PendingImage
+from engine.ledger.statements import statements
+from engine.messages import Surveyed, SurveyRequest
+
+_SQL = statements("work_queue")
+
+
+class WorkQueue:
+    """Reads an index and a handful of rows for each answer, under a millisecond, unless its docstring says more.
+
+    `batches` are the names of those that count, in their order; None is every batch, in the order they were added."""
+
+    def __init__(self, db: sqlite3.Connection, sources: Path) -> None:
+        self._db = db
+        self._sources = sources
+
+    def to_survey(self, batches: Sequence[str] | None, limit: int) -> list[SurveyRequest]:
+        """Pending images whose header has not been read, batch after batch, as the export has them."""
+        found: list[SurveyRequest] = []
+        for batch, _ in self._waiting_batches(batches):
+            rows = self._db.execute(_SQL["to_survey"], {"batch": batch, "limit": limit - len(found)})
+            found += [
+                SurveyRequest(image_id, str(self._sources / source), uuid) for image_id, source, uuid in rows
+            ]
+            if len(found) >= limit:
+                break
+        return found
+
+    def to_convert(self, batches: Sequence[str] | None, limit: int) -> list[PendingImage]:
+        """Images that may start: batch after batch, the largest first."""
+        found: list[PendingImage] = []
+        for batch, name in self._waiting_batches(batches):
+            rows = self._db.execute(_SQL["to_convert"], {"batch": batch, "limit": limit - len(found)})
+            found += [self._pending(row, name) for row in rows]
+            if len(found) >= limit:
+                break
+        return found
+
+    def outstanding(self, batches: Sequence[str] | None) -> Outstanding:
+        """What is pending. Reads an index row an image: some tens of milliseconds for 400,000."""
+        surveyed = unsurveyed = 0
+        pixels = 0.0
+        for number, name, pending in self._db.execute(_SQL["waiting_batches"]).fetchall():
+            if batches is not None and name not in batches:
+                continue
+            known, sum_of_pixels = self._db.execute(
+                _SQL["surveyed_and_pending"], {"batch": number}
+            ).fetchone()
+            surveyed += known
+            unsurveyed += pending - known
+            pixels += sum_of_pixels
+        return Outstanding(surveyed, pixels / 1e6, unsurveyed)
+
+    def measured_peaks(self, limit: int) -> list[MeasuredPeak]:
+        """Of the last attempts, newest first."""
+        rows = self._db.execute(_SQL["measured_peaks"], {"limit": limit})
+        return [MeasuredPeak(*row) for row in rows]
+
+    def _waiting_batches(self, names: Sequence[str] | None) -> list[tuple[int, str]]:
+        waiting = {name: number for number, name, _ in self._db.execute(_SQL["waiting_batches"])}
+        return [(waiting[name], name) for name in (waiting if names is None else names) if name in waiting]
+
+    def _pending(self, row: sqlite3.Row, batch: str) -> PendingImage:
+        image_id, uuid, record, source, target, checksum, attempts, *facts = row
+        surveyed = Surveyed(image_id, *facts)
+        path = str(self._sources / source)
+        return PendingImage(image_id, batch, uuid, record, path, target, checksum, attempts, surveyed)
