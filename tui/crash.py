@@ -1,4 +1,4 @@
-"""What nobody foresaw while the app has the terminal: written to a log and told in one line, without a traceback."""
+"""Unexpected errors while the app has the terminal: a log has the traceback, the person sees one line."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _LOG = logging.getLogger("photostat.app")
 
 
 class AppCrash(Exception):
-    """The app could not go on and has left; the message says so in one line."""
+    """The app ended with an error; the message says so in one line."""
 
 
 class CrashLog(logging.Handler):
-    """Appends to `path`, which is made when there is something to write; a place that takes nothing is no fault."""
+    """Appends to `path`, which is made with the first record. Errors of writing are ignored."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(logging.WARNING)
@@ -37,11 +37,11 @@ class CrashLog(logging.Handler):
 
 
 @contextmanager
-def kept_from_the_terminal(path: Path) -> Iterator[CrashLog]:
-    """Faults of threads, and what libraries would print about them, go to the log file at `path`."""
+def crashes_logged(path: Path) -> Iterator[CrashLog]:
+    """Errors of threads, and warnings of libraries, go to the log at `path` and not to the terminal."""
     log, hook = CrashLog(path), threading.excepthook
     logging.getLogger().addHandler(log)
-    threading.excepthook = _thread_fell
+    threading.excepthook = _log_thread_error
     try:
         yield log
     finally:
@@ -49,22 +49,22 @@ def kept_from_the_terminal(path: Path) -> Iterator[CrashLog]:
         logging.getLogger().removeHandler(log)
 
 
-def _thread_fell(arguments: threading.ExceptHookArgs) -> None:
+def _log_thread_error(arguments: threading.ExceptHookArgs) -> None:
     name = arguments.thread.name if arguments.thread else "?"
     error = arguments.exc_value
     if error is not None:
-        _LOG.error("the thread %s ended with a fault", name, exc_info=error)
+        _LOG.error("the thread %s ended with an error", name, exc_info=error)
 
 
-def fault_of(error: Exception, log: CrashLog) -> AppCrash:
-    """Writes the error to the log; the fault to raise says where that is."""
+def crash_of(error: Exception, log: CrashLog) -> AppCrash:
+    """Writes the error to the log; returns the exception to raise, which names the log."""
     cause = error.error if isinstance(error, WorkerFailed) else error
-    _LOG.error("the app has left with a fault", exc_info=cause)
+    _LOG.error("the app crashed", exc_info=cause)
     what = " ".join(f"{type(cause).__name__}: {cause}".split()).rstrip(".")
     where = f"{log.path} has the details" if log.written else "PHOTOSTAT_TRACEBACK=1 shows the details"
-    fault = AppCrash(
-        f"a fault of the app ({what}): it has left, the engine has not noticed. "
-        f"`photostat` opens it again; {where}: please report it"
+    crash = AppCrash(
+        f"the app crashed ({what}). The engine is not affected; `photostat` opens the app again. "
+        f"Please report it: {where}"
     )
-    fault.__cause__ = cause
-    return fault
+    crash.__cause__ = cause
+    return crash

@@ -1,7 +1,7 @@
-"""The terminal the app lives in: it leaves within moments when that goes away, and never stops drawing for a slow one.
+"""The app's terminal: whether there is one, how much output it has not taken yet, and the end when it goes away.
 
-Textual's reader treats the end of its input as nothing to read and asks again at once, for ever, on a full core
-(`LinuxDriver.run_input_thread`); so the end is watched for here, and the process leaves without drawing."""
+At the end of its input Textual reads again at once, for ever, with a core fully busy (`LinuxDriver.run_input_thread`).
+Therefore this module watches for the end, and ends the process without drawing."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from textual.drivers.linux_driver import LinuxDriver
 from engine.failures import UserError
 
 _RESTORE_S = 0.3
-"""How long restoring the terminal may take; one that does not drain must not keep the process."""
+"""How long restoring the terminal may take, so that a stalled one does not keep the process."""
 _LEAVE_SEQUENCE = b"\x1b[?2026l\x1b[?2004l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[?7h"
-"""End of synchronised output and bracketed paste, keyboard protocol, alternate screen, cursor, focus events, wrap."""
+"""Ends synchronised output, bracketed paste, keyboard protocol, alternate screen, hidden cursor and focus events."""
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's own, with a measure of what the terminal has not taken yet."""
+    """Textual's driver, with a measure of the output that the terminal has not taken yet."""
 
     @property
     def backlog(self) -> int:
-        """Writes that wait because the terminal does not drain."""
+        """The number of writes that wait for the terminal."""
         return self._writer_thread._queue.qsize() if self._writer_thread is not None else 0
 
 
 def require_terminal() -> None:
-    """Raises UserError where the app could not be seen or steered."""
+    """Raises UserError if the app could not be shown or could not take keys."""
     for stream, name in ((sys.__stdin__, "input"), (sys.__stderr__, "error output")):
         if stream is None or not stream.isatty():
             raise UserError(
-                f"the app needs a terminal on its {name}; `photostat status` prints the picture once"
+                f"the app needs a terminal on its {name}; `photostat status` prints the state once"
             )
 
 
 class HangUpWatch:
-    """Ends the process when the terminal hangs up, or on SIGHUP or SIGTERM; whatever the event loop is doing."""
+    """Ends the process when the terminal hangs up, or on SIGHUP or SIGTERM, whatever the event loop is doing."""
 
     def __init__(self) -> None:
         assert sys.__stdin__ is not None
@@ -54,10 +54,12 @@ class HangUpWatch:
 
     def __enter__(self) -> HangUpWatch:
         if isinstance(sys.__stderr__, io.TextIOWrapper):
-            sys.__stderr__.reconfigure(errors="replace")  # a terminal without Unicode gets question marks
+            sys.__stderr__.reconfigure(errors="replace")  # a terminal without Unicode shows question marks
         signal.signal(signal.SIGHUP, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, lambda number, frame: None)  # ignored here, not in the engine it starts
+        signal.signal(
+            signal.SIGINT, lambda number, frame: None
+        )  # ignored here, but not in the engine that the app starts
         threading.Thread(target=self._wait_for_hang_up, name="hang-up", daemon=True).start()
         return self
 
@@ -68,7 +70,7 @@ class HangUpWatch:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _wait_for_hang_up(self) -> None:
-        """Sleeps in poll(2) until the other side of the terminal is closed; asks for no event but that."""
+        """Sleeps in poll(2) until the other side of the terminal is closed."""
         poll = select.poll()
         poll.register(self._fd, 0)
         while not self._done.is_set():
@@ -77,7 +79,7 @@ class HangUpWatch:
                     os._exit(128 + signal.SIGHUP)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        """The terminal may still be there and be somebody's: give it back as it was, if it takes that."""
+        """Restores the terminal first, because it may still be in use."""
         restorer = threading.Thread(target=self._restore, daemon=True)
         restorer.start()
         restorer.join(_RESTORE_S)

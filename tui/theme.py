@@ -1,4 +1,4 @@
-"""The app's colours: the terminal's own, so that light and dark stay as its owner likes them."""
+"""The app's colours: the terminal's own, so that light and dark stay as its owner set them."""
 
 from __future__ import annotations
 

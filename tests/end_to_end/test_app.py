@@ -67,15 +67,15 @@ async def test_starts_steers_survives_and_sees_the_end(workspace: MakeWorkspace)
         assert paused.snapshot is not None
         assert paused.snapshot.engine is not None
         kill_engine(paused.snapshot.engine.pid)
-        fallen = await until(app, pilot, lambda status: status.connection is ConnectionState.LEDGER)
-        assert "without a word" in fallen.fault
+        crashed = await until(app, pilot, lambda status: status.connection is ConnectionState.LEDGER)
+        assert "ended unexpectedly" in crashed.problem
 
         await pilot.press("s")
         await until(app, pilot, lambda status: status.connection is ConnectionState.ENGINE)
         await until(app, pilot, lambda status: status.state is State.FINISHED)
         last = await until(app, pilot, lambda status: status.connection is ConnectionState.LEDGER)
         assert last.state is State.FINISHED
-        assert last.fault == ""
+        assert last.problem == ""
         assert last.snapshot is not None
         assert last.snapshot.totals.done == 20
 
@@ -93,7 +93,7 @@ async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
             lost = await until(app, pilot, lambda status: status.connection is ConnectionState.LOST)
             assert lost.snapshot is not None
             assert lost.snapshot.engine is not None
-            assert "last picture" in status_hint(lost, read_only=False)
+            assert "last known state" in status_hint(lost, read_only=False)
         finally:
             os.kill(pid, signal.SIGCONT)
         await until(app, pilot, lambda status: status.connection is not ConnectionState.LOST)
@@ -117,7 +117,7 @@ async def test_what_keeps_an_engine_from_starting_is_told(workspace: MakeWorkspa
     (root / "photostat.toml").write_text("[engine]\nworkerz = 3\n", encoding="utf-8")
     async with watching(root) as (app, pilot):
         await pilot.press("s")
-        page = app._page()
-        assert page is not None
-        await until(app, pilot, lambda status: "workerz" in page.status_line.text)
+        screen = app._screen_in_sight()
+        assert screen is not None
+        await until(app, pilot, lambda status: "workerz" in screen.status_line.text)
         assert app.view.status.connection is ConnectionState.LEDGER

@@ -75,7 +75,7 @@ def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: 
         )
         hidden.rename(missing)
         terminal.type("f")
-        terminal.wait_for("what   ")
+        terminal.wait_for("remedy  ")
         terminal.type("r")
         terminal.wait_for("1 image requeued")
         terminal.output = b""

@@ -140,9 +140,9 @@ def test_a_stalled_terminal_that_goes_away_ends_the_app(root: Path) -> None:
 def test_the_end_rings_once(root: Path) -> None:
     with Terminal(["-m", "tests.support.fake_poller", "ending", str(root)]) as terminal:
         terminal.wait_for("FINISHED")
-        terminal.wait_for("photostat: all is done\x07\x07")
+        terminal.wait_for("photostat: the run has finished\x07\x07")
         terminal.read(2)
-        assert terminal.output.count(b"\x1b]9;photostat: all is done\x07\x07") == 1
+        assert terminal.output.count(b"\x1b]9;photostat: the run has finished\x07\x07") == 1
 
 
 def test_says_so_where_there_is_no_terminal(root: Path) -> None:

@@ -57,8 +57,8 @@ class AppSession:
 
     @property
     def message(self) -> str:
-        page = next(s for s in reversed(self.app.screen_stack) if isinstance(s, BaseScreen))
-        return page.status_line.text
+        screen = next(s for s in reversed(self.app.screen_stack) if isinstance(s, BaseScreen))
+        return screen.status_line.text
 
     @property
     def text(self) -> str:

@@ -189,7 +189,7 @@ def draining() -> EngineStatus:
 def disconnected() -> EngineStatus:
     last = engine_status(running())
     return replace(
-        last, connection=ConnectionState.LOST, since=NOW - 130, fault="The engine does not answer any more."
+        last, connection=ConnectionState.LOST, since=NOW - 130, problem="The engine does not answer any more."
     )
 
 
@@ -271,7 +271,7 @@ class FakePoller:
     def close(self) -> None:
         self.closed = True
 
-    def drawn(self) -> None:
+    def status_drawn(self) -> None:
         self.taken += 1
 
     def send(self, command: EngineCommand) -> None:
@@ -309,8 +309,8 @@ class SteadyPoller(FakePoller):
             tick += 1
             self.show(replace(self.status, snapshot=structs.replace(running(tick=tick), time=began + tick)))
 
-    def drawn(self) -> None:
-        super().drawn()
+    def status_drawn(self) -> None:
+        super().status_drawn()
         self._taken.set()
 
     def close(self) -> None:
@@ -345,8 +345,8 @@ def main() -> None:
     )
     with HangUpWatch():
         app.run(mouse=False)
-    if app.fault is not None:
-        raise app.fault
+    if app.crash is not None:
+        raise app.crash
 
 
 if __name__ == "__main__":

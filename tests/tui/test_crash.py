@@ -27,7 +27,7 @@ from tests.support.waiting import LONGEST_WAIT_S, wait_until
 from tui.connection.ledger_thread import LedgerThread
 from tui.state.status import ConnectionState
 
-REPORT = "please report it"
+REPORT = "Please report it"
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_fault_of_the_app_is_one_line(root: Path, fault: str) -> None:
         assert terminal.process.returncode == 1
         after = terminal.output.rpartition(b"\x1b[?1049l")[2]
         assert b"Traceback" not in terminal.output
-        assert after.count(b"photostat: a fault of the app") == 1
+        assert after.count(b"photostat: the app crashed") == 1
         assert after.count(b"\n") <= 3
     assert "Traceback" in (root / "logs" / "app.log").read_text()
 
@@ -98,7 +98,7 @@ async def test_an_answer_of_the_ledger_after_its_page_has_gone_is_dropped(
             slowly.set()
             await session.settle()
         assert session.app.is_running
-        assert session.app.fault is None
+        assert session.app.crash is None
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (12, 4), (30, 7)])
@@ -109,7 +109,7 @@ async def test_a_tiny_terminal_is_no_fault(root: Path, size: tuple[int, int]) ->
         await session.pilot.resize_terminal(200, 60)
         await session.pilot.resize_terminal(2, 2)
         await session.settle()
-        assert session.app.fault is None
+        assert session.app.crash is None
 
 
 async def test_a_ledger_that_is_asked_while_the_app_leaves_is_no_fault(root: Path) -> None:
@@ -117,7 +117,7 @@ async def test_a_ledger_that_is_asked_while_the_app_leaves_is_no_fault(root: Pat
         session.app.ledger.close()
         await session.press("f")
         assert "the app is leaving" in session.message
-        assert session.app.fault is None
+        assert session.app.crash is None
 
 
 # -- what answers on the socket ----
@@ -193,7 +193,7 @@ async def test_what_is_no_engine_is_told_in_one_line(root: Path, hello: Any, rep
             assert "\n" not in session.message
             await session.press("f", "r")
             await session.until(lambda: session.app.view.result is not None, "the refusal")
-            assert session.app.fault is None
+            assert session.app.crash is None
 
 
 def test_every_snapshot_of_these_tests_is_one_that_an_engine_may_send() -> None:

@@ -74,9 +74,9 @@ def test_ten_thousand_failures(snap_compare: Compare, many: Path, size: tuple[in
 
     async def opened(pilot: Pilot[int]) -> None:
         await pilot.press("f")
-        page = pilot.app.screen
-        assert isinstance(page, FailedList)
-        await wait_until_async(lambda: page.paged_list.current is not None, "the list", pilot.pause)
+        screen = pilot.app.screen
+        assert isinstance(screen, FailedList)
+        await wait_until_async(lambda: screen.paged_list.current is not None, "the list", pilot.pause)
         await pilot.press("down", "space", "down")
         await pilot.pause()
 

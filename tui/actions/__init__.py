@@ -1,1 +1,1 @@
-"""What a person can do: the registry of actions, and which of them are available now."""
+"""The actions of the app: their registry, and which of them are available now."""

@@ -1,4 +1,4 @@
-"""Which actions are offered now, what they are called, and which of them the footer has room for."""
+"""Which actions are offered now, under which label, and which of them fit into the footer."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from engine.control.snapshot import State
-from tui.actions.registry import ALWAYS, Action, Precondition, Scope, at, first_key
+from tui.actions.registry import ALWAYS_SHOWN, Action, Precondition, Scope, actions_in, first_key
 from tui.state.status import ConnectionState, EngineStatus
 
-_LEAVING = (State.DRAINING, State.STOPPED, State.FINISHED)
-"""An engine that will not take such orders any more."""
+_ENDING = (State.DRAINING, State.STOPPED, State.FINISHED)
+"""States of an engine that no longer takes these commands."""
 
 
-def offered(action: Action, status: EngineStatus, *, read_only: bool) -> bool:
-    """Whether footer and palette should offer the action now."""
+def is_offered(action: Action, status: EngineStatus, *, read_only: bool) -> bool:
+    """Whether the footer and the palette show the action now."""
     if action.changes and read_only:
         return False
-    if action.needs is Precondition.ENGINE:
+    if action.requires is Precondition.ENGINE:
         return status.connection is ConnectionState.ENGINE
-    if action.needs is Precondition.STAYING_ENGINE:
-        return status.connection is ConnectionState.ENGINE and status.state not in _LEAVING
-    if action.needs is Precondition.NO_ENGINE:
+    if action.requires is Precondition.STAYING_ENGINE:
+        return status.connection is ConnectionState.ENGINE and status.state not in _ENDING
+    if action.requires is Precondition.NO_ENGINE:
         totals = status.snapshot.totals if status.snapshot else None
         return status.connection is ConnectionState.LEDGER and bool(totals and totals.remaining)
     return True
 
 
 def label(action: Action, status: EngineStatus, *, frozen: bool = False) -> str:
-    """What the action is called now: `resume` when paused, `go live` when frozen."""
+    """The action's label now: `resume` in a pause, `go live` while frozen."""
     if action.id == "pause" and status.state is State.PAUSED:
         return "resume"
     if action.id == "freeze" and frozen:
@@ -40,7 +40,7 @@ def label(action: Action, status: EngineStatus, *, frozen: bool = False) -> str:
 
 @dataclass(frozen=True)
 class Hint:
-    """A key and what it does, for the footer."""
+    """A key and its label in the footer."""
 
     key: str
     label: str
@@ -50,28 +50,29 @@ class Hint:
         return cell_len(self.key) + 1 + cell_len(self.label)
 
 
-SEPARATOR = 2
+HINT_GAP = 2
 """Columns between two hints."""
 
 
-def footer(
-    place: Scope, status: EngineStatus, columns: int, *, read_only: bool, frozen: bool = False
+def footer_hints(
+    scope: Scope, status: EngineStatus, columns: int, *, read_only: bool, frozen: bool = False
 ) -> list[Hint]:
-    """As many hints as fit whole into `columns`, the most useful first, help and leave always last."""
+    """As many whole hints as fit into `columns`, the most useful first; help and leave are always there, last."""
     wanted = sorted(
-        (action for action in at(place) if action.rank and offered(action, status, read_only=read_only)),
+        (
+            action
+            for action in actions_in(scope)
+            if action.rank and is_offered(action, status, read_only=read_only)
+        ),
         key=lambda action: action.rank,
     )
-    last = [_hint(action, status, frozen) for action in wanted if action.id in ALWAYS]
-    room = columns - _columns(last)
+    last = [_hint(action, status, frozen) for action in wanted if action.id in ALWAYS_SHOWN]
+    room = columns - _columns(last) - HINT_GAP
     hints: list[Hint] = []
     for action in wanted:
         hint = _hint(action, status, frozen)
-        if action.id in ALWAYS:
-            continue
-        if _columns([*hints, hint]) + SEPARATOR > room:
-            continue
-        hints.append(hint)
+        if action.id not in ALWAYS_SHOWN and _columns([*hints, hint]) <= room:
+            hints.append(hint)
     return hints + last
 
 
@@ -80,4 +81,4 @@ def _hint(action: Action, status: EngineStatus, frozen: bool) -> Hint:
 
 
 def _columns(hints: Sequence[Hint]) -> int:
-    return sum(hint.columns for hint in hints) + SEPARATOR * max(0, len(hints) - 1)
+    return sum(hint.columns for hint in hints) + HINT_GAP * max(0, len(hints) - 1)

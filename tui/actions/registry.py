@@ -1,4 +1,4 @@
-"""The one registry of what a person can do: it feeds the bindings, the footer, the command palette and the help."""
+"""The registry of actions: bindings, footer, command palette and help are made from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 
 class Scope(StrEnum):
-    """Where an action can be done; the help shows them in this order."""
+    """Where an action is available."""
 
     DASHBOARD = "On the dashboard"
     LIST = "In a list"
@@ -21,32 +21,32 @@ class Scope(StrEnum):
 
 
 class Precondition(StrEnum):
-    """What has to be so for the action to make sense now."""
+    """What must hold before the action makes sense."""
 
-    NOTHING = "nothing"
+    NONE = "none"
     ENGINE = "engine"
-    STAYING_ENGINE = "an engine that is not leaving"
+    STAYING_ENGINE = "an engine that is not ending"
     NO_ENGINE = "no engine"
 
 
 @dataclass(frozen=True)
 class Action:
     id: str
-    """Also the method: `action_<id>`."""
+    """The method that does it is `action_<id>`."""
     keys: str
-    """Textual's names, by commas; the first is the one that is shown."""
+    """Textual's names, separated by commas; the first one is shown."""
     label: str
     tooltip: str
-    places: tuple[Scope, ...]
+    scopes: tuple[Scope, ...]
     changes: bool = False
-    """It changes something, so `--read-only` refuses it."""
-    needs: Precondition = Precondition.NOTHING
+    """Changes something, so `--read-only` refuses it."""
+    requires: Precondition = Precondition.NONE
     rank: int = 0
-    """EngineCommand in the footer, 1 first; 0 is never in the footer."""
+    """Order in the footer, 1 first; an action of rank 0 is not in the footer."""
     short: str = ""
     """A shorter label for the footer."""
     bound: bool = True
-    """False where a widget binds the keys itself, as the arrows; then it is only in the help."""
+    """False if a widget binds the keys itself, like the arrow keys; the action is then in the help only."""
 
 
 _LISTS = (Scope.LIST, Scope.FAILED)
@@ -68,7 +68,7 @@ ACTIONS: tuple[Action, ...] = (
         "detail",
         "enter",
         "detail",
-        "Everything known of this image: attempts, header, warnings",
+        "Everything known about this image: attempts, header, warnings",
         _LISTS,
         rank=19,
         bound=False,
@@ -79,20 +79,25 @@ ACTIONS: tuple[Action, ...] = (
         "filter",
         "slash",
         "filter",
-        "Show only what has these words in its name, path, barcode, record or message",
+        "Show only rows with these words in their name, path, barcode, record or message",
         (*_LISTS, Scope.EVENTS),
         rank=16,
     ),
     Action(
-        "by_state", "t", "state", "Only images of one state: the next, then all again", (Scope.LIST,), rank=17
+        "by_state",
+        "t",
+        "state",
+        "Show only images in one state: the next, then all again",
+        (Scope.LIST,),
+        rank=17,
     ),
-    Action("sort", "o", "sort", "The next order", _LISTS, rank=30),
-    Action("sort_back", "O", "reverse", "The same order, reversed", _LISTS),
+    Action("sort", "o", "sort", "Sort in the next order", _LISTS, rank=30),
+    Action("sort_back", "O", "reverse", "Reverse the order", _LISTS),
     Action(
         "requeue",
         "r",
         "requeue",
-        "Send the selected images round again, or this one",
+        "Requeue the selected images, or this one: they are converted again",
         (Scope.FAILED, Scope.DETAIL),
         changes=True,
         rank=10,
@@ -101,7 +106,7 @@ ACTIONS: tuple[Action, ...] = (
         "requeue_all",
         "R",
         "requeue all",
-        "Send all images shown round again",
+        "Requeue all images shown",
         (Scope.FAILED,),
         changes=True,
         short="all",
@@ -111,7 +116,7 @@ ACTIONS: tuple[Action, ...] = (
         "accept",
         "a",
         "accept",
-        "Take the selected images, or this one, out of the account with a reason",
+        "Accept the selected images, or this one, without a JPEG, for a reason",
         (Scope.FAILED, Scope.DETAIL),
         changes=True,
         rank=13,
@@ -125,16 +130,16 @@ ACTIONS: tuple[Action, ...] = (
         rank=32,
     ),
     Action(
-        "back", "escape", "back", "Back to where you came from", (*_IMAGES, Scope.EVENTS, Scope.HELP), rank=8
+        "back", "escape", "back", "Back to the previous screen", (*_IMAGES, Scope.EVENTS, Scope.HELP), rank=8
     ),
     Action(
         "pause",
         "p",
         "pause",
-        "Pause the engine, or resume it: nothing new starts, what is in flight is finished",
+        "Pause the engine, or resume it: in a pause nothing new starts, what is in flight finishes",
         (Scope.ANYWHERE,),
         changes=True,
-        needs=Precondition.STAYING_ENGINE,
+        requires=Precondition.STAYING_ENGINE,
         rank=20,
     ),
     Action(
@@ -144,7 +149,7 @@ ACTIONS: tuple[Action, ...] = (
         "Start the engine",
         (Scope.ANYWHERE,),
         changes=True,
-        needs=Precondition.NO_ENGINE,
+        requires=Precondition.NO_ENGINE,
         rank=9,
     ),
     Action("failures", "f", "failures", "All failed images", (Scope.ANYWHERE,), rank=21),
@@ -154,35 +159,35 @@ ACTIONS: tuple[Action, ...] = (
         "drain",
         "d",
         "drain",
-        "Finish what is in flight, then the engine leaves",
+        "Finish what is in flight, then end the engine",
         (Scope.ANYWHERE,),
         changes=True,
-        needs=Precondition.STAYING_ENGINE,
+        requires=Precondition.STAYING_ENGINE,
         rank=28,
     ),
     Action(
         "more_workers",
         "plus,equals_sign",
-        "a worker more",
-        "One worker more",
+        "one more worker",
+        "One more worker",
         (Scope.ANYWHERE,),
         changes=True,
-        needs=Precondition.STAYING_ENGINE,
+        requires=Precondition.STAYING_ENGINE,
     ),
     Action(
         "fewer_workers",
         "minus",
-        "a worker fewer",
+        "one worker fewer",
         "One worker fewer",
         (Scope.ANYWHERE,),
         changes=True,
-        needs=Precondition.STAYING_ENGINE,
+        requires=Precondition.STAYING_ENGINE,
     ),
     Action(
         "freeze",
         "z",
         "freeze",
-        "Keep the picture still, or let it live again; the engine goes on",
+        "Freeze the display, or unfreeze it; the engine keeps running",
         (Scope.ANYWHERE,),
         rank=34,
     ),
@@ -190,14 +195,14 @@ ACTIONS: tuple[Action, ...] = (
         "stop",
         "S",
         "stop engine",
-        "Stop the engine now, after a question; what is in flight starts over later",
+        "Stop the engine now, after a confirmation; what is in flight starts over later",
         (Scope.ANYWHERE,),
         changes=True,
-        needs=Precondition.ENGINE,
+        requires=Precondition.ENGINE,
     ),
     Action("palette", "ctrl+p,colon", "commands", "Find a command by name", (Scope.ANYWHERE,)),
     Action("help", "question_mark,f1", "help", "All keys", (Scope.ANYWHERE,), rank=90),
-    Action("leave", "q,ctrl+q", "leave", "Leave; the engine goes on", (Scope.ANYWHERE,), rank=91),
+    Action("leave", "q,ctrl+q", "leave", "Leave; the engine keeps running", (Scope.ANYWHERE,), rank=91),
 )
 
 _KEYCAPS = {
@@ -211,8 +216,8 @@ _KEYCAPS = {
     "ctrl+p": "^p",
     "ctrl+q": "^q",
 }
-ALWAYS = ("help", "leave")
-"""The actions every footer has, however narrow."""
+ALWAYS_SHOWN = ("help", "leave")
+"""The actions that every footer has, however narrow."""
 
 
 def keycap(key: str) -> str:
@@ -224,12 +229,8 @@ def first_key(action: Action) -> str:
     return keycap(action.keys.split(",")[0])
 
 
-def find(action_id: str) -> Action:
-    return next(action for action in ACTIONS if action.id == action_id)
-
-
-def bindings(*places: Scope) -> list[BindingType]:
-    """Textual's bindings of the actions that belong to any of `places`."""
+def bindings(*scopes: Scope) -> list[BindingType]:
+    """Textual's bindings of the actions in any of `scopes`."""
     return [
         Binding(
             action.keys,
@@ -240,10 +241,10 @@ def bindings(*places: Scope) -> list[BindingType]:
             key_display=first_key(action),
         )
         for action in ACTIONS
-        if action.bound and set(action.places) & set(places)
+        if action.bound and set(action.scopes) & set(scopes)
     ]
 
 
-def at(place: Scope) -> list[Action]:
-    """The actions of a place and those that work anywhere."""
-    return [action for action in ACTIONS if place in action.places or Scope.ANYWHERE in action.places]
+def actions_in(scope: Scope) -> list[Action]:
+    """The actions of this scope and those that work anywhere."""
+    return [action for action in ACTIONS if scope in action.scopes or Scope.ANYWHERE in action.scopes]

@@ -1,1 +1,1 @@
-"""How the app reaches the engine and the ledger: polling, commands, and a thread for queries."""
+"""How the app reaches the engine and the ledger: the poller, commands, and a thread for queries."""

@@ -1,4 +1,4 @@
-"""What a person asks of the engine, and the sentence that reports the result."""
+"""The commands that a person sends to the engine, and the sentence that says what came of each."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from tui.state.view import ActionResult
 
 @dataclass(frozen=True)
 class StartEngine:
-    """The app's own: no engine takes this."""
+    """Starts an engine; the app does this itself."""
 
 
 @dataclass(frozen=True)
 class EngineCommand:
     request: Request[Any] | StartEngine
-    done: str = ""
+    done_text: str = ""
     """The sentence when it was carried out; `{count}` is the reply's count of images."""
 
     @property
@@ -42,42 +42,46 @@ class EngineCommand:
         return "run" if isinstance(self.request, StartEngine) else self.request.name()
 
     def result_of(self, reply: Reply) -> ActionResult:
-        """What the engine made of it, from its reply."""
+        """The message for the person, from the engine's reply."""
         match self.request, reply:
             case SetWorkers(), WorkersReply():
                 return _workers_result(self.request.count, reply)
             case _, CountReply():
-                return ActionResult(self.done.replace("{count}", formatting.counted(reply.count, "image")))
-        return ActionResult(self.done)
+                return ActionResult(
+                    self.done_text.replace("{count}", formatting.counted(reply.count, "image"))
+                )
+        return ActionResult(self.done_text)
 
 
 _LIMITS: dict[HoldReason | None, str] = {HoldReason.MEMORY: "there is no memory for more"}
 
 
 def _workers_result(asked: int, reply: WorkersReply) -> ActionResult:
-    """How many workers there will be, and why where there are fewer than were asked for."""
+    """How many workers there will be, and why if these are fewer than asked for."""
     workers = formatting.counted(reply.count, "worker")
     if reply.count >= asked:
         return ActionResult(f"{workers} from now on.")
     why = _LIMITS.get(reply.limited_by, "the engine takes no more")
     if reply.count == reply.before:
-        return ActionResult(f"It stays at {workers}: {why}.", good=False)
+        return ActionResult(f"Still {workers}: {why}.", good=False)
     return ActionResult(f"{workers}, not {formatting.integer(asked)}: {why}.", good=False)
 
 
 def pause() -> EngineCommand:
-    return EngineCommand(Pause(), "Paused: nothing new starts, what is in flight is finished.")
+    return EngineCommand(Pause(), "Paused: nothing new starts, what is in flight finishes.")
 
 
 def resume(hold: Hold | None = None) -> EngineCommand:
-    """`hold` is what keeps the engine from continuing although nobody pauses it any more."""
+    """`hold` is the hold that lasts although the pause ends."""
     if hold is None:
         return EngineCommand(Resume(), "Resumed.")
-    return EngineCommand(Resume(), f"Resumed; it continues when the hold ends: {hold.detail}")
+    return EngineCommand(
+        Resume(), f"Resumed; the engine continues by itself when the hold ends: {hold.detail}"
+    )
 
 
 def drain() -> EngineCommand:
-    return EngineCommand(Drain(), "Draining: the engine finishes what is in flight and leaves.")
+    return EngineCommand(Drain(), "Draining: the engine finishes what is in flight and ends.")
 
 
 def stop() -> EngineCommand:

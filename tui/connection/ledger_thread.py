@@ -1,4 +1,4 @@
-"""The ledger for reading, asked from one thread of its own, so that no query ever holds up the screen."""
+"""The ledger for reading, in a thread of its own, so that no query blocks the screen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AnswerT = TypeVar("AnswerT")
 
 
 class ImageFilters(TypedDict):
-    """What LedgerReader's images, count and ids take."""
+    """The filters of LedgerReader's images, count and ids."""
 
     batch: str | None
     state: str | None
@@ -37,14 +37,14 @@ class ImageQuery:
     descending: bool = False
 
     @property
-    def limits(self) -> ImageFilters:
+    def filters(self) -> ImageFilters:
         return ImageFilters(
             batch=self.batch, state=self.state, cause=self.cause, text=self.text, uuid=self.uuid
         )
 
 
 class LedgerThread:
-    """`ask` runs a question on the reader and returns its answer; questions are answered one after another."""
+    """`ask` runs a function on the reader and returns its answer; one function at a time."""
 
     def __init__(self, open_reader: Callable[[], LedgerReader]) -> None:
         self._open = open_reader
@@ -53,7 +53,7 @@ class LedgerThread:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     async def ask(self, question: Callable[[LedgerReader], AnswerT]) -> AnswerT:
-        """Raises what the question raises: UserError, sqlite3.Error; UserError when it is closed."""
+        """Raises what the question raises: UserError, sqlite3.Error; UserError after `close`."""
         if self._closed:
             raise UserError("the ledger is closed: the app is leaving")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)

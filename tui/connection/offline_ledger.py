@@ -13,7 +13,7 @@ from engine.workspace import Workspace
 from tui.state.status import EngineStatus
 
 EVENTS = 40
-"""The last events that a status carries: more than a dashboard shows."""
+"""The last events that a status has: more than a dashboard shows."""
 
 
 class OfflineLedger:
@@ -24,17 +24,17 @@ class OfflineLedger:
         self._reader: LedgerReader | None = None
 
     def status(self) -> EngineStatus:
-        """The ledger's own account; without a snapshot and with the reason where it cannot be read."""
+        """Made from the ledger; without a snapshot and with the reason if it cannot be read."""
         try:
             reader = self._open()
             snapshot = Snapshot.from_ledger(reader.figures(), time.time())
         except (UserError, sqlite3.Error) as error:
             self.close()
-            return EngineStatus(fault=f"The ledger cannot be read: {error}.")
+            return EngineStatus(problem=f"The ledger cannot be read: {error}.")
         return EngineStatus(snapshot=snapshot, events=self.events())
 
     def events(self) -> tuple[Event, ...]:
-        """The newest first; none where the ledger cannot be read just now."""
+        """The newest first; none if the ledger cannot be read now."""
         try:
             return tuple(self._open().events(limit=EVENTS, newest_first=True))
         except (UserError, sqlite3.Error):

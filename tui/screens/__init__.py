@@ -1,1 +1,1 @@
-"""The app's screens: the dashboard, the lists, one image's detail, help and questions."""
+"""The app's screens: the dashboard, the lists, the detail of one image, help and dialogs."""

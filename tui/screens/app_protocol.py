@@ -1,4 +1,4 @@
-"""What the screens may ask of the app; so that they need not know the app itself."""
+"""What the screens may ask of the app, so that they need not import it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class AppProtocol(Protocol):
     def read_only(self) -> bool: ...
 
     def show_message(self, text: str, *, good: bool = True) -> None:
-        """Tell the result of an action on the line above the footer."""
+        """Show the result of an action on the status line."""
 
     def send_command(self, command: EngineCommand) -> None:
-        """Send it to the engine, or refuse it when read-only."""
+        """Send it to the engine, or refuse it if the app is read-only."""
 
     def may_change(self) -> bool:
-        """True when changes are allowed; says so when not."""
+        """Whether changes are allowed; if not, shows why."""

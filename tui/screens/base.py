@@ -1,4 +1,4 @@
-"""What all screens have: the line that tells results, and the footer."""
+"""What all screens have in common: the status line, the footer, and questions to the ledger."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from tui.widgets.list_header import ListHeader
 from tui.widgets.status_line import StatusLine
 
 AnswerT = TypeVar("AnswerT")
-_ROOM_FOR_BOTH = 24
-"""Rows of a terminal from which a result need not cover what stands in the way."""
+_ROWS_FOR_BOTH = 24
+"""Rows of a terminal from which a message does not cover what keeps the engine from working."""
 
 
 class BaseScreen(Screen[None]):
-    """Subclasses give the body and say what to do with a new view."""
+    """Subclasses give the body and draw each new view."""
 
-    PLACE: ClassVar[Scope]
+    SCOPE: ClassVar[Scope]
     AUTO_FOCUS = "PagedList, TextView, SelectablePanel"
 
     @property
     def typed_app(self) -> AppProtocol:
+        """The app, typed as what screens may ask of it."""
         return cast(AppProtocol, self.app)
 
     def body(self) -> Iterable[Widget]:
@@ -43,29 +44,29 @@ class BaseScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield from self.body()
         yield StatusLine(id="status_line")
-        yield Footer(id="keys")
+        yield Footer(id="footer")
 
     @property
     def status_line(self) -> StatusLine:
         return self.query_one("#status_line", StatusLine)
 
     def show(self, view: View) -> None:
-        """A new view has come, or this screen has."""
-        for caption in self.query(ListHeader):
-            caption.state(banner(view.status, view.now))
+        """There is a new view, or this screen has come into sight."""
+        for header in self.query(ListHeader):
+            header.show_state(banner(view.status, view.now))
         self.show_message(view)
-        self.show_keys()
+        self.show_footer()
 
     def show_message(self, view: View) -> None:
-        """Only the line above the footer has changed."""
-        both = is_urgent(view.status) and self.size.height >= _ROOM_FOR_BOTH
+        """Only the message has changed."""
+        both = is_urgent(view.status) and self.size.height >= _ROWS_FOR_BOTH
         self.status_line.show(view.result, status_hint(view.status, read_only=view.read_only), both=both)
 
     def answered(self, answer: CommandAnswered) -> None:
-        """An order was taken or refused; it may have been given on another page."""
+        """The engine took or refused a command, which may have been sent from another screen."""
 
     async def ask(self, question: Callable[[LedgerReader], AnswerT]) -> AnswerT | None:
-        """The ledger's answer; None when there is none, which is told, and when this page is gone meanwhile."""
+        """The ledger's answer; None if it has none, which is shown, or if this screen has been closed meanwhile."""
         try:
             answer = await self.typed_app.ledger.ask(question)
         except (UserError, sqlite3.Error) as error:
@@ -73,19 +74,19 @@ class BaseScreen(Screen[None]):
             return None
         return answer if self in self.app.screen_stack else None
 
-    def show_keys(self) -> None:
+    def show_footer(self) -> None:
         view = self.typed_app.view
-        hints = available.footer(
-            self.PLACE,
+        hints = available.footer_hints(
+            self.SCOPE,
             view.status,
             self.size.width,
             read_only=view.read_only,
             frozen=view.frozen_at is not None,
         )
-        self.query_one("#keys", Footer).show(hints)
+        self.query_one("#footer", Footer).show(hints)
 
     def on_screen_resume(self) -> None:
         self.show(self.typed_app.view)
 
     def on_resize(self) -> None:
-        self.show_keys()
+        self.show_footer()

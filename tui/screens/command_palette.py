@@ -1,4 +1,4 @@
-"""The command palette's entries, from the registry of actions."""
+"""The entries of the command palette, from the registry of actions."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tui.screens.base import BaseScreen
 
 
 class ActionProvider(Provider):
-    """What can be done here and now, by name."""
+    """The actions that are available here and now, by name."""
 
-    def _offered(self) -> list[Action]:
-        page = self.screen
+    def _available(self) -> list[Action]:
+        screen = self.screen
         view = cast(AppProtocol, self.app).view
-        place = page.PLACE if isinstance(page, BaseScreen) else registry.Scope.DASHBOARD
+        scope = screen.SCOPE if isinstance(screen, BaseScreen) else registry.Scope.DASHBOARD
         return [
             action
-            for action in registry.at(place)
+            for action in registry.actions_in(scope)
             if action.bound
             and action.id != "palette"
-            and available.offered(action, view.status, read_only=view.read_only)
+            and available.is_offered(action, view.status, read_only=view.read_only)
         ]
 
     def _title(self, action: Action) -> str:
@@ -38,12 +38,12 @@ class ActionProvider(Provider):
         return partial(self.screen.run_action, action_name(action))
 
     async def discover(self) -> Hits:
-        for action in self._offered():
+        for action in self._available():
             yield DiscoveryHit(self._title(action), self._do(action), help=action.tooltip)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for action in self._offered():
+        for action in self._available():
             title = self._title(action)
             score = max(matcher.match(title), matcher.match(action.tooltip) * 0.6)
             if score > 0:
@@ -51,5 +51,5 @@ class ActionProvider(Provider):
 
 
 def action_name(action: Action) -> str:
-    """Textual's name of the action: those that work anywhere are the app's."""
-    return f"app.{action.id}" if registry.Scope.ANYWHERE in action.places else action.id
+    """Textual's name of the action; actions that work anywhere belong to the app."""
+    return f"app.{action.id}" if registry.Scope.ANYWHERE in action.scopes else action.id

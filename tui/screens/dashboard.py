@@ -1,15 +1,15 @@
-"""The dashboard: everything at a glance, arranged for the terminal it finds."""
+"""The dashboard: all panels at a glance, laid out for the size of the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from textual.geometry import Region
-from textual.message import Message
 from textual.widget import Widget
 
 from tui.actions.registry import Scope, bindings
 from tui.screens.base import BaseScreen
+from tui.screens.navigation import OpenBatch, OpenCause
 from tui.state.view import View
 from tui.widgets.batches import Batches
 from tui.widgets.dashboard_layout import PanelName, PanelRows, arrange
@@ -25,7 +25,7 @@ from tui.widgets.workers import Workers
 
 
 class Board(Widget):
-    """Holds the sections, each at its own place."""
+    """Holds the panels, each in its own region."""
 
     DEFAULT_CSS = "Board { height: 1fr; } Board > * { position: absolute; }"
 
@@ -39,29 +39,19 @@ class Board(Widget):
         yield Events(id=PanelName.EVENTS)
 
     def place(self, regions: dict[PanelName, Region]) -> None:
-        for section in PanelName:
-            widget = self.query_one(f"#{section}", Panel)
-            region = regions.get(section)
-            widget.display = region is not None
+        for name in PanelName:
+            panel = self.query_one(f"#{name}", Panel)
+            region = regions.get(name)
+            panel.display = region is not None
             if region is not None:
-                widget.styles.offset = region.offset
-                widget.styles.width, widget.styles.height = region.size
+                panel.styles.offset = region.offset
+                panel.styles.width, panel.styles.height = region.size
 
 
 class Dashboard(BaseScreen):
-    PLACE = Scope.DASHBOARD
+    SCOPE = Scope.DASHBOARD
     BINDINGS = bindings(Scope.DASHBOARD)
     AUTO_FOCUS = "Failures"
-
-    class ShowBatch(Message):
-        def __init__(self, batch: str) -> None:
-            super().__init__()
-            self.batch = batch
-
-    class ShowCause(Message):
-        def __init__(self, cause: str) -> None:
-            super().__init__()
-            self.cause = cause
 
     _arranged: tuple[int, int, PanelRows] | None = None
 
@@ -71,33 +61,33 @@ class Dashboard(BaseScreen):
     def show(self, view: View) -> None:
         super().show(view)
         self._arrange(view)
-        for section in self.query(Panel):
-            section.show(view)
+        for panel in self.query(Panel):
+            panel.show(view)
 
     def on_resize(self) -> None:
         super().on_resize()
         self._arrange(self.typed_app.view)
 
     def _arrange(self, view: View) -> None:
-        """Only when the size or the number of rows has changed: arranging repaints everything."""
+        """Only if the size or the number of rows has changed, because arranging repaints everything."""
         board = self.query_one(Board)
         width, height = self.size.width, self.size.height - 1 - self.status_line.rows
-        wanted = (width, height, needs(view))
-        if wanted != self._arranged and width > 0 and height > 0:
-            self._arranged = wanted
-            board.place(arrange(*wanted))
+        arrangement = (width, height, panel_rows(view))
+        if arrangement != self._arranged and width > 0 and height > 0:
+            self._arranged = arrangement
+            board.place(arrange(*arrangement))
 
     def on_status_line_height_changed(self, event: StatusLine.HeightChanged) -> None:
         self._arrange(self.typed_app.view)
 
     def on_selectable_panel_row_opened(self, event: SelectablePanel.RowOpened) -> None:
-        if isinstance(event.menu, Batches):
-            self.app.post_message(self.ShowBatch(event.key))
+        if isinstance(event.panel, Batches):
+            self.post_message(OpenBatch(event.key))
         else:
-            self.app.post_message(self.ShowCause(event.key))
+            self.post_message(OpenCause(event.key))
 
 
-def needs(view: View) -> PanelRows:
+def panel_rows(view: View) -> PanelRows:
     snapshot = view.snapshot
     if snapshot is None:
         return PanelRows(0, 0, 0)

@@ -1,4 +1,4 @@
-"""Two questions: yes or no, with No for whoever just presses enter; and a reason in words."""
+"""Two dialogs: a question with No as the default answer, and a question for a reason."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from tui.terminal_text import ELLIPSIS, fit
+from engine import formatting
+from tui.terminal_text import ELLIPSIS, Keep, fit
 from tui.widgets.line_widget import BAD, LABEL, STRONG, LineWidget, line
 from tui.widgets.text_view import wrapped
 
 _WIDTH = 60
-"""Columns of a question's frame, where the terminal has them."""
-_ROOMY = 14
-"""Rows of a terminal from which a question has a frame and empty lines."""
+"""Columns of a dialog's frame, if the terminal has as many."""
+_ROOMY_ROWS = 14
+"""Rows of a terminal from which a dialog has a frame and empty lines."""
 ResultT = TypeVar("ResultT")
 
 
 class _Text(LineWidget):
-    """The question and its facts: as much as there is room for, what can be answered always stays in sight."""
+    """The question and its facts, cut to the room that the answers leave."""
 
     def __init__(self, question: str, facts: Sequence[str]) -> None:
-        super().__init__(id="asked")
+        super().__init__(id="text")
         self._paragraphs = [line((question, STRONG)), line(""), *(line(fact) for fact in facts)]
         self._fitted: Sequence[Text] = ()
 
@@ -45,14 +46,14 @@ class _Text(LineWidget):
         return self._fitted
 
 
-class _Note(LineWidget):
-    """A line under what is to be filled in."""
+class _Hint(LineWidget):
+    """A line under the input field."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(id="note")
+        super().__init__(id="hint")
         self._text, self._style = text, LABEL
 
-    def urge(self, text: str) -> None:
+    def show_error(self, text: str) -> None:
         self._text, self._style = text, BAD
         self.redraw()
 
@@ -83,10 +84,10 @@ class _Choice(LineWidget, can_focus=True):
 
 
 class _Dialog(ModalScreen[ResultT]):
-    """A frame in the middle, or on a low terminal the text alone."""
+    """A frame in the middle of the screen; on a low terminal the text alone."""
 
-    BELOW: ClassVar[int]
-    """LineWidget under the text."""
+    ROWS_BELOW: ClassVar[int]
+    """Lines under the text."""
 
     def __init__(self, question: str, facts: Sequence[str] = ()) -> None:
         super().__init__()
@@ -95,16 +96,16 @@ class _Dialog(ModalScreen[ResultT]):
 
     def on_resize(self) -> None:
         columns, rows = self.size
-        roomy = rows >= _ROOMY
+        roomy = rows >= _ROOMY_ROWS
         self.set_class(not roomy, "low")
         inner = min(_WIDTH, columns) - (4 if roomy else 2)
         gap = 1 if roomy else 0
-        room = rows - self.BELOW - gap - (2 if roomy else 0)
+        room = rows - self.ROWS_BELOW - gap - (2 if roomy else 0)
         self.query_one(_Text).fit(inner, max(1, room), roomy=roomy)
 
 
 class ConfirmDialog(_Dialog[bool]):
-    BELOW = 1
+    ROWS_BELOW = 1
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", show=False),
         Binding("n,escape,q", "answer(False)", show=False),
@@ -134,25 +135,32 @@ class ConfirmDialog(_Dialog[bool]):
 
 
 class ReasonDialog(_Dialog[str | None]):
-    """Returns the reason, or None when the person thought better of it."""
+    """Returns the reason; None if the person cancels."""
 
-    BELOW = 2
+    ROWS_BELOW = 2
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield _Text(self._question, self._facts)
-            entry = Input(placeholder="why, for the record", id="reason", compact=True)
+            entry = Input(placeholder="the reason; it is recorded", id="reason", compact=True)
             entry.cursor_blink = False
             yield entry
-            yield _Note("enter accepts, esc leaves everything as it is")
+            yield _Hint("enter accepts, esc cancels")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         reason = " ".join(event.value.split())
         if reason:
             self.dismiss(reason)
         else:
-            self.query_one(_Note).urge("Say why first. esc: leave it as it is.")
+            self.query_one(_Hint).show_error("Give a reason first; esc cancels.")
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+
+def accept_question(count: int, name: str = "") -> str:
+    """`name` names the image if there is only one."""
+    if count != 1:
+        return f"Accept {formatting.counted(count, 'image')} as they are, without JPEGs?"
+    return f"Accept {fit(name, 40, Keep.BOTH) or '1 image'} as it is, without a JPEG?"

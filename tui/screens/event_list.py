@@ -1,4 +1,4 @@
-"""The event log, newest first, with a filter. With the cursor on the newest it follows; else it stands still."""
+"""The event log, newest first, with a filter. It follows new events while the cursor is on the newest one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from engine import formatting
 from engine.ledger.models import Event
 from tui.actions.registry import Scope, bindings
 from tui.screens.base import BaseScreen
+from tui.screens.navigation import OpenImage
 from tui.state.view import View
 from tui.widgets.events import KIND, event_line
 from tui.widgets.filter_input import FilterInput
@@ -19,28 +20,28 @@ from tui.widgets.list_header import ListHeader
 from tui.widgets.paged_list import PAGE, PagedList, RowRenderer
 
 NEWEST = 5000
-"""So many events are shown; the ledger has them all."""
+"""How many events are shown; the ledger has them all."""
 
 
 class EventList(BaseScreen):
-    PLACE = Scope.EVENTS
+    SCOPE = Scope.EVENTS
     BINDINGS = bindings(Scope.EVENTS)
     AUTO_FOCUS = "PagedList"
 
     def __init__(self) -> None:
         super().__init__()
-        self._events: list[Event] = []
-        self._shown: list[Event] = []
+        self._read: list[Event] = []
+        self._listed: list[Event] = []
         self._text = ""
         self._newest = -1
 
     def body(self) -> Iterable[Widget]:
-        face = RowRenderer[Event](
+        renderer = RowRenderer[Event](
             lambda width: line(f"{'when':15}   {'what':{KIND}} image: event"),
             lambda event, width: event_line(event, width, now=self.typed_app.view.now),
         )
         yield ListHeader(id="header")
-        yield PagedList(face, id="list", empty="Nothing has happened yet.")
+        yield PagedList(renderer, id="list", empty="No events yet.")
         yield FilterInput(id="filter")
 
     @property
@@ -58,40 +59,38 @@ class EventList(BaseScreen):
     async def _load(self) -> None:
         events = await self.ask(lambda reader: reader.events(limit=NEWEST, newest_first=True))
         if events is not None:
-            self._events = list(events)
+            self._read = list(events)
             self._refill(keep_place=self.paged_list.cursor > 0)
 
     def _refill(self, *, keep_place: bool) -> None:
         wanted = self._text.casefold()
-        self._shown = [event for event in self._events if wanted in searched(event)]
+        self._listed = [event for event in self._read if wanted in searchable_text(event)]
         here = self.paged_list.current
         generation = self.paged_list.reset(keep_place=keep_place)
         at = self.paged_list.cursor
         if keep_place and here is not None:
-            at = next((index for index, event in enumerate(self._shown) if event.id == here.id), at)
+            at = next((index for index, event in enumerate(self._listed) if event.id == here.id), at)
         first = at // PAGE * PAGE
-        self.paged_list.begin(generation, len(self._shown), first, self._shown[first : first + PAGE])
-        self._caption()
+        self.paged_list.set_rows(generation, len(self._listed), first, self._listed[first : first + PAGE])
+        self._update_header()
 
     def on_paged_list_page_needed(self, event: PagedList.PageNeeded) -> None:
         first = event.page * PAGE
-        self.paged_list.put(event.generation, event.page, self._shown[first : first + PAGE])
+        self.paged_list.add_page(event.generation, event.page, self._listed[first : first + PAGE])
 
     def on_paged_list_cursor_moved(self, event: PagedList.CursorMoved) -> None:
-        self._caption()
+        self._update_header()
 
     def on_paged_list_row_opened(self, event: PagedList.RowOpened) -> None:
-        from tui.screens.image_detail import ImageDetail
-
         row = self.paged_list.current
         if row is not None and row.image_id is not None:
-            self.app.push_screen(ImageDetail(row.image_id))
+            self.post_message(OpenImage(row.image_id))
         else:
-            self.typed_app.show_message("This event is about no single image.")
+            self.typed_app.show_message("This event is not about one image.")
 
-    def _caption(self) -> None:
+    def _update_header(self) -> None:
         facts = [f"“{self._text}”"] if self._text else []
-        if len(self._events) >= NEWEST:
+        if len(self._read) >= NEWEST:
             facts.append(f"the newest {formatting.integer(NEWEST)}")
         if self.paged_list.cursor:
             facts.append("home: the newest")
@@ -116,6 +115,6 @@ class EventList(BaseScreen):
             self.dismiss()
 
 
-def searched(event: Event) -> str:
-    """What the filter looks into."""
+def searchable_text(event: Event) -> str:
+    """The text that the filter searches."""
     return f"{event.kind} {event.image} {event.message}".casefold()

@@ -1,4 +1,4 @@
-"""All keys, from the registry."""
+"""The help: all keys, from the registry of actions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEYS = 12
 
 
 class Help(BaseScreen):
-    PLACE = Scope.HELP
+    SCOPE = Scope.HELP
     BINDINGS = bindings(Scope.HELP)
 
     def body(self) -> Iterable[Widget]:
@@ -30,32 +30,32 @@ class Help(BaseScreen):
 
 
 def help_text(*, read_only: bool) -> list[Text]:
-    """Every action by place: keys, and what they do."""
+    """Every action by scope: its keys, and what they do."""
     text = [
-        line(("photostat converts on its own: this app only looks and steers.", STRONG)),
-        line("Leaving it, or losing the connection, changes nothing for the engine."),
+        line(("The engine converts by itself; this app shows it and sends it commands.", STRONG)),
+        line("Leaving the app or losing the connection does not affect the engine."),
     ]
-    for place in (Scope.ANYWHERE, Scope.DASHBOARD, Scope.LIST, Scope.FAILED, Scope.DETAIL):
-        mine = [action for action in ACTIONS if action.places[0] is place]
-        if mine:
-            text += [line(""), title(place.value, 40)]
-            text += [_action_line(action, read_only=read_only) for action in mine]
+    for scope in (Scope.ANYWHERE, Scope.DASHBOARD, Scope.LIST, Scope.FAILED, Scope.DETAIL):
+        actions = [action for action in ACTIONS if action.scopes[0] is scope]
+        if actions:
+            text += [line(""), title(scope.value, 40)]
+            text += [_action_line(action, read_only=read_only) for action in actions]
     text += [
         line(""),
         title("Reading the dashboard", 40),
-        _fact("█ ▒ · ┃", "memory used, promised to images under way, free; the floor that stays free"),
-        _fact("now/most", "a worker's memory now, and the most it was predicted to need"),
-        _fact("PAUSED", "a person stopped it: nothing new starts"),
-        _fact("HOLDING", "the engine stopped itself, says why, and goes on by itself"),
-        _fact("FROZEN", "only this picture stands still"),
+        _fact("█ ▒ · ┃", "memory used, reserved for images in flight, free; the floor that must stay free"),
+        _fact("now/most", "a worker's memory now, and the most it is predicted to need"),
+        _fact("PAUSED", "a person paused the engine: nothing new starts"),
+        _fact("HOLDING", "the engine paused itself, says why, and continues by itself"),
+        _fact("FROZEN", "only this display stands still"),
     ]
     return text
 
 
 def _action_line(action: Action, *, read_only: bool) -> Text:
     keys = " ".join(keycap(key) for key in action.keys.split(","))
-    refused = " (not with --read-only)" if read_only and action.changes else ""
-    return line("  ", (keys.ljust(_KEYS), STRONG), "  ", action.tooltip, (refused, LABEL))
+    note = " (not with --read-only)" if read_only and action.changes else ""
+    return line("  ", (keys.ljust(_KEYS), STRONG), "  ", action.tooltip, (note, LABEL))
 
 
 def _fact(term: str, meaning: str) -> Text:

@@ -1,4 +1,4 @@
-"""Everything the ledger knows of one image: the account, every attempt, the source's header, the JPEG, warnings."""
+"""Everything the ledger knows about one image: its state, source, JPEG, warnings, attempts and events."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from engine.ledger.reader import LedgerReader
 from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
 from tui.screens.base import BaseScreen
-from tui.screens.dialogs import ReasonDialog
-from tui.screens.failed_list import accept_question
+from tui.screens.dialogs import ReasonDialog, accept_question
+from tui.screens.navigation import OpenRepresentation
 from tui.state.view import View
 from tui.terminal_text import padded
 from tui.widgets import image_columns
@@ -33,13 +33,13 @@ _OUTCOMES = {
     "converted": "converted",
     "failed": "failed",
     "again": "failed, tried again",
-    "put-back": "put back, does not count",
+    "put-back": "put back, not counted",
 }
 
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """What the ledger has on one image."""
+    """What the ledger has about one image."""
 
     image: ImageRow
     attempts: tuple[Attempt, ...]
@@ -47,13 +47,13 @@ class ImageRecord:
 
 
 class ImageDetail(BaseScreen):
-    PLACE = Scope.DETAIL
+    SCOPE = Scope.DETAIL
     BINDINGS = bindings(Scope.DETAIL)
 
     def __init__(self, image_id: int) -> None:
         super().__init__()
         self.image_id = image_id
-        self._file: ImageRecord | None = None
+        self._record: ImageRecord | None = None
         self._totals: object = None
 
     def body(self) -> Iterable[Widget]:
@@ -63,27 +63,25 @@ class ImageDetail(BaseScreen):
     def show(self, view: View) -> None:
         super().show(view)
         totals = view.snapshot.totals if view.snapshot else None
-        if view.frozen_at is None and (self._file is None or totals != self._totals):
+        if view.frozen_at is None and (self._record is None or totals != self._totals):
             self._totals = totals
             self._load()
 
     @work(exclusive=True)
     async def _load(self) -> None:
         image_id = self.image_id
-        file = await self.ask(lambda reader: read_file(reader, image_id))
-        if file is not None and file != self._file:
-            self._file = file
-            self.query_one(ListHeader).show(f"Image {image_id}", [image_columns.name_of(file.image)])
-            self.query_one(TextView).write(detail_text(file, self.typed_app.view.now))
+        record = await self.ask(lambda reader: read_record(reader, image_id))
+        if record is not None and record != self._record:
+            self._record = record
+            self.query_one(ListHeader).show(f"Image {image_id}", [image_columns.name_of(record.image)])
+            self.query_one(TextView).write(detail_text(record, self.typed_app.view.now))
 
     def action_back(self) -> None:
         self.dismiss()
 
     def action_representation(self) -> None:
-        from tui.screens.representation import Representation
-
-        if self._file is not None:
-            self.app.push_screen(Representation(self._file.image.uuid))
+        if self._record is not None:
+            self.post_message(OpenRepresentation(self._record.image.uuid))
 
     def action_requeue(self) -> None:
         if self._is_failed("requeued", "accepted") and self.typed_app.may_change():
@@ -91,16 +89,16 @@ class ImageDetail(BaseScreen):
 
     @work(exclusive=True, group="question")
     async def action_accept(self) -> None:
-        if self._file is not None and self._is_failed("accepted") and self.typed_app.may_change():
-            question = accept_question(1, image_columns.name_of(self._file.image))
+        if self._record is not None and self._is_failed("accepted") and self.typed_app.may_change():
+            question = accept_question(1, image_columns.name_of(self._record.image))
             if reason := await self.app.push_screen_wait(ReasonDialog(question)):
                 self.typed_app.send_command(engine_commands.accept([self.image_id], reason))
 
     def _is_failed(self, what: str, *others: str) -> bool:
-        if self._file is None:
-            self.typed_app.show_message("This image has not been read yet.", good=False)
+        if self._record is None:
+            self.typed_app.show_message("This image is not read from the ledger yet.", good=False)
             return False
-        state = self._file.image.state
+        state = self._record.image.state
         if state in ("failed", *others):
             return True
         self.typed_app.show_message(
@@ -109,23 +107,23 @@ class ImageDetail(BaseScreen):
         return False
 
 
-def read_file(reader: LedgerReader, image_id: int) -> ImageRecord:
-    """Raises UserError for an image that is not in the ledger."""
+def read_record(reader: LedgerReader, image_id: int) -> ImageRecord:
+    """Raises UserError if the image is not in the ledger."""
     image = reader.image(image_id)
     if image is None:
         raise UserError(f"there is no image {image_id} in the ledger")
     return ImageRecord(image, tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id)))
 
 
-def detail_text(file: ImageRecord, now: float) -> list[Text]:
+def detail_text(record: ImageRecord, now: float) -> list[Text]:
     """`now` is Unix time, s."""
-    image = file.image
+    image = record.image
     text = _account(image, now)
     text += _section("Source", _source(image))
     text += _section("JPEG", _jpeg(image))
     text += _section("Warnings", [_fact("", warning) for warning in image.warnings])
-    text += _section("Attempts", [part for attempt in file.attempts for part in _attempt(attempt, now)])
-    text += _section("Events", [_event(event, now) for event in file.events])
+    text += _section("Attempts", [part for attempt in record.attempts for part in _attempt(attempt, now)])
+    text += _section("Events", [_event(event, now) for event in record.events])
     return text
 
 
@@ -204,13 +202,13 @@ def _jpeg(image: ImageRow) -> list[Text]:
     if image.psnr is not None:
         text.append(_fact("against source", f"PSNR {formatting.decibels(image.psnr)}"))
     if image.peak_rss_bytes:
-        text.append(_fact("memory it took", formatting.memory_size(image.peak_rss_bytes)))
+        text.append(_fact("peak memory", formatting.memory_size(image.peak_rss_bytes)))
     return text
 
 
 def _attempt(attempt: Attempt, now: float) -> list[Text]:
-    """When and how long, what came of it, and its memory against what was predicted."""
-    outcome = _OUTCOMES.get(attempt.outcome or "", attempt.outcome or "under way")
+    """When it began, its outcome and duration, and its memory against the prediction."""
+    outcome = _OUTCOMES.get(attempt.outcome or "", attempt.outcome or "in progress")
     took = f" after {formatting.duration(attempt.wall_s)}" if attempt.wall_s is not None else ""
     cause = f": {attempt.cause}" if attempt.cause else ""
     predicted = formatting.short_memory(attempt.predicted_bytes)

@@ -1,4 +1,4 @@
-"""One representation: its images, and whether all of it has arrived."""
+"""One representation: its images, and whether all of them are converted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual import work
 from textual.widget import Widget
 
 from engine import formatting
-from engine.ledger.models import Representation as Found
+from engine.ledger.models import Representation
 from tui.actions.registry import Scope, bindings
 from tui.connection.ledger_thread import ImageQuery
 from tui.screens.image_list import ImageList
@@ -18,8 +18,8 @@ from tui.widgets.line_widget import STRONG, LineWidget, line
 from tui.widgets.list_header import ListHeader
 
 
-class Name(LineWidget):
-    """The UUID, whole on any terminal."""
+class RepresentationId(LineWidget):
+    """The UUID in a line of its own, whole on any terminal."""
 
     def __init__(self, uuid: str) -> None:
         super().__init__(id="name")
@@ -29,46 +29,46 @@ class Name(LineWidget):
         return [line((self._uuid, STRONG))]
 
 
-class Representation(ImageList):
-    PLACE = Scope.LIST
+class RepresentationScreen(ImageList):
+    SCOPE = Scope.LIST
     BINDINGS = bindings(Scope.LIST)
     HEADING = "Representation"
 
     def __init__(self, uuid: str) -> None:
         super().__init__(ImageQuery(uuid=uuid))
-        self._found: Found | None = None
+        self._representation: Representation | None = None
 
     def show(self, view: View) -> None:
         super().show(view)
-        self._look()
+        self._read_completeness()
 
     @work(exclusive=True, group="completeness")
-    async def _look(self) -> None:
-        uuid = self.images.uuid or ""
+    async def _read_completeness(self) -> None:
+        uuid = self.image_query.uuid or ""
         found = await self.ask(lambda reader: reader.representation(uuid))
-        if found is not None and found != self._found:
-            self._found = found
-            self._caption()
+        if found is not None and found != self._representation:
+            self._representation = found
+            self._update_header()
 
     def body(self) -> Iterable[Widget]:
-        caption, *rest = super().body()
-        yield caption
-        yield Name(self.images.uuid or "")
+        header, *rest = super().body()
+        yield header
+        yield RepresentationId(self.image_query.uuid or "")
         yield from rest
 
-    def _caption(self) -> None:
-        facts = [completeness(self._found)] if self._found is not None else []
-        if self.images.state:
-            facts.append(self.images.state.replace("_", " "))
-        if self.images.text:
-            facts.append(f"“{self.images.text}”")
+    def _update_header(self) -> None:
+        facts = [completeness(self._representation)] if self._representation is not None else []
+        if self.image_query.state:
+            facts.append(self.image_query.state.replace("_", " "))
+        if self.image_query.text:
+            facts.append(f"“{self.image_query.text}”")
         self.query_one(ListHeader).show(self.HEADING, facts, self.paged_list.position)
 
     def action_representation(self) -> None:
-        self.typed_app.show_message("This is its representation.")
+        self.typed_app.show_message("This is the representation already.")
 
 
-def completeness(found: Found) -> str:
+def completeness(found: Representation) -> str:
     """`✓ complete: 12 images`, `✗ not complete: 11 of 12, 1 failed`."""
     account = found.account
     if found.is_complete:

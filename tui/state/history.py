@@ -1,4 +1,4 @@
-"""The last minutes of throughput and memory, for sparklines: means of fixed spans, so that old ones stand still."""
+"""Throughput and memory of the last half hour, for the curves: means of fixed spans, so that old values stay."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from engine.control.snapshot import Snapshot
 
 SPAN_S = 10
-"""Seconds a column of a sparkline stands for."""
-KEPT = 180
-"""Columns kept: half an hour."""
+"""Seconds that one column of a curve stands for."""
+SPANS_KEPT = 180
+"""Half an hour."""
 
 
 @dataclass
@@ -24,18 +24,18 @@ class _Span:
 
 
 class History:
-    """Fed with every picture; a span is the mean of the pictures that fell into it."""
+    """Fed with every snapshot; a span has the mean of the snapshots that fell into it."""
 
     def __init__(self) -> None:
         self._spans: list[_Span] = []
 
     def begin(self, converted: Sequence[float], now: float) -> None:
-        """Fills the spans before `now` from the times images were converted at; what memory was is not known."""
+        """Fills the spans before `now` from the times at which images were converted. Their memory is not known."""
         if not converted or self._spans:
             return
         counts = Counter(int(moment // SPAN_S) for moment in converted)
         last = int(now // SPAN_S)
-        for number in range(max(min(counts), last - KEPT + 1), last):
+        for number in range(max(min(counts), last - SPANS_KEPT + 1), last):
             self._spans.append(_Span(number, counts[number] / SPAN_S, samples=1))
 
     def add(self, snapshot: Snapshot) -> None:
@@ -44,7 +44,7 @@ class History:
             self._spans.clear()  # the clock was set back
         if not self._spans or self._spans[-1].number != number:
             self._spans.append(_Span(number))
-            del self._spans[:-KEPT]
+            del self._spans[:-SPANS_KEPT]
         span = self._spans[-1]
         span.samples += 1
         memory = snapshot.memory

@@ -1,4 +1,4 @@
-"""What to say to a key that can do nothing now, and what stopping would mean: sentences from a picture."""
+"""Why a key can do nothing now, and what stopping the engine means: sentences from a status."""
 
 from __future__ import annotations
 
@@ -7,28 +7,39 @@ from tui.state.status import ConnectionState, EngineStatus
 
 
 def without_engine(status: EngineStatus, *, read_only: bool) -> str:
-    """For keys that need an engine."""
+    """The answer to keys that need an engine."""
     if status.connection is ConnectionState.LOST:
         return "The engine does not answer."
     if status.connection is ConnectionState.WAITING:
-        return "Nothing is known of the engine yet."
+        return "The app has not reached the engine yet."
     may_start = not read_only and nothing_to_start(status) is None
-    return "No engine runs here." + (" s starts it." if may_start else "")
+    return "No engine is running here." + (" s starts it." if may_start else "")
+
+
+def cannot_start(status: EngineStatus) -> str | None:
+    """Why an engine cannot be started now; None if it can."""
+    if status.connection is ConnectionState.ENGINE:
+        return "The engine is already running."
+    if status.connection is not ConnectionState.LEDGER:
+        return "The engine does not answer; it may still be running."
+    return nothing_to_start(status)
 
 
 def nothing_to_start(status: EngineStatus) -> str | None:
-    """Why an engine would have nothing to do; None when it has, or when that is not known."""
+    """Why an engine would have nothing to do; None if it has something, or if that is not known."""
     if status.snapshot is None:
         return None
     totals = status.snapshot.totals
     if totals.rows == 0:
-        return "There is nothing to convert: photostat add EXPORT.csv brings the images in."
+        return "There is nothing to convert: photostat add EXPORT.csv adds images."
     if totals.remaining:
         return None
     if totals.failed:
         failed = formatting.counted(totals.failed, "image")
-        return f"Nothing waits to be converted. {failed} failed: f shows them, and r there sends them round again."
-    return "Nothing waits to be converted: every image is accounted for."
+        return (
+            f"Nothing is waiting to be converted. {failed} failed: f shows them, and r requeues them there."
+        )
+    return "Nothing is waiting to be converted: every image is accounted for."
 
 
 def stop_facts(in_flight: int, *, draining: bool) -> list[str]:
@@ -39,7 +50,7 @@ def stop_facts(in_flight: int, *, draining: bool) -> list[str]:
     images = formatting.counted(in_flight, "image")
     first = f"{images} in flight {starts} over with the next run; nothing that is done is lost."
     if draining:
-        return [first, "Choose No to let the engine finish and leave. To leave only this app, press q."]
+        return [first, "Choose No to let the engine finish and end. To leave only this app, press q."]
     finish = "it" if in_flight == 1 else "them"
     return [
         first,

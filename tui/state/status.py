@@ -1,4 +1,4 @@
-"""What the app shows: one frozen picture of the engine or of the ledger, and how it was come by."""
+"""The engine's status as the app shows it: its snapshot or the ledger's, where that came from, and its words."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from engine.ledger.models import Event
 
 
 class ConnectionState(StrEnum):
-    """Where the picture comes from."""
+    """Where the status comes from."""
 
     WAITING = "waiting"
     """Nothing has come yet."""
     ENGINE = "engine"
     LEDGER = "ledger"
-    """No engine runs; this is the ledger's own account."""
+    """No engine is running; the snapshot is made from the ledger."""
     LOST = "lost"
-    """The engine does not answer; the snapshot is the last one it gave."""
+    """The engine does not answer; the snapshot is its last one."""
 
 
 @dataclass(frozen=True)
@@ -27,35 +27,31 @@ class EngineStatus:
     connection: ConnectionState = ConnectionState.WAITING
     snapshot: Snapshot | None = None
     since: float = 0.0
-    """When the contact became what it is, Unix time, s."""
-    fault: str = ""
-    """Why there is no better picture; one line."""
+    """Unix time since which the connection is in this state, s."""
+    problem: str = ""
+    """Why there is no better snapshot; one line."""
     events: tuple[Event, ...] = ()
     """The last few, newest first."""
     converted: tuple[float, ...] = ()
-    """When images were converted before this app came, Unix times in s; only in the first picture."""
+    """Unix times at which images were converted before the app started, s; only in the first status."""
 
     @property
     def state(self) -> State | None:
         return self.snapshot.state if self.snapshot else None
 
-    @property
-    def has_engine(self) -> bool:
-        return self.connection is ConnectionState.ENGINE
-
 
 class Tone(StrEnum):
-    """What a state means to the person who looks; never said by colour alone."""
+    """What a state means to the person; colour never shows it alone."""
 
     GOOD = "good"
-    CARE = "care"
+    WARNING = "warning"
     BAD = "bad"
-    QUIET = "quiet"
+    NEUTRAL = "neutral"
 
 
 @dataclass(frozen=True)
 class Banner:
-    """A state in a glyph and a word, and what is to be said beside it."""
+    """A state as a glyph and a word, with a detail beside it."""
 
     glyph: str
     word: str
@@ -69,22 +65,27 @@ class Banner:
 
 _STATES: dict[State, tuple[str, str, Tone]] = {
     State.RUNNING: ("►", "RUNNING", Tone.GOOD),
-    State.PAUSED: ("‖", "PAUSED", Tone.CARE),
-    State.HOLDING: ("▲", "HOLDING", Tone.CARE),
-    State.DRAINING: ("▼", "DRAINING", Tone.CARE),
-    State.STOPPED: ("■", "STOPPED", Tone.QUIET),
+    State.PAUSED: ("‖", "PAUSED", Tone.WARNING),
+    State.HOLDING: ("▲", "HOLDING", Tone.WARNING),
+    State.DRAINING: ("▼", "DRAINING", Tone.WARNING),
+    State.STOPPED: ("■", "STOPPED", Tone.NEUTRAL),
 }
-_HOLDS = {"memory": "memory low", "store": "store away", "source": "source away", "disk": "disk full"}
+_HOLDS = {
+    "memory": "memory low",
+    "store": "store unreachable",
+    "source": "source unreachable",
+    "disk": "disk full",
+}
 
 
 def banner(status: EngineStatus, now: float) -> Banner:
-    """The state as the top line says it; `now` is Unix time, s."""
+    """The state for the top line; `now` is Unix time, s."""
     snapshot = status.snapshot
     if status.connection is ConnectionState.LOST:
         return Banner("╳", "DISCONNECTED", Tone.BAD, f"since {formatting.clock(status.since, now)}")
     if snapshot is None:
         return Banner(
-            "○", "CONNECTING" if status.connection is ConnectionState.WAITING else "NO PICTURE", Tone.QUIET
+            "○", "CONNECTING" if status.connection is ConnectionState.WAITING else "NO DATA", Tone.NEUTRAL
         )
     if snapshot.state is State.FINISHED:
         return _finished(snapshot)
@@ -103,51 +104,50 @@ def banner(status: EngineStatus, now: float) -> Banner:
 
 
 def _finished(snapshot: Snapshot) -> Banner:
-    """A tick is for when every image has its JPEG or was accepted without."""
+    """A tick only if every image has its JPEG or was accepted without one."""
     totals = snapshot.totals
     if not totals.failed:
         return Banner("✓", "FINISHED", Tone.GOOD)
     if totals.done + totals.accepted == 0:
         return Banner("✗", "FINISHED", Tone.BAD, "no image could be converted")
-    return Banner("!", "FINISHED", Tone.CARE, f"but {formatting.integer(totals.failed)} failed")
+    return Banner("!", "FINISHED", Tone.WARNING, f"but {formatting.integer(totals.failed)} failed")
 
 
 def is_urgent(status: EngineStatus) -> bool:
-    """Something stands in the way that a person has to know of, whatever else is being told."""
+    """Whether something keeps the engine from working, which the person must see whatever else is shown."""
     return status.connection is ConnectionState.LOST or status.state is State.HOLDING
 
 
 def status_hint(status: EngineStatus, *, read_only: bool) -> str:
-    """The line to show while nothing else has been said: what stands in the way, or what to do next."""
+    """The line to show while there is no message: what keeps the engine from working, or what to do next."""
     snapshot = status.snapshot
     if status.connection is ConnectionState.LOST:
-        fault = status.fault or "The engine does not answer."
-        whose = (
-            "its last picture" if snapshot is None or snapshot.engine is not None else "what the ledger has"
-        )
-        return f"{fault} This is {whose}; asking again every second."
+        problem = status.problem or "The engine does not answer."
+        from_ledger = snapshot is not None and snapshot.engine is None
+        shown = "what the ledger has" if from_ledger else "the last known state"
+        return f"{problem} This is {shown}; the app tries again every second."
     if snapshot is None:
-        return status.fault
+        return status.problem
     if snapshot.state is State.HOLDING and snapshot.hold is not None:
         return snapshot.hold.detail
     totals = snapshot.totals
     if status.connection is ConnectionState.LEDGER:
-        return f"{status.fault} {_without_engine(snapshot, read_only=read_only)}".strip()
+        return f"{status.problem} {_without_engine(snapshot, read_only=read_only)}".strip()
     if snapshot.state is State.PAUSED:
-        return "Nothing new starts; what is in flight is finished." + ("" if read_only else " p resumes.")
+        return "Nothing new starts; what is in flight finishes." + ("" if read_only else " p resumes.")
     if snapshot.state is State.DRAINING:
-        return f"{formatting.counted(totals.in_flight, 'image')} still in flight, then the engine leaves."
+        return f"{formatting.counted(totals.in_flight, 'image')} still in flight, then the engine ends."
     return ""
 
 
 def _without_engine(snapshot: Snapshot, *, read_only: bool) -> str:
     totals = snapshot.totals
     if totals.rows == 0:
-        return "The ledger is empty: photostat add EXPORT.csv brings the images in."
+        return "The ledger is empty: photostat add EXPORT.csv adds images."
     waiting = totals.remaining
     if waiting:
         start = "" if read_only else " s starts it."
-        return f"No engine runs; {formatting.counted(waiting, 'image')} {'waits' if waiting == 1 else 'wait'}.{start}"
+        return f"No engine is running; {formatting.counted(waiting, 'image')} waiting.{start}"
     if totals.failed:
         return f"All done but {formatting.counted(totals.failed, 'image')} that failed: f shows them."
-    return "Every image is accounted for. photostat report writes the account."
+    return "Every image is accounted for. photostat report writes the report."

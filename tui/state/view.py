@@ -1,4 +1,4 @@
-"""One frozen view: the picture, with what the app itself knows beside it. All sections draw from it."""
+"""The view: the engine's status and what the app itself knows. Everything on the screen is drawn from it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class ActionResult:
 class View:
     status: EngineStatus
     now: float
-    """Unix time, s; when the picture came."""
+    """Unix time at which the status came, s."""
     images_per_s: tuple[float, ...] = ()
-    """Averages over history.SPAN_S, oldest first."""
+    """Means over history.SPAN_S, oldest first; `used_bytes` too."""
     used_bytes: tuple[float, ...] = ()
     frozen_at: float | None = None
-    """Unix time since when the picture is kept still by the person; None: it is live."""
+    """Unix time at which the person froze the display, s; None: it is live."""
     read_only: bool = False
     result: ActionResult | None = None
-    """What is told just now, on whichever page is in sight."""
+    """The message that is shown now, on whichever screen is in sight."""
 
     @property
     def snapshot(self) -> Snapshot | None:

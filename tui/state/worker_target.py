@@ -1,4 +1,4 @@
-"""How many workers `+` and `-` count from while orders are under way: what was asked, then what was granted."""
+"""The number of workers that `+` and `-` count from while commands are not answered yet."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ from engine.control.snapshot import Snapshot
 
 
 class WorkerTarget:
+    """The last count that was sent; once it is answered, the count that the engine gave; then the snapshot's."""
+
     def __init__(self) -> None:
         self._count: int | None = None
-        """None: the snapshot knows."""
-        self._under_way = 0
+        """None: the snapshot has it."""
+        self._unanswered = 0
         self._answered_at = 0.0
 
-    def now(self, snapshot: Snapshot | None) -> int:
+    def count(self, snapshot: Snapshot | None) -> int:
         if self._count is not None:
             return self._count
         return snapshot.workers_wanted if snapshot else 1
 
-    def asked(self, count: int) -> None:
+    def sent(self, count: int) -> None:
         self._count = count
-        self._under_way += 1
+        self._unanswered += 1
 
     def answered(self, count: int | None, now: float) -> None:
-        """What the engine took, None where it took nothing; `now` is Unix time, s."""
-        self._under_way = max(0, self._under_way - 1)
-        if not self._under_way:
+        """`count` is what the engine set, None if it set nothing; `now` is Unix time, s."""
+        self._unanswered = max(0, self._unanswered - 1)
+        if not self._unanswered:
             self._count, self._answered_at = count, now
 
-    def seen(self, snapshot: Snapshot) -> None:
-        """A snapshot that is younger than the last answer knows better."""
-        if not self._under_way and snapshot.time >= self._answered_at:
+    def snapshot_arrived(self, snapshot: Snapshot) -> None:
+        """A snapshot that is younger than the last answer has the true count."""
+        if not self._unanswered and snapshot.time >= self._answered_at:
             self._count = None

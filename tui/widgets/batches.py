@@ -1,4 +1,4 @@
-"""Every batch with its account; enter shows its images."""
+"""The batches with their accounts; enter shows the images of one."""
 
 from __future__ import annotations
 
@@ -30,22 +30,24 @@ class Batches(SelectablePanel):
     def row(self, view: View, key: str, columns: int) -> Text:
         assert view.snapshot is not None
         batches = view.snapshot.batches
-        return batch_line(next(b for b in batches if b.name == key), Measure.of(batches, columns), columns)
+        return batch_line(
+            next(b for b in batches if b.name == key), ColumnWidths.of(batches, columns), columns
+        )
 
-    def nothing(self, view: View) -> Text:
+    def empty_row(self, view: View) -> Text:
         return line((" none", LABEL))
 
 
 @dataclass(frozen=True)
-class Measure:
-    """How wide the parts of all batches' lines are, so that they stand in columns."""
+class ColumnWidths:
+    """The widths of the parts of a line, so that those of all batches line up."""
 
     name: int
     figures: int
     failed: int
 
     @classmethod
-    def of(cls, batches: Sequence[BatchSnapshot], columns: int) -> Measure:
+    def of(cls, batches: Sequence[BatchSnapshot], columns: int) -> ColumnWidths:
         longest = max((cell_len(batch.name) for batch in batches), default=0)
         return cls(
             name=max(6, min(longest, _NAME, columns // 4)),
@@ -54,24 +56,24 @@ class Measure:
         )
 
 
-def batch_line(batch: BatchSnapshot, measure: Measure, columns: int) -> Text:
-    """Name, bar, share, done of rows, failures."""
+def batch_line(batch: BatchSnapshot, widths: ColumnWidths, columns: int) -> Text:
+    """Name, bar, percentage, done of rows, failures."""
     account = batch.account
     settled = account.done + account.accepted
-    gaps = 5 if measure.failed else 3
-    width = columns - measure.name - _SHARE - measure.figures - measure.failed - gaps
+    gaps = 5 if widths.failed else 3
+    width = columns - widths.name - _SHARE - widths.figures - widths.failed - gaps
     fraction = settled / account.rows if account.rows else 0.0
     style = "" if batch.selected else LABEL
     return line(
         " ",
-        (padded(batch.name, measure.name, Keep.BOTH), style),
+        (padded(batch.name, widths.name, Keep.BOTH), style),
         " ",
         (bar(fraction, max(0, width)), LABEL),
         (right_aligned(formatting.percent(settled, account.rows), _SHARE), style),
         " ",
-        (right_aligned(_figures(batch), measure.figures), style),
+        (right_aligned(_figures(batch), widths.figures), style),
         "  ",
-        (right_aligned(_failed(batch), measure.failed), STRONG if account.failed else LABEL),
+        (right_aligned(_failed(batch), widths.failed), STRONG if account.failed else LABEL),
     )
 
 
@@ -81,5 +83,5 @@ def _figures(batch: BatchSnapshot) -> str:
 
 
 def _failed(batch: BatchSnapshot) -> str:
-    failed = f"{formatting.integer(batch.account.failed)} failed" if batch.account.failed else ""
-    return failed if batch.selected else f"{failed} not now".strip()
+    failed = [f"{formatting.integer(batch.account.failed)} failed"] if batch.account.failed else []
+    return ", ".join(failed if batch.selected else [*failed, "not in this run"])

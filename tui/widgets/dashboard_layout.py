@@ -1,4 +1,4 @@
-"""Where the dashboard's sections go on a terminal of a given size: a pure function from sizes to regions."""
+"""Where the dashboard's panels go on a terminal of a given size: a pure function from sizes to regions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from enum import StrEnum
 from textual.geometry import Region
 
 WIDE = 116
-"""Columns from which the dashboard has two columns of sections."""
+"""Columns from which the dashboard has two columns of panels."""
 GUTTER = 2
-_LEFT = 72
-"""Columns the left side has at least: what a worker's line needs to name its image."""
+_LEFT_COLUMNS = 72
+"""The least width of the left side: a worker's line needs it to name its image."""
 
 
 class PanelName(StrEnum):
@@ -26,7 +26,7 @@ class PanelName(StrEnum):
 
 @dataclass(frozen=True)
 class PanelRows:
-    """How many rows each list would like to have, its title not counted."""
+    """How many rows each list has to show, without its title."""
 
     workers: int
     batches: int
@@ -35,35 +35,37 @@ class PanelRows:
 
 @dataclass
 class _Share:
-    section: PanelName
+    """The rows that a panel gets, and those that it can use; without its title."""
+
+    panel: PanelName
     rows: int
     desired: int
 
 
 HEADER_ROWS = 3
 _FIGURES_ROWS = 3
-"""Rows of the memory and throughput sections under their titles, at least."""
-_HISTORY_ROWS = 8
-"""Rows a history may grow to."""
+"""The least rows of the memory and throughput panels, without their titles."""
+_CHART_ROWS = 8
+"""The most rows of the memory and throughput panels, without their titles."""
 _EVENTS_ROWS = 3
-"""Rows under its title from which the event log is worth its place."""
+"""The least rows from which the events panel is shown, without its title."""
 
 
-def arrange(width: int, height: int, needs: PanelRows) -> dict[PanelName, Region]:
-    """The sections' regions; a section that has no place is left out. They never overlap or leave the screen."""
+def arrange(width: int, height: int, wanted: PanelRows) -> dict[PanelName, Region]:
+    """The panels' regions; a panel that does not fit is left out. They never overlap or leave the screen."""
     header = Region(0, 0, width, min(HEADER_ROWS, height))
     body = Region(0, header.bottom, width, max(0, height - header.bottom))
-    regions = _two_columns(body, needs) if width >= WIDE else _one_column(body, needs)
+    regions = _two_columns(body, wanted) if width >= WIDE else _one_column(body, wanted)
     regions[PanelName.HEADER] = header
-    return {section: region for section, region in regions.items() if region.area}
+    return {panel: region for panel, region in regions.items() if region.area}
 
 
-def _one_column(body: Region, needs: PanelRows) -> dict[PanelName, Region]:
-    """Workers; memory and throughput side by side; batches; failures; events where there is room."""
+def _one_column(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
+    """Workers; memory beside throughput; batches; failures; events if there is room."""
     figures = _Share(PanelName.MEMORY, _FIGURES_ROWS, _FIGURES_ROWS)
-    workers = _Share(PanelName.WORKERS, 1, max(1, needs.workers))
-    batches = _Share(PanelName.BATCHES, 1, max(1, needs.batches))
-    failures = _Share(PanelName.FAILURES, 1, max(1, needs.causes))
+    workers = _Share(PanelName.WORKERS, 1, max(1, wanted.workers))
+    batches = _Share(PanelName.BATCHES, 1, max(1, wanted.batches))
+    failures = _Share(PanelName.FAILURES, 1, max(1, wanted.causes))
     events = _Share(PanelName.EVENTS, 0, 0)
     shares = [workers, figures, batches, failures]
     spare = body.height - sum(share.rows + 1 for share in shares)
@@ -76,7 +78,7 @@ def _one_column(body: Region, needs: PanelRows) -> dict[PanelName, Region]:
     spare = _gaps_first(spare, shares)
     if spare > _EVENTS_ROWS:
         events = _Share(PanelName.EVENTS, spare - 2, spare - 2)
-        grow = min(_HISTORY_ROWS - _FIGURES_ROWS, max(0, events.rows - 6))
+        grow = min(_CHART_ROWS - _FIGURES_ROWS, max(0, events.rows - 6))
         figures.rows += grow
         events.rows -= grow
         shares.append(events)
@@ -88,18 +90,20 @@ def _one_column(body: Region, needs: PanelRows) -> dict[PanelName, Region]:
     return regions | {PanelName.THROUGHPUT: rest}
 
 
-def _two_columns(body: Region, needs: PanelRows) -> dict[PanelName, Region]:
-    """Left workers, batches and failures, right memory and throughput, events under both."""
-    left_width = max(_LEFT, (body.width - GUTTER) * 11 // 20)
-    workers = _Share(PanelName.WORKERS, 1, max(1, needs.workers))
-    batches = _Share(PanelName.BATCHES, 1, max(1, needs.batches))
-    failures = _Share(PanelName.FAILURES, 1, max(1, needs.causes))
-    memory = _Share(PanelName.MEMORY, _FIGURES_ROWS, _HISTORY_ROWS)
-    throughput = _Share(PanelName.THROUGHPUT, _FIGURES_ROWS, _HISTORY_ROWS)
+def _two_columns(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
+    """Left: workers, batches and failures; right: memory and throughput; events under both."""
+    left_width = max(_LEFT_COLUMNS, (body.width - GUTTER) * 11 // 20)
+    workers = _Share(PanelName.WORKERS, 1, max(1, wanted.workers))
+    batches = _Share(PanelName.BATCHES, 1, max(1, wanted.batches))
+    failures = _Share(PanelName.FAILURES, 1, max(1, wanted.causes))
+    memory = _Share(PanelName.MEMORY, _FIGURES_ROWS, _CHART_ROWS)
+    throughput = _Share(PanelName.THROUGHPUT, _FIGURES_ROWS, _CHART_ROWS)
     left, right = [workers, batches, failures], [memory, throughput]
 
-    wished = max(sum(share.desired + 2 for share in left), sum(share.desired + 2 for share in right)) - 1
-    events_rows = max(0, body.height - wished - 2)
+    desired_rows = (
+        max(sum(share.desired + 2 for share in left), sum(share.desired + 2 for share in right)) - 1
+    )
+    events_rows = max(0, body.height - desired_rows - 2)
     events_rows = events_rows if events_rows >= _EVENTS_ROWS else 0
     height = body.height - (events_rows + 2 if events_rows else 0)
 
@@ -111,7 +115,7 @@ def _two_columns(body: Region, needs: PanelRows) -> dict[PanelName, Region]:
     spare = _give(failures, failures.desired, spare)
     _give(batches, batches.desired, spare)
     spare = height - sum(share.rows + 1 for share in right) - 1
-    for rows in range(_FIGURES_ROWS + 1, _HISTORY_ROWS + 1):
+    for rows in range(_FIGURES_ROWS + 1, _CHART_ROWS + 1):
         spare = _give(memory, rows, spare)
         spare = _give(throughput, rows, spare)
 
@@ -124,7 +128,7 @@ def _two_columns(body: Region, needs: PanelRows) -> dict[PanelName, Region]:
 
 
 def _give(share: _Share, rows: int, spare: int) -> int:
-    """Lets a section grow to `rows`, not beyond what it wishes; returns what is left to give."""
+    """Lets a panel grow to `rows`, but not beyond the rows it desires; returns the rows that are left."""
     more = max(0, min(rows, share.desired) - share.rows)
     given = max(0, min(more, spare))
     share.rows += given
@@ -132,18 +136,18 @@ def _give(share: _Share, rows: int, spare: int) -> int:
 
 
 def _gaps_first(spare: int, shares: list[_Share]) -> int:
-    """An empty line under every section before anything else grows."""
+    """An empty line under every panel before anything else grows."""
     return spare - len(shares) if spare >= len(shares) else spare
 
 
 def _stack(body: Region, shares: list[_Share], *, gap: bool = False) -> dict[PanelName, Region]:
-    """The sections under one another, with an empty line between them where there is room for all of these."""
+    """The panels under one another, with an empty line between them if there is room for all these lines."""
     used = sum(share.rows + 1 for share in shares)
     gaps = 1 if used + len(shares) - 1 <= body.height and (gap or used + len(shares) <= body.height) else 0
     regions: dict[PanelName, Region] = {}
     y = body.y
     for share in shares:
         rows = max(0, min(share.rows + 1, body.bottom - y))
-        regions[share.section] = Region(body.x, y, body.width, rows)
+        regions[share.panel] = Region(body.x, y, body.width, rows)
         y += rows + gaps
     return regions

@@ -15,11 +15,11 @@ from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
 from tui.widgets.panel import Panel
 
 MARKS = {"error": "✗", "warning": "!", "info": " ", "debug": " "}
-"""A level by a mark, so that it is not said by colour alone."""
+"""The mark of a level, because colour alone must not show it."""
 KIND = 9
 """Columns of the longest kind, `converted`."""
 _NAME = 14
-"""Columns that an image's name has at least."""
+"""The least width of an image's name."""
 _STYLES = {"error": BAD, "warning": STRONG}
 
 
@@ -32,7 +32,7 @@ class Events(Panel):
 
 
 def event_line(event: Event, columns: int, *, now: float | None = None) -> Text:
-    """When, what kind of event, which image, and what was said of it; `now` for a log that goes over days."""
+    """Time, kind, image and message; with `now`, Unix time in s, the date too."""
     at = formatting.time_of_day(event.time) if now is None else formatting.dated(event.time, now)
     mark = MARKS.get(event.level, " ")
     style = _STYLES.get(event.level, "")

@@ -1,4 +1,4 @@
-"""The failures grouped by cause, most first, with what to do about each; enter shows the images."""
+"""The failures by cause, the most frequent first, with what to do about each; enter shows the images."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Failures(SelectablePanel):
             (fit(remedy, room), LABEL),
         )
 
-    def nothing(self, view: View) -> Text:
+    def empty_row(self, view: View) -> Text:
         return line((" none", LABEL)) if view.snapshot else line("")
 
 
 def remedy_of(cause: str) -> str:
-    """The cause's own remedy; empty for one this version does not know."""
+    """The cause's remedy; empty for a cause that this version does not know."""
     return REMEDIES[Cause(cause)] if cause in set(Cause) else ""

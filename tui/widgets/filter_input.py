@@ -1,4 +1,4 @@
-"""The filter line of a list: opened with `/`, followed as one types, closed with enter or esc."""
+"""The filter line of a list: `/` opens it, the list follows the typing, enter or esc closes it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
-_PAUSE_S = 0.25
-"""Typing is followed after so long a pause; every letter would cost a query."""
+_TYPING_PAUSE_S = 0.25
+"""The list follows after so long a pause in typing, because every letter would cost a query."""
 
 
 class FilterInput(Horizontal):
@@ -22,7 +22,7 @@ class FilterInput(Horizontal):
     FilterInput Label { width: auto; text-style: bold; }
     FilterInput Input { width: 1fr; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "drop", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "remove", show=False)]
 
     class Changed(Message):
         def __init__(self, text: str) -> None:
@@ -30,13 +30,13 @@ class FilterInput(Horizontal):
             self.text = text
 
     class Closed(Message):
-        """The list has the keys again."""
+        """The filter line is closed; the list gets the keys again."""
 
     _timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Label("/ ", markup=False)
-        field = Input(compact=True, placeholder="words to look for; enter keeps the filter, esc drops it")
+        field = Input(compact=True, placeholder="words to search for; enter keeps the filter, esc removes it")
         field.cursor_blink = False
         yield field
 
@@ -58,19 +58,19 @@ class FilterInput(Horizontal):
         event.stop()
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(_PAUSE_S, self._send)
+        self._timer = self.set_timer(_TYPING_PAUSE_S, self._post_text)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._send()
+        self._post_text()
         self._close()
 
-    def action_drop(self) -> None:
+    def action_remove(self) -> None:
         self.clear()
-        self._send()
+        self._post_text()
         self._close()
 
-    def _send(self) -> None:
+    def _post_text(self) -> None:
         if self._timer is not None:
             self._timer.stop()
         self.post_message(self.Changed(" ".join(self.field.value.split())))

@@ -1,4 +1,4 @@
-"""The footer: the keys that matter here and now, whole or not at all."""
+"""The footer: the keys that are most useful here and now, each shown whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from tui.actions.available import SEPARATOR, Hint
+from tui.actions.available import HINT_GAP, Hint
 from tui.widgets.line_widget import LineWidget, line
 
 
@@ -21,6 +21,6 @@ class Footer(LineWidget):
         parts: list[str | tuple[str, str]] = []
         for hint in self.hints:
             if parts:
-                parts.append(" " * SEPARATOR)
+                parts.append(" " * HINT_GAP)
             parts += [(hint.key, "bold reverse"), f" {hint.label}"]
         return [line(*parts)]

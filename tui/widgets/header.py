@@ -1,4 +1,4 @@
-"""The top lines: which batches, the state in a glyph and a word, how far, how many failed, how long still."""
+"""The top lines: the batches, the state as a glyph and a word, progress, failures, and the time left."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Header(Panel):
 
 
 def state_line(view: View, columns: int) -> Text:
-    """Batches to the left, the state to the right; the state keeps its room when there is little."""
+    """Batches to the left, the state to the right; a narrow terminal cuts the batches first."""
     state = banner(view.status, view.now)
     label = f" {state.label} "
     marks = ""
@@ -37,7 +37,7 @@ def state_line(view: View, columns: int) -> Text:
     gap = " " * (room - cell_len(left) + 1)
     parts: list[str | tuple[str, str]] = [(left, STRONG), gap]
     if marks:
-        parts.append((marks, TONES[Tone.QUIET] if view.frozen_at is not None else LABEL))
+        parts.append((marks, TONES[Tone.NEUTRAL] if view.frozen_at is not None else LABEL))
     return line(*parts, (label, TONES[state.tone]), after)
 
 
@@ -67,7 +67,7 @@ def progress_line(view: View, columns: int) -> Text:
 
 
 def figures_line(view: View, columns: int) -> Text:
-    """Failures, elapsed and ETA; the less urgent figures go first when there is no room."""
+    """Failures, elapsed and ETA; a narrow terminal leaves out the last figures."""
     snapshot = view.snapshot
     if snapshot is None:
         return line("")
@@ -103,7 +103,7 @@ def _elapsed(view: View, snapshot: Snapshot) -> float | None:
 
 
 def _eta(view: View, snapshot: Snapshot) -> str:
-    """How long still, and when that is."""
+    """The time left, and the clock time at its end."""
     if snapshot.eta_seconds is None:
         return formatting.UNKNOWN
     until = formatting.clock(snapshot.time + snapshot.eta_seconds, view.now)

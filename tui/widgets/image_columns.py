@@ -9,12 +9,12 @@ from rich.text import Text
 
 from engine import formatting
 from engine.ledger.models import ImageRow
-from tui.terminal_text import Keep, fit, padded, right_aligned
+from tui.terminal_text import Keep, padded, right_aligned
 from tui.widgets.line_widget import LABEL, line
 from tui.widgets.paged_list import RowRenderer
 
 STATE_MARKS = {"pending": "○", "in_flight": "►", "done": "✓", "failed": "✗", "accepted": "≈"}
-"""A state by a mark, beside its word."""
+"""The mark of a state, beside its word."""
 STATE_WORDS = {"in_flight": "in flight"}
 
 
@@ -22,17 +22,17 @@ STATE_WORDS = {"in_flight": "in flight"}
 class Column:
     head: str
     columns: int
-    """How wide; with a share, at least."""
+    """Width; the least width if the column has a share."""
     value: Callable[[ImageRow], str]
     keep: Keep = Keep.START
     to_the_right: bool = False
     from_columns: int = 0
-    """Left out where the list is narrower than this."""
+    """The width of the list from which the column is shown."""
     style: str = ""
     share: int = 0
-    """Its part of what no column needs, against the others' parts."""
+    """How much of the spare width it gets, in proportion to the other columns' shares."""
     most: int = 1000
-    """How wide its share can make it."""
+    """The greatest width that its share can give it."""
 
 
 def state_of(row: ImageRow) -> str:
@@ -75,12 +75,12 @@ IMAGE_COLUMNS = (
 _GAP = 2
 
 
-def face(columns: tuple[Column, ...]) -> RowRenderer[ImageRow]:
+def row_renderer(columns: tuple[Column, ...]) -> RowRenderer[ImageRow]:
     return RowRenderer(lambda width: _head(columns, width), lambda row, width: _row(columns, row, width))
 
 
 def _widths(columns: tuple[Column, ...], width: int) -> list[tuple[Column, int]]:
-    """The columns that are shown, and how wide: what is left is given out by their shares."""
+    """The columns that are shown, with their widths: spare width is divided by their shares."""
     shown = [column for column in columns if width >= column.from_columns]
     rest = width - sum(column.columns for column in shown) - _GAP * (len(shown) - 1)
     wide = [column.columns for column in shown]
@@ -110,18 +110,3 @@ def _row(columns: tuple[Column, ...], row: ImageRow, width: int) -> Text:
         cell = right_aligned(value, wide) if column.to_the_right else padded(value, wide, column.keep)
         parts.append((cell, column.style))
     return line(*parts)
-
-
-def notes(row: ImageRow, columns: int, rows: int) -> list[Text]:
-    """The row under the cursor in full: what happened, what to do, and where it is."""
-    shown: list[Text] = []
-    if row.message:
-        shown.append(line(("what   ", LABEL), fit(row.message, columns - 7)))
-    if row.remedy and row.state == "failed":
-        shown.append(line(("do     ", LABEL), fit(row.remedy, columns - 7)))
-    if row.warnings and not row.message:
-        shown.append(line(("warned ", LABEL), fit("; ".join(row.warnings), columns - 7)))
-    shown.append(line(("source ", LABEL), fit(row.source, columns - 7, Keep.END)))
-    if len(shown) < rows:
-        shown.append(line(("target ", LABEL), fit(row.target, columns - 7, Keep.BOTH)))
-    return shown[:rows]

@@ -1,4 +1,4 @@
-"""A widget made of lines that repaints only the lines that differ: the app's economy over a slow link."""
+"""A widget made of lines that repaints only what differs, which keeps the app usable over a slow connection."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ STRONG = "bold"
 BAD = "bold red"
 CURSOR = "reverse"
 _PLAIN = Console(color_system=None, markup=False, emoji=False, highlight=False)
-"""Only resolves style names; nothing is ever printed to it."""
+"""Only resolves style names; nothing is printed to it."""
 TONES = {
     Tone.GOOD: "bold black on green",
-    Tone.CARE: "bold black on yellow",
+    Tone.WARNING: "bold black on yellow",
     Tone.BAD: "bold white on red",
-    Tone.QUIET: "bold reverse",
+    Tone.NEUTRAL: "bold reverse",
 }
-"""The terminal's own sixteen colours, so that light and dark stay as its owner likes them."""
+"""The terminal's own sixteen colours, so that light and dark stay as its owner set them."""
 
 
 def line(*parts: str | tuple[str, str]) -> Text:
@@ -38,7 +38,7 @@ def line(*parts: str | tuple[str, str]) -> Text:
 
 
 def title(text: str, columns: int, note: str = "") -> Text:
-    """A section's first line: its name, a note, and a rule to the edge."""
+    """A panel's first line: its name, a note, and a rule to the edge."""
     parts: list[str | tuple[str, str]] = [(text, STRONG)]
     used = len(text)
     if note:
@@ -50,9 +50,9 @@ def title(text: str, columns: int, note: str = "") -> Text:
 
 
 def strip_of(text: Text, columns: int) -> Strip:
-    """Exactly `columns` wide; whatever a terminal would obey is made visible here, once for all widgets."""
+    """The text, exactly `columns` wide. Control characters are made visible here, for all widgets."""
     segments = []
-    if text.style and not text.spans:  # Rich leaves a text's own style out when nothing else is styled
+    if text.style and not text.spans:  # Rich drops a text's own style if it has no spans
         text = Text.assemble((text.plain, text.style), end="")
     for content, style, _ in text.render(_PLAIN):
         segments.append(Segment(formatting.visible(content), style if isinstance(style, Style) else None))
@@ -60,7 +60,7 @@ def strip_of(text: Text, columns: int) -> Strip:
 
 
 def changed_columns(old: Strip, new: Strip) -> int:
-    """Up to which column the two differ; 0 when they look the same."""
+    """The column after the last one in which the two differ; 0 if they look the same."""
     if old == new:
         return 0
     before = [(segment.text, segment.style) for segment in old]
@@ -75,7 +75,7 @@ def changed_columns(old: Strip, new: Strip) -> int:
 def _trimmed(
     before: list[tuple[str, Style | None]], after: list[tuple[str, Style | None]], width: int
 ) -> int:
-    """Leaves the common end of the last differing segments out, too, where their styles agree."""
+    """Without the common end of the last differing segments, if their styles agree."""
     if before and after and before[-1][1] == after[-1][1]:
         old, new = before[-1][0], after[-1][0]
         same = 0
@@ -86,7 +86,7 @@ def _trimmed(
 
 
 class LineWidget(Widget):
-    """Subclasses return their lines for a size; `redraw` paints the difference."""
+    """Subclasses return their lines for a size; `redraw` paints those that differ."""
 
     DEFAULT_CSS = "LineWidget { height: 1; width: 1fr; }"
 
@@ -95,7 +95,7 @@ class LineWidget(Widget):
         self._painted: list[Strip] = []
 
     def lines(self, columns: int, rows: int) -> Sequence[Text]:
-        """What to show; lines beyond `rows` are not seen, columns beyond `columns` are cut."""
+        """What to show; lines beyond `rows` and columns beyond `columns` are cut."""
         raise NotImplementedError
 
     def redraw(self) -> None:

@@ -1,4 +1,4 @@
-"""The first line of a list: what it shows, under which limits, where in it one is, and what the engine does."""
+"""The first line of a list: its heading, filters, position, and the engine's state."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class ListHeader(LineWidget):
     _heading = ""
     _facts: Sequence[str] = ()
     _position = ""
-    _state = Banner("", "", Tone.QUIET)
+    _state = Banner("", "", Tone.NEUTRAL)
 
-    def state(self, banner: Banner) -> None:
-        """What the engine does meanwhile."""
+    def show_state(self, banner: Banner) -> None:
+        """The engine's state, at the right edge."""
         self._state = banner
         self.redraw()
 

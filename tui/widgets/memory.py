@@ -1,4 +1,4 @@
-"""Memory as a bar: used, promised and not used yet, free, with the floor marked; and the last minutes."""
+"""Memory as a bar: used, reserved but not used yet, and free, with the floor marked; and its history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.terminal_text import column_chart
 from tui.widgets.line_widget import BAD, LABEL, line, title
 from tui.widgets.panel import Panel
 
-USED, PROMISED, FREE, FLOOR = "█", "▒", "·", "┃"
+USED, RESERVED, FREE, FLOOR = "█", "▒", "·", "┃"
 
 
 class Memory(Panel):
@@ -38,11 +38,11 @@ class Memory(Panel):
 
 
 def memory_bar(memory: MemorySnapshot, columns: int) -> Text:
-    """Used from the left, then what is promised; the mark stands where only the floor is left free."""
+    """Used from the left, then reserved; the mark stands where only the floor is left free."""
     used = memory.total - memory.available
     ends = [round(columns * min(1.0, amount / memory.total)) for amount in (used, used + memory.committed)]
     cells = [
-        USED if column < ends[0] else PROMISED if column < ends[1] else FREE for column in range(columns)
+        USED if column < ends[0] else RESERVED if column < ends[1] else FREE for column in range(columns)
     ]
     mark = min(columns - 1, max(0, round(columns * (1 - memory.floor / memory.total))))
     before, after = "".join(cells[:mark]), "".join(cells[mark + 1 :])
@@ -55,14 +55,14 @@ def figures_line(memory: MemorySnapshot, columns: int) -> Text:
         (f"{USED} ", ""),
         ("used ", LABEL),
         formatting.short_memory(used),
-        (f"  {PROMISED} ", ""),
-        ("promised ", LABEL),
+        (f"  {RESERVED} ", ""),
+        ("reserved ", LABEL),
         formatting.short_memory(memory.committed),
     )
 
 
 def room_line(memory: MemorySnapshot) -> Text:
-    """Headroom is what may still be promised; below zero nothing starts."""
+    """Room is the memory that new images can still reserve; below zero nothing starts."""
     return line(
         (f"{FREE} ", ""),
         ("room ", LABEL),

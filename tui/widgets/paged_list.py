@@ -1,4 +1,4 @@
-"""A list of any length of which only the rows in sight are in memory: it asks for pages as they come near."""
+"""A list of any length that holds only the rows near those in sight: it asks for pages when they are needed."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ PAGE = 100
 _PAGES_KEPT = 12
 
 
-class Numbered(Protocol):
+class HasId(Protocol):
     @property
     def id(self) -> int: ...
 
 
-RowT = TypeVar("RowT", bound=Numbered)
+RowT = TypeVar("RowT", bound=HasId)
 
 
 @dataclass(frozen=True)
 class RowRenderer(Generic[RowT]):
-    """How rows look: the line of column heads, and a row; both for a number of columns."""
+    """Draws the line of column heads, and a row; both for a width in columns."""
 
     head: Callable[[int], Text]
     row: Callable[[RowT, int], Text]
 
 
 class PagedList(LineWidget, Generic[RowT], can_focus=True):
-    """Rows come by `put`, after a `PageNeeded` message asked for them; until then their lines say so."""
+    """Rows come by `add_page`, after a `PageNeeded` message asked for them; until then their lines are empty."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
@@ -49,7 +49,7 @@ class PagedList(LineWidget, Generic[RowT], can_focus=True):
     ]
 
     class PageNeeded(Message):
-        """Rows from `page * PAGE` are needed; `generation` tells answers of an older query apart."""
+        """Rows from `page * PAGE` on are needed; `generation` marks the query, so that late answers can be dropped."""
 
         def __init__(self, generation: int, page: int) -> None:
             super().__init__()
@@ -60,11 +60,13 @@ class PagedList(LineWidget, Generic[RowT], can_focus=True):
         """Enter on a row."""
 
     class CursorMoved(Message):
-        """Another row is under the cursor, or what is there has come."""
+        """Another row is under the cursor, or its row has been read."""
 
-    def __init__(self, face: RowRenderer[RowT], *, id: str | None = None, empty: str = "Nothing.") -> None:
+    def __init__(
+        self, renderer: RowRenderer[RowT], *, id: str | None = None, empty: str = "Nothing."
+    ) -> None:
         super().__init__(id=id)
-        self.face = face
+        self.renderer = renderer
         self.total = 0
         self.generation = 0
         self.cursor = 0
@@ -72,39 +74,39 @@ class PagedList(LineWidget, Generic[RowT], can_focus=True):
         self.selected: set[int] = set()
         self.empty = empty
         self._pages: dict[int, Sequence[RowT]] = {}
-        self._asked: set[int] = set()
-        self._come = False
+        self._requested: set[int] = set()
+        self._is_read = False
         self._anchor: int | None = None
-        """The id the cursor should stay on when the rows come anew."""
+        """The id that the cursor stays on when the rows are read again."""
 
     def reset(self, *, keep_place: bool = False) -> int:
-        """Forgets all rows, for another query or the same again; returns the new generation."""
+        """Drops all rows, for another query or the same again; returns the new generation."""
         self.generation += 1
         self._anchor = self.current.id if keep_place and self.current is not None else None
-        self._asked.clear()
-        self._come = False
+        self._requested.clear()
+        self._is_read = False
         if not keep_place:
             self._pages.clear()
             self.total = self.cursor = self.top = 0
         return self.generation
 
-    def begin(self, generation: int, total: int, first: int, rows: Sequence[RowT]) -> None:
-        """The answer to a query: how many rows there are, and the page that starts at row `first`."""
+    def set_rows(self, generation: int, total: int, first: int, rows: Sequence[RowT]) -> None:
+        """The answer to a query: the number of rows, and the page that starts at row `first`."""
         if generation != self.generation:
             return
         self.total = total
         self._pages = {first // PAGE: rows}
-        self._come = True
+        self._is_read = True
         found = next((first + i for i, row in enumerate(rows) if row.id == self._anchor), self.cursor)
         self.top += found - self.cursor
         self.cursor = max(0, min(found, total - 1))
         self.redraw()
         self.post_message(self.CursorMoved())
 
-    def put(self, generation: int, page: int, rows: Sequence[RowT]) -> None:
+    def add_page(self, generation: int, page: int, rows: Sequence[RowT]) -> None:
         if generation != self.generation:
             return
-        self._asked.discard(page)
+        self._requested.discard(page)
         self._pages[page] = rows
         while len(self._pages) > _PAGES_KEPT:
             here = self.top // PAGE
@@ -121,7 +123,7 @@ class PagedList(LineWidget, Generic[RowT], can_focus=True):
         return self.at(self.cursor)
 
     def toggle(self) -> None:
-        """Selects or unselects the row under the cursor and goes on to the next."""
+        """Selects or unselects the row under the cursor and moves to the next."""
         row = self.current
         if row is not None:
             self.selected ^= {row.id}
@@ -146,16 +148,16 @@ class PagedList(LineWidget, Generic[RowT], can_focus=True):
         if self.cursor >= self.top + room:
             self.top = self.cursor - room + 1
         inner = columns - 3
-        head = line("  ", self.face.head(inner).plain)
+        head = line("  ", self.renderer.head(inner).plain)
         head.stylize(LABEL)
         drawn = [head]
         if not self.total:
-            drawn.append(line((f"  {self.empty}" if self._come else "  …", LABEL)))
+            drawn.append(line((f"  {self.empty}" if self._is_read else "  …", LABEL)))
         thumb = self._thumb(room)
         for index in range(self.top, min(self.total, self.top + room)):
             mark = ELLIPSIS
             row = self.at(index)
-            text = self.face.row(row, inner) if row is not None else Text("")
+            text = self.renderer.row(row, inner) if row is not None else Text("")
             mark = "●" if row is not None and row.id in self.selected else " "
             text = Text.assemble((mark, STRONG), " ", text, no_wrap=True, end="")
             text.truncate(columns - 1, pad=True)
@@ -163,25 +165,25 @@ class PagedList(LineWidget, Generic[RowT], can_focus=True):
                 text = Text(text.plain, style=CURSOR if self.has_focus else "underline", end="")
             text.append("┃" if index - self.top in thumb else " ", LABEL)
             drawn.append(text)
-        self._ask(room)
+        self._request_pages(room)
         return drawn
 
     def _thumb(self, room: int) -> range:
-        """Which lines the scroll mark covers; none when all rows are in sight."""
+        """The lines that the scroll mark covers; none if all rows are in sight."""
         if self.total <= room:
             return range(0)
         length = max(1, room * room // self.total)
         start = round((room - length) * self.top / (self.total - room))
         return range(start, start + length)
 
-    def _ask(self, room: int) -> None:
-        """Asks for the pages in sight that are not here yet, and for the next one before it is."""
-        if not self._come:
+    def _request_pages(self, room: int) -> None:
+        """Asks for the missing pages in sight, and for the next one before it comes into sight."""
+        if not self._is_read:
             return
         first, last = self.top // PAGE, (self.top + room + PAGE // 2) // PAGE
         for page in range(first, last + 1):
-            if page not in self._pages and page not in self._asked and page * PAGE < self.total:
-                self._asked.add(page)
+            if page not in self._pages and page not in self._requested and page * PAGE < self.total:
+                self._requested.add(page)
                 self.post_message(self.PageNeeded(self.generation, page))
 
     def action_move(self, by: int) -> None:

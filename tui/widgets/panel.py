@@ -1,4 +1,4 @@
-"""A section of the dashboard: lines drawn from the view."""
+"""A panel of the dashboard: lines drawn from the view."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.widgets.line_widget import LineWidget
 
 
 class Panel(LineWidget):
-    """Subclasses implement `draw`, which is given a view that has a snapshot or not."""
+    """Subclasses implement `draw`, for a view with or without a snapshot."""
 
     view: View | None = None
 

@@ -1,4 +1,4 @@
-"""Under a list: the image under the cursor in full."""
+"""Under a list of images: the row under the cursor in full."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from engine.ledger.models import ImageRow
-from tui.widgets import image_columns
+from tui.terminal_text import Keep, fit
 from tui.widgets.line_widget import LABEL, LineWidget, line
+
+_LABEL_COLUMNS = 8
 
 
 class RowDetails(LineWidget):
@@ -20,4 +22,22 @@ class RowDetails(LineWidget):
 
     def lines(self, columns: int, rows: int) -> Sequence[Text]:
         rule = line(("─" * columns, LABEL))
-        return [rule, *(image_columns.notes(self._row, columns, rows - 1) if self._row is not None else [])]
+        return [rule, *(detail_lines(self._row, columns, rows - 1) if self._row is not None else [])]
+
+
+def detail_lines(row: ImageRow, columns: int, rows: int) -> list[Text]:
+    """What happened to the image, what to do, and where it is."""
+    facts: list[tuple[str, str, Keep]] = []
+    if row.message:
+        facts.append(("error", row.message, Keep.START))
+    if row.remedy and row.state == "failed":
+        facts.append(("remedy", row.remedy, Keep.START))
+    if row.warnings and not row.message:
+        facts.append(("warning", "; ".join(row.warnings), Keep.START))
+    facts.append(("source", row.source, Keep.END))
+    facts.append(("target", row.target, Keep.BOTH))
+    room = columns - _LABEL_COLUMNS
+    return [
+        line((label.ljust(_LABEL_COLUMNS), LABEL), fit(text, room, keep))
+        for label, text, keep in facts[:rows]
+    ]

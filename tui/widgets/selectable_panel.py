@@ -1,4 +1,4 @@
-"""A section whose rows can be walked with the arrow keys and opened with enter."""
+"""A panel with a cursor: the arrow keys move it, enter opens its row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.widgets.panel import Panel
 
 
 class SelectablePanel(Panel, can_focus=True):
-    """Subclasses say their rows' keys and draw each; the cursor stays on its key when the rows change."""
+    """Subclasses name their rows by keys and draw each; the cursor stays on its key when the rows change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
@@ -26,30 +26,32 @@ class SelectablePanel(Panel, can_focus=True):
     ]
 
     cursor: str | None = None
-    """The key of the row under the cursor; None: the first."""
+    """The key of the row under the cursor; None is the first row."""
 
     class RowOpened(Message):
-        def __init__(self, menu: SelectablePanel, key: str) -> None:
+        """Enter on a row."""
+
+        def __init__(self, panel: SelectablePanel, key: str) -> None:
             super().__init__()
-            self.menu = menu
+            self.panel = panel
             self.key = key
 
         @property
         def control(self) -> SelectablePanel:
-            return self.menu
+            return self.panel
 
     def keys(self, view: View) -> list[str]:
         raise NotImplementedError
 
     def head(self, view: View, columns: int, shown: int, count: int) -> Text:
-        """The section's first line; `shown` of `count` rows have room."""
+        """The panel's first line; `shown` of `count` rows fit."""
         raise NotImplementedError
 
     def row(self, view: View, key: str, columns: int) -> Text:
         raise NotImplementedError
 
-    def nothing(self, view: View) -> Text:
-        """What stands instead of rows."""
+    def empty_row(self, view: View) -> Text:
+        """The line that is shown if there are no rows."""
         raise NotImplementedError
 
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
@@ -57,7 +59,7 @@ class SelectablePanel(Panel, can_focus=True):
         room = rows - 1
         head = self.head(view, columns, min(room, len(keys)), len(keys))
         if not keys:
-            return [head, self.nothing(view)]
+            return [head, self.empty_row(view)]
         at = keys.index(self.cursor) if self.cursor in keys else 0
         top = max(0, min(at - room + 1, len(keys) - room)) if room else 0
         drawn = []

@@ -1,4 +1,4 @@
-"""The line above the footer: the result of the last action, else what stands in the way or what to do next."""
+"""The line above the footer: the result of the last action, or a hint: what is wrong or what to do next."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ MOST_ROWS = 3
 
 
 class StatusLine(LineWidget):
-    """What was said last stands before what stands in the way; both where there is room and it matters."""
+    """The result covers the hint; on request both are shown, if they fit."""
 
     class HeightChanged(Message):
-        """It needs more or fewer lines than before."""
+        """It needs more or fewer rows than before."""
 
     _result: ActionResult | None = None
-    _standing: str = ""
+    _hint: str = ""
     _both = False
     _rows = 1
 
     @property
     def text(self) -> str:
-        return self._result.text if self._result is not None else self._standing
+        return self._result.text if self._result is not None else self._hint
 
     @property
     def rows(self) -> int:
-        """LineWidget it needs for all of its text, within reason."""
+        """Rows that it needs for its text, MOST_ROWS at most."""
         return self._rows
 
-    def show(self, result: ActionResult | None, status_hint: str, *, both: bool) -> None:
-        """`both` keeps `standing` in sight under `said`, if the two fit into MOST_ROWS."""
-        if (result, status_hint, both) != (self._result, self._standing, self._both):
-            self._result, self._standing, self._both = result, status_hint, both
-            self._changed()
+    def show(self, result: ActionResult | None, hint: str, *, both: bool) -> None:
+        """`both` shows `hint` under `result`, if the two fit into MOST_ROWS."""
+        if (result, hint, both) != (self._result, self._hint, self._both):
+            self._result, self._hint, self._both = result, hint, both
+            self._fit_height()
 
     def on_resize(self, event: Resize) -> None:
-        self._changed()
+        self._fit_height()
 
-    def _changed(self) -> None:
+    def _fit_height(self) -> None:
         if not self.is_attached:
             return
         columns = self.screen.size.width
@@ -57,13 +57,13 @@ class StatusLine(LineWidget):
         self.redraw()
 
     def _wrapped(self, columns: int) -> list[Text]:
-        status_hint = wrapped(line(formatting.visible(self._standing)), columns)
+        hint = wrapped(line(formatting.visible(self._hint)), columns)
         if self._result is None:
-            return status_hint
+            return hint
         mark, style = ("✓", STRONG) if self._result.good else ("✗", BAD)
         result = wrapped(line((f"{mark} {formatting.visible(self._result.text)}", style)), columns)
-        together = [*result, *status_hint]
-        return together if self._both and self._standing and len(together) <= MOST_ROWS else result
+        together = [*result, *hint]
+        return together if self._both and self._hint and len(together) <= MOST_ROWS else result
 
     def lines(self, columns: int, rows: int) -> Sequence[Text]:
         return self._wrapped(columns)

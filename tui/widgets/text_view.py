@@ -1,4 +1,4 @@
-"""Text to read: wrapped to the width, scrolled with the arrow keys."""
+"""A text to read: wrapped to the width, scrolled with the arrow keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.widgets.line_widget import LABEL, LineWidget, line
 
 
 class TextView(LineWidget, can_focus=True):
-    """A line that is longer than the width goes on indented under itself."""
+    """A line that is longer than the width continues below, indented."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
@@ -38,7 +38,7 @@ class TextView(LineWidget, can_focus=True):
         shown = list(self._wrapped[self.top : self.top + rows])
         below = len(self._wrapped) - self.top - rows
         if below > 0 and shown:
-            shown[-1] = line((f"↓ {below + 1} lines more", LABEL))
+            shown[-1] = line((f"↓ {below + 1} more lines", LABEL))
         return shown
 
     def action_move(self, by: int) -> None:
@@ -50,7 +50,7 @@ class TextView(LineWidget, can_focus=True):
 
 
 def wrapped(text: Text, columns: int) -> list[Text]:
-    """The text in lines of at most `columns`; continued lines start under the text after its first wide gap."""
+    """The text in lines of at most `columns`; continued lines are indented to the second column of the text."""
     if text.cell_len <= columns or columns < 4:
         return [text]
     indent = _indent(text.plain) if columns > 30 else 0
@@ -73,7 +73,7 @@ def wrapped(text: Text, columns: int) -> list[Text]:
 def _break_at(plain: str, start: int, room: int, fixed: int) -> int:
     """The offset of the first character of the next line: after the last space that fits, else inside the word.
 
-    The first `fixed` columns are a label and no place to break at."""
+    The first `fixed` columns are a label, which is not broken."""
     end, used = start, 0
     while end < len(plain) and used + cell_len(plain[end]) <= room:
         used += cell_len(plain[end])
@@ -85,7 +85,7 @@ def _break_at(plain: str, start: int, room: int, fixed: int) -> int:
 
 
 def _indent(plain: str) -> int:
-    """Where the second column starts: after the first run of two spaces that follows text."""
+    """Where the second column starts: after the first run of two or more spaces that follows text."""
     body = plain.lstrip()
     lead = len(plain) - len(body)
     gap = body.find("  ")

@@ -1,4 +1,4 @@
-"""How fast: images a minute, bytes in and out, what the JPEGs save, and the last minutes as a sparkline."""
+"""Throughput: images a minute, bytes in and out, what the JPEGs save, and the last minutes as a curve."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _span_note(view: View, columns: int) -> str:
 
 
 def images_line(view: View, columns: int, *, curve: bool) -> Text:
-    """Images a minute, and beside it the curve when it has no rows of its own."""
+    """Images a minute, with the curve beside it if it has no rows of its own."""
     assert view.snapshot is not None
     number = formatting.per_minute(view.snapshot.rates_now.images_per_s)
     unit = " images/min"

@@ -1,4 +1,4 @@
-"""A row a worker: what it does, to which image, how large, for how long, and its memory against what was promised."""
+"""A row a worker: its phase, image, size and time, and its memory against the prediction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Workers(Panel):
 
 
 def workers_note(snapshot: Snapshot, shown: int) -> str:
-    """How many there are and how many are wanted, and those that have no row."""
+    """How many are busy, there, wanted and not shown, and the JPEGs that wait for the store."""
     count = len(snapshot.workers)
     busy = sum(1 for worker in snapshot.workers if worker.image_id is not None)
     parts = [f"{busy} of {count} at work"] if count else []
@@ -45,7 +45,7 @@ def workers_note(snapshot: Snapshot, shown: int) -> str:
 
 
 def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
-    """Columns that line up: slot, phase, image, megapixels, seconds, memory now/promised."""
+    """Columns that line up: slot, phase, image, megapixels, seconds, memory now/predicted."""
     slot = right_aligned(str(worker.slot), _SLOT - 1) + " "
     if worker.image_id is None:
         rss = right_aligned(formatting.short_memory(worker.rss_bytes), _MEMORY // 2)
@@ -53,7 +53,7 @@ def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
         return line((slot, LABEL), (padded(worker.phase, middle), LABEL), (rss, LABEL))
     tail = _SIZE + _TIME + _MEMORY + 1
     room = columns - _SLOT - _PHASE - 1 - tail
-    if room < 12:  # narrow: the size can be had from the image's detail
+    if room < 12:  # the image's detail has the size
         tail -= _SIZE
         room += _SIZE
         size = ""

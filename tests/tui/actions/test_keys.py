@@ -62,7 +62,7 @@ async def test_plus_and_minus_change_the_workers_one_by_one(root: Path) -> None:
         (
             "plus",
             WorkersReply(before=8, count=8, limited_by=HoldReason.MEMORY),
-            "It stays at 8 workers: there is no memory for more.",
+            "Still 8 workers: there is no memory for more.",
             8,
         ),
         (
@@ -71,7 +71,7 @@ async def test_plus_and_minus_change_the_workers_one_by_one(root: Path) -> None:
             "2 workers, not 7: there is no memory for more.",
             2,
         ),
-        ("plus", WorkersReply(before=8, count=8), "It stays at 8 workers: the engine takes no more.", 8),
+        ("plus", WorkersReply(before=8, count=8), "Still 8 workers: the engine takes no more.", 8),
         ("minus", "The engine is leaving.", "The engine is leaving.", 8),
     ],
 )
@@ -115,7 +115,7 @@ async def test_s_says_so_where_one_runs(root: Path) -> None:
     async with opened(root) as session:
         await session.press("s")
         assert session.sent == []
-        assert "runs already" in session.message
+        assert "already running" in session.message
 
 
 async def test_s_says_so_where_there_is_nothing_to_start_for(root: Path) -> None:
@@ -126,7 +126,7 @@ async def test_s_says_so_where_there_is_nothing_to_start_for(root: Path) -> None
     async with opened(root, STATUSES["finished"]()) as session:
         await session.press("s")
         assert session.sent == []
-        assert session.message.startswith("Nothing waits to be converted. 6 images failed")
+        assert session.message.startswith("Nothing is waiting to be converted. 6 images failed")
 
 
 async def test_p_in_a_hold_does_not_say_that_it_goes_on(root: Path) -> None:
@@ -135,7 +135,9 @@ async def test_p_in_a_hold_does_not_say_that_it_goes_on(root: Path) -> None:
     async with opened(root, engine_status(structs.replace(held, state=State.PAUSED))) as session:
         await session.press("p")
         assert session.sent == [Resume()]
-        assert session.message.startswith("Resumed; it continues when the hold ends: 3.9 GiB")
+        assert session.message.startswith(
+            "Resumed; the engine continues by itself when the hold ends: 3.9 GiB"
+        )
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ async def test_q_leaves_and_tells_the_engine_nothing(root: Path) -> None:
         await session.press("q")
         assert session.app.return_value == 0
         assert session.sent == []
-        assert "The engine goes on (pid 4711)" in session.app.farewell
+        assert "The engine keeps running (pid 4711)" in session.app.farewell
     assert session.poller.closed
 
 
@@ -219,7 +221,7 @@ async def test_without_an_engine_its_keys_say_so(root: Path, key: str) -> None:
     async with opened(root, STATUSES["stopped"]()) as session:
         await session.press(key)
         assert session.sent == []
-        assert session.message == "No engine runs here. s starts it."
+        assert session.message == "No engine is running here. s starts it."
 
 
 async def test_read_only_changes_nothing_whatever_is_pressed(root: Path) -> None:
@@ -263,7 +265,7 @@ async def test_disconnected_keeps_the_last_picture(root: Path) -> None:
 async def test_read_only_promises_no_key_that_it_refuses(root: Path) -> None:
     async with opened(root, STATUSES["stopped"](), read_only=True) as session:
         await session.press("p")
-        assert session.message == "No engine runs here."
+        assert session.message == "No engine is running here."
         await session.press("ctrl+c")
         assert "stops the engine" not in session.message
 

@@ -18,11 +18,11 @@ async def test_e_shows_the_events_and_filters_them(tmp_path: Path) -> None:
     root = make_ledger(tmp_path / "workspace", ROWS, failed=FAILED, done=DONE).root
     async with opened(root) as session:
         await session.press("e")
-        page = session.app.screen
-        assert isinstance(page, EventList)
-        everything = page.paged_list.total
+        screen = session.app.screen
+        assert isinstance(screen, EventList)
+        everything = screen.paged_list.total
         await session.press("slash", *"no such thing".replace(" ", "_"), "enter")
-        assert page.paged_list.total < everything or everything == 0
+        assert screen.paged_list.total < everything or everything == 0
         await session.press("escape", "escape")
         assert isinstance(session.app.screen, Dashboard)
 
@@ -69,10 +69,10 @@ async def test_the_event_log_follows_from_the_top_and_stands_still_below(tmp_pat
         await session.press("down", "down")
         happen(350, 300)
         await look(session)
-        page = session.app.screen
-        assert isinstance(page, EventList)
-        assert page.paged_list.current is not None
-        assert page.paged_list.current.message == "event 347.", "it stands still"
+        screen = session.app.screen
+        assert isinstance(screen, EventList)
+        assert screen.paged_list.current is not None
+        assert screen.paged_list.current.message == "event 347.", "it stands still"
         assert "event 649." not in session.text
         await session.press("home")
         assert "event 649." in session.text

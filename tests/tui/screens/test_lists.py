@@ -21,7 +21,7 @@ from tui.screens.dialogs import ConfirmDialog, ReasonDialog
 from tui.screens.failed_list import FailedList
 from tui.screens.image_detail import ImageDetail
 from tui.screens.image_list import ImageList
-from tui.screens.representation import Representation
+from tui.screens.representation import RepresentationScreen
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +46,19 @@ async def test_f_lists_the_failures(root: Path) -> None:
 async def test_enter_on_a_cause_lists_its_images(root: Path) -> None:
     async with opened(root) as session:
         await session.press("down", "enter")
-        page = session.app.screen
-        assert isinstance(page, FailedList)
-        assert page.images.cause == "source-missing"
-        assert page.paged_list.total == FAILED // 5
+        screen = session.app.screen
+        assert isinstance(screen, FailedList)
+        assert screen.image_query.cause == "source-missing"
+        assert screen.paged_list.total == FAILED // 5
 
 
 async def test_tab_and_enter_on_a_batch_lists_its_images(root: Path) -> None:
     async with opened(root) as session:
         await session.press("tab", "enter")
-        page = session.app.screen
-        assert isinstance(page, ImageList)
-        assert page.images.batch == "newspapers"
-        assert page.paged_list.total == ROWS
+        screen = session.app.screen
+        assert isinstance(screen, ImageList)
+        assert screen.image_query.batch == "newspapers"
+        assert screen.paged_list.total == ROWS
 
 
 async def test_r_requeues_the_image_under_the_cursor(root: Path) -> None:
@@ -87,7 +87,7 @@ async def test_capital_a_selects_all_shown_and_none_again(root: Path) -> None:
 async def test_capital_r_requeues_all_shown_after_a_question_with_the_count(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "R")
-        assert "Send 30 images round again?" in session.text
+        assert "Requeue 30 images?" in session.text
         await session.press("enter")
         assert session.sent == []
         await session.press("R", "y")
@@ -113,7 +113,7 @@ async def test_a_accepts_with_a_reason_and_not_without(root: Path) -> None:
         await session.press("escape")
         assert session.sent == []
         await session.press("a", "enter")
-        assert "Say why" in session.text
+        assert "Give a reason first" in session.text
         await session.press("escape")
         await session.press("a", *"gone", "space", *"[b]1944[/b]", "enter")
         assert session.sent == [Accept((1,), "gone [b]1944[/b]")]
@@ -139,7 +139,7 @@ async def test_an_order_is_not_given_again_before_it_is_answered(root: Path) -> 
         session.poller.answer = lambda command: None  # type: ignore[method-assign]
         await session.press("f", "space", "r", "r", "R", "a")
         assert len(session.sent) == 1
-        assert session.message == "The last order has not been answered yet."
+        assert session.message == "The engine has not answered the last command yet."
         answer(session.poller.sent[0])
         await session.settle()
         await session.press("r")
@@ -189,12 +189,12 @@ async def test_two_images_are_accepted_as_they_are(root: Path) -> None:
 async def test_slash_filters_and_escape_takes_it_back(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "slash", *"p0011", "enter")
-        page = session.app.screen
-        assert isinstance(page, FailedList)
-        assert page.paged_list.total == 2
+        screen = session.app.screen
+        assert isinstance(screen, FailedList)
+        assert screen.paged_list.total == 2
         assert not isinstance(session.app.focused, Input)
         await session.press("escape")
-        assert page.paged_list.total == FAILED
+        assert screen.paged_list.total == FAILED
         await session.press("escape")
         assert isinstance(session.app.screen, Dashboard)
 
@@ -204,31 +204,31 @@ async def test_letters_typed_into_the_filter_are_no_commands(root: Path) -> None
         await session.press("f", "slash", *"pdSqrRaz", "enter")
         assert session.sent == []
         assert session.app.is_running
-        assert "No image has failed here." in session.text
+        assert "No failed image here." in session.text
 
 
 async def test_o_sorts_and_capital_o_reverses(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "O")
-        page = session.app.screen
-        assert isinstance(page, FailedList)
-        assert page.paged_list.current is not None
-        assert page.paged_list.current.id == FAILED
+        screen = session.app.screen
+        assert isinstance(screen, FailedList)
+        assert screen.paged_list.current is not None
+        assert screen.paged_list.current.id == FAILED
         await session.press("o", "o")
         assert "by cause" in session.text
-        assert page.paged_list.current is not None
-        assert page.paged_list.current.cause == "corrupt"
+        assert screen.paged_list.current is not None
+        assert screen.paged_list.current.cause == "corrupt"
 
 
 async def test_i_lists_all_images_and_t_goes_through_the_states(root: Path) -> None:
     async with opened(root) as session:
         await session.press("i")
-        page = session.app.screen
-        assert isinstance(page, ImageList)
-        assert page.paged_list.total == ROWS
+        screen = session.app.screen
+        assert isinstance(screen, ImageList)
+        assert screen.paged_list.total == ROWS
         await session.press("t", "t", "t")
-        assert page.images.state == "done"
-        assert page.paged_list.total == DONE
+        assert screen.image_query.state == "done"
+        assert screen.paged_list.total == DONE
         assert "41.2 dB" not in session.text, "80 columns have no room for it"
 
 
@@ -236,15 +236,15 @@ async def test_the_cursor_goes_to_the_end_and_rows_come_as_they_are_needed(tmp_p
     root = make_ledger(tmp_path / "workspace", 1500, failed=1200).root
     async with opened(root) as session:
         await session.press("f", "end")
-        page = session.app.screen
-        assert isinstance(page, FailedList)
-        await session.until(lambda: page.paged_list.current is not None, "the last page")
-        assert page.paged_list.current is not None
-        assert page.paged_list.current.id == 1200
+        screen = session.app.screen
+        assert isinstance(screen, FailedList)
+        await session.until(lambda: screen.paged_list.current is not None, "the last page")
+        assert screen.paged_list.current is not None
+        assert screen.paged_list.current.id == 1200
         await session.press("pageup", "home", "pagedown", "up")
-        await session.until(lambda: page.paged_list.current is not None, "the first page")
-        assert page.paged_list.current is not None
-        assert page.paged_list.current.id == page.paged_list.cursor + 1
+        await session.until(lambda: screen.paged_list.current is not None, "the first page")
+        assert screen.paged_list.current is not None
+        assert screen.paged_list.current.id == screen.paged_list.cursor + 1
 
 
 async def test_ten_thousand_failures_open_by_reading_a_page_of_them(
@@ -253,10 +253,10 @@ async def test_ten_thousand_failures_open_by_reading_a_page_of_them(
     """What keeps the list quick to open, however many there are; bench/README.md has the time."""
     root = make_ledger(tmp_path / "workspace", 12_000, failed=10_000).root
     read: list[int] = []
-    page = LedgerReader.images
+    read_page = LedgerReader.images
 
     def counted(self: LedgerReader, *args: Any, **options: Any) -> list[ImageRow]:
-        rows = page(self, *args, **options)
+        rows = read_page(self, *args, **options)
         read.append(len(rows))
         return rows
 
@@ -302,9 +302,9 @@ async def test_u_shows_the_representation_and_whether_it_is_complete(
 ) -> None:
     async with opened(root, size=size) as session:
         await session.press("f", "u")
-        page = session.app.screen
-        assert isinstance(page, Representation)
-        assert page.paged_list.total == 12
+        screen = session.app.screen
+        assert isinstance(screen, RepresentationScreen)
+        assert screen.paged_list.total == 12
         assert size[0] < 80 or "✗ not complete: 0 of 12, 12 failed" in session.text
         assert representation(0) in session.text
 

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from engine.control.snapshot import MemorySnapshot, State
 from tests.support.fake_poller import NOW, running
-from tui.state.history import KEPT, SPAN_S, History
+from tui.state.history import SPAN_S, SPANS_KEPT, History
 
 
 def test_a_span_is_the_mean_of_its_pictures_and_old_ones_stand_still() -> None:
@@ -30,7 +30,7 @@ def test_the_curve_begins_with_what_the_ledger_knows() -> None:
     assert 58 <= len(history.images_per_s()) <= 60
     assert history.images_per_s()[5] == 1.0
     history.add(structs.replace(running(), time=NOW))
-    assert len(history.images_per_s()) <= KEPT
+    assert len(history.images_per_s()) <= SPANS_KEPT
     assert len(history.used_bytes()) == 1
 
 

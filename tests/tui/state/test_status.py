@@ -58,7 +58,7 @@ def test_states_differ_by_glyph_and_by_word() -> None:
 def test_with_nothing_running_it_offers_to_start_but_not_read_only() -> None:
     assert (
         status_hint(fake_poller.stopped(), read_only=False)
-        == "No engine runs; 301,157 images wait. s starts it."
+        == "No engine is running; 301,157 images waiting. s starts it."
     )
     assert "starts" not in status_hint(fake_poller.stopped(), read_only=True)
     assert "resumes" in status_hint(fake_poller.paused(), read_only=False)
@@ -66,13 +66,13 @@ def test_with_nothing_running_it_offers_to_start_but_not_read_only() -> None:
     assert "photostat add" in status_hint(fake_poller.empty(), read_only=False)
 
 
-def test_a_picture_that_never_came_says_why() -> None:
+def test_a_missing_snapshot_comes_with_its_reason() -> None:
     assert status_hint(
-        EngineStatus(ConnectionState.LEDGER, None, fault="The ledger cannot be read."), read_only=False
+        EngineStatus(ConnectionState.LEDGER, None, problem="The ledger cannot be read."), read_only=False
     )
 
 
-def test_an_engine_that_leaves_is_no_engine() -> None:
-    assert engine_status(running()).has_engine
-    assert not fake_poller.stopped().has_engine
+def test_the_state_comes_from_the_snapshot() -> None:
+    assert engine_status(running()).state is State.RUNNING
     assert fake_poller.stopped().state is State.STOPPED
+    assert EngineStatus().state is None

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from engine.ledger.models import ImageRow
-from tui.widgets.image_columns import FAILED_COLUMNS, IMAGE_COLUMNS, Column, face
+from tui.widgets.image_columns import FAILED_COLUMNS, IMAGE_COLUMNS, Column, row_renderer
 
 
 @pytest.mark.parametrize("columns", [FAILED_COLUMNS, IMAGE_COLUMNS], ids=["failed", "images"])
@@ -18,7 +18,7 @@ def test_columns_share_the_room_and_stay_in_it(columns: tuple[Column, ...], widt
     nothing: dict[str, Any] = {field.name: None for field in fields(ImageRow)}
     known = {"target": "a.jpg", "message": "m" * 300, "cause": "truncated", "batch": "maps", "uuid": "u"}
     image = ImageRow(**nothing | known | {"state": "failed"})
-    cells = face(columns)
+    cells = row_renderer(columns)
     assert cells.head(width).cell_len <= width
     row = cells.row(image, width).plain
     assert cell_len(row) <= width

@@ -12,9 +12,9 @@ from engine.control.snapshot import Hold, HoldReason, State
 from tests.support.app_pilot import DONE, FAILED, ROWS, AppSession, opened
 from tests.support.fake_poller import NOW, STATUSES, running
 from tests.support.ledgers import make_ledger
-from tui import app
+from tui import base_app
 from tui.screens.dashboard import Dashboard
-from tui.state.notifications import OVER_S, Notifications
+from tui.state.notifications import OVER_S, Notifier
 
 BRIEFLY_S = 2.5
 """Long enough to be seen on a busy machine."""
@@ -28,8 +28,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def soon_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "_MESSAGE_S", BRIEFLY_S)
-    monkeypatch.setattr(app, "_BRIEF_MESSAGE_S", BRIEFLY_S)
+    monkeypatch.setattr(base_app, "_MESSAGE_S", BRIEFLY_S)
+    monkeypatch.setattr(base_app, "_BRIEF_MESSAGE_S", BRIEFLY_S)
 
 
 async def forgotten(session: AppSession) -> None:
@@ -52,11 +52,11 @@ async def test_a_result_is_forgotten_after_its_page_has_gone(root: Path, keys: l
 async def test_a_result_goes_from_every_page(root: Path) -> None:
     async with opened(root, STATUSES["paused"]()) as session:
         await session.press("z", "z")
-        assert session.message == "Live again."
+        assert session.message == "The display is live again."
         await session.press("f", "p")
         await session.press("escape")
         await forgotten(session)
-        assert session.message == "Nothing new starts; what is in flight is finished. p resumes."
+        assert session.message == "Nothing new starts; what is in flight finishes. p resumes."
 
 
 async def test_a_result_is_told_on_the_page_that_is_in_sight_by_then(root: Path) -> None:
@@ -85,15 +85,15 @@ async def test_the_reason_of_a_hold_stays_in_sight_where_there_is_room(
     async with opened(root, STATUSES["holding"](), size=size) as session:
         assert "3.9 GiB of memory are available" in session.text
         await session.press("z")
-        assert "stands still" in session.text
+        assert "display is frozen" in session.text
         assert ("3.9 GiB of memory are available" in session.text) is both
         await forgotten(session)
         assert "3.9 GiB of memory are available" in session.text
-        assert "stands still" not in session.text
+        assert "display is frozen" not in session.text
 
 
 def test_a_result_covers_a_hold_for_a_shorter_time() -> None:
-    assert app._BRIEF_MESSAGE_S <= 5 < app._MESSAGE_S
+    assert base_app._BRIEF_MESSAGE_S <= 5 < base_app._MESSAGE_S
 
 
 # -- the bell ----
@@ -143,7 +143,7 @@ Step = tuple[State, Hold | None, float]
     ],
 )
 def test_it_rings_once_for_a_hold_and_once_at_the_end(steps: list[Step], rung: int) -> None:
-    bell = Notifications()
+    bell = Notifier()
     notices = [
         bell.notice(structs.replace(running(), state=state, hold=why, time=NOW + at))
         for state, why, at in steps
@@ -155,10 +155,10 @@ async def test_the_app_rings_once_when_a_hold_is_paused_and_resumed(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rung: list[str | None] = []
-    notice: Callable[..., str | None] = Notifications.notice
-    monkeypatch.setattr(Notifications, "notice", lambda bell, snapshot: rung.append(notice(bell, snapshot)))
+    notice: Callable[..., str | None] = Notifier.notice
+    monkeypatch.setattr(Notifier, "notice", lambda bell, snapshot: rung.append(notice(bell, snapshot)))
     async with opened(root) as session:
         for name in ("holding", "paused", "holding"):
             session.poller.show(STATUSES[name]())
             await session.settle()
-    assert [text for text in rung if text] == ["the engine holds"]
+    assert [text for text in rung if text] == ["the engine is holding"]
