@@ -27,7 +27,7 @@ class Workspace:
     def find(cls, explicit: Path | None = None) -> Workspace:
         """The workspace of `-C`, else of PHOTOSTAT_WORKSPACE, else the current directory.
 
-        Raises UserError where there is no photostat.toml."""
+        Raises UserError if there is no photostat.toml."""
         given = explicit or os.environ.get("PHOTOSTAT_WORKSPACE") or "."
         workspace = cls(Path(given).absolute())
         if not workspace.config_path.is_file():
@@ -38,7 +38,7 @@ class Workspace:
 
     @classmethod
     def init(cls, directory: Path) -> Workspace:
-        """Makes a workspace with the commented photostat.toml; never overwrites one: UserError."""
+        """Makes a workspace with the commented photostat.toml; raises UserError if there is one already."""
         workspace = cls(directory.absolute())
         try:
             workspace.root.mkdir(parents=True, exist_ok=True)
@@ -69,9 +69,10 @@ class Workspace:
 
     @property
     def socket_path(self) -> Path:
-        """Where an engine started now would listen; where one that runs does is in its lock. A path too long
-        for a socket is replaced by one in a private directory of this user's under the temporary directory,
-        named after the workspace's real path: by whatever name the workspace is called, it is the same."""
+        """Where an engine that starts now will listen; the lock has the path of an engine that runs.
+
+        If the path is too long for a socket, the socket lies in a private directory of this user, under the temporary
+        directory. It is named after the workspace's real path, so it is the same by whatever links one comes."""
         root = self.root.resolve()
         path = root / "engine.sock"
         if _fits(path):
@@ -83,7 +84,7 @@ class Workspace:
         return _made_private(_private_in(temporary)) / name
 
     def config(self) -> Config:
-        """The settings; raises UserError as engine.config.load does, and for a scratch that cannot be there."""
+        """The settings; raises UserError as engine.config.load does, and if scratch cannot be where they put it."""
         config = load(self.config_path)
         fault = scratch_conflict(self.scratch_dir(config), self.root, config)
         if fault is not None:
@@ -94,7 +95,7 @@ class Workspace:
         return self.root / Path(config.engine.scratch).expanduser()
 
     def source_dir(self, config: Config) -> Path:
-        """The directory that relative sources are relative to: [manifest] root, else the workspace."""
+        """Relative source paths start here: [manifest] root, else the workspace."""
         return self.root / Path(config.manifest.root).expanduser()
 
 
@@ -107,7 +108,7 @@ def _private_in(temporary: Path) -> Path:
 
 
 def _made_private(directory: Path) -> Path:
-    """A 0700 directory of this user's for sockets; UserError where somebody else has made it."""
+    """A directory for sockets with mode 0700; raises UserError if another user has made it."""
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
@@ -116,9 +117,9 @@ def _made_private(directory: Path) -> Path:
 
 
 def scratch_conflict(place: Path, root: Path, config: Config, *, really: bool = False) -> str | None:
-    """Why this directory cannot be scratch, in one line; None if it can: nothing in it is there for another purpose.
+    """Why this directory cannot be scratch, in one line; None if it can.
 
-    `really` follows symbolic links, which reads the disk."""
+    Nothing in scratch may serve another purpose. `really` follows symbolic links, which reads the disk."""
     path = os.path.realpath if really else os.path.normpath
     scratch = path(place)
     if scratch == path(root):

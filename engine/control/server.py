@@ -39,8 +39,8 @@ class _Client:
     has_asked: bool = False
 
     @property
-    def keep_order(self) -> tuple[bool, float]:
-        """The client with the least is dropped when there are too many."""
+    def priority(self) -> tuple[bool, float]:
+        """The client with the lowest is dropped when there are too many."""
         return self.has_asked, self.last_active
 
     def drop(self) -> None:
@@ -99,9 +99,9 @@ class ControlServer:
 
     def _admit(self, writer: asyncio.StreamWriter) -> _Client:
         while len(self._clients) >= _MAX_CLIENTS:
-            least = min(self._clients, key=lambda client: client.keep_order)
-            self._clients.discard(least)
-            least.drop()
+            lowest = min(self._clients, key=lambda client: client.priority)
+            self._clients.discard(lowest)
+            lowest.drop()
         client = _Client(writer)
         self._clients.add(client)
         return client

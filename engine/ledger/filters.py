@@ -1,4 +1,4 @@
-"""Which images a list shows or a command means, as data and as a condition in SQL."""
+"""Which images a list shows or a command changes: as data, and as a condition in SQL."""
 
 # ruff: noqa: S608 - the SQL is of this file's own words; every value is a parameter
 
@@ -12,10 +12,10 @@ from typing import Any
 from msgspec import Struct
 
 Condition = tuple[str, list[Any]]
-"""SQL after WHERE, over `images i JOIN batches b`, and its parameters."""
+"""SQL for a WHERE over `images i JOIN batches b`, and its parameters."""
 
 _SEARCHED = ("i.target", "i.source", "i.record", "i.barcode", "i.cause", "i.message")
-"""The target has batch, UUID and name in it."""
+"""The target contains batch, UUID and name."""
 
 
 def with_ids(ids: Collection[int], condition: Condition) -> Condition:
@@ -26,7 +26,7 @@ def with_ids(ids: Collection[int], condition: Condition) -> Condition:
 
 @dataclass(frozen=True)
 class Filter:
-    """Images that meet everything that is given."""
+    """Images that meet every condition that is given."""
 
     batch: str | None = None
     state: str | None = None

@@ -52,7 +52,7 @@ def take_snapshot(
         eta_seconds=(
             progress.eta_s(now, lambda: run.ledger.queue.outstanding(run.batches))
             if state is State.RUNNING
-            else None  # nobody knows when it goes on
+            else None  # nobody knows when the run continues
         ),
         elapsed_seconds=now - started,
         bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
