@@ -61,6 +61,30 @@ def make_ledger(root: Path, rows: int, *, failed: int = 0, done: int = 0) -> Wor
     return workspace
 
 
+def surveyed(image_id: int, width: int = 100, height: int = 100) -> Surveyed:
+    """What the header of a small image says."""
+    return Surveyed(image_id, 5000, width, height, 3, 8, width, height, 5, "srgb")
+
+
+def converted(image_id: int, psnr_db: float = 45.0) -> Converted:
+    """A small JPEG."""
+    return Converted(
+        image_id=image_id,
+        scratch_path=f"scratch/{image_id}.jpg",
+        width=100,
+        height=100,
+        source_bytes=5000,
+        source_digest="md5:aa",
+        jpeg_bytes=2000,
+        md5="bb" * 16,
+        psnr_db=psnr_db,
+        warnings=(),
+        peak_rss_bytes=1,
+        cpu_s=1.0,
+        wall_s=1.0,
+    )
+
+
 def finish(ledger: Ledger, image_id: int, psnr_db: float = 41.2, warnings: tuple[str, ...] = ()) -> None:
     """Takes an image from pending to done."""
     ledger.surveyed([Surveyed(image_id, 16_800_000, 7216, 5412, 3, 8, 1024, 1024, 6, "srgb")])
