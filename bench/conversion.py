@@ -88,7 +88,7 @@ def convert(path: Path) -> Cost:
     from engine.config import JpegSettings
     from engine.conversion.convert import convert_image
     from engine.failures import Stage
-    from engine.jp2.header import read_header
+    from engine.jp2.jp2_file import read_header
     from engine.messages import DecodeMode, Job, Plan
 
     def ignore(stage: Stage) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.giants import Giant, write_giant
 from engine.config import JpegSettings
-from engine.jp2.header import read_header
+from engine.jp2.jp2_file import read_header
 from engine.jp2.survey import survey
 from engine.memory.prediction import predict
 from engine.messages import Converted, DecodeMode, Job, Plan

@@ -11,7 +11,7 @@ from itertools import islice
 from engine.config import Config, JpegSettings
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, nearest
 from engine.jp2.survey import examine_source
-from engine.jpeg.render import LONGEST_SIDE
+from engine.jpeg.limits import check_sides
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.memory.admission_types import NeverFits
@@ -139,7 +139,7 @@ def _add(
     if isinstance(found, Surveyed):
         jpeg = config.jpeg_for(row.batch)
         plan = choose_plan(found, result.capacity_bytes, jpeg=jpeg)
-        failure = _too_large(jpeg, row, found) or _no_room(result, row, jpeg, plan)
+        failure = _too_large(jpeg, found) or _no_room(result, row, jpeg, plan)
         if isinstance(plan, Plan) and failure is None:
             _sum_up(result, row, found, plan)
     else:
@@ -152,11 +152,12 @@ def _add(
         result.findings.append(Finding(row.id, row.batch, request.source_path, row.target, failure))
 
 
-def _too_large(jpeg: JpegSettings, row: ImageRow, found: Surveyed) -> Failure | None:
-    if max(found.width, found.height) <= LONGEST_SIDE or jpeg.oversize == "shrink":
-        return None
-    message = f"{found.width} x {found.height} pixels; a JPEG's side ends at {LONGEST_SIDE}"
-    return Failure(Cause.TOO_LARGE_FOR_JPEG, Stage.ENCODING, message)
+def _too_large(jpeg: JpegSettings, found: Surveyed) -> Failure | None:
+    try:
+        check_sides(found.width, found.height, jpeg.oversize)
+    except ImageError as error:
+        return error.failure
+    return None
 
 
 def _no_room(result: Preflight, row: ImageRow, jpeg: JpegSettings, plan: Plan | DoesNotFit) -> Failure | None:

@@ -1,1 +1,1 @@
-"""One image from its JP2 to a proved JPEG: the source file, the conversion, the verification."""
+"""One image from its JPEG 2000 file to a verified JPEG on scratch: the source file, the conversion, the check."""

@@ -1,15 +1,17 @@
-"""The source's bytes read once: their checksum, and whether they changed while they were being converted."""
+"""A source that is opened once: its checksum, its JPEG 2000 parts, and whether it changes under way."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Callable
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from engine.failures import Cause, ImageError, Stage
-from engine.jp2.file_reader import source_error
-from engine.jp2.validation.zero_pages import HoleFinder
+from engine.jp2.file_reader import FileReader, source_error
+from engine.jp2.jp2_file import Jp2File
+from engine.jp2.validation.zero_pages import ZeroPageFinder
 
 _CHUNK_BYTES = 1 << 20
 _ALGORITHMS: dict[str, Callable[..., Any]] = {
@@ -19,36 +21,38 @@ _ALGORITHMS: dict[str, Callable[..., Any]] = {
 }
 
 
-class WatchedSource:
-    """A source file and what `stat` said of it when its conversion began."""
+class SourceFile:
+    """An open source; a context manager that closes it."""
 
     def __init__(self, path: str) -> None:
         """Raises ImageError SOURCE_MISSING or SOURCE_UNREADABLE."""
-        self.path = path
-        self._at_first = self._stat()
-        self.size = self._at_first.st_size
-        self.holes = HoleFinder()
-        """Of the bytes that were digested."""
+        self._reader = FileReader.open(path)
+        self._identity_at_start = _identity(self._reader.status())
+        self.jp2 = Jp2File(self._reader)
+        self.zero_pages = ZeroPageFinder()
+        """In the bytes that were digested."""
+
+    @property
+    def size(self) -> int:
+        return self._reader.size
 
     def digest(self, expected: str = "") -> str:
         """`ALGORITHM:HEX` of the bytes, by the algorithm of `expected` ("sha256:…"), else MD5.
 
-        Raises ImageError CORRUPT where they are not those expected, SOURCE_UNREADABLE where they cannot be read.
+        Raises ImageError CORRUPT if they are not the expected ones, SOURCE_UNREADABLE if they cannot be read.
         """
         algorithm, _, wanted = expected.partition(":")
         algorithm = algorithm.lower() or "md5"
         make = _ALGORITHMS.get(algorithm)
         if make is None:
-            message = f"the manifest's checksum is of a kind that is not known: {algorithm}"
+            message = f"the manifest's checksum is of an unknown kind: {algorithm}"
             raise ImageError(Cause.UNSUPPORTED, Stage.READING, message)
         state = make(usedforsecurity=False)
-        try:
-            with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123 - the path may not be UTF-8
-                while chunk := file.read(_CHUNK_BYTES):
-                    state.update(chunk)
-                    self.holes.look(chunk)
-        except OSError as error:
-            raise source_error(error, self.path) from error
+        offset = 0
+        while chunk := self._reader.read(offset, _CHUNK_BYTES):
+            state.update(chunk)
+            self.zero_pages.add(chunk)
+            offset += len(chunk)
         found = state.hexdigest()
         if wanted and wanted.lower() != found:
             message = f"the source's {algorithm} is {found}, the manifest says {wanted.lower()}"
@@ -56,17 +60,23 @@ class WatchedSource:
         return f"{algorithm}:{found}"
 
     def check_unchanged(self) -> None:
-        """Raises ImageError SOURCE_UNREADABLE where the file is another one now, or has been written to."""
-        now = self._stat()
-        if _identity(now) != _identity(self._at_first):
-            message = f"the source changed while it was being converted: {self.path}"
+        """Raises ImageError SOURCE_UNREADABLE if another file has the name now, or this one was written to."""
+        path = self._reader.path
+        try:
+            now = os.stat(path)  # noqa: PTH116 - the path may not be UTF-8
+        except OSError as error:
+            raise source_error(error, path) from error
+        if _identity(now) != self._identity_at_start:
+            message = f"the source changed while it was being converted: {path}"
             raise ImageError(Cause.SOURCE_UNREADABLE, Stage.READING, message)
 
-    def _stat(self) -> os.stat_result:
-        try:
-            return os.stat(self.path)  # noqa: PTH116 - the path may not be UTF-8
-        except OSError as error:
-            raise source_error(error, self.path) from error
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reader.close()
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:

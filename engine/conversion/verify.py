@@ -1,4 +1,4 @@
-"""Is this JPEG the picture? It is read back from disk and compared before it gets its name."""
+"""The check of a JPEG against its picture: it is read back from disk and compared before it gets its name."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage
-from engine.jp2.decoding.decode import Settle
-from engine.jpeg.inspect import JpegError, JpegFacts, Table, read_jpeg, standard_tables
+from engine.jp2.decoding.decode import ReleasePages
+from engine.jpeg.inspect import JpegError, JpegFacts, read_jpeg
 from engine.jpeg.libvips import Image, Region, VipsError, vips_failure
+from engine.jpeg.quality import Table, standard_tables
 
-PEAK = 255
+_PEAK = 255
+"""The largest value of a sample."""
 STRIPE_ROWS = 16
-"""Rows compared together: a whole row of blocks, also with 4:2:0."""
+"""Rows that are compared together: a whole row of blocks, also with 4:2:0."""
 CELL_COLUMNS = 16
 _ONE_IN = 16
-"""Stripes of which one is compared with verify = "sample"."""
+"""With verify = "sample" one stripe of so many is compared."""
 
 Samples = NDArray[np.uint8]
 """(rows, columns, channels)."""
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedJpeg:
     """What the JPEG must be."""
 
     image: Any
@@ -37,30 +39,30 @@ class Expected:
     quality: int
     subsampled: bool
     icc: bytes | None
-    settle: Settle
-    """Called after each stripe: see `decode.Picture`."""
+    release_pages: ReleasePages
+    """Called after each stripe."""
 
 
 @dataclass(frozen=True)
-class Proof:
+class Verification:
     psnr_db: float
-    """Over all samples that were compared; infinity where all are equal."""
+    """Over all samples that were compared; infinity if all are equal."""
     compared_share: float
     """Of the picture's rows."""
 
 
-def prove(path: Path, expected: Expected, verify: str = "sample") -> Proof:
+def verify_jpeg(path: Path, expected: ExpectedJpeg, verify: str = "sample") -> Verification:
     """Reads a JPEG back and compares it with what it was made of.
 
-    Size, components, sampling, quantisation tables and ICC profile must be exactly as expected. All of it is
-    decoded, libjpeg's warnings counting as errors. Pixels are compared in stripes of 16 rows, one chosen at
-    random out of every 16 neighbours (the same ones for the same picture), or all with verify = "full". PSNR is
-    10 log10(255² / MSE), the mean taken over pixels and channels alike, in RGB as it is stored (ISO/IEC
-    29170-1, A.3, for one channel). Raises ImageError PROOF_FAILED naming what differs, OSError.
+    Size, components, sampling, quantisation tables and ICC profile must be exactly as expected. The whole JPEG is
+    decoded, and libjpeg's warnings count as errors. Pixels are compared in stripes of 16 rows: one chosen at random
+    out of every 16 neighbours (the same ones for the same picture), or all with verify = "full". PSNR is
+    10 log10(255² / MSE), the mean taken over pixels and channels alike, in RGB as it is stored (ISO/IEC 29170-1,
+    A.3, for one channel). Raises ImageError PROOF_FAILED with what differs, OSError.
     """
     facts = _facts(path)
     _check_facts(facts, expected)
-    bound = _Bound(facts, expected.subsampled)
+    bound = _ErrorBound(facts, expected.subsampled)
     source = Region.new(expected.image)
     squares, samples, compared = 0.0, 0, 0
     try:
@@ -71,15 +73,15 @@ def prove(path: Path, expected: Expected, verify: str = "sample") -> Proof:
             squares += float(difference.sum())
             samples += stripe.size
             compared += rows
-            expected.settle()
+            expected.release_pages()
     except VipsError as error:
         raise vips_failure(error, Stage.PROVING, Cause.PROOF_FAILED) from error
-    return Proof(psnr_db(squares, samples), compared / expected.image.height)
+    return Verification(psnr_db(squares, samples), compared / expected.image.height)
 
 
 def psnr_db(squares: float, samples: int) -> float:
     """Peak signal-to-noise ratio of 8-bit samples whose squared differences add up to `squares`."""
-    return math.inf if squares == 0 else 10 * math.log10(PEAK * PEAK * samples / squares)
+    return math.inf if squares == 0 else 10 * math.log10(_PEAK * _PEAK * samples / squares)
 
 
 def _fail(message: str) -> NoReturn:
@@ -93,7 +95,7 @@ def _facts(path: Path) -> JpegFacts:
         raise ImageError(Cause.PROOF_FAILED, Stage.PROVING, str(error)) from error
 
 
-def _check_facts(facts: JpegFacts, expected: Expected) -> None:
+def _check_facts(facts: JpegFacts, expected: ExpectedJpeg) -> None:
     image = expected.image
     if (facts.width, facts.height) != (image.width, image.height):
         _fail(f"the JPEG has {facts.width} × {facts.height} pixels, not {image.width} × {image.height}")
@@ -110,7 +112,7 @@ def _check_facts(facts: JpegFacts, expected: Expected) -> None:
 
 
 def stripes(height: int, verify: str, seed: str) -> list[tuple[int, int]]:
-    """First row and number of rows of the stripes to compare, from the top down."""
+    """First row and number of rows of each stripe to compare, from the top down."""
     every = [(top, min(STRIPE_ROWS, height - top)) for top in range(0, height, STRIPE_ROWS)]
     if verify == "full":
         return every
@@ -119,7 +121,7 @@ def stripes(height: int, verify: str, seed: str) -> list[tuple[int, int]]:
 
 
 def _read_back(path: Path, height: int, verify: str) -> Iterator[tuple[int, int, Samples]]:
-    """The stripes to compare, as decoded from disk; decoding goes on to the last row."""
+    """The stripes to compare, decoded from disk; decoding continues to the last row."""
     jpeg = Image.jpegload(str(path), access="sequential", fail_on="warning")
     region = Region.new(jpeg)
     chosen = stripes(height, verify, f"{jpeg.width}x{height}")
@@ -147,25 +149,25 @@ def cell_squares(a: Samples, b: Samples) -> NDArray[np.float64]:
     return np.append(sums, float((rest * rest).sum()))
 
 
-class _Bound:
-    """How far a JPEG may be from its source: what quantisation can do, and no more.
+class _ErrorBound:
+    """How far a JPEG may be from its source: as far as quantisation can bring it, and no farther.
 
     A DCT coefficient is off by half its divisor at most, and the DCT keeps energy (T.81 A.3.3, A.3.4): so no
-    block's mean squared error in Y, Cb or Cr exceeds a quarter of the mean squared divisor. Through T.871's
-    matrix these add up in RGB, at worst all in step; clipping to 0…255 only brings a sample nearer. Each cell
-    of 16 × 16 is held to that: at quality 92 it is 32 dB for greys, 23 dB for RGB. Of a block that reaches over
-    the picture's edge all of the error may lie on this side of it.
+    block's mean squared error in Y, Cb or Cr exceeds a quarter of the mean squared divisor. Through the matrix of
+    T.871 these add up in RGB, in the worst case all in step; clipping to 0…255 only brings a sample nearer. That is
+    the limit for each cell of 16 × 16: at quality 92 it is 32 dB for greys, 23 dB for RGB. If a block reaches over
+    the picture's edge, all of its error may lie inside.
 
-    Over a stripe the errors average out: spread evenly within a divisor they make a twelfth of its square, and
-    the components' errors add up as energies. Pure noise, the worst there is, comes to just that; a stripe is
-    held to twice that: at quality 92 34 dB for greys and 28 dB for RGB, where noise measures 38 and 32, pages
-    35 to 50, an unrelated picture 5 to 12. What 4:2:0 takes away depends on the picture: it is measured.
+    Over a stripe the errors average out: spread evenly within a divisor they make a twelfth of its square, and the
+    components' errors add up as energies. Pure noise, the worst case, reaches exactly that. The limit for a stripe
+    is twice as much: at quality 92 it is 34 dB for greys and 28 dB for RGB, where noise measures 38 and 32, pages
+    35 to 50, and an unrelated picture 5 to 12. What 4:2:0 takes away depends on the picture, and is measured.
     """
 
     def __init__(self, facts: JpegFacts, subsampled: bool) -> None:
         luma, chroma = (_mean_square(table) for table in (facts.tables[0], facts.tables[-1]))
         self._subsampled = subsampled and len(facts.tables) == 3
-        # One code more for rounding, to YCbCr, to a DCT in integers, and back.
+        # One code more for rounding: to YCbCr, to a DCT in integers, and back.
         if len(facts.tables) == 1:
             self._most = (math.sqrt(luma / 4) + 1) ** 2
             self._usual = luma / 12
@@ -177,7 +179,7 @@ class _Bound:
         self._usual = (math.sqrt(2 * self._usual) + 1) ** 2
 
     def check(self, top: int, stripe: Samples, squares: NDArray[np.float64]) -> None:
-        """Raises ImageError PROOF_FAILED where the stripe's squared differences are more than can be."""
+        """Raises ImageError PROOF_FAILED if the stripe's squared differences are larger than possible."""
         rows, columns, bands = stripe.shape
         most = self._usual
         if self._subsampled:
@@ -188,9 +190,9 @@ class _Bound:
             widths[-1] = _whole_blocks(columns - CELL_COLUMNS * (len(squares) - 1))
             cells = squares / (widths * (_whole_blocks(rows) * bands))
             worst = int(cells.argmax())
-            _hold(float(cells[worst]), self._most, f"at column {worst * CELL_COLUMNS}, row {top}")
-        if stripe.size >= _ENOUGH_SAMPLES:
-            _hold(float(squares.sum()) / stripe.size, most, f"in rows {top} to {top + rows - 1}")
+            _check_limit(float(cells[worst]), self._most, f"at column {worst * CELL_COLUMNS}, row {top}")
+        if stripe.size >= _STRIPE_SAMPLES:
+            _check_limit(float(squares.sum()) / stripe.size, most, f"in rows {top} to {top + rows - 1}")
 
 
 def _whole_blocks(side: int) -> int:
@@ -199,15 +201,15 @@ def _whole_blocks(side: int) -> int:
 
 _BLOCK = 8
 """Rows and columns of a block (T.81 A.1.1)."""
-_ENOUGH_SAMPLES = 16 * CELL_COLUMNS * 4
-"""To average over: four cells."""
+_STRIPE_SAMPLES = 16 * CELL_COLUMNS * 4
+"""Fewer samples, those of four cells, do not average out."""
 _RED, _GREEN_CB, _GREEN_CR, _BLUE = 1.402, 0.344136, 0.714136, 1.772
 """ITU-T T.871, 7: what Cr adds to red, Cb and Cr take from green, Cb adds to blue."""
 
 
-def _hold(mse: float, most: float, where: str) -> None:
+def _check_limit(mse: float, most: float, where: str) -> None:
     if mse > most:
-        _fail(f"{where} the JPEG is not the picture: PSNR {psnr_db(mse, 1):.1f} dB")
+        _fail(f"{where} the JPEG differs from the picture: PSNR {psnr_db(mse, 1):.1f} dB")
 
 
 def _mean_square(table: Table) -> float:
@@ -219,7 +221,7 @@ _TO_CHROMA = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 
 
 def _chroma_loss(stripe: Samples) -> float:
-    """Mean squared error in RGB that averaging Cb and Cr over 2 × 2 pixels makes at most."""
+    """The largest mean squared error in RGB that averaging Cb and Cr over 2 × 2 pixels can make."""
     rows, columns = stripe.shape[0] // 2 * 2, stripe.shape[1] // 2 * 2
     if rows == 0 or columns == 0:
         return 0.0

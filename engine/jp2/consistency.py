@@ -1,11 +1,11 @@
-"""Where the JP2 boxes and the codestream speak of the same thing: do they agree, and who is believed?"""
+"""Whether the JP2 boxes and the codestream agree about what both of them state, and which one is followed."""
 
 from __future__ import annotations
 
 from engine.jp2.boxes.jp2_header import ImageHeaderBox, Jp2Header
 from engine.jp2.codestream.main_header import MAX_COMPONENTS, ImageSize
 from engine.jp2.errors import corrupt
-from engine.jp2.model import Palette
+from engine.jp2.header import Palette
 
 _JPEG2000 = 7
 """The only compression type there is (ISO/IEC 15444-1 I.5.3.1)."""
@@ -13,11 +13,11 @@ _JPEG2000 = 7
 _NO_ASSOCIATION = 65535
 
 
-def check_agreement(jp2h: Jp2Header, palette: Palette | None, size: ImageSize) -> tuple[str, ...]:
+def check_consistency(jp2h: Jp2Header, palette: Palette | None, size: ImageSize) -> tuple[str, ...]:
     """Warnings where the boxes contradict the codestream and the codestream is followed, as OpenJPEG does.
 
     Raises ImageError CORRUPT where OpenJPEG gives up: no image header box or one of another size than the
-    codestream, or a palette, a component mapping or a channel definition that names what is not there.
+    codestream; a palette, a component mapping or a channel definition that names what is not there.
     """
     if jp2h.image is None:
         corrupt("the JP2 header has no image header (ihdr) box")
@@ -29,7 +29,7 @@ def check_agreement(jp2h: Jp2Header, palette: Palette | None, size: ImageSize) -
 
 
 def _check_size(image: ImageHeaderBox, size: ImageSize) -> None:
-    width, height = size.x1 - size.x0, size.y1 - size.y0
+    width, height = size.grid.width, size.grid.height
     if (image.width, image.height) != (width, height):
         corrupt(
             f"the JP2 header says {image.width:,} × {image.height:,} pixels, the codestream "
@@ -51,18 +51,20 @@ def _kind_warnings(image: ImageHeaderBox, size: ImageSize) -> list[str]:
     return warnings
 
 
-def _depth_warnings(image: ImageHeaderBox, box: tuple[int, ...], size: ImageSize) -> list[str]:
-    real = tuple(component.bits for component in size.components)
+def _depth_warnings(image: ImageHeaderBox, bpcc: tuple[int, ...], size: ImageSize) -> list[str]:
+    actual = tuple(component.bits for component in size.components)
     if image.bits is not None:
-        said = (image.bits,) * len(real)
-    elif box:
-        said = box
+        declared = (image.bits,) * len(actual)
+    elif bpcc:
+        declared = bpcc
     else:
         return ["the JP2 header promises a bpcc box and has none"]
-    if said == real or (image.bits is None and len(said) != len(real)):
-        return [] if said == real else ["the bpcc box does not count the codestream's components"]
+    if declared == actual:
+        return []
+    if image.bits is None and len(declared) != len(actual):
+        return ["the bpcc box does not count the codestream's components"]
     return [
-        f"the JP2 header says {_depths(said)} bits a component, the codestream {_depths(real)}: "
+        f"the JP2 header says {_depths(declared)} bits a component, the codestream {_depths(actual)}: "
         "the codestream is followed"
     ]
 
@@ -83,7 +85,7 @@ def _check_palette(palette: Palette | None, components: int) -> None:
 
 
 def _check_channels(jp2h: Jp2Header, channels: int) -> None:
-    """As OpenJPEG has it: every channel defined, and none that is not there (ISO/IEC 15444-1 I.5.3.6)."""
+    """Every channel is defined, and none that is not there, as OpenJPEG demands (ISO/IEC 15444-1 I.5.3.6)."""
     for channel in jp2h.channels:
         if channel.index >= channels:
             corrupt(f"the channel definition names channel {channel.index} of {channels}")

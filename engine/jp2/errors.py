@@ -1,21 +1,23 @@
-"""The three ways a JPEG 2000 file is refused, each with its facts."""
+"""The three ways in which a JPEG 2000 file is refused."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
 from engine.failures import Cause, ImageError, Stage
-from engine.jp2.file_reader import Source
+from engine.jp2.file_reader import FileReader
 
 
-def truncated(source: Source, what: str) -> NoReturn:
-    message = f"{what} (it has {source.size:,} bytes)"
-    raise ImageError(Cause.TRUNCATED, Stage.VALIDATING, message)
+def truncated(reader: FileReader, facts: str) -> NoReturn:
+    """Bytes are missing; the message adds how many the file has."""
+    raise ImageError(Cause.TRUNCATED, Stage.VALIDATING, f"{facts} (it has {reader.size:,} bytes)")
 
 
-def corrupt(what: str) -> NoReturn:
-    raise ImageError(Cause.CORRUPT, Stage.VALIDATING, what)
+def corrupt(facts: str) -> NoReturn:
+    """The file contradicts the standard or itself."""
+    raise ImageError(Cause.CORRUPT, Stage.VALIDATING, facts)
 
 
-def unsupported(what: str) -> NoReturn:
-    raise ImageError(Cause.UNSUPPORTED, Stage.VALIDATING, what)
+def unsupported(facts: str) -> NoReturn:
+    """The file may be right, and photostat or OpenJPEG cannot make a right JPEG of it."""
+    raise ImageError(Cause.UNSUPPORTED, Stage.VALIDATING, facts)

@@ -1,4 +1,4 @@
-"""A source file opened for looking: positioned reads through one window."""
+"""Positioned reads of a source file that is opened once, through a window that saves round trips."""
 
 from __future__ import annotations
 
@@ -11,65 +11,75 @@ from typing import Self
 
 from engine.failures import Cause, ImageError, Stage
 
-WINDOW_BYTES = 64 * 1024
+HEADER_WINDOW_BYTES = 64 * 1024
 """A read of this size holds nearly every file's whole header; on a network share a read is a round trip."""
+
+TILE_PART_WINDOW_BYTES = 4096
+"""Tile-part headers lie far apart: a small read at each."""
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
-class Source:
-    """Random access to a regular file without holding it in memory or moving a file position.
+class FileReader:
+    """Random access to a regular file. It holds one window of the file in memory and moves no file position.
 
-    Raises ImageError SOURCE_MISSING or SOURCE_UNREADABLE wherever the operating system says no.
+    Raises ImageError SOURCE_MISSING or SOURCE_UNREADABLE if the operating system refuses anything.
     """
 
-    def __init__(self, path: str | Path, window_bytes: int = WINDOW_BYTES) -> None:
-        self.path = os.fspath(path)
+    def __init__(self, descriptor: int, path: str, size: int, window_bytes: int) -> None:
+        self._descriptor = descriptor
+        self.path = path
+        self.size = size
+        """Bytes of the file when it was opened."""
         self._window_bytes = window_bytes
-        try:
-            # O_NONBLOCK: opening a named pipe would otherwise wait for a writer for ever.
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError as error:
-            raise source_error(error, self.path) from error
-        except ValueError as error:
-            message = f"{self.path!a} cannot be the name of a file: {error}"
-            raise ImageError(Cause.SOURCE_MISSING, Stage.READING, message) from error
-        try:
-            self.size = self._regular_size()
-        except BaseException:
-            os.close(self._fd)
-            raise
         self._window = b""
         self._window_start = 0
 
-    def _regular_size(self) -> int:
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Opens a file for reading; the caller closes it."""
+        name = os.fspath(path)
         try:
-            status = os.fstat(self._fd)
+            # O_NONBLOCK: opening a named pipe would otherwise wait for a writer for ever.
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            raise source_error(error, self.path) from error
-        if not stat.S_ISREG(status.st_mode):
-            what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise ImageError(Cause.SOURCE_UNREADABLE, Stage.READING, f"{self.path} is {what}")
-        return status.st_size
+            raise source_error(error, name) from error
+        except ValueError as error:
+            message = f"{name!a} cannot be the name of a file: {error}"
+            raise ImageError(Cause.SOURCE_MISSING, Stage.READING, message) from error
+        try:
+            size = _regular_size(descriptor, name)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(descriptor, name, size, HEADER_WINDOW_BYTES)
+
+    def with_window(self, window_bytes: int) -> FileReader:
+        """The same open file through a window of its own; closing the first reader closes both."""
+        return FileReader(self._descriptor, self.path, self.size, window_bytes)
+
+    def status(self) -> os.stat_result:
+        """fstat(2) of the open file."""
+        return _status(self._descriptor, self.path)
 
     def read(self, offset: int, count: int) -> bytes:
-        """The bytes from `offset`, fewer than `count` only where the file ends."""
+        """The bytes from `offset`; fewer than `count` only if the file ends before them."""
         if count <= 0 or offset < 0 or offset >= self.size:
             return b""
         start = offset - self._window_start
         if start >= 0 and start + count <= len(self._window):
             return self._window[start : start + count]
         if count >= self._window_bytes:
-            return self._pread(offset, count)
-        self._window = self._pread(offset, self._window_bytes)
+            return self._read_from_file(offset, count)
+        self._window = self._read_from_file(offset, self._window_bytes)
         self._window_start = offset
         return self._window[:count]
 
-    def _pread(self, offset: int, count: int) -> bytes:
+    def _read_from_file(self, offset: int, count: int) -> bytes:
         wanted = min(count, self.size - offset)
         parts: list[bytes] = []
         try:
-            while wanted > 0 and (part := os.pread(self._fd, wanted, offset)):
+            while wanted > 0 and (part := os.pread(self._descriptor, wanted, offset)):
                 parts.append(part)
                 offset += len(part)
                 wanted -= len(part)
@@ -78,7 +88,7 @@ class Source:
         return b"".join(parts)
 
     def close(self) -> None:
-        os.close(self._fd)
+        os.close(self._descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -89,8 +99,23 @@ class Source:
         self.close()
 
 
+def _regular_size(descriptor: int, path: str) -> int:
+    status = _status(descriptor, path)
+    if not stat.S_ISREG(status.st_mode):
+        what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise ImageError(Cause.SOURCE_UNREADABLE, Stage.READING, f"{path} is {what}")
+    return status.st_size
+
+
+def _status(descriptor: int, path: str) -> os.stat_result:
+    try:
+        return os.fstat(descriptor)
+    except OSError as error:
+        raise source_error(error, path) from error
+
+
 def source_error(error: OSError, path: str) -> ImageError:
-    """What the operating system said of a source, as a cause: absent, or there and unreadable."""
+    """The operating system's error as a failure: the source is absent, or it is there and cannot be read."""
     cause = Cause.SOURCE_MISSING if error.errno in _ABSENT else Cause.SOURCE_UNREADABLE
     name = errno.errorcode.get(error.errno, "unknown") if error.errno is not None else "unknown"
     return ImageError(cause, Stage.READING, f"{error.strerror or error} ({name}): {path}")

@@ -1,9 +1,9 @@
-"""What a file is that is not JPEG 2000: recognised from its first bytes, so that the message can name it."""
+"""Names the kind of a file that is not JPEG 2000, by its first bytes, so that a message can say what it is instead."""
 
 from __future__ import annotations
 
-LOOK_BYTES = 4096
-"""How much of a file's beginning is enough to name it."""
+BEGINNING_BYTES = 4096
+"""Of a file, enough to name its kind."""
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"II*\x00", "a TIFF"),
@@ -44,8 +44,8 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
-def name_impostor(head: bytes, size: int) -> str:
-    """What the file is instead, as the end of a sentence that begins with "this is"; `size` in bytes."""
+def name_file_type(head: bytes, size: int) -> str:
+    """The kind of file, as the end of a sentence that begins with "this is"; `size` in bytes."""
     if size == 0:
         return "an empty file"
     if not head.strip(b"\x00"):
@@ -58,7 +58,7 @@ def name_impostor(head: bytes, size: int) -> str:
 
 
 def _name_text(head: bytes) -> str:
-    """The kind of text, or nothing when it is not text."""
+    """The kind of text; empty if it is not text."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     start = text[:512].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):

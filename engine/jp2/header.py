@@ -1,200 +1,208 @@
-"""What a JPEG 2000 file says of itself before a pixel is decoded, whatever its name says it is."""
+"""What is known of a JPEG 2000 image before a pixel is decoded: one frozen `Header`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from enum import StrEnum
 
-from engine.failures import Cause, ImageError, Stage
-from engine.jp2.boxes.jp2_header import Jp2Header, choose_colour, read_jp2_header
-from engine.jp2.boxes.jpx_header import JpxHeaders, take_jpx_header, with_jpx_headers
-from engine.jp2.boxes.metadata import Metadata, take_metadata, take_nested_metadata
-from engine.jp2.boxes.walk import Box, BoxError, walk
-from engine.jp2.codestream.main_header import SIGNATURE, MainHeader, read_main_header
-from engine.jp2.consistency import check_agreement
-from engine.jp2.errors import corrupt, truncated, unsupported
-from engine.jp2.file_reader import Source
-from engine.jp2.file_types import LOOK_BYTES, name_impostor
-from engine.jp2.model import (
-    Channel,
-    ChannelKind,
-    Colour,
-    ColourSpace,
-    Component,
-    Container,
-    Header,
-    Palette,
-    Resolution,
-)
-
-__all__ = [
-    "Channel",
-    "ChannelKind",
-    "Colour",
-    "ColourSpace",
-    "Component",
-    "Container",
-    "Header",
-    "Palette",
-    "Resolution",
-    "read_header",
-]
-
-_SIGNATURE_BOX = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
-"""The JPEG 2000 Signature box (ISO/IEC 15444-1 I.5.1)."""
+Area = tuple[int, int, int, int]
+"""x0, y0, x1, y1 on the reference grid or among a component's samples; the last two are outside."""
 
 
-def read_header(path: str | Path) -> Header:
-    """The header of a JP2, a JPX or a raw codestream.
-
-    Reads tens of kilobytes, however large the file: what it does not need is stepped over. Raises
-    ImageError: SOURCE_MISSING or SOURCE_UNREADABLE when the file cannot be read, NOT_JPEG2000 with what it is
-    instead, TRUNCATED when it ends before its header does, CORRUPT for what cannot be, UNSUPPORTED for what
-    could be and is not read here.
-    """
-    with Source(path) as source:
-        head = source.read(0, LOOK_BYTES)
-        if head.startswith(SIGNATURE):
-            main = read_main_header(source, 0)
-            return _header(source, Container.CODESTREAM, main, _Boxes(codestream=(0, source.size)))
-        if head.startswith(_SIGNATURE_BOX):
-            return _read_jp2(source)
-        raise _not_jpeg2000(source, head)
+class Container(StrEnum):
+    JP2 = "jp2"
+    JPX = "jpx"
+    CODESTREAM = "codestream"
 
 
-def _not_jpeg2000(source: Source, head: bytes) -> ImageError:
-    if head.strip(b"\x00") and (_SIGNATURE_BOX.startswith(head) or SIGNATURE.startswith(head)):
-        message = f"the file ends inside its signature (it has {source.size} bytes)"
-        return ImageError(Cause.TRUNCATED, Stage.VALIDATING, message)
-    if head[4:8] == b"jP  " or head[8:12] == _SIGNATURE_BOX[8:] or head[16:24] == b"ftypjp2 ":
-        message = f"the JP2 signature is damaged: the file begins with {head[:12].hex(' ')}"
-        return ImageError(Cause.CORRUPT, Stage.VALIDATING, message)
-    what = name_impostor(head, source.size)
-    return ImageError(Cause.NOT_JPEG2000, Stage.VALIDATING, f"this is {what}")
+class ColourSpace(StrEnum):
+    GREY = "grey"
+    SRGB = "srgb"
+    SYCC = "sycc"
+    CIELAB = "cielab"
+    CMYK = "cmyk"
+    ICC = "icc"
+    UNSPECIFIED = "unspecified"
+    OTHER = "other"
+    """An enumerated space that is not converted; `Colour.enumerated` has its number."""
 
 
-@dataclass
-class _Boxes:
-    """What the walk over the file's boxes found."""
+class ChannelKind(StrEnum):
+    COLOUR = "colour"
+    OPACITY = "opacity"
+    PREMULTIPLIED = "premultiplied"
+    UNSPECIFIED = "unspecified"
 
-    brand: bytes = b""
-    compatible: tuple[bytes, ...] = ()
-    jp2h: Jp2Header | None = None
-    jpx: JpxHeaders = field(default_factory=JpxHeaders)
-    codestream: tuple[int, int] | None = None
-    """From SOC to where its box says it ends, offsets in the file."""
-    metadata: Metadata = field(default_factory=Metadata)
-    warnings: list[str] = field(default_factory=list)
+
+@dataclass(frozen=True)
+class ReferenceGrid:
+    """The image area and its tiles on the reference grid (SIZ marker segment, ISO/IEC 15444-1 A.5.1, B.2, B.3)."""
+
+    x0: int
+    """XOsiz."""
+    y0: int
+    x1: int
+    """Xsiz."""
+    y1: int
+    tile_width: int
+    """XTsiz."""
+    tile_height: int
+    tile_x0: int
+    """XTOsiz."""
+    tile_y0: int
 
     @property
-    def is_jpx(self) -> bool:
-        return self.brand in (b"jpx ", b"jpxb") or (self.brand != b"jp2 " and b"jpx " in self.compatible)
+    def width(self) -> int:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        return self.y1 - self.y0
+
+    @property
+    def tiles_across(self) -> int:
+        return -(-(self.x1 - self.tile_x0) // self.tile_width)
+
+    @property
+    def tiles_down(self) -> int:
+        return -(-(self.y1 - self.tile_y0) // self.tile_height)
+
+    @property
+    def tiles(self) -> int:
+        return self.tiles_across * self.tiles_down
+
+    def tile_area(self, index: int) -> Area:
+        """The part of the image area that a tile covers (equations B-7 to B-10)."""
+        row, column = divmod(index, self.tiles_across)
+        left = self.tile_x0 + column * self.tile_width
+        top = self.tile_y0 + row * self.tile_height
+        right, bottom = left + self.tile_width, top + self.tile_height
+        return max(left, self.x0), max(top, self.y0), min(right, self.x1), min(bottom, self.y1)
 
 
-def _read_jp2(source: Source) -> Header:
-    found = _Boxes()
-    try:
-        for box in walk(source, len(_SIGNATURE_BOX), source.size):
-            _take(source, box, found)
-    except BoxError as error:
-        if found.codestream is None:
-            if error.out_of_bytes:
-                truncated(source, "the file ends before its codestream")
-            corrupt(f"the boxes break off before the codestream: {error}")
-        found.warnings.append(f"after the codestream: {error}")
-    if found.codestream is None:
-        truncated(source, "the file ends before its codestream")
-    main = read_main_header(source, found.codestream[0])
-    return _header(source, Container.JPX if found.is_jpx else Container.JP2, main, found)
+@dataclass(frozen=True)
+class Component:
+    """A component of the codestream (SIZ marker segment, ISO/IEC 15444-1 A.5.1)."""
+
+    width: int
+    height: int
+    dx: int
+    """Horizontal subsampling on the reference grid (XRsiz), 1 to 255."""
+    dy: int
+    bits: int
+    signed: bool
 
 
-def _take(source: Source, box: Box, found: _Boxes) -> None:
-    if box.is_cut and found.codestream is None and box.kind != b"jp2c":
-        truncated(source, f"the file ends inside its {box.name!r} box, before the codestream")
-    if not found.brand and box.kind != b"ftyp":
-        corrupt(f"the second box is {box.name!r}, not the file type (ftyp)")
-    if box.is_cut and found.codestream is not None:
-        found.warnings.append(f"the file ends inside a box {box.name!r} after the codestream")
-        return
-    match box.kind:
-        case b"ftyp":
-            _take_file_type(source, box, found)
-        case b"jp2h" if found.codestream is None:
-            found.jp2h = found.jp2h or read_jp2_header(source, box)
-            take_nested_metadata(source, box, found.metadata, found.warnings)
-        case b"jpch" | b"jplh" | b"comp" if found.is_jpx:
-            take_jpx_header(source, box, found.jpx)
-        case b"jp2c":
-            _take_codestream(source, box, found)
-        case b"ftbl" if found.codestream is None:
-            unsupported("the codestream lies in fragments (a JPX fragment table)")
-        case b"uuid" | b"xml ":
-            take_metadata(source, box, found.metadata, found.warnings)
-        case b"asoc":
-            take_nested_metadata(source, box, found.metadata, found.warnings)
+@dataclass(frozen=True)
+class Colour:
+    """The `colr` box that counts (ISO/IEC 15444-1 I.5.3.3), or UNSPECIFIED for a raw codestream."""
+
+    space: ColourSpace
+    icc: bytes | None = None
+    enumerated: int | None = None
+    parameters: tuple[int, ...] = ()
+    """What follows EnumCS, 32 bits each: CIELab's RL, OL, RA, OA, RB, OB, IL (ISO/IEC 15444-2 M.11.7.4.1)."""
 
 
-def _take_file_type(source: Source, box: Box, found: _Boxes) -> None:
-    data = source.read(box.content, min(box.content_bytes, 1024))
-    if len(data) < 8:
-        corrupt(f"the file type (ftyp) box holds {len(data)} bytes")
-    found.brand = data[:4]
-    found.compatible = tuple(data[at : at + 4] for at in range(8, len(data) - 3, 4))
-    if found.brand == b"jpm ":
-        unsupported("this is a compound document (JPM), not one image")
-    if found.brand in (b"mjp2", b"mj2s"):
-        unsupported("this is a film (Motion JPEG 2000), not one image")
+@dataclass(frozen=True)
+class Palette:
+    """The `pclr` box with its `cmap`: `table[i][c]` is the value of column c for index i."""
+
+    bits: tuple[int, ...]
+    signed: tuple[bool, ...]
+    table: tuple[tuple[int, ...], ...]
+    mapping: tuple[tuple[int, int | None], ...] = ()
+    """For each channel: the codestream's component, and the palette's column (None: no palette)."""
 
 
-def _take_codestream(source: Source, box: Box, found: _Boxes) -> None:
-    if found.codestream is not None:
-        found.warnings.append("there is more than one codestream; the first is converted")
-        return
-    if found.jp2h is None and found.is_jpx:
-        unsupported("there is no JP2 header (jp2h) box before the codestream of this JPX")
-    if found.jp2h is None:
-        corrupt("there is no JP2 header (jp2h) box before the codestream")
-    found.codestream = (box.content, box.declared_end)
-    if box.is_cut:
-        missing = box.declared_end - box.end
-        found.warnings.append(f"the codestream box claims {missing:,} bytes more than the file has")
+@dataclass(frozen=True)
+class ChannelDefinition:
+    """A row of the `cdef` box: `association` 0 is the whole image, 1 and up a colour, 65535 none."""
+
+    index: int
+    kind: ChannelKind
+    association: int
 
 
-def _header(source: Source, container: Container, main: MainHeader, found: _Boxes) -> Header:
-    size, style = main.size, main.style
-    jp2h = with_jpx_headers(found.jp2h or Jp2Header(), found.jpx, len(size.components))
-    start, end = found.codestream or (0, source.size)
-    palette = jp2h.full_palette()
-    disagreements = check_agreement(jp2h, palette, size) if found.jp2h else ()
-    return Header(
-        container=container,
-        codestream_offset=start,
-        x0=size.x0,
-        y0=size.y0,
-        x1=size.x1,
-        y1=size.y1,
-        tile_width=size.tile_width,
-        tile_height=size.tile_height,
-        tile_x0=size.tile_x0,
-        tile_y0=size.tile_y0,
-        components=size.components,
-        progression=style.progression,
-        layers=style.layers,
-        levels=style.levels,
-        reversible=style.reversible,
-        multiple_component_transform=style.multiple_component_transform,
-        colour=choose_colour(jp2h.colours, by_precedence=container is Container.JPX),
-        palette=palette,
-        channels=jp2h.channels,
-        capture_resolution=jp2h.capture_resolution,
-        display_resolution=jp2h.display_resolution,
-        xmp=found.metadata.xmp,
-        exif=found.metadata.exif,
-        iptc=found.metadata.iptc,
-        bits_per_component_box=jp2h.bits_per_component,
-        warnings=(*main.warnings, *jp2h.warnings, *disagreements, *found.warnings),
-        codestream_bytes=end - start,
-        file_bytes=source.size,
-        high_throughput=style.high_throughput,
-        code_block_samples=style.code_block_samples,
-    )
+@dataclass(frozen=True)
+class Resolution:
+    """Pixels per metre."""
+
+    x_per_m: float
+    y_per_m: float
+
+
+@dataclass(frozen=True)
+class Header:
+    container: Container
+    codestream_offset: int
+    """Bytes from the start of the file to SOC."""
+    codestream_bytes: int
+    """From SOC to where its box ends it, which may lie beyond the end of a file that was cut."""
+    file_bytes: int
+    grid: ReferenceGrid
+    components: tuple[Component, ...]
+    progression: str
+    """LRCP, RLCP, RPCL, PCRL or CPRL."""
+    layers: int
+    levels: int
+    """Decomposition levels (resolutions less one) of the main header's COD."""
+    reversible: bool
+    """The wavelet is the 5-3."""
+    multiple_component_transform: bool
+    high_throughput: bool
+    """The code-blocks are those of ISO/IEC 15444-15."""
+    code_block_samples: int
+    """Width by height of a code-block, of the main header's COD."""
+    colour: Colour
+    palette: Palette | None = None
+    channels: tuple[ChannelDefinition, ...] = ()
+    capture_resolution: Resolution | None = None
+    display_resolution: Resolution | None = None
+    bits_per_component_box: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What the file states wrongly or twice, and which statement is followed."""
+
+    @property
+    def codestream_end(self) -> int:
+        return self.codestream_offset + self.codestream_bytes
+
+    @property
+    def width(self) -> int:
+        """Pixels of the picture that comes out, before any shrinking.
+
+        They are those of the finest component: fewer than the reference grid's if every component is subsampled.
+        """
+        return max(c.width for c in self.components)
+
+    @property
+    def height(self) -> int:
+        return max(c.height for c in self.components)
+
+    @property
+    def finest_dx(self) -> int:
+        """Horizontal subsampling of the component that has the picture's pixels."""
+        return min(c.dx for c in self.components)
+
+    @property
+    def finest_dy(self) -> int:
+        return min(c.dy for c in self.components)
+
+    @property
+    def is_tiled(self) -> bool:
+        return self.grid.tiles > 1
+
+    @property
+    def tiles_stand_alone(self) -> bool:
+        """Whether it has tiles, on a grid that subsampled components agree with.
+
+        If a tile's edge lies between two samples of a component, the tile's first pixels belong to a sample of
+        its neighbour: such an image is decoded whole or in strips, as if it were untiled.
+        """
+        grid, finest_dx, finest_dy = self.grid, self.finest_dx, self.finest_dy
+        across, down = grid.tiles_across > 1, grid.tiles_down > 1
+        return self.is_tiled and not any(
+            (across and c.dx != finest_dx and (grid.tile_x0 % c.dx or grid.tile_width % c.dx))
+            or (down and c.dy != finest_dy and (grid.tile_y0 % c.dy or grid.tile_height % c.dy))
+            for c in self.components
+        )

@@ -1,16 +1,16 @@
-"""A look at a source before it may start: is it there, and what does its header say?"""
+"""What is found out about a source before it may start: is it there, and what does its header hold?"""
 
 from __future__ import annotations
 
-from engine.jp2.codestream.main_header import read_main_header
-from engine.jp2.decoding.colour import recipe_for
-from engine.jp2.file_reader import Source
-from engine.jp2.header import Header, read_header
+from engine.jp2.codestream.marker_segments import Marker
+from engine.jp2.decoding.colour import plan_colour
+from engine.jp2.file_reader import TILE_PART_WINDOW_BYTES
+from engine.jp2.header import Header
+from engine.jp2.jp2_file import Jp2File, read_header
 from engine.jp2.validation.tile_parts import walk_chain
 from engine.messages import Surveyed, SurveyRequest
 
-_END_MARKER = b"\xff\xd9"
-_PROBE_WINDOW_BYTES = 4096
+_EOC = Marker.EOC.to_bytes(2)
 
 
 def survey_source(request: SurveyRequest) -> Surveyed:
@@ -19,29 +19,27 @@ def survey_source(request: SurveyRequest) -> Surveyed:
 
 
 def examine_source(request: SurveyRequest) -> Surveyed:
-    """Whatever can be said against an image without a pixel of it, at the price of one more small read.
+    """Finds every fault that shows without a pixel, for one more small read than a survey.
 
-    Raises ImageError as read_header, recipe_for and, where the end looks wrong, walk_chain do.
+    Raises ImageError as read_header, plan_colour and, if the end looks wrong, walk_chain do.
     """
-    header = read_header(request.source_path)
-    recipe_for(header)
-    _check_end(request.source_path, header)
-    return survey(header, request.image_id)
+    with Jp2File.open(request.source_path) as file:
+        plan_colour(file.header)
+        _check_end(file)
+        return survey(file.header, request.image_id)
 
 
-def _check_end(path: str, header: Header) -> None:
+def _check_end(file: Jp2File) -> None:
     """Follows the tile-parts of a codestream that has no end marker where its box ends: is something missing?"""
-    end = header.codestream_offset + header.codestream_bytes
-    with Source(path, _PROBE_WINDOW_BYTES) as source:
-        if source.read(end - len(_END_MARKER), len(_END_MARKER)) != _END_MARKER:
-            walk_chain(source, read_main_header(source, header.codestream_offset), end)
+    reader, end = file.reader.with_window(TILE_PART_WINDOW_BYTES), file.header.codestream_end
+    if reader.read(end - len(_EOC), len(_EOC)) != _EOC:
+        walk_chain(reader, file.main_header, end)
 
 
 def survey(header: Header, image_id: int) -> Surveyed:
-    """The facts of a header that order and admit an image."""
-    finest_dx = min(component.dx for component in header.components)
-    finest_dy = min(component.dy for component in header.components)
-    across, down = (header.tiles_across, header.tiles_down) if header.tiles_stand_alone else (1, 1)
+    """The facts of a header by which an image is ordered and admitted."""
+    grid, alone = header.grid, header.tiles_stand_alone
+    across, down = (grid.tiles_across, grid.tiles_down) if alone else (1, 1)
     return Surveyed(
         image_id=image_id,
         source_bytes=header.file_bytes,
@@ -49,8 +47,8 @@ def survey(header: Header, image_id: int) -> Surveyed:
         height=header.height,
         components=len(header.components),
         bits=max(component.bits for component in header.components),
-        tile_width=_tile_side(header.width, header.tile_width, finest_dx, across),
-        tile_height=_tile_side(header.height, header.tile_height, finest_dy, down),
+        tile_width=_tile_side(header.width, grid.tile_width, header.finest_dx, across),
+        tile_height=_tile_side(header.height, grid.tile_height, header.finest_dy, down),
         levels=header.levels,
         colour=header.colour.space.value,
         code_block_samples=header.code_block_samples,
@@ -58,7 +56,7 @@ def survey(header: Header, image_id: int) -> Surveyed:
 
 
 def _tile_side(side: int, on_grid: int, subsampling: int, tiles: int) -> int:
-    """Pixels of a tile's side: the picture's where there is one tile, and less wherever there are several.
+    """Pixels of a tile's side: the picture's if there is one tile, and fewer whenever there are several.
 
     A grid with an odd origin may have tiles as wide as the picture and yet two of them.
     """

@@ -1,45 +1,26 @@
-"""What a JPEG says of itself in its markers, and the quality its quantisation tables tell of."""
+"""The facts in a JPEG's marker segments: size, sampling, tables, density, profile and metadata."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.jp2.boxes import photoshop
+from engine.jpeg.quality import Quality, Table, estimate_quality
+
 _MOST_SEGMENTS = 4096
-"""Before the scan; an ICC profile takes up to 255, Extended XMP more. Beyond this it is no picture's header."""
+"""Before the scan; an ICC profile takes up to 255, Extended XMP more, and no real header takes this many."""
 
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _SOS, _EOI, _DQT = 0xDA, 0xD9, 0xDB
 
-Table = tuple[int, ...]
-"""64 divisors in natural order, row by row, rows of rising vertical frequency."""
-
-# ITU-T T.81 figure A.6: place in the zig-zag sequence -> place in the block.
 _ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
-
-# ITU-T T.81 tables K.1 and K.2.
-_LUMA: Table = (
-    *(16, 11, 10, 16, 24, 40, 51, 61),
-    *(12, 12, 14, 19, 26, 58, 60, 55),
-    *(14, 13, 16, 24, 40, 57, 69, 56),
-    *(14, 17, 22, 29, 51, 87, 80, 62),
-    *(18, 22, 37, 56, 68, 109, 103, 77),
-    *(24, 35, 55, 64, 81, 104, 113, 92),
-    *(49, 64, 78, 87, 103, 121, 120, 101),
-    *(72, 92, 95, 98, 112, 100, 103, 99),
-)
-_CHROMA: Table = (
-    *(17, 18, 24, 47, 99, 99, 99, 99),
-    *(18, 21, 26, 66, 99, 99, 99, 99),
-    *(24, 26, 56, 99, 99, 99, 99, 99),
-    *(47, 66, 99, 99, 99, 99, 99, 99),
-    *(99,) * 32,
-)
+"""ITU-T T.81 figure A.6: index in the zig-zag sequence to index in the block."""
 
 
 class JpegError(ValueError):
@@ -86,20 +67,8 @@ class JpegFacts:
 
 
 @dataclass(frozen=True)
-class Quality:
-    """What quantisation tables tell of the quality they were made for."""
-
-    quality: int
-    """1 to 100: the one whose standard tables are nearest by least squares."""
-    standard: bool
-    """The tables are exactly those of that quality."""
-    rms_difference: float
-    """Root of the mean squared difference of the divisors."""
-
-
-@dataclass(frozen=True)
 class Description:
-    """What `photostat quality` says of a file."""
+    """What `photostat quality` prints about a file."""
 
     path: str
     facts: JpegFacts
@@ -192,28 +161,27 @@ def _take(marker: int, data: bytes, found: _Found) -> None:
     elif marker == 0xE2 and data.startswith(ICC_SIGNATURE) and len(data) > 14:
         found.icc_parts.setdefault(data[12], data[14:])
         found.icc_count = data[13]
-    elif marker == 0xED and data.startswith(PHOTOSHOP_SIGNATURE):
-        found.iptc = found.iptc or _iptc_resource(data[len(PHOTOSHOP_SIGNATURE) :])
+    elif marker == 0xED and data.startswith(photoshop.SIGNATURE):
+        found.iptc = found.iptc or _iptc_records(data.removeprefix(photoshop.SIGNATURE))
 
 
 XMP_NAMESPACE = b"http://ns.adobe.com/xap/1.0/\0"
 ICC_SIGNATURE = b"ICC_PROFILE\0"
-PHOTOSHOP_SIGNATURE = b"Photoshop 3.0\0"
 
 
 def _take_tables(data: bytes, found: _Found) -> None:
     """B.2.4.1: any number of tables of 8- or 16-bit divisors, in zig-zag order."""
     at = 0
     while at < len(data):
-        wide, name = data[at] >> 4, data[at] & 15
-        size = 128 if wide else 64
+        is_wide, name = data[at] >> 4, data[at] & 15
+        size = 128 if is_wide else 64
         body = data[at + 1 : at + 1 + size]
         if len(body) < size:
             raise JpegError("a quantisation table of the JPEG is cut")
-        values = struct.unpack(">64H" if wide else ">64B", body)
+        values = struct.unpack(">64H" if is_wide else ">64B", body)
         natural = [0] * 64
-        for place, value in zip(_ZIGZAG, values, strict=True):
-            natural[place] = value
+        for index, value in zip(_ZIGZAG, values, strict=True):
+            natural[index] = value
         found.tables[name] = tuple(natural)
         at += 1 + size
 
@@ -239,64 +207,6 @@ def _whole_profile(found: _Found) -> bytes | None:
     return b"".join(found.icc_parts[number] for number in numbers)
 
 
-def _iptc_resource(data: bytes) -> bytes | None:
-    """The 8BIM resource 0x0404 among Photoshop's image resources: signature, id, padded name, size, data."""
-    at = 0
-    while data[at : at + 4] == b"8BIM" and len(data) >= at + 7:
-        (number,) = struct.unpack_from(">H", data, at + 4)
-        name = 1 + data[at + 6]
-        at += 6 + name + name % 2
-        size = int.from_bytes(data[at : at + 4])
-        if number == 0x0404:
-            return data[at + 4 : at + 4 + size]
-        at += 4 + size + size % 2
-    return None
-
-
-BASELINE, EXTENDED = 255, 32767
-"""The largest divisor that libjpeg writes: of 8 bits, or of 16 where it is not held to baseline."""
-
-
-def standard_tables(quality: int, largest: int = BASELINE) -> tuple[Table, Table]:
-    """Luma and chroma tables of a quality from 1 to 100: T.81 Annex K scaled as the IJG's library does.
-
-    jpeg_quality_scaling and jpeg_add_quant_table of jcparam.c (libjpeg 6b): divisors from 1 to `largest`, which
-    makes a difference under quality 25.
-    """
-    if not 1 <= quality <= 100:
-        raise ValueError(f"a JPEG's quality is from 1 to 100, not {quality}")
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    luma, chroma = (
-        tuple(min(max((value * scale + 50) // 100, 1), largest) for value in table)
-        for table in (_LUMA, _CHROMA)
-    )
-    return luma, chroma
-
-
-def estimate_quality(tables: Sequence[Table]) -> Quality:
-    """The quality whose standard tables are nearest: `tables` is one a component, the first of them luma.
-
-    Each of the others is held against luma and chroma both: of RGB and CMYK all have the first table.
-    """
-    found = [(_squares(tables, quality, largest), quality) for quality, largest in _CANDIDATES]
-    squares, quality = min(found, key=lambda candidate: candidate[0])
-    return Quality(quality, squares == 0, (squares / (64 * len(tables))) ** 0.5)
-
-
-_CANDIDATES = [
-    (quality, largest)
-    for quality in range(100, 0, -1)
-    for largest in (BASELINE, EXTENDED)[: 1 + (quality < 25)]
-]
-
-
-def _squares(tables: Sequence[Table], quality: int, largest: int) -> int:
-    """Squared differences of the divisors, added up."""
-    luma, chroma = standard_tables(quality, largest)
-    apart = {(table, other): _apart(table, other) for table in set(tables) for other in (luma, chroma)}
-    others = (min(apart[table, luma], apart[table, chroma]) for table in tables[1:])
-    return apart[tables[0], luma] + sum(others)
-
-
-def _apart(table: Table, other: Table) -> int:
-    return sum((a - b) ** 2 for a, b in zip(table, other, strict=True))
+def _iptc_records(resources: bytes) -> bytes | None:
+    found = (data for number, data in photoshop.image_resources(resources) if number == photoshop.IPTC)
+    return next(found, None)

@@ -1,4 +1,4 @@
-"""libvips as the workers use it: one thread, nothing cached, its errors as failures."""
+"""libvips as the workers use it: one thread, nothing cached, its errors turned into failures."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ VipsError = pyvips.Error
 
 
 def vips_failure(error: pyvips.Error, stage: Stage, cause: Cause = Cause.INTERNAL) -> ImageError:
-    """libvips' words as a failure; memory it did not get is that, whatever else was being done."""
-    said = str(error)
-    if "out of memory" in said or "unable to allocate" in said:
-        return ImageError(Cause.OUT_OF_MEMORY, stage, f"libvips: {said}")
-    return ImageError(cause, stage, f"libvips: {said}")
+    """libvips' message as a failure: OUT_OF_MEMORY if it lacked memory, else `cause`."""
+    message = str(error)
+    if "out of memory" in message or "unable to allocate" in message:
+        return ImageError(Cause.OUT_OF_MEMORY, stage, f"libvips: {message}")
+    return ImageError(cause, stage, f"libvips: {message}")
 
 
 @cache

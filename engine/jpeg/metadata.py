@@ -1,12 +1,14 @@
-"""The marker segments before a JPEG's tables: density, Exif, XMP, IPTC and the profile, byte for byte."""
+"""The marker segments before a JPEG's tables: density, Exif, XMP, IPTC and the ICC profile, byte for byte."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 
-from engine.jp2.model import Header, Resolution
-from engine.jpeg.inspect import ICC_SIGNATURE, PHOTOSHOP_SIGNATURE, XMP_NAMESPACE, Density
+from engine.jp2.boxes import photoshop
+from engine.jp2.boxes.metadata import Metadata
+from engine.jp2.header import Header, Resolution
+from engine.jpeg.inspect import ICC_SIGNATURE, XMP_NAMESPACE, Density
 
 _MOST_SEGMENT_BYTES = 65533
 """A marker segment's data: its two bytes of length count themselves (ITU-T T.81 B.1.1.4)."""
@@ -14,25 +16,24 @@ _ICC_CHUNK_BYTES = _MOST_SEGMENT_BYTES - len(ICC_SIGNATURE) - 2
 _EXIF_SIGNATURE = b"Exif\0\0"
 _XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_CHUNK_BYTES = 65400
-"""What the XMP specification, part 3, 1.1.3.1, advises."""
+"""The size that the XMP specification, part 3, 1.1.3.1, advises."""
 
 
 def leading_markers(
-    header: Header, icc: bytes | None, scale: float, keep_metadata: bool
+    header: Header, metadata: Metadata, icc: bytes | None, scale: float
 ) -> tuple[bytes, tuple[str, ...]]:
-    """What follows SOI, and what did not fit. `scale` is below 1 where the picture was shrunk.
+    """The segments that follow SOI, and warnings about what did not fit. `scale` is below 1 for a shrunk picture.
 
-    Exif and XMP stay as they were, orientation too: the pixels are not turned either.
+    Exif and XMP stay as they were, and so does the orientation in them, because the pixels are not turned either.
     """
     density = density_of(header, scale)
     warnings: list[str] = []
     if density.unit == 0 and (resolution := header.capture_resolution or header.display_resolution):
         per_m = f"{resolution.x_per_m:.6g} × {resolution.y_per_m:.6g} pixels a metre"
-        warnings.append(f"the resolution, {per_m}, is none that a JPEG's density can say; it is left out")
+        warnings.append(f"the resolution, {per_m}, cannot be written as a JPEG's density; it is left out")
     jfif = b"JFIF\0\x01\x02" + bytes([density.unit]) + density.x.to_bytes(2) + density.y.to_bytes(2) + b"\0\0"
     parts = [_segment(0xE0, jfif)]
-    if keep_metadata:
-        parts += _metadata(header, warnings)
+    parts += _metadata(metadata, warnings)
     if icc is not None:
         parts += _profile(icc)
     return b"".join(parts), tuple(warnings)
@@ -42,15 +43,15 @@ def _segment(marker: int, data: bytes) -> bytes:
     return bytes([0xFF, marker]) + (len(data) + 2).to_bytes(2) + data
 
 
-def _metadata(header: Header, warnings: list[str]) -> list[bytes]:
+def _metadata(metadata: Metadata, warnings: list[str]) -> list[bytes]:
     parts: list[bytes] = []
-    if header.exif is not None:
-        parts += _whole("Exif", 0xE1, _EXIF_SIGNATURE, header.exif, warnings)
-    if header.xmp is not None:
-        parts += _xmp(header.xmp)
-    if header.iptc is not None:
-        resource = _photoshop_resource(header.iptc)
-        parts += _whole("IPTC", 0xED, PHOTOSHOP_SIGNATURE, resource, warnings)
+    if metadata.exif is not None:
+        parts += _whole("Exif", 0xE1, _EXIF_SIGNATURE, metadata.exif, warnings)
+    if metadata.xmp is not None:
+        parts += _xmp(metadata.xmp)
+    if metadata.iptc is not None:
+        resource = _photoshop_resource(metadata.iptc)
+        parts += _whole("IPTC", 0xED, photoshop.SIGNATURE, resource, warnings)
     return parts
 
 
@@ -80,7 +81,7 @@ def _xmp(packet: bytes) -> list[bytes]:
 
 
 def _profile(icc: bytes) -> list[bytes]:
-    """ICC.1:2022 B.4: numbered chunks. The header's reader refuses a profile of more than 255."""
+    """ICC.1:2022 B.4: numbered chunks; a profile that needs more than 255 is refused with its header."""
     chunks = [icc[at : at + _ICC_CHUNK_BYTES] for at in range(0, len(icc), _ICC_CHUNK_BYTES)]
     heads = (ICC_SIGNATURE + bytes([number, len(chunks)]) for number in range(1, len(chunks) + 1))
     return [_segment(0xE2, head + chunk) for head, chunk in zip(heads, chunks, strict=True)]
@@ -89,16 +90,15 @@ def _profile(icc: bytes) -> list[bytes]:
 def _photoshop_resource(iptc: bytes) -> bytes:
     """IPTC records as the image resource 0x0404 (Adobe Photoshop File Formats, Image Resource Blocks)."""
     padding = b"\0" * (len(iptc) % 2)
-    return b"8BIM\x04\x04\0\0" + len(iptc).to_bytes(4) + iptc + padding
+    return b"8BIM" + photoshop.IPTC.to_bytes(2) + b"\0\0" + len(iptc).to_bytes(4) + iptc + padding
 
 
 def density_of(header: Header, scale: float = 1.0) -> Density:
     """JFIF's density from the capture resolution, else the display resolution, else the pixels' shape.
 
-    The boxes count samples of the reference grid (ISO/IEC 15444-1 I.5.3.7); `scale` is of a shrunk picture.
+    The boxes count samples of the reference grid (ISO/IEC 15444-1 I.5.3.7); `scale` is that of a shrunk picture.
     """
-    dx = min(component.dx for component in header.components)
-    dy = min(component.dy for component in header.components)
+    dx, dy = header.finest_dx, header.finest_dy
     resolution = header.capture_resolution or header.display_resolution
     if resolution is not None:
         density = _whole_density(Resolution(resolution.x_per_m * scale / dx, resolution.y_per_m * scale / dy))
@@ -109,7 +109,7 @@ def density_of(header: Header, scale: float = 1.0) -> Density:
 
 
 def _whole_density(resolution: Resolution) -> Density | None:
-    """Whole dots an inch or a centimetre, whichever is nearer to what was said; None where neither holds it."""
+    """Whole dots an inch or a centimetre, whichever is nearer; None if neither can hold the resolution."""
     candidates: list[tuple[float, Density]] = []
     for unit, per_m in ((1, 0.0254), (2, 0.01)):
         exact = (resolution.x_per_m * per_m, resolution.y_per_m * per_m)

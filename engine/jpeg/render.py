@@ -1,4 +1,4 @@
-"""From decoded pixels to the image that is written: colour conversion and shrinking, as libvips runs them."""
+"""From decoded pixels to the image that is encoded: libvips converts colours and shrinks."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from typing import Any
 import numpy as np
 
 from engine.failures import Cause, ImageError, Stage
-from engine.jp2.decoding.colour import ColourPlan, Conversion, Model
-from engine.jp2.decoding.decode import Picture, Settle
+from engine.jp2.decoding.colour import ColourConversion, ColourModel, ColourPlan
+from engine.jp2.decoding.decode import Picture, ReleasePages
 from engine.jp2.decoding.pixels import Pixels
 from engine.jpeg.libvips import BlobType, Image, VipsError, srgb_profile, vips_failure
-
-LONGEST_SIDE = 65_500
-"""A JPEG's longest side in pixels: JPEG_MAX_DIMENSION of libjpeg's jmorecfg.h."""
+from engine.jpeg.limits import LONGEST_SIDE
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What is to be encoded; libvips makes its pixels as they are asked for."""
+    """The image to encode; libvips computes its pixels when they are asked for."""
 
     image: Any
     """pyvips.Image, 8 bits, one or three bands."""
@@ -27,56 +25,51 @@ class Rendered:
     """The profile that goes with the pixels."""
     scale: float
     """1 unless it was shrunk."""
-    settle: Settle
-    """As of the picture it was made from."""
+    release_pages: ReleasePages
+    """That of the decoded picture."""
     warnings: tuple[str, ...] = ()
 
 
-def check_sides(width: int, height: int, oversize: str) -> None:
-    """Raises ImageError TOO_LARGE_FOR_JPEG unless the picture fits or may be shrunk."""
-    if max(width, height) > LONGEST_SIDE and oversize != "shrink":
-        message = f"{width:,} × {height:,} pixels: a JPEG's side ends at {LONGEST_SIDE:,}"
-        raise ImageError(Cause.TOO_LARGE_FOR_JPEG, Stage.VALIDATING, message)
-
-
-def render(picture: Picture, recipe: ColourPlan) -> Rendered:
+def render(picture: Picture, plan: ColourPlan) -> Rendered:
     """Raises ImageError UNSUPPORTED where a conversion needs a profile that cannot be used.
 
-    One that is only carried over is carried over all the same, and it is said.
+    A profile that is only carried over is kept, with a warning.
     """
     try:
-        image = _source(picture.pixels, recipe)
-        doubts = _check_profile(image, recipe)
-        image, scale, warnings = _fitted(_converted(image, recipe))
+        image = _source(picture.pixels, plan)
+        profile_warnings = _check_profile(image, plan)
+        image, scale, warnings = _fitted(_converted(image, plan))
     except VipsError as error:
         raise vips_failure(error, Stage.ENCODING, Cause.UNSUPPORTED) from error
-    return Rendered(image, _profile(recipe, image.bands), scale, picture.settle, (*doubts, *warnings))
+    return Rendered(
+        image, _profile(plan, image.bands), scale, picture.release_pages, (*profile_warnings, *warnings)
+    )
 
 
-def _source(pixels: Pixels, recipe: ColourPlan) -> Any:
+def _source(pixels: Pixels, plan: ColourPlan) -> Any:
     height, width, bands = pixels.shape
     kind = "ushort" if pixels.dtype == np.uint16 else "uchar"
     image = Image.new_from_memory(pixels, width, height, bands, kind)
-    wide = {Model.GREY: "grey16", Model.CMYK: "cmyk"}.get(recipe.model, "rgb16")
-    narrow = {Model.GREY: "b-w", Model.CMYK: "cmyk"}.get(recipe.model, "srgb")
+    wide = {ColourModel.GREY: "grey16", ColourModel.CMYK: "cmyk"}.get(plan.model, "rgb16")
+    narrow = {ColourModel.GREY: "b-w", ColourModel.CMYK: "cmyk"}.get(plan.model, "srgb")
     return image.copy(interpretation=wide if kind == "ushort" else narrow)
 
 
-def _check_profile(image: Any, recipe: ColourPlan) -> tuple[str, ...]:
-    """A warning where the profile cannot be used and need not be; raises ImageError where it must be."""
-    if recipe.source_profile is None or _is_usable(recipe.source_profile, image):
+def _check_profile(image: Any, plan: ColourPlan) -> tuple[str, ...]:
+    """A warning if the profile cannot be used and need not be; raises ImageError if it must be."""
+    if plan.source_profile is None or _is_usable(plan.source_profile, image):
         return ()
     what = "no colour management can use the ICC profile: a table or curve of it is missing or broken"
-    if recipe.conversion is Conversion.PROFILE_TO_SRGB:
+    if plan.conversion is ColourConversion.PROFILE_TO_SRGB:
         raise ImageError(Cause.UNSUPPORTED, Stage.ENCODING, f"the colours cannot be converted, {what}")
     return (f"{what}; it is kept as it was",)
 
 
 def _is_usable(profile: bytes, image: Any) -> bool:
-    """Whether libvips takes this profile for such an image.
+    """Whether libvips can use this profile for such an image.
 
-    It takes one of its own instead without a word where it cannot. icc_import alone tells: the profile that it
-    took is what its result carries (vips_icc_import_build in libvips' icc_transform.c).
+    If it cannot, it silently uses one of its own. Only icc_import shows which: its result carries the profile that
+    was used (vips_icc_import_build in libvips' icc_transform.c).
     """
     try:
         imported = _tagged(image.crop(0, 0, 1, 1), profile).icc_import(embedded=True, intent="relative")
@@ -94,25 +87,25 @@ def _tagged(image: Any, profile: bytes | None) -> Any:
     return tagged
 
 
-def _converted(image: Any, recipe: ColourPlan) -> Any:
+def _converted(image: Any, plan: ColourPlan) -> Any:
     """Relative colorimetric with black point compensation, as is usual for photographs on a display."""
     options = {"intent": "relative", "black_point_compensation": True, "depth": 8}
-    match recipe.conversion:
-        case Conversion.NONE:
+    match plan.conversion:
+        case ColourConversion.NONE:
             return image
-        case Conversion.PROFILE_TO_SRGB:
-            tagged = _tagged(image, recipe.source_profile)
+        case ColourConversion.PROFILE_TO_SRGB:
+            tagged = _tagged(image, plan.source_profile)
             image = tagged.icc_transform("srgb", embedded=True, **options)
-        case Conversion.CMYK_TO_SRGB:
+        case ColourConversion.CMYK_TO_SRGB:
             image = image.icc_transform("srgb", input_profile="cmyk", **options)
-        case Conversion.LAB_TO_SRGB:
+        case ColourConversion.LAB_TO_SRGB:
             top = 65535.0 if image.format == "ushort" else 255.0
-            scales = [channel.scale / top for channel in recipe.lab]
-            lab = image.linear(scales, [channel.offset for channel in recipe.lab])
+            scales = [channel.scale / top for channel in plan.lab]
+            lab = image.linear(scales, [channel.offset for channel in plan.lab])
             lab = lab.copy(interpretation="lab")
             image = lab.icc_export(output_profile="srgb", depth=8, pcs="lab", intent="relative")
     # A grey stays grey: the three channels are equal but for rounding.
-    return image.extract_band(1) if recipe.model is Model.GREY else image.extract_band(0, n=3)
+    return image.extract_band(1) if plan.model is ColourModel.GREY else image.extract_band(0, n=3)
 
 
 def _fitted(image: Any) -> tuple[Any, float, tuple[str, ...]]:
@@ -121,11 +114,11 @@ def _fitted(image: Any) -> tuple[Any, float, tuple[str, ...]]:
         return image, 1.0, ()
     scale = LONGEST_SIDE / longest
     fitted = image.resize(scale, kernel="lanczos3")
-    said = f"shrunk from {image.width:,} × {image.height:,} to {fitted.width:,} × {fitted.height:,} pixels"
-    return fitted, scale, (said,)
+    warning = f"shrunk from {image.width:,} × {image.height:,} to {fitted.width:,} × {fitted.height:,} pixels"
+    return fitted, scale, (warning,)
 
 
-def _profile(recipe: ColourPlan, bands: int) -> bytes | None:
-    if recipe.conversion is Conversion.NONE:
-        return recipe.source_profile
+def _profile(plan: ColourPlan, bands: int) -> bytes | None:
+    if plan.conversion is ColourConversion.NONE:
+        return plan.source_profile
     return srgb_profile() if bands == 3 else None

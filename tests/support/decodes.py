@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.jp2.decoding.colour import ColourPlan, recipe_for
+from engine.jp2.decoding.colour import ColourPlan, plan_colour
 from engine.jp2.decoding.decode import decoded
-from engine.jp2.decoding.openjpeg import Messages
-from engine.jp2.header import Header, read_header
+from engine.jp2.decoding.openjpeg import DecoderMessages
+from engine.jp2.header import Header
+from engine.jp2.jp2_file import Jp2File
 from engine.messages import DecodeMode, Plan
 
 EVERY_PLAN = (
@@ -24,13 +25,13 @@ EVERY_PLAN = (
 )
 
 
-def pixels_of(path: Path, plan: Plan = EVERY_PLAN[0], recipe: ColourPlan | None = None) -> NDArray[Any]:
+def pixels_of(path: Path, plan: Plan = EVERY_PLAN[0], colour_plan: ColourPlan | None = None) -> NDArray[Any]:
     """The decoded pixels, (height, width, bands), before any colour conversion."""
-    header = read_header(path)
-    recipe = recipe or recipe_for(header)
     pixel_file = path.with_name("pixels")
-    with decoded(str(path), header, plan, recipe, Messages(), pixel_file) as picture:
-        copied: NDArray[Any] = np.array(picture.pixels)
+    with Jp2File.open(path) as file:
+        colour_plan = colour_plan or plan_colour(file.header)
+        with decoded(file, plan, colour_plan, DecoderMessages(), pixel_file) as picture:
+            copied: NDArray[Any] = np.array(picture.pixels)
     assert not pixel_file.exists()
     return copied
 
@@ -45,9 +46,15 @@ def on_the_grid(plane: NDArray[Any], header: Header, index: int) -> NDArray[Any]
     """A component at the picture's resolution: each pixel gets the sample at or before its position."""
     part = header.components[index]
     dx, dy = min(c.dx for c in header.components), min(c.dy for c in header.components)
-    columns = [max(x * dx // part.dx, -(-header.x0 // part.dx)) for x in _steps(header.x0, header.width, dx)]
-    rows = [max(y * dy // part.dy, -(-header.y0 // part.dy)) for y in _steps(header.y0, header.height, dy)]
-    left, top = -(-header.x0 // part.dx), -(-header.y0 // part.dy)
+    columns = [
+        max(x * dx // part.dx, -(-header.grid.x0 // part.dx))
+        for x in _steps(header.grid.x0, header.width, dx)
+    ]
+    rows = [
+        max(y * dy // part.dy, -(-header.grid.y0 // part.dy))
+        for y in _steps(header.grid.y0, header.height, dy)
+    ]
+    left, top = -(-header.grid.x0 // part.dx), -(-header.grid.y0 // part.dy)
     spread: NDArray[Any] = plane[np.array(rows) - top][:, np.array(columns) - left]
     return spread
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.failures import ImageError
-from engine.jp2.header import read_header
+from engine.jp2.jp2_file import read_header
 from engine.messages import DecodeMode, Plan
 from tests.support.conversions import convert
 from tests.support.waiting import LONGEST_WAIT_S

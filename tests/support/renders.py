@@ -12,33 +12,34 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from engine.failures import Cause, ImageError
-from engine.jp2.decoding.colour import ColourPlan, recipe_for
+from engine.jp2.decoding.colour import ColourPlan, plan_colour
 from engine.jp2.decoding.decode import decoded
-from engine.jp2.decoding.openjpeg import Messages
-from engine.jp2.header import read_header
+from engine.jp2.decoding.openjpeg import DecoderMessages
+from engine.jp2.jp2_file import Jp2File, read_header
 from engine.jpeg.render import Rendered, render
 from engine.messages import DecodeMode, Plan
 from tests.support.icc_profiles import built_in
 
 
-def recipe(path: Path, icc: str = "keep", background: str = "#ffffff") -> ColourPlan:
-    return recipe_for(read_header(path), icc, background)
+def colour_plan_of(path: Path, icc: str = "keep", background: str = "#ffffff") -> ColourPlan:
+    return plan_colour(read_header(path), icc, background)
 
 
 def rendered_pixels(path: Path, icc: str = "keep") -> tuple[NDArray[Any], Rendered]:
     """The pixels for the JPEG encoder, and what else it gets."""
-    header, made = read_header(path), recipe(path, icc)
-    with decoded(
-        str(path), header, Plan(DecodeMode.WHOLE), made, Messages(), path.with_name("px")
-    ) as decoded_picture:
-        out = render(decoded_picture, made)
+    plan, colour_plan = Plan(DecodeMode.WHOLE), colour_plan_of(path, icc)
+    with (
+        Jp2File.open(path) as file,
+        decoded(file, plan, colour_plan, DecoderMessages(), path.with_name("px")) as decoded_picture,
+    ):
+        out = render(decoded_picture, colour_plan)
         data = np.frombuffer(out.image.write_to_memory(), np.uint8)
     return data.reshape(out.image.height, out.image.width, out.image.bands), out
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(ImageError) as refused:
-        recipe(path)
+        colour_plan_of(path)
     assert refused.value.failure.cause is Cause.UNSUPPORTED
     return refused.value.failure.message
 

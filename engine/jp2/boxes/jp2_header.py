@@ -1,17 +1,17 @@
-"""The JP2 Header superbox (ISO/IEC 15444-1 I.5.3): what the samples mean."""
+"""The JP2 Header superbox (ISO/IEC 15444-1 I.5.3): size, depth, colour, palette, channels and resolution."""
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from engine.jp2.boxes.walk import Box, BoxError, walk
+from engine.jp2.boxes.walk import Box, BoxError, content_of, walk
 from engine.jp2.errors import corrupt, truncated, unsupported
-from engine.jp2.file_reader import Source
-from engine.jp2.model import Channel, ChannelKind, Colour, ColourSpace, Palette, Resolution
+from engine.jp2.file_reader import FileReader
+from engine.jp2.header import ChannelDefinition, ChannelKind, Colour, ColourSpace, Palette, Resolution
 
 MAX_PROFILE_BYTES = 255 * 65519
-"""What a JPEG's APP2 markers can hold (ICC.1:2022 B.4): a larger profile could not be kept."""
+"""What a JPEG's APP2 markers can hold (ICC.1:2022 B.4): a larger profile cannot be kept."""
 
 _SPACES = {
     12: ColourSpace.CMYK,
@@ -38,13 +38,13 @@ class ImageHeaderBox:
     height: int
     components: int
     bits: int | None
-    """None where `bpcc` says it for each component."""
+    """None if `bpcc` gives them for each component."""
     compression: int
 
 
 @dataclass(frozen=True)
 class ColourBox:
-    """A `colr` box (I.5.3.3) with what decides which of several counts."""
+    """A `colr` box (I.5.3.3), with the fields that decide which one of several counts."""
 
     colour: Colour
     precedence: int
@@ -54,81 +54,69 @@ class ColourBox:
 
 @dataclass
 class Jp2Header:
-    """What the superbox said; filled box by box."""
+    """The content of the superbox, filled box by box; of each kind but `colr` the first counts."""
 
+    superbox: Box | None = None
+    boxes: list[Box] = field(default_factory=list)
+    """All of them in their order, also those whose content is not read."""
+    sound_resolutions: list[Box] = field(default_factory=list)
+    """The `res ` boxes that hold resolutions and nothing else."""
     image: ImageHeaderBox | None = None
     bits_per_component: tuple[int, ...] = ()
     colours: list[ColourBox] = field(default_factory=list)
-    palette: _PaletteTable | None = None
+    palette: Palette | None = None
+    """Without its mapping."""
     mapping: tuple[tuple[int, int | None], ...] | None = None
-    channels: tuple[Channel, ...] = ()
+    channels: tuple[ChannelDefinition, ...] = ()
     capture_resolution: Resolution | None = None
     display_resolution: Resolution | None = None
     warnings: list[str] = field(default_factory=list)
 
     def full_palette(self) -> Palette | None:
-        """`pclr` with its `cmap`; CORRUPT when one is without the other (ruled out by I.5.3.4, I.5.3.5)."""
+        """`pclr` with its `cmap`; CORRUPT if one is without the other, which I.5.3.4 and I.5.3.5 rule out."""
         if self.palette is None:
             if self.mapping is not None:
                 corrupt("there is a component mapping (cmap) but no palette (pclr)")
             return None
         if self.mapping is None:
             corrupt("there is a palette (pclr) but no component mapping (cmap)")
-        return Palette(self.palette.bits, self.palette.signed, self.palette.table, self.mapping)
+        return replace(self.palette, mapping=self.mapping)
 
 
-@dataclass(frozen=True)
-class _PaletteTable:
-    bits: tuple[int, ...]
-    signed: tuple[bool, ...]
-    table: tuple[tuple[int, ...], ...]
-
-
-def read_jp2_header(source: Source, superbox: Box) -> Jp2Header:
-    """Every box of the superbox; raises ImageError where one of them cannot be what it says."""
-    found = Jp2Header()
+def read_jp2_header(reader: FileReader, superbox: Box) -> Jp2Header:
+    """Reads the superbox; raises ImageError if a box in it cannot be sound."""
+    found = Jp2Header(superbox)
     try:
-        for box in walk(source, superbox.content, superbox.end):
-            take_header_box(source, box, found)
+        for box in walk(reader, superbox.content, superbox.end):
+            found.boxes.append(box)
+            read_header_box(reader, box, found)
     except BoxError as error:
         if superbox.is_cut:
-            truncated(source, "the file ends inside its JP2 header")
+            truncated(reader, "the file ends inside its JP2 header")
         corrupt(f"the JP2 header's boxes break off: {error}")
     if superbox.is_cut:
-        truncated(source, "the file ends inside its JP2 header")
+        truncated(reader, "the file ends inside its JP2 header")
     return found
 
 
-def take_header_box(source: Source, box: Box, found: Jp2Header) -> None:
-    """Reads one box of a header into `found`; of each kind but `colr` the first counts."""
+def read_header_box(reader: FileReader, box: Box, found: Jp2Header) -> None:
+    """Reads one box of a header into `found`."""
     match box.kind:
         case b"ihdr":
-            found.image = found.image or _image_header(content_of(source, box, 14))
+            found.image = found.image or _image_header(content_of(reader, box, 14))
         case b"bpcc":
-            depths = content_of(source, box, 1, most=16384)
+            depths = content_of(reader, box, 1, most=16384)
             found.bits_per_component = found.bits_per_component or tuple((b & 0x7F) + 1 for b in depths)
         case b"colr":
-            found.colours.append(_colour(source, box, found.warnings))
+            found.colours.append(_colour(reader, box, found.warnings))
         case b"pclr":
-            found.palette = found.palette or _palette(content_of(source, box, 3, most=2**22))
+            found.palette = found.palette or _palette(content_of(reader, box, 3, most=2**22))
         case b"cmap":
-            found.mapping = found.mapping or _mapping(content_of(source, box, 4, most=4 * 65536))
+            found.mapping = found.mapping or _mapping(content_of(reader, box, 4, most=4 * 65536))
         case b"cdef":
-            found.channels = found.channels or _channels(content_of(source, box, 2, most=2 + 6 * 65536))
+            found.channels = found.channels or _channels(content_of(reader, box, 2, most=2 + 6 * 65536))
         case b"res ":
-            _resolutions(source, box, found)
-
-
-def content_of(source: Source, box: Box, least: int, most: int = 65536) -> bytes:
-    """All of a box that holds from `least` to `most` bytes; raises ImageError where it does not."""
-    if box.is_cut:
-        corrupt(f"the {box.name!r} box reaches beyond the box around it")
-    if not least <= box.content_bytes <= most:
-        corrupt(f"the {box.name!r} box holds {box.content_bytes:,} bytes, which cannot be")
-    data = source.read(box.content, box.content_bytes)
-    if len(data) < box.content_bytes:
-        truncated(source, f"the file ends inside its {box.name!r} box")
-    return data
+            _read_resolutions(reader, box, found)
 
 
 def _image_header(data: bytes) -> ImageHeaderBox:
@@ -138,8 +126,8 @@ def _image_header(data: bytes) -> ImageHeaderBox:
     )
 
 
-def _colour(source: Source, box: Box, warnings: list[str]) -> ColourBox:
-    head = _content_head(source, box)
+def _colour(reader: FileReader, box: Box, warnings: list[str]) -> ColourBox:
+    head = _content_head(reader, box)
     method, precedence, approximation = struct.unpack_from(">BbB", head)
     if method == 1:
         return _enumerated(head, precedence, approximation)
@@ -148,7 +136,7 @@ def _colour(source: Source, box: Box, warnings: list[str]) -> ColourBox:
             unsupported(
                 f"the ICC profile has {box.content_bytes - 3:,} bytes; a JPEG holds {MAX_PROFILE_BYTES:,}"
             )
-        profile = content_of(source, box, 3, most=3 + MAX_PROFILE_BYTES)[3:]
+        profile = content_of(reader, box, 3, most=3 + MAX_PROFILE_BYTES)[3:]
         declared = int.from_bytes(profile[:4])
         if len(profile) < 128 or profile[36:40] != b"acsp":
             warnings.append("a colr box promises an ICC profile and holds none")
@@ -162,10 +150,10 @@ def _colour(source: Source, box: Box, warnings: list[str]) -> ColourBox:
     return ColourBox(Colour(ColourSpace.OTHER), precedence, approximation, usable=False)
 
 
-def _content_head(source: Source, box: Box) -> bytes:
+def _content_head(reader: FileReader, box: Box) -> bytes:
     if box.content_bytes < 3:
         corrupt(f"the 'colr' box holds {box.content_bytes} bytes, which cannot be")
-    return source.read(box.content, min(box.content_bytes, 64))
+    return reader.read(box.content, min(box.content_bytes, 64))
 
 
 def _enumerated(head: bytes, precedence: int, approximation: int) -> ColourBox:
@@ -182,7 +170,7 @@ def _enumerated(head: bytes, precedence: int, approximation: int) -> ColourBox:
 def choose_colour(colours: list[ColourBox], by_precedence: bool) -> Colour:
     """The `colr` box that counts.
 
-    Of a JP2 the first (ISO/IEC 15444-1 I.5.3.3) that can be used; of a JPX the one of highest precedence,
+    In a JP2 it is the first that can be used (ISO/IEC 15444-1 I.5.3.3); in a JPX the one of highest precedence,
     then of best approximation, then the first (15444-2 M.11.7.2).
     """
     usable = [c for c in colours if c.usable]
@@ -193,7 +181,7 @@ def choose_colour(colours: list[ColourBox], by_precedence: bool) -> Colour:
     return min(usable, key=lambda c: (-c.precedence, c.approximation or 255)).colour
 
 
-def _palette(data: bytes) -> _PaletteTable:
+def _palette(data: bytes) -> Palette:
     entries, columns = struct.unpack_from(">HB", data)
     if not 1 <= entries <= 1024 or columns == 0 or len(data) < 3 + columns:
         corrupt(f"the palette claims {entries} entries of {columns} columns")
@@ -211,7 +199,7 @@ def _palette(data: bytes) -> _PaletteTable:
             row.append(int.from_bytes(data[at : at + size], signed=is_signed))
             at += size
         table.append(tuple(row))
-    return _PaletteTable(bits, signed, tuple(table))
+    return Palette(bits, signed, tuple(table))
 
 
 def _mapping(data: bytes) -> tuple[tuple[int, int | None], ...]:
@@ -223,30 +211,43 @@ def _mapping(data: bytes) -> tuple[tuple[int, int | None], ...]:
     return tuple(rows)
 
 
-def _channels(data: bytes) -> tuple[Channel, ...]:
+def _channels(data: bytes) -> tuple[ChannelDefinition, ...]:
     (count,) = struct.unpack_from(">H", data)
     if count == 0 or len(data) < 2 + 6 * count:
         corrupt(f"the channel definition claims {count} channels in {len(data)} bytes")
     rows = struct.iter_unpack(">HHH", data[2 : 2 + 6 * count])
-    return tuple(Channel(index, _KINDS.get(kind, ChannelKind.UNSPECIFIED), to) for index, kind, to in rows)
+    return tuple(
+        ChannelDefinition(index, _KINDS.get(kind, ChannelKind.UNSPECIFIED), association)
+        for index, kind, association in rows
+    )
 
 
-def _resolutions(source: Source, superbox: Box, found: Jp2Header) -> None:
+def _read_resolutions(reader: FileReader, superbox: Box, found: Jp2Header) -> None:
     """`resc` and `resd` (I.5.3.7): a broken one costs the density, not the image."""
+    is_sound = True
     try:
-        for box in walk(source, superbox.content, superbox.end, limit=16):
-            if box.kind in (b"resc", b"resd"):
-                resolution = _resolution(source.read(box.content, min(box.content_bytes, 10)))
-                if resolution is None:
-                    found.warnings.append(
-                        f"the resolution in the {box.name!r} box is not a number of pixels per metre"
-                    )
-                elif box.kind == b"resc":
-                    found.capture_resolution = resolution
-                else:
-                    found.display_resolution = resolution
+        for box in walk(reader, superbox.content, superbox.end, limit=16):
+            is_sound &= _read_resolution(reader, box, found)
     except BoxError as error:
         found.warnings.append(f"the resolution box breaks off: {error}")
+        return
+    if is_sound:
+        found.sound_resolutions.append(superbox)
+
+
+def _read_resolution(reader: FileReader, box: Box, found: Jp2Header) -> bool:
+    """Whether the box is a sound resolution."""
+    if box.kind not in (b"resc", b"resd"):
+        return False
+    resolution = _resolution(reader.read(box.content, min(box.content_bytes, 10)))
+    if resolution is None:
+        found.warnings.append(f"the resolution in the {box.name!r} box is not a number of pixels per metre")
+        return False
+    if box.kind == b"resc":
+        found.capture_resolution = resolution
+    else:
+        found.display_resolution = resolution
+    return box.content_bytes == 10
 
 
 def _resolution(data: bytes) -> Resolution | None:

@@ -1,15 +1,15 @@
-"""What a JPX says of its first codestream and first compositing layer (ISO/IEC 15444-2 M.11.6, M.11.7)."""
+"""The JPX headers of the first codestream and the first compositing layer (ISO/IEC 15444-2 M.11.6, M.11.7)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from engine.jp2.boxes.jp2_header import Jp2Header, choose_colour, content_of, take_header_box
-from engine.jp2.boxes.walk import Box, BoxError, walk
+from engine.jp2.boxes.jp2_header import Jp2Header, choose_colour, read_header_box
+from engine.jp2.boxes.walk import Box, BoxError, content_of, walk
 from engine.jp2.errors import corrupt, unsupported
-from engine.jp2.file_reader import Source
-from engine.jp2.model import Channel, ChannelKind
+from engine.jp2.file_reader import FileReader
+from engine.jp2.header import ChannelDefinition, ChannelKind
 
 _OPACITIES = {0: ChannelKind.OPACITY, 1: ChannelKind.PREMULTIPLIED}
 """OTyp of the Opacity box (M.11.7.6): what the last channel is."""
@@ -22,46 +22,46 @@ class JpxHeaders:
     codestream: Jp2Header | None = None
     layer: Jp2Header | None = None
     opacity: ChannelKind | None = None
-    """Of the last channel, said without a channel definition."""
+    """Of the last channel, if no channel definition gives it."""
     warnings: list[str] = field(default_factory=list)
 
 
-def take_jpx_header(source: Source, box: Box, found: JpxHeaders) -> None:
-    """Reads a `jpch`, `jplh` or `comp` box. Raises ImageError for what cannot be, or is not read here."""
+def read_jpx_header(reader: FileReader, box: Box, found: JpxHeaders) -> None:
+    """Reads a `jpch`, `jplh` or `comp` box. Raises ImageError for what cannot be, or is not supported."""
     match box.kind:
         case b"jpch" if found.codestream is None:
             found.codestream = Jp2Header()
-            for inner in _inside(source, box):
-                take_header_box(source, inner, found.codestream)
+            for inner in _inside(reader, box):
+                read_header_box(reader, inner, found.codestream)
         case b"jplh" if found.layer is None:
             found.layer = Jp2Header()
-            for inner in _inside(source, box):
-                _take_of_layer(source, inner, found, found.layer)
+            for inner in _inside(reader, box):
+                _read_layer_box(reader, inner, found, found.layer)
         case b"comp":
             found.warnings.append(
-                "a composition (comp box) says how layers make up the picture; the first codestream is converted"
+                "the picture is a composition of layers (comp box); only the first codestream is converted"
             )
 
 
-def _take_of_layer(source: Source, box: Box, found: JpxHeaders, layer: Jp2Header) -> None:
+def _read_layer_box(reader: FileReader, box: Box, found: JpxHeaders, layer: Jp2Header) -> None:
     match box.kind:
         case b"cgrp":
-            for colour in _inside(source, box):
-                take_header_box(source, colour, layer)
+            for colour in _inside(reader, box):
+                read_header_box(reader, colour, layer)
         case b"creg":
-            _check_registration(content_of(source, box, 4, most=4 + 6 * 65536))
+            _check_registration(content_of(reader, box, 4, most=4 + 6 * 65536))
         case b"opct":
-            kind = content_of(source, box, 1)[0]
+            kind = content_of(reader, box, 1)[0]
             if kind not in _OPACITIES:
                 unsupported("a colour stands for transparency (a chroma key in a JPX opacity box)")
             found.opacity = _OPACITIES[kind]
         case _:
-            take_header_box(source, box, layer)
+            read_header_box(reader, box, layer)
 
 
-def _inside(source: Source, superbox: Box) -> Iterator[Box]:
+def _inside(reader: FileReader, superbox: Box) -> Iterator[Box]:
     try:
-        for box in walk(source, superbox.content, superbox.end):
+        for box in walk(reader, superbox.content, superbox.end):
             if box.kind == b"cref":
                 unsupported(f"a part of the {superbox.name!r} box lies elsewhere (a JPX cross-reference)")
             yield box
@@ -77,16 +77,16 @@ def _check_registration(data: bytes) -> None:
 
 
 def with_jpx_headers(jp2h: Jp2Header, found: JpxHeaders, components: int) -> Jp2Header:
-    """The JP2 header with what the first codestream and layer have of their own, which goes before it (M.11.5)."""
+    """The JP2 header, overridden by the headers of the first codestream and layer (M.11.5)."""
     merged = replace(jp2h, warnings=[*jp2h.warnings, *found.warnings])
-    if (of_codestream := found.codestream) is not None:
-        _override_palette(merged, of_codestream)
-    if (of_layer := found.layer) is not None:
-        _override_colour(merged, of_layer)
-        merged.channels = of_layer.channels or jp2h.channels
-        merged.capture_resolution = of_layer.capture_resolution or jp2h.capture_resolution
-        merged.display_resolution = of_layer.display_resolution or jp2h.display_resolution
-        merged.warnings += of_layer.warnings
+    if (own_codestream := found.codestream) is not None:
+        _override_palette(merged, own_codestream)
+    if (own_layer := found.layer) is not None:
+        _override_colour(merged, own_layer)
+        merged.channels = own_layer.channels or jp2h.channels
+        merged.capture_resolution = own_layer.capture_resolution or jp2h.capture_resolution
+        merged.display_resolution = own_layer.display_resolution or jp2h.display_resolution
+        merged.warnings += own_layer.warnings
     if found.opacity is not None and not merged.channels:
         merged.channels = _with_last(len(merged.mapping or ()) or components, found.opacity)
     return merged
@@ -104,7 +104,7 @@ def _override_palette(merged: Jp2Header, own: Jp2Header) -> None:
 
 
 def _override_colour(merged: Jp2Header, own: Jp2Header) -> None:
-    """Where the layer's colour cannot be read and the JP2 header's can, that is what it is there for."""
+    """The layer's colour counts, unless it cannot be used and the JP2 header has another."""
     if not own.colours or (merged.colours and not any(box.usable for box in own.colours)):
         return
     if merged.colours and choose_colour(merged.colours, True) != choose_colour(own.colours, True):
@@ -112,7 +112,7 @@ def _override_colour(merged: Jp2Header, own: Jp2Header) -> None:
     merged.colours = own.colours
 
 
-def _with_last(count: int, kind: ChannelKind) -> tuple[Channel, ...]:
-    """All channels colours in their order but the last, which is over the whole image."""
-    colours = (Channel(index, ChannelKind.COLOUR, index + 1) for index in range(count - 1))
-    return (*colours, Channel(count - 1, kind, 0))
+def _with_last(count: int, kind: ChannelKind) -> tuple[ChannelDefinition, ...]:
+    """All channels are colours in their order, but the last one, which is over the whole image."""
+    colours = (ChannelDefinition(index, ChannelKind.COLOUR, index + 1) for index in range(count - 1))
+    return (*colours, ChannelDefinition(count - 1, kind, 0))

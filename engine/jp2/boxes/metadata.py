@@ -1,16 +1,19 @@
-"""XMP, Exif and IPTC out of the boxes that writers put them in."""
+"""XMP, Exif and IPTC in the boxes that writers put them in."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from xml.parsers.expat import ExpatError, ParserCreate
 
+from engine.jp2.boxes import photoshop
+from engine.jp2.boxes.file_boxes import FileBoxes
 from engine.jp2.boxes.walk import Box, BoxError, walk
-from engine.jp2.file_reader import Source
+from engine.jp2.file_reader import FileReader
 
 MAX_METADATA_BYTES = 16 * 1024 * 1024
-"""A box larger than this is left where it is, and it is said."""
+"""A larger box is left out, with a warning."""
 
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 """Extensible Metadata Platform, Part 3, 1.1.4 (JPEG 2000)."""
@@ -18,8 +21,7 @@ _EXIF = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
 """The first as ExifTool, Exiv2 and Kakadu write it, the second as Photoshop does."""
 _IPTC = (bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"), bytes.fromhex("09a14e97c0b442e0bebf36df6f0ce36f"))
 _PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
-"""Photoshop image resources, where IPTC is resource 0x0404."""
-
+"""Photoshop image resources."""
 
 _XMP_ROOTS = frozenset(
     {
@@ -31,85 +33,112 @@ _XMP_ROOTS = frozenset(
 """Namespace and name of the element that an XMP packet is (XMP Specification, Part 1, 7.3.3)."""
 _ROOT_WITHIN_BYTES = 64 * 1024
 _MAX_DEPTH = 8
-_MAX_NESTED = 4096
+_MAX_NESTED_BOXES = 4096
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a JPEG can carry over."""
+
+    xmp: bytes | None = None
+    exif: bytes | None = None
+    """A TIFF stream, from the first II or MM."""
+    iptc: bytes | None = None
+    """IPTC-IIM records."""
+    warnings: tuple[str, ...] = ()
 
 
 class _Place(IntEnum):
-    """Where something was found; of two the lower counts, of two in the same place the first."""
+    """Where a packet was found. Of two packets the one of the lower place counts; of the same place, the first."""
 
     OWN_BOX = 0
     NESTED = 1
     XML = 2
 
 
-@dataclass
-class Metadata:
-    """What was found so far."""
-
-    xmp: bytes | None = None
-    exif: bytes | None = None
-    iptc: bytes | None = None
-    places: dict[str, _Place] = field(default_factory=dict)
-    nested: int = 0
-    """Boxes looked at inside others."""
-
-    def offer(self, name: str, data: bytes | None, place: _Place, warnings: list[str]) -> None:
-        """Keeps what counts; what does not and is not the same is said."""
-        kept: bytes | None = getattr(self, name)
-        if not data or data == kept:
-            return
-        if kept is not None:
-            warnings.append(f"there is more than one {_NAMES[name]} in the file; one of them is carried over")
-        if kept is None or place < self.places[name]:
-            setattr(self, name, data)
-            self.places[name] = place
-
-
 _NAMES = {"xmp": "XMP packet", "exif": "Exif stream", "iptc": "set of IPTC records"}
 
 
-def take_metadata(
-    source: Source, box: Box, found: Metadata, warnings: list[str], is_nested: bool = False
-) -> None:
-    """Reads a `uuid` or `xml ` box into `found` where it holds one of the three."""
-    place = _Place.NESTED if is_nested else _Place.OWN_BOX
+@dataclass
+class _Found:
+    """What was found so far."""
+
+    kept: dict[str, tuple[_Place, bytes]] = field(default_factory=dict)
+    nested_boxes: int = 0
+    """Boxes visited inside others."""
+    warnings: list[str] = field(default_factory=list)
+
+    def offer(self, name: str, data: bytes | None, place: _Place) -> None:
+        """Keeps the data if they count, and warns if others of the same kind are left out."""
+        place_kept, kept = self.kept.get(name, (None, None))
+        if not data or data == kept:
+            return
+        if kept is not None:
+            self.warnings.append(
+                f"there is more than one {_NAMES[name]} in the file; one of them is carried over"
+            )
+        if place_kept is None or place < place_kept:
+            self.kept[name] = (place, data)
+
+    def get(self, name: str) -> bytes | None:
+        _, data = self.kept.get(name, (None, None))
+        return data
+
+
+def read_metadata(reader: FileReader, boxes: FileBoxes) -> Metadata:
+    """The metadata in a file's boxes; in a JP2 header only if that comes before the codestream."""
+    found = _Found()
+    for box in boxes.all:
+        if box.is_cut:
+            continue
+        if box.kind in (b"uuid", b"xml "):
+            _read_metadata_box(reader, box, found, _Place.OWN_BOX)
+        elif box.kind == b"asoc":
+            _read_nested(reader, box, walk(reader, box.content, box.end), found, depth=1)
+        elif box.kind == b"jp2h" and box.start < boxes.codestream_start:
+            is_read = box == boxes.jp2h.superbox
+            inside = boxes.jp2h.boxes if is_read else walk(reader, box.content, box.end)
+            _read_nested(reader, box, inside, found, depth=1)
+    return Metadata(found.get("xmp"), found.get("exif"), found.get("iptc"), tuple(found.warnings))
+
+
+def _read_metadata_box(reader: FileReader, box: Box, found: _Found, place: _Place) -> None:
+    """Reads a `uuid` or `xml ` box into `found` if it holds one of the three."""
     if box.kind == b"uuid":
-        identifier = source.read(box.content, 16)
+        identifier = reader.read(box.content, 16)
         is_known = identifier in (_XMP, _PHOTOSHOP, *_EXIF, *_IPTC)
     else:
         identifier, place = b"", _Place.XML
-        is_known = _is_xmp(source.read(box.content, min(box.content_bytes, _ROOT_WITHIN_BYTES)))
+        is_known = _is_xmp(reader.read(box.content, min(box.content_bytes, _ROOT_WITHIN_BYTES)))
     if not is_known:
         return
     if box.content_bytes > MAX_METADATA_BYTES:
-        warnings.append(f"a metadata box of {box.content_bytes:,} bytes is not carried over")
+        found.warnings.append(f"a metadata box of {box.content_bytes:,} bytes is not carried over")
         return
-    body = source.read(box.content + len(identifier), box.content_bytes - len(identifier))
+    body = reader.read(box.content + len(identifier), box.content_bytes - len(identifier))
     if identifier in (_XMP, b""):
-        found.offer("xmp", _without_padding(body), place, warnings)
+        found.offer("xmp", _without_padding(body), place)
     elif identifier in _EXIF:
-        found.offer("exif", _tiff_stream(body, warnings), place, warnings)
+        found.offer("exif", _tiff_stream(body, found.warnings), place)
     elif identifier in _IPTC:
-        found.offer("iptc", _iptc_records(body), place, warnings)
+        found.offer("iptc", _iptc_records(body), place)
     else:
-        found.offer("iptc", _iptc_resource(body), place, warnings)
+        found.offer("iptc", _iptc_resource(body), place)
 
 
-def take_nested_metadata(
-    source: Source, superbox: Box, found: Metadata, warnings: list[str], depth: int = 1
-) -> None:
-    """Looks into a box that others put theirs into: an association (ISO/IEC 15444-2 M.11.11), the JP2 header."""
+def _read_nested(reader: FileReader, superbox: Box, boxes: Iterable[Box], found: _Found, depth: int) -> None:
+    """Metadata in the boxes inside an association (ISO/IEC 15444-2 M.11.11) or a JP2 header."""
     try:
-        for box in walk(source, superbox.content, superbox.end):
-            found.nested += 1
-            if box.is_cut or found.nested > _MAX_NESTED:
+        for box in boxes:
+            found.nested_boxes += 1
+            if box.is_cut or found.nested_boxes > _MAX_NESTED_BOXES:
                 return
             if box.kind in (b"uuid", b"xml "):
-                take_metadata(source, box, found, warnings, is_nested=True)
+                _read_metadata_box(reader, box, found, _Place.NESTED)
             elif box.kind == b"asoc" and depth < _MAX_DEPTH:
-                take_nested_metadata(source, box, found, warnings, depth + 1)
+                _read_nested(reader, box, walk(reader, box.content, box.end), found, depth + 1)
     except BoxError as error:
-        warnings.append(f"the {superbox.name!r} box breaks off: {error}")
+        found.warnings.append(f"the {superbox.name!r} box breaks off: {error}")
 
 
 class _RootFound(Exception):
@@ -117,7 +146,10 @@ class _RootFound(Exception):
 
 
 def _is_xmp(head: bytes) -> bool:
-    """Whether XML's root element is that of XMP. No further than its first tag, and no document type: no entities."""
+    """Whether the root element of the XML is that of XMP.
+
+    The parser stops at the first tag and at a document type, so that no entity is ever expanded.
+    """
 
     def root(name: str, _: dict[str, str]) -> None:
         raise _RootFound(name)
@@ -138,7 +170,7 @@ def _is_xmp(head: bytes) -> bool:
 
 
 def _without_padding(xml: bytes) -> bytes:
-    """Without the zeros that some writers end it with; those of UTF-16 belong to it."""
+    """Without the zeros that some writers put at the end; those of UTF-16 belong to the text."""
     is_wide = xml.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in xml[:4]
     return xml if is_wide else xml.rstrip(b"\0")
 
@@ -153,22 +185,13 @@ def _tiff_stream(body: bytes, warnings: list[str]) -> bytes | None:
 
 
 def _iptc_records(body: bytes) -> bytes | None:
-    """IPTC-IIM as it is, or taken out of the Photoshop resources that some writers wrap it in."""
-    if body.startswith((b"8BIM", b"Photoshop 3.0\x00")):
+    """IPTC-IIM records as they are, or taken out of the Photoshop resources that some writers wrap them in."""
+    if body.startswith((b"8BIM", photoshop.SIGNATURE)):
         return _iptc_resource(body)
     return body if body.startswith(b"\x1c") else None
 
 
 def _iptc_resource(body: bytes) -> bytes | None:
-    """Resource 0x0404 of a chain of image resources (Photoshop file format, image resource blocks)."""
-    position = len(b"Photoshop 3.0\x00") if body.startswith(b"Photoshop 3.0\x00") else 0
-    while body[position : position + 4] == b"8BIM" and position + 8 <= len(body):
-        number = int.from_bytes(body[position + 4 : position + 6])
-        name_bytes = 1 + body[position + 6]
-        at = position + 6 + name_bytes + name_bytes % 2
-        length = int.from_bytes(body[at : at + 4])
-        data = body[at + 4 : at + 4 + length]
-        if number == 0x0404 and data.startswith(b"\x1c"):
-            return data
-        position = at + 4 + length + length % 2
-    return None
+    resources = photoshop.image_resources(body.removeprefix(photoshop.SIGNATURE))
+    wanted = (data for number, data in resources if number == photoshop.IPTC and data.startswith(b"\x1c"))
+    return next(wanted, None)

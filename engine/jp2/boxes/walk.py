@@ -1,40 +1,41 @@
-"""Boxes (ISO/IEC 15444-1 Annex I.4): walked without trusting a length, in bounded number and depth."""
+"""The chain of boxes (ISO/IEC 15444-1 Annex I.4), followed without trust in any length."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.jp2.file_reader import Source
+from engine.jp2.errors import corrupt, truncated
+from engine.jp2.file_reader import FileReader
 
 MAX_BOXES = 4096
-"""Siblings looked at in one walk: metadata-rich files have dozens."""
+"""Boxes beside each other that one walk visits: files rich in metadata have dozens."""
 
 
 class BoxError(Exception):
-    """The chain of boxes breaks at this place: nothing after it can be found."""
+    """The chain of boxes breaks: nothing after this place can be found."""
 
     def __init__(self, message: str, out_of_bytes: bool = False) -> None:
         super().__init__(message)
         self.out_of_bytes = out_of_bytes
-        """The boxes end where a box header is not yet complete, as in a file that was cut."""
+        """The boxes end inside a box header, as in a file that was cut."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box's place in its file, in bytes; the content was not read yet."""
+    """Where a box lies in its file, in bytes; its content is not read."""
 
     kind: bytes
     """TBox, four bytes."""
     start: int
     content: int
-    """Where the content begins: after LBox and TBox, and XLBox where there is one."""
+    """Where the content begins: after LBox and TBox, and after XLBox if there is one."""
     end: int
-    """Where it ends, never beyond the surrounding box or file."""
+    """Where the content ends, never beyond the surrounding box or file."""
     declared_end: int
-    """Where its length says it ends."""
+    """Where it ends by its own length."""
     open_ended: bool
-    """LBox was 0: it reaches to the end of the file."""
+    """LBox is 0: the box reaches to the end of the file."""
 
     @property
     def name(self) -> str:
@@ -50,29 +51,29 @@ class Box:
 
 
 def box_name(kind: bytes) -> str:
-    """A box type fit for a message."""
+    """A box type as printable text."""
     return "".join(chr(c) if 0x20 <= c < 0x7F else f"\\x{c:02x}" for c in kind)
 
 
-def walk(source: Source, start: int, end: int, limit: int = MAX_BOXES) -> Iterator[Box]:
+def walk(reader: FileReader, start: int, end: int, limit: int = MAX_BOXES) -> Iterator[Box]:
     """The boxes between two offsets, in order; each step goes forward by eight bytes or more.
 
-    Raises BoxError for a length that cannot be (2 to 7, an XLBox under 16), for bytes too few for a box
-    header, and beyond `limit` boxes. A box that claims to reach past `end` is the last, with `is_cut`.
+    Raises BoxError for an impossible length (2 to 7, an XLBox under 16), for bytes too few for a box header, and
+    beyond `limit` boxes. A box that claims to reach past `end` is the last one, and `is_cut`.
     """
     position = start
     for _ in range(limit):
         if position >= end:
             return
-        box = _box_at(source, position, end)
+        box = _box_at(reader, position, end)
         yield box
         position = box.end
     if position < end:
         raise BoxError(f"more than {limit:,} boxes")
 
 
-def _box_at(source: Source, position: int, end: int) -> Box:
-    head = source.read(position, 16)
+def _box_at(reader: FileReader, position: int, end: int) -> Box:
+    head = reader.read(position, 16)
     room = min(len(head), end - position)
     if room < 8:
         raise BoxError(f"{room} stray bytes at {position:,}, too few for a box", out_of_bytes=True)
@@ -88,3 +89,15 @@ def _box_at(source: Source, position: int, end: int) -> Box:
     if declared_end < content:
         raise BoxError(f"box {box_name(head[4:8])!r} at {position:,} has the impossible length {length}")
     return Box(head[4:8], position, content, min(declared_end, end), declared_end, open_ended)
+
+
+def content_of(reader: FileReader, box: Box, least: int, most: int = 65536) -> bytes:
+    """The whole content of a box that must hold from `least` to `most` bytes; raises ImageError if it does not."""
+    if box.is_cut:
+        corrupt(f"the {box.name!r} box reaches beyond the box around it")
+    if not least <= box.content_bytes <= most:
+        corrupt(f"the {box.name!r} box holds {box.content_bytes:,} bytes, which cannot be")
+    data = reader.read(box.content, box.content_bytes)
+    if len(data) < box.content_bytes:
+        truncated(reader, f"the file ends inside its {box.name!r} box")
+    return data

@@ -1,25 +1,25 @@
-"""How components are coded: COD and COC of the main header, and those of a tile, which go before (A.6)."""
+"""How components are coded: COD and COC of the main header, and those of a tile, which override them (A.6)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.jp2.codestream.marker_segments import Body, Marker, Segment
+from engine.jp2.codestream.marker_segments import Marker, Parameters, Segment
 from engine.jp2.errors import corrupt
-from engine.jp2.file_reader import Source
+from engine.jp2.file_reader import FileReader
 
 PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
 MAX_LEVELS = 32
 _WHOLE_PRECINCT = (15, 15)
-"""PPx and PPy where none are given: a precinct of 2^15 samples a side."""
-_MANY_COMPONENTS = 257
-"""From so many on COC names its component in two bytes."""
+"""PPx and PPy if none are given: a precinct of 2^15 samples a side."""
+_WIDE_INDEX_FROM_COMPONENTS = 257
+"""With this many components or more, COC names its component in two bytes."""
 
 
 @dataclass(frozen=True)
 class ComponentStyle:
-    """What COD says for all components and COC for one."""
+    """The coding style that COD gives all components, or COC one."""
 
     levels: int
     code_block: tuple[int, int]
@@ -28,7 +28,7 @@ class ComponentStyle:
     """Table A.19."""
     reversible: bool
     precincts: tuple[tuple[int, int], ...]
-    """PPx and PPy of each resolution, the coarsest first; empty where all are of the greatest size."""
+    """PPx and PPy of each resolution, the coarsest first; empty if all are of the greatest size."""
 
     @property
     def high_throughput(self) -> bool:
@@ -68,7 +68,7 @@ class CodingStyle:
 
 @dataclass(frozen=True)
 class Styles:
-    """What counts for each component of a tile."""
+    """The coding style of each component of a tile."""
 
     style: CodingStyle
     components: Mapping[int, ComponentStyle] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Styles:
 
 @dataclass
 class StyleMarkers:
-    """The COD and COC met in one header."""
+    """The COD and COC of one header, as they are met."""
 
     style: CodingStyle | None = None
     components: dict[int, ComponentStyle] = field(default_factory=dict)
@@ -93,51 +93,51 @@ class StyleMarkers:
     def are_any(self) -> bool:
         return self.style is not None or bool(self.components)
 
-    def take(self, source: Source, segment: Segment, components: int) -> None:
-        """A COD or COC; the first of several counts. `components` is how many the image has."""
-        body = Body(source, segment)
+    def read(self, reader: FileReader, segment: Segment, components: int) -> None:
+        """Reads a COD or COC; the first of several counts. `components` is how many the image has."""
+        parameters = Parameters(reader, segment)
         if segment.marker == Marker.COD:
-            self.style = self.style or _parse_style(body)
+            self.style = self.style or _parse_style(parameters)
         else:
-            index, style = _parse_component(body, components)
+            index, style = _parse_component(parameters, components)
             self.components.setdefault(index, style)
 
     def over(self, main: Styles) -> Styles:
-        """Tile COC before tile COD before main COC before main COD."""
+        """A tile's COC counts before its COD, that before the main header's COC, and the main COD last."""
         if self.style is not None:
             return Styles(self.style, self.components)
         return Styles(main.style, {**main.components, **self.components}) if self.components else main
 
 
-def _parse_style(body: Body) -> CodingStyle:
-    flags, progression, layers, transform = body.unpack(">BBHB")
+def _parse_style(parameters: Parameters) -> CodingStyle:
+    flags, progression, layers, transform = parameters.unpack(">BBHB")
     if progression >= len(PROGRESSIONS):
         corrupt(f"COD names the progression order {progression}; 0 to {len(PROGRESSIONS) - 1} exist")
     if layers == 0:
         corrupt("COD claims no quality layers")
-    every = _component_style(body, 5, "COD", has_precincts=bool(flags & 1))
+    every = _component_style(parameters, 5, "COD", has_precincts=bool(flags & 1))
     return CodingStyle(PROGRESSIONS[progression], layers, transform != 0, every)
 
 
-def _parse_component(body: Body, components: int) -> tuple[int, ComponentStyle]:
-    wide = components >= _MANY_COMPONENTS
-    index, flags = body.unpack(">HB" if wide else ">BB")
+def _parse_component(parameters: Parameters, components: int) -> tuple[int, ComponentStyle]:
+    wide = components >= _WIDE_INDEX_FROM_COMPONENTS
+    index, flags = parameters.unpack(">HB" if wide else ">BB")
     if index >= components:
         corrupt(f"COC names component {index} of {components}")
-    return index, _component_style(body, 3 if wide else 2, "COC", has_precincts=bool(flags & 1))
+    return index, _component_style(parameters, 3 if wide else 2, "COC", has_precincts=bool(flags & 1))
 
 
-def _component_style(body: Body, at: int, name: str, *, has_precincts: bool) -> ComponentStyle:
-    levels, xcb, ycb, block_style, wavelet = body.unpack(">BBBBB", at)
+def _component_style(parameters: Parameters, at: int, name: str, *, has_precincts: bool) -> ComponentStyle:
+    levels, xcb, ycb, block_style, wavelet = parameters.unpack(">BBBBB", at)
     if levels > MAX_LEVELS:
         corrupt(f"{name} claims {levels} decomposition levels; {MAX_LEVELS} are possible")
     if xcb > 8 or ycb > 8 or xcb + ycb > 8:
         corrupt(f"{name} claims code-blocks of 2^{xcb + 2} × 2^{ycb + 2} samples")
     if wavelet > 1:
         corrupt(f"{name} names the wavelet transformation {wavelet}; 0 and 1 exist in Part 1")
-    if has_precincts and body.size < at + 5 + levels + 1:
+    if has_precincts and parameters.size < at + 5 + levels + 1:
         corrupt(f"{name} is too short for the precinct sizes it promises")
-    sizes = body.unpack(f">{levels + 1}B", at + 5) if has_precincts else ()
+    sizes = parameters.unpack(f">{levels + 1}B", at + 5) if has_precincts else ()
     return ComponentStyle(
         levels=levels,
         code_block=(xcb + 2, ycb + 2),

@@ -1,4 +1,4 @@
-"""Marker segments (ISO/IEC 15444-1 Annex A): found one after the other, their parameters taken apart."""
+"""Marker segments (ISO/IEC 15444-1 Annex A): found one after the other, and their parameters unpacked."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from engine.jp2.errors import corrupt, truncated
-from engine.jp2.file_reader import Source
+from engine.jp2.file_reader import FileReader
 
 MAX_SEGMENTS = 70_000
-"""In a main header; a COC, QCC and RGN for each of 16,384 components is the most a legal one needs."""
+"""In one header; a COC, QCC and RGN for each of 16,384 components is the most a legal one needs."""
 
 
 class Marker(IntEnum):
@@ -48,49 +48,49 @@ class Segment:
     offset: int
     """Of the marker in the file."""
     length: int
-    """Of the segment after the marker, with its own two length bytes."""
+    """Bytes after the marker, the two of the length itself among them."""
 
     @property
     def end(self) -> int:
         return self.offset + 2 + self.length
 
 
-def segments(source: Source, position: int) -> Iterator[Segment]:
+def segments(reader: FileReader, position: int) -> Iterator[Segment]:
     """The marker segments from `position` up to the SOT, SOD or EOC that ends the header.
 
-    Raises ImageError TRUNCATED or CORRUPT where there is none.
+    Raises ImageError TRUNCATED or CORRUPT if nothing ends it.
     """
     for _ in range(MAX_SEGMENTS):
-        head = source.read(position, 4)
+        head = reader.read(position, 4)
         marker = int.from_bytes(head[:2])
         if len(head) < 2:
-            truncated(source, "the file ends inside the codestream's header")
+            truncated(reader, "the file ends inside the codestream's header")
         if marker in (Marker.SOT, Marker.SOD, Marker.EOC):
             return
         if marker < 0xFF01:
             corrupt(f"no marker but {head[:2].hex(' ')} at byte {position:,} in the codestream's header")
         if 0xFF30 <= marker <= 0xFF3F:
-            # Reserved for markers without a segment (Table A.1).
+            # Table A.1: reserved for markers without a segment.
             yield Segment(marker, position, 0)
             position += 2
             continue
         if len(head) < 4:
-            truncated(source, "the file ends inside the codestream's header")
+            truncated(reader, "the file ends inside the codestream's header")
         segment = Segment(marker, position, int.from_bytes(head[2:]))
         if segment.length < 2:
             corrupt(f"marker {marker:#06x} at byte {position:,} has the impossible length {segment.length}")
-        if segment.end > source.size:
-            truncated(source, f"the file ends inside marker {marker:#06x} of the codestream's header")
+        if segment.end > reader.size:
+            truncated(reader, f"the file ends inside marker {marker:#06x} of the codestream's header")
         yield segment
         position = segment.end
     corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the codestream's header")
 
 
-class Body:
-    """A marker segment's parameters, taken from the front; asking for more than there is is CORRUPT."""
+class Parameters:
+    """A marker segment's parameters. Unpacking more than the segment holds raises ImageError CORRUPT."""
 
-    def __init__(self, source: Source, segment: Segment) -> None:
-        self._source = source
+    def __init__(self, reader: FileReader, segment: Segment) -> None:
+        self._reader = reader
         self._segment = segment
 
     @property
@@ -104,7 +104,7 @@ class Body:
                 f"marker {self._segment.marker:#06x} at byte {self._segment.offset:,} is too short, "
                 f"with {self.size} bytes, for what it must hold"
             )
-        data = self._source.read(self._segment.offset + 4 + at, wanted)
+        data = self._reader.read(self._segment.offset + 4 + at, wanted)
         if len(data) < wanted:
-            truncated(self._source, "the file became shorter while it was read")
+            truncated(self._reader, "the file became shorter while it was read")
         return struct.unpack(layout, data)

@@ -1,4 +1,4 @@
-"""Packet headers (ISO/IEC 15444-1 B.10), read for one thing: how long the packet is."""
+"""Packet headers (ISO/IEC 15444-1 B.10), read only to know how long each packet is."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 Read = Callable[[int, int], bytes]
-"""`read(offset, count)`: bytes of the tile's packets, fewer where they end."""
+"""`read(offset, count)`: bytes of the tile's packets; fewer at their end."""
 
 _FIRST_BYTES = 192
 _MOST_BYTES = 32 * 1024
 _SPARE_BITS = 4096
-"""More than a code-block's part of a header takes."""
+"""More than one code-block takes in a header."""
 _LBLOCK = 3
 _LONGEST_LBLOCK = 64
 _MOST_PASSES = 164
-_WITHOUT_END = 1 << 30
+_NO_THRESHOLD = 1 << 30
 
 
-class HeaderEnds(Exception):
+class HeaderCut(Exception):
     """The bytes end inside a packet header."""
 
 
@@ -36,7 +36,7 @@ class BlockStyle:
 
 
 Path = tuple[int, ...]
-"""A tag tree's nodes from the root to a leaf; they are numbered level by level, the leaves first."""
+"""A tag tree's nodes from the root to a leaf. They are numbered level by level, the leaves first."""
 
 
 class TagTree:
@@ -51,7 +51,7 @@ class TagTree:
 
 @lru_cache(maxsize=256)
 def _levels(width: int, height: int) -> tuple[tuple[int, int], ...]:
-    """Where each level's nodes begin and how many there are in a row, the root first; then the count of all."""
+    """For each level, the root first: its first node, and nodes in a row; last the count of all nodes, and 0."""
     start, levels = 0, []
     while True:
         levels.append((start, width))
@@ -69,8 +69,8 @@ def _row_of_paths(width: int, height: int, y: int) -> tuple[Path, ...]:
     return tuple(tuple(start + (x >> shift) for start, shift in rows) for x in range(width))
 
 
-class Band:
-    """A precinct's code-blocks of one sub-band, and what earlier layers have said of them."""
+class PrecinctBand:
+    """A precinct's code-blocks of one sub-band, and their state after the layers read so far."""
 
     __slots__ = ("height", "inclusion", "lblock", "passes", "planes", "width")
 
@@ -88,7 +88,7 @@ class Band:
 
 
 class HeaderReader:
-    """Reads the header that begins at an offset, as text of 0 and 1: there `find` counts and `int` reads."""
+    """The bits of the header that begins at an offset, as text of 0 and 1, so that `find` counts and `int` reads."""
 
     def __init__(self, read: Read, start: int) -> None:
         self._read = read
@@ -99,11 +99,11 @@ class HeaderReader:
         self._ended = False
         self.text = ""
         self.length = 0
-        """Of the text that was read; zeros follow where the bytes end."""
+        """Of the bits that were read; zeros follow if the bytes have ended."""
         self._load()
 
     def _load(self) -> None:
-        """More bits; after a byte FF the next one's first bit is stuffed, and no bit of the header (B.10.1)."""
+        """Reads more bits. After a byte FF the next bit is stuffed, and left out (B.10.1)."""
         data = self._read(self._next, self._chunk)
         self._ended = len(data) < self._chunk
         self._next += len(data)
@@ -125,27 +125,27 @@ class HeaderReader:
             self.text += "0" * _SPARE_BITS
 
     def ensure(self, at: int) -> None:
-        """There are bits enough for a code-block from `at` on, or all there are."""
+        """Reads on until the bits from `at` are enough for a code-block, or the bytes end."""
         while not self._ended and self.length - at < _SPARE_BITS:
             self._load()
         if at > self.length:
-            raise HeaderEnds
+            raise HeaderCut
 
     def end(self, at: int) -> int:
-        """The offset after a header whose last bit is before `at`: a whole byte, and one more after FF."""
+        """The offset after a header whose last bit is before `at`; a byte is stuffed if the header ends with FF."""
         if at > self.length:
-            raise HeaderEnds
+            raise HeaderCut
         stuffed = sum(1 for position in self._stuffed if position < at)
         end = self._start + -(-(at + stuffed) // 8)
         return end + 1 if self._read(end - 1, 1) == b"\xff" else end
 
 
 def read_packet_header(
-    read: Read, start: int, bands: list[Band], layer: int, style: BlockStyle
+    read: Read, start: int, bands: list[PrecinctBand], layer: int, style: BlockStyle
 ) -> tuple[int, int]:
     """Where the header that begins at `start` ends, and how many bytes of code-blocks follow it.
 
-    Raises HeaderEnds where the bytes do, ValueError where they cannot be a header.
+    Raises HeaderCut if the bytes end before the header does, ValueError if they cannot be a header.
     """
     reader = HeaderReader(read, start)
     if reader.text[0] == "0":
@@ -158,14 +158,16 @@ def read_packet_header(
             try:
                 at, passes = _new_passes(text, at, band, block, path, layer)
                 if passes:
-                    at, length = _segments(text, at, band, block, passes, style)
+                    at, length = _segment_bytes(text, at, band, block, passes, style)
                     body += length
             except IndexError:
-                raise HeaderEnds from None
+                raise HeaderCut from None
     return reader.end(at), body
 
 
-def _new_passes(text: str, at: int, band: Band, block: int, path: Path, layer: int) -> tuple[int, int]:
+def _new_passes(
+    text: str, at: int, band: PrecinctBand, block: int, path: Path, layer: int
+) -> tuple[int, int]:
     """The next bit, and how many coding passes of this code-block the packet holds (B.10.4 to B.10.6)."""
     if band.passes[block]:
         included = text[at] == "1"
@@ -174,7 +176,7 @@ def _new_passes(text: str, at: int, band: Band, block: int, path: Path, layer: i
         at = _decode(text, at, band.inclusion, path, layer + 1)
         included = band.inclusion.known[path[-1]] == 1
         if included:
-            at = _decode(text, at, band.planes, path, _WITHOUT_END)
+            at = _decode(text, at, band.planes, path, _NO_THRESHOLD)
     if not included:
         return at, 0
     if text[at] == "0":
@@ -189,7 +191,7 @@ def _new_passes(text: str, at: int, band: Band, block: int, path: Path, layer: i
 
 
 def _decode(text: str, at: int, tree: TagTree, path: Path, threshold: int) -> int:
-    """Reads what is needed to know whether the leaf's value is below the threshold."""
+    """The next bit, once it is known whether the leaf's value is below the threshold (B.10.2)."""
     low, known, value = tree.low, tree.known, 0
     for node in path:
         if known[node]:
@@ -211,7 +213,9 @@ def _decode(text: str, at: int, tree: TagTree, path: Path, threshold: int) -> in
     return at
 
 
-def _segments(text: str, at: int, band: Band, block: int, passes: int, style: BlockStyle) -> tuple[int, int]:
+def _segment_bytes(
+    text: str, at: int, band: PrecinctBand, block: int, passes: int, style: BlockStyle
+) -> tuple[int, int]:
     """The next bit, and the code-block's bytes in this packet (B.10.7)."""
     zero = text.find("0", at, at + _LONGEST_LBLOCK)
     if zero < 0:
@@ -230,7 +234,7 @@ def _segments(text: str, at: int, band: Band, block: int, passes: int, style: Bl
         return at + bits, int(text[at : at + bits] or _ended(), 2)
     length = 0
     while passes:
-        run = min(passes, _room(before, style))
+        run = min(passes, _passes_left(before, style))
         bits = lblock + run.bit_length() - 1
         length += int(text[at : at + bits] or _ended(), 2)
         at += bits
@@ -239,8 +243,8 @@ def _segments(text: str, at: int, band: Band, block: int, passes: int, style: Bl
     return at, length
 
 
-def _room(before: int, style: BlockStyle) -> int:
-    """Passes until the present codeword segment ends (Table D.9); `before` the passes that were."""
+def _passes_left(before: int, style: BlockStyle) -> int:
+    """Passes until the present codeword segment ends (Table D.9), after `before` passes."""
     if style.terminates_each:
         return 1
     first = 10  # the first bit-plane's cleanup pass and three whole bit-planes
@@ -251,7 +255,7 @@ def _room(before: int, style: BlockStyle) -> int:
 
 
 def _impossible() -> int:
-    raise ValueError("no packet header reads like this")
+    raise ValueError("not a packet header")
 
 
 def _ended() -> str:

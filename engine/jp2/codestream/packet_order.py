@@ -1,7 +1,7 @@
-"""A tile's packets, followed from header to header: are all there that the main header promises?
+"""A tile's packets in their order, followed from header to header until one is missing or the bytes end.
 
-Lengths tell where a tile-part ends; that nothing is missing before its end they tell only together. Where they were
-made to fit, or say nothing (Psot 0, TNsot 0), the packets alone know.
+A tile-part that was cut and its length corrected (Psot), or one whose length and count are left open (Psot 0,
+TNsot 0), looks whole by its lengths: only the packets show that some are missing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from engine.jp2.codestream.coding_style import Styles
-from engine.jp2.codestream.packet_headers import Band, BlockStyle, HeaderEnds, Read, read_packet_header
+from engine.jp2.codestream.packet_headers import BlockStyle, HeaderCut, PrecinctBand, Read, read_packet_header
 from engine.jp2.codestream.precincts import Precinct
 
 _SOP, _SOP_BYTES = b"\xff\x91", 6
@@ -20,7 +20,9 @@ _EPH, _EPH_BYTES = b"\xff\x92", 2
 _BYPASS, _TERMINATES_EACH = 0x01, 0x04
 
 
-class End(Enum):
+class WalkEnd(Enum):
+    """How the walk along a tile's packets ends."""
+
     ALL_THERE = auto()
     BETWEEN_PACKETS = auto()
     IN_A_HEADER = auto()
@@ -28,57 +30,62 @@ class End(Enum):
     BYTES_LEFT = auto()
     """After all packets."""
     UNREADABLE = auto()
-    """No packet header reads like what is there."""
+    """What follows is not a packet header."""
 
 
 @dataclass(frozen=True)
-class Walked:
-    end: End
+class PacketWalk:
+    end: WalkEnd
     packets: int
-    """Whole ones."""
+    """Whole packets found."""
     promised: int
+    """Packets that the headers promise."""
     offset: int
-    """Where the last one ends."""
+    """Where the last whole packet ends."""
 
 
-def walk_tile(read: Read, length: int, precincts: list[Precinct], styles: Styles) -> Walked:
-    """Follows the packets in the `length` bytes of one tile; `read` takes offsets into these."""
+def walk_tile(read: Read, length: int, precincts: list[Precinct], styles: Styles) -> PacketWalk:
+    """Follows the packets in the `length` bytes of one tile; `read` takes offsets into them."""
     style = styles.style
-    bands: dict[Precinct, list[Band]] = {}
+    bands: dict[Precinct, list[PrecinctBand]] = {}
     promised = len(precincts) * style.layers
     offset = packets = 0
-    for precinct, layer in in_order(precincts, style.progression, style.layers):
+    for precinct, layer in packets_in_order(precincts, style.progression, style.layers):
         if offset >= length:
-            end = End.BETWEEN_PACKETS if offset == length else End.IN_A_BODY
-            return Walked(end, packets, promised, offset)
+            end = WalkEnd.BETWEEN_PACKETS if offset == length else WalkEnd.IN_A_BODY
+            return PacketWalk(end, packets, promised, offset)
         if read(offset, 2) == _SOP:
             offset += _SOP_BYTES
         if precinct not in bands:
-            bands[precinct] = [Band(*size) for size in precinct.blocks]
+            bands[precinct] = [PrecinctBand(*size) for size in precinct.blocks]
         try:
             offset, body = read_packet_header(
-                read, offset, bands[precinct], layer, _blocks_of(styles, precinct)
+                read, offset, bands[precinct], layer, _block_style(styles, precinct)
             )
-        except HeaderEnds:
-            return Walked(End.IN_A_HEADER, packets, promised, offset)
+        except HeaderCut:
+            return PacketWalk(WalkEnd.IN_A_HEADER, packets, promised, offset)
         except ValueError:
-            return Walked(End.UNREADABLE, packets, promised, offset)
+            return PacketWalk(WalkEnd.UNREADABLE, packets, promised, offset)
         if read(offset, 2) == _EPH:
             offset += _EPH_BYTES
         offset += body
         packets += 1
         if layer == style.layers - 1:
             del bands[precinct]
-    end = End.IN_A_BODY if offset > length else End.BYTES_LEFT if offset < length else End.ALL_THERE
-    return Walked(end, packets, promised, offset)
+    end = (
+        WalkEnd.IN_A_BODY if offset > length else WalkEnd.BYTES_LEFT if offset < length else WalkEnd.ALL_THERE
+    )
+    return PacketWalk(end, packets, promised, offset)
 
 
-def _blocks_of(styles: Styles, precinct: Precinct) -> BlockStyle:
+def _block_style(styles: Styles, precinct: Precinct) -> BlockStyle:
     style = styles.of(precinct.component).block_style
     return BlockStyle(bool(style & _BYPASS), bool(style & _TERMINATES_EACH))
 
 
-def in_order(precincts: list[Precinct], progression: str, layers: int) -> Iterator[tuple[Precinct, int]]:
+def packets_in_order(
+    precincts: list[Precinct], progression: str, layers: int
+) -> Iterator[tuple[Precinct, int]]:
     """Every packet in the order of the progression (B.12.1)."""
     match progression:
         case "LRCP":

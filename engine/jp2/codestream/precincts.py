@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from engine.jp2.codestream.coding_style import ComponentStyle, Styles
 from engine.jp2.codestream.main_header import ImageSize
-
-Edges = tuple[int, int, int, int]
-"""x0, y0, x1, y1; the last two excluded."""
+from engine.jp2.header import Area
 
 
 @dataclass(frozen=True)
@@ -18,22 +16,22 @@ class Precinct:
     component: int
     resolution: int
     x: int
-    """Where a progression by position meets it, on the reference grid (B.12.1.3)."""
+    """Where a progression by position reaches it, on the reference grid (B.12.1.3)."""
     y: int
     index: int
     blocks: tuple[tuple[int, int], ...]
-    """Code-blocks across and down in each sub-band that has any."""
+    """Code-blocks across and down in each sub-band; only sub-bands that have any."""
 
 
 @dataclass(frozen=True)
-class Level:
+class ResolutionLevel:
     """A resolution level of a tile-component."""
 
     component: int
     resolution: int
-    samples: Edges
+    samples: Area
     """The tile-component's."""
-    edges: Edges
+    area: Area
     """The level's."""
     step: tuple[int, int]
     """Reference grid points from one of its samples to the next."""
@@ -42,11 +40,11 @@ class Level:
     @property
     def columns(self) -> range:
         """Of precincts (equation B-16)."""
-        return _precincts(self.edges[0], self.edges[2], self.style.precinct(self.resolution)[0])
+        return _precincts(self.area[0], self.area[2], self.style.precinct(self.resolution)[0])
 
     @property
     def rows(self) -> range:
-        return _precincts(self.edges[1], self.edges[3], self.style.precinct(self.resolution)[1])
+        return _precincts(self.area[1], self.area[3], self.style.precinct(self.resolution)[1])
 
     @property
     def precincts(self) -> int:
@@ -54,8 +52,8 @@ class Level:
 
     @property
     def most_blocks(self) -> int:
-        """Code-blocks that it has at most."""
-        x0, y0, x1, y1 = self.edges
+        """An upper bound of its code-blocks."""
+        x0, y0, x1, y1 = self.area
         across, down = (min(pair) for pair in zip(self.style.code_block, self.in_bands, strict=True))
         by_size = (((x1 - x0) >> across) + 4) * (((y1 - y0) >> down) + 4)
         return by_size + 3 * self.precincts
@@ -72,29 +70,22 @@ def _precincts(first: int, end: int, exponent: int) -> range:
     return range(first >> exponent, -(-end >> exponent)) if first < end else range(0)
 
 
-def levels_of(size: ImageSize, styles: Styles, tile: int) -> Iterator[Level]:
+def levels_of(size: ImageSize, styles: Styles, tile: int) -> Iterator[ResolutionLevel]:
     """Of every component and resolution of a tile (B.5)."""
-    edges = tile_edges(size, tile)
+    area = size.grid.tile_area(tile)
     for number, part in enumerate(size.components):
         style = styles.of(number)
-        samples = _scaled(edges, part.dx, part.dy)
+        samples = _scaled(area, part.dx, part.dy)
         for resolution in range(style.levels + 1):
             coarser = 1 << (style.levels - resolution)
             step = (coarser * part.dx, coarser * part.dy)
-            yield Level(number, resolution, samples, _scaled(samples, coarser, coarser), step, style)
-
-
-def tile_edges(size: ImageSize, tile: int) -> Edges:
-    """On the reference grid (B.3)."""
-    row, column = divmod(tile, size.tiles_across)
-    left = size.tile_x0 + column * size.tile_width
-    top = size.tile_y0 + row * size.tile_height
-    right, bottom = left + size.tile_width, top + size.tile_height
-    return max(left, size.x0), max(top, size.y0), min(right, size.x1), min(bottom, size.y1)
+            yield ResolutionLevel(
+                number, resolution, samples, _scaled(samples, coarser, coarser), step, style
+            )
 
 
 def precincts_of(size: ImageSize, styles: Styles, tile: int) -> Iterator[Precinct]:
-    x0, y0, _, _ = tile_edges(size, tile)
+    x0, y0, _, _ = size.grid.tile_area(tile)
     for level in levels_of(size, styles, tile):
         across, down = level.style.precinct(level.resolution)
         bands = list(_bands(level.samples, level.style.levels, level.resolution))
@@ -109,7 +100,7 @@ def precincts_of(size: ImageSize, styles: Styles, tile: int) -> Iterator[Precinc
             )
 
 
-def _bands(samples: Edges, levels: int, resolution: int) -> Iterator[Edges]:
+def _bands(samples: Area, levels: int, resolution: int) -> Iterator[Area]:
     """Each sub-band of a resolution (equation B-15)."""
     if resolution == 0:
         yield _scaled(samples, 1 << levels, 1 << levels)
@@ -121,7 +112,7 @@ def _bands(samples: Edges, levels: int, resolution: int) -> Iterator[Edges]:
         yield _scaled((x0 - x, y0 - y, x1 - x, y1 - y), step, step)
 
 
-def _blocks(bands: list[Edges], level: Level, column: int, row: int) -> Iterator[tuple[int, int]]:
+def _blocks(bands: list[Area], level: ResolutionLevel, column: int, row: int) -> Iterator[tuple[int, int]]:
     """Code-blocks of a precinct (B.7)."""
     across, down = level.in_bands
     block_x, block_y = min(level.style.code_block[0], across), min(level.style.code_block[1], down)
@@ -132,6 +123,6 @@ def _blocks(bands: list[Edges], level: Level, column: int, row: int) -> Iterator
             yield -(-right >> block_x) - (left >> block_x), -(-bottom >> block_y) - (top >> block_y)
 
 
-def _scaled(edges: Edges, across: int, down: int) -> Edges:
-    x0, y0, x1, y1 = edges
+def _scaled(area: Area, across: int, down: int) -> Area:
+    x0, y0, x1, y1 = area
     return -(-x0 // across), -(-y0 // down), -(-x1 // across), -(-y1 // down)

@@ -1,1 +1,1 @@
-"""From an opened JPEG 2000 file to pixels: OpenJPEG, decode modes, colour."""
+"""From a JPEG 2000 file to pixels: what its channels and colours mean, OpenJPEG's calls, and the decode modes."""

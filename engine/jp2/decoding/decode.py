@@ -1,14 +1,17 @@
-"""From an opened JPEG 2000 file to interleaved pixels: whole, tile by tile, or in strips."""
+"""From a JPEG 2000 file to interleaved pixels: whole, tile by tile, or in strips."""
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import math
 import mmap
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +19,18 @@ import numpy as np
 
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.decoding.colour import ColourPlan
-from engine.jp2.decoding.openjpeg import Decoder, Messages, open_decoder
-from engine.jp2.decoding.pixels import Grid, Pixels, PixelWriter, grid_of, region_of
-from engine.jp2.decoding.release import release_rows
-from engine.jp2.model import Header
+from engine.jp2.decoding.openjpeg import DecodedPlane, Decoder, DecoderMessages, open_decoder
+from engine.jp2.decoding.pixels import PixelGrid, Pixels, PixelWriter, pixel_grid
+from engine.jp2.header import Area, Header
+from engine.jp2.jp2_file import Jp2File
 from engine.memory.usage import give_memory_back
 from engine.messages import DecodeMode, Plan
 
-Settle = Callable[[], None]
+ReleasePages = Callable[[], None]
+"""Drops the pages of a pixel file from this process's memory; to be called now and then while pixels are read."""
 
 
-def _nothing() -> None:
+def _nothing_to_release() -> None:
     pass
 
 
@@ -35,189 +39,181 @@ class Picture:
     """Decoded pixels, in memory or in a file."""
 
     pixels: Pixels
-    """(height, width, bands); a mapped file where the plan says on disk."""
-    settle: Settle
-    """To be called now and then while the pixels are read: keeps those of a file out of this process's memory."""
+    """(height, width, bands); a mapped file if the plan puts them on disk."""
+    release_pages: ReleasePages
 
 
 @contextmanager
 def decoded(
-    path: str, header: Header, plan: Plan, recipe: ColourPlan, messages: Messages, pixel_file: Path
+    file: Jp2File, plan: Plan, colour_plan: ColourPlan, messages: DecoderMessages, pixel_file: Path
 ) -> Iterator[Picture]:
-    """Decodes a file and lends its pixels; `pixel_file` is used, and removed, when the plan says on disk.
+    """Decodes a file and lends its pixels; `pixel_file` is used, and removed, if the plan puts them on disk.
 
-    The same pixels come out of every lane and any number of threads. Raises ImageError from OpenJPEG's
-    verdict, MemoryError, and OSError where the pixel file has no room.
+    Every decode mode and any number of threads make the same pixels. Raises ImageError with OpenJPEG's messages,
+    MemoryError, and OSError if there is no room for the pixel file.
     """
-    grid = grid_of(header)
-    shape = (grid.height, grid.width, recipe.bands)
-    dtype = np.dtype(np.uint16 if recipe.wide else np.uint8)
+    grid = pixel_grid(file.header)
+    shape = (grid.height, grid.width, colour_plan.bands)
+    dtype = np.dtype(np.uint16 if colour_plan.wide else np.uint8)
     try:
         if plan.pixels_on_disk:
-            pixels, settle = _mapped(pixel_file, shape, dtype)
+            pixels, release_pages = _mapped(pixel_file, shape, dtype)
         else:
-            pixels, settle = np.empty(shape, dtype), _nothing
-        painter = PixelWriter(recipe, grid, pixels)
-        _decode(_Work(path, header, grid, painter, settle, messages, plan.threads), plan)
+            pixels, release_pages = np.empty(shape, dtype), _nothing_to_release
+        writer = PixelWriter(colour_plan, grid, pixels)
+        _decode(_Decoding(file, grid, writer, release_pages, messages, plan.threads), plan)
         give_memory_back()
-        yield Picture(pixels, settle)
+        yield Picture(pixels, release_pages)
     finally:
         if plan.pixels_on_disk:
             pixel_file.unlink(missing_ok=True)
 
 
-def lane_for(header: Header, lane: DecodeMode) -> DecodeMode:
-    """The lane that can decode this image; tiles it has and that can stand alone are decoded as such."""
-    if lane is DecodeMode.WHOLE:
-        return lane
+def possible_mode(header: Header, mode: DecodeMode) -> DecodeMode:
+    """The mode that can decode this image; tiles that can stand alone are decoded as tiles."""
+    if mode is DecodeMode.WHOLE:
+        return mode
     if header.tiles_stand_alone:
         return DecodeMode.TILES
-    return DecodeMode.WHOLE if lane is DecodeMode.TILES else lane
+    return DecodeMode.WHOLE if mode is DecodeMode.TILES else mode
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What every lane needs."""
+class _Decoding:
+    """What every decode mode needs."""
 
-    path: str
-    header: Header
-    grid: Grid
-    painter: PixelWriter
-    settle: Settle
-    messages: Messages
+    file: Jp2File
+    grid: PixelGrid
+    writer: PixelWriter
+    release_pages: ReleasePages
+    messages: DecoderMessages
     threads: int
+
+    @property
+    def header(self) -> Header:
+        return self.file.header
 
     @contextmanager
     def decoder(self) -> Iterator[Decoder]:
-        with open_decoder(self.path, self.messages, self.threads) as decoder:
-            ours = [(part.bits, part.signed, part.dx, part.dy) for part in self.header.components]
+        header = self.header
+        with open_decoder(self.file.path, header.container, self.messages, self.threads) as decoder:
+            ours = [(part.bits, part.signed, part.dx, part.dy) for part in header.components]
             if decoder.describe() != ours:
-                message = "OpenJPEG reads other components than the header told of: did the file change?"
+                message = "OpenJPEG reads other components than the header has: did the file change?"
                 raise ImageError(Cause.CORRUPT, Stage.DECODING, message)
             yield decoder
 
-    def paint(self, decoder: Decoder, area: Area) -> None:
-        self.painter.paint(decoder.planes(), region_of(self.grid, *area))
+    def write(self, decoder: Decoder, area: Area) -> None:
+        self.writer.write(decoder.planes(), self.grid.covered(area))
 
 
-Area = tuple[int, int, int, int]
-"""x0, y0, x1, y1 on the reference grid, the last two excluded."""
-
-
-def _decode(work: _Work, plan: Plan) -> None:
-    match lane_for(work.header, plan.mode):
+def _decode(decoding: _Decoding, plan: Plan) -> None:
+    match possible_mode(decoding.header, plan.mode):
         case DecodeMode.WHOLE:
-            _decode_whole(work)
+            _decode_whole(decoding)
         case DecodeMode.TILES:
-            _decode_tiles(work)
+            _decode_tiles(decoding)
         case DecodeMode.STRIPS:
-            _decode_strips(work, plan.strip_rows)
+            _decode_strips(decoding, plan.strip_rows)
 
 
-def _decode_whole(work: _Work) -> None:
-    header, grid = work.header, work.grid
-    with work.decoder() as decoder:
+def _decode_whole(decoding: _Decoding) -> None:
+    image, grid = decoding.header.grid, decoding.grid
+    with decoding.decoder() as decoder:
         decoder.whole()
         planes = decoder.planes()
 
         def after(bottom: int) -> None:
             release_rows(planes, (bottom + grid.y0) * grid.dy)
-            work.settle()
+            decoding.release_pages()
 
-        region = region_of(grid, header.x0, header.y0, header.x1, header.y1)
-        work.painter.paint(planes, region, after)
+        decoding.writer.write(planes, grid.covered((image.x0, image.y0, image.x1, image.y1)), after)
 
 
-def _decode_tiles(work: _Work) -> None:
-    """Tile by tile on one codec; row by row on fresh ones where that does not work.
+def _decode_tiles(decoding: _Decoding) -> None:
+    """Tile by tile on one codec; if OpenJPEG calls the file corrupt, a row of tiles at a time on fresh codecs.
 
-    OpenJPEG loses count of the parts it has skipped where the tiles' parts lie among each other ("Invalid tile
-    part index"), and decodes no tile without a sample of some component, under an odd origin: so what it calls
-    corrupt is looked at a second time before that is believed.
+    The second attempt is for two faults of OpenJPEG. It loses count of the tile-parts it has skipped if those of
+    several tiles alternate ("Invalid tile part index"), and it decodes no tile in which some component has no
+    sample, as under an odd origin.
     """
-    header = work.header
+    grid = decoding.header.grid
     try:
-        with work.decoder() as decoder:
-            for index in range(header.tiles_across * header.tiles_down):
+        with decoding.decoder() as decoder:
+            for index in range(grid.tiles):
                 decoder.tile(index)
-                work.paint(decoder, _tile_area(header, index))
-                if (index + 1) % header.tiles_across == 0:
-                    work.settle()
+                decoding.write(decoder, grid.tile_area(index))
+                if (index + 1) % grid.tiles_across == 0:
+                    decoding.release_pages()
     except ImageError as error:
-        if error.failure.cause is not Cause.CORRUPT or work.messages.errors == []:
+        if error.failure.cause is not Cause.CORRUPT or decoding.messages.errors == []:
             raise
-        work.messages.errors.clear()
-        _decode_strips(work, -(-header.tile_height // work.grid.dy))
-
-
-def _tile_area(header: Header, index: int) -> Area:
-    row, column = divmod(index, header.tiles_across)
-    x0 = header.tile_x0 + column * header.tile_width
-    y0 = header.tile_y0 + row * header.tile_height
-    return x0, y0, x0 + header.tile_width, y0 + header.tile_height
+        decoding.messages.errors.clear()
+        _decode_strips(decoding, -(-grid.tile_height // decoding.grid.dy))
 
 
 STRIPS_PER_CODEC = 15
-"""After so many strips a fresh codec: with each one OpenJPEG's list of a code-block's pieces grows by one.
+"""After so many strips a fresh codec, because OpenJPEG's list of a code-block's pieces grows by one with each strip.
 
-16 bytes a code-block and strip (2.5.4, measured: 160 MiB over 128 strips of 67 megapixels). Its lists double
-from 15 to 31.
+16 bytes a code-block and strip (2.5.4, measured: 160 MiB over 128 strips of 67 megapixels). The lists double from
+15 to 31.
 """
 
 
-def _decode_strips(work: _Work, strip_rows: int) -> None:
-    """Strip by strip; of a tiled image each on a codec of its own, for one takes a single area of those."""
-    header = work.header
-    strips = strip_edges(header, work.grid, strip_rows)
+def _decode_strips(decoding: _Decoding, strip_rows: int) -> None:
+    """Strip by strip; of a tiled image each on its own codec, because a codec decodes one area of those."""
+    header = decoding.header
+    strips = strip_edges(header, decoding.grid, strip_rows)
     per_codec = 1 if header.is_tiled else STRIPS_PER_CODEC
     for first in range(0, len(strips), per_codec):
-        with work.decoder() as decoder:
+        with decoding.decoder() as decoder:
             for top, bottom in strips[first : first + per_codec]:
-                area = (header.x0, top, header.x1, bottom)
-                decoder.area(*area)
-                work.paint(decoder, area)
-                work.settle()
+                area = (header.grid.x0, top, header.grid.x1, bottom)
+                decoder.area(area)
+                decoding.write(decoder, area)
+                decoding.release_pages()
 
 
-def strip_edges(header: Header, grid: Grid, strip_rows: int) -> list[tuple[int, int]]:
-    """Top and bottom of each strip on the reference grid, no sample of any component cut in two.
+def strip_edges(header: Header, grid: PixelGrid, strip_rows: int) -> list[tuple[int, int]]:
+    """Top and bottom of each strip on the reference grid, so that no sample of any component is cut in two.
 
-    Strips no lower than the image's tiles are of whole rows of them, but for the sample an edge would cut. What
-    lies above the first row of some component, under an odd origin, belongs to the first strip: OpenJPEG
-    decodes no area in which a component has no sample.
+    Strips that are at least as high as the image's tiles are whole rows of tiles, except for a sample that an edge
+    would cut. Under an odd origin the rows above the first row of some component belong to the first strip:
+    OpenJPEG decodes no area in which a component has no sample.
     """
+    image = header.grid
     step = math.lcm(*(part.dy for part in header.components))
     height = max(1, -(-strip_rows * grid.dy // step)) * step
     start = 0
-    if header.is_tiled and header.tile_height <= height:
-        start, height = header.tile_y0, height // header.tile_height * header.tile_height
-    first = start + ((header.y0 - start) // height + 1) * height
-    inner = {-(-edge // step) * step for edge in range(first, header.y1, height)}
-    edges = [header.y0, *sorted(edge for edge in inner if edge < header.y1), header.y1]
+    if header.is_tiled and image.tile_height <= height:
+        start, height = image.tile_y0, height // image.tile_height * image.tile_height
+    first = start + ((image.y0 - start) // height + 1) * height
+    inner = {-(-edge // step) * step for edge in range(first, image.y1, height)}
+    edges = [image.y0, *sorted(edge for edge in inner if edge < image.y1), image.y1]
     if len(edges) > 2 and not all(_rows(part.dy, *edges[:2]) for part in header.components):
         del edges[1]
     return list(itertools.pairwise(edges))
 
 
 def _rows(dy: int, top: int, bottom: int) -> int:
-    """Of a component's samples between two places on the reference grid."""
+    """Rows of a component's samples between two rows of the reference grid."""
     return -(-bottom // dy) - -(-top // dy)
 
 
-def _mapped(file: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> tuple[Pixels, Settle]:
-    """Pixels in a file of their own. Its blocks are taken now: a full disk is an error here, no SIGBUS later."""
+def _mapped(file: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> tuple[Pixels, ReleasePages]:
+    """Pixels in a mapped file. Its blocks are allocated now: a full disk is an error here, and no SIGBUS later."""
     size = math.prod(shape) * dtype.itemsize
     with file.open("w+b") as opened:
         _allocate(opened.fileno(), size)
         mapping = mmap.mmap(opened.fileno(), size)
     pixels: Pixels = np.frombuffer(mapping, dtype).reshape(shape)
 
-    def settle() -> None:
+    def release_pages() -> None:
         # Of a shared mapping this drops the pages from the process, not from the file (madvise(2)).
         if hasattr(mmap, "MADV_DONTNEED"):
             mapping.madvise(mmap.MADV_DONTNEED)
 
-    return pixels, settle
+    return pixels, release_pages
 
 
 def _allocate(descriptor: int, size: int) -> None:
@@ -227,3 +223,35 @@ def _allocate(descriptor: int, size: int) -> None:
     block = bytes(1 << 20)
     for start in range(0, size, len(block)):
         os.write(descriptor, block[: size - start])
+
+
+_MADV_DONTNEED = 4
+"""Linux (madvise(2)): private pages read as zeros afterwards, and nothing reads these again."""
+
+
+def release_rows(planes: Sequence[DecodedPlane], y: int) -> None:
+    """Frees whole pages of the rows above `y` on the reference grid; their samples are lost.
+
+    Decoding an image whole peaks at OpenJPEG's own samples, 12 bytes a pixel of RGB: with this the pixels that are
+    made of them need no further memory.
+    """
+    madvise = _madvise()
+    if madvise is None:
+        return
+    for plane in planes:
+        height, width = plane.samples.shape
+        rows = min(max(y // plane.dy - plane.y0, 0), height)
+        start = plane.samples.ctypes.data
+        first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+        last = (start + rows * width * 4) // mmap.PAGESIZE * mmap.PAGESIZE
+        if last > first:
+            madvise(first, last - first, _MADV_DONTNEED)
+
+
+@cache
+def _madvise() -> Any:
+    if sys.platform != "linux":
+        return None
+    call = ctypes.CDLL(None).madvise
+    call.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    return call

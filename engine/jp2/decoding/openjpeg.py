@@ -1,4 +1,4 @@
-"""OpenJPEG's decoder through glymur's low-level calls: a file opened, decoded by area or tile, always freed."""
+"""OpenJPEG's decoder through glymur's low-level calls: opens a file, decodes areas or tiles, and frees everything."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ import PIL
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage, one_line
+from engine.jp2.header import Area, Container
 
-_SIGNATURE_BOX = b"\x00\x00\x00\x0cjP  "
 _MESSAGE_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p)
 _MOST_MESSAGES = 20
-"""A damaged file can earn a warning a code-block; the first ones say it."""
+"""A damaged file can cause a warning for each code-block; the first ones are enough."""
 
-_SAID_OF_EVERY_FILE = frozenset({"JP2 box which are after the codestream will not be read by this function."})
-"""What opj_get_decoded_tile says of any JP2: ours are read by `header`."""
+_WARNINGS_OF_EVERY_FILE = frozenset(
+    {"JP2 box which are after the codestream will not be read by this function."}
+)
+"""opj_get_decoded_tile warns so of any JP2; the boxes are read by `Jp2File`."""
 
 _RAW_CHANNELS = 0x0001
-"""OPJ_DPARAMETERS_IGNORE_PCLR_CMAP_CDEF_FLAG: palette and channel order are `colour`'s work, once an image."""
+"""OPJ_DPARAMETERS_IGNORE_PCLR_CMAP_CDEF_FLAG: palette and channel order are applied by the colour plan."""
 
 
 @dataclass(frozen=True)
-class Plane:
+class DecodedPlane:
     """A component's decoded samples: a view into OpenJPEG's memory, valid until the next decode."""
 
     samples: NDArray[np.int32]
@@ -45,13 +47,13 @@ class Plane:
     dy: int
 
 
-class Messages:
-    """What OpenJPEG said while it worked on one file, each thing once."""
+class DecoderMessages:
+    """OpenJPEG's warnings and errors about one file, each once."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
         self.errors: list[str] = []
-        # ctypes objects that C still points to must not be collected: they live as long as this does.
+        # C keeps pointers to these ctypes objects: they must live as long as the codec.
         self.on_warning = _MESSAGE_HANDLER(lambda text, _: _keep(self.warnings, text))
         self.on_error = _MESSAGE_HANDLER(lambda text, _: _keep(self.errors, text))
         self.on_info = _MESSAGE_HANDLER(lambda text, _: None)
@@ -59,7 +61,7 @@ class Messages:
 
 def _keep(messages: list[str], text: bytes | None) -> None:
     message = one_line((text or b"").decode("utf-8", "replace"))
-    is_known = message in messages or message in _SAID_OF_EVERY_FILE
+    is_known = message in messages or message in _WARNINGS_OF_EVERY_FILE
     if message and not is_known and len(messages) < _MOST_MESSAGES:
         messages.append(message)
 
@@ -75,12 +77,12 @@ def bundled_library() -> Path | None:
 
 @cache
 def glymur_calls() -> ModuleType:
-    """glymur.lib.openjp2 on the library of Pillow's wheel, so that every machine makes the same bytes.
+    """glymur.lib.openjp2, bound to the library of Pillow's wheel so that every machine makes the same bytes.
 
-    Without that wheel it is the system's, as glymur finds it. glymur binds its library when it is imported
-    and shapes its structures after that library's version, so the choice is made under the import; a library
-    that a glymurrc or an earlier import chose is replaced by importing the module again. Raises ImageError
-    INTERNAL where there is no OpenJPEG 2.3 or later at all.
+    Without that wheel it is the system's library, as glymur finds it. glymur binds its library when it is imported
+    and shapes its structures after that library's version, so the choice is made during the import; a library that
+    a glymurrc or an earlier import chose is replaced by importing the module again. Raises ImageError INTERNAL if
+    there is no OpenJPEG 2.3 or later.
     """
     bundled = bundled_library()
     calls = importlib.import_module("glymur.lib.openjp2") if bundled is None else _bound_to(str(bundled))
@@ -125,7 +127,7 @@ def _replaced(module: ModuleType, name: str, value: Any) -> Iterator[None]:
 
 
 def _declare(library: Any) -> None:
-    """The calls that glymur does not wrap, or wraps for UTF-8 file names only."""
+    """Declares the calls that glymur does not wrap, or wraps for UTF-8 file names only."""
     library.opj_stream_create_default_file_stream.argtypes = [ctypes.c_char_p, ctypes.c_int32]
     library.opj_stream_create_default_file_stream.restype = ctypes.c_void_p
     if hasattr(library, "opj_decoder_set_strict_mode"):  # 2.5.0; strict is the default since
@@ -133,19 +135,15 @@ def _declare(library: Any) -> None:
         library.opj_decoder_set_strict_mode.restype = ctypes.c_int32
 
 
-def library_version() -> str:
-    return str(glymur_calls().version())
-
-
 class Decoder:
-    """An open codec after the main header; made by `open_decoder`, never directly.
+    """An open codec that has read the main header; made by `open_decoder`.
 
     Its methods raise ImageError with OpenJPEG's own words: OUT_OF_MEMORY, UNSUPPORTED, TRUNCATED or CORRUPT.
-    What follows the codestream is not looked at (opj_end_decompress): the header's reader has done that, and a
-    broken box there costs no picture.
+    It does not read what follows the codestream (opj_end_decompress): `Jp2File` does, and a broken box there must
+    not cost the picture.
     """
 
-    def __init__(self, codec: Any, stream: Any, image: Any, messages: Messages) -> None:
+    def __init__(self, codec: Any, stream: Any, image: Any, messages: DecoderMessages) -> None:
         self._calls = glymur_calls()
         self._codec, self._stream, self._image = codec, stream, image
         self._messages = messages
@@ -153,15 +151,15 @@ class Decoder:
     def whole(self) -> None:
         self._call("decode", self._codec, self._stream, self._image)
 
-    def area(self, x0: int, y0: int, x1: int, y1: int) -> None:
-        """Decodes an area of the reference grid; of an untiled image, again and again."""
-        self._call("set_decode_area", self._codec, self._image, x0, y0, x1, y1)
+    def area(self, area: Area) -> None:
+        """Decodes an area of the reference grid; may be called again only if the image is untiled."""
+        self._call("set_decode_area", self._codec, self._image, *area)
         self._call("decode", self._codec, self._stream, self._image)
 
     def tile(self, index: int) -> None:
         self._call("get_decoded_tile", self._codec, self._stream, self._image, index)
 
-    def planes(self) -> list[Plane]:
+    def planes(self) -> list[DecodedPlane]:
         """The components as they are now, without a copy."""
         image = self._image.contents
         return [_plane(image.comps[index]) for index in range(image.numcomps)]
@@ -179,19 +177,21 @@ class Decoder:
             raise decoding_error(self._messages.errors, self._messages.warnings) from error
 
 
-def _plane(part: Any) -> Plane:
+def _plane(part: Any) -> DecodedPlane:
     if not part.data:
         raise ImageError(Cause.CORRUPT, Stage.DECODING, "OpenJPEG decoded a component to nothing")
     address = ctypes.cast(part.data, ctypes.c_void_p).value
     assert address is not None
     memory = (ctypes.c_int32 * (part.w * part.h)).from_address(address)
     samples = np.frombuffer(memory, np.int32).reshape(part.h, part.w)
-    return Plane(samples, part.x0, part.y0, part.dx, part.dy)
+    return DecodedPlane(samples, part.x0, part.y0, part.dx, part.dy)
 
 
 @contextmanager
-def open_decoder(path: str, messages: Messages, threads: int = 1) -> Iterator[Decoder]:
-    """A strict decoder for a JP2 or a raw codestream, by its first bytes. Frees everything when left."""
+def open_decoder(
+    path: str, container: Container, messages: DecoderMessages, threads: int = 1
+) -> Iterator[Decoder]:
+    """A strict decoder on a file handle of its own; everything is freed when the block ends."""
     calls = glymur_calls()
     library = calls.OPENJP2
     with ExitStack() as stack:
@@ -199,7 +199,8 @@ def open_decoder(path: str, messages: Messages, threads: int = 1) -> Iterator[De
         if not stream:
             raise ImageError(Cause.SOURCE_UNREADABLE, Stage.DECODING, f"OpenJPEG cannot open {path}")
         stack.callback(calls.stream_destroy, stream)
-        codec = calls.create_decompress(_codec_format(calls, path))
+        is_raw = container is Container.CODESTREAM
+        codec = calls.create_decompress(calls.CODEC_J2K if is_raw else calls.CODEC_JP2)
         if not codec:
             raise ImageError(Cause.OUT_OF_MEMORY, Stage.DECODING, "no memory for OpenJPEG's decoder")
         stack.callback(calls.destroy_codec, codec)
@@ -212,18 +213,13 @@ def open_decoder(path: str, messages: Messages, threads: int = 1) -> Iterator[De
             calls.setup_decoder(codec, parameters)
             if hasattr(library, "opj_decoder_set_strict_mode"):
                 library.opj_decoder_set_strict_mode(codec, 1)
-            if threads > 1:  # one thread would still start a pool of one
+            if threads > 1:  # because one thread still starts a pool of one
                 calls.codec_set_threads(codec, threads)
             image = calls.read_header(stream, codec)
         except calls.OpenJPEGLibraryError as error:
             raise decoding_error(messages.errors, messages.warnings) from error
         stack.callback(calls.image_destroy, image)
         yield Decoder(codec, stream, image, messages)
-
-
-def _codec_format(calls: Any, path: str) -> int:
-    with open(path, "rb") as file:  # noqa: PTH123 - the path may not be UTF-8
-        return int(calls.CODEC_JP2 if file.read(8) == _SIGNATURE_BOX else calls.CODEC_J2K)
 
 
 _WORDS: Sequence[tuple[Cause, tuple[str, ...]]] = (
@@ -247,14 +243,14 @@ _WORDS: Sequence[tuple[Cause, tuple[str, ...]]] = (
         ("stream too short", "truncated", "unexpected end", "stream length", "end of stream", "missing tile"),
     ),
 )
-"""Words in OpenJPEG's messages (2.5's j2k.c, jp2.c, t2.c, tcd.c) that tell the cause; others say CORRUPT."""
+"""Words in OpenJPEG's messages (2.5's j2k.c, jp2.c, t2.c, tcd.c) that show the cause; without one it is CORRUPT."""
 
 
 def decoding_error(errors: Sequence[str], warnings: Sequence[str] = ()) -> ImageError:
-    """OpenJPEG's messages as a failure: the first error is the nearest to the fault, later ones its echo."""
-    said = "; ".join(errors[:3]) or "OpenJPEG failed without a word"
+    """OpenJPEG's messages as a failure: the first error is nearest to the fault, later ones follow from it."""
+    message = "; ".join(errors[:3]) or "it failed without a message"
     lowered = " ".join((*errors, *(() if errors else warnings))).lower()
     for cause, words in _WORDS:
         if any(word in lowered for word in words):
-            return ImageError(cause, Stage.DECODING, f"OpenJPEG: {said}")
-    return ImageError(Cause.CORRUPT, Stage.DECODING, f"OpenJPEG: {said}")
+            return ImageError(cause, Stage.DECODING, f"OpenJPEG: {message}")
+    return ImageError(Cause.CORRUPT, Stage.DECODING, f"OpenJPEG: {message}")

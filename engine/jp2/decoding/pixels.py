@@ -1,4 +1,4 @@
-"""Decoded samples to interleaved pixels, a band of rows at a time, so that what numpy needs stays small."""
+"""Decoded samples to interleaved pixels, a few rows at a time, so that numpy's intermediate arrays stay small."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.jp2.decoding.colour import Channel, ColourPlan, Model
-from engine.jp2.decoding.openjpeg import Plane
-from engine.jp2.model import Header
+from engine.jp2.decoding.channels import ChannelSource
+from engine.jp2.decoding.colour import ColourModel, ColourPlan
+from engine.jp2.decoding.openjpeg import DecodedPlane
+from engine.jp2.header import Area, Header
 
-BAND_PIXELS = 1 << 17
-"""Pixels worked on at once: their intermediate arrays stay within a processor's cache."""
+CHUNK_PIXELS = 1 << 17
+"""Pixels converted at once: their intermediate arrays stay within a processor's cache."""
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """(rows, columns, channels)."""
@@ -23,7 +24,7 @@ _LUT_BITS = 16
 
 
 @dataclass(frozen=True)
-class Grid:
+class PixelGrid:
     """The picture's pixels on the reference grid: those of the finest component (as in `Header.width`)."""
 
     dx: int
@@ -34,16 +35,17 @@ class Grid:
     width: int
     height: int
 
-
-def grid_of(header: Header) -> Grid:
-    dx = min(component.dx for component in header.components)
-    dy = min(component.dy for component in header.components)
-    return Grid(dx, dy, -(-header.x0 // dx), -(-header.y0 // dy), header.width, header.height)
+    def covered(self, area: Area) -> PixelArea:
+        """The picture's part of an area of the reference grid."""
+        x0, y0, x1, y1 = area
+        left, right = (min(max(-(-x // self.dx) - self.x0, 0), self.width) for x in (x0, x1))
+        top, bottom = (min(max(-(-y // self.dy) - self.y0, 0), self.height) for y in (y0, y1))
+        return PixelArea(left, top, right, bottom)
 
 
 @dataclass(frozen=True)
-class Region:
-    """Rows and columns of the picture that the planes at hand cover."""
+class PixelArea:
+    """Rows and columns of the picture; right and bottom are outside."""
 
     left: int
     top: int
@@ -51,60 +53,63 @@ class Region:
     bottom: int
 
 
-def region_of(grid: Grid, x0: int, y0: int, x1: int, y1: int) -> Region:
-    """The picture's part of an area of the reference grid."""
-    left, right = (min(max(-(-x // grid.dx) - grid.x0, 0), grid.width) for x in (x0, x1))
-    top, bottom = (min(max(-(-y // grid.dy) - grid.y0, 0), grid.height) for y in (y0, y1))
-    return Region(left, top, right, bottom)
+def pixel_grid(header: Header) -> PixelGrid:
+    dx, dy = header.finest_dx, header.finest_dy
+    x0, y0 = -(-header.grid.x0 // dx), -(-header.grid.y0 // dy)
+    return PixelGrid(dx, dy, x0, y0, header.width, header.height)
 
 
 class PixelWriter:
-    """Fills `pixels` by a recipe. `pixels` is (height, width, bands), uint16 for wide recipes, else uint8."""
+    """Fills `pixels` as a colour plan says.
 
-    def __init__(self, recipe: ColourPlan, grid: Grid, pixels: Pixels) -> None:
-        self._recipe, self._grid, self._pixels = recipe, grid, pixels
+    `pixels` is (height, width, bands) of uint16 if the plan is wide, else of uint8.
+    """
+
+    def __init__(self, plan: ColourPlan, grid: PixelGrid, pixels: Pixels) -> None:
+        self._plan, self._grid, self._pixels = plan, grid, pixels
         self._top = np.iinfo(pixels.dtype).max
-        self._luts: dict[Channel, NDArray[Any] | None] = {
-            channel: scaling_table(channel, self._top) for channel in set(recipe.colours)
+        self._luts: dict[ChannelSource, NDArray[Any] | None] = {
+            channel: scaling_table(channel, self._top) for channel in set(plan.colours)
         }
-        if recipe.opacity is not None:
-            self._luts[recipe.opacity] = scaling_table(recipe.opacity, self._top)
-        self._ycc = YccTables(recipe.colours) if recipe.model is Model.YCC else None
+        if plan.opacity is not None:
+            self._luts[plan.opacity] = scaling_table(plan.opacity, self._top)
+        self._ycc = YccTables(plan.colours) if plan.model is ColourModel.YCC else None
 
-    def paint(
-        self, planes: Sequence[Plane], region: Region, after: Callable[[int], None] | None = None
+    def write(
+        self, planes: Sequence[DecodedPlane], area: PixelArea, after: Callable[[int], None] | None = None
     ) -> None:
-        """Converts a region; `after` is told the row below each finished band."""
-        width = region.right - region.left
+        """Converts an area from planes that cover it; calls `after` with the row below each finished chunk."""
+        width = area.right - area.left
         if width <= 0:
             return
-        step = max(1, BAND_PIXELS // width)
-        for top in range(region.top, region.bottom, step):
-            bottom = min(top + step, region.bottom)
-            band = Region(region.left, top, region.right, bottom)
-            self._paint_band(planes, band)
+        step = max(1, CHUNK_PIXELS // width)
+        for top in range(area.top, area.bottom, step):
+            bottom = min(top + step, area.bottom)
+            self._write_chunk(planes, PixelArea(area.left, top, area.right, bottom))
             if after is not None:
                 after(bottom)
 
-    def _paint_band(self, planes: Sequence[Plane], band: Region) -> None:
-        target = self._pixels[band.top : band.bottom, band.left : band.right]
+    def _write_chunk(self, planes: Sequence[DecodedPlane], area: PixelArea) -> None:
+        target = self._pixels[area.top : area.bottom, area.left : area.right]
         if self._ycc is not None:
-            codes = [self._codes(planes, channel, band) for channel in self._recipe.colours]
+            codes = [self._codes(planes, channel, area) for channel in self._plan.colours]
             self._ycc.to_rgb(codes[0], codes[1], codes[2], target)
         else:
-            for index, channel in enumerate(self._recipe.colours):
-                self._copy(planes, channel, band, target[:, :, index])
-        if self._recipe.opacity is not None:
+            for index, channel in enumerate(self._plan.colours):
+                self._copy(planes, channel, area, target[:, :, index])
+        if self._plan.opacity is not None:
             alpha = np.empty(target.shape[:2], target.dtype)
-            self._copy(planes, self._recipe.opacity, band, alpha)
-            flatten(target, alpha, self._recipe.background, self._recipe.premultiplied)
+            self._copy(planes, self._plan.opacity, area, alpha)
+            flatten(target, alpha, self._plan.background, self._plan.premultiplied)
 
-    def _copy(self, planes: Sequence[Plane], channel: Channel, band: Region, target: NDArray[Any]) -> None:
-        """Scales a channel's samples into `target`, at their own resolution before they are spread."""
+    def _copy(
+        self, planes: Sequence[DecodedPlane], channel: ChannelSource, area: PixelArea, target: NDArray[Any]
+    ) -> None:
+        """Scales a channel's samples into `target`; they are spread over the pixels after that."""
         plane = planes[channel.component]
         lut = self._luts[channel]
         is_deep = channel.bits > _LUT_BITS and channel.table is None
-        rows, columns = self._indices(plane, band)
+        rows, columns = self._spans(plane, area)
         samples = plane.samples[rows.start : rows.stop, columns.start : columns.stop]
         if is_deep:
             scaled = rounded(_unsigned(samples, channel), channel.bits, self._top).astype(target.dtype)
@@ -117,67 +122,67 @@ class PixelWriter:
             scaled = samples.astype(target.dtype)
         target[...] = _spread(scaled, rows, columns)
 
-    def _codes(self, planes: Sequence[Plane], channel: Channel, band: Region) -> NDArray[Any]:
+    def _codes(self, planes: Sequence[DecodedPlane], channel: ChannelSource, area: PixelArea) -> NDArray[Any]:
         plane = planes[channel.component]
-        rows, columns = self._indices(plane, band)
+        rows, columns = self._spans(plane, area)
         samples = plane.samples[rows.start : rows.stop, columns.start : columns.stop]
         return _spread(_codes(samples, channel), rows, columns)
 
-    def _indices(self, plane: Plane, band: Region) -> tuple[_Steps, _Steps]:
+    def _spans(self, plane: DecodedPlane, area: PixelArea) -> tuple[_Span, _Span]:
         height, width = plane.samples.shape
         grid = self._grid
         return (
-            _steps(band.top + grid.y0, band.bottom + grid.y0, grid.dy, plane.dy, plane.y0, height),
-            _steps(band.left + grid.x0, band.right + grid.x0, grid.dx, plane.dx, plane.x0, width),
+            _span(area.top + grid.y0, area.bottom + grid.y0, grid.dy, plane.dy, plane.y0, height),
+            _span(area.left + grid.x0, area.right + grid.x0, grid.dx, plane.dx, plane.x0, width),
         )
 
 
 @dataclass(frozen=True)
-class _Steps:
-    """Which of a plane's rows (or columns) lie under a range of the picture's."""
+class _Span:
+    """The rows (or columns) of a plane that lie under a range of the picture's."""
 
     start: int
     stop: int
     spread: NDArray[np.intp] | None
-    """For each of the picture's rows the plane's row less `start`; None where they are the same."""
+    """For each of the picture's rows the plane's row less `start`; None if they are the same."""
 
     @property
     def is_plain(self) -> bool:
         return self.spread is None
 
 
-def _steps(first: int, last: int, step: int, plane_step: int, plane_first: int, count: int) -> _Steps:
-    """A sample counts from its own place on the grid up to the next one's (as opj_decompress -upsample).
+def _span(first: int, last: int, step: int, plane_step: int, plane_first: int, count: int) -> _Span:
+    """A sample covers the grid from its own position up to the next one's, as with opj_decompress -upsample.
 
-    Before the first sample of an image with an odd origin that one counts, where opj_decompress has zeros.
+    In an image with an odd origin the first sample also covers what lies before it; opj_decompress has zeros there.
     """
     if plane_step == step and first >= plane_first and last - plane_first <= count:
-        return _Steps(first - plane_first, last - plane_first, None)
+        return _Span(first - plane_first, last - plane_first, None)
     indices = np.arange(first, last, dtype=np.intp) * step // plane_step - plane_first
     indices = np.clip(indices, 0, count - 1)
     start, stop = int(indices[0]), int(indices[-1]) + 1
-    return _Steps(start, stop, indices - start)
+    return _Span(start, stop, indices - start)
 
 
-def _spread(samples: NDArray[Any], rows: _Steps, columns: _Steps) -> NDArray[Any]:
+def _spread(samples: NDArray[Any], rows: _Span, columns: _Span) -> NDArray[Any]:
     if columns.spread is not None:
         samples = np.take(samples, columns.spread, axis=1)
     return samples if rows.spread is None else np.take(samples, rows.spread, axis=0)
 
 
-def _codes(samples: NDArray[np.int32], channel: Channel) -> NDArray[np.int32]:
-    """Samples as places in a table, of at most 16 bits: the lowest bits of more are left out."""
+def _codes(samples: NDArray[np.int32], channel: ChannelSource) -> NDArray[np.int32]:
+    """Samples as indices into a table, of 16 bits at most: of deeper samples the lowest bits are left out."""
     if channel.table is not None:
         return samples
     codes = _unsigned(samples, channel)
     return codes >> (channel.bits - _LUT_BITS) if channel.bits > _LUT_BITS else codes
 
 
-def _unsigned(samples: NDArray[Any], channel: Channel) -> NDArray[Any]:
-    """Samples as codes from 0: the sign shifted away."""
+def _unsigned(samples: NDArray[Any], channel: ChannelSource) -> NDArray[Any]:
+    """Samples as codes from 0 up, the sign shifted away."""
     if not channel.signed:
         return samples
-    # In 64 bits where 31-bit samples would leave 32.
+    # In 64 bits, because shifted 31-bit samples do not fit in 32.
     wide = samples.astype(np.int64) if channel.bits > 30 else samples
     return wide + (1 << (channel.bits - 1))
 
@@ -192,11 +197,11 @@ def rounded(codes: NDArray[Any], bits: int, top: int) -> NDArray[np.int64]:
     return values
 
 
-def scaling_table(channel: Channel, top: int) -> NDArray[Any] | None:
+def scaling_table(channel: ChannelSource, top: int) -> NDArray[Any] | None:
     """For each code of a channel, or entry of its palette, its value from 0 to `top`, rounded over the full range.
 
-    So the largest code of any depth is white. None where codes and values are the same, and for codes of more
-    bits than a table has places for.
+    The largest code of any depth is white. None if codes and values are the same, or codes have more bits than a
+    table.
     """
     dtype = np.uint8 if top == 255 else np.uint16
     if channel.table is not None:
@@ -213,7 +218,7 @@ class YccTables:
 
     _ONE = 1 << 16
 
-    def __init__(self, channels: Sequence[Channel]) -> None:
+    def __init__(self, channels: Sequence[ChannelSource]) -> None:
         luma, cb, cr = (_fractions(channel) for channel in channels)
         cb, cr = (values - _middle(channel) for values, channel in zip((cb, cr), channels[1:], strict=True))
         scale = 255 * self._ONE
@@ -224,7 +229,7 @@ class YccTables:
         self._blue_cb = _fixed(cb * (1.772 * scale))
 
     def to_rgb(self, luma: NDArray[Any], cb: NDArray[Any], cr: NDArray[Any], target: NDArray[Any]) -> None:
-        """Codes of one band to RGB in `target`, (rows, columns, 3) of uint8."""
+        """Codes to RGB in `target`, (rows, columns, 3) of uint8."""
         base = np.take(self._luma, luma, mode="clip")
         green = np.take(self._green_cb, cb, mode="clip")
         green += np.take(self._green_cr, cr, mode="clip")
@@ -236,8 +241,8 @@ class YccTables:
             target[:, :, index] = chroma
 
 
-def _fractions(channel: Channel) -> NDArray[np.float64]:
-    """For each code its share of the largest one, 0 to 1; through the palette where there is one."""
+def _fractions(channel: ChannelSource) -> NDArray[np.float64]:
+    """For each code its share of the largest one, 0 to 1; through the palette if there is one."""
     highest = (1 << min(channel.bits, _LUT_BITS)) - 1
     if channel.table is not None:
         table = scaling_table(channel, 65535)
@@ -246,8 +251,8 @@ def _fractions(channel: Channel) -> NDArray[np.float64]:
     return np.arange(highest + 1) / highest
 
 
-def _middle(channel: Channel) -> float:
-    """Where a chroma channel is neutral: at code 2^(bits-1)."""
+def _middle(channel: ChannelSource) -> float:
+    """The neutral value of a chroma channel, that of code 2^(bits-1)."""
     bits = min(channel.bits, _LUT_BITS)
     return float((1 << (bits - 1)) / ((1 << bits) - 1))
 
@@ -261,7 +266,7 @@ def flatten(
 ) -> None:
     """Composites (rows, columns, channels) over a background of 8-bit values, in place.
 
-    alpha * colour + (1 - alpha) * background, the first product left out where it was premultiplied
+    alpha * colour + (1 - alpha) * background; a premultiplied colour is not multiplied again
     (ISO/IEC 15444-1 I.5.3.6).
     """
     top = int(np.iinfo(pixels.dtype).max)

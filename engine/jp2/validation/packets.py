@@ -1,7 +1,7 @@
-"""Are all packets of a tile there? By the lengths that PLT tells, by a byte a packet at the least, and one by one.
+"""Whether all packets of a tile are there: by the lengths in PLT, by a byte a packet at least, and one by one.
 
-It finds what the chain of tile-parts cannot tell: a tile-part cut and its own length corrected, one missing where
-none says how many there are, and a header that promises more precincts than anyone wrote.
+This finds what the chain of tile-parts cannot: a tile-part that was cut and its own length corrected, one that is
+missing although none gives their count, and a header that promises more precincts than were written.
 """
 
 from __future__ import annotations
@@ -13,43 +13,44 @@ from engine.jp2.codestream.coding_style import Styles
 from engine.jp2.codestream.main_header import ImageSize, MainHeader
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.codestream.packet_headers import Read
-from engine.jp2.codestream.packet_order import End, walk_tile
+from engine.jp2.codestream.packet_order import WalkEnd, walk_tile
 from engine.jp2.codestream.precincts import levels_of, precincts_of
 from engine.jp2.errors import corrupt, truncated
-from engine.jp2.file_reader import Source
+from engine.jp2.file_reader import FileReader
 
 _MOST_LEVELS = 100_000
-"""Resolution levels of tile-components counted one by one, a tenth of a second; beyond, a tile's layers count."""
+"""Resolution levels of tile-components counted one by one, a tenth of a second; beyond it only layers are counted."""
 
 _MOST_BLOCKS = 2_000_000
-"""Code-blocks looked up one by one, six seconds: those of 2.7 gigasamples as they are usually coded."""
+"""Code-blocks followed one by one, six seconds: those of 2.7 gigasamples as they are usually coded."""
 
-_LOOKED_AT_BYTES = 64 * 1024
-"""Of what is left after the last packet."""
+_TAIL_BYTES = 64 * 1024
+"""Of what is left after the last packet, enough to tell zeros from data."""
 
 _HEADERS_ELSEWHERE = frozenset({Marker.PPM, Marker.PPT})
-"""Packet headers of their own: a packet may take no byte of the tile-part."""
+"""Packet headers lie in these: a packet may take no byte of the tile-part."""
 _ORDER_ELSEWHERE = frozenset({Marker.POC})
+"""Progression order changes, which the packet walk does not follow."""
 
 
 @dataclass
 class _Tile:
-    """What the tile-parts of one tile have said."""
+    """What the tile-parts of one tile hold and declare."""
 
     spans: list[tuple[int, int]] = field(default_factory=list)
     """Offsets in the file where the packets of each tile-part begin and end."""
-    told: int | None = None
-    """The sum of all PLT."""
+    declared_bytes: int | None = None
+    """The sum of all PLT; None without one."""
     markers: set[int] = field(default_factory=set)
     styles: Styles | None = None
 
     @property
-    def held(self) -> int:
+    def held_bytes(self) -> int:
         return sum(end - start for start, end in self.spans)
 
 
 class Packets:
-    """Collects, tile-part by tile-part, where a tile's packets are and what is said of them."""
+    """Collects, tile-part by tile-part, where a tile's packets are and what its markers declare of them."""
 
     def __init__(self) -> None:
         self._tiles: dict[int, _Tile] = {}
@@ -58,33 +59,33 @@ class Packets:
         self,
         tile: int,
         span: tuple[int, int],
-        told: int | None,
+        declared_bytes: int | None,
         markers: Collection[int],
         styles: Styles | None,
     ) -> None:
-        """`told` is the sum of a tile-part's PLT, None without one; `styles` those of the tile's own header."""
+        """`declared_bytes` is the sum of a tile-part's PLT, None without one; `styles` are those of its own header."""
         known = self._tiles.setdefault(tile, _Tile())
         known.spans.append(span)
-        if told is not None:
-            known.told = (known.told or 0) + told
+        if declared_bytes is not None:
+            known.declared_bytes = (known.declared_bytes or 0) + declared_bytes
         known.markers.update(markers)
         known.styles = known.styles or styles
 
     @property
-    def are_told(self) -> bool:
+    def has_lengths(self) -> bool:
         """There was a PLT."""
-        return any(tile.told is not None for tile in self._tiles.values())
+        return any(tile.declared_bytes is not None for tile in self._tiles.values())
 
-    def check(self, source: Source, main: MainHeader) -> list[str]:
-        """Warnings; raises ImageError CORRUPT or TRUNCATED where a tile has too few packets, or others."""
+    def check(self, reader: FileReader, main: MainHeader) -> list[str]:
+        """Warnings; raises ImageError CORRUPT or TRUNCATED if a tile has too few packets, or other ones."""
         too_long = padded = 0
         for number, tile in self._tiles.items():
-            surplus = tile.held - tile.told if tile.told is not None else 0
+            surplus = tile.held_bytes - tile.declared_bytes if tile.declared_bytes is not None else 0
             if surplus < 0:
                 corrupt(f"tile {number} is {-surplus:,} bytes shorter than its packets (PLT) add up to")
             too_long += surplus > 0
         if _HEADERS_ELSEWHERE.isdisjoint(main.markers):
-            padded = self._count(source, main)
+            padded = self._count(reader, main)
         warnings = []
         if too_long:
             warnings.append(f"tiles that hold more bytes than their packets (PLT) add up to: {too_long:,}")
@@ -92,75 +93,75 @@ class Packets:
             warnings.append(f"tiles in which zeros follow the last packet: {padded:,}")
         return warnings
 
-    def _count(self, source: Source, main: MainHeader) -> int:
-        """Counts packets; gives how many tiles have zeros after them."""
+    def _count(self, reader: FileReader, main: MainHeader) -> int:
+        """Counts packets; returns how many tiles have zeros after them."""
         size = main.size
         levels = len(self._tiles) * len(size.components) * (main.style.levels + 1)
         if levels > _MOST_LEVELS:
-            self._count_layers(source, main)
+            self._count_layers(reader, main)
             return 0
         blocks = padded = 0
         in_order = main.markers.isdisjoint(_ORDER_ELSEWHERE)
-        for number, tile in self._in_reach():
+        for number, tile in self._countable():
             styles = tile.styles or main.styles
-            in_reach = in_order and not styles.high_throughput and tile.markers.isdisjoint(_ORDER_ELSEWHERE)
+            can_walk = in_order and not styles.high_throughput and tile.markers.isdisjoint(_ORDER_ELSEWHERE)
             packets = 0
             for level in levels_of(size, styles, number):
                 packets += styles.style.layers * level.precincts
-                _check_least(source, number, tile, packets)
+                _check_least(reader, number, tile, packets)
                 blocks += level.most_blocks
-            if in_reach and blocks <= _MOST_BLOCKS:
-                padded += _walk(source, size, number, tile, styles)
+            if can_walk and blocks <= _MOST_BLOCKS:
+                padded += _walk(reader, size, number, tile, styles)
         return padded
 
-    def _count_layers(self, source: Source, main: MainHeader) -> None:
+    def _count_layers(self, reader: FileReader, main: MainHeader) -> None:
         is_full = all(part.dx == part.dy == 1 for part in main.size.components)
-        for number, tile in self._in_reach():
+        for number, tile in self._countable():
             styles = tile.styles or main.styles
-            _check_least(source, number, tile, styles.style.layers if is_full else 0)
+            _check_least(reader, number, tile, styles.style.layers if is_full else 0)
 
-    def _in_reach(self) -> Iterator[tuple[int, _Tile]]:
+    def _countable(self) -> Iterator[tuple[int, _Tile]]:
         return ((n, tile) for n, tile in self._tiles.items() if tile.markers.isdisjoint(_HEADERS_ELSEWHERE))
 
 
-def _check_least(source: Source, number: int, tile: _Tile, least: int) -> None:
-    """A packet takes a byte at the least, and one with nothing in it does (B.10.3)."""
-    if tile.held < least:
-        truncated(source, f"tile {number} has {tile.held:,} bytes for {least:,} packets or more")
+def _check_least(reader: FileReader, number: int, tile: _Tile, least: int) -> None:
+    """A packet takes one byte at least, also if it is empty (B.10.3)."""
+    if tile.held_bytes < least:
+        truncated(reader, f"tile {number} has {tile.held_bytes:,} bytes for {least:,} packets or more")
 
 
-def _walk(source: Source, size: ImageSize, number: int, tile: _Tile, styles: Styles) -> bool:
+def _walk(reader: FileReader, size: ImageSize, number: int, tile: _Tile, styles: Styles) -> bool:
     """Whether zeros follow the last packet.
 
-    What ends inside a code-block is left to the decoder, which sees it too and says more.
+    Data that end inside a code-block are left to the decoder, which finds them too and reports more.
     """
-    read = _reader(source, tile)
-    walked = walk_tile(read, tile.held, list(precincts_of(size, styles, number)), styles)
+    read = _tile_reader(reader, tile)
+    walked = walk_tile(read, tile.held_bytes, list(precincts_of(size, styles, number)), styles)
     of_all = f"of the {walked.promised:,} packets of tile {number}"
-    if walked.end in (End.BETWEEN_PACKETS, End.IN_A_HEADER):
-        truncated(source, f"the data end after {walked.packets:,} {of_all}")
-    if walked.end is End.UNREADABLE:
-        corrupt(f"after {walked.packets:,} {of_all} comes none that can be read")
-    if walked.end is not End.BYTES_LEFT:
+    if walked.end in (WalkEnd.BETWEEN_PACKETS, WalkEnd.IN_A_HEADER):
+        truncated(reader, f"the data end after {walked.packets:,} {of_all}")
+    if walked.end is WalkEnd.UNREADABLE:
+        corrupt(f"after {walked.packets:,} {of_all} follows nothing that can be read as a packet")
+    if walked.end is not WalkEnd.BYTES_LEFT:
         return False
-    if read(walked.offset, _LOOKED_AT_BYTES).strip(b"\0"):
-        left = tile.held - walked.offset
-        corrupt(f"{left:,} bytes are left after the last {of_all}: they are not what the header says")
+    if read(walked.offset, _TAIL_BYTES).strip(b"\0"):
+        left = tile.held_bytes - walked.offset
+        corrupt(f"{left:,} bytes are left after the last {of_all}: they are not what the header describes")
     return True
 
 
-def _reader(source: Source, tile: _Tile) -> Read:
+def _tile_reader(reader: FileReader, tile: _Tile) -> Read:
     """Reads the tile's packets as if its tile-parts were one."""
     if len(tile.spans) == 1:
         ((first, end),) = tile.spans
-        return lambda offset, count: source.read(first + offset, min(count, end - first - offset))
+        return lambda offset, count: reader.read(first + offset, min(count, end - first - offset))
 
     def read(offset: int, count: int) -> bytes:
         parts = []
         for start, end in tile.spans:
             length = end - start
             if offset < length:
-                part = source.read(start + offset, min(count, length - offset))
+                part = reader.read(start + offset, min(count, length - offset))
                 parts.append(part)
                 count -= len(part)
                 offset += len(part)
@@ -173,7 +174,7 @@ def _reader(source: Source, tile: _Tile) -> Read:
 
 
 def sum_of_lengths(data: bytes) -> int:
-    """Iplt (A.7.3): seven bits a byte, the top bit saying that more follow."""
+    """Iplt (A.7.3): seven bits a byte; the top bit is set if more follow."""
     total = length = 0
     for byte in data:
         length = length << 7 | byte & 0x7F
@@ -181,8 +182,3 @@ def sum_of_lengths(data: bytes) -> int:
             total += length
             length = 0
     return total
-
-
-def packets_of_tile(size: ImageSize, styles: Styles, tile: int) -> int:
-    """Layers times the precincts of every resolution of every component (B.6, equation B-16)."""
-    return styles.style.layers * sum(level.precincts for level in levels_of(size, styles, tile))

@@ -1,67 +1,56 @@
-"""Is the file whole? jpylyzer's tests and a walk along the tile-parts, before a pixel is decoded."""
+"""Is the file whole? A walk along the tile-parts and jpylyzer's tests, before a pixel is decoded."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from engine.jp2.boxes.walk import BoxError, walk
-from engine.jp2.codestream.main_header import read_main_header
+from engine.jp2.boxes.file_boxes import FileBoxes
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.errors import truncated
-from engine.jp2.file_reader import Source
-from engine.jp2.model import Container, Header
+from engine.jp2.file_reader import TILE_PART_WINDOW_BYTES, FileReader
+from engine.jp2.jp2_file import Jp2File
 from engine.jp2.validation.jpylyzer_checks import jpylyzer_warnings
-from engine.jp2.validation.tile_parts import Chain, walk_chain
+from engine.jp2.validation.tile_parts import TilePartChain, walk_chain
 
-_PROBE_WINDOW_BYTES = 4096
-"""Tile-part headers lie far apart: a small read at each."""
+_EOC = Marker.EOC.to_bytes(2)
 
-_TRAILING_BOXES = frozenset({b"uuid", b"xml ", b"uinf", b"jp2i", b"asoc", b"nlst", b"lbl ", b"free", b"jp2c"})
-"""Boxes that follow a codestream: one of these that is cut tells of a cut file, where stray bytes may not."""
+_METADATA_BOXES = frozenset({b"uuid", b"xml ", b"uinf", b"jp2i", b"asoc", b"nlst", b"lbl ", b"free", b"jp2c"})
+"""Boxes that may follow a codestream: if one of these is cut, the file is, which stray bytes do not show."""
 
 
-def check_structure(path: str | Path, header: Header) -> tuple[str, ...]:
-    """Warnings for what is odd and harmless; `header` is what read_header said of the same file.
+def check_structure(file: Jp2File) -> tuple[str, ...]:
+    """Warnings for what is odd and harmless.
 
-    Reads headers of tile-parts, not their packets, so it is quick for any size. Raises ImageError TRUNCATED
-    where bytes, tile-parts or tiles are missing, CORRUPT where the parts do not fit together, SOURCE_MISSING
-    or SOURCE_UNREADABLE where the file cannot be read.
+    Reads the headers of tile-parts and packets, not their data, so it is quick for any size. Raises ImageError:
+    TRUNCATED if bytes, tile-parts or tiles are missing, CORRUPT if the parts do not fit together, and as the parts
+    of a `Jp2File` do.
     """
-    with Source(path, _PROBE_WINDOW_BYTES) as source:
-        main = read_main_header(source, header.codestream_offset)
-        codestream_end = header.codestream_offset + header.codestream_bytes
-        chain = walk_chain(source, main, codestream_end)
-        warnings = [*chain.warnings, *_check_end(source, chain, codestream_end)]
-        if header.container is not Container.CODESTREAM:
-            _check_last_box(source, header.codestream_offset)
-        warnings += jpylyzer_warnings(source, header, main, chain)
-    return tuple(warnings)
+    reader = file.reader.with_window(TILE_PART_WINDOW_BYTES)
+    chain = walk_chain(reader, file.main_header, file.header.codestream_end)
+    warnings = [*chain.warnings, *_check_end(reader, chain, file.header.codestream_end)]
+    if file.boxes is not None:
+        _check_last_box(file.reader, file.boxes)
+    return (*warnings, *jpylyzer_warnings(file, chain))
 
 
-def _check_end(source: Source, chain: Chain, codestream_end: int) -> list[str]:
-    """EOC where the chain ends; what lies between it and the end of the codestream is said."""
-    if source.read(chain.end, 2) != Marker.EOC.to_bytes(2):
-        if source.read(chain.end - 2, 2) == Marker.EOC.to_bytes(2):
+def _check_end(reader: FileReader, chain: TilePartChain, codestream_end: int) -> list[str]:
+    """A warning for a missing EOC, or for bytes between EOC and the end of the codestream."""
+    if reader.read(chain.end, 2) != _EOC:
+        if reader.read(chain.end - 2, 2) == _EOC:
             # Packets cannot hold this marker (ISO/IEC 15444-1 B.10.1): it stands where data should.
-            truncated(source, "the last tile-part was cut and an end marker (EOC) pasted on")
-        if codestream_end > source.size or min(codestream_end, source.size) > chain.end:
-            truncated(source, "the file ends where its end marker (EOC) should be")
+            truncated(reader, "the last tile-part was cut and an end marker (EOC) pasted on")
+        if codestream_end > reader.size or min(codestream_end, reader.size) > chain.end:
+            truncated(reader, "the file ends where its end marker (EOC) should be")
         if not chain.is_counted:
-            truncated(source, "there is no end marker (EOC), and no tile says how many tile-parts it has")
+            truncated(reader, "there is no end marker (EOC), and no tile says how many tile-parts it has")
         return ["the end marker (EOC) is missing; all tile-parts are there"]
     end = chain.end + 2
-    rest = min(codestream_end, source.size) - end
+    rest = min(codestream_end, reader.size) - end
     if rest < 0:
         return [f"the codestream ends {-rest:,} bytes after its box does"]
     return [f"{rest:,} bytes follow the end marker (EOC)"] if rest else []
 
 
-def _check_last_box(source: Source, codestream_offset: int) -> None:
-    """A file cut in its metadata, after the codestream, is cut all the same."""
-    try:
-        for box in walk(source, 0, source.size):
-            if box.is_cut and box.start > codestream_offset and box.kind in _TRAILING_BOXES:
-                truncated(source, f"the file ends inside its {box.name!r} box after the codestream")
-    except BoxError:
-        # What breaks off there is no box; read_header has warned of it.
-        return
+def _check_last_box(reader: FileReader, boxes: FileBoxes) -> None:
+    """A file that is cut in its metadata, after the codestream, is truncated too."""
+    for box in boxes.all:
+        if box.is_cut and box.start > boxes.codestream_start and box.kind in _METADATA_BOXES:
+            truncated(reader, f"the file ends inside its {box.name!r} box after the codestream")

@@ -1,48 +1,47 @@
-"""Holes: pages of nothing but zeros within the compressed data, as an interrupted copy leaves them.
+"""Pages of nothing but zeros within the compressed data, as an interrupted copy leaves them.
 
-A file of the right length whose middle never arrived decodes without an error in every decoder: zeros read as
-empty packets, or as samples that are wrong. Compressed data has no such runs, but for blank pictures cut into
-very many precincts; so a hole is a warning.
+A file of the right length whose middle never arrived decodes without an error in every decoder: zeros read as empty
+packets, or as samples that are wrong. Compressed data has no such runs, except for blank pictures cut into very many
+precincts; so zero pages are a warning.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from engine.jp2.model import Header
+from engine.jp2.header import Header
 
 PAGE_BYTES = 4096
-"""What file systems and networks leave out is whole pages of this size."""
+"""File systems and networks leave out whole pages of this size."""
 
-_EMPTY = bytes(PAGE_BYTES)
+_ZEROS = bytes(PAGE_BYTES)
 
 
-class HoleFinder:
-    """Is shown a file's bytes as they are read, in order; a fiftieth of what a checksum costs."""
+class ZeroPageFinder:
+    """Takes a file's bytes in their order as they are read; costs a fiftieth of a checksum."""
 
     def __init__(self) -> None:
         self._position = 0
         self._pages: list[int] = []
-        """Offsets of empty pages, in the file."""
+        """Offsets of zero pages in the file."""
         self._rest = b""
 
-    def look(self, chunk: bytes) -> None:
-        """The next bytes of the file; quickest where chunks are whole pages."""
+    def add(self, chunk: bytes) -> None:
+        """The next bytes of the file; quickest if chunks are whole pages."""
         data = self._rest + chunk if self._rest else chunk
         pages = len(data) // PAGE_BYTES
         samples = np.frombuffer(data, np.uint8, pages * PAGE_BYTES).reshape(pages, PAGE_BYTES)
         for page in np.flatnonzero(~samples[:, ::512].any(axis=1)):
             start = int(page) * PAGE_BYTES
-            if data[start : start + PAGE_BYTES] == _EMPTY:
+            if data[start : start + PAGE_BYTES] == _ZEROS:
                 self._pages.append(self._position + start)
         self._rest = data[pages * PAGE_BYTES :]
         self._position += pages * PAGE_BYTES
 
     def warnings(self, header: Header) -> list[str]:
-        """At most one: the holes between the codestream's beginning and its end."""
-        start = header.codestream_offset
-        end = min(start + header.codestream_bytes, header.file_bytes)
-        inside = [page for page in self._pages if start <= page and page + PAGE_BYTES <= end]
+        """At most one, for the zero pages between the codestream's beginning and its end."""
+        end = min(header.codestream_end, header.file_bytes)
+        inside = [p for p in self._pages if header.codestream_offset <= p and p + PAGE_BYTES <= end]
         if not inside:
             return []
         size = len(inside) * PAGE_BYTES

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from engine.jpeg.inspect import Table, standard_tables
+from engine.jpeg.quality import Table, standard_tables
 from engine.reports import html
 from engine.reports.proof_sheet.sample_image import SampleImage, UnreadableImage
 

@@ -9,18 +9,21 @@ from typing import Any
 from msgspec import structs
 
 from engine.config import JpegSettings
-from engine.conversion.verify import Expected, prove
+from engine.conversion.verify import ExpectedJpeg, verify_jpeg
 from engine.failures import Cause, Failure, ImageError, Stage
 from engine.formatting import memory_size
-from engine.jp2.decoding.colour import recipe_for
+from engine.jp2.boxes.metadata import Metadata
+from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.decode import decoded
-from engine.jp2.decoding.openjpeg import Messages
-from engine.jp2.header import Header, read_header
+from engine.jp2.decoding.openjpeg import DecoderMessages
+from engine.jp2.header import Header
+from engine.jp2.jp2_file import Jp2File
 from engine.jp2.survey import survey
 from engine.jpeg.encode import write_jpeg
-from engine.jpeg.libvips import Image
+from engine.jpeg.libvips import BlobType, Image
+from engine.jpeg.limits import check_sides
 from engine.jpeg.metadata import leading_markers
-from engine.jpeg.render import Rendered, check_sides, render
+from engine.jpeg.render import Rendered, render
 from engine.ledger.models import ImageRow
 from engine.memory.prediction import DoesNotFit, choose_plan
 from engine.messages import Plan
@@ -89,25 +92,31 @@ def encode_sample(
 def _encode_sample(
     row: ImageRow, source: Path, settings: JpegSettings, trial: Trial, budget_bytes: int
 ) -> SampleImage:
-    header = read_header(str(source))
-    check_sides(header.width, header.height, settings.oversize)
-    recipe = recipe_for(header, settings.icc, settings.background)
-    plan = _plan(header, row.id, budget_bytes, trial.threads)
-    pixel_file = trial.scratch / f"{row.id}.pixels"
-    with decoded(str(source), header, plan, recipe, Messages(), pixel_file) as picture:
-        rendered = render(picture, recipe)
-        crop = choose_crop(rendered.image)
-        variants = [structs.replace(settings, quality=quality, verify="full") for quality in trial.qualities]
-        return SampleImage(
-            row=row,
-            width=rendered.image.width,
-            height=rendered.image.height,
-            source_bytes=header.file_bytes,
-            crop=crop,
-            png=_png(rendered.image, crop, rendered.icc),
-            jpegs=tuple(_encode(header, rendered, one, crop, trial.scratch, row.id) for one in variants),
-            warnings=(*header.warnings, *recipe.warnings, *rendered.warnings),
-        )
+    with Jp2File.open(source) as file:
+        header = file.header
+        check_sides(header.width, header.height, settings.oversize)
+        colour_plan = plan_colour(header, settings.icc, settings.background)
+        plan = _plan(header, row.id, budget_bytes, trial.threads)
+        pixel_file = trial.scratch / f"{row.id}.pixels"
+        with decoded(file, plan, colour_plan, DecoderMessages(), pixel_file) as picture:
+            rendered = render(picture, colour_plan)
+            crop = choose_crop(rendered.image)
+            variants = [structs.replace(settings, quality=one, verify="full") for one in trial.qualities]
+            return SampleImage(
+                row=row,
+                width=rendered.image.width,
+                height=rendered.image.height,
+                source_bytes=header.file_bytes,
+                crop=crop,
+                png=_png(rendered.image, crop, rendered.icc),
+                jpegs=tuple(_encode(file, rendered, one, crop, trial.scratch, row.id) for one in variants),
+                warnings=(
+                    *header.warnings,
+                    *file.metadata.warnings,
+                    *colour_plan.warnings,
+                    *rendered.warnings,
+                ),
+            )
 
 
 def _plan(header: Header, image_id: int, budget_bytes: int, threads: int) -> Plan:
@@ -120,35 +129,29 @@ def _plan(header: Header, image_id: int, budget_bytes: int, threads: int) -> Pla
 
 
 def _encode(
-    header: Header, rendered: Rendered, settings: JpegSettings, crop: Crop, scratch: Path, image_id: int
+    file: Jp2File, rendered: Rendered, settings: JpegSettings, crop: Crop, scratch: Path, image_id: int
 ) -> SampleJpeg:
     """Encodes exactly as a conversion does, and compares every pixel."""
     path = scratch / f"{image_id}-{settings.quality}.jpg"
-    keep_metadata = settings.metadata == "keep"
-    markers, _ = leading_markers(header, rendered.icc, rendered.scale, keep_metadata)
+    metadata = file.metadata if settings.metadata == "keep" else Metadata()
+    markers, _ = leading_markers(file.header, metadata, rendered.icc, rendered.scale)
     try:
-        with path.open("wb") as file:
-            written = write_jpeg(file, rendered, settings, markers)
-        expected = Expected(
-            rendered.image, settings.quality, settings.chroma_halved, rendered.icc, rendered.settle
+        with path.open("wb") as out:
+            written = write_jpeg(out, rendered, settings, markers)
+        expected = ExpectedJpeg(
+            rendered.image, settings.quality, settings.chroma_halved, rendered.icc, rendered.release_pages
         )
-        proof = prove(path, expected, settings.verify)
+        verification = verify_jpeg(path, expected, settings.verify)
         png = _png(Image.jpegload(str(path)), crop, rendered.icc)
     finally:
         path.unlink(missing_ok=True)
     subsampling = "grey" if rendered.image.bands == 1 else "4:2:0" if settings.chroma_halved else "4:4:4"
-    return SampleJpeg(settings.quality, subsampling, written.jpeg_bytes, proof.psnr_db, png)
+    return SampleJpeg(settings.quality, subsampling, written.jpeg_bytes, verification.psnr_db, png)
 
 
 def _png(image: Any, crop: Crop, icc: bytes | None) -> bytes:
     """The crop without loss, and with the profile, so that a browser shows the colours of the image."""
     part = image.crop(crop.left, crop.top, crop.width, crop.height).copy_memory()
     if icc is not None:
-        part.set_type(_blob_type(), "icc-profile-data", icc)
+        part.set_type(BlobType, "icc-profile-data", icc)
     return bytes(part.pngsave_buffer(compression=9, keep="icc"))
-
-
-def _blob_type() -> Any:
-    from pyvips import GValue
-
-    return GValue.blob_type

@@ -11,7 +11,7 @@ from engine.failures import Cause, ImageError
 from tests.support.decodes import pixels_of
 from tests.support.icc_profiles import built_in, emptied, grey_profile, table_profile, without
 from tests.support.jp2_files import Wrapping, picture, write_jp2
-from tests.support.renders import little_cms, recipe, refusal, rendered_pixels
+from tests.support.renders import colour_plan_of, little_cms, refusal, rendered_pixels
 
 
 @pytest.mark.parametrize("name", ["matrix", "table", "display table"])
@@ -33,8 +33,8 @@ def test_icc_profile_is_kept_or_converted_to_srgb(name: str, tmp_path: Path) -> 
 def test_sixteen_bits_under_a_profile_are_converted_before_they_are_cut_to_eight(tmp_path: Path) -> None:
     pixels = picture(64, 48, bits=16)
     write_jp2(tmp_path / "a.jp2", pixels, None, Wrapping(icc=built_in("p3")))
-    assert recipe(tmp_path / "a.jp2", "srgb").wide
-    assert not recipe(tmp_path / "a.jp2").wide
+    assert colour_plan_of(tmp_path / "a.jp2", "srgb").wide
+    assert not colour_plan_of(tmp_path / "a.jp2").wide
     converted, _ = rendered_pixels(tmp_path / "a.jp2", icc="srgb")
     expected = little_cms(np.rint(pixels / 257).astype(np.uint8), "RGB", built_in("p3"))
     difference = np.abs(converted.astype(int) - expected)
@@ -61,7 +61,7 @@ def test_grey_under_an_rgb_profile_becomes_rgb_so_that_the_profile_holds(tmp_pat
     write_jp2(tmp_path / "a.jp2", pixels, None, Wrapping(icc=built_in("p3")))
     out = pixels_of(tmp_path / "a.jp2")
     assert np.array_equal(out, np.stack([pixels] * 3, axis=2))
-    assert "RGB profile" in recipe(tmp_path / "a.jp2").warnings[0]
+    assert "RGB profile" in colour_plan_of(tmp_path / "a.jp2").warnings[0]
 
 
 def scrambled(profile: bytes) -> bytes:

@@ -244,7 +244,7 @@ def test_jpeg_that_is_not_proved_never_gets_its_name(tmp_path: Path, monkeypatch
         seen.append(left_behind(tmp_path / "a.jp2"))
         raise ImageError(Cause.PROOF_FAILED, Stage.PROVING, "as this test wants it")
 
-    monkeypatch.setattr(engine.conversion.convert, "prove", refuse)
+    monkeypatch.setattr(engine.conversion.convert, "verify_jpeg", refuse)
     failed = failure_of(tmp_path / "a.jp2").failure
     assert failed.cause is Cause.PROOF_FAILED
     assert seen == [["1.jpg.part"]]

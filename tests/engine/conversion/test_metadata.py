@@ -158,7 +158,7 @@ def test_resolution_that_no_density_can_say_is_told(dpi: float, tmp_path: Path) 
     made, path = convert(tmp_path / "a.jp2")
     assert read_jpeg(path).density == Density(0, 1, 1)
     (warning,) = made.warnings
-    assert "pixels a metre, is none that a JPEG's density can say" in warning
+    assert "pixels a metre, cannot be written as a JPEG's density" in warning
 
 
 @pytest.mark.parametrize("content", [struct.pack(">HHHHbb", 300, 0, 300, 1, 0, 0), bytes(10), b"123"])

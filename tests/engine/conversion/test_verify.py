@@ -1,4 +1,4 @@
-"""The proof finds every way in which a JPEG is not its picture, and finds no fault where there is none."""
+"""The verification finds every way in which a JPEG is not its picture, and finds no fault where there is none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine.conversion.verify import Expected, prove, stripes
+from engine.conversion.verify import ExpectedJpeg, stripes, verify_jpeg
 from engine.failures import Cause, ImageError
 from engine.jpeg.libvips import Image, srgb_profile
 from tests.support.jp2_files import picture
@@ -33,14 +33,14 @@ def saved(
     return path
 
 
-def expected(pixels: NDArray[Any], **changes: Any) -> Expected:
-    facts: dict[str, Any] = {"quality": 92, "subsampled": False, "icc": None, "settle": lambda: None}
-    return Expected(image_of(pixels), **(facts | changes))
+def expected(pixels: NDArray[Any], **changes: Any) -> ExpectedJpeg:
+    facts: dict[str, Any] = {"quality": 92, "subsampled": False, "icc": None, "release_pages": lambda: None}
+    return ExpectedJpeg(image_of(pixels), **(facts | changes))
 
 
-def refusal(path: Path, what: Expected, verify: str = "sample") -> str:
+def refusal(path: Path, what: ExpectedJpeg, verify: str = "sample") -> str:
     with pytest.raises(ImageError) as refused:
-        prove(path, what, verify)
+        verify_jpeg(path, what, verify)
     assert refused.value.failure.cause is Cause.PROOF_FAILED
     return refused.value.failure.message
 
@@ -49,16 +49,18 @@ def refusal(path: Path, what: Expected, verify: str = "sample") -> str:
 @pytest.mark.parametrize("size", [(1, 1), (7, 3), (16, 16), (17, 33), (300, 700)])
 def test_right_jpeg_is_proved(channels: int, size: tuple[int, int], tmp_path: Path) -> None:
     pixels = picture(*size, channels)
-    proof = prove(saved(tmp_path / "a.jpg", pixels, keep="none"), expected(pixels))
-    assert proof.psnr_db > 30
-    assert proof.compared_share >= 1 / 16
+    verification = verify_jpeg(saved(tmp_path / "a.jpg", pixels, keep="none"), expected(pixels))
+    assert verification.psnr_db > 30
+    assert verification.compared_share >= 1 / 16
 
 
 @pytest.mark.parametrize("verify", ["sample", "full"])
 def test_share_that_is_compared(verify: str, tmp_path: Path) -> None:
     pixels = picture(64, 1600)
-    proof = prove(saved(tmp_path / "a.jpg", pixels, keep="none"), expected(pixels), verify)
-    assert proof.compared_share == 1 if verify == "full" else 1 / 16 <= proof.compared_share < 0.1
+    verification = verify_jpeg(saved(tmp_path / "a.jpg", pixels, keep="none"), expected(pixels), verify)
+    assert (
+        verification.compared_share == 1 if verify == "full" else 1 / 16 <= verification.compared_share < 0.1
+    )
 
 
 def test_sample_is_spread_over_the_picture_and_always_the_same() -> None:
@@ -72,7 +74,9 @@ def test_sample_is_spread_over_the_picture_and_always_the_same() -> None:
 
 def test_other_picture(tmp_path: Path) -> None:
     pixels, other = picture(200, 150), picture(200, 150, seed=5)
-    assert "not the picture" in refusal(saved(tmp_path / "a.jpg", other, keep="none"), expected(pixels))
+    assert "differs from the picture" in refusal(
+        saved(tmp_path / "a.jpg", other, keep="none"), expected(pixels)
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -87,13 +91,13 @@ def test_a_few_garbled_blocks(channels: int, tmp_path: Path) -> None:
 def test_shifted_by_a_column(tmp_path: Path) -> None:
     pixels = picture(200, 150)
     path = saved(tmp_path / "a.jpg", np.roll(pixels, 1, axis=1), keep="none")
-    assert "not the picture" in refusal(path, expected(pixels), "full")
+    assert "differs from the picture" in refusal(path, expected(pixels), "full")
 
 
 def test_channels_in_another_order(tmp_path: Path) -> None:
     pixels = picture(200, 150)
     path = saved(tmp_path / "a.jpg", np.ascontiguousarray(pixels[:, :, ::-1]), keep="none")
-    assert "not the picture" in refusal(path, expected(pixels))
+    assert "differs from the picture" in refusal(path, expected(pixels))
 
 
 def test_facts_that_differ_are_named(tmp_path: Path) -> None:
@@ -154,4 +158,4 @@ def test_nothing_that_was_encoded_right_is_refused(
     path = tmp_path_factory.getbasetemp() / "hard.jpg"
     saved(path, pixels, quality, subsampled, keep="none")
     what = expected(pixels, quality=quality, subsampled=subsampled)
-    prove(path, what, "full")
+    verify_jpeg(path, what, "full")

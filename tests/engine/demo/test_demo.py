@@ -15,7 +15,7 @@ from engine.demo.collection import Plate, colliding, plates
 from engine.demo.make import MARK
 from engine.demo.painting import PAINTERS, paint
 from engine.failures import Cause, UserError
-from engine.jp2.header import read_header
+from engine.jp2.jp2_file import read_header
 from tests.support.command_line import photostat
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from engine.demo.jp2_boxes import PaletteTable, box
 from engine.failures import Cause, ImageError
-from engine.jp2.header import read_header
-from engine.jp2.model import ChannelKind, ColourSpace, Container, Resolution
+from engine.jp2.header import ChannelKind, ColourSpace, Container, Resolution
+from engine.jp2.jp2_file import read_header
 from tests.support.jp2_files import (
     Encoding,
     Plane,
@@ -85,10 +85,10 @@ def test_tiles_and_odd_origins_are_reported(tmp_path: Path) -> None:
     encoding = Encoding(origin=(5, 7), tile=(64, 48), tile_origin=(3, 2), progression="RPCL")
     make_jp2(tmp_path / "a.jp2", 200, 100, encoding=encoding)
     header = read_header(tmp_path / "a.jp2")
-    assert (header.x0, header.y0, header.tile_x0, header.tile_y0) == (5, 7, 3, 2)
-    assert (header.tile_width, header.tile_height) == (64, 48)
+    assert (header.grid.x0, header.grid.y0, header.grid.tile_x0, header.grid.tile_y0) == (5, 7, 3, 2)
+    assert (header.grid.tile_width, header.grid.tile_height) == (64, 48)
     assert (header.width, header.height) == (200, 100)
-    assert (header.tiles_across, header.tiles_down) == (4, 3)
+    assert (header.grid.tiles_across, header.grid.tiles_down) == (4, 3)
     assert header.progression == "RPCL"
 
 
@@ -97,11 +97,9 @@ def test_the_picture_is_as_large_as_its_finest_component(tmp_path: Path) -> None
     planes = [Plane(luma), Plane(chroma, dx=2, dy=2), Plane(chroma, dx=2, dy=2)]
     write_codestream(tmp_path / "chroma.j2k", planes)
     header = read_header(tmp_path / "chroma.j2k")
-    assert header.is_subsampled
     assert (header.width, header.height) == (64, 48)
     write_codestream(tmp_path / "all.j2k", [Plane(chroma, dx=2, dy=2)])
     header = read_header(tmp_path / "all.j2k")
-    assert not header.is_subsampled
     assert (header.width, header.height) == (32, 24)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.demo.jp2_boxes import EXIF_UUID, IPTC_UUID, SIGNATURE, XMP_UUID, PaletteTable, box
 from engine.failures import ImageError
-from engine.jp2.header import read_header
+from engine.jp2.jp2_file import Jp2File
 from engine.jp2.validation.validate import check_structure
 from tests.support.codestreams import EOC, SOC, cod, codestream, jp2, qcd, segment, siz, tile_part
 from tests.support.jp2_files import Encoding, Wrapping, make_codestream, make_jp2, wide_gamut_profile
@@ -42,8 +42,9 @@ def look_at(content: bytes) -> None:
         began = time.process_time()
         tracemalloc.start()
         try:
-            header = read_header(path)
-            warnings = (*header.warnings, *check_structure(path, header))
+            with Jp2File.open(path) as file:
+                header = file.header
+                warnings = (*header.warnings, *file.metadata.warnings, *check_structure(file))
         except ImageError as error:
             assert error.failure.message
             assert "\n" not in error.failure.message

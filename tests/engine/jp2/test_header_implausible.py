@@ -11,7 +11,7 @@ import pytest
 
 from engine.demo.jp2_boxes import SIGNATURE, box
 from engine.failures import Cause, Failure, ImageError
-from engine.jp2.header import read_header
+from engine.jp2.jp2_file import read_header
 from tests.support.codestreams import SOC, cod, codestream, jp2, qcd, segment, siz, tile_part
 
 START = SIGNATURE + box(b"ftyp", b"jp2 \0\0\0\0jp2 ")

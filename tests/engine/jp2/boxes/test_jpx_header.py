@@ -10,9 +10,9 @@ import pytest
 
 from engine.demo.jp2_boxes import SIGNATURE, box
 from engine.failures import Cause, ImageError
-from engine.jp2.decoding.colour import Model, recipe_for
-from engine.jp2.header import read_header
-from engine.jp2.model import ColourSpace, Resolution
+from engine.jp2.decoding.colour import ColourModel, plan_colour
+from engine.jp2.header import ColourSpace, Resolution
+from engine.jp2.jp2_file import read_header
 from tests.support.decodes import pixels_of
 from tests.support.icc_profiles import built_in
 from tests.support.jp2_files import Plane, picture, write_codestream
@@ -53,7 +53,7 @@ MAPPING = box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, column) for column in 
 
 def refusal(path: Path) -> str:
     with pytest.raises(ImageError) as refused:
-        recipe_for(read_header(path))
+        plan_colour(read_header(path))
     assert refused.value.failure.cause is Cause.UNSUPPORTED
     return refused.value.failure.message
 
@@ -61,7 +61,7 @@ def refusal(path: Path) -> str:
 def test_colour_of_the_first_layer(tmp_path: Path) -> None:
     header = read_header(jpx(tmp_path / "a.jpx", layer(group(colr(18))), layer(group(colr(16)))))
     assert header.colour.space is ColourSpace.SYCC
-    assert recipe_for(header).model is Model.YCC
+    assert plan_colour(header).model is ColourModel.YCC
     assert header.warnings == ()
 
 
@@ -96,16 +96,16 @@ def test_channels_and_resolution_of_the_first_layer(tmp_path: Path) -> None:
     resolution = box(b"res ", box(b"resc", struct.pack(">HHHHbb", 5000, 1, 6000, 1, 0, 0)))
     own = layer(box(b"cdef", b"\0\3" + rows), resolution)
     header = read_header(jpx(tmp_path / "a.jpx", own, header=(colr(16),)))
-    assert [channel.component for channel in recipe_for(header).colours] == [2, 1, 0]
+    assert [channel.component for channel in plan_colour(header).colours] == [2, 1, 0]
     assert header.capture_resolution == Resolution(6000.0, 5000.0)
 
 
 @pytest.mark.parametrize(("kind", "premultiplied"), [(0, False), (1, True)])
 def test_opacity_of_the_first_layer(kind: int, premultiplied: bool, tmp_path: Path) -> None:
     path = jpx(tmp_path / "a.jpx", layer(box(b"opct", bytes([kind]))), header=(colr(16),), channels=4)
-    recipe = recipe_for(read_header(path))
-    assert recipe.opacity is not None
-    assert (recipe.opacity.component, recipe.premultiplied) == (3, premultiplied)
+    plan = plan_colour(read_header(path))
+    assert plan.opacity is not None
+    assert (plan.opacity.component, plan.premultiplied) == (3, premultiplied)
 
 
 def test_what_is_not_read_is_refused_by_name(tmp_path: Path) -> None:

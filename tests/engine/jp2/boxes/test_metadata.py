@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.demo.jp2_boxes import EXIF_UUID, IPTC_UUID, XMP_UUID, box
-from engine.jp2.header import read_header
 from tests.support.jp2_files import Wrapping, make_jp2
+from tests.support.jp2_reads import metadata_of
 
 TIFF_STREAM = b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 IPTC_RECORDS = b"\x1c\x02\x78\x00\x05hello"
@@ -34,10 +34,10 @@ def metadata_boxes(after: bool) -> Wrapping:
 @pytest.mark.parametrize("after", [False, True])
 def test_metadata_is_found_before_and_after_the_codestream(tmp_path: Path, after: bool) -> None:
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=metadata_boxes(after))
-    header = read_header(tmp_path / "a.jp2")
-    assert header.xmp == XMP_PACKET
-    assert header.exif == TIFF_STREAM
-    assert header.iptc == IPTC_RECORDS
+    metadata = metadata_of(tmp_path / "a.jp2")
+    assert metadata.xmp == XMP_PACKET
+    assert metadata.exif == TIFF_STREAM
+    assert metadata.iptc == IPTC_RECORDS
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def test_metadata_is_found_before_and_after_the_codestream(tmp_path: Path, after
 )
 def test_iptc_is_found_however_it_is_wrapped(tmp_path: Path, uuid: bytes, content: bytes) -> None:
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(uuids=((uuid, content),)))
-    assert read_header(tmp_path / "a.jp2").iptc == IPTC_RECORDS
+    assert metadata_of(tmp_path / "a.jp2").iptc == IPTC_RECORDS
 
 
 def test_exif_begins_at_its_byte_order_mark(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(uuids=((EXIF_UUID, b"Exif\0\0" + TIFF_STREAM),)))
-    assert read_header(tmp_path / "a.jp2").exif == TIFF_STREAM
+    assert metadata_of(tmp_path / "a.jp2").exif == TIFF_STREAM
 
 
 def test_xmp_is_found_in_an_xml_box(tmp_path: Path) -> None:
     boxes = (box(b"xml ", b"<gml/>"), box(b"xml ", XMP_PACKET))
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=boxes))
-    assert read_header(tmp_path / "a.jp2").xmp == XMP_PACKET
+    assert metadata_of(tmp_path / "a.jp2").xmp == XMP_PACKET
 
 
 METS = b'<mets><mdWrap><x:xmpmeta xmlns:x="adobe:ns:meta/">inner</x:xmpmeta></mdWrap></mets>'
@@ -78,7 +78,7 @@ LAUGHS = (
 def test_xml_that_only_speaks_of_xmp_is_none(tmp_path: Path, xml: bytes) -> None:
     wrapping = Wrapping(trailing_boxes=(box(b"xml ", xml),))
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=wrapping)
-    assert read_header(tmp_path / "a.jp2").xmp is None
+    assert metadata_of(tmp_path / "a.jp2").xmp is None
 
 
 XMLS = {
@@ -92,7 +92,7 @@ XMLS = {
 @pytest.mark.parametrize("xml", XMLS.values(), ids=XMLS)
 def test_xml_that_is_xmp_by_its_root(tmp_path: Path, xml: bytes) -> None:
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=(box(b"xml ", xml),)))
-    assert read_header(tmp_path / "a.jp2").xmp == xml
+    assert metadata_of(tmp_path / "a.jp2").xmp == xml
 
 
 @pytest.mark.parametrize("xml", [METS, RDF])
@@ -100,9 +100,9 @@ def test_xml_that_is_xmp_by_its_root(tmp_path: Path, xml: bytes) -> None:
 def test_xmp_box_wins_over_any_xml_box(tmp_path: Path, xml: bytes, first: bool) -> None:
     boxes = (box(b"xml ", xml), box(b"uuid", XMP_UUID + XMP_PACKET))
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=boxes if first else boxes[::-1]))
-    header = read_header(tmp_path / "a.jp2")
-    assert header.xmp == XMP_PACKET
-    assert len(header.warnings) == (xml == RDF)
+    metadata = metadata_of(tmp_path / "a.jp2")
+    assert metadata.xmp == XMP_PACKET
+    assert len(metadata.warnings) == (xml == RDF)
 
 
 def associated(content: bytes) -> bytes:
@@ -115,22 +115,22 @@ def test_metadata_inside_an_association(tmp_path: Path, depth: int) -> None:
     for _ in range(depth):
         inside = associated(inside)
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=(inside,)))
-    header = read_header(tmp_path / "a.jp2")
-    assert (header.xmp, header.exif) == (XMP_PACKET, TIFF_STREAM)
+    metadata = metadata_of(tmp_path / "a.jp2")
+    assert (metadata.xmp, metadata.exif) == (XMP_PACKET, TIFF_STREAM)
 
 
 def test_metadata_inside_the_jp2_header(tmp_path: Path) -> None:
     inside = box(b"uuid", XMP_UUID + XMP_PACKET)
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(extra_header_boxes=(inside,)))
-    assert read_header(tmp_path / "a.jp2").xmp == XMP_PACKET
+    assert metadata_of(tmp_path / "a.jp2").xmp == XMP_PACKET
 
 
 def test_metadata_of_the_file_wins_over_an_associations_and_it_is_said(tmp_path: Path) -> None:
     boxes = (associated(box(b"uuid", XMP_UUID + RDF)), box(b"uuid", XMP_UUID + XMP_PACKET))
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=boxes))
-    header = read_header(tmp_path / "a.jp2")
-    assert header.xmp == XMP_PACKET
-    assert "more than one XMP packet" in header.warnings[0]
+    metadata = metadata_of(tmp_path / "a.jp2")
+    assert metadata.xmp == XMP_PACKET
+    assert "more than one XMP packet" in metadata.warnings[0]
 
 
 def test_associations_without_end_are_left(tmp_path: Path) -> None:
@@ -138,4 +138,4 @@ def test_associations_without_end_are_left(tmp_path: Path) -> None:
     for _ in range(3000):
         inside = box(b"asoc", inside)
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=(inside,)))
-    assert read_header(tmp_path / "a.jp2").xmp is None
+    assert metadata_of(tmp_path / "a.jp2").xmp is None

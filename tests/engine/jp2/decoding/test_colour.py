@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.demo.jp2_boxes import PaletteTable, box
-from engine.jp2.decoding.colour import Conversion, Model
+from engine.jp2.decoding.colour import ColourConversion, ColourModel
 from tests.support.decodes import pixels_of
 from tests.support.icc_profiles import built_in
 from tests.support.jp2_files import Plane, Wrapping, picture, write_codestream, write_jp2
 from tests.support.reference_decoder import opj_decompress, read_ppm
-from tests.support.renders import little_cms, recipe, refusal, rendered_pixels
+from tests.support.renders import colour_plan_of, little_cms, refusal, rendered_pixels
 
 
 def test_every_value_of_twelve_bits_is_rounded_over_the_full_range(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_cielab_equals_the_reference_decoders(bits: int, tmp_path: Path) -> None
     write_jp2(tmp_path / "a.jp2", codes, None, Wrapping(colour="cielab"), bits=bits)
     pixels, out = rendered_pixels(tmp_path / "a.jp2")
     assert out.icc == built_in("srgb")
-    assert "CIELab converted to sRGB" in recipe(tmp_path / "a.jp2").warnings[0]
+    assert "CIELab converted to sRGB" in colour_plan_of(tmp_path / "a.jp2").warnings[0]
     assert opj_decompress(tmp_path / "a.jp2", tmp_path / "a.ppm")
     reference = read_ppm(tmp_path / "a.ppm") / 65535 * 255
     assert np.abs(pixels - reference).max() <= 1.0
@@ -100,7 +100,7 @@ def with_colour_box(path: Path, colour: bytes, channels: int = 3) -> Path:
 def test_cielab_with_ranges_of_its_own(tmp_path: Path) -> None:
     d50 = 0x00443530
     path = with_colour_box(tmp_path / "a.jp2", lab_box(100, 0, 254, 127, 254, 127, d50))
-    ranges = recipe(path).lab
+    ranges = colour_plan_of(path).lab
     assert [round(r.offset + r.scale * 127 / 255, 6) for r in ranges] == [round(12700 / 255, 6), 0, 0]
     assert [r.scale for r in ranges] == [100, 254, 254]
 
@@ -135,7 +135,7 @@ def test_cmyk_becomes_rgb_as_little_cms_makes_it_and_it_is_said(embedded: bool, 
     assert out.icc == built_in("srgb")
     expected = little_cms(cmyk_picture(), "CMYK", built_in("cmyk"))
     assert np.abs(pixels.astype(int) - expected).max() <= 1
-    said = recipe(tmp_path / "a.jp2").warnings[0]
+    said = colour_plan_of(tmp_path / "a.jp2").warnings[0]
     assert ("by the profile in the file" if embedded else "libvips' own CMYK profile") in said
 
 
@@ -157,14 +157,14 @@ def test_alpha_is_flattened_on_white_and_it_is_said(tmp_path: Path) -> None:
     alpha = pixels[:, :, 3:] / 255.0
     expected = pixels[:, :, :3] * alpha + 255 * (1 - alpha)
     assert np.abs(pixels_of(tmp_path / "a.jp2") - expected).max() <= 0.51
-    assert recipe(tmp_path / "a.jp2").warnings == ("alpha flattened on #ffffff",)
+    assert colour_plan_of(tmp_path / "a.jp2").warnings == ("alpha flattened on #ffffff",)
 
 
 def test_alpha_is_flattened_on_another_background(tmp_path: Path) -> None:
     pixels = picture(64, 48, 4)
     pixels[:, :, 3] = 0
     write_jp2(tmp_path / "a.jp2", pixels, None, Wrapping(channels=tuple(RGB_ALPHA)))
-    out = pixels_of(tmp_path / "a.jp2", recipe=recipe(tmp_path / "a.jp2", background="#204080"))
+    out = pixels_of(tmp_path / "a.jp2", colour_plan=colour_plan_of(tmp_path / "a.jp2", background="#204080"))
     assert out[5, 5].tolist() == [0x20, 0x40, 0x80]
 
 
@@ -175,7 +175,7 @@ def test_premultiplied_alpha_is_not_multiplied_again(tmp_path: Path) -> None:
     write_jp2(tmp_path / "a.jp2", pixels, None, Wrapping(channels=rows))
     expected = pixels[:, :, :3] + 255.0 - pixels[:, :, 3:]
     assert np.abs(pixels_of(tmp_path / "a.jp2") - expected).max() <= 0.51
-    assert "premultiplied" in recipe(tmp_path / "a.jp2").warnings[0]
+    assert "premultiplied" in colour_plan_of(tmp_path / "a.jp2").warnings[0]
 
 
 def test_grey_with_alpha_of_another_depth_stays_grey(tmp_path: Path) -> None:
@@ -193,10 +193,12 @@ def test_grey_with_alpha_on_a_coloured_background_says_which_grey_is_meant(tmp_p
     write_jp2(
         tmp_path / "a.jp2", [Plane(grey), Plane(alpha)], None, Wrapping(channels=((0, 0, 1), (1, 1, 0)))
     )
-    made = recipe(tmp_path / "a.jp2", background="#ff0000")
+    made = colour_plan_of(tmp_path / "a.jp2", background="#ff0000")
     assert made.warnings == ("alpha flattened on #363636, the grey of #ff0000",)
-    assert set(pixels_of(tmp_path / "a.jp2", recipe=made).flatten().tolist()) == {0x36}
-    assert recipe(tmp_path / "a.jp2", background="#808080").warnings == ("alpha flattened on #808080",)
+    assert set(pixels_of(tmp_path / "a.jp2", colour_plan=made).flatten().tolist()) == {0x36}
+    assert colour_plan_of(tmp_path / "a.jp2", background="#808080").warnings == (
+        "alpha flattened on #808080",
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,22 +226,22 @@ def test_alpha_over_cmyk_is_refused(tmp_path: Path) -> None:
 
 def test_one_channel_that_is_called_srgb_is_grey(tmp_path: Path) -> None:
     write_jp2(tmp_path / "a.jp2", picture(32, 24, 1), None, Wrapping(colour="srgb"))
-    assert recipe(tmp_path / "a.jp2").model is Model.GREY
-    assert "taken as grey" in recipe(tmp_path / "a.jp2").warnings[0]
+    assert colour_plan_of(tmp_path / "a.jp2").model is ColourModel.GREY
+    assert "taken as grey" in colour_plan_of(tmp_path / "a.jp2").warnings[0]
 
 
 def test_codestream_without_boxes_is_grey_or_rgb_by_its_count(tmp_path: Path) -> None:
-    for channels, model in ((1, Model.GREY), (3, Model.RGB)):
+    for channels, model in ((1, ColourModel.GREY), (3, ColourModel.RGB)):
         stack = picture(32, 24, channels).reshape(24, 32, channels)
         write_codestream(tmp_path / "a.j2k", [Plane(stack[:, :, c]) for c in range(channels)])
-        assert recipe(tmp_path / "a.j2k").model is model
+        assert colour_plan_of(tmp_path / "a.j2k").model is model
 
 
 def test_subsampled_rgb_is_taken_as_luma_and_chroma_as_the_reference_decoder_does(tmp_path: Path) -> None:
     full = picture(64, 48)
     planes = [Plane(full[:, :, 0]), *(Plane(full[::2, ::2, c], dx=2, dy=2) for c in (1, 2))]
     write_jp2(tmp_path / "a.jp2", planes)
-    made = recipe(tmp_path / "a.jp2")
-    assert made.model is Model.YCC
+    made = colour_plan_of(tmp_path / "a.jp2")
+    assert made.model is ColourModel.YCC
     assert "subsampled" in made.warnings[0]
-    assert made.conversion is Conversion.NONE
+    assert made.conversion is ColourConversion.NONE

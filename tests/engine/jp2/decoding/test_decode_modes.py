@@ -1,4 +1,4 @@
-"""Every lane makes the same pixels of the same file, and the same verdict on a damaged one."""
+"""Every decode mode makes the same pixels of the same file, and refuses the same damaged ones."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from engine.failures import Cause, ImageError
-from engine.jp2.decoding.colour import recipe_for
-from engine.jp2.decoding.decode import decoded, lane_for, strip_edges
-from engine.jp2.decoding.openjpeg import Messages
-from engine.jp2.decoding.pixels import grid_of
-from engine.jp2.header import read_header
+from engine.jp2.decoding.colour import plan_colour
+from engine.jp2.decoding.decode import decoded, possible_mode, strip_edges
+from engine.jp2.decoding.openjpeg import DecoderMessages
+from engine.jp2.decoding.pixels import pixel_grid
+from engine.jp2.jp2_file import Jp2File, read_header
 from engine.messages import DecodeMode, Plan
 from tests.support.decodes import EVERY_PLAN, on_the_grid, pixels_of, ycc_to_rgb
 from tests.support.jp2_files import Encoding, Plane, cut, make_jp2, picture, write_codestream
@@ -78,18 +78,18 @@ def test_strips_cut_no_sample_of_a_subsampled_component(tmp_path: Path) -> None:
     planes = [Plane(y[:95]), Plane(chroma[:47, :30], dx=2, dy=2), Plane(chroma[:47, :30], dx=2, dy=2)]
     write_codestream(tmp_path / "a.j2k", planes, Encoding(origin=(0, 1), levels=2))
     header = read_header(tmp_path / "a.j2k")
-    edges = strip_edges(header, grid_of(header), 33)
-    assert edges[0][0] == header.y0
-    assert edges[-1][1] == header.y1
+    edges = strip_edges(header, pixel_grid(header), 33)
+    assert edges[0][0] == header.grid.y0
+    assert edges[-1][1] == header.grid.y1
     assert all(top % 2 == 0 for top, _ in edges[1:])
 
 
 def test_tiles_whose_edges_cut_samples_are_decoded_whole(tmp_path: Path) -> None:
     full = picture(120, 90)
     planes = [Plane(full[:, :, 0]), *(Plane(full[::2, ::2, c], dx=2, dy=2) for c in (1, 2))]
-    for width, lane in ((64, DecodeMode.TILES), (63, DecodeMode.WHOLE)):
+    for width, mode in ((64, DecodeMode.TILES), (63, DecodeMode.WHOLE)):
         write_codestream(tmp_path / "a.j2k", planes, Encoding(tile=(width, 64), levels=2))
-        assert lane_for(read_header(tmp_path / "a.j2k"), DecodeMode.TILES) is lane
+        assert possible_mode(read_header(tmp_path / "a.j2k"), DecodeMode.TILES) is mode
 
 
 def luma_and_chroma(
@@ -114,8 +114,8 @@ def luma_and_chroma(
 def test_tiled_image_in_several_strips(tile: tuple[int, int], strip_rows: int, tmp_path: Path) -> None:
     path = luma_and_chroma(tmp_path / "a.j2k", 150, 300, tile=tile)
     header = read_header(path)
-    assert lane_for(header, DecodeMode.STRIPS) is DecodeMode.STRIPS
-    assert len(strip_edges(header, grid_of(header), strip_rows)) > 1
+    assert possible_mode(header, DecodeMode.STRIPS) is DecodeMode.STRIPS
+    assert len(strip_edges(header, pixel_grid(header), strip_rows)) > 1
     expected = pixels_of(path, Plan(DecodeMode.WHOLE))
     assert np.array_equal(pixels_of(path, Plan(DecodeMode.STRIPS, strip_rows=strip_rows)), expected)
 
@@ -124,14 +124,14 @@ def test_strips_are_of_whole_rows_of_tiles_where_they_can_be(tmp_path: Path) -> 
     path = luma_and_chroma(tmp_path / "a.j2k", 64, 300, tile=(63, 50))
     header = read_header(path)
     edges = [(0, 100), (100, 200), (200, 300)]
-    assert strip_edges(header, grid_of(header), 140) == edges
+    assert strip_edges(header, pixel_grid(header), 140) == edges
 
 
 @pytest.mark.parametrize("dy", [2, 3])
 def test_first_strip_has_rows_of_every_component(dy: int, tmp_path: Path) -> None:
     path = luma_and_chroma(tmp_path / "a.j2k", 60, 200, origin=(0, 24 * dy - 1), dy=dy)
     header = read_header(path)
-    edges = strip_edges(header, grid_of(header), 24)
+    edges = strip_edges(header, pixel_grid(header), 24)
     assert edges[0] == (24 * dy - 1, 24 * dy + 24)
     expected = pixels_of(path, Plan(DecodeMode.WHOLE))
     assert np.array_equal(pixels_of(path, Plan(DecodeMode.STRIPS, strip_rows=24)), expected)
@@ -149,48 +149,47 @@ def test_tiles_without_a_sample_of_some_component(origin: tuple[int, int], tmp_p
 
 def test_strips_of_a_tiled_image_are_its_tiles(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", encoding=Encoding(tile=(64, 64)))
-    assert lane_for(read_header(tmp_path / "a.jp2"), DecodeMode.STRIPS) is DecodeMode.TILES
+    assert possible_mode(read_header(tmp_path / "a.jp2"), DecodeMode.STRIPS) is DecodeMode.TILES
 
 
 @pytest.mark.parametrize("encoding", [Encoding(), Encoding(tile=(64, 64)), Encoding(tile=(64, 64), plt=True)])
 @pytest.mark.parametrize("keep", [0.5, 0.9, 0.99])
-def test_truncated_file_fails_in_every_lane(encoding: Encoding, keep: float, tmp_path: Path) -> None:
+def test_truncated_file_fails_in_every_mode(encoding: Encoding, keep: float, tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", encoding=encoding)
-    header = read_header(tmp_path / "a.jp2")
-    cut(tmp_path / "a.jp2", keep)
     for plan in EVERY_PLAN:
-        with pytest.raises(ImageError) as failed:
-            pixels = decoded(
-                str(tmp_path / "a.jp2"), header, plan, recipe_for(header), Messages(), tmp_path / "px"
-            )
-            with pixels:
+        with Jp2File.open(tmp_path / "a.jp2") as file:
+            colour_plan = plan_colour(file.header)
+            content = (tmp_path / "a.jp2").read_bytes()
+            cut(tmp_path / "a.jp2", keep)
+            with (
+                pytest.raises(ImageError) as failed,
+                decoded(file, plan, colour_plan, DecoderMessages(), tmp_path / "px"),
+            ):
                 pass
         assert failed.value.failure.cause in (Cause.TRUNCATED, Cause.CORRUPT)
         assert not (tmp_path / "px").exists()
+        (tmp_path / "a.jp2").write_bytes(content)
 
 
-def test_file_that_was_changed_after_its_header_was_read_is_not_painted(tmp_path: Path) -> None:
+def test_file_that_was_changed_after_its_header_was_read_is_not_decoded(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 64, 64)
-    header = read_header(tmp_path / "a.jp2")
-    make_jp2(tmp_path / "a.jp2", 64, 64, channels=1)
-    with (
-        pytest.raises(ImageError, match="did the file change"),
-        decoded(
-            str(tmp_path / "a.jp2"), header, EVERY_PLAN[0], recipe_for(header), Messages(), tmp_path / "px"
-        ),
-    ):
-        pass
+    with Jp2File.open(tmp_path / "a.jp2") as file:
+        colour_plan = plan_colour(file.header)
+        make_jp2(tmp_path / "a.jp2", 64, 64, channels=1)
+        with (
+            pytest.raises(ImageError, match="did the file change"),
+            decoded(file, EVERY_PLAN[0], colour_plan, DecoderMessages(), tmp_path / "px"),
+        ):
+            pass
 
 
 def test_pixel_file_is_gone_whatever_happens(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2")
-    header = read_header(tmp_path / "a.jp2")
     plan = Plan(DecodeMode.STRIPS, pixels_on_disk=True)
     with (
         pytest.raises(RuntimeError),
-        decoded(
-            str(tmp_path / "a.jp2"), header, plan, recipe_for(header), Messages(), tmp_path / "px"
-        ) as made,
+        Jp2File.open(tmp_path / "a.jp2") as file,
+        decoded(file, plan, plan_colour(file.header), DecoderMessages(), tmp_path / "px") as made,
     ):
         assert made.pixels.nbytes == (tmp_path / "px").stat().st_size
         raise RuntimeError("the encoder gave up")

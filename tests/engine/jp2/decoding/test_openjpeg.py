@@ -11,12 +11,13 @@ import pytest
 
 from engine.failures import Cause, ImageError
 from engine.jp2.decoding.openjpeg import (
-    Messages,
+    DecoderMessages,
     bundled_library,
     decoding_error,
     glymur_calls,
     open_decoder,
 )
+from engine.jp2.header import Container
 from engine.memory.usage import give_memory_back, rss_bytes
 from tests.support.conversions import convert
 from tests.support.jp2_files import cut, make_jp2
@@ -88,7 +89,7 @@ def test_nothing_is_left_open_and_memory_comes_back(tmp_path: Path) -> None:
             convert(tmp_path / "bad.jp2")
         with (
             pytest.raises(ImageError),
-            open_decoder(str(tmp_path / "bad.jp2"), Messages(), threads=2) as decoder,
+            open_decoder(str(tmp_path / "bad.jp2"), Container.JP2, DecoderMessages(), threads=2) as decoder,
         ):
             decoder.whole()
 
@@ -107,10 +108,10 @@ def test_nothing_is_left_open_and_memory_comes_back(tmp_path: Path) -> None:
 def test_messages_of_one_file_do_not_reach_another(tmp_path: Path) -> None:
     make_jp2(tmp_path / "good.jp2", 64, 64)
     (tmp_path / "bad.j2k").write_bytes(b"\xff\x4f\xff\x51" + bytes(40))
-    bad, good = Messages(), Messages()
-    with pytest.raises(ImageError), open_decoder(str(tmp_path / "bad.j2k"), bad):
+    bad, good = DecoderMessages(), DecoderMessages()
+    with pytest.raises(ImageError), open_decoder(str(tmp_path / "bad.j2k"), Container.CODESTREAM, bad):
         pass
-    with open_decoder(str(tmp_path / "good.jp2"), good) as decoder:
+    with open_decoder(str(tmp_path / "good.jp2"), Container.JP2, good) as decoder:
         decoder.whole()
     assert bad.errors
     assert (good.errors, good.warnings) == ([], [])

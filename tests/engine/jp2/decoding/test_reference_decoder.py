@@ -12,9 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError
-from engine.jp2.decoding.colour import Model, recipe_for
+from engine.jp2.decoding.colour import ColourModel, plan_colour
 from engine.jp2.decoding.openjpeg import glymur_calls
-from engine.jp2.header import Header, read_header
+from engine.jp2.header import Header
+from engine.jp2.jp2_file import read_header
 from tests.support.decodes import EVERY_PLAN, on_the_grid, pixels_of, to_8_bits, ycc_to_rgb
 from tests.support.jp2_files import Encoding, Plane, Wrapping, picture, write_codestream, write_jp2
 from tests.support.reference_decoder import opj_decompress, read_ppm, reference_planes
@@ -33,13 +34,13 @@ def expected_pixels(
     """Made from the reference decoder's samples; colour channels in the order the header gives them."""
     planes = reference_planes(path, folder)
     assert planes is not None, "the reference decoder refuses this file"
-    recipe = recipe_for(header)
+    plan = plan_colour(header)
     if header.palette is not None:
         table = np.array(header.palette.table)
         return to_8_bits(table[planes[0]], header.palette.bits[0])
-    order = [channel.component for channel in recipe.colours]
+    order = [channel.component for channel in plan.colours]
     spread = [on_the_grid(planes[index], header, index) for index in order]
-    if recipe.model is Model.YCC:
+    if plan.model is ColourModel.YCC:
         return ycc_to_rgb(spread[0], spread[1], spread[2], header.components[0].bits)
     parts = [header.components[index] for index in order]
     return np.stack([to_8_bits(s, p.bits, p.signed) for s, p in zip(spread, parts, strict=True)], axis=-1)
@@ -52,7 +53,7 @@ def assert_like_reference(path: Path, folder: Path) -> None:
         pixels = pixels_of(path, plan)
         assert pixels.shape == expected.shape
         assert np.abs(pixels.astype(int) - expected).max() <= 1, plan
-    if recipe_for(header).model is not Model.YCC:
+    if plan_colour(header).model is not ColourModel.YCC:
         assert np.array_equal(pixels_of(path), expected)
 
 
@@ -81,7 +82,7 @@ def test_conformance_file_whose_channels_have_no_names_is_refused(
     name: str, conformance: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ImageError) as refused:
-        recipe_for(read_header(copied(name, conformance, tmp_path)))
+        plan_colour(read_header(copied(name, conformance, tmp_path)))
     assert refused.value.failure.cause is Cause.UNSUPPORTED
     assert "channels, and nothing says what they are" in refused.value.failure.message
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from engine.failures import Cause, ImageError
-from engine.jp2.header import read_header
-from engine.jp2.validation.validate import check_structure
+from engine.jp2.jp2_file import read_header
 from tests.support.decodes import pixels_of
+from tests.support.jp2_reads import structure_warnings
 
 # 16 × 12 pixels, lossless, HT code-blocks: no encoder among our dependencies writes them; Grok 11 did.
 HIGH_THROUGHPUT = base64.b64decode(
@@ -29,7 +29,7 @@ def test_a_high_throughput_codestream_is_decoded_to_the_last_bit(tmp_path: Path)
     path.write_bytes(HIGH_THROUGHPUT)
     header = read_header(path)
     assert header.high_throughput
-    assert check_structure(path, header) == ()
+    assert structure_warnings(path) == ()
     y, x = np.mgrid[0:12, 0:16]
     expected = np.stack([x * 16 + y, y * 20, 255 - x * 9 - y * 3], axis=-1).astype(np.uint8)
     assert np.array_equal(pixels_of(path), expected)
@@ -40,5 +40,5 @@ def test_a_high_throughput_codestream_cut_anywhere_is_refused(tmp_path: Path) ->
     for keep in range(13, len(HIGH_THROUGHPUT) - 2):
         path.write_bytes(HIGH_THROUGHPUT[:keep])
         with pytest.raises(ImageError) as caught:
-            check_structure(path, read_header(path))
+            structure_warnings(path)
         assert caught.value.failure.cause is Cause.TRUNCATED, keep

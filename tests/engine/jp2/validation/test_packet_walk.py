@@ -10,16 +10,15 @@ import pytest
 
 from engine.failures import Cause, ImageError
 from engine.jp2.codestream.main_header import read_main_header
-from engine.jp2.codestream.packet_order import End, Walked, walk_tile
+from engine.jp2.codestream.packet_order import PacketWalk, WalkEnd, walk_tile
 from engine.jp2.codestream.precincts import precincts_of
-from engine.jp2.file_reader import Source
-from engine.jp2.header import read_header
+from engine.jp2.file_reader import FileReader
 from engine.jp2.validation.tile_parts import tile_parts
-from engine.jp2.validation.validate import check_structure
 from tests.support.codestreams import EOC, segment
 from tests.support.conversions import convert
 from tests.support.decodes import pixels_of
 from tests.support.jp2_files import Encoding, Plane, make_codestream, picture, write_codestream
+from tests.support.jp2_reads import structure_warnings
 
 ENCODINGS = {
     "one layer": Encoding(),
@@ -42,13 +41,13 @@ ENCODINGS = {
 }  # fmt: skip
 
 
-def walked(path: Path) -> list[Walked]:
+def walked(path: Path) -> list[PacketWalk]:
     """Every tile, its tile-parts one after the other."""
-    with Source(path) as source:
-        main = read_main_header(source, 0)
+    with FileReader.open(path) as reader:
+        main = read_main_header(reader, 0)
         packets: dict[int, bytes] = {}
-        for part in tile_parts(source, main, source.size):
-            data = source.read(part.heading.data, part.end - part.heading.data)
+        for part in tile_parts(reader, main, reader.size):
+            data = reader.read(part.header.data, part.end - part.header.data)
             packets[part.tile] = packets.get(part.tile, b"") + data
     found = []
     for tile, data in packets.items():
@@ -77,9 +76,9 @@ def test_every_packet_of_a_whole_file_is_found_and_no_byte_left(
     else:
         make_codestream(path, 171, 131, encoding=ENCODINGS[name])
     for tile in walked(path):
-        assert tile.end is End.ALL_THERE
+        assert tile.end is WalkEnd.ALL_THERE
         assert tile.packets == tile.promised
-    check_structure(path, read_header(path))
+    structure_warnings(path)
 
 
 def refused(path: Path, content: bytes) -> ImageError:
@@ -109,9 +108,9 @@ def test_a_tile_part_cut_anywhere_is_refused_though_its_length_fits(
 def parts_of(path: Path) -> tuple[bytes, list[bytes]]:
     """The main header, and each tile-part."""
     whole = path.read_bytes()
-    with Source(path) as source:
-        main = read_main_header(source, 0)
-        found = [whole[part.start : part.end] for part in tile_parts(source, main, source.size)]
+    with FileReader.open(path) as reader:
+        main = read_main_header(reader, 0)
+        found = [whole[part.start : part.end] for part in tile_parts(reader, main, reader.size)]
     return whole[: main.first_tile_part], found
 
 
@@ -130,7 +129,7 @@ def test_a_missing_tile_part_is_noticed_though_none_says_how_many_there_are(
     main, parts = parts_of(path)
     assert len(parts) >= 3
     path.write_bytes(main + b"".join(numbered(part, n, 0) for n, part in enumerate(parts)) + EOC)
-    check_structure(path, read_header(path))
+    structure_warnings(path)
     del parts[missing]
     left = b"".join(numbered(part, n, 0) for n, part in enumerate(parts))
     assert refused(path, main + left + EOC).failure.cause in (Cause.TRUNCATED, Cause.CORRUPT)
@@ -152,7 +151,7 @@ def test_a_component_of_its_own_style_counts_with_its_own(tmp_path: Path) -> Non
     main, parts = parts_of(path)
     in_main = main + coc_like_cod(main, 1) + b"".join(parts) + EOC
     path.write_bytes(in_main)
-    check_structure(path, read_header(path))
+    structure_warnings(path)
     assert np.array_equal(pixels_of(path), picture(171, 131, 3))
     other_levels = main + coc_like_cod(main, 1, levels=4) + b"".join(parts) + EOC
     assert "packets" in refused(path, other_levels).failure.message
@@ -162,7 +161,7 @@ def test_a_component_of_its_own_style_counts_with_its_own(tmp_path: Path) -> Non
         numbered(part, 0, 1)[:6] + struct.pack(">I", len(part) + len(own)) + part[10:12] + own + part[12:]
     )
     path.write_bytes(main + in_tile + EOC)
-    check_structure(path, read_header(path))
+    structure_warnings(path)
 
 
 def test_bytes_after_the_last_packet_are_a_warning_where_they_are_zeros_and_corrupt_elsewhere(
@@ -177,9 +176,7 @@ def test_bytes_after_the_last_packet_are_a_warning_where_they_are_zeros_and_corr
         if rest.strip(b"\0"):
             assert "8 bytes are left after the last" in refused(path, path.read_bytes()).failure.message
         else:
-            assert check_structure(path, read_header(path)) == (
-                "tiles in which zeros follow the last packet: 1",
-            )
+            assert structure_warnings(path) == ("tiles in which zeros follow the last packet: 1",)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from engine.failures import Cause, ImageError
-from engine.jp2.codestream.main_header import read_main_header
+from engine.jp2.codestream.main_header import MainHeader, read_main_header
 from engine.jp2.codestream.marker_segments import Marker, segments
-from engine.jp2.file_reader import Source
-from engine.jp2.header import read_header
-from engine.jp2.validation.packets import packets_of_tile, sum_of_lengths
-from engine.jp2.validation.validate import check_structure
+from engine.jp2.codestream.precincts import levels_of
+from engine.jp2.file_reader import FileReader
+from engine.jp2.validation.packets import sum_of_lengths
 from tests.support.codestreams import EOC, cod, codestream, segment, siz, tile_part
 from tests.support.jp2_files import Encoding, Plane, make_codestream, write_codestream
+from tests.support.jp2_reads import main_header_of, structure_warnings
 
 ENCODINGS = {
     "one packet a resolution": Encoding(plt=True),
@@ -32,18 +32,23 @@ ENCODINGS = {
 }
 
 
-def packets_told(path: Path) -> dict[int, int]:
+def packets_listed(path: Path) -> dict[int, int]:
     """How many packet lengths the PLT markers list, by tile: one tile-part each."""
-    told: dict[int, int] = {}
-    with Source(path) as source:
-        position = read_main_header(source, 0).first_tile_part
-        while (head := source.read(position, 12))[:2] == Marker.SOT.to_bytes(2):
+    listed: dict[int, int] = {}
+    with FileReader.open(path) as reader:
+        position = read_main_header(reader, 0).first_tile_part
+        while (head := reader.read(position, 12))[:2] == Marker.SOT.to_bytes(2):
             tile, psot = struct.unpack(">HI", head[4:10])
-            for part in segments(source, position + 12):
-                lengths = source.read(part.offset + 5, part.length - 3)
-                told[tile] = told.get(tile, 0) + sum(1 for byte in lengths if byte < 0x80)
+            for part in segments(reader, position + 12):
+                lengths = reader.read(part.offset + 5, part.length - 3)
+                listed[tile] = listed.get(tile, 0) + sum(1 for byte in lengths if byte < 0x80)
             position += psot
-    return told
+    return listed
+
+
+def packets_counted(main: MainHeader, tile: int) -> int:
+    """Layers times the precincts of every resolution of every component (B.6, equation B-16)."""
+    return main.style.layers * sum(level.precincts for level in levels_of(main.size, main.styles, tile))
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
@@ -55,18 +60,17 @@ def test_packets_are_counted_as_the_encoder_counts_them(tmp_path: Path, name: st
         write_codestream(path, [Plane(full), Plane(half, dx=2, dy=2)], ENCODINGS[name])
     else:
         make_codestream(path, 171, 131, channels=1, encoding=ENCODINGS[name])
-    with Source(path) as source:
-        main = read_main_header(source, 0)
-    told = packets_told(path)
-    assert told
-    assert {tile: packets_of_tile(main.size, main.styles, tile) for tile in told} == told
-    check_structure(path, read_header(path))
+    main = main_header_of(path)
+    listed = packets_listed(path)
+    assert listed
+    assert {tile: packets_counted(main, tile) for tile in listed} == listed
+    structure_warnings(path)
 
 
 def refusal(path: Path, content: bytes) -> ImageError:
     path.write_bytes(content)
     with pytest.raises(ImageError) as caught:
-        check_structure(path, read_header(path))
+        structure_warnings(path)
     return caught.value
 
 
@@ -88,7 +92,7 @@ def test_a_tile_with_fewer_bytes_than_packets_is_truncated(tmp_path: Path) -> No
     fits = codestream(None, cod(levels=2, layers=5), tiles=tile_part(data=bytes(15)))
     short = codestream(None, cod(levels=2, layers=5), tiles=tile_part(data=bytes(14)))
     (tmp_path / "a.j2k").write_bytes(fits)
-    check_structure(tmp_path / "a.j2k", read_header(tmp_path / "a.j2k"))
+    structure_warnings(tmp_path / "a.j2k")
     failure = refusal(tmp_path / "a.j2k", short).failure
     assert failure.cause is Cause.TRUNCATED
     assert "14 bytes for 15 packets" in failure.message
@@ -104,7 +108,7 @@ def test_a_header_that_promises_precincts_without_end_is_found_before_decoding(t
 def test_a_tile_with_a_coding_style_of_its_own_is_not_measured_by_the_main_one(tmp_path: Path) -> None:
     own = tile_part(header=cod(), data=b"\0")
     (tmp_path / "a.j2k").write_bytes(codestream(None, cod(layers=500), tiles=own))
-    check_structure(tmp_path / "a.j2k", read_header(tmp_path / "a.j2k"))
+    structure_warnings(tmp_path / "a.j2k")
 
 
 @pytest.mark.parametrize(
