@@ -1,4 +1,4 @@
-"""Which column of an export is what: the settings, a header if there is one, and how many columns most rows have."""
+"""Finds which column of an export is what: by the settings, a header if there is one, and what most rows have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Layout:
 
     columns: dict[str, int]
     width: int
-    """Every row has so many columns."""
+    """How many columns every row has."""
     split: int | None
     header_line: int | None
     note: str
@@ -42,10 +42,10 @@ class Layout:
         return "" if index is None else cells[index]
 
 
-def recognise(
+def find_columns(
     head: Sequence[Record], settings: ManifestSettings, split_by: str | None, export: str
 ) -> Layout:
-    """Decides by the first records of `export`. Raises UserError for a file that does not have the columns."""
+    """Decides by the first records of `export`. Raises UserError if the file does not have the columns."""
     if not head:
         raise UserError(f"{export}: there is no row in it")
     first = head[0]
@@ -75,13 +75,13 @@ def _header(first: Record, settings: ManifestSettings) -> tuple[list[str] | None
     if _looks_like_names(first, settings.columns):
         return (
             first.cells,
-            f"line {first.line} was taken for the header: it has no UUID, and names of columns",
+            f"line {first.line} is taken as the header: it has names of columns, and no UUID",
         )
-    return None, "no header was found: the first row counts as an image"
+    return None, "no header was found: the first row is an image's"
 
 
 def _looks_like_names(first: Record, columns: dict[str, ColumnKey]) -> bool:
-    """A row of column names has words where UUID, name and source should be: neither dots nor slashes."""
+    """A row of column names has words in place of UUID, name and source: without dots and slashes."""
     cells = {}
     for column in ("uuid", "name", "source"):
         key = columns[column]
@@ -114,7 +114,7 @@ class _Finder:
         self._export = export
 
     def index(self, key: ColumnKey, what: str) -> int:
-        """From 0; raises UserError for a name that the header does not have, or has twice."""
+        """From 0. Raises UserError for a name that the header does not have, or has twice."""
         if isinstance(key, int):
             return key - 1
         header = self._header or []
@@ -130,7 +130,7 @@ class _Finder:
 
 
 def _usual_width(head: Sequence[Record], needed: int) -> int:
-    """The number of columns most rows have, of those with all that is needed."""
+    """How many columns most rows have, of the rows with enough of them."""
     widths = Counter(len(record.cells) for record in head if len(record.cells) >= needed)
     return widths.most_common(1)[0][0] if widths else needed
 

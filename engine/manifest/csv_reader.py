@@ -1,4 +1,4 @@
-"""Reads CSV (RFC 4180) record by record with physical line numbers; one broken record does not take others along."""
+"""Reads CSV (RFC 4180) record by record, with physical line numbers; a broken record costs no other."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from typing import TextIO
 
 from engine.failures import UserError
 
-_LINES_IN_RECORD = 50
-"""A record that goes on for longer has a quote that nobody closed."""
-_LINE_LIMIT = 2**20
+_MOST_LINES_IN_RECORD = 50
+"""A longer record has a quote that is never closed."""
+_LONGEST_LINE = 2**20
+"""Characters."""
 _UTF_8_MARK_AS_LATIN_1 = codecs.BOM_UTF8.decode("latin-1")
 
 
 @dataclass(frozen=True)
 class Record:
     line: int
-    """Where it begins, from 1: quoted newlines count."""
+    """In which it begins, from 1; newlines in quotes count."""
     cells: list[str]
     fault: str = ""
-    """Why there are no cells."""
+    """Why there are no cells; empty if there are some."""
 
 
 def read_records(path: Path, encoding: str) -> Iterator[Record]:
     """Every record but empty lines, verbatim; a byte order mark, LF, CRLF and CR are understood.
 
-    Where a record is broken (a quote never closed, text after a closing quote) the line it begins in is
-    in trouble, and reading goes on with the next line. Raises UserError where the file cannot be read, or
-    has bytes that are not in `encoding`: with line, byte and what may be right."""
+    If a record is broken (a quote never closed, text after a closing quote), the line in which it begins is one
+    with a fault, and reading continues with the next line. Raises UserError if the file cannot be read, or has
+    bytes that are not in `encoding`: with line, byte, and the encoding that may be right."""
     codec = codecs.lookup(encoding).name
     try:
         with path.open(encoding="utf-8-sig" if codec == "utf-8" else encoding, newline="") as file:
@@ -43,8 +44,8 @@ def read_records(path: Path, encoding: str) -> Iterator[Record]:
         raise UserError(f"{path}: {error.strerror}") from error
 
 
-class _Runaway(Exception):
-    """A record has too many lines."""
+class _UnclosedQuote(Exception):
+    """A record has more lines than any has."""
 
 
 class _Lines:
@@ -61,18 +62,18 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        if len(self._taken) >= _LINES_IN_RECORD:
-            raise _Runaway
-        line = self._returned.popleft() if self._returned else self._file.readline(_LINE_LIMIT)
+        if len(self._taken) >= _MOST_LINES_IN_RECORD:
+            raise _UnclosedQuote
+        line = self._returned.popleft() if self._returned else self._file.readline(_LONGEST_LINE)
         if not line:
             raise StopIteration
         self.number += 1
-        if len(line) == _LINE_LIMIT:
+        if len(line) == _LONGEST_LINE:
             raise UserError(
                 f"{self._path}: line {self.number} has no end within a megabyte: not a CSV export"
             )
         if self.number == 1 and line.startswith(_UTF_8_MARK_AS_LATIN_1):
-            raise UserError(f'{self._path} is UTF-8: say encoding = "utf-8" under [manifest]')
+            raise UserError(f'{self._path} is UTF-8: set encoding = "utf-8" under [manifest]')
         self._taken.append(line)
         return line
 
@@ -96,17 +97,17 @@ def _records(lines: _Lines) -> Iterator[Record]:
             cells = next(reader)
         except StopIteration:
             return
-        except (csv.Error, _Runaway) as error:
+        except (csv.Error, _UnclosedQuote) as error:
             lines.give_back()
             reader = csv.reader(lines, strict=True)
-            yield Record(start, [], _trouble(error))
+            yield Record(start, [], _fault(error))
             continue
         if cells:
             yield Record(start, cells)
 
 
-def _trouble(error: Exception) -> str:
-    if isinstance(error, _Runaway) or "unexpected end" in str(error):
+def _fault(error: Exception) -> str:
+    if isinstance(error, _UnclosedQuote) or "unexpected end" in str(error):
         return "a quote that begins in this line is never closed"
     if "expected after" in str(error):
         return "there is text after a closing quote: a quote within quotes is written twice"
@@ -114,7 +115,7 @@ def _trouble(error: Exception) -> str:
 
 
 def _undecodable(path: Path, encoding: str) -> str:
-    """The one line that says where the bytes are wrong, and what encoding they may be in."""
+    """One line: where the first wrong byte is, and in which encoding the file may be."""
     decoder = codecs.getincrementaldecoder(encoding)()
     lines, offset = 1, 0
     with path.open("rb") as file:

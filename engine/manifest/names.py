@@ -1,4 +1,4 @@
-"""Names: an image's target in the store from its TIFF's name, and a batch's from a material type. Pure rules."""
+"""Makes names: an image's target in the store of its TIFF's name, and a batch's of a material type. Pure rules."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def is_uuid(text: str) -> bool:
 
 
 def target_name(tiff_name: str) -> str:
-    """The JPEG's file name: a final .tif or .tiff, in any case, gives way to .jpg; nothing else changes.
+    """The JPEG's file name: .jpg replaces a final .tif or .tiff, in any case; nothing else changes.
 
-    Raises ValueError, saying why, for a name that is empty, could lead out of its directory, or is too long."""
+    Raises ValueError, which says why, for a name that is empty, too long, or could lead out of its directory."""
     if not tiff_name.strip():
         raise ValueError("the name is empty")
     if not tiff_name.isprintable() and _CONTROL.search(tiff_name):
@@ -39,9 +39,9 @@ def target_name(tiff_name: str) -> str:
 
 
 def safe_batch_name(text: str) -> str:
-    """The text where it is a batch's name already, else with what is not allowed replaced by hyphens.
+    """The text itself if it can be a batch's name, else with hyphens in place of what a name may not have.
 
-    Raises ValueError where nothing is left."""
+    Raises ValueError if nothing is left."""
     try:
         return check_batch_name(text)
     except ValueError:

@@ -9,8 +9,8 @@ import click
 from engine.formatting import counted, integer
 from engine.ledger.import_report import LineNote
 from engine.ledger.writer import Ledger
-from engine.manifest.importer import AddReport
 from engine.manifest.importer import add as add_export
+from engine.manifest.report import AddReport
 from tui.commands.shared.options import complete_batch, existing_file, json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line, print_table
 from tui.commands.shared.progress import spinner

@@ -175,7 +175,7 @@ def test_add_says_what_became_of_every_row(tmp_path: Path) -> None:
     )
     result = run("add", path, at=root, code=1)
     assert "6 rows, read as utf-8" in result.stdout
-    assert "Line 1 was taken for the header" in result.stdout
+    assert "Line 1 is taken as the header" in result.stdout
     assert "  line 6: the name has a slash" in result.stdout
     assert "a.jpg is also the target of line 3" in result.stdout
     assert "\x1b" not in result.stdout
