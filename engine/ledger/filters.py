@@ -41,7 +41,11 @@ class Filter:
         if self.batch is not None:
             parts.append("i.batch = (SELECT id FROM batches WHERE name = ?)")
             values.append(self.batch)
-        for column, value in (("i.state", self.state), ("i.cause", self.cause), ("i.uuid", self.uuid)):
+        for column, value in (
+            ("i.state", self.state),
+            ("i.cause", self.cause),
+            ("i.uuid COLLATE NOCASE", self.uuid),
+        ):
             if value is not None:
                 parts.append(f"{column} = ?")
                 values.append(value)

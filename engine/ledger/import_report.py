@@ -51,9 +51,13 @@ class ImportReport:
     alike_count: int
     freed: int
     """Images that are pending again because no other image has their target any more."""
+    respelled: int
+    """Rows whose UUID has other capitals than its representation's first image."""
 
 
-def read_report(db: sqlite3.Connection, changed: tuple[LineNote, ...], freed: int) -> ImportReport:
+def read_report(
+    db: sqlite3.Connection, changed: tuple[LineNote, ...], freed: int, respelled: int
+) -> ImportReport:
     """From the import's temporary tables, after its last step."""
     return ImportReport(
         batches=tuple(BatchCounts(*row) for row in db.execute(_SQL["counts"])),
@@ -64,6 +68,7 @@ def read_report(db: sqlite3.Connection, changed: tuple[LineNote, ...], freed: in
         alike=_alike(db),
         alike_count=db.execute(_SQL["alike_count"]).fetchone()[0],
         freed=freed,
+        respelled=respelled,
     )
 
 

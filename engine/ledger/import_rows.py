@@ -18,6 +18,10 @@ A changed image takes the row's values, and its history has the old ones. If sou
 pending again, unless it was accepted, which stays so. An image that is done was made from the old values and keeps
 them: the row is *kept*, and the report names its line; barcode, record and type are corrected there too.
 
+A UUID keeps the capitals that the export gives it, but a representation in two spellings is still one: within a batch
+all its images have the spelling of the first. So they share a directory, names collide there, and an image that is in
+the ledger keeps its target.
+
 Images of one target collide: all of them fail with `target-collision`, except those that are done, which keep the
 target, and those that are accepted, which do not need it. An image is pending again once no other one has its
 target. Targets that differ in case alone are only reported: an object store keeps them apart, but a file system or
@@ -37,7 +41,7 @@ from engine.ledger.import_report import ImportReport, read_changed, read_report
 from engine.ledger.statements import statements
 
 _SQL = statements("import")
-_TABLES = ("incoming", "versions", "pairs")
+_TABLES = ("incoming", "spellings", "versions", "pairs")
 _MOST_ROWS_MATCHED = 50
 """More rows with one target are a mistake in the export or in the settings, and not matched by name and record:
 every row fits every image there."""
@@ -66,6 +70,7 @@ def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow], export: str =
     is_first = not db.execute(_SQL["has_batches"]).fetchone()[0]
     _create_tables(db)
     db.executemany(_SQL["add_incoming"], _with_keys(rows, _Batches(db, now)))
+    respelled = _respell(db, is_first=is_first)
     db.execute(_SQL["index_by_key"])
     if not is_first:
         db.execute(_SQL["match_equal"])
@@ -83,7 +88,7 @@ def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow], export: str =
     collisions.fail_colliding(db, now, is_first=is_first)
     freed = collisions.requeue_freed(db, now)
     collisions.mark_colliding(db)
-    report = read_report(db, changed, freed)
+    report = read_report(db, changed, freed, respelled)
     _drop_tables(db)
     return report
 
@@ -120,6 +125,16 @@ def _with_keys(rows: Iterable[ExportRow], batches: _Batches) -> Iterator[tuple[o
     for row in rows:
         line, batch, *rest = row
         yield (line, batches[batch], *rest, collisions.target_key(row.target))
+
+
+def _respell(db: sqlite3.Connection, *, is_first: bool) -> int:
+    """Gives each row the spelling of its representation's first image; returns how many rows had another one."""
+    if not db.execute(_SQL["has_capitals"]).fetchone()[0]:
+        return 0
+    if not is_first:
+        db.execute(_SQL["note_known_spellings"])
+    db.execute(_SQL["note_new_spellings"])
+    return db.execute(_SQL["respell"]).rowcount
 
 
 def _match_changed(db: sqlite3.Connection) -> None:

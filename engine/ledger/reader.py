@@ -130,7 +130,7 @@ class LedgerReader(LedgerQueries):
 
     def representation(self, uuid: str) -> Representation:
         """One digitised item's images, in the order of their names; none for an unknown UUID."""
-        images = tuple(self.images(uuid=uuid.strip().lower(), sort="name", limit=1_000_000))
+        images = tuple(self.images(uuid=uuid.strip(), sort="name", limit=1_000_000))
         states = [image.state for image in images]
         return Representation(uuid, images, Account(len(states), *map(states.count, ImageState)))
 

@@ -11,6 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from engine.config import ManifestSettings
+from engine.formatting import counted
 from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
 from engine.manifest.batches import BatchNames, batch_for_all
@@ -52,10 +53,19 @@ def add(
             rows=reader.count,
             refused=reader.refused,
             refusals=tuple(reader.refusals),
-            notes=(layout.note, *batches.notes),
+            notes=(layout.note, *batches.notes, *_respelled(imported.respelled)),
         )
         _note_in_history(ledger, export, report)
     return report
+
+
+def _respelled(rows: int) -> tuple[str, ...]:
+    if not rows:
+        return ()
+    written = f"{counted(rows, 'row')} {'writes its UUID' if rows == 1 else 'write their UUIDs'}"
+    return (
+        f"{written} in other capitals than the representation's first row: its directory keeps the first spelling",
+    )
 
 
 def _note_in_history(ledger: Ledger, export: Path, report: AddReport) -> None:

@@ -54,7 +54,7 @@ class RowReader:
             raise ValueError(f"{counted(len(cells), 'column')} instead of {layout.width}")
         if "\0" in "".join(cells):
             raise ValueError("there is a NUL character")
-        uuid = cells[layout.uuid].strip().lower()
+        uuid = cells[layout.uuid].strip()
         if not is_uuid(uuid):
             raise ValueError(f"not a UUID: {uuid!r}" if uuid else "the UUID is empty")
         name, source = cells[layout.name], cells[layout.source]

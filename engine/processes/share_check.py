@@ -131,9 +131,9 @@ def _one_each(path: str, uuid: str, neighbours: Iterable[NeighbourSource]) -> li
     candidates = [other for other in neighbours if other.source_path != path]
     chosen: dict[str, NeighbourSource] = {}
     for other in candidates:
-        if uuid and other.uuid == uuid:
+        if uuid and other.uuid.lower() == uuid.lower():
             continue
-        key = other.uuid or other.source_path
+        key = other.uuid.lower() or other.source_path
         if key not in chosen or (other.was_there and not chosen[key].was_there):
             chosen[key] = other
     return list(chosen.values()) or list(dict.fromkeys(candidates))

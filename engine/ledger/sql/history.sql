@@ -28,5 +28,5 @@ SELECT count(*), total(complete) FROM (
     SELECT min(i.state IN ('done', 'accepted')) AS complete
     FROM images i JOIN batches b ON b.id = i.batch
     WHERE :batch IS NULL OR b.name = :batch
-    GROUP BY i.uuid
+    GROUP BY i.uuid COLLATE NOCASE
 )

@@ -20,6 +20,29 @@ CREATE TEMP TABLE versions (batch INTEGER PRIMARY KEY)
 -- Rows and images that fit each other by one rule.
 CREATE TEMP TABLE pairs (line INTEGER, image INTEGER)
 
+-- name: create_spellings
+-- How a batch writes the UUID of each representation: as its first image has it, in the ledger or else in the export.
+CREATE TEMP TABLE spellings (
+    batch INTEGER, folded TEXT, uuid TEXT, PRIMARY KEY (batch, folded)
+) WITHOUT ROWID
+
+-- name: has_capitals
+SELECT EXISTS (SELECT 1 FROM temp.incoming WHERE uuid <> lower(uuid))
+    OR EXISTS (SELECT 1 FROM main.images WHERE uuid <> lower(uuid))
+
+-- name: note_known_spellings
+INSERT OR IGNORE INTO temp.spellings
+SELECT batch, lower(uuid), uuid FROM main.images
+WHERE batch IN (SELECT DISTINCT batch FROM temp.incoming) ORDER BY id
+
+-- name: note_new_spellings
+INSERT OR IGNORE INTO temp.spellings SELECT batch, lower(uuid), uuid FROM temp.incoming ORDER BY line
+
+-- name: respell
+UPDATE temp.incoming AS n SET uuid = s.uuid, target = replace(n.target, '/' || n.uuid || '/', '/' || s.uuid || '/')
+FROM temp.spellings AS s
+WHERE s.batch = n.batch AND s.folded = lower(n.uuid) AND s.uuid <> n.uuid
+
 -- name: has_batches
 SELECT EXISTS (SELECT 1 FROM main.batches)
 
