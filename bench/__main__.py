@@ -20,6 +20,7 @@ MEASUREMENTS = (
     Measurement("conversion"),
     Measurement("busy"),
     Measurement("manifest"),
+    Measurement("terminal_bytes"),
     Measurement("memory", short=False),
     Measurement("peaks", short=False),
 )
