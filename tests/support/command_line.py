@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -70,8 +71,14 @@ def start(*args: str | Path, workspace: Path | None = None, **options: Any) -> s
         "stderr": subprocess.PIPE,
         "text": True,
         "env": environment(None),
+        "preexec_fn": _heed_ctrl_c,
     }
     return subprocess.Popen(command, **(settings | options))
+
+
+def _heed_ctrl_c() -> None:
+    """Shells start background jobs with SIGINT ignored, and the tests may run in one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def environment(more: dict[str, str] | None) -> dict[str, str]:
