@@ -42,13 +42,12 @@ async def _run(root: Path, options: RunOptions, start: StartReport) -> int:
     try:
         supervisor = Supervisor(workspace, config, ledger, options)
         await supervisor.open()
-        wanted, asked = supervisor.converting.slots.wanted, supervisor.workers_asked
-        start.write(Started(os.getpid(), wanted, asked))
+        start.write(Started(os.getpid(), supervisor.workers_wanted, supervisor.workers_asked))
         finished = await supervisor.run()
         failed = supervisor.account().failed
     finally:
         ledger.close()
-    supervisor.say_goodbye()
+    supervisor.wait_for_notifications()
     return 0 if finished and not failed else 1
 
 

@@ -49,6 +49,10 @@ class PendingImage:
     def source_bytes(self) -> int:
         return self.surveyed.source_bytes
 
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.image_id, self.record, self.source, self.target)
+
 
 @dataclass(frozen=True)
 class Subject:

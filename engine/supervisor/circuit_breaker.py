@@ -1,4 +1,6 @@
-"""A circuit breaker: many failures open it, waits grow, a probe closes it. Pure: time and luck are given."""
+"""A circuit breaker: it opens when many operations fail, waits longer each time, and closes after a successful probe.
+
+Pure: the time and the jitter are passed in."""
 
 from __future__ import annotations
 
@@ -10,105 +12,110 @@ from engine.messages import FaultKind
 
 class CircuitState(StrEnum):
     CLOSED = "closed"
-    """All is well, or not bad enough."""
+    """Operations may go on."""
     OPEN = "open"
-    """Held: nothing is sent until `until`."""
-    HALF_OPEN = "probing"
-    """One probe is out; its answer closes or opens again."""
+    """Nothing is sent until `until`."""
+    HALF_OPEN = "half-open"
+    """One probe is under way; its result closes the circuit or opens it again."""
 
 
 @dataclass(frozen=True)
-class Rules:
-    """When many fail, and how long to hold."""
+class BreakerRules:
+    """When the circuit opens, and for how long."""
 
     failures: int = 4
-    """This many of the last `recent` outcomes, and at least half of them, open the circuit."""
+    """If so many of the last `recent` outcomes are failures, and at least half of them, the circuit opens."""
     recent: int = 10
-    first_hold_s: float = 5.0
-    longest_hold_s: float = 300.0
+    first_wait_s: float = 5.0
+    longest_wait_s: float = 300.0
     probe_timeout_s: float = 120.0
-    """A probe that is not answered by then has failed."""
+    """A probe without a result by then has failed."""
 
 
 @dataclass(frozen=True)
-class Circuit:
-    """One resource's health. Every method returns what it is then; `now` is Unix time, s; `jitter` 0 to 1.
+class CircuitBreaker:
+    """The state of one resource. Every method returns the state after it. `now` is monotonic, s; `jitter` 0 to 1.
 
-    The supervisor tells it of every outcome, calls `tick` now and then, and sends a probe when that says
-    PROBING. The holds grow until something really succeeds: a good probe between two failures resets nothing.
-    """
+    The caller reports every outcome, calls `tick` often, and sends a probe whenever the state becomes HALF_OPEN. The
+    waits grow until an operation succeeds; a successful probe alone does not make them shorter."""
 
-    rules: Rules = field(default_factory=Rules)
-    stance: CircuitState = CircuitState.CLOSED
+    rules: BreakerRules = field(default_factory=BreakerRules)
+    state: CircuitState = CircuitState.CLOSED
     outcomes: tuple[bool, ...] = ()
-    """The most recent last; True where it succeeded."""
-    rounds: int = 0
-    """Holds since the last success."""
+    """The most recent last; True for success."""
+    waits: int = 0
+    """Since the last success."""
     since: float | None = None
-    """When it opened; kept while probes fail."""
+    """When it opened; failed probes do not change it."""
     until: float | None = None
-    """When it looks again, or when the probe is overdue."""
+    """When the next probe is due, or, while HALF_OPEN, when the probe has failed."""
     detail: str = ""
     """What failed last, one line."""
 
     @property
-    def closed(self) -> bool:
-        return self.stance is CircuitState.CLOSED
+    def is_closed(self) -> bool:
+        return self.state is CircuitState.CLOSED
 
-    def succeeded(self) -> Circuit:
-        """Something got through. While open that is a sign of life: the next tick probes."""
+    def succeeded(self) -> CircuitBreaker:
+        """An operation has succeeded. If that happens while OPEN, the next tick begins a probe."""
         outcomes = (*self.outcomes, True)[-self.rules.recent :]
-        if self.closed:
-            return replace(self, outcomes=outcomes, rounds=0, detail="")
-        if self.stance is CircuitState.OPEN:
+        if self.is_closed:
+            return replace(self, outcomes=outcomes, waits=0, detail="")
+        if self.state is CircuitState.OPEN:
             return replace(self, until=self.since)
         return self
 
-    def failed(self, fault: FaultKind, detail: str, now: float, jitter: float) -> Circuit:
-        """Something did not get through: the configuration's fault opens at once, the world's when many fail.
+    def failed(self, fault: FaultKind, detail: str, now: float, jitter: float) -> CircuitBreaker:
+        """An operation has failed. Wrong configuration opens at once, transient faults if there are many.
 
-        The image's own fault says that the resource works."""
+        If the item itself is at fault, the resource works."""
         if fault is FaultKind.ITEM:
             return self.succeeded()
-        if not self.closed:
+        if not self.is_closed:
             return replace(self, detail=detail)
         outcomes = (*self.outcomes, False)[-self.rules.recent :]
-        bad = outcomes.count(False)
+        failures = outcomes.count(False)
         counted = replace(self, outcomes=outcomes, detail=detail)
-        if fault is FaultKind.CONFIGURATION or (bad >= self.rules.failures and 2 * bad >= len(outcomes)):
+        if fault is FaultKind.CONFIGURATION or (
+            failures >= self.rules.failures and 2 * failures >= len(outcomes)
+        ):
             return counted.opened(detail, now, jitter)
         return counted
 
-    def opened(self, detail: str, now: float, jitter: float) -> Circuit:
-        """Held, whatever the counts say; a hold under way keeps its beginning and grows."""
+    def opened(self, detail: str, now: float, jitter: float) -> CircuitBreaker:
+        """Open, whatever the outcomes are. If it is open already, it keeps `since`, and the wait is longer."""
         rules = self.rules
-        span_s = min(rules.longest_hold_s, rules.first_hold_s * 2.0**self.rounds)
+        wait_s = min(rules.longest_wait_s, rules.first_wait_s * 2.0**self.waits)
         return replace(
             self,
-            stance=CircuitState.OPEN,
+            state=CircuitState.OPEN,
             outcomes=(),
-            rounds=min(self.rounds + 1, 30),
+            waits=min(self.waits + 1, 30),
             since=now if self.since is None else self.since,
-            until=now + span_s * (0.75 + 0.25 * jitter),
+            until=now + wait_s * (0.75 + 0.25 * jitter),
             detail=detail,
         )
 
-    def tick(self, now: float, jitter: float) -> Circuit:
-        """OPEN whose time is up turns PROBING: send a probe then. A probe that is overdue has failed."""
+    def tick(self, now: float, jitter: float) -> CircuitBreaker:
+        """After its wait OPEN becomes HALF_OPEN: send a probe then. A probe without a result in time has failed."""
         if self.until is None or now < self.until:
             return self
-        if self.stance is CircuitState.OPEN:
-            return replace(self, stance=CircuitState.HALF_OPEN, until=now + self.rules.probe_timeout_s)
+        if self.state is CircuitState.OPEN:
+            return replace(self, state=CircuitState.HALF_OPEN, until=now + self.rules.probe_timeout_s)
         return self.opened(self.detail, now, jitter)
 
-    def probe_now(self, now: float) -> Circuit:
-        """Somebody says it is well again: the next tick probes."""
-        return replace(self, until=now) if self.stance is CircuitState.OPEN else self
+    def probe_now(self, now: float) -> CircuitBreaker:
+        """End the wait: the next tick begins a probe."""
+        return replace(self, until=now) if self.state is CircuitState.OPEN else self
 
-    def probed(self, fault: str | None, now: float, jitter: float) -> Circuit:
-        """The probe's answer: None when the resource is well, else what is wrong, one line."""
-        if self.stance is not CircuitState.HALF_OPEN:
+    def probed(self, problem: str | None, now: float, jitter: float) -> CircuitBreaker:
+        """The probe's result: None if the resource works, otherwise what is wrong, one line."""
+        if self.state is not CircuitState.HALF_OPEN:
             return self
-        if fault is not None:
-            return self.opened(fault, now, jitter)
-        return replace(self, stance=CircuitState.CLOSED, outcomes=(), since=None, until=None, detail="")
+        if problem is not None:
+            return self.opened(problem, now, jitter)
+        return self.closed()
+
+    def closed(self) -> CircuitBreaker:
+        """Closed without a probe, because a person has decided so, or by its success."""
+        return replace(self, state=CircuitState.CLOSED, outcomes=(), since=None, until=None, detail="")

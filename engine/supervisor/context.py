@@ -1,4 +1,4 @@
-"""What the stages of one run share: the workspace, its settings, the ledger, the journal, the gates, the wake-up."""
+"""What the stages of one run share."""
 
 from __future__ import annotations
 
@@ -7,44 +7,55 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from engine.config import Config
+from engine.failures import Failure
+from engine.ledger.models import Subject
+from engine.ledger.states import EventKind
 from engine.ledger.writer import Ledger
+from engine.messages import NotConverted
 from engine.processes.child import Child
 from engine.scratch import Scratch
+from engine.supervisor.event_log import EventLog
 from engine.supervisor.holds import Holds
-from engine.supervisor.journal import Journal
 from engine.supervisor.oom_kills import OomKillDetector
 from engine.workspace import Workspace
 
 
 @dataclass
-class Run:
+class RunContext:
     workspace: Workspace
     config: Config
     ledger: Ledger
-    journal: Journal
+    events: EventLog
     holds: Holds
     batches: tuple[str, ...] | None = None
-    """None is every batch."""
-    happened: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by whatever the loop should look at before its next tick."""
-    kills: OomKillDetector = field(default_factory=OomKillDetector)
+    """Those of this run; None is every batch."""
+    wake_up: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to make the loop's next turn begin at once."""
+    oom_kills: OomKillDetector = field(default_factory=OomKillDetector)
 
     @cached_property
     def scratch(self) -> Scratch:
         """This workspace's part of scratch."""
-        place = self.workspace.scratch_dir(self.config)
-        return Scratch(place, self.workspace.root, self.ledger.identity)
+        directory = self.workspace.scratch_dir(self.config)
+        return Scratch(directory, self.workspace.root, self.ledger.identity)
 
     @property
     def source_root(self) -> str:
-        """The directory before relative sources, absolute; empty where there is none."""
+        """The absolute directory before relative sources; empty if the settings have none."""
         return str(self.workspace.source_dir(self.config)) if self.config.manifest.root else ""
 
+    def fail(
+        self, subject: Subject, failure: Failure, facts: NotConverted | None = None, pid: int | None = None
+    ) -> None:
+        """The image has failed; `facts` has what the attempt took."""
+        self.ledger.failed(subject.image_id, failure, facts)
+        self.events.error(EventKind.FAILED, f"{failure.cause}: {failure.message}", subject, pid)
+
     def watch(self, child: Child) -> None:
-        """Wake the loop when the child speaks or ends."""
+        """Wake the loop when the child sends something or ends."""
         loop = asyncio.get_running_loop()
-        loop.add_reader(child.connection.fileno(), self.happened.set)
-        loop.add_reader(child.process.sentinel, self.happened.set)
+        loop.add_reader(child.connection.fileno(), self.wake_up.set)
+        loop.add_reader(child.process.sentinel, self.wake_up.set)
 
     def unwatch(self, child: Child) -> None:
         loop = asyncio.get_running_loop()

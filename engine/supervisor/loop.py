@@ -1,4 +1,10 @@
-"""The supervisor: one loop that gives out work, hears how it went, and writes the ledger; it waits for nobody."""
+"""The supervisor: one loop that owns the ledger, the child processes and the socket, and waits for nobody.
+
+At every turn it waits until a child or a client has sent something, or a quarter of a second has passed. Then, in one
+transaction of the ledger, it takes what the children have sent, updates the holds, checks the workers, and gives out
+work: sources to survey, images to convert, JPEGs to upload. After the commit it removes the scratch files that are not
+needed any more. It ends when every image is finished, or when a person wants it to.
+"""
 
 from __future__ import annotations
 
@@ -15,28 +21,26 @@ from engine.control.commands import Commands, DesiredState
 from engine.control.server import ControlServer
 from engine.control.snapshot import Snapshot, State
 from engine.failures import UserError
+from engine.formatting import counted
 from engine.ledger.account import Account
-from engine.ledger.models import PendingImage, Recovered, Subject
 from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
-from engine.messages import Converted, StoreRequest
-from engine.scratch import Scratch, sources_in_scratch
-from engine.supervisor.context import Run
-from engine.supervisor.converting import Converting, subject_of
+from engine.supervisor.context import RunContext
+from engine.supervisor.converting import Converting
 from engine.supervisor.dispatch import Dispatch
-from engine.supervisor.event_log import RunLog
+from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.holds import Holds
-from engine.supervisor.journal import Journal
 from engine.supervisor.notifications import Notifier
 from engine.supervisor.progress import Progress
 from engine.supervisor.status import take_snapshot
-from engine.supervisor.storing import Storing, Waiting
+from engine.supervisor.storing import Storing
 from engine.supervisor.surveying import Surveying
-from engine.workspace import Workspace, path_variants, scratch_conflict
+from engine.supervisor.takeover import check_scratch, take_over
+from engine.workspace import Workspace
 
 _TICK_S = 0.25
 _LINGER_S = 1.5
-"""A finished engine stays so long for clients that look once a second, so that they see the end."""
+"""A finished engine stays so long for clients that ask once a second, so that they see the end."""
 
 
 @dataclass(frozen=True)
@@ -44,36 +48,172 @@ class RunOptions:
     batches: tuple[str, ...] | None = None
     """None is every batch."""
     workers: int | None = None
-    """None is what the settings say."""
+    """None is what the settings have."""
 
 
 class Supervisor:
-    """One run: owns the ledger, the children and the socket."""
-
     def __init__(self, workspace: Workspace, config: Config, ledger: Ledger, options: RunOptions) -> None:
-        self._log = RunLog(workspace.logs_dir)
-        self.started = time.monotonic()
-        holds = Holds(config.engine.scratch_limit)
-        self.run_context = run = Run(
-            workspace, config, ledger, Journal(ledger, self._log), holds, options.batches
+        self._log_file = RunLogFile(workspace.logs_dir)
+        self._run = RunContext(
+            workspace,
+            config,
+            ledger,
+            EventLog(ledger, self._log_file),
+            Holds(config.engine.scratch_limit),
+            options.batches,
         )
-        self.desired = DesiredState.RUN
-        self.progress = Progress(self.started)
-        self.storing = Storing(run, self.progress)
-        self.surveying = Surveying(run)
+        self._started = time.monotonic()
+        self._progress = Progress(self._started)
+        self._storing = Storing(self._run, self._progress)
+        self._surveying = Surveying(self._run)
         workers = options.workers or config.engine.worker_count(os.cpu_count() or 1)
-        self.converting = Converting(run, workers, self._hand_over, self.surveying.doubt)
-        self.dispatch = Dispatch(run, self.converting)
+        self._converting = Converting(
+            self._run, workers, self._storing.enqueue_converted, self._surveying.diagnose
+        )
+        self._dispatch = Dispatch(self._run, self._converting)
+        self.desired = DesiredState.RUN
         self.workers_asked = workers
+        """By a person or the settings; more than `workers_wanted` if memory does not allow so many."""
         self.want_workers(workers)
         self._notifier = Notifier(config.notify.urls, str(workspace.root))
-        self._held = False
-        self._control = ControlServer(workspace.socket_path, Commands(self, ledger, run.journal).answer)
+        self._was_holding = False
+        commands = Commands(self, ledger, self._run.events)
+        self._control = ControlServer(workspace.socket_path, commands.answer)
+
+    # -- the run ----
+
+    async def open(self) -> None:
+        """Take over what an earlier engine left, and answer on the socket."""
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, self._signalled, signum)
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        run = self._run
+        check_scratch(run)
+        with run.ledger.transaction():
+            message = f"started, version {__version__}, {self._workers_in_words()}"
+            run.events.info(EventKind.ENGINE, message)
+            reused = take_over(run, self._storing)
+        run.scratch.sweep(reused)
+        await self._control.start()
+        run.ledger.publish_socket(self._control.path)
+
+    async def run(self) -> bool:
+        """Work until every image is finished or a person wants the end; True if every image is finished."""
+        try:
+            while not self._is_over():
+                while not self._is_over():
+                    await self._turn()
+                await self._announce_end()  # a client may requeue images in these seconds
+            return self._is_finished
+        except Exception as error:
+            message = f"engine: ended by a fault: {type(error).__name__}: {error}"
+            self._log_file.write(EventLevel.ERROR, os.getpid(), message)
+            raise
+        finally:
+            await self._close()
+
+    def wait_for_notifications(self) -> None:
+        """Give the last notifications the time to arrive; the ledger need not be open for that."""
+        self._notifier.wait()
+
+    async def _turn(self) -> None:
+        await self._wait_for_events()
+        self._progress.pass_time(time.monotonic(), self._share_at_work)
+        with self._run.ledger.transaction():
+            self._receive()
+            self._update_holds()
+            self._converting.check_workers(time.monotonic())
+            self._give_out_work()
+        self._storing.unlink_finished()
+
+    async def _wait_for_events(self) -> None:
+        wake_up = self._run.wake_up
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake_up.wait(), _TICK_S)
+        wake_up.clear()
+
+    def _receive(self) -> None:
+        self._surveying.receive()
+        self._converting.receive()
+        self._storing.receive()
+
+    def _update_holds(self) -> None:
+        now, holds = time.monotonic(), self._run.holds
+        holds.tick(now)
+        holds.scratch_used(self._storing.on_scratch_bytes, now)
+        if holds.disk_wants_probe():
+            problem = self._run.scratch.space_problem(holds.disk_needs_bytes)
+            if holds.disk_probed(problem, now):
+                self._run.events.info(EventKind.END_OF_HOLD, "there is room on the disk again")
+        hold = holds.hold(now)
+        if hold is not None and not self._was_holding:
+            self._notifier.notify("holding", f"{hold.reason}: {hold.detail}", self.account())
+        self._was_holding = hold is not None
+
+    def _give_out_work(self) -> None:
+        now = time.monotonic()
+        is_stopping = self.desired is DesiredState.STOP
+        if not is_stopping:
+            is_draining = self.desired is DesiredState.DRAIN
+            self._surveying.work(now, look_ahead=not is_draining and not self._dispatch.below_floor)
+        self._dispatch.work(
+            now,
+            may_start=self.desired is DesiredState.RUN and self._run.holds.may_start,
+            more_to_come=not self._surveying.all_surveyed,
+        )
+        self._converting.adjust_pool(now, self._dispatch.headroom_bytes)
+        if not is_stopping:
+            self._storing.work()
+
+    def _is_over(self) -> bool:
+        if self._converting.fatal_problem is not None:
+            raise UserError(self._converting.fatal_problem)
+        self._run.ledger.check_in_place()
+        match self.desired:
+            case DesiredState.STOP:
+                return True
+            case DesiredState.DRAIN:
+                is_storing = self._storing.on_scratch and self._run.holds.may_store
+                return not self._converting.in_flight and not is_storing
+        return self._is_finished
+
+    async def _announce_end(self) -> None:
+        """Record how the run ends, and stay a moment so that clients see it."""
+        account = self.account()
+        stopped = "stopped" if self.desired is DesiredState.STOP else "drained"
+        end = "finished" if self._is_finished else stopped
+        with self._run.ledger.transaction():
+            self._run.events.info(EventKind.ENGINE, f"{end}: {account.summary()}")
+        self._notifier.notify(end, account.summary(), account)
+        deadline = time.monotonic() + _LINGER_S
+        while self._control.clients and time.monotonic() < deadline:  # noqa: ASYNC110 - bounded
+            await asyncio.sleep(_TICK_S)
+
+    async def _close(self) -> None:
+        with self._run.ledger.transaction():
+            self._converting.stop_all()
+        self._surveying.close()
+        self._storing.close()
+        self._storing.unlink_finished()
+        self._run.scratch.remove_if_empty()
+        await self._control.close()
+        self._log_file.close()
+
+    def _signalled(self, signum: int) -> None:
+        """The first SIGTERM or SIGINT drains, the second stops at once."""
+        is_second = self.desired is DesiredState.DRAIN
+        self.desired = DesiredState.STOP if is_second else DesiredState.DRAIN
+        what = "stopping at once" if is_second else "finishing what is in flight"
+        self._run.events.warning(EventKind.ENGINE, f"{signal.Signals(signum).name}: {what}")
+        self.wake()
+
+    # -- what clients and the process ask ----
 
     @property
     def state(self) -> State:
-        """The engine's state in a word."""
-        if self._finished:
+        if self._is_finished:
             return State.FINISHED
         match self.desired:
             case DesiredState.STOP:
@@ -82,254 +222,70 @@ class Supervisor:
                 return State.DRAINING
             case DesiredState.PAUSE:
                 return State.PAUSED
-        return State.HOLDING if self.run_context.holds.hold(time.monotonic()) else State.RUNNING
+        return State.HOLDING if self._run.holds.hold(time.monotonic()) else State.RUNNING
 
     def snapshot(self) -> Snapshot:
         return take_snapshot(
-            self.run_context,
-            self.converting,
-            self.storing,
-            self.dispatch,
-            self.progress,
+            self._run,
+            self._converting,
+            self._storing,
+            self._dispatch,
+            self._progress,
             state=self.state,
-            started=self.started,
+            started=self._started,
             workers_asked=self.workers_asked,
-            failures=self.failures,
+            failures=self._surveying.failures + self._converting.failures + self._storing.failures,
         )
+
+    def account(self) -> Account:
+        """Of the batches of this run."""
+        wanted = self._run.batches
+        accounts = self._run.ledger.account()
+        return sum((a for name, a in accounts.items() if wanted is None or name in wanted), Account())
 
     @property
     def in_flight(self) -> int:
         """Images that workers have."""
-        return self.converting.in_flight
+        return self._converting.in_flight
 
     @property
     def on_scratch(self) -> int:
         """JPEGs that wait for the store."""
-        return self.storing.waiting
+        return self._storing.on_scratch
 
-    def probe_now(self) -> None:
-        """Look at once whether what the engine holds for is well again."""
-        self.run_context.holds.probe_now(time.monotonic())
-
-    def wake(self) -> None:
-        """Look at once what has changed."""
-        self.run_context.happened.set()
+    @property
+    def workers_wanted(self) -> int:
+        return self._converting.pool.wanted
 
     def want_workers(self, count: int) -> tuple[int, int]:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
-        slots = self.converting.slots
-        before = slots.wanted
-        self.workers_asked, slots.wanted = count, self.dispatch.affordable(count)
-        return before, slots.wanted
+        pool = self._converting.pool
+        before = pool.wanted
+        self.workers_asked, pool.wanted = count, self._dispatch.affordable(count)
+        return before, pool.wanted
 
-    async def run(self) -> bool:
-        """Works until everything is done or somebody wants it to end; True when everything is done."""
-        try:
-            while not self._over():
-                while not self._over():
-                    await self._step()
-                await self._linger()
-            return self._finished
-        except Exception as error:
-            self._log.write(
-                EventLevel.ERROR, os.getpid(), f"engine: ended by a fault: {type(error).__name__}: {error}"
-            )
-            raise
-        finally:
-            await self._close()
+    def probe_now(self) -> None:
+        """Probe at once whether what the engine holds for works again."""
+        self._run.holds.probe_now(time.monotonic())
+
+    def wake(self) -> None:
+        """Begin the next turn of the loop at once."""
+        self._run.wake_up.set()
+
+    @property
+    def _is_finished(self) -> bool:
+        return self.account().remaining == 0
 
     @property
     def _share_at_work(self) -> float:
-        """Of the workers, 0 to 1; all of them count while the engine runs, whatever keeps some waiting."""
+        """Of the workers, 0 to 1. While the engine runs all of them count, whatever some are waiting for."""
         if self.state is State.RUNNING:
             return 1.0
-        slots = self.converting.slots
-        return min(1.0, len(slots.running) / slots.wanted)
-
-    async def _step(self) -> None:
-        await self._wake()
-        self.progress.pass_time(time.monotonic(), self._share_at_work)
-        with self.run_context.ledger.transaction():
-            self._hear()
-            self._look_after()
-            self._give_out()
-        self.storing.clean()
-
-    # -- the loop's steps ----
-
-    async def _wake(self) -> None:
-        happened = self.run_context.happened
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(happened.wait(), _TICK_S)
-        happened.clear()
-
-    def _hear(self) -> None:
-        self.surveying.hear()
-        self.converting.hear()
-        self.storing.hear()
-
-    def _look_after(self) -> None:
-        now, holds = time.monotonic(), self.run_context.holds
-        holds.tick(now)
-        holds.scratch_holds(self.storing.waiting_bytes, now)
-        if holds.disk_wants_probe() and holds.disk_probed(
-            self._scratch.space_problem(holds.disk_needs_bytes), now
-        ):
-            self.run_context.journal.info(EventKind.END_OF_HOLD, "there is room on the disk again")
-        self._tell_of_hold(now)
-        self.converting.look_after(now)
-
-    def _tell_of_hold(self, now: float) -> None:
-        hold = self.run_context.holds.hold(now)
-        if hold is not None and not self._held:
-            self._notifier.tell("holding", f"{hold.reason}: {hold.detail}", self.account())
-        self._held = hold is not None
-
-    def _give_out(self) -> None:
-        now = time.monotonic()
-        if self.desired is not DesiredState.STOP:
-            may_look_ahead = self.desired is not DesiredState.DRAIN and not self.dispatch.below_floor
-            self.surveying.work(now, ahead=may_look_ahead)
-        self.dispatch.work(
-            now,
-            may_start=self.desired is DesiredState.RUN and self.run_context.holds.may_start,
-            more_to_come=not self.surveying.exhausted,
-        )
-        self.converting.staff(now, self.dispatch.headroom_bytes)
-        if self.desired is not DesiredState.STOP:
-            self.storing.work()
-
-    # -- the run's ends ----
-
-    async def open(self) -> None:
-        """Take up what a dead engine left, and answer on the socket."""
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, self._signalled, signum)
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        run = self.run_context
-        self._check_scratch()
-        with run.ledger.transaction():
-            run.journal.info(EventKind.ENGINE, f"started, version {__version__}, {self._workers_in_words()}")
-            kept = [self._take_up(row) for row in run.ledger.recover()]
-        self._scratch.sweep([path for path in kept if path is not None])
-        await self._control.start()
-        run.ledger.publish_socket(self._control.path)
-
-    def _over(self) -> bool:
-        if self.converting.broken is not None:
-            raise UserError(self.converting.broken)
-        self.run_context.ledger.check_in_place()
-        busy = self.converting.busy or (self.storing.waiting and self.run_context.holds.may_store)
-        match self.desired:
-            case DesiredState.STOP:
-                return True
-            case DesiredState.DRAIN:
-                return not busy
-        return self._finished
-
-    @property
-    def _finished(self) -> bool:
-        account = self.account()
-        return account.remaining == 0
-
-    @property
-    def failures(self) -> int:
-        """In this run."""
-        return self.surveying.failures + self.converting.failures + self.storing.failures
-
-    def account(self) -> Account:
-        """Of the batches of this run."""
-        wanted = self.run_context.batches
-        accounts = self.run_context.ledger.account()
-        return sum((a for name, a in accounts.items() if wanted is None or name in wanted), Account())
+        pool = self._converting.pool
+        return min(1.0, len(pool.running) / pool.wanted)
 
     def _workers_in_words(self) -> str:
-        count, asked = self.converting.slots.wanted, self.workers_asked
-        words = f"{count} worker" if count == 1 else f"{count} workers"
-        return f"{words} instead of {asked}: memory allows no more" if count < asked else words
-
-    def say_goodbye(self) -> None:
-        """After the ledger is free again: give the last notices the time to arrive."""
-        self._notifier.close()
-
-    async def _linger(self) -> None:
-        """What was said last is committed; clients get a moment to see it."""
-        account = self.account()
-        run = self.run_context
-        with run.ledger.transaction():
-            end = (
-                "finished"
-                if self._finished
-                else "stopped"
-                if self.desired is DesiredState.STOP
-                else "drained"
-            )
-            counts = account.summary()
-            run.journal.info(EventKind.ENGINE, f"{end}: {counts}")
-        self._notifier.tell(end, counts, account)
-        deadline = time.monotonic() + _LINGER_S
-        while self._control.clients and time.monotonic() < deadline:  # noqa: ASYNC110 - a bounded courtesy
-            await asyncio.sleep(_TICK_S)
-
-    async def _close(self) -> None:
-        run = self.run_context
-        with run.ledger.transaction():
-            self.converting.stop_all()
-        self.surveying.close()
-        self.storing.close()
-        self.storing.clean()
-        self._scratch.remove_if_empty()  # what waits for the store stays, and its directory with it
-        await self._control.close()
-        self._log.close()
-
-    def _signalled(self, signum: int) -> None:
-        """The first SIGTERM or SIGINT drains, the second stops at once."""
-        self.desired = DesiredState.STOP if self.desired is DesiredState.DRAIN else DesiredState.DRAIN
-        doing = "stopping at once" if self.desired is DesiredState.STOP else "finishing what is in flight"
-        self.run_context.journal.warning(EventKind.ENGINE, f"{signal.Signals(signum).name}: {doing}")
-        self.run_context.happened.set()
-
-    # -- from stage to stage ----
-
-    @property
-    def _scratch(self) -> Scratch:
-        return self.run_context.scratch
-
-    def _check_scratch(self) -> None:
-        """Raises UserError where scratch is a place with other things, or none where files can be made."""
-        run, place = self.run_context, self._scratch.directory
-        fault = scratch_conflict(place, run.workspace.root, run.config, really=True)
-        for directory in path_variants(place):
-            if fault is None and (source := run.ledger.source_within(directory)):
-                fault = sources_in_scratch(source)
-        if fault is not None:
-            raise UserError(f"[engine] scratch: {place}: {fault}")
-        self._scratch.prepare()
-
-    def _hand_over(self, converted: Converted, candidate: PendingImage) -> None:
-        request = StoreRequest(
-            image_id=candidate.image_id,
-            scratch_path=converted.scratch_path,
-            target=candidate.target,
-            jpeg_bytes=converted.jpeg_bytes,
-            md5=converted.md5,
-            record=candidate.record,
-            uuid=candidate.uuid,
-            source_digest=converted.source_digest,
-        )
-        self.storing.accept(
-            Waiting(request, subject_of(candidate), candidate.megapixels, converted.source_bytes)
-        )
-
-    def _take_up(self, row: Recovered) -> str | None:
-        """A JPEG that a dead engine left on scratch is used again, if it is still there and whole; its path."""
-        run, request = self.run_context, self._scratch.locate(row.request)
-        if request is not None:
-            subject = Subject(request.image_id, request.record, row.source, request.target)
-            waiting = Waiting(request, subject, row.megapixels, row.source_bytes, converted_here=False)
-            self.storing.accept(waiting)
-            return request.scratch_path
-        run.ledger.back_to_pending(row.request.image_id, "its JPEG is not on scratch any more", counts=False)
-        return None
+        words = counted(self.workers_wanted, "worker")
+        if self.workers_wanted < self.workers_asked:
+            words += f" instead of {self.workers_asked}: memory allows no more"
+        return words

@@ -1,4 +1,4 @@
-"""Tells the addresses under [notify] urls that the run has ended or holds: one small JSON POST, never waited for."""
+"""Notifies the addresses in [notify] urls when the run ends or holds, by one small JSON POST that nothing waits for."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ class Notifier:
     def __init__(self, urls: Sequence[str], workspace: str) -> None:
         self._urls = tuple(urls)
         self._workspace = workspace
-        self._under_way: list[threading.Thread] = []
+        self._posts: list[threading.Thread] = []
 
-    def tell(self, event: str, text: str, account: Account) -> None:
-        """`event` is finished, drained, stopped or holding. An address that does not answer costs nothing."""
+    def notify(self, event: str, text: str, account: Account) -> None:
+        """`event` is finished, drained, stopped or holding. An address that does not answer delays nothing."""
         document = {"event": event, "text": text, "workspace": self._workspace, "account": asdict(account)}
         body = json.dumps(document).encode()
         for number, url in enumerate(self._urls, start=1):
             thread = threading.Thread(target=_post, args=(number, url, body), daemon=True)
             thread.start()
-            self._under_way.append(thread)
+            self._posts.append(thread)
 
-    def close(self, timeout_s: float = _TIMEOUT_S) -> None:
-        """Gives what was said last the time to arrive."""
-        for thread in self._under_way:
+    def wait(self, timeout_s: float = _TIMEOUT_S) -> None:
+        """Give the last notifications the time to arrive."""
+        for thread in self._posts:
             thread.join(timeout_s)
 
 
 def _post(number: int, url: str, body: bytes) -> None:
-    """Errors name the address by its number: the address itself may hold a token."""
+    """Errors name the address by its number, because the address itself may contain a token."""
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S):

@@ -1,8 +1,8 @@
-"""How fast it goes and how long it will take, from the images of the last minutes of work.
+"""The rates of the last minutes of work, and how long the rest will take.
 
-Time counts as far as there is work: wholly while the engine runs; in a pause, a hold or a drain, when nothing new
-starts, by the share of the workers that still have an image. So a rate is what the engine does when it works, and
-a night's pause does not make the next morning's estimate three times too long.
+Only time in which the engine works counts: all of it while the engine runs; during a pause, a hold or a drain, when
+nothing new starts, the share of the workers that still have an image. So a pause over night does not make the estimate
+of the next morning three times too long.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ WINDOW_S = 120.0
 _MIN_SPAN_S = 5.0
 _COUNT_EVERY_S = 10.0
 _LONGEST_STEP_S = 5.0
-"""A gap longer than this between two looks was no work: the machine slept, or the process was suspended."""
+"""In a longer gap between two turns of the loop nothing was done: the machine or the process was suspended."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """An image that reached the store: when (monotonic, s), and its size."""
+    """An image that is in the store."""
 
-    time: float
     megapixels: float
     source_bytes: int
     jpeg_bytes: int
@@ -37,17 +36,17 @@ class Progress:
     def __init__(self, started: float) -> None:
         self._outstanding = Outstanding(0, 0.0, 0)
         self._outstanding_until = started
-        self._looked = started
+        self._counted_until = started
         self._worked_s = 0.0
         self._recent: deque[tuple[float, Finished]] = deque()
-        """With the time worked when it was finished."""
+        """Each with the value of `_worked_s` when it was finished."""
         self._images = 0
         self._megapixels = 0.0
 
     def pass_time(self, now: float, share: float = 1.0) -> None:
-        """Since the last call `share` of the workers, 0 to 1, were at work."""
-        self._worked_s += min(max(0.0, now - self._looked), _LONGEST_STEP_S) * share
-        self._looked = now
+        """Since the last call, this share of the workers, 0 to 1, had images."""
+        self._worked_s += min(max(0.0, now - self._counted_until), _LONGEST_STEP_S) * share
+        self._counted_until = now
         while self._recent and self._recent[0][0] < self._worked_s - WINDOW_S:
             self._recent.popleft()
 
@@ -57,7 +56,7 @@ class Progress:
         self._megapixels += finished.megapixels
 
     def rates(self) -> Rates:
-        """Per second of work over the window, or over the run so far where that is shorter."""
+        """Per second of work, over the window or, if that is shorter, over the run so far."""
         span = max(min(self._worked_s, WINDOW_S), _MIN_SPAN_S)
         recent = [finished for _, finished in self._recent]
         return Rates(
@@ -68,9 +67,9 @@ class Progress:
         )
 
     def eta_s(self, now: float, count: Callable[[], Outstanding]) -> float | None:
-        """Seconds of work to go at the present rate of megapixels, None while nobody can know.
+        """Seconds until all is done at the present rate of megapixels; None while the rate is unknown.
 
-        `count` asks the ledger what is outstanding; it is called now and then."""
+        `count` asks the ledger what is outstanding; it is called every ten seconds."""
         if now >= self._outstanding_until:
             self._outstanding, self._outstanding_until = count(), now + _COUNT_EVERY_S
         outstanding = self._outstanding

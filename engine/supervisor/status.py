@@ -1,4 +1,4 @@
-"""The snapshot that clients get, put together from the run's stages."""
+"""The snapshot that clients get, put together from the stages of the run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from engine import __version__
 from engine.control.snapshot import BatchSnapshot, Bytes, EngineIdentity, Snapshot, State, StoreSnapshot
-from engine.supervisor.context import Run
+from engine.supervisor.context import RunContext
 from engine.supervisor.converting import Converting
 from engine.supervisor.dispatch import Dispatch
 from engine.supervisor.progress import Progress
@@ -15,7 +15,7 @@ from engine.supervisor.storing import Storing
 
 
 def take_snapshot(
-    run: Run,
+    run: RunContext,
     converting: Converting,
     storing: Storing,
     dispatch: Dispatch,
@@ -37,16 +37,16 @@ def take_snapshot(
             BatchSnapshot.of(name, account, wanted is None or name in wanted)
             for name, account in figures.accounts.items()
         ),
-        workers=tuple(slot.picture(now) for slot in converting.slots),
-        workers_wanted=converting.slots.wanted,
+        workers=tuple(slot.snapshot(now) for slot in converting.pool),
+        workers_wanted=converting.pool.wanted,
         workers_asked=workers_asked,
-        memory=dispatch.picture(),
+        memory=dispatch.snapshot(),
         rates=progress.rates(),
         store=StoreSnapshot(
             url=run.config.store.url,
-            waiting=storing.waiting,
-            waiting_bytes=storing.waiting_bytes,
-            transferring=storing.under_way,
+            waiting=storing.on_scratch,
+            waiting_bytes=storing.on_scratch_bytes,
+            transferring=storing.transferring,
             scratch_limit=run.config.engine.scratch_limit,
         ),
         eta_seconds=(

@@ -1,4 +1,4 @@
-"""The third stage: proved JPEGs wait on scratch and go to the store, several at once; only then is an image done."""
+"""The third stage: proved JPEGs wait on scratch for the uploader; an image is done when its JPEG is in the store."""
 
 from __future__ import annotations
 
@@ -9,190 +9,206 @@ from pathlib import Path
 
 from engine.failures import Cause, Failure, Stage
 from engine.formatting import data_size
-from engine.ledger.models import Subject
+from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
-from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
+from engine.messages import (
+    Converted,
+    FaultKind,
+    NotStored,
+    ProbeStore,
+    Quit,
+    Stored,
+    StoreProbed,
+    StoreRequest,
+)
 from engine.processes.child import Child
 from engine.processes.uploader import uploader_main
-from engine.supervisor.context import Run
+from engine.supervisor.context import RunContext
 from engine.supervisor.progress import Finished, Progress
 
 _MOST_SETBACKS = 8
-"""Each is four attempts of the storer's, so that a store that fails half its transfers costs no image."""
+"""Each is all attempts of the uploader, so that a store that fails half its transfers fails no image."""
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """A proved JPEG on scratch, and what the ledger needs to know of its image."""
+class WaitingJpeg:
+    """A proved JPEG on scratch, and what is to be recorded of its image."""
 
     request: StoreRequest
     subject: Subject
     megapixels: float
     source_bytes: int
     converted_here: bool = True
-    """Not by an engine before this one, whose work says nothing of how fast this one is."""
+    """False if an earlier engine converted it, whose work does not count in this one's rates."""
 
 
 @dataclass(frozen=True)
 class Setbacks:
-    """How often the world has kept one image from the store while it let others through."""
+    """How often transfers of one image have failed although the store took others in the meantime."""
 
     count: int = 0
-    signs_of_life: int = -1
-    """How many the store had given when the last one was counted."""
+    successes: int = -1
+    """Of the store, when the last setback was counted."""
 
-    def one_more(self, signs_of_life: int) -> Setbacks:
-        """Counts only where the store has shown since the last one that it works."""
-        return Setbacks(self.count + 1, signs_of_life) if signs_of_life > self.signs_of_life else self
+    def one_more(self, successes: int) -> Setbacks:
+        """Counts only if the store has worked since the last one."""
+        return Setbacks(self.count + 1, successes) if successes > self.successes else self
 
 
 class Storing:
-    def __init__(self, run: Run, progress: Progress) -> None:
+    def __init__(self, run: RunContext, progress: Progress) -> None:
         self._run = run
         self._progress = progress
-        self._storer: Child | None = None
-        self._waiting: deque[Waiting] = deque()
-        self._under_way: dict[int, Waiting] = {}
+        self._uploader: Child | None = None
+        self._waiting: deque[WaitingJpeg] = deque()
+        self._transferring: dict[int, WaitingJpeg] = {}
         self._to_unlink: list[Path] = []
         self._probing = False
         self._setbacks: dict[int, Setbacks] = {}
-        self._signs_of_life = 0
-        """Images stored and probes that were well."""
+        self._successes = 0
+        """Images stored and successful probes."""
         self.failures = 0
 
     @property
-    def waiting(self) -> int:
-        return len(self._waiting) + len(self._under_way)
+    def on_scratch(self) -> int:
+        """JPEGs that are not in the store yet."""
+        return len(self._waiting) + len(self._transferring)
 
     @property
-    def under_way(self) -> int:
-        return len(self._under_way)
+    def transferring(self) -> int:
+        return len(self._transferring)
 
     @property
-    def waiting_bytes(self) -> int:
-        queued = sum(waiting.request.jpeg_bytes for waiting in self._waiting)
-        return queued + sum(waiting.request.jpeg_bytes for waiting in self._under_way.values())
+    def on_scratch_bytes(self) -> int:
+        return sum(jpeg.request.jpeg_bytes for jpeg in (*self._waiting, *self._transferring.values()))
 
-    def accept(self, waiting: Waiting) -> None:
-        self._waiting.append(waiting)
+    def enqueue(self, jpeg: WaitingJpeg) -> None:
+        self._waiting.append(jpeg)
 
-    def hear(self) -> None:
-        """Take in what the storer says."""
-        if self._storer is None:
+    def enqueue_converted(self, image: PendingImage, result: Converted) -> None:
+        request = StoreRequest(
+            image_id=image.image_id,
+            scratch_path=result.scratch_path,
+            target=image.target,
+            jpeg_bytes=result.jpeg_bytes,
+            md5=result.md5,
+            record=image.record,
+            uuid=image.uuid,
+            source_digest=result.source_digest,
+        )
+        self.enqueue(WaitingJpeg(request, image.subject, image.megapixels, result.source_bytes))
+
+    def receive(self) -> None:
+        """Take what the uploader has sent, and start another one if it has ended."""
+        if self._uploader is None:
             return
-        for message in self._storer.messages():
+        for message in self._uploader.messages():
             match message:
-                case Stored() if message.image_id in self._under_way:
-                    self._stored(self._under_way.pop(message.image_id), message)
-                case NotStored() if message.image_id in self._under_way:
-                    self._not_stored(self._under_way.pop(message.image_id), message)
+                case Stored() if message.image_id in self._transferring:
+                    self._stored(self._transferring.pop(message.image_id), message)
+                case NotStored() if message.image_id in self._transferring:
+                    self._not_stored(self._transferring.pop(message.image_id), message)
                 case StoreProbed():
-                    self._probing = False
-                    self._signs_of_life += message.fault is None
-                    fault, failure, now = message.fault, message.failure, time.monotonic()
-                    if self._run.holds.store_probed(
-                        fault, failure, now, never_answered=message.never_answered
-                    ):
-                        self._run.journal.info(EventKind.END_OF_HOLD, "the store answers again")
-        if self._storer.exit_code is not None:
-            self._replace_storer(self._storer)
+                    self._probed(message)
+        if self._uploader.exit_code is not None:
+            self._replace(self._uploader)
 
     def work(self) -> None:
-        """Keep as many transfers under way as the storer can take, or ask a store that was away."""
+        """Send the uploader as many JPEGs as it can take, or a probe if the store was away."""
         holds = self._run.holds
         if holds.store_wants_probe() and not self._probing:
             self._probing = True
             self._send(ProbeStore(self._images_done))
-        while (
-            holds.may_store and self._waiting and len(self._under_way) < 2 * self._run.config.store.transfers
-        ):
-            waiting = self._waiting.popleft()
-            self._under_way[waiting.request.image_id] = waiting
-            self._send(waiting.request)
+        most = 2 * self._run.config.store.transfers
+        while holds.may_store and self._waiting and len(self._transferring) < most:
+            jpeg = self._waiting.popleft()
+            self._transferring[jpeg.request.image_id] = jpeg
+            self._send(jpeg.request)
 
-    def clean(self) -> None:
-        """After the ledger's commit: scratch files of images that are done or failed go."""
+    def unlink_finished(self) -> None:
+        """After the ledger's commit: remove the scratch files of images that are done or failed."""
         for path in self._to_unlink:
             path.unlink(missing_ok=True)
         self._to_unlink.clear()
 
     def close(self) -> None:
-        """Ends the storer; transfers under way stay on scratch, and the next engine takes them up."""
-        if self._storer is not None:
-            self._run.unwatch(self._storer)
-            self._storer.send(Quit())
-            self._storer.close(timeout_s=2.0)
-            self._storer = None
+        """End the uploader; what it has not stored stays on scratch for the next engine."""
+        if self._uploader is not None:
+            self._run.unwatch(self._uploader)
+            self._uploader.send(Quit())
+            self._uploader.close(timeout_s=2.0)
+            self._uploader = None
 
     @property
     def _images_done(self) -> int:
         return self._run.ledger.figures().totals.done
 
     def _send(self, message: object) -> None:
-        if self._storer is None:
+        if self._uploader is None:
             settings, root = self._run.config.store, str(self._run.workspace.root)
-            self._storer = Child("photostat-storer", uploader_main, settings, root, self._images_done)
-            self._run.watch(self._storer)
-        self._storer.send(message)
+            self._uploader = Child("photostat-uploader", uploader_main, settings, root, self._images_done)
+            self._run.watch(self._uploader)
+        self._uploader.send(message)
 
-    def _stored(self, waiting: Waiting, message: Stored) -> None:
-        request, now = waiting.request, time.monotonic()
-        self._signs_of_life += 1
+    def _stored(self, jpeg: WaitingJpeg, message: Stored) -> None:
+        request = jpeg.request
+        self._successes += 1
         self._setbacks.pop(request.image_id, None)
         self._run.holds.store_worked()
         self._run.ledger.done(request.image_id)
-        if waiting.converted_here:
-            self._progress.add(Finished(now, waiting.megapixels, waiting.source_bytes, request.jpeg_bytes))
+        if jpeg.converted_here:
+            self._progress.add(Finished(jpeg.megapixels, jpeg.source_bytes, request.jpeg_bytes))
         how = "was there already, identical" if message.existed else f"{message.wall_s:.2f} s"
-        self._run.journal.info(EventKind.STORED, f"{data_size(request.jpeg_bytes)}, {how}", waiting.subject)
+        self._run.events.info(EventKind.STORED, f"{data_size(request.jpeg_bytes)}, {how}", jpeg.subject)
         self._to_unlink.append(Path(request.scratch_path))
 
-    def _not_stored(self, waiting: Waiting, message: NotStored) -> None:
-        request, failure = waiting.request, message.failure
+    def _not_stored(self, jpeg: WaitingJpeg, message: NotStored) -> None:
+        request, failure, events = jpeg.request, message.failure, self._run.events
         if message.fault is not FaultKind.ITEM:
-            holds = self._run.holds
-            if holds.store_failed(
-                message.fault, failure, time.monotonic(), never_answered=message.never_answered
-            ):
-                self._run.journal.warning(
-                    EventKind.HOLD, f"{failure.cause}: {holds.store_detail}", waiting.subject
-                )
-            if not self._is_hopeless(request.image_id, message):
-                self._waiting.append(waiting)
+            holds, now = self._run.holds, time.monotonic()
+            if holds.store_failed(message.fault, failure, now, never_answered=message.never_answered):
+                events.warning(EventKind.HOLD, f"{failure.cause}: {holds.store_detail}", jpeg.subject)
+            if not self._fails_alone(request.image_id, message):
+                self._waiting.append(jpeg)
                 return
         self._to_unlink.append(Path(request.scratch_path))
-        if failure.cause is Cause.PROOF_FAILED:  # what lies on scratch is not what was proved
+        if failure.cause is Cause.PROOF_FAILED:  # what is on scratch is not what was proved
             self._run.ledger.back_to_pending(request.image_id, failure.message, counts=True)
-            self._run.journal.warning(EventKind.RETRY, f"{failure.cause}: {failure.message}", waiting.subject)
-            return
-        self._fail(waiting, failure)
+            events.warning(EventKind.RETRY, f"{failure.cause}: {failure.message}", jpeg.subject)
+        else:
+            self.failures += 1
+            self._setbacks.pop(request.image_id, None)
+            self._run.fail(jpeg.subject, failure)
 
-    def _is_hopeless(self, image_id: int, message: NotStored) -> bool:
-        """This image's transfers fail again and again, and others' do not: then it fails, and the run can end."""
+    def _fails_alone(self, image_id: int, message: NotStored) -> bool:
+        """Transfers of this image fail again and again while others succeed: it fails, so that the run can end."""
         if message.failure.cause is not Cause.STORE_UNAVAILABLE or message.fault is not FaultKind.TRANSIENT:
             return False
-        setbacks = self._setbacks.get(image_id, Setbacks()).one_more(self._signs_of_life)
+        setbacks = self._setbacks.get(image_id, Setbacks()).one_more(self._successes)
         self._setbacks[image_id] = setbacks
         return setbacks.count >= _MOST_SETBACKS
 
-    def _fail(self, waiting: Waiting, failure: Failure) -> None:
-        self.failures += 1
-        self._setbacks.pop(waiting.request.image_id, None)
-        self._run.ledger.failed(waiting.request.image_id, failure)
-        self._run.journal.error(EventKind.FAILED, f"{failure.cause}: {failure.message}", waiting.subject)
+    def _probed(self, result: StoreProbed) -> None:
+        self._probing = False
+        self._successes += result.fault is None
+        now = time.monotonic()
+        if self._run.holds.store_probed(
+            result.fault, result.failure, now, never_answered=result.never_answered
+        ):
+            self._run.events.info(EventKind.END_OF_HOLD, "the store answers again")
 
-    def _replace_storer(self, storer: Child) -> None:
-        said = self._run.kills.describe(storer)
-        self._run.journal.warning(
-            EventKind.UPLOADER, f"the storer {said}; a new one takes over", pid=storer.pid
+    def _replace(self, ended: Child) -> None:
+        how = self._run.oom_kills.describe(ended)
+        self._run.events.warning(
+            EventKind.UPLOADER, f"the uploader {how}; a new one takes over", pid=ended.pid
         )
-        self._run.unwatch(storer)
-        storer.close()
-        failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, f"the storer {said}")
-        if self._probing:  # else a storer that cannot even start would be started again and again
+        self._run.unwatch(ended)
+        ended.close()
+        failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, f"the uploader {how}")
+        if self._probing:  # otherwise an uploader that cannot even start would be started again and again
             self._run.holds.store_probed(FaultKind.TRANSIENT, failure, time.monotonic())
         else:
             self._run.holds.store_failed(FaultKind.TRANSIENT, failure, time.monotonic())
-        self._storer, self._probing = None, False
-        self._waiting.extendleft(self._under_way.values())
-        self._under_way.clear()
+        self._uploader, self._probing = None, False
+        self._waiting.extendleft(self._transferring.values())
+        self._transferring.clear()

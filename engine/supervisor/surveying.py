@@ -1,7 +1,8 @@
-"""The first stage: the scout reads headers ahead of the workers, to put the largest first and start what fits.
+"""The first stage: the surveyor reads headers ahead of the workers, so that the largest images that fit start first.
 
-A source that is not there, whoever misses it, is a doubt first: the scout looks again, and judges by other sources
-of the ledger whether the share is away. Only then may it fail."""
+A source that is not there, whoever misses it, is diagnosed before its image fails: the surveyor looks again, and checks
+other sources of the ledger to find out whether the whole share is away. If it is, the engine holds and no image fails.
+"""
 
 from __future__ import annotations
 
@@ -24,144 +25,140 @@ from engine.messages import (
 )
 from engine.processes.child import Child
 from engine.processes.surveyor import surveyor_main
-from engine.supervisor.context import Run
+from engine.supervisor.context import RunContext
 
-_TOGETHER = 32
-_PATIENCE_S = 60.0
+_REQUESTS_AT_ONCE = 32
+_HANGS_AFTER_S = 60.0
 """A share that has not answered for so long is away."""
-
-
-_ASKED_TWICE = 2
+_MOST_DIAGNOSES = 2
+"""The surveyor may end so often over one missing source; then the outcome is that nobody could look."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What became of a doubt."""
+class SourceOutcome:
+    """What was found out about a missing source."""
 
     away: str | None = None
     """Why the engine holds for the share; the image is not at fault."""
     found: Surveyed | NotSurveyed | None = None
-    """What its source is like now; None where nobody could look."""
+    """The source as it is now; None if it could not be checked."""
+
+
+OnOutcome = Callable[[SourceOutcome], None]
+DiagnoseSource = Callable[[SurveyRequest, OnOutcome], None]
 
 
 @dataclass
-class _Open:
-    """A doubt that waits for the scout's answer."""
+class _Diagnosis:
+    """A missing source, until the surveyor has answered."""
 
-    doubt: MissingSource
-    settle: Callable[[Verdict], None]
-    asked: int = 0
+    missing: MissingSource
+    on_outcome: OnOutcome
+    times_asked: int = 0
 
 
 class Surveying:
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunContext) -> None:
         self._run = run
-        self._scout: Child | None = None
+        self._surveyor: Child | None = None
         self._asked: dict[int, SurveyRequest] = {}
+        """The requests that the surveyor has not answered yet."""
         self._asked_at = 0.0
         self._one_by_one = 0
-        """So many requests go out singly, because one of them took a scout down."""
+        """So many requests are sent one at a time, because the surveyor ended over one of them."""
         self._probing = False
-        self._doubts: deque[_Open] = deque()
-        """The first one is with the scout."""
+        self._diagnoses: deque[_Diagnosis] = deque()
+        """Only the first one is with the surveyor."""
         self.failures = 0
-        self.exhausted = False
-        """No pending image is without a survey."""
+        self.all_surveyed = False
+        """Every pending image has been surveyed."""
 
-    @property
-    def busy(self) -> bool:
-        return bool(self._asked)
-
-    def hear(self) -> None:
-        """Take in what the scout found."""
-        if self._scout is None:
+    def receive(self) -> None:
+        """Take what the surveyor has found, and start another one if it has ended."""
+        if self._surveyor is None:
             return
-        for message in self._scout.messages():
+        for message in self._surveyor.messages():
             match message:
                 case SourceProbed():
                     self._probing = False
                     if self._run.holds.source_probed(message.fault, time.monotonic()):
-                        self._run.journal.info(EventKind.END_OF_HOLD, "the sources are there again")
+                        self._run.events.info(EventKind.END_OF_HOLD, "the sources are there again")
                 case SourceDiagnosis():
-                    self._judged(message)
+                    self._take_diagnosis(message)
                 case _:
-                    self._take(message)
-        if self._scout.exit_code is not None:
-            self._replace_scout(self._scout)
+                    self._take_surveys(message)
+        if self._surveyor.exit_code is not None:
+            self._replace(self._surveyor)
 
-    def doubt(self, request: SurveyRequest, settle: Callable[[Verdict], None]) -> None:
-        """A source that could not be read: `settle` is told, in a later turn, whether the share is away."""
-        self._doubts.append(_Open(self._missing(request), settle))
+    def diagnose(self, request: SurveyRequest, on_outcome: OnOutcome) -> None:
+        """Find out why a source could not be read; a later turn of the loop calls `on_outcome`."""
+        self._diagnoses.append(_Diagnosis(self._missing(request), on_outcome))
 
-    def work(self, now: float, *, ahead: bool) -> None:
-        """Settle doubts, ask whether a source that went away is back, and, if `ahead`, send the scout on."""
+    def work(self, now: float, *, look_ahead: bool) -> None:
+        """Ask about missing sources, probe a share that was away, and, if `look_ahead`, survey more images."""
         holds = self._run.holds
-        if self._waits_for and now - self._asked_at > _PATIENCE_S:
-            request = self._waits_for
-            why = f"{request.source_path}: no answer for {_PATIENCE_S:.0f} s: the share hangs"
-            self._hold(why, self._missing(request))
+        self._hold_if_hanging(now)
         if holds.source_wants_probe() and not self._probing:
             self._probing = True
             self._send(ProbeSource(holds.source_suspects))
         if not holds.may_survey:
-            self._let_go_of_doubts(holds.source_detail)
-        elif self._doubts and not self._asked:
-            self._ask_next(now)
-        if not ahead or self._asked or self._doubts or not holds.may_survey:
+            self._end_diagnoses(holds.source_detail)
             return
-        requests = self._run.ledger.queue.to_survey(self._run.batches, 1 if self._one_by_one else _TOGETHER)
-        self.exhausted = not requests
+        if self._diagnoses and not self._asked:
+            self._ask_first_diagnosis(now)
+        if look_ahead and not self._asked and not self._diagnoses:
+            self._ask_surveys(now)
+
+    def close(self) -> None:
+        if self._surveyor is not None:
+            self._run.unwatch(self._surveyor)
+            self._surveyor.kill()
+            self._surveyor.close()
+            self._surveyor = None
+
+    # -- to the surveyor ----
+
+    def _send(self, message: object) -> None:
+        if self._surveyor is None:
+            self._surveyor = Child("photostat-surveyor", surveyor_main, self._run.source_root)
+            self._run.watch(self._surveyor)
+        self._surveyor.send(message)
+
+    def _ask_surveys(self, now: float) -> None:
+        count = 1 if self._one_by_one else _REQUESTS_AT_ONCE
+        requests = self._run.ledger.queue.to_survey(self._run.batches, count)
+        self.all_surveyed = not requests
         if requests:
             self._one_by_one = max(0, self._one_by_one - 1)
             self._asked = {request.image_id: request for request in requests}
             self._asked_at = now
             self._send(requests)
 
+    def _ask_first_diagnosis(self, now: float) -> None:
+        first = self._diagnoses[0]
+        if not first.times_asked:
+            first.times_asked, self._asked_at = 1, now
+            self._send(first.missing)
+
+    def _hold_if_hanging(self, now: float) -> None:
+        unanswered = self._unanswered
+        if unanswered is not None and now - self._asked_at > _HANGS_AFTER_S:
+            why = f"{unanswered.source_path}: no answer for {_HANGS_AFTER_S:.0f} s: the share hangs"
+            self._hold(why, self._missing(unanswered))
+
+    @property
+    def _unanswered(self) -> SurveyRequest | None:
+        """A request that the surveyor has not answered yet."""
+        if self._diagnoses and self._diagnoses[0].times_asked:
+            return self._diagnoses[0].missing.request
+        return next(iter(self._asked.values()), None)
+
     def _missing(self, request: SurveyRequest) -> MissingSource:
         return MissingSource(request, self._run.ledger.neighbours_of(request.image_id))
 
-    def close(self) -> None:
-        if self._scout is not None:
-            self._run.unwatch(self._scout)
-            self._scout.kill()
-            self._scout.close()
-            self._scout = None
+    # -- from the surveyor ----
 
-    def _send(self, message: object) -> None:
-        if self._scout is None:
-            self._scout = Child("photostat-scout", surveyor_main, self._run.source_root)
-            self._run.watch(self._scout)
-        self._scout.send(message)
-
-    @property
-    def _waits_for(self) -> SurveyRequest | None:
-        """What the scout has not answered yet."""
-        if self._doubts and self._doubts[0].asked:
-            return self._doubts[0].doubt.request
-        return next(iter(self._asked.values()), None)
-
-    def _ask_next(self, now: float) -> None:
-        first = self._doubts[0]
-        if not first.asked:
-            first.asked, self._asked_at = 1, now
-            self._send(first.doubt)
-
-    def _judged(self, answer: SourceDiagnosis) -> None:
-        if not self._doubts or self._doubts[0].doubt.request.image_id != answer.found.image_id:
-            return  # it was let go of while the share hung
-        first = self._doubts.popleft()
-        if answer.away is not None and self._hold(answer.away, first.doubt):
-            first.settle(Verdict(away=answer.away))
-            self._let_go_of_doubts(answer.away)
-        else:
-            first.settle(Verdict(found=answer.found))
-
-    def _let_go_of_doubts(self, why: str) -> None:
-        """The engine holds for the share: none of these images is at fault."""
-        while self._doubts:
-            self._doubts.popleft().settle(Verdict(away=why))
-
-    def _take(self, results: Sequence[Surveyed | NotSurveyed]) -> None:
+    def _take_surveys(self, results: Sequence[Surveyed | NotSurveyed]) -> None:
         asked, self._asked = self._asked, {}
         self._run.ledger.surveyed([result for result in results if isinstance(result, Surveyed)])
         for result in results:
@@ -170,56 +167,71 @@ class Surveying:
                 continue
             request = asked[result.image_id]
             if result.failure.cause in SOURCE_CAUSES:
-                self.doubt(request, partial(self._settle, request, result.failure))
+                self.diagnose(request, partial(self._not_found_by_surveyor, request, result.failure))
             else:
-                self._failed(request, result.failure)
+                self._fail(request, result.failure)
 
-    def _settle(self, request: SurveyRequest, failure: Failure, verdict: Verdict) -> None:
-        """A source that the scout itself did not find."""
-        if verdict.away is not None:
-            return  # it is pending, and surveyed when the share is back
-        if isinstance(verdict.found, Surveyed):
-            self._run.ledger.surveyed([verdict.found])
+    def _not_found_by_surveyor(
+        self, request: SurveyRequest, failure: Failure, outcome: SourceOutcome
+    ) -> None:
+        if outcome.away is not None:
+            return  # the image is pending, and is surveyed when the share is there again
+        if isinstance(outcome.found, Surveyed):
+            self._run.ledger.surveyed([outcome.found])
             self._run.holds.source_worked()
         else:
-            self._failed(request, verdict.found.failure if verdict.found else failure)
+            self._fail(request, outcome.found.failure if outcome.found else failure)
 
-    def _hold(self, why: str, doubt: MissingSource) -> bool:
+    def _take_diagnosis(self, answer: SourceDiagnosis) -> None:
+        if not self._diagnoses or self._diagnoses[0].missing.request.image_id != answer.found.image_id:
+            return  # it was ended while the share hung
+        first = self._diagnoses.popleft()
+        if answer.away is not None and self._hold(answer.away, first.missing):
+            first.on_outcome(SourceOutcome(away=answer.away))
+            self._end_diagnoses(answer.away)
+        else:
+            first.on_outcome(SourceOutcome(found=answer.found))
+
+    def _end_diagnoses(self, away: str) -> None:
+        """The engine holds for the share, so that none of these images is at fault."""
+        while self._diagnoses:
+            self._diagnoses.popleft().on_outcome(SourceOutcome(away=away))
+
+    def _hold(self, why: str, missing: MissingSource) -> bool:
         holds = self._run.holds
         was_open = holds.may_survey
-        away = holds.source_away(why, doubt, time.monotonic())
-        if away and was_open:
-            self._run.journal.warning(EventKind.HOLD, why)
-        return away
+        is_away = holds.source_away(why, missing, time.monotonic())
+        if is_away and was_open:
+            self._run.events.warning(EventKind.HOLD, why)
+        return is_away
 
-    def _failed(self, request: SurveyRequest, failure: Failure) -> None:
+    def _fail(self, request: SurveyRequest, failure: Failure) -> None:
         self.failures += 1
-        subject = self._run.ledger.subject(request.image_id)
-        self._run.ledger.failed(request.image_id, failure)
-        self._run.journal.error(EventKind.FAILED, f"{failure.cause}: {failure.message}", subject)
+        self._run.fail(self._run.ledger.subject(request.image_id), failure)
 
-    def _replace_scout(self, scout: Child) -> None:
-        said = self._run.kills.describe(scout)
-        self._run.unwatch(scout)
-        scout.close()
-        self._scout, self._probing = None, False
+    # -- a surveyor that has ended ----
+
+    def _replace(self, ended: Child) -> None:
+        how = self._run.oom_kills.describe(ended)
+        self._run.unwatch(ended)
+        ended.close()
+        self._surveyor, self._probing = None, False
         asked, self._asked = self._asked, {}
-        self._run.journal.warning(
-            EventKind.SURVEYOR, f"the scout {said}; a new one takes over", pid=scout.pid
+        self._run.events.warning(
+            EventKind.SURVEYOR, f"the surveyor {how}; a new one takes over", pid=ended.pid
         )
-        if len(asked) == 1 and not self._run.kills.was_oom_killed(scout):
+        if len(asked) == 1 and not self._run.oom_kills.was_oom_killed(ended):
             (request,) = asked.values()
-            message = f"the process that read its header {said}"
-            self._failed(request, Failure(Cause.WORKER_CRASHED, Stage.READING, message))
+            message = f"the process that read its header {how}"
+            self._fail(request, Failure(Cause.WORKER_CRASHED, Stage.READING, message))
         self._one_by_one = max(self._one_by_one, len(asked) if len(asked) > 1 else 0)
-        if self._doubts and self._doubts[0].asked:
+        if self._diagnoses and self._diagnoses[0].times_asked:
             self._ask_again()
 
     def _ask_again(self) -> None:
-        """The scout died over a doubt; of the same one a second time, it is settled without its word."""
-        first = self._doubts[0]
-        if first.asked < _ASKED_TWICE:
-            first.asked += 1
-            self._send(first.doubt)
+        first = self._diagnoses[0]
+        if first.times_asked < _MOST_DIAGNOSES:
+            first.times_asked += 1
+            self._send(first.missing)
         else:
-            self._doubts.popleft().settle(Verdict())
+            self._diagnoses.popleft().on_outcome(SourceOutcome())

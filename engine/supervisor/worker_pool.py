@@ -1,4 +1,4 @@
-"""The worker slots: which image each worker has, since when, how long it may take, and who must go."""
+"""The workers: which image each of them has and until when, who leaves, and when missing ones are started."""
 
 from __future__ import annotations
 
@@ -9,134 +9,193 @@ from dataclasses import dataclass
 from engine.control.snapshot import WorkerSnapshot
 from engine.failures import Stage
 from engine.ledger.models import PendingImage
-from engine.messages import Job, Plan, Quit, ReadAhead
+from engine.memory.admission import OWN_IDLE_WORKER_BYTES
+from engine.messages import DecodeMode, Job, Plan, Quit, ReadAhead
 from engine.processes.child import Child
 from engine.processes.worker import worker_main
 
+_FIRST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 60.0
+_UNRELATED_AFTER_S = 300.0
+"""Idle workers that die so far apart do not die for the same reason."""
+_REPORTED_TOGETHER_S = 2.0
+"""Workers that the kernel kills within so short a time are reported as one event."""
+
 
 @dataclass
-class Running:
-    """An image in a worker."""
+class RunningAttempt:
+    """An image in a worker. Times are monotonic, s."""
 
-    candidate: PendingImage
+    image: PendingImage
     plan: Plan
-    attempt: int
+    number: int
+    """Of this attempt."""
     started: float
-    """Monotonic, s."""
     deadline: float
-    spared: bool = False
+    preempted: bool = False
     """The engine itself stopped the worker to get its memory back."""
     timed_out: bool = False
 
 
 @dataclass
 class Slot:
+    """A worker and the image that it has."""
+
     number: int
     child: Child
     stage: Stage = Stage.IDLE
     ready: bool = False
-    """Its libraries are loaded and it waits for images."""
-    running: Running | None = None
+    """Its libraries are loaded, and it takes images."""
+    running: RunningAttempt | None = None
     rss_bytes: int = 0
-    leaving: bool = False
+    retiring: bool = False
+    """It ends after its image, and gets no other."""
 
     @property
     def free(self) -> bool:
-        return self.ready and self.running is None and not self.leaving
+        return self.ready and self.running is None and not self.retiring
 
-    def give(self, job: Job, candidate: PendingImage, timeout_s: float) -> None:
+    def assign(self, job: Job, image: PendingImage, timeout_s: float) -> None:
         now = time.monotonic()
-        self.running = Running(candidate, job.plan, job.attempt, now, now + timeout_s)
+        self.running = RunningAttempt(image, job.plan, job.attempt, now, now + timeout_s)
         self.stage = Stage.READING
         self.child.send(job)
 
-    def done(self) -> PendingImage:
-        """The worker is free again; returns the image it had."""
+    def release(self) -> RunningAttempt:
+        """The worker is free again; returns what it had."""
         assert self.running is not None
-        candidate, self.running, self.stage = self.running.candidate, None, Stage.IDLE
-        return candidate
+        running, self.running, self.stage = self.running, None, Stage.IDLE
+        return running
 
-    def read_next(self, candidate: PendingImage) -> None:
-        self.child.send(ReadAhead(candidate.source))
+    def read_ahead(self, image: PendingImage) -> None:
+        self.child.send(ReadAhead(image.source))
 
-    def leave(self) -> None:
-        self.leaving = True
+    def retire(self) -> None:
+        self.retiring = True
         self.child.send(Quit())
 
-    def picture(self, now: float) -> WorkerSnapshot:
+    def snapshot(self, now: float) -> WorkerSnapshot:
         running = self.running
-        if running is None:
-            return WorkerSnapshot(
-                self.number, self.child.pid, Stage.IDLE, None, "", None, None, self.rss_bytes or None, None
-            )
-        facts = running.candidate
         return WorkerSnapshot(
             slot=self.number,
             pid=self.child.pid,
-            phase=self.stage,
-            image_id=facts.image_id,
-            image=facts.target.rsplit("/", 1)[-1],
-            megapixels=facts.megapixels,
-            seconds=now - running.started,
+            phase=self.stage if running else Stage.IDLE,
+            image_id=running.image.image_id if running else None,
+            image=running.image.target.rsplit("/", 1)[-1] if running else "",
+            megapixels=running.image.megapixels if running else None,
+            seconds=now - running.started if running else None,
             rss_bytes=self.rss_bytes or None,
-            predicted_bytes=running.plan.predicted_bytes or None,
-            threads=running.plan.threads,
+            predicted_bytes=(running.plan.predicted_bytes or None) if running else None,
+            threads=running.plan.threads if running else 1,
         )
 
 
-class Slots:
-    """The workers there are, and how many are wanted."""
+class WorkerPool:
+    """The workers that there are, and how many are wanted."""
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self._slots: dict[int, Slot] = {}
 
     def __iter__(self) -> Iterator[Slot]:
+        """In the order of their numbers."""
         return iter([self._slots[number] for number in sorted(self._slots)])
 
     @property
     def staying(self) -> list[Slot]:
-        return [slot for slot in self if not slot.leaving]
-
-    def retire_surplus(self) -> None:
-        """Free workers first; the others leave after their image."""
-        staying = self.staying
-        for slot in sorted(staying, key=lambda s: (s.running is not None, -s.number)):
-            if len(staying) <= self.wanted:
-                break
-            slot.leave()
-            staying.remove(slot)
-
-    def start(self, count: int) -> list[Slot]:
-        """So many new workers."""
-        fresh: list[Slot] = []
-        for _ in range(count):
-            number = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots)
-            slot = Slot(number, Child(f"photostat-worker-{number}", worker_main))
-            self._slots[number] = slot
-            fresh.append(slot)
-        return fresh
-
-    def remove(self, slot: Slot) -> None:
-        del self._slots[slot.number]
-        slot.child.close(timeout_s=1.0)
+        return [slot for slot in self if not slot.retiring]
 
     @property
-    def running(self) -> list[Running]:
+    def running(self) -> list[RunningAttempt]:
         return [slot.running for slot in self if slot.running is not None]
 
+    @property
     def free(self) -> list[Slot]:
         return [slot for slot in self if slot.free]
 
     def overdue(self, now: float) -> list[Slot]:
         return [slot for slot in self if slot.running is not None and now > slot.running.deadline]
 
+    def start(self, count: int) -> list[Slot]:
+        """Start so many new workers."""
+        new: list[Slot] = []
+        for _ in range(count):
+            number = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots)
+            slot = Slot(number, Child(f"photostat-worker-{number}", worker_main))
+            self._slots[number] = slot
+            new.append(slot)
+        return new
 
-def time_limit_s(candidate: PendingImage, plan: Plan) -> float:
-    """A generous limit for one image: forty times what a lossless image takes on an idle core, and a slow share.
+    def retire_surplus(self) -> None:
+        """Free workers end first, the others after their image."""
+        staying = self.staying
+        for slot in sorted(staying, key=lambda s: (s.running is not None, -s.number)):
+            if len(staying) <= self.wanted:
+                break
+            slot.retire()
+            staying.remove(slot)
 
-    OpenJPEG needs about 0.2 CPU s a megapixel of lossless RGB (39 megapixels in 7.7 s, measured); strips up to
-    twice that. Reading is allowed 1 MB/s.
-    """
-    samples = candidate.megapixels * max(candidate.surveyed.components, 1) / 3
-    return 120.0 + 8.0 * samples * (2.0 if plan.mode == "strips" else 1.0) + candidate.source_bytes / 1e6
+    def remove(self, slot: Slot) -> None:
+        del self._slots[slot.number]
+        slot.child.close(timeout_s=1.0)
+
+
+@dataclass
+class StartThrottle:
+    """When missing workers are started: not while memory is short, and later and later while idle ones keep dying.
+
+    Times are monotonic, s."""
+
+    deaths: int = 0
+    """Of idle workers, since a worker last finished an image."""
+    died_at: float = float("-inf")
+    not_before: float = float("-inf")
+    _oom_killed: int = 0
+    """Not reported yet."""
+    _oom_killed_since: float = 0.0
+
+    def image_finished(self) -> None:
+        """A worker has finished an image, so workers can run here."""
+        self.deaths, self.not_before = 0, float("-inf")
+
+    def idle_worker_died(self, now: float, *, oom_killed: bool) -> None:
+        """The first one is replaced at once, unless the kernel killed it for memory."""
+        if now - self.died_at > _UNRELATED_AFTER_S:
+            self.deaths = 0
+        if oom_killed:
+            self._oom_killed_since = self._oom_killed_since if self._oom_killed else now
+            self._oom_killed += 1
+        self.deaths, self.died_at = self.deaths + 1, now
+        doublings = self.deaths - (1 if oom_killed else 2)
+        wait_s = 0.0 if doublings < 0 else min(_FIRST_WAIT_S * 2.0 ** min(doublings, 10), _LONGEST_WAIT_S)
+        self.not_before = max(self.not_before, now + wait_s)
+
+    def workers_to_start(
+        self, now: float, *, missing: int, there: int, coming: int, headroom_bytes: int, holding: bool
+    ) -> int:
+        """How many of the `missing` workers to start now, beside those `there`, some of which are not ready yet
+        (`coming`).
+
+        As many as fit in the headroom. If there is no worker at all, one in any case, because only an image that is
+        tried shows what it waits for."""
+        if holding or now < self.not_before:
+            return 0
+        room = headroom_bytes // OWN_IDLE_WORKER_BYTES - coming
+        return max(0, min(missing, max(room, 0 if there else 1)))
+
+    def oom_kills_to_report(self, now: float) -> int:
+        """How many idle workers the kernel has killed since the last report; 0 while more may follow."""
+        if not self._oom_killed or now - self._oom_killed_since < _REPORTED_TOGETHER_S:
+            return 0
+        killed, self._oom_killed = self._oom_killed, 0
+        return killed
+
+
+def time_limit_s(image: PendingImage, plan: Plan) -> float:
+    """A generous limit: forty times what a lossless image takes on an idle core, and time for a slow share.
+
+    OpenJPEG needs about 0.2 CPU s a megapixel of lossless RGB (39 megapixels in 7.7 s, measured), in strips up to twice
+    that. Reading may be as slow as 1 MB/s."""
+    rgb_megapixels = image.megapixels * max(image.surveyed.components, 1) / 3
+    slower = 2.0 if plan.mode is DecodeMode.STRIPS else 1.0
+    return 120.0 + 8.0 * rgb_megapixels * slower + image.source_bytes / 1e6

@@ -97,14 +97,14 @@ def test_a_hung_worker_is_stopped_and_its_image_tried_again(workspace: MakeWorks
     assert attempts[victim["image_id"]] == 2
 
 
-def test_a_killed_storer_loses_nothing(workspace: MakeWorkspace) -> None:
+def test_a_killed_uploader_loses_nothing(workspace: MakeWorkspace) -> None:
     root = workspace(images=10, **LARGE)
     pid = start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 2, "the first images")
     busy = suspend_busy_worker(root)
     for child in psutil.Process(pid).children():
         if child.pid != busy["pid"]:
-            with suppress(psutil.NoSuchProcess):  # the scout leaves when it has looked at all
+            with suppress(psutil.NoSuchProcess):  # the surveyor ends when it has read every header
                 child.kill()
     resume_worker(busy)
     assert wait_for_end(root)["totals"]["done"] == 10

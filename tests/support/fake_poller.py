@@ -143,7 +143,7 @@ EVENTS = tuple(
                 "MS-Q-17_0101_recto.jpg",
                 "truncated: the codestream ends 81,920 bytes early",
             ),
-            ("info", "go-on", "", "there is memory again"),
+            ("info", "resumed", "", "there is memory again"),
             ("warning", "hold", "", "3.9 GiB of memory are available, 4.8 GiB must stay free"),
             ("info", "put-back", "map of the county [sheet 12].jpg", "its worker was stopped to free memory"),
             ("error", "failed", "glass [b]plate 00411.jpg", "corrupt: \x1b[31mred\x1b[0m"),

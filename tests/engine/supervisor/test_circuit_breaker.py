@@ -3,98 +3,98 @@
 from __future__ import annotations
 
 from engine.messages import FaultKind
-from engine.supervisor.circuit_breaker import Circuit, CircuitState, Rules
+from engine.supervisor.circuit_breaker import BreakerRules, CircuitBreaker, CircuitState
 
-RULES = Rules(failures=3, recent=6, first_hold_s=8, longest_hold_s=60, probe_timeout_s=30)
-NEW = Circuit(RULES)
+RULES = BreakerRules(failures=3, recent=6, first_wait_s=8, longest_wait_s=60, probe_timeout_s=30)
+NEW = CircuitBreaker(RULES)
 
 
-def fail(circuit: Circuit, times: int, now: float = 0.0) -> Circuit:
+def fail(breaker: CircuitBreaker, times: int, now: float = 0.0) -> CircuitBreaker:
     for _ in range(times):
-        circuit = circuit.failed(FaultKind.TRANSIENT, "reset", now, 1.0)
-    return circuit
+        breaker = breaker.failed(FaultKind.TRANSIENT, "reset", now, 1.0)
+    return breaker
 
 
 def test_a_few_failures_leave_it_closed() -> None:
-    assert fail(NEW, 2).closed
+    assert fail(NEW, 2).is_closed
 
 
 def test_many_failures_open_it() -> None:
-    circuit = fail(NEW, 3, now=100)
-    assert circuit.stance is CircuitState.OPEN
-    assert (circuit.since, circuit.until, circuit.detail) == (100, 108, "reset")
+    breaker = fail(NEW, 3, now=100)
+    assert breaker.state is CircuitState.OPEN
+    assert (breaker.since, breaker.until, breaker.detail) == (100, 108, "reset")
 
 
 def test_failures_among_more_successes_leave_it_closed() -> None:
-    circuit = NEW
+    breaker = NEW
     for _ in range(50):
-        circuit = fail(circuit, 1).succeeded().succeeded()
-    assert circuit.closed
+        breaker = fail(breaker, 1).succeeded().succeeded()
+    assert breaker.is_closed
 
 
 def test_the_images_own_fault_counts_as_a_success() -> None:
-    circuit = fail(NEW, 2)
+    breaker = fail(NEW, 2)
     for _ in range(10):
-        circuit = circuit.failed(FaultKind.ITEM, "mismatch", 0, 1)
-    assert circuit.closed
-    assert circuit.outcomes.count(False) == 0
+        breaker = breaker.failed(FaultKind.ITEM, "mismatch", 0, 1)
+    assert breaker.is_closed
+    assert breaker.outcomes.count(False) == 0
 
 
 def test_the_configurations_fault_opens_at_once() -> None:
-    circuit = NEW.succeeded().failed(FaultKind.CONFIGURATION, "denied", 5, 0.0)
-    assert circuit.stance is CircuitState.OPEN
-    assert circuit.until == 5 + 0.75 * 8
+    breaker = NEW.succeeded().failed(FaultKind.CONFIGURATION, "denied", 5, 0.0)
+    assert breaker.state is CircuitState.OPEN
+    assert breaker.until == 5 + 0.75 * 8
 
 
 def test_it_probes_when_its_time_is_up_and_closes_when_that_is_well() -> None:
-    circuit = fail(NEW, 3, now=100)
-    assert circuit.tick(107.9, 1) is circuit
-    probing = circuit.tick(108, 1)
-    assert probing.stance is CircuitState.HALF_OPEN
-    closed = probing.probed(None, 109, 1)
-    assert closed.closed
+    breaker = fail(NEW, 3, now=100)
+    assert breaker.tick(107.9, 1) is breaker
+    half_open = breaker.tick(108, 1)
+    assert half_open.state is CircuitState.HALF_OPEN
+    closed = half_open.probed(None, 109, 1)
+    assert closed.is_closed
     assert (closed.since, closed.until, closed.outcomes) == (None, None, ())
 
 
 def test_a_failed_probe_holds_longer_and_keeps_the_beginning() -> None:
-    circuit = fail(NEW, 3, now=100).tick(108, 1).probed("still away", 110, 1)
-    assert circuit.stance is CircuitState.OPEN
-    assert (circuit.since, circuit.until, circuit.detail) == (100, 126, "still away")
+    breaker = fail(NEW, 3, now=100).tick(108, 1).probed("still away", 110, 1)
+    assert breaker.state is CircuitState.OPEN
+    assert (breaker.since, breaker.until, breaker.detail) == (100, 126, "still away")
 
 
 def test_the_holds_grow_to_the_longest_and_no_further() -> None:
-    circuit, now = fail(NEW, 3), 0.0
+    breaker, now = fail(NEW, 3), 0.0
     for _ in range(50):
-        assert circuit.until is not None
-        now = circuit.until
-        circuit = circuit.tick(now, 1).probed("away", now, 1)
-    assert circuit.until == now + 60
+        assert breaker.until is not None
+        now = breaker.until
+        breaker = breaker.tick(now, 1).probed("away", now, 1)
+    assert breaker.until == now + 60
 
 
 def test_a_good_probe_between_failures_does_not_shorten_the_next_hold() -> None:
     closed = fail(NEW, 3).tick(8, 1).probed(None, 8, 1)
     assert fail(closed, 3, now=10).until == 10 + 16
-    assert fail(closed.succeeded(), 2, now=10).succeeded().closed
+    assert fail(closed.succeeded(), 2, now=10).succeeded().is_closed
     assert fail(closed.succeeded().succeeded(), 3, now=10).until == 10 + 8
 
 
 def test_a_probe_that_nobody_answers_has_failed() -> None:
-    probing = fail(NEW, 3).tick(8, 1)
-    assert probing.tick(37, 1) is probing
-    assert probing.tick(38, 1).stance is CircuitState.OPEN
+    half_open = fail(NEW, 3).tick(8, 1)
+    assert half_open.tick(37, 1) is half_open
+    assert half_open.tick(38, 1).state is CircuitState.OPEN
 
 
 def test_failures_that_arrive_late_do_not_lengthen_the_hold() -> None:
-    circuit = fail(NEW, 3, now=100)
-    assert fail(circuit, 5, now=104).until == circuit.until
+    breaker = fail(NEW, 3, now=100)
+    assert fail(breaker, 5, now=104).until == breaker.until
 
 
 def test_a_success_while_open_is_a_sign_of_life() -> None:
-    assert fail(NEW, 3, now=100).succeeded().tick(101, 1).stance is CircuitState.HALF_OPEN
+    assert fail(NEW, 3, now=100).succeeded().tick(101, 1).state is CircuitState.HALF_OPEN
 
 
 def test_somebody_may_say_look_now() -> None:
-    assert fail(NEW, 3, now=100).probe_now(101).tick(101, 1).stance is CircuitState.HALF_OPEN
+    assert fail(NEW, 3, now=100).probe_now(101).tick(101, 1).state is CircuitState.HALF_OPEN
     assert NEW.probe_now(3) is NEW
 
 

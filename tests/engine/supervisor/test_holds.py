@@ -48,5 +48,5 @@ def test_a_store_that_has_answered_is_not_doubted_for_one_transfer() -> None:
     holds.store_worked()
     assert not holds.store_failed(
         FaultKind.TRANSIENT, DOWN, 100.0, never_answered=True
-    )  # as a new storer would say
+    )  # as a new uploader would report
     assert holds.hold(100.0) is None

@@ -14,7 +14,7 @@ def working(progress: Progress, since: float, seconds: int, share: float = 1.0) 
     """A second at a time, an image of ten megapixels every second."""
     for second in range(1, seconds + 1):
         progress.pass_time(since + second, share)
-        progress.add(Finished(since + second, 10.0, 1000, 500))
+        progress.add(Finished(10.0, 1000, 500))
     return since + seconds
 
 
@@ -50,7 +50,7 @@ def test_the_tail_of_a_pause_counts_by_the_share_of_the_workers() -> None:
     now = working(progress, 0.0, 30)
     for _ in range(10):
         now = passing(progress, now, 4, share=0.25)
-        progress.add(Finished(now, 10.0, 1000, 500))
+        progress.add(Finished(10.0, 1000, 500))
     assert progress.rates().images_per_s == pytest.approx(1.0)
 
 
@@ -59,7 +59,7 @@ def test_only_the_last_minutes_of_work_count() -> None:
     now = working(progress, 0.0, 1000)
     for _ in range(int(WINDOW_S)):
         now = passing(progress, now, 1, share=1.0)
-        progress.add(Finished(now, 40.0, 1000, 500))
+        progress.add(Finished(40.0, 1000, 500))
     assert progress.rates().megapixels_per_s == pytest.approx(40.0, rel=0.02)
 
 

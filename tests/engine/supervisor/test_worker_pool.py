@@ -12,13 +12,13 @@ import pytest
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
 from engine.processes.child import Child
 from engine.supervisor.oom_kills import OomKillDetector
-from engine.supervisor.staffing import Staffing
+from engine.supervisor.worker_pool import StartThrottle
 
 ROOM = 100 * OWN_IDLE_WORKER_BYTES
 
 
 def workers_to_start(
-    staffing: Staffing,
+    throttle: StartThrottle,
     now: float = 0.0,
     *,
     missing: int = 2,
@@ -27,65 +27,65 @@ def workers_to_start(
     room: int = ROOM,
     holding: bool = False,
 ) -> int:
-    return staffing.workers_to_start(
+    return throttle.workers_to_start(
         now, missing=missing, there=there, coming=coming, headroom_bytes=room, holding=holding
     )
 
 
-class TestStaffing:
+class TestStartThrottle:
     def test_all_that_are_missing_come_when_there_is_room(self) -> None:
-        assert workers_to_start(Staffing(), missing=8) == 8
-        assert workers_to_start(Staffing(), missing=0) == 0
-        assert workers_to_start(Staffing(), missing=-3) == 0
+        assert workers_to_start(StartThrottle(), missing=8) == 8
+        assert workers_to_start(StartThrottle(), missing=0) == 0
+        assert workers_to_start(StartThrottle(), missing=-3) == 0
 
     def test_nobody_comes_during_a_hold(self) -> None:
-        assert workers_to_start(Staffing(), holding=True) == 0
+        assert workers_to_start(StartThrottle(), holding=True) == 0
 
     def test_only_as_many_come_as_there_is_room_for(self) -> None:
         room = 3 * OWN_IDLE_WORKER_BYTES
-        assert workers_to_start(Staffing(), missing=8, room=room) == 3
-        assert workers_to_start(Staffing(), missing=8, there=2, coming=2, room=room) == 1
-        assert workers_to_start(Staffing(), missing=8, there=4, coming=0, room=-1) == 0
+        assert workers_to_start(StartThrottle(), missing=8, room=room) == 3
+        assert workers_to_start(StartThrottle(), missing=8, there=2, coming=2, room=room) == 1
+        assert workers_to_start(StartThrottle(), missing=8, there=4, coming=0, room=-1) == 0
 
     def test_one_comes_where_there_is_none(self) -> None:
-        assert workers_to_start(Staffing(), missing=8, room=-1) == 1
+        assert workers_to_start(StartThrottle(), missing=8, room=-1) == 1
 
     def test_the_first_that_dies_is_replaced_at_once_and_the_next_ever_later(self) -> None:
-        staffing, now, waits = Staffing(), 1000.0, []
+        throttle, now, waits = StartThrottle(), 1000.0, []
         for _ in range(10):
-            staffing.died(now, for_memory=False)
-            waits.append(staffing.not_before - now)
-            assert waits[-1] == 0.0 or workers_to_start(staffing, now) == 0
-            now = staffing.not_before
-            assert workers_to_start(staffing, now) == 2
+            throttle.idle_worker_died(now, oom_killed=False)
+            waits.append(throttle.not_before - now)
+            assert waits[-1] == 0.0 or workers_to_start(throttle, now) == 0
+            now = throttle.not_before
+            assert workers_to_start(throttle, now) == 2
         assert waits == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
 
     def test_what_the_kernel_took_is_not_replaced_at_once(self) -> None:
-        staffing = Staffing()
-        staffing.died(1000.0, for_memory=True)
-        assert workers_to_start(staffing, 1000.9) == 0 and workers_to_start(staffing, 1001.0) == 2
+        throttle = StartThrottle()
+        throttle.idle_worker_died(1000.0, oom_killed=True)
+        assert workers_to_start(throttle, 1000.9) == 0 and workers_to_start(throttle, 1001.0) == 2
 
     def test_a_worker_that_works_ends_the_wait(self) -> None:
-        staffing = Staffing()
+        throttle = StartThrottle()
         for _ in range(6):
-            staffing.died(1000.0, for_memory=True)
-        staffing.worked()
-        assert workers_to_start(staffing, 1000.0) == 2
+            throttle.idle_worker_died(1000.0, oom_killed=True)
+        throttle.image_finished()
+        assert workers_to_start(throttle, 1000.0) == 2
 
     def test_deaths_far_apart_have_nothing_to_do_with_each_other(self) -> None:
-        staffing = Staffing()
+        throttle = StartThrottle()
         for day in range(10):
-            staffing.died(day * 86400.0, for_memory=False)
-            assert workers_to_start(staffing, day * 86400.0) == 2
+            throttle.idle_worker_died(day * 86400.0, oom_killed=False)
+            assert workers_to_start(throttle, day * 86400.0) == 2
 
     def test_what_is_killed_together_is_told_together_and_once(self) -> None:
-        staffing = Staffing()
-        staffing.died(1000.0, for_memory=True)
-        staffing.died(1000.1, for_memory=True)
-        staffing.died(1000.2, for_memory=False)
-        assert staffing.to_tell(1001.0) == 0
-        assert staffing.to_tell(1002.0) == 2
-        assert staffing.to_tell(1010.0) == 0
+        throttle = StartThrottle()
+        throttle.idle_worker_died(1000.0, oom_killed=True)
+        throttle.idle_worker_died(1000.1, oom_killed=True)
+        throttle.idle_worker_died(1000.2, oom_killed=False)
+        assert throttle.oom_kills_to_report(1001.0) == 0
+        assert throttle.oom_kills_to_report(1002.0) == 2
+        assert throttle.oom_kills_to_report(1010.0) == 0
 
 
 @dataclass
@@ -107,7 +107,7 @@ def test_a_kill_is_the_kernel_s_when_its_count_rose(
 ) -> None:
     answers = iter(counts)
     kills = OomKillDetector(lambda: next(answers))
-    kills.look(time.monotonic())
+    kills.sample(time.monotonic())
     assert kills.was_oom_killed(cast(Child, Dead(exit_code))) is was_oom_killed
 
 
@@ -125,5 +125,5 @@ def test_kills_of_long_ago_say_nothing_of_today_s_dead() -> None:
     count, now = 7, time.monotonic()
     dead = cast(Child, Dead(-signal.SIGKILL))
     for second in range(11):
-        kills.look(now + second)
+        kills.sample(now + second)
         assert kills.was_oom_killed(dead) is (second < 10)
