@@ -1,4 +1,4 @@
-"""The demo: a small collection of real JP2 files, painted from a seed, with a few faults planted in it."""
+"""The demo: a small collection of real JP2 files, painted from a seed, in which a few faults are planted."""
 
 from engine.demo.make import DemoReport, PlantedFault, make_demo
 

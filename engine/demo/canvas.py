@@ -1,4 +1,4 @@
-"""What the demo's pictures are painted with: smooth noise, paper, ink, grain, light. Arrays are float32, 0 to 1."""
+"""The materials of the demo's pictures: smooth noise, paper, ink, grain, light. Arrays are float32, 0 to 1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def resized(field: Field, width: int, height: int) -> Field:
 
 
 def blurred(field: Field, radius: float) -> Field:
-    """The field smoothed; `radius` is in pixels. Through a smaller copy where that loses nothing."""
+    """The field smoothed; `radius` is in pixels. It goes through a smaller copy if that loses nothing."""
     height, width = field.shape
     shrink = max(1, int(radius / 3))
     small: Field = resized(field, max(2, width // shrink), max(2, height // shrink)) if shrink > 1 else field
@@ -101,10 +101,10 @@ def coverage(image: Image.Image) -> Field:
 
 
 def scanned(random: Random, picture: Picture, noise: float, softness: float = 0.25) -> Picture:
-    """The picture as a scanner gives it, in place: grain of `noise` 8-bit steps, nearly the same in every channel.
+    """The picture as from a scanner, in place: grain of `noise` 8-bit steps, nearly the same in every channel.
 
-    Grain that differs between the channels costs a lossless file much more than a JPEG; real scans of paper
-    and film have little of it.
+    Grain that differs between the channels costs a lossless file much more than a JPEG, and real scans of paper and
+    film have little of it.
     """
     height, width = picture.shape[:2]
     picture += ((noise / 255) * grain(random, width, height, softness))[:, :, np.newaxis]
@@ -114,7 +114,7 @@ def scanned(random: Random, picture: Picture, noise: float, softness: float = 0.
 
 
 def framed(random: Random, picture: Picture, margin: float) -> Picture:
-    """The sheet on the scanner's dark bed, with its shadow; `margin` is a share of the width."""
+    """The sheet on the dark bed of the scanner, with its shadow; `margin` is a share of the width."""
     height, width = picture.shape[:2]
     m = int(margin * width)
     if m < 2:

@@ -107,7 +107,7 @@ def _lettering(random: Random, relief: Field, width: int, height: int) -> Field:
 
 
 def _river(draw: ImageDraw.ImageDraw, random: Random, relief: Field) -> None:
-    """From a height down the slope; drawn only when it comes to the sea."""
+    """From a height down the slope; it is drawn only if it reaches the sea."""
     width = relief.shape[1]
     step = max(4, width // 240)
     coarse = relief[::step, ::step]

@@ -1,4 +1,4 @@
-"""What is in the demo collection: forty images of five kinds, each a `Plate`; the same every time."""
+"""The demo collection: forty images of five types, each a `Plate`, the same every time."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://example.org/photostat/demo"
 
 
 def identity(name: str) -> str:
-    """The UUID of a representation of the demo."""
+    """The UUID of a representation of the demo, by its name."""
     return str(uuid.uuid5(_NAMESPACE, name))
 
 
 @dataclass(frozen=True)
 class Plate:
-    """An image of the demo: how it is painted and how its JP2 is written."""
+    """An image of the demo: how it is painted, and how its JP2 is written."""
 
     type: str
     item: str
     """Names the representation, the barcode and the record."""
     name: str
-    """The TIFF it once was."""
+    """Of the TIFF that the JP2 was made from."""
     painter: str
     """newspaper, manuscript, photograph, chart or engraving."""
     width: int
@@ -67,7 +67,7 @@ def plates() -> list[Plate]:
 
 
 def colliding() -> list[Plate]:
-    """Two good images whose rows would make one object: the same representation, the same name."""
+    """Two good images whose rows have the same target: the same representation and the same name."""
     return [
         Plate(
             "prints", "print portfolio", "plate 09.tif", "engraving", 620, 460, 7.0,
@@ -97,7 +97,7 @@ def _newspapers() -> Iterator[Plate]:
 
 
 def _manuscripts() -> Iterator[Plate]:
-    """A letter, a codex, and a title page whose name holds `tif` in the middle."""
+    """A letter, a codex, and a title page: `title.tif` must become `title.jpg`."""
     for leaf in range(1, 5):
         yield Plate(
             "manuscripts", "letter Whitlock", f"BPL 2596, fol. {leaf}.tif", "manuscript", 1180, 1560, 12.0,

@@ -1,4 +1,4 @@
-"""A wood engraving: a scene cut in lines whose width is its tone."""
+"""A wood engraving: a scene in lines that are wider where it is darker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The boxes around a codestream: builds the JP2 file format (ISO/IEC 15444-1 Annex I) byte by byte."""
+"""The boxes around a codestream: writes the JP2 file format (ISO/IEC 15444-1 Annex I) byte by byte."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENUMERATED = {"cmyk": 12, "cielab": 14, "srgb": 16, "grey": 17, "sycc": 18}
 
 @dataclass(frozen=True)
 class PaletteTable:
-    """A `pclr` and the `cmap` that sends component 0 through each of its columns."""
+    """A `pclr`, and the `cmap` that maps component 0 through each of its columns."""
 
     table: tuple[tuple[int, ...], ...]
     """`table[i][c]`: the value of column c for index i."""
@@ -29,7 +29,7 @@ class PaletteTable:
 
 @dataclass(frozen=True)
 class Wrapping:
-    """What the boxes say of the picture; the defaults make a plain JP2."""
+    """The content of the boxes; the defaults make a plain JP2."""
 
     colour: str = ""
     """One of ENUMERATED; empty: grey for one or two components, sRGB for more."""
@@ -149,7 +149,7 @@ def _pixels_per_metre(dpi: tuple[float, float]) -> bytes:
 
 
 def _sixteen_bit_ratio(value: float) -> tuple[int, int, int]:
-    """Numerator, denominator and power of ten of a resolution, as near as 16 bits each come."""
+    """Numerator, denominator and power of ten of a resolution, as near to it as 16 bits each allow."""
     exponent = 0
     while value / 10**exponent >= 1000:
         exponent += 1

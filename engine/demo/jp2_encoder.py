@@ -1,4 +1,4 @@
-"""Makes JPEG 2000 files: OpenJPEG writes the codestream, `boxwriter` the boxes around it."""
+"""Writes JPEG 2000 files: OpenJPEG makes the codestream, `jp2_boxes` the boxes around it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Encoding:
 
 
 class EncodeError(Exception):
-    """OpenJPEG refused to write this; the message is its own."""
+    """OpenJPEG refuses to write this; the message is its own."""
 
 
 def write_jp2(
@@ -130,7 +130,7 @@ def write_codestream(path: Path, planes: Sequence[Plane], encoding: Encoding | N
             opj.encode(codec, stream)
             opj.end_compress(codec, stream)
         except opj.OpenJPEGLibraryError as error:
-            raise EncodeError("; ".join(messages) or "OpenJPEG failed without a word") from error
+            raise EncodeError("; ".join(messages) or "OpenJPEG failed without a message") from error
 
 
 _MESSAGE_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p)
@@ -200,8 +200,8 @@ def _parameters(opj: Any, planes: Sequence[Plane], encoding: Encoding) -> Any:
 def _levels(planes: Sequence[Plane], encoding: Encoding) -> int:
     """The levels asked for, else as many as OpenJPEG gets right, five at most.
 
-    It refuses more than halve the smallest side of a tile down to one sample; and in tile-parts it writes
-    wrong samples (2.5.4, seen with a tile 11 wide and five levels) where that holds for a tile at the edge.
+    It refuses more levels than it takes to halve the smallest side of a tile down to one sample; and in tile-parts
+    it writes wrong samples (2.5.4, seen with a tile 11 wide and five levels) if a tile at the edge has so many.
     """
     if encoding.levels is not None:
         return encoding.levels

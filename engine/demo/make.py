@@ -1,4 +1,4 @@
-"""Makes the demo's directory: the images, the planted faults, the export, and the workspace around them."""
+"""Makes the demo: the images, the planted faults and the export, in a directory that is a workspace."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _MARK_TEXT = "The demo collection of photostat, made by `photostat demo`.\n"
 _MOST_PROCESSES = 8
 
 Progress = Callable[[int, int, str], None]
-"""Images there, images in all, the name of the one just made."""
+"""Called with the images that are there, all images, and the name of the one just made."""
 
 
 @dataclass(frozen=True)
 class PlantedFault:
-    """A row of the export that must fail."""
+    """A row of the export that fails, and its cause."""
 
     type: str
     item: str
@@ -47,9 +47,9 @@ class DemoReport:
     rows: int
     """Of the export."""
     images: int
-    """Good ones, that convert."""
+    """Good images, which convert."""
     made: int
-    """Of the files, in this call; the others were there from before."""
+    """Files made in this call; the others were there before."""
     megapixels: float
     source_bytes: int
     faults: tuple[PlantedFault, ...]
@@ -61,10 +61,10 @@ def make_demo(
     progress: Progress = lambda done, total, name: None,
     only: Callable[[Plate], bool] | None = None,
 ) -> DemoReport:
-    """Makes the demo in `directory`, or completes one begun before; every byte is the same every time.
+    """Makes the demo in `directory`, or completes one that was begun; every byte is the same every time.
 
-    `only` chooses among the good images (tests want few). Raises UserError where the directory holds
-    anything else, OSError.
+    `only` chooses among the good images, because tests need few. Raises UserError if the directory holds anything
+    else, OSError.
     """
     started = time.monotonic()
     claim(directory)
@@ -91,7 +91,7 @@ def make_demo(
 
 
 def claim(directory: Path) -> None:
-    """Makes the directory a workspace and marks it as the demo's; UserError where something else is in it."""
+    """Makes the directory a workspace and marks it as the demo's; raises UserError if something else is in it."""
     if directory.exists() and not directory.is_dir():
         raise UserError(f"{directory} is a file; give the name of a new directory")
     if directory.is_dir() and any(directory.iterdir()) and not (directory / MARK).is_file():
@@ -104,7 +104,7 @@ def claim(directory: Path) -> None:
 
 
 def _paint_all(directory: Path, jobs: list[tuple[Plate, tuple[int, int]]], progress: Progress) -> int:
-    """Makes the files that are not there yet, largest first, in a few processes; gives how many."""
+    """Makes the missing files, largest first, in a few processes; returns how many."""
     missing = [(plate, seed) for plate, seed in jobs if not (directory / plate.source).is_file()]
     missing.sort(key=lambda job: -job[0].megapixels)
     there = len(jobs) - len(missing)
@@ -128,7 +128,7 @@ def _paint_all(directory: Path, jobs: list[tuple[Plate, tuple[int, int]]], progr
 
 
 def _plant_faults(directory: Path) -> tuple[PlantedFault, ...]:
-    """Writes the files that are not what they should be; they are made anew from the good ones."""
+    """Writes the faulty files; they are made from the good ones every time."""
     missing = PlantedFault(
         "newspapers", "gazette 1902-01-04", "gazette_4.tiff", _at("gazette 1902-01-04", "gazette_4.jp2"),
         Cause.SOURCE_MISSING,
@@ -160,7 +160,7 @@ def _at(item: str, file: str) -> str:
 
 
 def _rows(good: list[Plate], pair: list[Plate], faults: tuple[PlantedFault, ...]) -> list[tuple[str, ...]]:
-    """The export, type by type, the faults among the images they pretend to be like."""
+    """The export, type by type, with the faults among the images of their type."""
     entries = [(p.type, p.item, p.name, p.source) for p in (*good, *pair)]
     entries += [(f.type, f.item, f.name, f.source) for f in faults]
     types = list(dict.fromkeys(kind for kind, *_ in entries))

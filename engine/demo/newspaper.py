@@ -1,4 +1,4 @@
-"""A newspaper page: masthead, columns of justified text, headlines, a halftone, on paper that has yellowed."""
+"""A newspaper page: masthead, columns of justified text, headlines and a halftone on yellowed paper."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS = 5
 
 @cache
 def face(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own scalable face, so that no system font is needed."""
+    """Pillow's own scalable font, so that none of the system is needed."""
     return ImageFont.load_default(size=size)
 
 
@@ -75,7 +75,7 @@ def _hair(width: int) -> int:
 
 
 def _masthead(draw: ImageDraw.ImageDraw, random: Random, width: int, margin: int, top: int) -> int:
-    """Title, rules and date line; gives the row under them."""
+    """Title, rules and date line; returns the row under them."""
     title = words.pick(random, words.TITLES)
     size = int(width * 0.075)
     while draw.textlength(title, font=face(size)) > width - 2.6 * margin:
@@ -98,7 +98,7 @@ def _masthead(draw: ImageDraw.ImageDraw, random: Random, width: int, margin: int
 def _plate(
     random: Random, image: Image.Image, margin: int, top: int, column: float, gutter: float
 ) -> int | None:
-    """A halftone over the second and third column; gives the row under its caption."""
+    """A halftone over the second and third column; returns the row under its caption."""
     if random.random() < 0.35:
         return None
     width, height = int(2 * column + gutter), int((2 * column + gutter) * 0.62)
@@ -174,7 +174,7 @@ def _justified(
     row: float,
     size: int,
 ) -> float:
-    """A paragraph with its first line indented; gives the row under it."""
+    """A paragraph with its first line indented; returns the row under it."""
     font = face(size)
     space = draw.textlength(" ", font=font)
     lengths = {word: draw.textlength(word, font=font) for word in set(text)}

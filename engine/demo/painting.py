@@ -1,4 +1,4 @@
-"""Paints one plate and writes its JP2; this is what the processes that make the demo do."""
+"""Paints one plate and writes its JP2, in a process of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 
 def make_plate(path: Path, plate: Plate, seed: tuple[int, ...]) -> int:
-    """Paints the plate and writes it at `path`, whole or not at all; gives its size in bytes."""
+    """Paints the plate and writes it at `path`, whole or not at all; returns its size in bytes."""
     picture = paint(np.random.default_rng(seed), plate)
     pixels = samples(picture if plate.colour else grey(picture), plate.bits)
     wrapping = Wrapping(
@@ -53,7 +53,7 @@ def make_plate(path: Path, plate: Plate, seed: tuple[int, ...]) -> int:
 
 
 def paint(random: Random, plate: Plate) -> Picture:
-    """The plate as light, 0 to 1."""
+    """The plate's picture, 0 black to 1 white."""
     return PAINTERS[plate.painter](random, plate.width, plate.height, plate.noise, **plate.options)
 
 

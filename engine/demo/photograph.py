@@ -1,4 +1,4 @@
-"""Photographs: mountains over a lake, a row of canal houses, a portrait; with grain, mounted or not."""
+"""Photographs: mountains over a lake, a row of canal houses, ships in a harbour; toned, and with grain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ICC profiles: kept byte for byte, converted by, or refused where they do not fit or cannot be used."""
+"""ICC profiles are kept byte for byte, converted by, or refused if they do not fit or cannot be used."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_profile_that_cannot_be_used_converts_nothing(name: str, bits: int, tmp_
     assert refused.value.failure.cause is Cause.UNSUPPORTED
 
 
-def test_profile_that_cannot_be_used_is_kept_and_it_is_said(tmp_path: Path) -> None:
+def test_profile_that_cannot_be_used_is_kept_with_a_warning(tmp_path: Path) -> None:
     profile = without(built_in("p3"), b"rTRC")
     write_jp2(tmp_path / "a.jp2", picture(32, 24), None, Wrapping(icc=profile))
     _, out = rendered_pixels(tmp_path / "a.jp2")
@@ -113,7 +113,7 @@ def test_profile_that_can_be_used_is_no_warning(
 
 
 @pytest.mark.parametrize(
-    ("profile", "channels", "said"),
+    ("profile", "channels", "message"),
     [
         (grey_profile(), 3, "for GRAY (1), there are 3 colour channels"),
         (built_in("p3"), 4, "for RGB (3), there are 4 colour channels"),
@@ -124,7 +124,7 @@ def test_profile_that_can_be_used_is_no_warning(
     ],
 )
 def test_profile_that_does_not_fit_the_picture_is_refused(
-    profile: bytes, channels: int, said: str, tmp_path: Path
+    profile: bytes, channels: int, message: str, tmp_path: Path
 ) -> None:
     write_jp2(tmp_path / "a.jp2", picture(32, 24, channels), None, Wrapping(icc=profile, icc_method=3))
-    assert said in refusal(tmp_path / "a.jp2")
+    assert message in refusal(tmp_path / "a.jp2")

@@ -1,4 +1,4 @@
-"""An image becomes a proved JPEG under its name on scratch, or nothing at all does."""
+"""An image becomes a verified JPEG under its name on scratch, or nothing at all does."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ FILES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_bytes_are_the_same_in_every_lane_with_any_threads_and_twice(kind: str, tmp_path: Path) -> None:
+def test_bytes_are_the_same_in_every_mode_with_any_threads_and_twice(kind: str, tmp_path: Path) -> None:
     source = tmp_path / "a.jp2"
     FILES[kind](source)
     digests = {convert(source, plan=plan)[0].md5 for plan in (*EVERY_PLAN, EVERY_PLAN[0])}
@@ -91,10 +91,10 @@ def test_bytes_are_the_same_in_every_lane_with_any_threads_and_twice(kind: str, 
 def test_quality_and_subsampling_are_those_asked(quality: int, subsampling: str, tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 120, 90)
     _, path = convert(tmp_path / "a.jp2", quality=quality, subsampling=subsampling)
-    told = describe(path)
-    assert (told.quality.quality, told.quality.standard) == (quality, True)
+    description = describe(path)
+    assert (description.quality.quality, description.quality.standard) == (quality, True)
     automatic = "4:4:4" if quality >= 90 else "4:2:0"
-    assert told.facts.subsampling == (automatic if subsampling == "auto" else subsampling)
+    assert description.facts.subsampling == (automatic if subsampling == "auto" else subsampling)
 
 
 def test_optimised_and_progressive_are_smaller_and_the_same_picture(tmp_path: Path) -> None:
@@ -176,7 +176,9 @@ def test_source_that_changes_under_way(tmp_path: Path) -> None:
     assert left_behind(tmp_path / "a.jp2") == []
 
 
-def test_decoder_warnings_are_told_and_fail_the_image_when_strict(conformance: Path, tmp_path: Path) -> None:
+def test_decoder_warnings_are_reported_and_fail_the_image_if_strict(
+    conformance: Path, tmp_path: Path
+) -> None:
     source = tmp_path / "p1_05.j2k"
     source.write_bytes((conformance / "p1_05.j2k").read_bytes())
     made, path = convert(source)
@@ -228,7 +230,7 @@ def test_no_room_on_scratch(plan: Plan, tmp_path: Path) -> None:
     assert failed.cause is Cause.DISK_FULL
 
 
-def test_scratch_that_is_gone_is_nobodys_disk_full(tmp_path: Path) -> None:
+def test_scratch_that_is_gone_is_not_a_full_disk(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 40, 30)
     with pytest.raises(ImageError) as failed:
         convert_image(job(tmp_path / "a.jp2"), lambda stage: None)
@@ -236,7 +238,9 @@ def test_scratch_that_is_gone_is_nobodys_disk_full(tmp_path: Path) -> None:
     assert "scratch" in failed.value.failure.message
 
 
-def test_jpeg_that_is_not_proved_never_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jpeg_that_is_not_verified_never_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_jp2(tmp_path / "a.jp2", 40, 30)
     seen: list[list[str]] = []
 
@@ -250,7 +254,7 @@ def test_jpeg_that_is_not_proved_never_gets_its_name(tmp_path: Path, monkeypatch
     assert seen == [["1.jpg.part"]]
 
 
-def test_what_was_changed_on_purpose_is_said(tmp_path: Path) -> None:
+def test_what_was_changed_on_purpose_is_a_warning(tmp_path: Path) -> None:
     rows = ((0, 0, 1), (1, 0, 2), (2, 0, 3), (3, 1, 0))
     write_jp2(tmp_path / "a.jp2", picture(64, 48, 4), None, Wrapping(channels=rows))
     made, _ = convert(tmp_path / "a.jp2")

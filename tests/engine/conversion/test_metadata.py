@@ -67,22 +67,22 @@ def test_everything_is_kept_byte_for_byte(tmp_path: Path) -> None:
 def test_exiftool_reads_it_all_back(tmp_path: Path) -> None:
     full(tmp_path / "a.jp2")
     _, path = convert(tmp_path / "a.jp2")
-    told = exiftool(path)
-    assert told["EXIF:Orientation"] == 6
-    assert told["EXIF:Artist"] == "A. Photographer"
-    assert told["XMP:Source"] == "shelf 7"
-    assert told["IPTC:ObjectName"] == "A harbour"
-    assert told["IPTC:Keywords"] == "ships"
-    assert (told["JFIF:XResolution"], told["JFIF:YResolution"]) == (400, 300)
-    assert told["JFIF:ResolutionUnit"] == 1
-    assert told["ICC_Profile:ColorSpaceData"] == "RGB "
-    assert (told["File:ImageWidth"], told["File:ImageHeight"]) == (96, 64)
-    assert told["File:YCbCrSubSampling"] == "1 1"
-    assert told["File:ColorComponents"] == 3
+    tags = exiftool(path)
+    assert tags["EXIF:Orientation"] == 6
+    assert tags["EXIF:Artist"] == "A. Photographer"
+    assert tags["XMP:Source"] == "shelf 7"
+    assert tags["IPTC:ObjectName"] == "A harbour"
+    assert tags["IPTC:Keywords"] == "ships"
+    assert (tags["JFIF:XResolution"], tags["JFIF:YResolution"]) == (400, 300)
+    assert tags["JFIF:ResolutionUnit"] == 1
+    assert tags["ICC_Profile:ColorSpaceData"] == "RGB "
+    assert (tags["File:ImageWidth"], tags["File:ImageHeight"]) == (96, 64)
+    assert tags["File:YCbCrSubSampling"] == "1 1"
+    assert tags["File:ColorComponents"] == 3
 
 
 @pytest.mark.needs_tool("exiftool")
-def test_exiftool_tells_the_quality_from_the_tables(tmp_path: Path) -> None:
+def test_exiftool_finds_the_quality_by_the_tables(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 64, 48)
     _, path = convert(tmp_path / "a.jp2", quality=87)
     arguments = [system_tool("exiftool"), "-n", "-s3", "-JPEGQualityEstimate", str(path)]
@@ -99,7 +99,7 @@ def test_metadata_none_drops_it_and_keeps_profile_and_density(tmp_path: Path) ->
     assert facts.density == Density(1, 400, 300)
 
 
-def test_nothing_is_added_where_there_was_nothing(tmp_path: Path) -> None:
+def test_nothing_is_added_if_there_was_nothing(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 96, 64)
     _, path = convert(tmp_path / "a.jp2")
     facts = read_jpeg(path)
@@ -116,7 +116,7 @@ def test_profile_of_many_segments(tmp_path: Path) -> None:
     assert read_jpeg(path).icc == large
 
 
-def test_metadata_too_large_for_a_segment_is_left_out_and_said(tmp_path: Path) -> None:
+def test_metadata_too_large_for_a_segment_is_left_out_with_a_warning(tmp_path: Path) -> None:
     wrapping = Wrapping(exif=exif(padding=70_000), iptc=IPTC)
     make_jp2(tmp_path / "a.jp2", 96, 64, wrapping=wrapping)
     made, path = convert(tmp_path / "a.jp2")
@@ -153,7 +153,7 @@ def test_resolution_becomes_the_density(wrapping: Wrapping, density: Density, tm
 
 
 @pytest.mark.parametrize("dpi", [0.1, 2_000_000])
-def test_resolution_that_no_density_can_say_is_told(dpi: float, tmp_path: Path) -> None:
+def test_resolution_that_no_density_can_hold_is_a_warning(dpi: float, tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 48, 32, wrapping=Wrapping(capture_dpi=(dpi, dpi)))
     made, path = convert(tmp_path / "a.jp2")
     assert read_jpeg(path).density == Density(0, 1, 1)
@@ -162,7 +162,7 @@ def test_resolution_that_no_density_can_say_is_told(dpi: float, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("content", [struct.pack(">HHHHbb", 300, 0, 300, 1, 0, 0), bytes(10), b"123"])
-def test_resolution_that_is_no_number_is_told_once(content: bytes, tmp_path: Path) -> None:
+def test_resolution_that_is_no_number_is_one_warning(content: bytes, tmp_path: Path) -> None:
     broken = box(b"res ", box(b"resc", content))
     make_jp2(tmp_path / "a.jp2", 48, 32, wrapping=Wrapping(extra_header_boxes=(broken,)))
     made, path = convert(tmp_path / "a.jp2")

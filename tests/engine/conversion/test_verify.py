@@ -47,7 +47,7 @@ def refusal(path: Path, what: ExpectedJpeg, verify: str = "sample") -> str:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(1, 1), (7, 3), (16, 16), (17, 33), (300, 700)])
-def test_right_jpeg_is_proved(channels: int, size: tuple[int, int], tmp_path: Path) -> None:
+def test_right_jpeg_is_verified(channels: int, size: tuple[int, int], tmp_path: Path) -> None:
     pixels = picture(*size, channels)
     verification = verify_jpeg(saved(tmp_path / "a.jpg", pixels, keep="none"), expected(pixels))
     assert verification.psnr_db > 30

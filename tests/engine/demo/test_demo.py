@@ -49,7 +49,7 @@ def test_the_collection_is_as_varied_as_it_says() -> None:
     assert len({(p.uuid, p.name) for p in all_plates}) == 40
 
 
-def test_files_are_what_their_plates_say(demo: Path) -> None:
+def test_files_match_their_plates(demo: Path) -> None:
     for plate in filter(small, plates()):
         header = read_header(demo / plate.source)
         assert (header.width, header.height) == (plate.width, plate.height)
@@ -132,7 +132,7 @@ def test_exactly_the_planted_faults_fail(tmp_path: Path) -> None:
     )
 
 
-def test_the_command_leaves_strangers_directories_alone(tmp_path: Path) -> None:
+def test_the_command_leaves_other_directories_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("chapter one")
     refused = photostat("demo", tmp_path, expect=2)
     assert "not empty and holds no demo" in refused.stderr

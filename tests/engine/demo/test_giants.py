@@ -1,4 +1,4 @@
-"""The giant images of the measurements are what they say: valid files whose pixels are the pattern's, repeated."""
+"""The giant images of the measurements are valid files whose pixels repeat the pattern."""
 
 from __future__ import annotations
 

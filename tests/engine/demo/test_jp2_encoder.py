@@ -1,4 +1,4 @@
-"""The files the tests and the demo are made of are themselves right: independent decoders read them back."""
+"""The files that tests and demo are made of are right: independent decoders read them back."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_raw_codestream_starts_at_once(tmp_path: Path) -> None:
     assert (tmp_path / "a.j2c").read_bytes()[:4] == b"\xff\x4f\xff\x51"
 
 
-def test_what_openjpeg_refuses_is_said_in_its_words(tmp_path: Path) -> None:
+def test_what_openjpeg_refuses_is_reported_in_its_words(tmp_path: Path) -> None:
     with pytest.raises(EncodeError, match="resolutions is too high"):
         make_jp2(tmp_path / "a.jp2", 16, 16, encoding=Encoding(levels=20))
     assert not list(tmp_path.glob("*.codestream"))

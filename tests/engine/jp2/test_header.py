@@ -1,4 +1,4 @@
-"""A header says what is in the file, whatever the file is called, or names what is wrong with it."""
+"""A header has the facts of a file, whatever the file is called, or the fault of the file is named."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def failure_of(path: Path) -> ImageError:
     return caught.value
 
 
-def test_a_jp2_says_its_size_and_colour(tmp_path: Path) -> None:
+def test_size_and_colour_of_a_jp2_are_read(tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 301, 203)
     header = read_header(tmp_path / "a.jp2")
     assert header.container is Container.JP2
@@ -242,7 +242,7 @@ def test_both_resolutions_are_read(tmp_path: Path) -> None:
     assert header.display_resolution.x_per_m == pytest.approx(72 / 0.0254, rel=1e-4)
 
 
-def test_a_resolution_by_zero_is_said_and_left_out(tmp_path: Path) -> None:
+def test_a_resolution_by_zero_is_left_out_with_a_warning(tmp_path: Path) -> None:
     broken = box(b"res ", box(b"resc", struct.pack(">HHHHbb", 300, 0, 300, 1, 0, 0)))
     fine = box(b"res ", box(b"resd", struct.pack(">HHHHbb", 300, 1, 150, 1, 2, 1)))
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(extra_header_boxes=(broken, fine)))
@@ -252,7 +252,7 @@ def test_a_resolution_by_zero_is_said_and_left_out(tmp_path: Path) -> None:
     assert header.display_resolution == Resolution(1500.0, 30000.0)
 
 
-def test_a_large_foreign_box_is_stepped_over_and_not_read(tmp_path: Path) -> None:
+def test_a_large_foreign_box_is_skipped_and_not_read(tmp_path: Path) -> None:
     make_jp2(tmp_path / "small.jp2", 40, 30)
     content = (tmp_path / "small.jp2").read_bytes()
     start = content.index(b"jp2h") - 4
@@ -314,7 +314,7 @@ def test_what_is_not_one_image_is_unsupported(tmp_path: Path, brand: bytes) -> N
     assert failure_of(tmp_path / "a.jp2").failure.cause is Cause.UNSUPPORTED
 
 
-def test_the_codestream_is_believed_where_the_boxes_disagree(tmp_path: Path) -> None:
+def test_the_codestream_is_followed_if_the_boxes_disagree(tmp_path: Path) -> None:
     path = tmp_path / "a.jp2"
     make_jp2(path, 40, 30)
     ihdr = struct.pack(">IIHB", 30, 40, 3, 7)
@@ -338,7 +338,7 @@ def test_boxes_of_another_size_than_the_codestream_are_corrupt_as_for_the_refere
     assert "4,000 × 3,000" in failure.message
 
 
-def test_what_the_system_says_is_told(tmp_path: Path) -> None:
+def test_the_systems_error_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     for path in (
         tmp_path / "none.jp2",

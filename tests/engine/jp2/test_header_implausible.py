@@ -1,4 +1,4 @@
-"""A header that cannot be true is refused with the facts, at once, and nothing is allocated for it."""
+"""A header that cannot be true is refused with the facts, at once, before any memory is taken for it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CORRUPT_SIZES = {
     "first tile is left of the image": (siz(area=(20, 0, 30, 9)), "outside the image area"),
     "no components": (siz(components=()), "claims 0 components"),
     "too many components": (siz(count=16385), "claims 16,385 components"),
-    "fewer components than said": (siz(count=3), "does not fit 3 components"),
+    "fewer components than claimed": (siz(count=3), "does not fit 3 components"),
     "no horizontal subsampling": (siz(components=((7, 0, 1),)), "subsampling 0 × 1"),
     "39 bits": (siz(components=((38, 1, 1),)), "39 bits"),
     "component without samples": (siz(area=(1, 0, 4, 16), components=((7, 5, 1),)), "no samples"),
@@ -76,7 +76,7 @@ def test_an_impossible_coding_style_is_corrupt(tmp_path: Path, name: str) -> Non
     assert name in failure.message
 
 
-def test_a_flat_gigapixel_in_a_few_bytes_is_believed(tmp_path: Path) -> None:
+def test_a_flat_gigapixel_in_a_few_bytes_is_accepted(tmp_path: Path) -> None:
     side = 40_000
     (tmp_path / "a.j2k").write_bytes(codestream(siz(area=(0, 0, side, side), tile=(side, side))))
     assert read_header(tmp_path / "a.j2k").width == side

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.failures import Cause, ImageError
+from engine.failures import Cause, ImageError, Stage
 from engine.jp2.survey import examine_source, survey_source
 from engine.messages import SurveyRequest
 from engine.workspace import Workspace
 from tests.support.command_line import photostat
+from tests.support.conversions import convert
 from tests.support.jp2_files import (
     Encoding,
     Row,
@@ -18,8 +19,10 @@ from tests.support.jp2_files import (
     cut,
     make_codestream,
     make_jp2,
+    picture,
     representation,
     write_export,
+    write_jp2,
 )
 
 
@@ -30,7 +33,7 @@ def refusal(path: Path) -> Cause:
 
 
 @pytest.mark.parametrize("length", ["normal", "extended", "zero"])
-def test_whole_file_is_surveyed_as_ever(length: str, tmp_path: Path) -> None:
+def test_whole_file_is_examined_as_it_is_surveyed(length: str, tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", wrapping=Wrapping(codestream_length=length))
     request = SurveyRequest(7, str(tmp_path / "a.jp2"))
     assert examine_source(request) == survey_source(request)
@@ -75,3 +78,21 @@ def test_check_lists_what_would_be_unsupported_or_truncated(tmp_path: Path) -> N
         ("four.jpg", "unsupported"),
         ("cut.jpg", "truncated"),
     ]
+
+
+def test_check_and_conversion_report_a_side_beyond_a_jpeg_alike(tmp_path: Path) -> None:
+    workspace = Workspace.init(tmp_path / "ws").root
+    source = tmp_path / "wide.jp2"
+    write_jp2(source, picture(65_600, 8, 1), Encoding(levels=2))
+    rows = [Row(representation(1), "B", "R", "wide.tif", "map", str(source))]
+    photostat("add", write_export(tmp_path / "export.csv", rows), workspace=workspace)
+    (found,) = photostat("check", "--json", workspace=workspace, expect=1).json["findings"]
+    with pytest.raises(ImageError) as failed:
+        convert(source)
+    failure = failed.value.failure
+    assert (found["cause"], found["stage"], found["message"]) == (
+        Cause.TOO_LARGE_FOR_JPEG,
+        Stage.VALIDATING,
+        failure.message,
+    )
+    assert (failure.cause, failure.stage) == (Cause.TOO_LARGE_FOR_JPEG, Stage.VALIDATING)

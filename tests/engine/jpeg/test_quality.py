@@ -23,7 +23,7 @@ def test_quality_of_standard_tables_is_found_exactly(quality: int, channels: int
 
 
 @pytest.mark.parametrize("quality", [30, 85, 95])
-def test_quality_of_rgb_and_cmyk_where_every_component_has_the_luma_table(
+def test_quality_of_rgb_and_cmyk_whose_components_all_have_the_luma_table(
     quality: int, tmp_path: Path
 ) -> None:
     rgb = saved(tmp_path / "a.jpg", quality=quality, keep_rgb=True)

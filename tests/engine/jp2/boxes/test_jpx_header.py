@@ -1,4 +1,4 @@
-"""What a JPX says of its picture outside the JP2 header counts as much, or the file is refused."""
+"""The headers of a JPX outside its JP2 header count too, or the file is refused."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_colour_of_the_first_layer(tmp_path: Path) -> None:
     assert header.warnings == ()
 
 
-def test_profile_of_the_first_layer_goes_before_the_jp2_headers_colour_and_it_is_said(tmp_path: Path) -> None:
+def test_profile_of_the_first_layer_overrides_the_jp2_headers_colour_with_a_warning(tmp_path: Path) -> None:
     path = jpx(tmp_path / "a.jpx", layer(group(icc(built_in("p3")))), header=(colr(16),))
     header = read_header(path)
     assert header.colour.icc == built_in("p3")
@@ -117,12 +117,12 @@ def test_what_is_not_read_is_refused_by_name(tmp_path: Path) -> None:
     assert "other codestreams" in refusal(jpx(tmp_path / "a.jpx", other, header=(colr(16),)))
 
 
-def test_composition_is_said(tmp_path: Path) -> None:
+def test_composition_is_a_warning(tmp_path: Path) -> None:
     header = read_header(jpx(tmp_path / "a.jpx", box(b"comp", bytes(16)), header=(colr(16),)))
     assert "comp box" in header.warnings[0]
 
 
-def test_to_a_jp2_the_boxes_of_part_2_say_nothing(tmp_path: Path) -> None:
+def test_a_jp2_ignores_the_boxes_of_part_2(tmp_path: Path) -> None:
     path = jpx(tmp_path / "a.jp2", layer(group(colr(18))), header=(colr(16),), brand=b"jp2 ")
     header = read_header(path)
     assert (header.colour.space, header.warnings) == (ColourSpace.SRGB, ())

@@ -75,7 +75,7 @@ LAUGHS = (
 @pytest.mark.parametrize(
     "xml", [METS, b"<note>see xmpmeta elsewhere</note>", b"xmpmeta", LAUGHS, b"<a:xmpmeta/>"]
 )
-def test_xml_that_only_speaks_of_xmp_is_none(tmp_path: Path, xml: bytes) -> None:
+def test_xml_that_only_mentions_xmp_is_not_xmp(tmp_path: Path, xml: bytes) -> None:
     wrapping = Wrapping(trailing_boxes=(box(b"xml ", xml),))
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=wrapping)
     assert metadata_of(tmp_path / "a.jp2").xmp is None
@@ -97,7 +97,7 @@ def test_xml_that_is_xmp_by_its_root(tmp_path: Path, xml: bytes) -> None:
 
 @pytest.mark.parametrize("xml", [METS, RDF])
 @pytest.mark.parametrize("first", [False, True])
-def test_xmp_box_wins_over_any_xml_box(tmp_path: Path, xml: bytes, first: bool) -> None:
+def test_xmp_box_counts_before_any_xml_box(tmp_path: Path, xml: bytes, first: bool) -> None:
     boxes = (box(b"xml ", xml), box(b"uuid", XMP_UUID + XMP_PACKET))
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=boxes if first else boxes[::-1]))
     metadata = metadata_of(tmp_path / "a.jp2")
@@ -125,7 +125,7 @@ def test_metadata_inside_the_jp2_header(tmp_path: Path) -> None:
     assert metadata_of(tmp_path / "a.jp2").xmp == XMP_PACKET
 
 
-def test_metadata_of_the_file_wins_over_an_associations_and_it_is_said(tmp_path: Path) -> None:
+def test_metadata_of_the_file_count_before_those_of_an_association_with_a_warning(tmp_path: Path) -> None:
     boxes = (associated(box(b"uuid", XMP_UUID + RDF)), box(b"uuid", XMP_UUID + XMP_PACKET))
     make_jp2(tmp_path / "a.jp2", 40, 30, wrapping=Wrapping(trailing_boxes=boxes))
     metadata = metadata_of(tmp_path / "a.jp2")

@@ -105,7 +105,7 @@ def test_cielab_with_ranges_of_its_own(tmp_path: Path) -> None:
     assert [r.scale for r in ranges] == [100, 254, 254]
 
 
-def test_cielab_under_another_light_is_refused_by_its_name(tmp_path: Path) -> None:
+def test_cielab_under_another_illuminant_is_refused_by_its_name(tmp_path: Path) -> None:
     path = with_colour_box(tmp_path / "a.jp2", lab_box(100, 0, 170, 128, 200, 96, 0x00443635))
     assert "D65" in refusal(path)
 
@@ -128,15 +128,15 @@ def cmyk_picture() -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("embedded", [False, True])
-def test_cmyk_becomes_rgb_as_little_cms_makes_it_and_it_is_said(embedded: bool, tmp_path: Path) -> None:
+def test_cmyk_becomes_rgb_as_with_little_cms_with_a_warning(embedded: bool, tmp_path: Path) -> None:
     wrapping = Wrapping(icc=built_in("cmyk"), icc_method=3) if embedded else Wrapping(colour="cmyk")
     write_jp2(tmp_path / "a.jp2", cmyk_picture(), None, wrapping)
     pixels, out = rendered_pixels(tmp_path / "a.jp2")
     assert out.icc == built_in("srgb")
     expected = little_cms(cmyk_picture(), "CMYK", built_in("cmyk"))
     assert np.abs(pixels.astype(int) - expected).max() <= 1
-    said = colour_plan_of(tmp_path / "a.jp2").warnings[0]
-    assert ("by the profile in the file" if embedded else "libvips' own CMYK profile") in said
+    message = colour_plan_of(tmp_path / "a.jp2").warnings[0]
+    assert ("by the profile in the file" if embedded else "libvips' own CMYK profile") in message
 
 
 def test_cmyk_of_sixteen_bits(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ Rows = Sequence[tuple[int, int, int]]
 RGB_ALPHA: Rows = ((0, 0, 1), (1, 0, 2), (2, 0, 3), (3, 1, 0))
 
 
-def test_alpha_is_flattened_on_white_and_it_is_said(tmp_path: Path) -> None:
+def test_alpha_is_flattened_on_white_with_a_warning(tmp_path: Path) -> None:
     pixels = picture(64, 48, 4)
     write_jp2(tmp_path / "a.jp2", pixels, None, Wrapping(channels=tuple(RGB_ALPHA)))
     alpha = pixels[:, :, 3:] / 255.0
@@ -188,7 +188,7 @@ def test_grey_with_alpha_of_another_depth_stays_grey(tmp_path: Path) -> None:
     assert np.abs(out[:, :, 0] - (grey * share + 255 * (1 - share))).max() <= 0.51
 
 
-def test_grey_with_alpha_on_a_coloured_background_says_which_grey_is_meant(tmp_path: Path) -> None:
+def test_grey_with_alpha_on_a_coloured_background_names_the_grey_that_is_used(tmp_path: Path) -> None:
     grey, alpha = picture(40, 30, 1), np.zeros((30, 40), np.uint8)
     write_jp2(
         tmp_path / "a.jp2", [Plane(grey), Plane(alpha)], None, Wrapping(channels=((0, 0, 1), (1, 1, 0)))
@@ -202,7 +202,7 @@ def test_grey_with_alpha_on_a_coloured_background_says_which_grey_is_meant(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("channels", "rows", "said"),
+    ("channels", "rows", "message"),
     [
         (4, (), "an extra channel beside the 3 of srgb"),
         (2, (), "an extra channel beside the 1 of grey"),
@@ -212,9 +212,9 @@ def test_grey_with_alpha_on_a_coloured_background_says_which_grey_is_meant(tmp_p
         (4, (*RGB_ALPHA[:3], (3, 1, 2)), "for one colour"),
     ],
 )
-def test_extra_channels_are_refused_by_name(channels: int, rows: Rows, said: str, tmp_path: Path) -> None:
+def test_extra_channels_are_refused_by_name(channels: int, rows: Rows, message: str, tmp_path: Path) -> None:
     write_jp2(tmp_path / "a.jp2", picture(32, 24, channels), None, Wrapping(channels=tuple(rows)))
-    assert said in refusal(tmp_path / "a.jp2")
+    assert message in refusal(tmp_path / "a.jp2")
 
 
 def test_alpha_over_cmyk_is_refused(tmp_path: Path) -> None:

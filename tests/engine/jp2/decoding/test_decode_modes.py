@@ -52,7 +52,7 @@ def tiled(path: Path, tile_parts_by: str = "R") -> np.ndarray[tuple[int, ...], n
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_tile_parts_that_lie_among_each_other(reverse: bool, tmp_path: Path) -> None:
+def test_tile_parts_of_several_tiles_that_alternate(reverse: bool, tmp_path: Path) -> None:
     pixels = tiled(tmp_path / "a.j2k")
     path = reordered(tmp_path / "a.j2k", by_part_first=True, reverse=reverse)
     for plan in EVERY_PLAN:
@@ -120,7 +120,7 @@ def test_tiled_image_in_several_strips(tile: tuple[int, int], strip_rows: int, t
     assert np.array_equal(pixels_of(path, Plan(DecodeMode.STRIPS, strip_rows=strip_rows)), expected)
 
 
-def test_strips_are_of_whole_rows_of_tiles_where_they_can_be(tmp_path: Path) -> None:
+def test_strips_are_of_whole_rows_of_tiles_if_they_can_be(tmp_path: Path) -> None:
     path = luma_and_chroma(tmp_path / "a.j2k", 64, 300, tile=(63, 50))
     header = read_header(path)
     edges = [(0, 100), (100, 200), (200, 300)]

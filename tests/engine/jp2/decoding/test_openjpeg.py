@@ -32,7 +32,7 @@ print(calls.OPENJP2._name, hasattr(calls.ImageCompType, "alpha"), glymur.version
 """
 
 
-def told(tmp_path: Path, program: str, settings: str) -> list[str]:
+def printed_by(tmp_path: Path, program: str, settings: str) -> list[str]:
     """What a fresh Python prints where the user's glymurrc says `settings`."""
     (tmp_path / "glymur").mkdir()
     (tmp_path / "glymur" / "glymurrc").write_text(settings)
@@ -65,10 +65,10 @@ def wheels_library() -> str:
 def test_library_is_the_wheels_whatever_glymur_would_choose(
     program: str, settings: str, tmp_path: Path
 ) -> None:
-    assert told(tmp_path, program, settings) == [wheels_library(), "True", "True"]
+    assert printed_by(tmp_path, program, settings) == [wheels_library(), "True", "True"]
 
 
-def test_library_is_two_point_five_or_later_where_it_is_the_wheels() -> None:
+def test_library_of_the_wheel_is_two_point_five_or_later() -> None:
     wheels_library()
     major, minor = (int(part) for part in glymur_calls().version().split(".")[:2])
     assert (major, minor) >= (2, 5)
@@ -133,7 +133,7 @@ def test_messages_of_one_file_do_not_reach_another(tmp_path: Path) -> None:
         ([], Cause.CORRUPT),
     ],
 )
-def test_words_of_openjpeg_tell_the_cause(errors: list[str], cause: Cause) -> None:
+def test_words_of_openjpeg_show_the_cause(errors: list[str], cause: Cause) -> None:
     failure = decoding_error(errors).failure
     assert failure.cause is cause
     assert all(error in failure.message for error in errors)

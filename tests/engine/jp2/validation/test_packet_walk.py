@@ -1,4 +1,4 @@
-"""Every packet is looked up: none is missed in a whole file, and none may be missing in another."""
+"""Every packet is followed: none is missed in a whole file, and none may be missing in another."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def refused(path: Path, content: bytes) -> ImageError:
     return caught.value
 
 
-@pytest.mark.parametrize("length_said", [True, False])
+@pytest.mark.parametrize("is_length_given", [True, False])
 @pytest.mark.parametrize("layers", [(1,), (30, 6, 1)])
-def test_a_tile_part_cut_anywhere_is_refused_though_its_length_fits(
-    tmp_path: Path, length_said: bool, layers: tuple[float, ...]
+def test_a_tile_part_cut_anywhere_is_refused_although_its_length_fits(
+    tmp_path: Path, is_length_given: bool, layers: tuple[float, ...]
 ) -> None:
     path = tmp_path / "a.j2k"
     make_codestream(path, 21, 16, encoding=Encoding(ratios=layers, levels=3))
@@ -99,7 +99,7 @@ def test_a_tile_part_cut_anywhere_is_refused_though_its_length_fits(
     sot = whole.index(b"\xff\x90\x00\x0a")
     data = whole.index(b"\xff\x93", sot) + 2
     for keep in range(data, len(whole) - len(EOC)):
-        psot = keep - sot if length_said else 0
+        psot = keep - sot if is_length_given else 0
         cut = whole[: sot + 6] + struct.pack(">I", psot) + whole[sot + 10 : keep] + EOC
         cause = refused(path, cut).failure.cause
         assert cause in (Cause.TRUNCATED, Cause.CORRUPT), keep
@@ -120,7 +120,7 @@ def numbered(part: bytes, index: int, count: int) -> bytes:
 
 @pytest.mark.parametrize("by", ["R", "L", "C"])
 @pytest.mark.parametrize("missing", [0, 1, -1])
-def test_a_missing_tile_part_is_noticed_though_none_says_how_many_there_are(
+def test_a_missing_tile_part_is_found_although_none_gives_their_count(
     tmp_path: Path, by: str, missing: int
 ) -> None:
     path = tmp_path / "a.j2k"
@@ -136,13 +136,13 @@ def test_a_missing_tile_part_is_noticed_though_none_says_how_many_there_are(
 
 
 def coc_like_cod(main: bytes, component: int, **changes: int) -> bytes:
-    """A COC that says of a component what COD says of all, but for `changes` of its bytes."""
+    """A COC that gives a component the style of COD, except for `changes` of its bytes."""
     at = main.index(b"\xff\x52")
     length = int.from_bytes(main[at + 2 : at + 4])
-    said = bytearray(main[at + 9 : at + 2 + length])
+    style = bytearray(main[at + 9 : at + 2 + length])
     for place, value in changes.items():
-        said[("levels", "xcb", "ycb").index(place)] = value
-    return segment(0xFF53, bytes([component, main[at + 4] & 1]) + bytes(said))
+        style[("levels", "xcb", "ycb").index(place)] = value
+    return segment(0xFF53, bytes([component, main[at + 4] & 1]) + bytes(style))
 
 
 def test_a_component_of_its_own_style_counts_with_its_own(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_component_of_its_own_style_counts_with_its_own(tmp_path: Path) -> Non
     structure_warnings(path)
 
 
-def test_bytes_after_the_last_packet_are_a_warning_where_they_are_zeros_and_corrupt_elsewhere(
+def test_bytes_after_the_last_packet_are_a_warning_if_they_are_zeros_and_corrupt_if_not(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.j2k"

@@ -1,4 +1,4 @@
-"""A tile needs a byte a packet at the least; how many packets it has is counted as the encoder counts them."""
+"""A tile needs a byte a packet at least, and its packets are counted as the encoder counts them."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_header_that_promises_precincts_without_end_is_found_before_decoding(t
     assert "1,600,000,000 packets" in str(refusal(tmp_path / "a.j2k", content))
 
 
-def test_a_tile_with_a_coding_style_of_its_own_is_not_measured_by_the_main_one(tmp_path: Path) -> None:
+def test_a_tile_with_a_coding_style_of_its_own_is_not_checked_against_the_main_one(tmp_path: Path) -> None:
     own = tile_part(header=cod(), data=b"\0")
     (tmp_path / "a.j2k").write_bytes(codestream(None, cod(layers=500), tiles=own))
     structure_warnings(tmp_path / "a.j2k")

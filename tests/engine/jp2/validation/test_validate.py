@@ -63,7 +63,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_whole_file_passes_without_a_word(tmp_path: Path, name: str) -> None:
+def test_a_whole_file_passes_without_a_warning(tmp_path: Path, name: str) -> None:
     KINDS[name].make(tmp_path / "a")
     assert structure_warnings(tmp_path / "a") == ()
 
@@ -90,7 +90,7 @@ def test_truncation_anywhere_is_found(tmp_path: Path, name: str, pasted: bytes) 
 
 @pytest.mark.parametrize("keep_back", [1, 2])
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_cut_in_the_end_marker_itself_is_found_where_anything_tells(
+def test_a_cut_in_the_end_marker_itself_is_found_if_anything_shows_it(
     tmp_path: Path, keep_back: int, wrapped: bool
 ) -> None:
     path = tmp_path / "a"
@@ -109,7 +109,7 @@ def test_an_end_marker_missing_from_a_box_of_fitting_length_is_a_warning(tmp_pat
     assert structure_warnings(path) == ("the end marker (EOC) is missing; all tile-parts are there",)
 
 
-def test_without_end_marker_and_tile_part_count_nobody_knows(tmp_path: Path) -> None:
+def test_without_end_marker_and_tile_part_count_the_file_is_truncated(tmp_path: Path) -> None:
     path = tmp_path / "a.j2k"
     path.write_bytes(codestream(tiles=tile_part(count=0))[:-2])
     assert refusal(path).cause is Cause.TRUNCATED
@@ -201,7 +201,7 @@ def test_a_last_tile_part_of_open_length_reaches_to_the_end_marker(tmp_path: Pat
     assert refusal(path).cause is Cause.TRUNCATED
 
 
-def test_an_empty_start_of_tile_is_stepped_over(tmp_path: Path) -> None:
+def test_an_empty_start_of_tile_is_skipped(tmp_path: Path) -> None:
     sot = struct.pack(">HHHIBB", 0xFF90, 10, 0, 12, 0, 2)
     (tmp_path / "a.j2k").write_bytes(codestream(tiles=sot + tile_part(index=1, count=2)))
     structure_warnings(tmp_path / "a.j2k")
@@ -215,7 +215,7 @@ def test_a_tile_part_missing_from_an_uncounted_tile_is_found_by_the_list_of_leng
     assert "lists 2 tile-parts" in failure.message
 
 
-def test_packet_lengths_that_say_less_are_a_warning(tmp_path: Path) -> None:
+def test_packet_lengths_that_are_too_small_are_a_warning(tmp_path: Path) -> None:
     part = tile_part(header=segment(0xFF58, b"\0\x01"), data=bytes(5))
     (tmp_path / "a.j2k").write_bytes(codestream(tiles=part))
     more, zeros = structure_warnings(tmp_path / "a.j2k")
@@ -223,7 +223,7 @@ def test_packet_lengths_that_say_less_are_a_warning(tmp_path: Path) -> None:
     assert zeros == "tiles in which zeros follow the last packet: 1"
 
 
-def test_tile_part_lengths_that_lie_are_a_warning(tmp_path: Path) -> None:
+def test_wrong_tile_part_lengths_are_a_warning(tmp_path: Path) -> None:
     tlm = segment(0xFF55, struct.pack(">BBI", 0, 0x40, 999))
     (tmp_path / "a.j2k").write_bytes(codestream(None, None, tlm))
     assert any("TLM" in warning for warning in structure_warnings(tmp_path / "a.j2k"))
@@ -262,14 +262,14 @@ MONSTERS = {
 
 
 @pytest.mark.parametrize("name", MONSTERS)
-def test_counts_that_lie_cost_neither_time_nor_memory(tmp_path: Path, name: str) -> None:
+def test_wrong_counts_cost_neither_time_nor_memory(tmp_path: Path, name: str) -> None:
     (tmp_path / "a").write_bytes(MONSTERS[name])
     began = time.process_time()
     structure_warnings(tmp_path / "a")
     assert time.process_time() - began < 1
 
 
-def test_a_jpx_is_not_measured_by_the_narrower_profile(tmp_path: Path) -> None:
+def test_a_jpx_is_not_tested_against_the_profile_of_part_1(tmp_path: Path) -> None:
     unknown = (box(b"colr", struct.pack(">BbBI", 1, 3, 2, 21)), box(b"abcd", b""))
     make_jp2(tmp_path / "a.jpx", 64, 48, wrapping=Wrapping(brand=b"jpx ", extra_header_boxes=unknown))
     assert structure_warnings(tmp_path / "a.jpx") == ()

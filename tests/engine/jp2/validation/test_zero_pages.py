@@ -64,7 +64,7 @@ def test_a_conversion_warns_of_zero_pages(tmp_path: Path) -> None:
         convert(path, strict=True)
 
 
-def test_zero_pages_that_cover_packet_headers_is_refused(tmp_path: Path) -> None:
+def test_zero_pages_that_cover_packet_headers_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.jp2"
     make_jp2(path, 500, 400)
     with_zeros(path, 20 * PAGE_BYTES, 3 * PAGE_BYTES)
