@@ -1,22 +1,24 @@
-"""`photostat check`: looks at all there is before a run and changes nothing: what will not work, how much there is."""
+"""`photostat check`: predicts before a run what will fail and how long the rest takes; changes nothing."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from engine.config import Config, JpegSettings
+from engine.config import Config
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, nearest
 from engine.jp2.survey import examine_source
 from engine.jpeg.limits import check_sides
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.states import ImageState
 from engine.memory.admission_types import NeverFits
 from engine.memory.available import MemoryReader, parse_floor
-from engine.memory.prediction import DoesNotFit, choose_plan, slowdown
+from engine.memory.prediction import choose_plan, slowdown
 from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
 from engine.processes.share_check import why_share_is_away
 from engine.scratch import sources_in_scratch, write_problem
@@ -25,7 +27,9 @@ from engine.store.open import open_store
 from engine.workspace import Workspace, path_variants, scratch_conflict
 
 _READERS = 8
+"""Threads that read headers: most of the time they wait for the share."""
 _CHUNK = 512
+"""Images whose headers are read together."""
 CPU_S_PER_MEGASAMPLE = 0.066
 """Lossless JPEG 2000 to JPEG on one core: 39 megapixels of RGB in 7.9 s (measured; bench/README.md)."""
 JPEG_SHARE = 0.45
@@ -36,7 +40,7 @@ _STORE_ADVICE = {
     Cause.STORE_DENIED: "Correct the credentials, or the rights of whoever runs photostat there, then check again.",
     Cause.DISK_FULL: "Free space where the store is, then check again.",
 }
-"""Where the trouble itself says no better: before a run there is nothing to resume or requeue."""
+"""If the store's error has no hint of its own: before a run there is nothing to resume or requeue."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +56,27 @@ class Finding:
 
 @dataclass
 class Preflight:
-    """The sums over all images looked at; `megapixels` and bytes are of those that can be converted."""
+    """What the check has found so far; `megapixels` and bytes are those of images that can be converted."""
 
     images: int = 0
     megapixels: float = 0.0
     source_bytes: int = 0
     cpu_s: float = 0.0
     strips: int = 0
+    """Images that would be decoded in strips."""
     largest_need_bytes: int = 0
     largest_target: str = ""
     capacity_bytes: int = 0
     workers: int = 1
     seconds_taken: float = 0.0
     findings: list[Finding] = field(default_factory=list)
-    store_trouble: Failure | None = None
-    scratch_trouble: str | None = None
-    """Why scratch cannot be where the settings say."""
-    share_trouble: str | None = None
-    """The sources' share seems not to be mounted."""
+    store_failure: Failure | None = None
+    scratch_problem: str | None = None
+    """Why scratch cannot be where the settings have it."""
+    share_problem: str | None = None
+    """Why the share with the sources seems not to be mounted."""
     warnings: list[str] = field(default_factory=list)
-    """What does no harm but is hardly meant."""
+    """Settings that do no harm, and are probably mistakes."""
 
     @property
     def predicted_seconds(self) -> float:
@@ -83,87 +88,86 @@ class Preflight:
 
     @property
     def is_clean(self) -> bool:
-        return not self.findings and self.store_trouble is None and self.scratch_trouble is None
+        return not self.findings and self.store_failure is None and self.scratch_problem is None
 
 
 def check(
-    workspace: Workspace, config: Config, workers: int, batch: str | None, told: Callable[[int], None]
+    workspace: Workspace, config: Config, workers: int, batch: str | None, progress: Callable[[int], None]
 ) -> Preflight:
-    """Looks at every image that is pending or failed, short of its pixels; `told` hears of how many so far."""
+    """Looks at every image that is pending or failed, but not at its pixels. `progress` is called with the number
+    of images looked at so far."""
     started = time.monotonic()
     memory = MemoryReader(config.engine.memory_limit).read()
     floor = parse_floor(config.engine.memory_floor, memory.total_bytes)
     result = Preflight(workers=workers, capacity_bytes=memory.total_bytes - floor)
-    result.store_trouble = _try_store(workspace, config)
-    sources = workspace.source_dir(config)
-    root = str(sources) if config.manifest.root else ""
-    result.scratch_trouble = _try_scratch(workspace, config)
     with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
-
-        def away(request: SurveyRequest) -> str | None:
-            neighbours = reader.neighbours_of(request.image_id)
-            return why_share_is_away(request.source_path, request.uuid, neighbours, root)
-
+        result.store_failure = _store_failure(workspace, config, reader)
+        result.scratch_problem = _scratch_problem(workspace, config, reader)
         result.warnings += _unknown_batches(config, list(reader.account()))
+        images = _ImageChecks(workspace, config, reader, result)
         rows = _open_rows(reader, batch)
         while chunk := list(islice(rows, _CHUNK)):
-            requests = [SurveyRequest(row.id, str(sources / row.source), row.uuid) for row in chunk]
-            for row, request, found in zip(chunk, requests, pool.map(_look, requests), strict=True):
-                _add(result, config, row, request, found, away)
-            told(result.images)
+            for row, found in zip(chunk, pool.map(images.read_header, chunk), strict=True):
+                images.add(row, found)
+            progress(result.images)
     result.seconds_taken = time.monotonic() - started
     return result
 
 
 def _open_rows(reader: LedgerReader, batch: str | None) -> Iterator[ImageRow]:
-    yield from reader.iterate(batch, "pending")
-    yield from reader.iterate(batch, "failed")
+    yield from reader.iterate(batch, ImageState.PENDING)
+    yield from reader.iterate(batch, ImageState.FAILED)
 
 
-def _look(request: SurveyRequest) -> Surveyed | Failure:
-    try:
-        return examine_source(request)
-    except ImageError as error:
-        return error.failure
+class _ImageChecks:
+    """Adds one image after another to the result."""
 
+    def __init__(self, workspace: Workspace, config: Config, reader: LedgerReader, result: Preflight) -> None:
+        self._config = config
+        self._reader = reader
+        self._result = result
+        self._sources = workspace.source_dir(config)
 
-def _add(
-    result: Preflight,
-    config: Config,
-    row: ImageRow,
-    request: SurveyRequest,
-    found: Surveyed | Failure,
-    away: Callable[[SurveyRequest], str | None],
-) -> None:
-    result.images += 1
-    if isinstance(found, Surveyed):
-        jpeg = config.jpeg_for(row.batch)
-        plan = choose_plan(found, result.capacity_bytes, jpeg=jpeg)
-        failure = _too_large(jpeg, found) or _no_room(result, row, jpeg, plan)
-        if isinstance(plan, Plan) and failure is None:
-            _sum_up(result, row, found, plan)
-    else:
-        failure = found
-        if found.cause in SOURCE_CAUSES and result.share_trouble is None:
-            result.share_trouble = away(request)
-    if failure is None and row.cause == Cause.TARGET_COLLISION:
-        failure = Failure(Cause.TARGET_COLLISION, Stage.MANIFEST, row.message or "two rows have this target")
-    if failure is not None:
-        result.findings.append(Finding(row.id, row.batch, request.source_path, row.target, failure))
+    def read_header(self, row: ImageRow) -> Surveyed | Failure:
+        """Called in several threads at once."""
+        try:
+            return examine_source(self._request(row))
+        except ImageError as error:
+            return error.failure
 
+    def add(self, row: ImageRow, found: Surveyed | Failure) -> None:
+        self._result.images += 1
+        failure = self._add_header(row, found) if isinstance(found, Surveyed) else self._unread(row, found)
+        if failure is None and row.cause == Cause.TARGET_COLLISION:
+            message = row.message or "two rows have this target"
+            failure = Failure(Cause.TARGET_COLLISION, Stage.MANIFEST, message)
+        if failure is not None:
+            source = self._request(row).source_path
+            self._result.findings.append(Finding(row.id, row.batch, source, row.target, failure))
 
-def _too_large(jpeg: JpegSettings, found: Surveyed) -> Failure | None:
-    try:
-        check_sides(found.width, found.height, jpeg.oversize)
-    except ImageError as error:
-        return error.failure
-    return None
+    def _request(self, row: ImageRow) -> SurveyRequest:
+        return SurveyRequest(row.id, str(self._sources / row.source), row.uuid)
 
+    def _unread(self, row: ImageRow, failure: Failure) -> Failure:
+        """Without a header; perhaps because the share is away."""
+        if failure.cause in SOURCE_CAUSES and self._result.share_problem is None:
+            request, neighbours = self._request(row), self._reader.neighbours_of(row.id)
+            root = str(self._sources) if self._config.manifest.root else ""
+            self._result.share_problem = why_share_is_away(request.source_path, row.uuid, neighbours, root)
+        return failure
 
-def _no_room(result: Preflight, row: ImageRow, jpeg: JpegSettings, plan: Plan | DoesNotFit) -> Failure | None:
-    if isinstance(plan, Plan):
+    def _add_header(self, row: ImageRow, found: Surveyed) -> Failure | None:
+        """Why the image would fail; None if it can be converted, and is in the sums."""
+        jpeg, capacity_bytes = self._config.jpeg_for(row.batch), self._result.capacity_bytes
+        try:
+            check_sides(found.width, found.height, jpeg.oversize)
+        except ImageError as error:
+            return error.failure
+        plan = choose_plan(found, capacity_bytes, jpeg=jpeg)
+        if not isinstance(plan, Plan):
+            return NeverFits(row.id, plan.needed_bytes, capacity_bytes, jpeg).failure()
+        _sum_up(self._result, row, found, plan)
         return None
-    return NeverFits(row.id, plan.needed_bytes, result.capacity_bytes, jpeg).failure()
 
 
 def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> None:
@@ -181,34 +185,29 @@ def _unknown_batches(config: Config, known: list[str]) -> list[str]:
     found = []
     for name in config.batch_jpeg:
         if name not in known:
-            meant = nearest(name, known)
-            advice = f": did you mean {meant}?" if meant else ""
+            similar = nearest(name, known)
+            advice = f": did you mean {similar}?" if similar else ""
             found.append(f"[batch.{name}.jpeg] is for no batch of the ledger{advice}")
     return found
 
 
-def _try_scratch(workspace: Workspace, config: Config) -> str | None:
-    place = workspace.scratch_dir(config)
-    fault = scratch_conflict(place, workspace.root, config, really=True)
-    with LedgerReader(workspace) as reader:
-        for directory in path_variants(place):
-            if fault is None and (source := reader.source_within(directory)):
-                fault = sources_in_scratch(source)
-    fault = fault and f"{place}: {fault}"
-    return fault or write_problem(place)
+def _scratch_problem(workspace: Workspace, config: Config, reader: LedgerReader) -> str | None:
+    directory = workspace.scratch_dir(config)
+    problem = scratch_conflict(directory, workspace.root, config, really=True)
+    for variant in path_variants(directory):
+        if problem is None and (source := reader.source_within(variant)):
+            problem = sources_in_scratch(source)
+    return f"{directory}: {problem}" if problem else write_problem(directory)
 
 
-def _try_store(workspace: Workspace, config: Config) -> Failure | None:
-    with LedgerReader(workspace) as reader:
-        images_done = reader.figures().totals.done
-    store = open_store(config.store, workspace.root, images_done)
-    try:
-        store.probe()
-        store.write_probe()
-    except StoreError as fault:
-        failure = fault.failure
-        advice = _STORE_ADVICE.get(failure.cause, "") if fault.never_answered or not failure.hint else ""
-        return replace(failure, hint=advice) if advice else failure
-    finally:
-        store.close()
+def _store_failure(workspace: Workspace, config: Config, reader: LedgerReader) -> Failure | None:
+    """Writes a tiny object to the store and deletes it again."""
+    with closing(open_store(config.store, workspace.root, reader.figures().totals.done)) as store:
+        try:
+            store.probe()
+            store.write_probe()
+        except StoreError as error:
+            failure = error.failure
+            advice = _STORE_ADVICE.get(failure.cause, "") if error.never_answered or not failure.hint else ""
+            return replace(failure, hint=advice) if advice else failure
     return None

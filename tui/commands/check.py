@@ -51,7 +51,7 @@ def check(ctx: click.Context, batch: str | None, as_json: bool) -> None:
 
 
 def _document(result: Preflight) -> dict[str, Any]:
-    fault = result.store_trouble
+    fault = result.store_failure
     return {
         "images": result.images,
         "ok": result.images - len(result.findings),
@@ -67,8 +67,8 @@ def _document(result: Preflight) -> dict[str, Any]:
             "capacity_bytes": result.capacity_bytes,
         },
         "store": asdict(fault) | {"remedy": fault.remedy} if fault else None,
-        "scratch": result.scratch_trouble,
-        "share": result.share_trouble,
+        "scratch": result.scratch_problem,
+        "share": result.share_problem,
         "warnings": result.warnings,
         "findings": [_finding(finding) for finding in result.findings],
     }
@@ -89,15 +89,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _print(result: Preflight) -> None:
-    fault = result.store_trouble
+    fault = result.store_failure
     print_facts(_facts(result))
     if fault is not None:
         print_line()
         print_line(fault.remedy)
-    for trouble in (result.scratch_trouble and f"scratch: {result.scratch_trouble}", result.share_trouble):
-        if trouble:
+    for problem in (result.scratch_problem and f"scratch: {result.scratch_problem}", result.share_problem):
+        if problem:
             print_line()
-            print_line(trouble, bold=True)
+            print_line(problem, bold=True)
     for warning in result.warnings:
         print_line()
         print_line(warning)
@@ -106,7 +106,7 @@ def _print(result: Preflight) -> None:
 
 def _facts(result: Preflight) -> list[tuple[str, str]]:
     good = result.images - len(result.findings)
-    fault = result.store_trouble
+    fault = result.store_failure
     facts = [
         ("images checked", f"{integer(result.images)} in {duration(result.seconds_taken)}"),
         ("can be converted", f"{integer(good)}, {three_figures(result.megapixels)} megapixels"),
