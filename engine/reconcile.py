@@ -1,8 +1,8 @@
-"""The ledger against a listing of the store: what is missing there, what is extra, what differs. Streaming.
+"""Compares the ledger with a listing of the store: what is missing there, what is extra, what differs.
 
-The listing may come in any order (SeaweedFS sorts directory by directory, S3 by the keys' bytes, a local directory
-as S3), so nothing is merged: each page of keys is looked up in the ledger, and a bit per image remembers which of
-the images that were done when the listing began have been seen. 430,000 images take 54 KB.
+The listing may come in any order (SeaweedFS sorts directory by directory, S3 and a local directory by the keys'
+bytes), so it is not merged with the ledger: each page of keys is looked up there, and a bit for each image that was
+done when the listing began remembers whether it was seen. 430,000 images take 54 KB.
 """
 
 from __future__ import annotations
@@ -14,32 +14,46 @@ from itertools import islice
 
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.states import ImageState
 from engine.store.base import Store, StoredObject, StoreError
 
 _PAGE = 1000
-_READ_BACK_AT_MOST = 3
-"""So many objects whose ETags are no digests of their bytes, and this store's ETags are no digests."""
+"""Keys that are looked up together."""
+_MOST_ETAGS_CHECKED = 3
+"""After so many objects whose ETag is not the MD5 of their bytes, no ETag of this store counts as one."""
+_FIRST_IN_STORE = (
+    ImageState.DONE,
+    ImageState.IN_FLIGHT,
+    ImageState.PENDING,
+    ImageState.FAILED,
+    ImageState.ACCEPTED,
+)
+"""Of images that collide, the object in the store is that of the first one here."""
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     MISSING = "missing"
     """Done in the ledger, not in the store."""
     EXTRA = "extra"
-    """In the store; no image of the ledger has this target, or it is not done."""
+    """In the store, but no image of the ledger has this target, or it is not done."""
     DIFFERENT = "different"
-    """Done, and in the store with another size or digest."""
+    """Done, but in the store with another size or checksum."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    kind: Kind
+    kind: DifferenceKind
     target: str
     """Relative to the store's root."""
     message: str
     image_id: int | None = None
     batch: str | None = None
     state: str | None = None
-    """The image's in the ledger; None where the ledger knows no such target."""
+    """The image's; None if the ledger has no such target."""
+
+    @classmethod
+    def of(cls, kind: DifferenceKind, image: ImageRow, message: str) -> Difference:
+        return cls(kind, image.target, message, image.id, image.batch, image.state)
 
 
 @dataclass
@@ -56,15 +70,25 @@ class Counts:
     extra: int = 0
     different: int = 0
     size_only: int = 0
-    """Of those that match: compared by size alone, for their digest is not in the listing and was not read."""
+    """Of those that match: compared by size alone, because their MD5 is not in the listing and was not read."""
 
     @property
     def is_clean(self) -> bool:
         return self.missing + self.extra + self.different == 0
 
+    def add(self, found: StoredObject, difference: Difference | None) -> None:
+        self.objects += 1
+        self.object_bytes += found.size_bytes
+        if difference is None:
+            self.matching += 1
+        elif difference.kind is DifferenceKind.EXTRA:
+            self.extra += 1
+        else:
+            self.different += 1
+
 
 class Reconciliation:
-    """One comparison; iterate `differences` once, `counts` grow with it."""
+    """One comparison; iterate `differences` once, and `counts` grow with it."""
 
     def __init__(
         self,
@@ -75,110 +99,98 @@ class Reconciliation:
         read: bool = True,
         progress: Callable[[Counts], None] = lambda counts: None,
     ) -> None:
-        """With `read`, files of a store that is near are read where the listing does not have their digests:
-        a file can be damaged and keep its size. `progress` is told the counts after every object."""
+        """With `read`, files of a local store are read if the listing does not have their MD5: a file can be damaged
+        and keep its size. `progress` is called with the counts after every object."""
         self.counts = Counts()
         self._progress = progress
         self._read = read and store.is_local
         self._reader = reader
         self._store = store
         self._batch = batch
-        self._etags_doubted = 0
+        self._etags_without_md5 = 0
 
     def differences(self) -> Iterator[Difference]:
         """Extra and different ones in the listing's order, then missing ones by id. Raises StoreError."""
-        missing = _Ids(self._reader.ids(batch=self._batch, state="done"))
-        self.counts.expected = len(missing)
+        unseen = _Ids(self._reader.ids(batch=self._batch, state=ImageState.DONE))
+        self.counts.expected = len(unseen)
         listing = self._store.list(f"{self._batch}/" if self._batch else "")
         while page := list(islice(listing, _PAGE)):
-            rows = best_of(self._reader.by_target([found.key for found in page if _is_text(found.key)]))
+            targets = [found.key for found in page if _is_text(found.key)]
+            images = image_by_target(self._reader.by_target(targets))
             for found in page:
-                row = rows.get(found.key)
-                if row is not None:
-                    missing.discard(row.id)
-                difference = self._judge(found, row)
-                self._count(found, difference)
+                image = images.get(found.key)
+                if image is not None:
+                    unseen.discard(image.id)
+                difference = self._compare(found, image)
+                self.counts.add(found, difference)
                 self._progress(self.counts)
                 if difference:
                     yield difference
-        for image_id in missing:
-            row = self._reader.image(image_id)
-            if row is not None and row.state == "done":
+        yield from self._missing(unseen)
+
+    def _missing(self, unseen: Iterable[int]) -> Iterator[Difference]:
+        """Of the images that the listing did not have, those that are still done."""
+        for image_id in unseen:
+            image = self._reader.image(image_id)
+            if image is not None and image.state is ImageState.DONE:
                 self.counts.missing += 1
-                size = f"{row.jpeg_bytes} bytes, MD5 {row.md5}"
-                yield Difference(
-                    Kind.MISSING,
-                    row.target,
-                    f"done ({size}), but not in the store",
-                    row.id,
-                    row.batch,
-                    row.state,
-                )
+                message = f"done ({image.jpeg_bytes} bytes, MD5 {image.md5}), but not in the store"
+                yield Difference.of(DifferenceKind.MISSING, image, message)
 
-    def _judge(self, found: StoredObject, row: ImageRow | None) -> Difference | None:
-        if row is None:
+    def _compare(self, found: StoredObject, image: ImageRow | None) -> Difference | None:
+        if image is None:
             message = f"{found.size_bytes} bytes; no image of the ledger has this target"
-            return Difference(Kind.EXTRA, found.key, message)
-        who = (row.id, row.batch, row.state)
-        if row.state == "in_flight":  # stored just now, or about to be: the ledger has not said yet
+            return Difference(DifferenceKind.EXTRA, found.key, message)
+        if image.state is ImageState.IN_FLIGHT:  # it is being stored, or was just now
             return None
-        if row.state != "done":
-            return Difference(
-                Kind.EXTRA, found.key, f"{found.size_bytes} bytes; the image is {row.state}", *who
-            )
-        if found.size_bytes != row.jpeg_bytes:
-            message = f"{found.size_bytes} bytes instead of {row.jpeg_bytes}"
-            return Difference(Kind.DIFFERENT, found.key, message, *who)
+        if image.state is not ImageState.DONE:
+            message = f"{found.size_bytes} bytes; the image is {image.state}"
+            return Difference.of(DifferenceKind.EXTRA, image, message)
+        if found.size_bytes != image.jpeg_bytes:
+            message = f"{found.size_bytes} bytes instead of {image.jpeg_bytes}"
+            return Difference.of(DifferenceKind.DIFFERENT, image, message)
         if found.md5 is None:
-            return self._judge_by_reading(found.key, row)
-        if found.md5 == row.md5 or self._etags_doubted >= _READ_BACK_AT_MOST:
+            return self._compare_file(image)
+        if found.md5 == image.md5 or self._etags_without_md5 >= _MOST_ETAGS_CHECKED:
             return None
-        digest = self._store.digest(
-            found.key
-        )  # of an encrypted object the ETag is no digest: the bytes decide
-        if digest == row.md5:
-            self._etags_doubted += 1
-            return None
-        return Difference(Kind.DIFFERENT, found.key, f"MD5 {digest} instead of {row.md5}", *who)
+        return self._compare_object(image)
 
-    def _judge_by_reading(self, key: str, row: ImageRow) -> Difference | None:
+    def _compare_object(self, image: ImageRow) -> Difference | None:
+        """By its bytes, because the ETag of an encrypted object is not their MD5."""
+        md5 = self._store.digest(image.target)
+        if md5 == image.md5:
+            self._etags_without_md5 += 1
+            return None
+        return Difference.of(DifferenceKind.DIFFERENT, image, f"MD5 {md5} instead of {image.md5}")
+
+    def _compare_file(self, image: ImageRow) -> Difference | None:
+        """By its bytes, if they are to be read. One that cannot be read is a difference, and not the end."""
         if not self._read:
             self.counts.size_only += 1
             return None
         try:
-            digest = self._store.digest(key)
-        except StoreError as fault:  # one file that cannot be read is a finding, not the end
-            said = f"cannot be read: {fault.failure.message}"
+            md5 = self._store.digest(image.target)
+        except StoreError as error:
+            message = f"cannot be read: {error.failure.message}"
         else:
-            if digest == row.md5:
+            if md5 == image.md5:
                 return None
-            said = f"MD5 {digest} instead of {row.md5}" if digest else "was taken away meanwhile"
-        return Difference(Kind.DIFFERENT, key, said, row.id, row.batch, row.state)
-
-    def _count(self, found: StoredObject, difference: Difference | None) -> None:
-        self.counts.objects += 1
-        self.counts.object_bytes += found.size_bytes
-        if difference is None:
-            self.counts.matching += 1
-        elif difference.kind is Kind.EXTRA:
-            self.counts.extra += 1
-        else:
-            self.counts.different += 1
+            message = f"MD5 {md5} instead of {image.md5}" if md5 else "was taken away meanwhile"
+        return Difference.of(DifferenceKind.DIFFERENT, image, message)
 
 
-def best_of(rows: Iterable[ImageRow]) -> dict[str, ImageRow]:
-    """The image each target is about: of several that collide, the one that is done, or on its way."""
-    order = ("done", "in_flight", "pending", "failed", "accepted")
-    best: dict[str, ImageRow] = {}
-    for row in rows:
-        known = best.get(row.target)
-        if known is None or order.index(row.state) < order.index(known.state):
-            best[row.target] = row
-    return best
+def image_by_target(images: Iterable[ImageRow]) -> dict[str, ImageRow]:
+    """Of several that collide, the one that is done, or comes nearest to it."""
+    nearest: dict[str, ImageRow] = {}
+    for image in images:
+        known = nearest.get(image.target)
+        if known is None or _FIRST_IN_STORE.index(image.state) < _FIRST_IN_STORE.index(known.state):
+            nearest[image.target] = image
+    return nearest
 
 
 def _is_text(key: str) -> bool:
-    """A local store may hold names that are no UTF-8; the ledger has none of these."""
+    """A local store may hold names that are not UTF-8, which the ledger never has."""
     try:
         key.encode()
     except UnicodeEncodeError:

@@ -17,7 +17,7 @@ from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
 from engine.ledger.writer import Ledger
 from engine.messages import Converted, DecodeMode, StoreRequest, Surveyed
-from engine.reconcile import Counts, Difference, Kind, Reconciliation, best_of
+from engine.reconcile import Counts, Difference, DifferenceKind, Reconciliation, image_by_target
 from engine.store.base import Store, StoredObject
 from engine.store.errors import classify_os_error
 from engine.store.local import LocalStore
@@ -131,11 +131,11 @@ def test_missing_extra_and_different_are_told(
     write("newspapers/somebody else's.txt", b"hello")
     differences, counts = compare(workspace, store)
     assert {target: found.kind for target, found in differences.items()} == {
-        targets[3]: Kind.MISSING,
-        targets[17]: Kind.MISSING,
-        targets[5]: Kind.DIFFERENT,
-        targets[40]: Kind.EXTRA,
-        "newspapers/somebody else's.txt": Kind.EXTRA,
+        targets[3]: DifferenceKind.MISSING,
+        targets[17]: DifferenceKind.MISSING,
+        targets[5]: DifferenceKind.DIFFERENT,
+        targets[40]: DifferenceKind.EXTRA,
+        "newspapers/somebody else's.txt": DifferenceKind.EXTRA,
     }
     assert (differences[targets[3]].image_id, differences[targets[40]].state) == (3, "pending")
     assert (counts.missing, counts.extra, counts.different, counts.is_clean) == (2, 2, 1, False)
@@ -149,7 +149,7 @@ def test_a_digest_that_differs_is_told_where_the_listing_knows_it(
     changed = b"X" + jpeg_of(9)[1:]
     seaweed.client().put_object(Bucket=BUCKET, Key=prefix + targets[9], Body=changed)
     differences, _ = compare(workspace, store)
-    assert [difference.kind for difference in differences.values()] == [Kind.DIFFERENT]
+    assert [difference.kind for difference in differences.values()] == [DifferenceKind.DIFFERENT]
     assert hashlib.md5(changed).hexdigest() in differences[targets[9]].message
 
 
@@ -185,7 +185,7 @@ def test_one_batch_is_compared_alone(workspace: Workspace, tmp_path: Path) -> No
     (tmp_path / "out" / "newspapers-2").mkdir()
     (tmp_path / "out" / "newspapers-2" / "1.jpg").touch()
     assert compare(workspace, store, "newspapers")[0] == {}
-    assert Counter(d.kind for d in compare(workspace, store)[0].values()) == {Kind.EXTRA: 1}
+    assert Counter(d.kind for d in compare(workspace, store)[0].values()) == {DifferenceKind.EXTRA: 1}
 
 
 def test_of_colliding_rows_the_one_that_is_done_speaks(workspace: Workspace) -> None:
@@ -194,7 +194,7 @@ def test_of_colliding_rows_the_one_that_is_done_speaks(workspace: Workspace) -> 
     assert done is not None
     failed = replace(done, id=99, state=ImageState.FAILED)
     for rows in ([done, failed], [failed, done]):
-        assert best_of(rows)[done.target].id == 1
+        assert image_by_target(rows)[done.target].id == 1
 
 
 def test_the_local_listing_is_in_the_order_of_the_keys_bytes(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_names_that_are_no_text_are_extra(workspace: Workspace, tmp_path: Path) 
     directory.mkdir(parents=True)
     (directory / os.fsdecode(b"\xff\x1b[31m.jpg")).touch()
     assert [d.kind for d in compare(workspace, LocalStore(workspace.root / "out"), "plates")[0].values()] == [
-        Kind.EXTRA
+        DifferenceKind.EXTRA
     ]
     outcome = photostat("reconcile", workspace=workspace.root, expect=1)
     assert "\x1b" not in outcome.stdout

@@ -16,7 +16,7 @@ from engine.control.requests import RequeueMissing
 from engine.failures import UserError
 from engine.formatting import counted, data_size, integer
 from engine.ledger.reader import LedgerReader
-from engine.reconcile import Counts, Difference, Kind, Reconciliation
+from engine.reconcile import Counts, Difference, DifferenceKind, Reconciliation
 from engine.store.base import StoreError
 from engine.store.open import open_store
 from engine.workspace import Workspace
@@ -104,7 +104,7 @@ class _Ticker:
 def _differences(comparison: Reconciliation, found: _Found, ticker: _Ticker) -> Iterator[Difference]:
     for difference in comparison.differences():
         ticker.clear()
-        if difference.kind is Kind.MISSING and difference.image_id is not None:
+        if difference.kind is DifferenceKind.MISSING and difference.image_id is not None:
             found.missing.append(difference.image_id)
         yield difference
 
@@ -134,7 +134,7 @@ def _document(difference: Difference) -> dict[str, object]:
 
 def _print(comparison: Reconciliation, ticker: _Ticker) -> _Found:
     found = _Found(comparison.counts)
-    printed = dict.fromkeys(Kind, 0)
+    printed = dict.fromkeys(DifferenceKind, 0)
     for difference in _differences(comparison, found, ticker):
         printed[difference.kind] += 1
         if printed[difference.kind] <= _SHOWN_PER_KIND:
