@@ -1,11 +1,15 @@
-"""`photostat list`, plain: what was warned of, and whose PSNR is far below its batch."""
+"""`photostat list`: every image, its warnings, and whose PSNR is far below its batch."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from pathlib import Path
 
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
+from tests.support.command_in_process import run
 from tests.support.command_line import photostat
 from tests.support.ledgers import finish, make_ledger
 
@@ -13,6 +17,16 @@ from tests.support.ledgers import finish, make_ledger
 def convert(workspace: Workspace, image_id: int, psnr_db: float, *warnings: str) -> None:
     with Ledger.open(workspace, "run") as ledger:
         finish(ledger, image_id, psnr_db, warnings)
+
+
+def test_list_has_every_image_as_lines_csv_and_json(collection: Path) -> None:
+    documents = json.loads(run("list", "--json", at=collection).stdout)
+    rows = list(csv.DictReader(io.StringIO(run("list", "--csv", at=collection).stdout)))
+    assert [int(row["id"]) for row in rows] == [d["id"] for d in documents] == list(range(1, 11))
+    assert rows[5]["md5"] == documents[5]["md5"] == "e4d909c290d0fb1ca068ffaddf22cbd0"
+    assert documents[5]["psnr"] == 41.2 and documents[0]["psnr"] is None
+    done = run("list", "--state", "done", "--batch", "newspapers", at=collection).stdout.splitlines()
+    assert len(done) == 2 and done[0].split()[:2] == ["6", "done"]
 
 
 def test_warnings_stand_under_their_image(tmp_path: Path) -> None:

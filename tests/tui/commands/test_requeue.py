@@ -1,0 +1,39 @@
+"""`photostat requeue` and `photostat accept` change failed images, and no others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from engine.workspace import Workspace
+from tests.support.command_in_process import run, write_rows
+
+U = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+
+
+def test_requeue_and_accept_say_how_many(collection: Path) -> None:
+    assert "1 image requeued." in run("requeue", "1", at=collection).stdout
+    assert "1 image accepted." in run("accept", "4", "--reason", "blank", at=collection).stdout
+    assert "3 images requeued." in run("requeue", "--all", at=collection).stdout
+    assert "0 images requeued." in run("requeue", "--all", at=collection).stdout
+    assert json.loads(run("requeue", "4", "--json", at=collection).stdout)["requeued"] == 1
+    totals = json.loads(run("status", "--json", at=collection).stdout)["totals"]
+    assert (totals["pending"], totals["failed"], totals["accepted"]) == (8, 0, 0)
+
+
+def test_images_that_have_not_failed_are_left_alone_and_told(collection: Path) -> None:
+    result = run("requeue", "1", "6", at=collection, code=1)
+    assert "1 image requeued." in result.stdout
+    assert "1 image left as it is: it has not failed." in result.stderr
+    result = run("accept", "2", "6", "--reason", "x", "--json", at=collection, code=1)
+    assert json.loads(result.stdout) == {"accepted": 1, "not_failed": 1}
+
+
+def test_what_still_collides_stays_failed_and_is_told(tmp_path: Path) -> None:
+    root = Workspace.init(tmp_path / "ws").root
+    rows = [f"{U},B,R,a.tif,map,/s/a.jp2", f"{U},B,R,a.tiff,map,/s/b.jp2"]
+    run("add", write_rows(root, *rows), at=root, code=1)
+    result = run("requeue", "--all", at=root, code=1)
+    assert "2 images not requeued: other images have the same targets." in result.stderr
+    run("accept", "1", "--reason", "a copy", at=root)
+    assert "1 image requeued." in run("requeue", "--cause", "target-collision", at=root).stdout
