@@ -25,6 +25,7 @@ from textual.widgets import DataTable, Footer, Static
 
 from engine import formatting
 from engine.control.snapshot import Snapshot
+from engine.ledger.filters import ImageFilter
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.fake_poller import engine_status, running
@@ -183,7 +184,7 @@ class ListApp(_App):
     def __init__(self, root: Path) -> None:
         super().__init__()
         with LedgerReader(Workspace(root)) as reader:
-            self._images = list(reader.iterate(state="failed"))
+            self._images = list(reader.iterate(ImageFilter(state="failed")))
 
     def compose(self) -> ComposeResult:
         yield Static("Failures", id="heading", markup=False)

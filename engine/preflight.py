@@ -13,6 +13,7 @@ from engine.config import Config
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, nearest
 from engine.jp2.survey import examine_source
 from engine.jpeg.limits import check_sides
+from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
@@ -115,8 +116,8 @@ def check(
 
 
 def _open_rows(reader: LedgerReader, batch: str | None) -> Iterator[ImageRow]:
-    yield from reader.iterate(batch, ImageState.PENDING)
-    yield from reader.iterate(batch, ImageState.FAILED)
+    yield from reader.iterate(ImageFilter(batch, ImageState.PENDING))
+    yield from reader.iterate(ImageFilter(batch, ImageState.FAILED))
 
 
 class _ImageChecks:

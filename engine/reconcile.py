@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
+from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
@@ -111,7 +112,7 @@ class Reconciliation:
 
     def differences(self) -> Iterator[Difference]:
         """Extra and different ones in the listing's order, then missing ones by id. Raises StoreError."""
-        unseen = _Ids(self._reader.ids(batch=self._batch, state=ImageState.DONE))
+        unseen = _Ids(self._reader.ids(ImageFilter(batch=self._batch, state=ImageState.DONE)))
         self.counts.expected = len(unseen)
         listing = self._store.list(f"{self._batch}/" if self._batch else "")
         while page := list(islice(listing, _PAGE)):

@@ -25,7 +25,7 @@ def with_ids(ids: Collection[int], condition: Condition) -> Condition:
 
 
 @dataclass(frozen=True)
-class Filter:
+class ImageFilter:
     """Images that meet every condition that is given."""
 
     batch: str | None = None
@@ -56,6 +56,9 @@ class Filter:
         return " AND ".join(parts) or "TRUE", values
 
 
+ALL_IMAGES = ImageFilter()
+
+
 class Selection(Struct, frozen=True, forbid_unknown_fields=True):
     """Failed images to requeue: those with these ids, or all that meet every other condition.
 
@@ -75,7 +78,7 @@ class Selection(Struct, frozen=True, forbid_unknown_fields=True):
     def condition(self) -> Condition:
         if self.is_empty:
             return "FALSE", []
-        where, values = Filter(batch=self.batch, cause=self.cause, text=self.text).condition()
+        where, values = ImageFilter(batch=self.batch, cause=self.cause, text=self.text).condition()
         if not self.ids:
             return f"i.state = 'failed' AND {where}", values
         return with_ids(self.ids, (f"i.state IN ('failed', 'accepted') AND {where}", values))

@@ -12,7 +12,7 @@ from engine.ledger import lists
 from engine.ledger.account import Account, WorkTimes
 from engine.ledger.collisions import target_key
 from engine.ledger.connection import ReadOnlyConnection
-from engine.ledger.filters import Filter, Selection, with_ids
+from engine.ledger.filters import ALL_IMAGES, ImageFilter, Selection, with_ids
 from engine.ledger.models import Attempt, Event, ImageRow, Representation
 from engine.ledger.queries import LedgerQueries, Values
 from engine.ledger.statements import statements
@@ -22,6 +22,8 @@ from engine.workspace import Workspace
 _SQL = statements("history")
 _CHUNK = 2000
 """Rows that `iterate` holds at once."""
+_MOST_IN_ONE_ITEM = 1_000_000
+"""More images than any representation has."""
 
 
 class LedgerReader(LedgerQueries):
@@ -49,11 +51,7 @@ class LedgerReader(LedgerQueries):
 
     def images(
         self,
-        batch: str | None = None,
-        state: str | None = None,
-        cause: str | None = None,
-        text: str | None = None,
-        uuid: str | None = None,
+        wanted: ImageFilter = ALL_IMAGES,
         *,
         sort: str = "id",
         descending: bool = False,
@@ -63,43 +61,26 @@ class LedgerReader(LedgerQueries):
     ) -> list[ImageRow]:
         """A page of a list. `after` is the id of the last row before the page, in place of `offset`; only with
         sort="id"."""
-        where = Filter(batch, state, cause, text, uuid)
-        if after is None and sort == "id" and where == Filter():
+        if after is None and sort == "id" and wanted == ALL_IMAGES:
             after, offset = self._id_before(offset, descending), 0
         page = lists.Page(sort, descending, limit, offset, after)
-        rows = self._select(*lists.image_page(where.condition(), page))
+        rows = self._select(*lists.image_page(wanted.condition(), page))
         return [ImageRow.of(row) for row in rows]
 
-    def count(
-        self,
-        batch: str | None = None,
-        state: str | None = None,
-        cause: str | None = None,
-        text: str | None = None,
-        uuid: str | None = None,
-    ) -> int:
+    def count(self, wanted: ImageFilter = ALL_IMAGES) -> int:
         """How many images `images` would list altogether."""
-        if text or uuid or (cause and state != ImageState.FAILED):
-            where = Filter(batch, state, cause, text, uuid).condition()
-            return int(self._select(*lists.count_where(where))[0][0])
+        batch, state, cause = wanted.batch, wanted.state, wanted.cause
+        if wanted.text or wanted.uuid or (cause and state != ImageState.FAILED):
+            return int(self._select(*lists.count_where(wanted.condition()))[0][0])
         if cause:
             return sum(group.images for group in self.failure_groups(batch) if group.cause == cause)
         accounts = self.account()
         total = accounts.get(batch, Account()) if batch is not None else sum(accounts.values(), Account())
         return total.of(ImageState(state)) if state else total.rows
 
-    def ids(
-        self,
-        batch: str | None = None,
-        state: str | None = None,
-        cause: str | None = None,
-        text: str | None = None,
-        uuid: str | None = None,
-        *,
-        among: Collection[int] | None = None,
-    ) -> list[int]:
+    def ids(self, wanted: ImageFilter = ALL_IMAGES, *, among: Collection[int] | None = None) -> list[int]:
         """Of all images that `images` would list, by id; with `among` only of those."""
-        where = Filter(batch, state, cause, text, uuid).condition()
+        where = wanted.condition()
         if among is not None:
             where = with_ids(among, where)
         return [row[0] for row in self._select(*lists.ids_where(where))]
@@ -119,18 +100,16 @@ class LedgerReader(LedgerQueries):
         wanted = frozenset(targets)
         return [image for image in map(ImageRow.of, rows) if image.target in wanted]
 
-    def iterate(
-        self, batch: str | None = None, state: str | None = None, cause: str | None = None
-    ) -> Iterator[ImageRow]:
+    def iterate(self, wanted: ImageFilter = ALL_IMAGES) -> Iterator[ImageRow]:
         """All of them, by id, in constant memory; what changes meanwhile may show either way."""
         last = 0
-        while page := self.images(batch, state, cause, limit=_CHUNK, after=last):
+        while page := self.images(wanted, limit=_CHUNK, after=last):
             yield from page
             last = page[-1].id
 
     def representation(self, uuid: str) -> Representation:
         """One digitised item's images, in the order of their names; none for an unknown UUID."""
-        images = tuple(self.images(uuid=uuid.strip(), sort="name", limit=1_000_000))
+        images = tuple(self.images(ImageFilter(uuid=uuid.strip()), sort="name", limit=_MOST_IN_ONE_ITEM))
         states = [image.state for image in images]
         return Representation(uuid, images, Account(len(states), *map(states.count, ImageState)))
 

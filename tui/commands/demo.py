@@ -10,6 +10,7 @@ import click
 from engine.control.client import running_pid
 from engine.demo import DemoReport, make_demo
 from engine.formatting import counted, data_size
+from engine.ledger.filters import ImageFilter
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.manifest.importer import add
@@ -100,7 +101,7 @@ def conclude(workspace: Workspace, directory: Path, report: DemoReport, *, accou
     )
     with LedgerReader(workspace) as reader:
         totals = reader.figures().totals
-        failed = {(row.source, row.cause) for row in reader.iterate(state="failed")}
+        failed = {(row.source, row.cause) for row in reader.iterate(ImageFilter(state="failed"))}
     planted = {(fault.source, fault.cause.value) for fault in report.faults}
     if unexpected := failed - planted:
         source, cause = min(unexpected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from engine.formatting import counted
+from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from tui.commands.shared.options import (
@@ -30,7 +31,8 @@ def failures(ctx: click.Context, batch: str | None, cause: str | None, as_json: 
         check_batch(batch, reader.account())
         if as_json:
             print_json_array(
-                image.to_json() for image in reader.iterate(batch=batch, state="failed", cause=cause)
+                image.to_json()
+                for image in reader.iterate(ImageFilter(batch=batch, state="failed", cause=cause))
             )
             return
         groups = [group for group in reader.failure_groups(batch) if cause in (None, group.cause)]
@@ -41,7 +43,7 @@ def failures(ctx: click.Context, batch: str | None, cause: str | None, as_json: 
                 print_line()
             print_line(f"{group.cause}: {counted(group.images, 'image')}")
             print_line(f"  {group.remedy}")
-            for image in reader.iterate(batch=batch, state="failed", cause=group.cause):
+            for image in reader.iterate(ImageFilter(batch=batch, state="failed", cause=group.cause)):
                 _print_failure(image)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from engine.formatting import UNKNOWN, data_size, decibels
+from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
@@ -36,7 +37,7 @@ def list_images(
         raise click.UsageError("--csv and --json exclude each other")
     with LedgerReader(workspace_of(ctx)) as reader:
         check_batch(batch, reader.account())
-        images = reader.iterate(batch=batch, state=state)
+        images = reader.iterate(ImageFilter(batch=batch, state=state))
         if as_json:
             print_json_array(image.to_json() for image in images)
         elif as_csv:
@@ -82,7 +83,7 @@ def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
 
 
 def _warn_of_outliers(reader: LedgerReader, batch: str, limit_db: float) -> None:
-    worst = reader.images(batch=batch, state="done", sort="psnr", limit=_MOST_OUTLIERS)
+    worst = reader.images(ImageFilter(batch=batch, state="done"), sort="psnr", limit=_MOST_OUTLIERS)
     for image in worst:
         if image.psnr is not None and image.psnr < limit_db:
             warn(f"PSNR far below its batch, {decibels(image.psnr)}: {image.id}  {image.target}")

@@ -6,22 +6,13 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypedDict, TypeVar
+from typing import TypeVar
 
 from engine.failures import UserError
+from engine.ledger.filters import ImageFilter
 from engine.ledger.reader import LedgerReader
 
 AnswerT = TypeVar("AnswerT")
-
-
-class ImageFilters(TypedDict):
-    """The filters of LedgerReader's images, count and ids."""
-
-    batch: str | None
-    state: str | None
-    cause: str | None
-    text: str | None
-    uuid: str | None
 
 
 @dataclass(frozen=True)
@@ -37,10 +28,8 @@ class ImageQuery:
     descending: bool = False
 
     @property
-    def filters(self) -> ImageFilters:
-        return ImageFilters(
-            batch=self.batch, state=self.state, cause=self.cause, text=self.text, uuid=self.uuid
-        )
+    def filter(self) -> ImageFilter:
+        return ImageFilter(self.batch, self.state, self.cause, self.text, self.uuid)
 
 
 class LedgerThread:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textual import work
 
 from engine import formatting
-from engine.ledger.filters import Selection
+from engine.ledger.filters import ImageFilter, Selection
 from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
 from tui.connection.engine_commands import EngineCommand
@@ -59,7 +59,7 @@ class FailedList(ImageList):
     @work(exclusive=True, group="select")
     async def _select_all(self) -> None:
         query = self.image_query
-        ids = await self.ask(lambda reader: reader.ids(**query.filters))
+        ids = await self.ask(lambda reader: reader.ids(query.filter))
         if ids is not None and query == self.image_query:
             self._select(set(ids))
 
@@ -98,8 +98,8 @@ class FailedList(ImageList):
         row, query, selected = self.paged_list.current, self.image_query, frozenset(self.paged_list.selected)
         if not selected:
             return ChosenImages((row.id,)) if row is not None else None
-        selectable = await self.ask(lambda reader: reader.ids(state=query.state, among=selected))
-        listed = await self.ask(lambda reader: reader.ids(**query.filters, among=selected))
+        selectable = await self.ask(lambda reader: reader.ids(ImageFilter(state=query.state), among=selected))
+        listed = await self.ask(lambda reader: reader.ids(query.filter, among=selected))
         if selectable is None or listed is None:
             return None
         return ChosenImages(tuple(selectable), len(selectable) - len(listed))

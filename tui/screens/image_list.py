@@ -11,6 +11,7 @@ from textual import work
 from textual.widget import Widget
 
 from engine import formatting
+from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
@@ -215,16 +216,14 @@ def find(
 ) -> QueryResult:
     """How many images there are, a page of them, and which of the selected ones are still in question."""
     began = time.monotonic()
-    total = reader.count(**query.filters)
+    total = reader.count(query.filter)
     rows = page_of(reader, query, first)
     selectable = listed = selected
     if selected:
-        selectable = frozenset(reader.ids(state=query.state, among=selected))
-        listed = frozenset(reader.ids(**query.filters, among=selected))
+        selectable = frozenset(reader.ids(ImageFilter(state=query.state), among=selected))
+        listed = frozenset(reader.ids(query.filter, among=selected))
     return QueryResult(total, first, rows, time.monotonic() - began, selectable, listed)
 
 
 def page_of(reader: LedgerReader, query: ImageQuery, first: int) -> list[ImageRow]:
-    return reader.images(
-        **query.filters, sort=query.sort, descending=query.descending, limit=PAGE, offset=first
-    )
+    return reader.images(query.filter, sort=query.sort, descending=query.descending, limit=PAGE, offset=first)

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 
 from engine.failures import REMEDIES, Cause
+from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.states import ImageState
 from engine.reports.account.figures import BatchFigures, CauseGroup, Figures, WarningGroup
 
 MOST_LISTED = 200
@@ -40,7 +42,7 @@ def collect(
         if batch is None or name == batch
     }
     collector = _Collector(batches)
-    for number, row in enumerate(reader.iterate(batch=batch), 1):
+    for number, row in enumerate(reader.iterate(ImageFilter(batch=batch)), 1):
         collector.add(row)
         for_image(row)
         if number % _PROGRESS_EVERY_IMAGES == 0:
@@ -124,11 +126,10 @@ def _flag(reader: LedgerReader, figures: BatchFigures, for_flagged: ForImage) ->
     limit = figures.psnr.flag_below
     if limit is None:
         return
+    done = ImageFilter(batch=figures.name, state=ImageState.DONE)
     offset = 0
     while True:
-        rows = reader.images(
-            batch=figures.name, state="done", sort="psnr", limit=_ROWS_A_QUERY, offset=offset
-        )
+        rows = reader.images(done, sort="psnr", limit=_ROWS_A_QUERY, offset=offset)
         for row in rows:
             if row.psnr is None:
                 continue

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.atomic_files import replacing
+from engine.ledger.filters import ImageFilter
 from engine.ledger.reader import LedgerReader
 from engine.memory.available import MemoryReader
 from engine.reports.proof_sheet.page import ProofSheet, render
@@ -58,7 +59,7 @@ def write_proof_sheet(
         qualities=request.qualities,
         images=tuple(one for one in encoded if isinstance(one, SampleImage)),
         unreadable=tuple(one for one in encoded if isinstance(one, UnreadableImage)),
-        drawn_from=reader.count(batch=request.batch),
+        drawn_from=reader.count(ImageFilter(batch=request.batch)),
     )
     request.page.parent.mkdir(parents=True, exist_ok=True)
     with replacing(request.page) as page:

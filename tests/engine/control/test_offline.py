@@ -11,7 +11,7 @@ from engine.control.offline import engine_or_ledger
 from engine.control.requests import Accept, Requeue, RequeueMissing
 from engine.failures import UserError
 from engine.ledger.account import Account
-from engine.ledger.filters import Selection
+from engine.ledger.filters import ImageFilter, Selection
 from engine.ledger.lock import ENGINE_COMMAND, Lock, find_holder
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
@@ -31,7 +31,7 @@ def account(workspace: Workspace) -> Account:
 
 def test_the_ledger_is_written_when_no_engine_runs(workspace: Workspace) -> None:
     with LedgerReader(workspace) as reader:
-        done, failed = reader.ids(state="done"), reader.ids(state="failed")
+        done, failed = reader.ids(ImageFilter(state="done")), reader.ids(ImageFilter(state="failed"))
     with engine_or_ledger(workspace, "requeue") as carry_out:
         holder = find_holder(workspace.lock_path)
         assert holder is not None and holder.command == "requeue"

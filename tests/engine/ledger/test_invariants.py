@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
-from engine.ledger.filters import Selection
+from engine.ledger.filters import ImageFilter, Selection
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger, NotInState
@@ -228,7 +228,7 @@ def test_sigkill_at_any_moment_loses_nothing_that_was_said(tmp_path: Path, seed:
     said = max([said, *map(int, child.stdout.read().split())])
     child.wait(LONGEST_WAIT_S)
     with LedgerReader(workspace) as reader:  # beside the -wal and -shm of the dead
-        assert len(reader.ids(state="done")) >= said - said // 3
+        assert len(reader.ids(ImageFilter(state="done"))) >= said - said // 3
     with Ledger.open(workspace) as ledger:
         ledger.recover()
         accounts = ledger.account()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.control.snapshot import Snapshot, State
 from engine.ledger.account import Account
+from engine.ledger.filters import ImageFilter
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
@@ -55,22 +56,30 @@ def test_pages_filters_and_sorts(tmp_path: Path) -> None:
         assert [image.id for image in reader.images(limit=5, offset=10)] == [11, 12, 13, 14, 15]
         assert [image.id for image in reader.images(limit=2, descending=True, offset=3)] == [37, 36]
         assert [image.id for image in reader.images(limit=2, after=38)] == [39, 40]
-        assert [image.id for image in reader.images(state="failed", cause="corrupt")] == [4, 9]
-        assert [image.id for image in reader.images(text="MARKUP[/")] == [4, 9]
-        assert [image.id for image in reader.images(state="done", sort="name", descending=True)] == [
+        assert [image.id for image in reader.images(ImageFilter(state="failed", cause="corrupt"))] == [4, 9]
+        assert [image.id for image in reader.images(ImageFilter(text="MARKUP[/"))] == [4, 9]
+        assert [
+            image.id for image in reader.images(ImageFilter(state="done"), sort="name", descending=True)
+        ] == [
             15,
             14,
             13,
             12,
             11,
         ]
-        assert reader.ids(state="done") == [11, 12, 13, 14, 15]
+        assert reader.ids(ImageFilter(state="done")) == [11, 12, 13, 14, 15]
         for sort in ("megapixels", "target", "message", "updated", "psnr"):
             pages = [reader.images(sort=sort, limit=7, offset=offset) for offset in range(0, 42, 7)]
             assert sorted(image.id for page in pages for image in page) == list(range(1, 41))
         assert list(reader.iterate()) == everything
-        assert (reader.count(), reader.count(state="done"), reader.count(text="p0001")) == (40, 5, 4)
-        assert (reader.count(state="failed", cause="truncated"), reader.count(batch="nowhere")) == (6, 0)
+        for wanted, number in (
+            (ImageFilter(), 40),
+            (ImageFilter(state="done"), 5),
+            (ImageFilter(text="p0001"), 4),
+            (ImageFilter(state="failed", cause="truncated"), 6),
+            (ImageFilter(batch="nowhere"), 0),
+        ):
+            assert reader.count(wanted) == number
         assert [(group.cause, group.images) for group in reader.failure_groups()] == [
             ("truncated", 6),
             ("corrupt", 2),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.ledger.filters import ImageFilter
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from tests.support.ledgers import make_ledger, surveyed
@@ -23,8 +24,8 @@ def test_the_supervisor_s_questions_and_a_page_of_failures_are_quick_in_a_large_
             (0.010, lambda: ledger.queue.to_survey(None, 32)),
             (0.010, lambda: ledger.neighbours_of(25_000)),
             (0.010, reader.figures),
-            (0.2, lambda: reader.images(state="failed", sort="message", limit=100)),
-            (0.2, lambda: reader.images(state="failed", text="p0007", limit=100)),
+            (0.2, lambda: reader.images(ImageFilter(state="failed"), sort="message", limit=100)),
+            (0.2, lambda: reader.images(ImageFilter(state="failed", text="p0007"), limit=100)),
             (0.2, lambda: reader.images(limit=100, offset=29_000)),
         )
         for limit_s, ask in questions:

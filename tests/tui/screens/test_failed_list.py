@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.control.requests import Accept, Requeue
-from engine.ledger.filters import Selection
+from engine.ledger.filters import ImageFilter, Selection
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
@@ -188,7 +188,7 @@ async def test_requeue_and_accept_reach_the_ledger(tmp_path: Path) -> None:
     with LedgerReader(workspace) as reader:
         account = reader.account()["newspapers"]
         assert (account.failed, account.accepted, account.pending) == (0, 1, ROWS - 1)
-        accepted = next(image for image in reader.images(state="accepted"))
+        accepted = next(image for image in reader.images(ImageFilter(state="accepted")))
         assert accepted.reason == "burnt"
 
 
