@@ -28,7 +28,7 @@ from engine.control.snapshot import Snapshot
 from engine.ledger.filters import ImageFilter
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.support.fake_poller import engine_status, running
+from tests.support.statuses import engine_status, running
 from tui.actions.registry import Scope, bindings
 from tui.state.view import View
 from tui.terminal import HangUpWatch, TerminalDriver

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import formatting
-from tests.support.fake_poller import NOW
+from tests.support.statuses import NOW
 
 pytestmark = pytest.mark.usefixtures("utc")
 

@@ -14,7 +14,8 @@ from textual.pilot import Pilot
 from engine.control.requests import Request
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.support.fake_poller import NOW, STATUSES, FakePoller
+from tests.support.fake_poller import FakePoller
+from tests.support.statuses import NOW, STATUSES
 from tests.support.waiting import LONGEST_WAIT_S, wait_until_async
 from tui.app import PhotostatApp
 from tui.connection.engine_commands import StartEngine

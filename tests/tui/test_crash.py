@@ -20,8 +20,8 @@ from engine.control.snapshot import Snapshot
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.app_pilot import DONE, FAILED, ROWS, on_the_ledger, opened
-from tests.support.fake_poller import STATUSES, running
 from tests.support.ledgers import make_ledger
+from tests.support.statuses import STATUSES, running
 from tests.support.terminals import Terminal
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 from tui.connection.ledger_thread import LedgerThread

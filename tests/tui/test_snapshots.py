@@ -17,8 +17,9 @@ from engine.control.snapshot import BatchSnapshot
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.support.fake_poller import NOW, STATUSES, FakePoller, engine_status, running
+from tests.support.fake_poller import FakePoller
 from tests.support.ledgers import make_ledger
+from tests.support.statuses import NOW, STATUSES, engine_status, running
 from tests.support.waiting import wait_until_async
 from tui.app import PhotostatApp
 from tui.connection.ledger_thread import LedgerThread

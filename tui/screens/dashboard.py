@@ -24,10 +24,10 @@ from tui.widgets.throughput import Throughput
 from tui.widgets.workers import Workers
 
 
-class Board(Widget):
+class PanelArea(Widget):
     """Holds the panels, each in its own region."""
 
-    DEFAULT_CSS = "Board { height: 1fr; } Board > * { position: absolute; }"
+    DEFAULT_CSS = "PanelArea { height: 1fr; } PanelArea > * { position: absolute; }"
 
     def compose(self) -> Iterable[Widget]:
         yield Header(id=PanelName.HEADER)
@@ -56,7 +56,7 @@ class Dashboard(BaseScreen):
     _arranged: tuple[int, int, PanelRows] | None = None
 
     def body(self) -> Iterable[Widget]:
-        yield Board()
+        yield PanelArea()
 
     def show(self, view: View) -> None:
         super().show(view)
@@ -70,12 +70,12 @@ class Dashboard(BaseScreen):
 
     def _arrange(self, view: View) -> None:
         """Only if the size or the number of rows has changed, because arranging repaints everything."""
-        board = self.query_one(Board)
+        area = self.query_one(PanelArea)
         width, height = self.size.width, self.size.height - 1 - self.status_line.rows
         arrangement = (width, height, panel_rows(view))
         if arrangement != self._arranged and width > 0 and height > 0:
             self._arranged = arrangement
-            board.place(arrange(*arrangement))
+            area.place(arrange(*arrangement))
 
     def on_status_line_height_changed(self, event: StatusLine.HeightChanged) -> None:
         self._arrange(self.typed_app.view)

@@ -143,9 +143,9 @@ class ReasonDialog(_Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield _Text(self._question, self._facts)
-            entry = Input(placeholder="the reason; it is recorded", id="reason", compact=True)
-            entry.cursor_blink = False
-            yield entry
+            field = Input(placeholder="the reason; it is recorded", id="reason", compact=True)
+            field.cursor_blink = False
+            yield field
             yield _Hint("enter accepts, esc cancels")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -30,8 +30,8 @@ class EventList(BaseScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._read: list[Event] = []
-        self._listed: list[Event] = []
+        self._events: list[Event] = []
+        self._matching: list[Event] = []
         self._text = ""
         self._newest = -1
 
@@ -59,24 +59,24 @@ class EventList(BaseScreen):
     async def _load(self) -> None:
         events = await self.ask(lambda reader: reader.events(limit=NEWEST, newest_first=True))
         if events is not None:
-            self._read = list(events)
+            self._events = list(events)
             self._refill(keep_place=self.paged_list.cursor > 0)
 
     def _refill(self, *, keep_place: bool) -> None:
         wanted = self._text.casefold()
-        self._listed = [event for event in self._read if wanted in searchable_text(event)]
+        self._matching = [event for event in self._events if wanted in searchable_text(event)]
         here = self.paged_list.current
         generation = self.paged_list.reset(keep_place=keep_place)
         at = self.paged_list.cursor
         if keep_place and here is not None:
-            at = next((index for index, event in enumerate(self._listed) if event.id == here.id), at)
+            at = next((index for index, event in enumerate(self._matching) if event.id == here.id), at)
         first = at // PAGE * PAGE
-        self.paged_list.set_rows(generation, len(self._listed), first, self._listed[first : first + PAGE])
+        self.paged_list.set_rows(generation, len(self._matching), first, self._matching[first : first + PAGE])
         self._update_header()
 
     def on_paged_list_page_needed(self, event: PagedList.PageNeeded) -> None:
         first = event.page * PAGE
-        self.paged_list.add_page(event.generation, event.page, self._listed[first : first + PAGE])
+        self.paged_list.add_page(event.generation, event.page, self._matching[first : first + PAGE])
 
     def on_paged_list_cursor_moved(self, event: PagedList.CursorMoved) -> None:
         self._update_header()
@@ -90,7 +90,7 @@ class EventList(BaseScreen):
 
     def _update_header(self) -> None:
         facts = [f"“{self._text}”"] if self._text else []
-        if len(self._read) >= NEWEST:
+        if len(self._events) >= NEWEST:
             facts.append(f"the newest {formatting.integer(NEWEST)}")
         if self.paged_list.cursor:
             facts.append("home: the newest")

@@ -92,7 +92,7 @@ class FailedList(ImageList):
         return self.typed_app.may_change()
 
     async def _chosen(self) -> ChosenImages | None:
-        """The selected images that can still be requeued or accepted, or the one under the cursor.
+        """The selected images that can still be requeued or accepted, or the one under the cursor; None if none is.
 
         The ledger is asked, because what is shown may have changed a moment ago."""
         row, query, selected = self.paged_list.current, self.image_query, frozenset(self.paged_list.selected)
@@ -102,6 +102,9 @@ class FailedList(ImageList):
         listed = await self.ask(lambda reader: reader.ids(query.filter, among=selected))
         if selectable is None or listed is None:
             return None
+        if not selectable:
+            self.typed_app.show_message("None of the selected images is failed any more.", good=False)
+            return None
         return ChosenImages(tuple(selectable), len(selectable) - len(listed))
 
     @work(exclusive=True, group="question")
@@ -110,9 +113,6 @@ class FailedList(ImageList):
             return
         chosen = await self._chosen()
         if chosen is None:
-            return
-        if not chosen.ids:
-            self.typed_app.show_message("None of the selected images is failed any more.", good=False)
             return
         if chosen.unlisted:
             question = ConfirmDialog(
@@ -126,7 +126,7 @@ class FailedList(ImageList):
 
     def _unlisted_fact(self, chosen: ChosenImages) -> str:
         is_one = chosen.unlisted == 1
-        what = ", ".join(self._limits())
+        what = ", ".join(self._filters())
         because = f" (the list shows only: {what})" if what else ""
         selected = f"{'is' if is_one else 'are'} selected but not shown{because}."
         return f"{formatting.integer(chosen.unlisted)} of them {selected}"
@@ -139,10 +139,10 @@ class FailedList(ImageList):
         if not total:
             self.typed_app.show_message("There is nothing to requeue.", good=False)
             return
-        what = ", ".join(self._limits()) or "every batch and every cause"
+        what = ", ".join(self._filters()) or "every batch and every cause"
         question = ConfirmDialog(
             f"Requeue {formatting.counted(total, 'image')}?",
-            [f"All failed images shown: {what}.", "An image whose cause is not mended will fail again."],
+            [f"All failed images shown: {what}.", "An image whose cause is not removed will fail again."],
             "requeue",
         )
         if await self.app.push_screen_wait(question):
@@ -150,10 +150,14 @@ class FailedList(ImageList):
             selection = Selection(batch=query.batch, cause=query.cause, text=query.text, all=whole)
             self._send(engine_commands.requeue(selection))
 
-    def _limits(self) -> list[str]:
+    def _filters(self) -> list[str]:
         query = self.image_query
-        limits = [f"batch {query.batch}" if query.batch else "", query.cause or ""]
-        return [limit for limit in [*limits, f"with “{query.text}”" if query.text else ""] if limit]
+        filters = (
+            f"batch {query.batch}" if query.batch else "",
+            query.cause or "",
+            f"with “{query.text}”" if query.text else "",
+        )
+        return [text for text in filters if text]
 
     @work(exclusive=True, group="question")
     async def action_accept(self) -> None:
@@ -162,9 +166,6 @@ class FailedList(ImageList):
         row = self.paged_list.current
         chosen = await self._chosen()
         if chosen is None:
-            return
-        if not chosen.ids:
-            self.typed_app.show_message("None of the selected images is failed any more.", good=False)
             return
         question = accept_question(
             len(chosen.ids), name_of(row) if row and not self.paged_list.selected else ""

@@ -159,19 +159,14 @@ def _account(image: ImageRow, now: float) -> list[Text]:
 def _source(image: ImageRow) -> list[Text]:
     text = [_fact("path", image.source), _fact("original name", image.name)]
     if image.checksum:
-        text.append(_fact("checksum", image.checksum))
+        text.append(_fact("checksum given", image.checksum))
     if image.source_digest:
-        text.append(_fact("read as", image.source_digest))
+        text.append(_fact("checksum read", image.source_digest))
     if image.source_bytes:
-        text.append(
-            _fact(
-                "size",
-                f"{formatting.data_size(image.source_bytes)} ({formatting.integer(image.source_bytes)} bytes)",
-            )
-        )
+        text.append(_fact("size", _file_size(image.source_bytes)))
     if image.width and image.height:
-        size = f"{formatting.integer(image.width)} × {formatting.integer(image.height)}"
-        text.append(_fact("pixels", f"{size}, {formatting.megapixels(image.megapixels)}"))
+        megapixels = formatting.megapixels(image.megapixels)
+        text.append(_fact("pixels", f"{_sides(image.width, image.height)}, {megapixels}"))
         depth = (
             f"{formatting.counted(image.components or 0, 'component')} of {image.bits} bits, {image.colour}"
         )
@@ -182,21 +177,20 @@ def _source(image: ImageRow) -> list[Text]:
     return text
 
 
+def _file_size(size_bytes: int) -> str:
+    return f"{formatting.data_size(size_bytes)} ({formatting.integer(size_bytes)} bytes)"
+
+
+def _sides(width: int, height: int) -> str:
+    return f"{formatting.integer(width)} × {formatting.integer(height)}"
+
+
 def _jpeg(image: ImageRow) -> list[Text]:
     text = [_fact("target", image.target)]
     if image.jpeg_bytes:
-        text.append(
-            _fact(
-                "size",
-                f"{formatting.data_size(image.jpeg_bytes)} ({formatting.integer(image.jpeg_bytes)} bytes)",
-            )
-        )
+        text.append(_fact("size", _file_size(image.jpeg_bytes)))
     if image.jpeg_width and image.jpeg_height:
-        text.append(
-            _fact(
-                "pixels", f"{formatting.integer(image.jpeg_width)} × {formatting.integer(image.jpeg_height)}"
-            )
-        )
+        text.append(_fact("pixels", _sides(image.jpeg_width, image.jpeg_height)))
     if image.md5:
         text.append(_fact("MD5", image.md5))
     if image.psnr is not None:

@@ -68,7 +68,7 @@ class ImageList(BaseScreen):
     def __init__(self, query: ImageQuery) -> None:
         super().__init__()
         self.image_query = query
-        self._account_read: object = None
+        self._last_account: object = None
         """The account when the list was last read."""
         self._read_at = 0.0
         self._query_s = 0.0
@@ -99,8 +99,8 @@ class ImageList(BaseScreen):
         due = time.monotonic() - self._read_at > max(_REFRESH_S, 5 * self._query_s)
         if (
             view.frozen_at is None
-            and self._account_read is not None
-            and account != self._account_read
+            and self._last_account is not None
+            and account != self._last_account
             and due
         ):
             self.reload(keep_place=True)
@@ -113,7 +113,7 @@ class ImageList(BaseScreen):
     # -- rows ----
 
     def reload(self, *, keep_place: bool = False) -> None:
-        self._account_read = self._account(self.typed_app.view)
+        self._last_account = self._account(self.typed_app.view)
         self._read_at = time.monotonic()
         generation = self.paged_list.reset(keep_place=keep_place)
         self._load(generation, self.paged_list.cursor // PAGE * PAGE)
@@ -214,7 +214,7 @@ class ImageList(BaseScreen):
 def find(
     reader: LedgerReader, query: ImageQuery, first: int, selected: frozenset[int] = frozenset()
 ) -> QueryResult:
-    """How many images there are, a page of them, and which of the selected ones are still in question."""
+    """How many images there are, a page of them, and what has become of the selected ones."""
     began = time.monotonic()
     total = reader.count(query.filter)
     rows = page_of(reader, query, first)

@@ -11,8 +11,8 @@ from engine.control.requests import Drain, Pause, Resume, SetWorkers, Stop, Work
 from engine.control.snapshot import BatchSnapshot, HoldReason, State
 from engine.ledger.account import Account
 from tests.support.app_pilot import DONE, FAILED, ROWS, opened
-from tests.support.fake_poller import STATUSES, engine_status, running
 from tests.support.ledgers import make_ledger
+from tests.support.statuses import STATUSES, engine_status, running
 from tui.actions.registry import ACTIONS
 from tui.connection.engine_commands import StartEngine
 from tui.screens.dashboard import Dashboard
@@ -245,7 +245,7 @@ async def test_z_keeps_the_picture_still_and_lets_it_live_again(root: Path) -> N
         session.poller.show(STATUSES["paused"]())
         await session.settle()
         assert "RUNNING" in session.text
-        assert session.poller.taken == 2, "the link goes on"
+        assert session.poller.drawn == 2, "the link goes on"
         await session.press("z")
         assert "PAUSED" in session.text
         assert "FROZEN" not in session.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from tests.support.fake_poller import STATUSES
+from tests.support.statuses import STATUSES
 from tui.actions.available import footer_hints, is_offered, label
 from tui.actions.registry import ACTIONS, Scope, actions_in, bindings
 

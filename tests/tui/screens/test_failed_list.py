@@ -13,7 +13,7 @@ from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from tests.support.app_pilot import FAILED, ROWS, on_the_ledger, opened
-from tests.support.fake_poller import taken
+from tests.support.fake_poller import obeyed
 from tests.support.ledgers import make_ledger
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import ConfirmDialog, ReasonDialog
@@ -95,7 +95,7 @@ async def test_a_selection_is_kept_until_the_order_was_taken(root: Path, keys: l
         await session.press("f", "space", "space", "space", *keys)
         assert session.message == "No engine answers."
         assert "3 selected" in session.text
-        session.poller.reply = taken
+        session.poller.reply = obeyed
         await session.press(*keys)
         assert len(session.sent) == 2
         assert session.sent[0] == session.sent[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from engine.control.snapshot import MemorySnapshot, State
-from tests.support.fake_poller import NOW, running
+from tests.support.statuses import NOW, running
 from tui.state.history import SPAN_S, SPANS_KEPT, History
 
 

@@ -9,8 +9,8 @@ from msgspec import structs
 
 from engine.control.snapshot import BatchSnapshot, State
 from engine.ledger.account import Account
-from tests.support import fake_poller
-from tests.support.fake_poller import NOW, STATUSES, engine_status, running
+from tests.support import statuses
+from tests.support.statuses import NOW, STATUSES, engine_status, running
 from tui.state.status import ConnectionState, EngineStatus, banner, status_hint
 
 pytestmark = pytest.mark.usefixtures("utc")
@@ -43,7 +43,7 @@ def test_a_state_is_a_glyph_and_a_word(name: str, text: str) -> None:
     ],
 )
 def test_a_tick_is_for_when_every_image_is_accounted_for(account: Account, text: str) -> None:
-    finished = fake_poller.finished()
+    finished = statuses.finished()
     assert finished.snapshot is not None
     snapshot = structs.replace(finished.snapshot, batches=(BatchSnapshot.of("maps", account),))
     state = banner(replace(finished, snapshot=snapshot), NOW)
@@ -57,13 +57,13 @@ def test_states_differ_by_glyph_and_by_word() -> None:
 
 def test_with_nothing_running_it_offers_to_start_but_not_read_only() -> None:
     assert (
-        status_hint(fake_poller.stopped(), read_only=False)
+        status_hint(statuses.stopped(), read_only=False)
         == "No engine is running; 301,157 images waiting. s starts it."
     )
-    assert "starts" not in status_hint(fake_poller.stopped(), read_only=True)
-    assert "resumes" in status_hint(fake_poller.paused(), read_only=False)
-    assert "resumes" not in status_hint(fake_poller.paused(), read_only=True)
-    assert "photostat add" in status_hint(fake_poller.empty(), read_only=False)
+    assert "starts" not in status_hint(statuses.stopped(), read_only=True)
+    assert "resumes" in status_hint(statuses.paused(), read_only=False)
+    assert "resumes" not in status_hint(statuses.paused(), read_only=True)
+    assert "photostat add" in status_hint(statuses.empty(), read_only=False)
 
 
 def test_a_missing_snapshot_comes_with_its_reason() -> None:
@@ -74,5 +74,5 @@ def test_a_missing_snapshot_comes_with_its_reason() -> None:
 
 def test_the_state_comes_from_the_snapshot() -> None:
     assert engine_status(running()).state is State.RUNNING
-    assert fake_poller.stopped().state is State.STOPPED
+    assert statuses.stopped().state is State.STOPPED
     assert EngineStatus().state is None

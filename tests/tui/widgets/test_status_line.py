@@ -10,8 +10,8 @@ from msgspec import structs
 
 from engine.control.snapshot import Hold, HoldReason, State
 from tests.support.app_pilot import DONE, FAILED, ROWS, AppSession, opened
-from tests.support.fake_poller import NOW, STATUSES, running
 from tests.support.ledgers import make_ledger
+from tests.support.statuses import NOW, STATUSES, running
 from tui import base_app
 from tui.screens.dashboard import Dashboard
 from tui.state.notifications import OVER_S, Notifier
