@@ -24,13 +24,6 @@ def replacing(path: Path) -> Iterator[TextIO]:
         unfinished.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: str) -> None:
-    """Write a UTF-8 text file, whole or not at all; its directory is made. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as stream:
-        stream.write(content)
-
-
 def sync_directory(directory: Path) -> None:
     """Make the names in a directory durable: fsync(2) of a file does not cover its entry in the directory.
 

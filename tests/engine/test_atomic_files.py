@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.atomic_files import replacing, sync_directory, write_whole
+from engine.atomic_files import replacing, sync_directory
 
 
 def test_a_file_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
@@ -18,17 +18,12 @@ def test_a_file_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
 
 def test_an_error_leaves_the_earlier_file_as_it_was(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    write_whole(page, "earlier")
+    page.write_text("earlier")
     with pytest.raises(ZeroDivisionError), replacing(page) as stream:
         stream.write("later")
         raise ZeroDivisionError
     assert page.read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [page]
-
-
-def test_a_whole_file_gets_its_directory(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a/b/page.html", "text\n")
-    assert (tmp_path / "a/b/page.html").read_bytes() == b"text\n"
 
 
 def test_a_directory_that_is_not_there_cannot_be_made_durable(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ class TestOneDecision:
             assert decision.starts
 
     @given(any_inputs, states)
-    def test_threads_are_cores_that_nobody_else_uses(
+    def test_threads_are_cores_that_nothing_else_uses(
         self, now: AdmissionInput, state: AdmissionState
     ) -> None:
         starts = decide(now, state).starts
@@ -306,7 +306,7 @@ class TestThreads:
 
 
 class TestHold:
-    def test_it_says_what_there_is_and_what_must_stay(self) -> None:
+    def test_it_tells_what_there_is_and_what_must_stay(self) -> None:
         decision = decide(inputs(image(1, 5), available=300 * MIB), AdmissionState())
         assert decision.hold is not None
         assert "300 MiB" in decision.hold.detail and "410 MiB must stay free" in decision.hold.detail
@@ -323,7 +323,7 @@ class TestHold:
         decision = decide(replace(more, now=1010.0 + HOLD_RELEASE_S), decision.state)
         assert decision.hold is None and started(decision) == [1]
 
-    def test_with_room_again_it_says_that_it_waits_for_the_room_to_stay(self) -> None:
+    def test_with_room_again_it_tells_that_the_room_must_last(self) -> None:
         state = AdmissionState(holding_since=900.0)
         hold = decide(inputs(available=2 * GIB, now=1001.0), state).hold
         assert hold is not None
@@ -371,7 +371,7 @@ class TestHold:
 
 
 class TestNeverFits:
-    def test_it_says_what_it_needs_and_what_there_is(self) -> None:
+    def test_it_tells_what_it_needs_and_what_there_is(self) -> None:
         huge = replace(image(1, 3000), tile_width=54_000, tile_height=27_386)
         decision = decide(inputs(huge), AdmissionState())
         (never_fits,) = decision.never_fits

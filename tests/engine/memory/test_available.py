@@ -96,7 +96,7 @@ class TestTheMachine:
         machine.available(16 * GIB, 3 * GIB)
         assert reader.read().available_bytes == 3 * GIB
 
-    def test_where_there_is_no_proc_psutil_tells(self, tmp_path: Path) -> None:
+    def test_without_proc_psutil_is_asked(self, tmp_path: Path) -> None:
         memory = MemoryReader(proc=tmp_path / "none").read()
         assert memory.total_bytes == psutil.virtual_memory().total
         assert 0 < memory.available_bytes <= memory.total_bytes
@@ -217,7 +217,7 @@ class TestKillsForMemory:
     def test_without_a_group_the_machine_counts(self, machine: FakeMachine) -> None:
         assert oom_kill_count(machine.proc) == 5
 
-    def test_where_nobody_counts_it_stays_zero(self, tmp_path: Path) -> None:
+    def test_without_any_count_it_stays_zero(self, tmp_path: Path) -> None:
         assert oom_kill_count(tmp_path / "none") == 0
 
     @linux

@@ -120,7 +120,7 @@ class TestChoosing:
         plan = choose_plan(facts, 3 * GIB - 550 * MIB)
         assert isinstance(plan, Plan) and plan.mode is DecodeMode.STRIPS
 
-    def test_what_fits_nowhere_says_what_it_needs(self) -> None:
+    def test_what_fits_nowhere_tells_what_it_needs(self) -> None:
         chosen = choose_plan(image(1, 1000), 100 * MIB)
         assert isinstance(chosen, DoesNotFit)
         assert chosen.needed_bytes == min(predict(image(1, 1000), plan) for plan in plans(image(1, 1000)))
@@ -165,7 +165,7 @@ class TestCalibration:
     def test_it_stays_within_bounds(self) -> None:
         assert calibrate([PeakSample(DecodeMode.WHOLE, GIB, 100 * GIB)]).whole == 4.0
 
-    def test_small_images_say_little_of_large_ones(self) -> None:
+    def test_small_images_do_not_correct_large_ones(self) -> None:
         assert calibrate([PeakSample(DecodeMode.WHOLE, 100 * MIB, 180 * MIB)]).whole == 1.0
 
     def test_old_peaks_are_forgotten(self) -> None:

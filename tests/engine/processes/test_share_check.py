@@ -1,4 +1,4 @@
-"""Is one file missing, or is the share away? Told apart by what else is there, and was there before."""
+"""Whether one file is missing or the share is away, by what else is there, and was there before."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_after(share: Path, *names: str) -> ShareCheck:
 
 
 def expected(*paths: Path) -> list[NeighbourSource]:
-    """Sources of the ledger that nobody has looked at yet, each of a representation of its own."""
+    """Sources of the ledger that have not been surveyed, each of another representation."""
     return [NeighbourSource(str(path), path.parent.name, was_there=False) for path in paths]
 
 
@@ -73,7 +73,7 @@ def test_a_mount_that_goes_is_noticed_by_what_was_seen_there(share: Path, way: s
     assert str(share) in (said or "")
     assert said == check.why_away(
         str(share / "r5" / "1.jp2"), "r5"
-    )  # one answer of a person's is for all of it
+    )  # so that a person confirms all of it at once
 
 
 def test_a_representation_that_is_gone_or_empty_is_not_the_share(share: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_representation_that_is_gone_or_empty_is_not_the_share(share: Path) ->
         (share / "r2").mkdir(exist_ok=True)
 
 
-def test_the_only_representation_is_judged_by_its_own_sources(tmp_path: Path) -> None:
+def test_the_only_representation_is_compared_with_its_own_sources(tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     flat.mkdir()
     check = ShareCheck()
@@ -107,14 +107,14 @@ def test_the_manifests_root_missing_is_the_share(tmp_path: Path) -> None:
     assert check.why_away(str(tmp_path / "elsewhere" / "1.jp2")) is None
 
 
-def test_where_nothing_was_ever_seen_many_must_miss_the_same(tmp_path: Path) -> None:
+def test_if_nothing_was_ever_seen_many_must_miss_the_same_directory(tmp_path: Path) -> None:
     (tmp_path / "neighbour").touch()
     others = [tmp_path / "share" / f"r{n}" / "1.jp2" for n in range(1, 7)]
     path = str(tmp_path / "share" / "r0" / "1.jp2")
     here = expected(tmp_path / "neighbour")
     assert "share is not there" in (ShareCheck().why_away(path, "r0", [*expected(*others), *here]) or "")
     assert ShareCheck().why_away(path, "r0", [*expected(*others[:2]), *here]) is None
-    (tmp_path / "share" / "something").mkdir(parents=True)  # they miss each a directory of its own now
+    (tmp_path / "share" / "something").mkdir(parents=True)  # now each of them misses another directory
     assert ShareCheck().why_away(path, "r0", [*expected(*others), *here]) is None
     many = [tmp_path / "share" / f"r{n}" / "1.jp2" for n in range(1, 30)]
     assert ShareCheck().why_away(path, "r0", [*expected(*many), *here]) is not None

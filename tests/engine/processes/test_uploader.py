@@ -1,4 +1,4 @@
-"""The uploader's process: several transfers at once, an answer to each request, and nothing half done when it dies."""
+"""The uploader: several transfers at once, an answer to each request, and nothing half done when it is killed."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_errors_are_answers(start: StartUploader, tmp_path: Path) -> None:
     assert answers(uploader, 1) == [StoreProbed()]
 
 
-def test_a_probe_says_what_is_wrong(start: StartUploader, tmp_path: Path) -> None:
+def test_a_probe_tells_what_is_wrong(start: StartUploader, tmp_path: Path) -> None:
     uploader = start(StoreSettings(url="file:nowhere/at/all"), tmp_path)
     uploader.send(ProbeStore(images_done=0))
     (answer,) = answers(uploader, 1)
@@ -230,7 +230,7 @@ def _settle(message: Any, waiting: dict[int, StoreRequest]) -> bool:
 
 
 def _all_done(uploader: Child, waiting: dict[int, StoreRequest]) -> bool:
-    """As the supervisor does: what failed for the world's fault is sent again."""
+    """As the supervisor does: what failed by a transient fault is sent again."""
     for message in uploader.messages():
         if _settle(message, waiting) and isinstance(message, NotStored):
             assert message.fault is FaultKind.TRANSIENT

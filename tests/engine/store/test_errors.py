@@ -1,4 +1,4 @@
-"""Whose fault is it? The table of every error a store can answer with, and no secret in any message."""
+"""Whose fault each error of a store is, and that no message has a secret in it."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_a_slow_line_is_no_failure(
     assert_stored(seaweed, prefix, request)
 
 
-def test_a_forged_etag_everywhere_is_settled_by_the_bytes(
+def test_if_every_etag_is_forged_the_bytes_decide(
     seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest
 ) -> None:
     store = S3Store(settings_for(relay.endpoint, prefix, checksum="when_required"), QUICK)
@@ -172,7 +172,7 @@ def test_a_body_corrupted_every_time_is_never_in_the_bucket(
 
 @SIZES
 @pytest.mark.parametrize("status", [400, 411, 501])
-def test_a_store_that_refuses_checksum_headers_gets_told_which_setting(
+def test_a_store_that_refuses_checksum_headers_is_answered_with_the_setting_to_change(
     seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest, size_bytes: int, status: int
 ) -> None:
     def refuse(asked: Request) -> Fault | None:
@@ -197,7 +197,7 @@ def test_a_store_that_refuses_checksum_headers_gets_told_which_setting(
 
 
 @SIZES
-def test_a_store_without_conditional_puts_is_looked_at_before(
+def test_a_store_without_conditional_puts_is_checked_before_each_put(
     store: Store, seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest, size_bytes: int
 ) -> None:
     def refuse(asked: Request) -> Fault | None:
@@ -263,7 +263,7 @@ def test_an_object_the_store_refuses_is_the_images_fault_unless_it_refuses_all(
     assert_stored(seaweed, prefix, request)
 
 
-def test_a_store_that_is_down_is_the_worlds_fault(
+def test_a_store_that_is_down_is_a_transient_fault(
     store: Store, seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest
 ) -> None:
     request = request_for()

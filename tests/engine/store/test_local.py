@@ -132,7 +132,7 @@ def test_an_identical_file_needs_no_scratch(store: LocalStore, request_for: Make
         (errno.ENAMETOOLONG, FaultKind.ITEM, Cause.STORE_DENIED),
     ],
 )
-def test_errors_while_writing_are_sorted_and_leave_nothing(
+def test_errors_while_writing_are_classified_and_leave_nothing(
     store: LocalStore,
     request_for: MakeRequest,
     monkeypatch: pytest.MonkeyPatch,

@@ -130,7 +130,7 @@ def test_https_with_and_without_the_checksum_header(
     assert hashlib.md5(https_seaweed.contents(prefix)[request.target]).hexdigest() == request.md5
 
 
-def test_a_certificate_nobody_trusts_is_the_configurations_fault(
+def test_an_untrusted_certificate_is_the_configurations_fault(
     https_seaweed: Seaweed, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_CA_BUNDLE")
@@ -215,7 +215,7 @@ def test_no_credentials_at_all_say_so(seaweed: Seaweed, prefix: str, monkeypatch
     ],
 )
 @pytest.mark.usefixtures("seaweed")
-def test_endpoints_nobody_answers_at(endpoint: str, expected: FaultKind) -> None:
+def test_endpoints_without_an_answer(endpoint: str, expected: FaultKind) -> None:
     fault = store_error_of(S3Store(settings_for(endpoint, "p"), SMALL).probe)
     assert fault.fault is expected
 

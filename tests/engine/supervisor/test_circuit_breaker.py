@@ -46,7 +46,7 @@ def test_the_configurations_fault_opens_at_once() -> None:
     assert breaker.until == 5 + 0.75 * 8
 
 
-def test_it_probes_when_its_time_is_up_and_closes_when_that_is_well() -> None:
+def test_after_its_wait_it_probes_and_closes_if_that_succeeds() -> None:
     breaker = fail(NEW, 3, now=100)
     assert breaker.tick(107.9, 1) is breaker
     half_open = breaker.tick(108, 1)
@@ -56,13 +56,13 @@ def test_it_probes_when_its_time_is_up_and_closes_when_that_is_well() -> None:
     assert (closed.since, closed.until, closed.outcomes) == (None, None, ())
 
 
-def test_a_failed_probe_holds_longer_and_keeps_the_beginning() -> None:
+def test_a_failed_probe_waits_longer_and_keeps_the_beginning() -> None:
     breaker = fail(NEW, 3, now=100).tick(108, 1).probed("still away", 110, 1)
     assert breaker.state is CircuitState.OPEN
     assert (breaker.since, breaker.until, breaker.detail) == (100, 126, "still away")
 
 
-def test_the_holds_grow_to_the_longest_and_no_further() -> None:
+def test_the_waits_grow_to_the_longest_and_no_further() -> None:
     breaker, now = fail(NEW, 3), 0.0
     for _ in range(50):
         assert breaker.until is not None
@@ -71,32 +71,32 @@ def test_the_holds_grow_to_the_longest_and_no_further() -> None:
     assert breaker.until == now + 60
 
 
-def test_a_good_probe_between_failures_does_not_shorten_the_next_hold() -> None:
+def test_a_successful_probe_between_failures_does_not_shorten_the_next_wait() -> None:
     closed = fail(NEW, 3).tick(8, 1).probed(None, 8, 1)
     assert fail(closed, 3, now=10).until == 10 + 16
     assert fail(closed.succeeded(), 2, now=10).succeeded().is_closed
     assert fail(closed.succeeded().succeeded(), 3, now=10).until == 10 + 8
 
 
-def test_a_probe_that_nobody_answers_has_failed() -> None:
+def test_a_probe_without_an_answer_has_failed() -> None:
     half_open = fail(NEW, 3).tick(8, 1)
     assert half_open.tick(37, 1) is half_open
     assert half_open.tick(38, 1).state is CircuitState.OPEN
 
 
-def test_failures_that_arrive_late_do_not_lengthen_the_hold() -> None:
+def test_failures_that_arrive_late_do_not_lengthen_the_wait() -> None:
     breaker = fail(NEW, 3, now=100)
     assert fail(breaker, 5, now=104).until == breaker.until
 
 
-def test_a_success_while_open_is_a_sign_of_life() -> None:
+def test_a_success_while_open_makes_it_probe_at_once() -> None:
     assert fail(NEW, 3, now=100).succeeded().tick(101, 1).state is CircuitState.HALF_OPEN
 
 
-def test_somebody_may_say_look_now() -> None:
+def test_a_person_can_make_it_probe_at_once() -> None:
     assert fail(NEW, 3, now=100).probe_now(101).tick(101, 1).state is CircuitState.HALF_OPEN
     assert NEW.probe_now(3) is NEW
 
 
-def test_an_answer_nobody_waits_for_changes_nothing() -> None:
+def test_the_answer_to_a_probe_that_was_given_up_changes_nothing() -> None:
     assert NEW.probed("away", 1, 1) is NEW

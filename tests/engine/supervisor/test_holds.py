@@ -33,7 +33,7 @@ def test_the_remedy_of_a_configuration_s_fault_stays_through_every_probe() -> No
     assert not holds.may_start
 
 
-def test_a_store_that_never_answered_holds_at_once_and_asks_after_the_endpoint() -> None:
+def test_a_store_that_never_answered_holds_at_once_and_points_at_the_endpoint() -> None:
     holds, now = Holds(1 << 30), 100.0
     assert holds.store_failed(FaultKind.TRANSIENT, DOWN, now, never_answered=True)
     assert detail(holds, now) == "connection refused. Is endpoint right?"
@@ -43,7 +43,7 @@ def test_a_store_that_never_answered_holds_at_once_and_asks_after_the_endpoint()
     assert holds.may_start  # a store that is only down costs no conversion
 
 
-def test_a_store_that_has_answered_is_not_doubted_for_one_transfer() -> None:
+def test_a_store_that_has_answered_does_not_hold_for_one_transfer() -> None:
     holds = Holds(1 << 30)
     holds.store_worked()
     assert not holds.store_failed(

@@ -1,4 +1,4 @@
-"""Rates and the time to go: measured over work, whatever pauses and holds lie between."""
+"""Rates and the time that the rest takes: only time in which the engine works counts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_time_without_results_counts_while_the_engine_runs() -> None:
 
 
 def test_the_tail_of_a_pause_counts_by_the_share_of_the_workers() -> None:
-    """One of four workers goes on for forty seconds, and finishes a quarter of what four would have."""
+    """One of four workers works for forty more seconds, and finishes a quarter of what four would have."""
     progress = Progress(0.0)
     now = working(progress, 0.0, 30)
     for _ in range(10):
@@ -70,7 +70,7 @@ def test_a_machine_that_slept_did_not_work() -> None:
     assert progress.rates().images_per_s == pytest.approx(1.0, rel=0.1)
 
 
-def test_nobody_knows_before_the_first_image() -> None:
+def test_there_is_no_estimate_before_the_first_image() -> None:
     progress = Progress(0.0)
     progress.pass_time(4.0)
     assert progress.eta_s(4.0, lambda: LEFT) is None

@@ -1,4 +1,4 @@
-"""When workers are started again, decided from numbers; and whose SIGKILL was the kernel's."""
+"""When missing workers are started, and which of them the kernel has killed for memory."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def workers_to_start(
 
 
 class TestStartThrottle:
-    def test_all_that_are_missing_come_when_there_is_room(self) -> None:
+    def test_all_that_are_missing_start_if_there_is_room(self) -> None:
         assert workers_to_start(StartThrottle(), missing=8) == 8
         assert workers_to_start(StartThrottle(), missing=0) == 0
         assert workers_to_start(StartThrottle(), missing=-3) == 0
 
-    def test_nobody_comes_during_a_hold(self) -> None:
+    def test_none_starts_during_a_hold(self) -> None:
         assert workers_to_start(StartThrottle(), holding=True) == 0
 
-    def test_only_as_many_come_as_there_is_room_for(self) -> None:
+    def test_only_as_many_start_as_there_is_room_for(self) -> None:
         room = 3 * OWN_IDLE_WORKER_BYTES
         assert workers_to_start(StartThrottle(), missing=8, room=room) == 3
         assert workers_to_start(StartThrottle(), missing=8, there=2, coming=2, room=room) == 1
         assert workers_to_start(StartThrottle(), missing=8, there=4, coming=0, room=-1) == 0
 
-    def test_one_comes_where_there_is_none(self) -> None:
+    def test_one_starts_in_any_case_if_there_is_none(self) -> None:
         assert workers_to_start(StartThrottle(), missing=8, room=-1) == 1
 
-    def test_the_first_that_dies_is_replaced_at_once_and_the_next_ever_later(self) -> None:
+    def test_the_first_that_dies_is_replaced_at_once_and_the_next_later_and_later(self) -> None:
         throttle, now, waits = StartThrottle(), 1000.0, []
         for _ in range(10):
             throttle.idle_worker_died(now, oom_killed=False)
@@ -60,12 +60,12 @@ class TestStartThrottle:
             assert workers_to_start(throttle, now) == 2
         assert waits == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
 
-    def test_what_the_kernel_took_is_not_replaced_at_once(self) -> None:
+    def test_one_that_the_kernel_killed_is_not_replaced_at_once(self) -> None:
         throttle = StartThrottle()
         throttle.idle_worker_died(1000.0, oom_killed=True)
         assert workers_to_start(throttle, 1000.9) == 0 and workers_to_start(throttle, 1001.0) == 2
 
-    def test_a_worker_that_works_ends_the_wait(self) -> None:
+    def test_a_finished_image_ends_the_wait(self) -> None:
         throttle = StartThrottle()
         for _ in range(6):
             throttle.idle_worker_died(1000.0, oom_killed=True)
@@ -78,7 +78,7 @@ class TestStartThrottle:
             throttle.idle_worker_died(day * 86400.0, oom_killed=False)
             assert workers_to_start(throttle, day * 86400.0) == 2
 
-    def test_what_is_killed_together_is_told_together_and_once(self) -> None:
+    def test_kills_at_the_same_time_are_reported_together_and_once(self) -> None:
         throttle = StartThrottle()
         throttle.idle_worker_died(1000.0, oom_killed=True)
         throttle.idle_worker_died(1000.1, oom_killed=True)
@@ -102,7 +102,7 @@ class Dead:
         ([5, 5, 6], 1, False),
     ],
 )
-def test_a_kill_is_the_kernel_s_when_its_count_rose(
+def test_a_kill_was_for_memory_if_the_kernels_count_rose(
     counts: list[int], exit_code: int, was_oom_killed: bool
 ) -> None:
     answers = iter(counts)
@@ -119,7 +119,7 @@ def test_all_that_were_killed_at_once_are_recognised() -> None:
     assert kills.was_oom_killed(dead) and kills.was_oom_killed(dead)
 
 
-def test_kills_of_long_ago_say_nothing_of_today_s_dead() -> None:
+def test_earlier_kills_do_not_count() -> None:
     count = 0
     kills = OomKillDetector(lambda: count)
     count, now = 7, time.monotonic()
