@@ -80,7 +80,7 @@ async def test_starts_steers_survives_and_sees_the_end(workspace: MakeWorkspace)
         assert last.snapshot.totals.done == 20
 
 
-async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
+async def test_an_engine_that_does_not_answer_is_shown_as_disconnected_with_its_last_status(
     workspace: MakeWorkspace,
 ) -> None:
     root = workspace(images=20, width=600, height=500, settings=ONE_WORKER)
@@ -101,7 +101,7 @@ async def test_an_engine_that_is_silent_is_disconnected_with_its_last_picture(
     assert wait_for_end(root)["totals"]["done"] == 20
 
 
-async def test_the_engine_does_not_notice_who_leaves(workspace: MakeWorkspace) -> None:
+async def test_the_engine_keeps_running_after_the_app_is_left(workspace: MakeWorkspace) -> None:
     root = workspace(images=10, width=900, height=700, settings=ONE_WORKER)
     pid = start_engine(root)
     busy = suspend_busy_worker(root)
@@ -112,7 +112,7 @@ async def test_the_engine_does_not_notice_who_leaves(workspace: MakeWorkspace) -
     assert wait_for_end(root)["totals"]["done"] == 10
 
 
-async def test_what_keeps_an_engine_from_starting_is_told(workspace: MakeWorkspace) -> None:
+async def test_the_app_shows_why_an_engine_does_not_start(workspace: MakeWorkspace) -> None:
     root = workspace(images=2)
     (root / "photostat.toml").write_text("[engine]\nworkerz = 3\n", encoding="utf-8")
     async with watching(root) as (app, pilot):

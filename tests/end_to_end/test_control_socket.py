@@ -111,7 +111,7 @@ def line(root: Path) -> Iterator[Line]:
         (b'{"id": 3, "command": "accept", "ids": [true], "reason": "x"}', 3, "an array of whole numbers"),
     ],
 )
-def test_a_bad_order_gets_one_clear_answer(
+def test_a_bad_request_gets_one_clear_reply(
     line: Line, root: Path, request_line: bytes, identity: object, says: str
 ) -> None:
     reply = line.ask(request_line)
@@ -122,11 +122,11 @@ def test_a_bad_order_gets_one_clear_answer(
     assert status(root)["totals"]["failed"] == FAILED
 
 
-def test_an_order_without_an_end_is_answered_before_the_connection_ends(line: Line) -> None:
+def test_a_request_without_an_end_is_answered_before_the_connection_ends(line: Line) -> None:
     assert "no longer than 4 MiB" in line.ask(b" " * (MAX_LINE_BYTES + 1))["error"]
 
 
-def test_a_reason_goes_on_record_without_what_steers_a_terminal(root: Path) -> None:
+def test_a_reason_is_recorded_without_control_characters(root: Path) -> None:
     with EngineClient.connect(Workspace(root)) as client:
         assert client.ask(Accept((1,), "lost\x1b[2J in\nthe flood")).count == 1
         with LedgerReader(Workspace(root)) as reader:
@@ -136,7 +136,7 @@ def test_a_reason_goes_on_record_without_what_steers_a_terminal(root: Path) -> N
             client.ask(Accept((99,), "x"))
 
 
-def test_a_reason_without_an_engine_too(tmp_path: Path) -> None:
+def test_so_is_a_reason_without_an_engine(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "workspace", 2, failed=1)
     photostat("accept", "1", "--reason", "lost\x1b[2J", workspace=workspace.root)
     with LedgerReader(workspace) as reader:
@@ -170,13 +170,13 @@ def test_run_says_that_memory_allows_fewer_workers(workspace: MakeWorkspace) -> 
     assert "2 workers instead of 3: memory allows no more" in _journal(root)
 
 
-def test_the_picture_has_the_workers_that_were_asked_for(root: Path) -> None:
+def test_the_snapshot_has_the_workers_that_were_asked_for(root: Path) -> None:
     photostat("workers", "3", workspace=root)
     document = status(root)
     assert (document["workers_wanted"], document["workers_asked"]) == (2, 3)
 
 
-def test_a_pause_is_a_pause_though_something_holds_too(root: Path) -> None:
+def test_a_paused_engine_is_paused_even_if_something_holds_it_too(root: Path) -> None:
     assert photostat("status", workspace=root).stdout.startswith("HOLDING for source since ")
     paused = photostat("pause", workspace=root).stdout
     assert paused == "Paused. Nothing is in flight. `photostat resume` continues.\n"
@@ -193,11 +193,11 @@ def test_a_pause_is_a_pause_though_something_holds_too(root: Path) -> None:
         (2, "Draining. The 2 images in flight will be finished, then the engine ends."),
     ],
 )
-def test_draining_is_told_for_any_number(count: int, says: str) -> None:
+def test_drain_reports_any_number_of_images(count: int, says: str) -> None:
     assert draining(count) == says
 
 
-def test_what_goes_back_is_told_for_any_number() -> None:
+def test_stop_reports_any_number_of_images() -> None:
     said = [in_flight(count, "goes back", "go back") for count in (0, 1, 2000)]
     assert said == [
         "Nothing is in flight",

@@ -55,7 +55,7 @@ def test_a_share_that_was_never_there_holds_at_once(workspace: MakeWorkspace) ->
     wait_for_end(root)
 
 
-def test_a_person_who_resumes_takes_missing_sources_for_what_they_are(workspace: MakeWorkspace) -> None:
+def test_after_a_resume_missing_sources_fail(workspace: MakeWorkspace) -> None:
     root = workspace(images=3)
     shutil.rmtree(root / "source")
     (root / "source").mkdir()
@@ -81,7 +81,7 @@ def with_another_share(root: Path) -> int:
 
 
 @pytest.mark.parametrize("left", ["nothing", "empty", "stray"])
-def test_a_mount_that_goes_in_the_middle_costs_no_image(workspace: MakeWorkspace, left: str) -> None:
+def test_a_mount_that_disappears_during_a_run_costs_no_image(workspace: MakeWorkspace, left: str) -> None:
     root = workspace(images=MANY, **LARGE)
     rows = with_another_share(root)
     start_engine(root, "--workers", "1")
@@ -160,7 +160,7 @@ def test_one_representation_that_is_not_there_costs_its_own_images_only(
     assert {(row["cause"], Path(row["source"]).parent) for row in failures} == {("source-missing", lost)}
 
 
-def test_a_source_that_goes_after_its_survey_costs_its_own_image_only(workspace: MakeWorkspace) -> None:
+def test_a_source_that_disappears_after_its_survey_costs_its_own_image_only(workspace: MakeWorkspace) -> None:
     root = workspace(images=10, **LARGE)
     start_engine(root, "--workers", "1")
     busy = suspend_busy_worker(root)

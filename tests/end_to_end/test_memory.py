@@ -94,7 +94,7 @@ def attempts(root: Path) -> list[int]:
     return [row["attempts"] for row in list_rows(root)]
 
 
-def test_below_the_floor_it_holds_and_goes_on_by_itself(
+def test_below_the_floor_it_holds_and_continues_by_itself(
     workspace: MakeWorkspace, memory_group: MakeGroup
 ) -> None:
     root = workspace(images=30, width=900, height=700, settings='[engine]\nmemory_floor = "400MiB"\n')
@@ -141,7 +141,7 @@ def test_a_worker_that_the_kernel_kills_is_recognised_and_its_image_done_alone(
     assert sorted(attempts(place)) == [1, 2]
 
 
-def test_idle_workers_that_the_kernel_kills_come_back_when_there_is_room_again(
+def test_idle_workers_that_the_kernel_kills_are_replaced_when_there_is_memory_again(
     workspace: MakeWorkspace, memory_group: MakeGroup
 ) -> None:
     root, group = workspace(images=30, width=900, height=700), memory_group(1200 * MIB)
@@ -190,7 +190,7 @@ def lanes(root: Path) -> set[str]:
         return {attempt.mode for attempt in reader.attempts(1)}
 
 
-def test_memory_limit_keeps_the_whole_tree_within_it(root: MakeGiants) -> None:
+def test_all_processes_stay_within_memory_limit(root: MakeGiants) -> None:
     place = root('[engine]\nmemory_limit = "700MiB"\n')
     photostat("run", "--detach", "--workers", "2", workspace=place)
     least = 700 * MIB

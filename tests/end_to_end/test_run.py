@@ -67,7 +67,7 @@ def test_a_bad_image_costs_only_itself(workspace: MakeWorkspace) -> None:
     assert scratch_contents(root) == []
 
 
-def test_a_mended_source_is_done_after_a_requeue(workspace: MakeWorkspace) -> None:
+def test_a_source_that_was_put_back_is_done_after_a_requeue(workspace: MakeWorkspace) -> None:
     root = workspace(images=4)
     source = sorted((root / "source").rglob("*.jp2"))[0]
     kept = source.with_suffix(".kept")
@@ -152,7 +152,7 @@ def test_the_engine_outlives_the_session_that_started_it(workspace: MakeWorkspac
 
 
 @pytest.mark.parametrize("name", ["ledger.sqlite", "ledger.lock"])
-def test_an_engine_whose_ledger_or_lock_is_deleted_ends_and_says_so(
+def test_an_engine_whose_ledger_or_lock_is_deleted_ends_with_the_reason(
     workspace: MakeWorkspace, name: str
 ) -> None:
     root = workspace(images=8, width=1000, height=800)

@@ -175,7 +175,7 @@ def test_http_to_an_https_port_holds_and_names_the_endpoint(
     assert wait_for_end(root)["totals"]["failed"] == 0
 
 
-def test_a_store_that_is_down_holds_the_engine_and_it_goes_on_by_itself(
+def test_a_store_that_is_down_holds_the_engine_which_continues_by_itself(
     workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
 ) -> None:
     root = workspace(images=12, settings=settings(relay.endpoint, prefix))

@@ -11,7 +11,7 @@ from tests.support.command_line import photostat
 from tests.support.engine_runs import scratch_contents, status, stored_digests
 
 
-def test_a_run_leaves_what_else_lies_on_scratch(workspace: MakeWorkspace, tmp_path: Path) -> None:
+def test_a_run_leaves_other_files_on_scratch(workspace: MakeWorkspace, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     (shared / "deep").mkdir(parents=True)
     for name in ("letter.txt", "3-1-4711.jpg", "deep/3-1-4711.jpg.part"):
@@ -37,7 +37,7 @@ def test_a_run_leaves_what_else_lies_on_scratch(workspace: MakeWorkspace, tmp_pa
         ("out/scratch", "inside the store"),
     ],
 )
-def test_scratch_among_other_things_is_refused_by_whatever_reads_the_settings(
+def test_every_command_refuses_a_scratch_that_is_another_place(
     workspace: MakeWorkspace, scratch: str, says: str
 ) -> None:
     root = workspace(images=1)
@@ -67,7 +67,7 @@ def test_scratch_where_the_sources_are_is_refused_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize("scratch", ["export.csv", "export.csv/below", "/proc/photostat"])
-def test_scratch_that_is_no_directory_is_said_in_one_line(workspace: MakeWorkspace, scratch: str) -> None:
+def test_scratch_that_is_no_directory_is_one_clear_line(workspace: MakeWorkspace, scratch: str) -> None:
     root = workspace(images=1, settings=f'[engine]\nscratch = "{scratch}"\n')
     found = photostat("check", "--json", workspace=root, expect=1).json["scratch"]
     assert scratch in found

@@ -41,7 +41,7 @@ def root(workspace: MakeWorkspace) -> Path:
     return workspace(images=IMAGES)
 
 
-def test_an_engine_that_is_suspended_is_not_called_stopped(root: Path) -> None:
+def test_a_suspended_engine_is_not_reported_as_stopped(root: Path) -> None:
     pid = start_engine_without_share(root)
     with suspended(pid):
         text = photostat("status", workspace=root)
@@ -61,7 +61,7 @@ def test_an_engine_that_is_suspended_is_not_called_stopped(root: Path) -> None:
     assert wait_for_end(root)["totals"]["done"] == IMAGES
 
 
-def test_every_client_tells_a_suspended_engine_from_none(root: Path) -> None:
+def test_every_client_distinguishes_a_suspended_engine_from_none(root: Path) -> None:
     pid = start_engine_without_share(root)
     with EngineClient.connect(Workspace(root), timeout_s=3) as client, suspended(pid):
         with pytest.raises(EngineSilent, match="is suspended"):
@@ -72,7 +72,7 @@ def test_every_client_tells_a_suspended_engine_from_none(root: Path) -> None:
     assert wait_for_end(root)["totals"]["done"] == IMAGES
 
 
-def test_clients_that_say_nothing_keep_nobody_out(root: Path) -> None:
+def test_silent_clients_do_not_keep_others_out(root: Path) -> None:
     start_engine_without_share(root)
     path = str(Workspace(root).socket_path)
     idle = []
@@ -95,7 +95,7 @@ def test_clients_that_say_nothing_keep_nobody_out(root: Path) -> None:
     assert wait_for_end(root)["totals"]["done"] == IMAGES
 
 
-def test_an_engine_is_found_under_every_name_of_its_workspace(
+def test_an_engine_is_found_under_every_path_of_its_workspace(
     workspace: MakeWorkspace, tmp_path: Path
 ) -> None:
     deep = workspace(images=IMAGES, name="/".join(["a-directory-with-a-long-name"] * 4))
@@ -112,7 +112,7 @@ def test_an_engine_is_found_under_every_name_of_its_workspace(
     assert wait_for_end(short)["totals"]["done"] == IMAGES
 
 
-def test_the_socket_s_path_is_one_for_all_names_and_never_too_long(
+def test_the_socket_has_one_path_for_all_names_of_a_workspace_and_it_is_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep = tmp_path / "/".join(["a-directory-with-a-long-name"] * 4)
@@ -129,7 +129,7 @@ def test_the_socket_s_path_is_one_for_all_names_and_never_too_long(
     assert len(str(Workspace(deep).socket_path)) < 100
 
 
-def test_an_engine_that_listens_nowhere_yet_or_any_more_is_waited_for(root: Path) -> None:
+def test_clients_wait_for_an_engine_that_does_not_listen_yet(root: Path) -> None:
     workspace = Workspace(root)
     lock = Lock.acquire(workspace.lock_path, ENGINE_COMMAND)
     with pytest.raises(EngineSilent, match=f"pid {os.getpid()}"):
@@ -190,7 +190,7 @@ HELLO = json.dumps({"photostat": 1, "version": "9.9", "pid": 1}).encode() + b"\n
         ([HELLO, b'{"id": 1, "ok": true, "snapshot": {"state": "dancing"}}\n'], "version 9.9"),
     ],
 )
-def test_what_is_no_engine_of_this_version_is_told_in_one_line(
+def test_another_program_or_version_at_the_socket_is_one_clear_line(
     workspace: MakeWorkspace, lines: list[bytes], says: str
 ) -> None:
     root = workspace(images=1, add=False)
@@ -199,7 +199,7 @@ def test_what_is_no_engine_of_this_version_is_told_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_says_so_too(workspace: MakeWorkspace) -> None:
+def test_the_command_prints_that_line(workspace: MakeWorkspace) -> None:
     root = workspace(images=1, add=False)
     with listening(Workspace(root), b"garbage\n"):
         said = photostat("status", workspace=root, expect=2).stderr

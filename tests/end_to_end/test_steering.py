@@ -29,7 +29,7 @@ def root(workspace: MakeWorkspace) -> Path:
     return workspace(images=14, **LARGE)
 
 
-def test_a_pause_starts_nothing_more_and_resume_goes_on(root: Path) -> None:
+def test_a_pause_starts_nothing_more_and_resume_continues(root: Path) -> None:
     start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     busy = suspend_busy_worker(root)
@@ -72,7 +72,7 @@ def _when(root: Path, elapsed_s: float) -> dict[str, Any] | None:
     return document if document["elapsed_seconds"] >= elapsed_s else None
 
 
-def test_drain_finishes_what_is_in_flight_and_leaves(root: Path) -> None:
+def test_drain_finishes_what_is_in_flight_and_ends(root: Path) -> None:
     start_engine(root)
     busy = suspend_busy_worker(root)
     photostat("drain", workspace=root)
@@ -95,7 +95,7 @@ def test_stop_puts_back_what_is_in_flight_without_an_attempt(root: Path) -> None
     assert len(stored_digests(root)) == 14
 
 
-def test_ctrl_c_drains_and_says_so(root: Path) -> None:
+def test_ctrl_c_drains_and_prints_it(root: Path) -> None:
     process = start("run", "--headless", workspace=root)
     busy = suspend_busy_worker(root)
     process.send_signal(signal.SIGINT)
@@ -120,7 +120,7 @@ def test_two_sigterms_stop_the_engine_at_once(root: Path) -> None:
     assert totals["done"] + totals["pending"] + totals["in_flight"] == 14
 
 
-def test_workers_come_and_go(root: Path) -> None:
+def test_workers_are_added_and_removed(root: Path) -> None:
     start_engine(root, "--workers", "1")
     busy = suspend_busy_worker(root)
     photostat("workers", "3", workspace=root)
@@ -131,7 +131,7 @@ def test_workers_come_and_go(root: Path) -> None:
     assert wait_for_end(root)["totals"]["done"] == 14
 
 
-def test_a_second_engine_is_refused_and_told_which_one_is_there(root: Path) -> None:
+def test_a_second_engine_is_refused_with_the_pid_of_the_first(root: Path) -> None:
     pid = start_engine(root)
     suspend_busy_worker(root)
     outcome = photostat("run", "--detach", workspace=root, expect=2)

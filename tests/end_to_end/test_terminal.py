@@ -55,7 +55,7 @@ def test_a_steady_run_costs_less_than_4_kilobytes_a_second(terminal: Terminal) -
     assert (terminal.cpu_s() - cpu_s) / seconds < IDLE_CPU
 
 
-def test_a_picture_that_stands_still_costs_nothing(root: Path) -> None:
+def test_a_status_that_does_not_change_costs_nothing(root: Path) -> None:
     with Terminal(["-m", "tests.support.fake_poller", "paused", str(root)]) as terminal:
         terminal.wait_for("PAUSED")
         terminal.wait_for_silence(1)
@@ -67,7 +67,7 @@ def test_ends_when_the_terminal_goes_away(terminal: Terminal) -> None:
     assert terminal.wait_for_end() < ENDS_WITHIN_S
 
 
-def test_ends_when_the_terminal_goes_away_and_nobody_sends_a_signal(root: Path) -> None:
+def test_ends_when_the_terminal_goes_away_without_a_signal(root: Path) -> None:
     """As under nohup: only the end of the input tells, and Textual would spin on it."""
     deaf = (
         "import signal, tests.support.fake_poller; install = signal.signal; "
@@ -102,7 +102,7 @@ def test_an_interrupt_from_outside_does_not_end_it(terminal: Terminal) -> None:
     assert terminal.process.poll() is None
 
 
-def test_control_c_says_how_to_leave(terminal: Terminal) -> None:
+def test_control_c_shows_how_to_leave(terminal: Terminal) -> None:
     terminal.type("\x03")
     terminal.wait_for("q leaves")
     assert terminal.process.poll() is None
@@ -145,7 +145,7 @@ def test_the_end_rings_once(root: Path) -> None:
         assert terminal.output.count(b"\x1b]9;photostat: the run has finished\x07\x07") == 1
 
 
-def test_says_so_where_there_is_no_terminal(root: Path) -> None:
+def test_without_a_terminal_it_is_one_clear_line(root: Path) -> None:
     code = "import sys, pathlib, engine.workspace, tui.app; "
     code += "tui.app.run(engine.workspace.Workspace(pathlib.Path(sys.argv[1])))"
     done = subprocess.run(

@@ -19,7 +19,7 @@ def test_settings_for_a_batch_that_is_not_there_are_a_warning(workspace: MakeWor
     ]
 
 
-def test_what_scratch_cannot_be_is_said_to_people_too(workspace: MakeWorkspace) -> None:
+def test_a_scratch_that_cannot_be_used_is_printed(workspace: MakeWorkspace) -> None:
     root = workspace(images=1, settings='[engine]\nscratch = "export.csv"\n')
     said = photostat("check", workspace=root, expect=1)
     assert "scratch: " in said.stdout

@@ -119,7 +119,7 @@ def test_a_store_as_the_ledger_has_it_is_clean(
     assert counts.object_bytes == sum(len(jpeg_of(n)) for n in range(1, 32))
 
 
-def test_missing_extra_and_different_are_told(
+def test_missing_extra_and_different_objects_are_reported(
     workspace: Workspace, store_and_tools: tuple[Store, Callable[[str, bytes], None], Remove], tmp_path: Path
 ) -> None:
     store, write, remove = store_and_tools
@@ -141,7 +141,7 @@ def test_missing_extra_and_different_are_told(
     assert (counts.missing, counts.extra, counts.different, counts.is_clean) == (2, 2, 1, False)
 
 
-def test_a_digest_that_differs_is_told_where_the_listing_knows_it(
+def test_a_digest_that_differs_is_reported_if_the_listing_has_it(
     workspace: Workspace, seaweed: Seaweed, prefix: str, tmp_path: Path
 ) -> None:
     store = S3Store(settings_for(seaweed.endpoint, prefix), S3Limits())
@@ -169,7 +169,7 @@ class EncryptedStore(LocalStore):
         return super().digest(key)
 
 
-def test_etags_that_are_no_digests_are_found_out_by_reading_a_few_objects(
+def test_etags_that_are_no_digests_are_recognised_by_reading_a_few_objects(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     store = EncryptedStore(tmp_path / "out")
@@ -188,7 +188,7 @@ def test_one_batch_is_compared_alone(workspace: Workspace, tmp_path: Path) -> No
     assert Counter(d.kind for d in compare(workspace, store)[0].values()) == {DifferenceKind.EXTRA: 1}
 
 
-def test_of_colliding_rows_the_one_that_is_done_speaks(workspace: Workspace) -> None:
+def test_of_colliding_rows_the_one_that_is_done_counts(workspace: Workspace) -> None:
     with LedgerReader(workspace) as reader:
         done = reader.image(1)
     assert done is not None
@@ -209,7 +209,7 @@ def test_the_local_listing_is_in_the_order_of_the_keys_bytes(tmp_path: Path) -> 
     assert list(LocalStore(tmp_path / "nowhere").list()) == []
 
 
-def test_the_command_tells_and_requeues(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_command_reports_and_requeues(workspace: Workspace, tmp_path: Path) -> None:
     targets = fill(LocalStore(workspace.root / "out"), workspace, tmp_path / "x")
     clean = photostat("reconcile", "--json", workspace=workspace.root)
     assert clean.json["differences"] == []
@@ -260,7 +260,7 @@ def test_a_file_that_cannot_be_read_is_a_finding_and_the_others_are_compared(
     assert (counts.different, counts.matching) == (1, 30)
 
 
-def test_names_that_are_no_text_are_extra(workspace: Workspace, tmp_path: Path) -> None:
+def test_names_that_are_not_text_are_extra(workspace: Workspace, tmp_path: Path) -> None:
     directory = workspace.root / "out" / "plates"
     directory.mkdir(parents=True)
     (directory / os.fsdecode(b"\xff\x1b[31m.jpg")).touch()
@@ -272,7 +272,7 @@ def test_names_that_are_no_text_are_extra(workspace: Workspace, tmp_path: Path) 
     assert photostat("reconcile", "--json", workspace=workspace.root, expect=1).json["extra"] == 1
 
 
-def test_a_store_that_is_away_is_said_in_one_line(workspace: Workspace) -> None:
+def test_a_store_that_does_not_answer_is_one_clear_line(workspace: Workspace) -> None:
     (workspace.root / "photostat.toml").write_text(
         '[store]\nurl = "s3://b/p"\nendpoint = "http://127.0.0.1:1"\n', encoding="utf-8"
     )

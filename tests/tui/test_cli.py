@@ -21,7 +21,7 @@ from tui.cli import COMMANDS
 U = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 
 
-def test_help_shows_every_command_and_a_way_through() -> None:
+def test_help_shows_every_command_and_a_first_tour() -> None:
     text = run("--help").stdout
     for name in (name for names in COMMANDS.values() for name in names):
         assert f"\n  {name} " in text
@@ -29,7 +29,7 @@ def test_help_shows_every_command_and_a_way_through() -> None:
     assert "photostat demo" in text and "Exit codes:" in text
 
 
-def test_the_version_is_said() -> None:
+def test_version_is_printed() -> None:
     assert run("--version").stdout.startswith("photostat 0.")
 
 
@@ -58,11 +58,13 @@ def test_the_version_is_said() -> None:
         ([], "the TUI needs a terminal; `photostat status` shows the same once"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(collection: Path, args: list[str], says: str) -> None:
+def test_a_mistake_is_one_clear_line(collection: Path, args: list[str], says: str) -> None:
     assert says in complaint(*args, at=collection)
 
 
-def test_without_a_workspace_it_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_workspace_it_prints_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PHOTOSTAT_WORKSPACE", raising=False)
     assert complaint("status") == "no photostat.toml here: `photostat init` makes a workspace"
@@ -76,7 +78,7 @@ def test_the_workspace_may_come_from_the_environment(
     assert json.loads(run("status", "--json").stdout)["totals"]["rows"] == 10
 
 
-def test_a_wrong_setting_is_named_by_every_command_that_needs_it(collection: Path) -> None:
+def test_every_command_that_needs_it_names_a_wrong_setting(collection: Path) -> None:
     (collection / "photostat.toml").write_text("[jpeg]\nqualty = 3\n")
     (collection / "e.csv").write_text("x")
     assert complaint("add", collection / "e.csv", at=collection) == (
@@ -84,12 +86,12 @@ def test_a_wrong_setting_is_named_by_every_command_that_needs_it(collection: Pat
     )
 
 
-def test_commands_that_need_an_engine_say_that_none_answers(collection: Path) -> None:
+def test_commands_that_need_an_engine_report_that_none_answers(collection: Path) -> None:
     for command in (["pause"], ["resume"], ["drain"], ["stop"], ["workers", "2"]):
         assert "no engine answers" in complaint(*command, at=collection, code=3)
 
 
-def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> None:
     root = make_ledger(tmp_path / "ws", 5000).root
     for arguments in (["list", "--json"], ["list"], ["list", "--csv"]):
         child = start(*arguments, workspace=root)
@@ -136,7 +138,7 @@ def test_names_are_printed_whatever_the_locale(tmp_path: Path) -> None:
     assert "é😀.tif" in listed("--csv").decode("utf-8")
 
 
-def test_a_fault_of_ours_is_one_line_too(collection: Path) -> None:
+def test_a_fault_of_photostat_is_one_line(collection: Path) -> None:
     script = (
         "import tui.commands.status as s\n"
         "def fault(workspace): raise RuntimeError('surprise')\n"

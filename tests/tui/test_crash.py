@@ -180,7 +180,7 @@ def listening(path: Path, hello: Any, reply: Any) -> Iterator[None]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs Unix sockets")
 @pytest.mark.parametrize(("hello", "reply"), _FOREIGN.values(), ids=_FOREIGN.keys())
-async def test_what_is_no_engine_is_told_in_one_line(root: Path, hello: Any, reply: Any) -> None:
+async def test_another_program_at_the_socket_is_one_clear_line(root: Path, hello: Any, reply: Any) -> None:
     workspace = Workspace(root)
     workspace.socket_path.parent.mkdir(parents=True, exist_ok=True)
     with listening(workspace.socket_path, hello, reply):

@@ -75,7 +75,7 @@ async def test_plus_and_minus_change_the_workers_one_by_one(root: Path) -> None:
         ("minus", "The engine is leaving.", "The engine is leaving.", 8),
     ],
 )
-async def test_the_workers_told_and_counted_from_are_those_the_engine_took(
+async def test_plus_counts_from_the_workers_that_the_engine_accepted(
     root: Path, key: str, reply: WorkersReply | str, message: str, then: int
 ) -> None:
     async with opened(root) as session:
@@ -129,7 +129,7 @@ async def test_s_says_so_where_there_is_nothing_to_start_for(root: Path) -> None
         assert session.message.startswith("Nothing is waiting to be converted. 6 images failed")
 
 
-async def test_p_in_a_hold_does_not_say_that_it_goes_on(root: Path) -> None:
+async def test_p_in_a_hold_does_not_promise_that_it_continues(root: Path) -> None:
     held = STATUSES["holding"]().snapshot
     assert held is not None
     async with opened(root, engine_status(structs.replace(held, state=State.PAUSED))) as session:
@@ -209,7 +209,7 @@ async def test_control_c_only_says_how_to_leave(root: Path) -> None:
         assert "q leaves" in session.message
 
 
-async def test_what_the_engine_refuses_is_told_in_one_line(root: Path) -> None:
+async def test_a_refusal_of_the_engine_is_one_line(root: Path) -> None:
     async with opened(root) as session:
         session.poller.reply = lambda command: "The engine is leaving."
         await session.press("p")

@@ -13,7 +13,7 @@ from tests.support.command_in_process import complaint, run, write_rows
 U = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 
 
-def test_add_says_what_became_of_every_row(tmp_path: Path) -> None:
+def test_add_reports_what_became_of_every_row(tmp_path: Path) -> None:
     root = Workspace.init(tmp_path / "ws").root
     path = write_rows(
         root,
@@ -54,7 +54,7 @@ def test_add_of_what_is_no_export_exits_with_2(tmp_path: Path) -> None:
     )
 
 
-def test_add_waits_for_no_engine_and_says_who_it_is(collection: Path) -> None:
+def test_add_does_not_wait_for_an_engine_and_names_it(collection: Path) -> None:
     lock = Lock.acquire(Workspace(collection).lock_path, "run")
     try:
         said = complaint("add", write_rows(collection, f"{U},B,R,a.tif,map,/s/a.jp2"), at=collection)

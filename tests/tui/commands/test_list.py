@@ -38,7 +38,7 @@ def test_warnings_stand_under_their_image(tmp_path: Path) -> None:
     assert lines[3].strip() == r"warning: alpha flattened on \x1b[31m#ffffff"
 
 
-def test_psnr_far_below_its_batch_is_remarked(tmp_path: Path) -> None:
+def test_psnr_far_below_its_batch_is_a_warning(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "ws", 10, done=8)
     convert(workspace, 9, 30.25)
     convert(workspace, 10, 41.0)

@@ -11,7 +11,7 @@ from tests.support.command_in_process import run, write_rows
 U = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 
 
-def test_requeue_and_accept_say_how_many(collection: Path) -> None:
+def test_requeue_and_accept_report_how_many(collection: Path) -> None:
     assert "1 image requeued." in run("requeue", "1", at=collection).stdout
     assert "1 image accepted." in run("accept", "4", "--reason", "blank", at=collection).stdout
     assert "3 images requeued." in run("requeue", "--all", at=collection).stdout
@@ -21,7 +21,7 @@ def test_requeue_and_accept_say_how_many(collection: Path) -> None:
     assert (totals["pending"], totals["failed"], totals["accepted"]) == (8, 0, 0)
 
 
-def test_images_that_have_not_failed_are_left_alone_and_told(collection: Path) -> None:
+def test_images_that_have_not_failed_are_left_alone_and_reported(collection: Path) -> None:
     result = run("requeue", "1", "6", at=collection, code=1)
     assert "1 image requeued." in result.stdout
     assert "1 image left as it is: it has not failed." in result.stderr
@@ -29,7 +29,7 @@ def test_images_that_have_not_failed_are_left_alone_and_told(collection: Path) -
     assert json.loads(result.stdout) == {"accepted": 1, "not_failed": 1}
 
 
-def test_what_still_collides_stays_failed_and_is_told(tmp_path: Path) -> None:
+def test_what_still_collides_stays_failed_and_is_reported(tmp_path: Path) -> None:
     root = Workspace.init(tmp_path / "ws").root
     rows = [f"{U},B,R,a.tif,map,/s/a.jp2", f"{U},B,R,a.tiff,map,/s/b.jp2"]
     run("add", write_rows(root, *rows), at=root, code=1)

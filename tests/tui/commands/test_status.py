@@ -27,7 +27,7 @@ def test_status_without_an_engine_is_the_ledger_s_account(collection: Path) -> N
         assert key in document
 
 
-def test_status_of_a_new_workspace_says_what_comes_next(tmp_path: Path) -> None:
+def test_status_of_a_new_workspace_shows_the_next_command(tmp_path: Path) -> None:
     root = Workspace.init(tmp_path / "ws").root
     assert "`photostat add EXPORT.csv`" in run("status", at=root).stdout
     assert "Nothing has failed." in run("failures", at=root).stdout

@@ -89,7 +89,7 @@ async def test_a_accepts_with_a_reason_and_not_without(root: Path) -> None:
 
 
 @pytest.mark.parametrize("keys", [["r"], ["a", "x", "enter"], ["R", "y"]], ids=["r", "a", "R"])
-async def test_a_selection_is_kept_until_the_order_was_taken(root: Path, keys: list[str]) -> None:
+async def test_a_selection_is_kept_until_the_engine_has_answered(root: Path, keys: list[str]) -> None:
     async with opened(root) as session:
         session.poller.reply = lambda command: "No engine answers."
         await session.press("f", "space", "space", "space", *keys)
@@ -102,7 +102,7 @@ async def test_a_selection_is_kept_until_the_order_was_taken(root: Path, keys: l
         assert "selected" not in session.text
 
 
-async def test_an_order_is_not_given_again_before_it_is_answered(root: Path) -> None:
+async def test_a_command_is_not_sent_again_before_it_is_answered(root: Path) -> None:
     async with opened(root) as session:
         answer = session.poller.answer
         session.poller.answer = lambda command: None  # type: ignore[method-assign]
@@ -115,7 +115,7 @@ async def test_an_order_is_not_given_again_before_it_is_answered(root: Path) -> 
         assert len(session.sent) == 2
 
 
-async def test_selected_images_that_the_filter_hides_are_told_and_asked_for(root: Path) -> None:
+async def test_selected_images_that_the_filter_hides_are_counted_and_asked_about(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "space", "space", "space", "slash", *"p0002", "enter")
         assert "3 selected, 2 of them not shown" in session.text
@@ -192,7 +192,7 @@ async def test_requeue_and_accept_reach_the_ledger(tmp_path: Path) -> None:
         assert accepted.reason == "burnt"
 
 
-async def test_a_ledger_in_use_is_told(tmp_path: Path) -> None:
+async def test_a_ledger_in_use_is_reported(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "workspace", ROWS, failed=FAILED)
     with Ledger.open(workspace, "check"):
         async with on_the_ledger(workspace) as session:

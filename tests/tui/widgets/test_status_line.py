@@ -59,7 +59,7 @@ async def test_a_result_goes_from_every_page(root: Path) -> None:
         assert session.message == "Nothing new starts; what is in flight finishes. p resumes."
 
 
-async def test_a_result_is_told_on_the_page_that_is_in_sight_by_then(root: Path) -> None:
+async def test_a_result_is_shown_on_the_screen_that_is_open_by_then(root: Path) -> None:
     async with opened(root) as session:
         session.poller.send = session.poller.sent.append  # type: ignore[method-assign, assignment]
         await session.press("f", "r", "escape")
@@ -69,7 +69,7 @@ async def test_a_result_is_told_on_the_page_that_is_in_sight_by_then(root: Path)
         assert session.message == "1 image requeued."
 
 
-async def test_an_answer_while_a_page_is_being_opened_is_told(root: Path) -> None:
+async def test_an_answer_while_a_screen_is_opened_is_shown(root: Path) -> None:
     async with opened(root) as session:
         session.app.action_failures()
         session.app.show_message("Here it is.")
