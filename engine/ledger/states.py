@@ -1,4 +1,4 @@
-"""The words that the ledger's columns hold: an image's state, how an attempt ended, an event's level."""
+"""The words that the ledger's columns hold: an image's state, how an attempt ended, an event's level and kind."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class EventLevel(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What happened; a ledger may hold other kinds, written by another version."""
+    """What happened. A ledger may hold other kinds, which another version of photostat wrote."""
 
     ENGINE = "engine"
     """It started, ended, or a person changed what it does."""

@@ -1,4 +1,4 @@
-"""`photostat check` says before a run what a person would hardly mean."""
+"""`photostat check` reports before a run what is probably a mistake."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def test_settings_for_a_batch_that_is_not_there_are_a_warning(workspace: MakeWor
         "[batch.plats.jpeg]\nquality = 80\n[batch.plates.jpeg]\nquality = 85\n[batch.x.jpeg]\nquality = 70\n"
     )
     root = workspace(images=1, settings=settings)
-    said = photostat("check", workspace=root)
-    assert "[batch.plats.jpeg] is for no batch of the ledger: did you mean plates?" in said.stdout
+    printed = photostat("check", workspace=root)
+    assert "[batch.plats.jpeg] is for no batch of the ledger: did you mean plates?" in printed.stdout
     assert photostat("check", "--json", workspace=root).json["warnings"] == [
         "[batch.plats.jpeg] is for no batch of the ledger: did you mean plates?",
         "[batch.x.jpeg] is for no batch of the ledger",
@@ -21,6 +21,6 @@ def test_settings_for_a_batch_that_is_not_there_are_a_warning(workspace: MakeWor
 
 def test_a_scratch_that_cannot_be_used_is_printed(workspace: MakeWorkspace) -> None:
     root = workspace(images=1, settings='[engine]\nscratch = "export.csv"\n')
-    said = photostat("check", workspace=root, expect=1)
-    assert "scratch: " in said.stdout
-    assert "not a directory" in said.stdout
+    printed = photostat("check", workspace=root, expect=1)
+    assert "scratch: " in printed.stdout
+    assert "not a directory" in printed.stdout

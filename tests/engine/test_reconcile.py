@@ -1,4 +1,4 @@
-"""The ledger against the store: missing, extra and different are told; images on their way are not."""
+"""The ledger against the store: missing, extra and different are reported; images on their way are not."""
 
 from __future__ import annotations
 
@@ -216,9 +216,9 @@ def test_the_command_reports_and_requeues(workspace: Workspace, tmp_path: Path) 
     assert clean.json["matching"] == 31
     (workspace.root / "out" / targets[3]).unlink()
     (workspace.root / "out" / targets[4]).write_bytes(b"different")
-    told = photostat("reconcile", workspace=workspace.root, expect=1)
-    assert targets[3] in told.stdout
-    assert targets[4] in told.stdout
+    printed = photostat("reconcile", workspace=workspace.root, expect=1)
+    assert targets[3] in printed.stdout
+    assert targets[4] in printed.stdout
     outcome = photostat("reconcile", "--requeue", "--json", workspace=workspace.root, expect=1)
     assert json.loads(outcome.stdout)["missing"] == 1
     with LedgerReader(workspace) as reader:
@@ -234,8 +234,8 @@ def test_damage_that_keeps_the_size_is_found_in_a_local_directory(
     out = workspace.root / "out"
     targets = fill(LocalStore(out), workspace, tmp_path / "x")
     (out / targets[9]).write_bytes(b"X" + jpeg_of(9)[1:])
-    told = photostat("reconcile", workspace=workspace.root, expect=1)
-    assert f"different  {targets[9]}: MD5 " in told.stdout
+    printed = photostat("reconcile", workspace=workspace.root, expect=1)
+    assert f"different  {targets[9]}: MD5 " in printed.stdout
     found = photostat("reconcile", "--json", workspace=workspace.root, expect=1).json
     assert (found["different"], found["size_only"]) == (1, 0)
     quick = photostat("reconcile", "--sizes-only", workspace=workspace.root)

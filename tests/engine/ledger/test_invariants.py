@@ -212,7 +212,7 @@ with Ledger.open(workspace) as ledger:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_sigkill_at_any_moment_loses_nothing_that_was_said(tmp_path: Path, seed: int) -> None:
+def test_sigkill_at_any_moment_loses_nothing_that_was_reported(tmp_path: Path, seed: int) -> None:
     workspace = make_ledger(tmp_path / "ws", 2000)
     child = subprocess.Popen(
         [sys.executable, "-c", WRITE_FOR_EVER, str(workspace.root)],
@@ -223,12 +223,12 @@ def test_sigkill_at_any_moment_loses_nothing_that_was_said(tmp_path: Path, seed:
     assert child.stdout is not None
     chance = random.Random(seed)
     for _ in range(chance.randint(50, 500)):
-        said = int(child.stdout.readline())
+        reported = int(child.stdout.readline())
     child.send_signal(signal.SIGKILL)
-    said = max([said, *map(int, child.stdout.read().split())])
+    reported = max([reported, *map(int, child.stdout.read().split())])
     child.wait(LONGEST_WAIT_S)
     with LedgerReader(workspace) as reader:  # beside the -wal and -shm of the dead
-        assert len(reader.ids(ImageFilter(state="done"))) >= said - said // 3
+        assert len(reader.ids(ImageFilter(state="done"))) >= reported - reported // 3
     with Ledger.open(workspace) as ledger:
         ledger.recover()
         accounts = ledger.account()
@@ -237,7 +237,7 @@ def test_sigkill_at_any_moment_loses_nothing_that_was_said(tmp_path: Path, seed:
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     done = {number for (number,) in db.execute("SELECT id FROM images WHERE state = 'done'")}
     db.close()
-    assert {number for number in range(1, said + 1) if number % 3} <= done
+    assert {number for number in range(1, reported + 1) if number % 3} <= done
     assert all(account.rows == 2000 for account in accounts.values())
     assert accounts["newspapers"].done == len(done)
 

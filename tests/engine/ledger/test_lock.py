@@ -14,7 +14,7 @@ from engine.workspace import Workspace
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 
-def test_one_process_writes_and_the_others_are_told_who(workspace: Workspace) -> None:
+def test_one_process_writes_and_the_others_learn_which(workspace: Workspace) -> None:
     with Ledger.open(workspace, "run"):
         with pytest.raises(LedgerLocked) as caught:
             Ledger.open(workspace, "add")

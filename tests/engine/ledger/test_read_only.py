@@ -1,4 +1,4 @@
-"""Somebody who may look at a workspace and not write into it sees the ledger all the same, and what changes."""
+"""A reader that may not write into the workspace sees the ledger all the same, and follows its changes."""
 
 from __future__ import annotations
 

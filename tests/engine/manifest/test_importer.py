@@ -53,7 +53,7 @@ def test_a_corrected_record_is_taken_over_without_converting_again(collection: C
     assert (image.record, image.state) == ("new", "done")
 
 
-def test_what_is_done_keeps_what_it_was_made_from_and_this_is_told(collection: Collection) -> None:
+def test_what_is_done_keeps_what_it_was_made_from_and_is_reported(collection: Collection) -> None:
     collection.add(row("a.tif", "/s/a.jp2"))
     collection.finish(1)
     report = collection.add(HEADER + row("a.tif", "/s/new.jp2"))
@@ -128,7 +128,7 @@ def test_a_new_version_is_known_by_its_file_s_name_in_that_batch_or_by_another_r
     assert (report.total.known, report.total.changed, report.total.colliding) == (1, 1, 0)
 
 
-def test_rows_that_are_there_more_than_once_are_one_image_and_told(collection: Collection) -> None:
+def test_rows_that_are_there_more_than_once_are_one_image_and_reported(collection: Collection) -> None:
     text = HEADER + row("a.tif") + row("b.tif", "/s/b.jp2") + row("a.tif") + row("a.tif")
     for known in (2, 4):
         report = collection.add(text)
@@ -154,7 +154,7 @@ def test_other_batches_and_representations_do_not_collide(collection: Collection
     assert set(collection.states().values()) == {"pending"}
 
 
-def test_names_that_differ_in_case_alone_are_told_and_converted(collection: Collection) -> None:
+def test_names_that_differ_in_case_alone_are_reported_and_converted(collection: Collection) -> None:
     report = collection.add(row("a.tif", "/s/1.jp2") + row("A.tif", "/s/2.jp2"))
     assert len(report.alike) == 1 and report.all_is_well
     assert set(collection.states().values()) == {"pending"}

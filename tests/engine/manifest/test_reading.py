@@ -52,7 +52,7 @@ def test_line_ends_and_byte_order_marks_make_no_difference(
         ("id,bc,rec,fichier,genre,chemin\n" + row(), 1),
     ],
 )
-def test_a_header_is_told_from_a_row(collection: Collection, text: str, line: int | None) -> None:
+def test_a_header_is_distinguished_from_a_row(collection: Collection, text: str, line: int | None) -> None:
     assert collection.add(text).header_line == line
 
 
@@ -98,7 +98,7 @@ def test_columns_that_are_not_there_are_named(
         ("x" * 1_100_000, "has no end within a megabyte"),
     ],
 )
-def test_what_is_no_csv_is_said_in_a_line(collection: Collection, text: str, says: str) -> None:
+def test_what_is_not_a_csv_is_refused_in_one_line(collection: Collection, text: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
         collection.add(text)
 

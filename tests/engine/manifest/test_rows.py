@@ -53,7 +53,7 @@ def test_without_a_header_most_rows_say_how_many_columns_there_are(collection: C
     assert refusals(report) == {1: "6 columns instead of 7"}
 
 
-def test_checksums_are_told_apart_by_their_length(collection: Collection) -> None:
+def test_checksums_are_distinguished_by_their_length(collection: Collection) -> None:
     columns = {"uuid": 1, "name": 2, "source": 3, "checksum": 4}
     sums = ["", "0" * 32, "SHA1:" + "1" * 40, "sha-256:" + "2" * 64, "3" * 31, "md5:" + "4" * 40]
     text = "".join(f"{U1},{i}.tif,/s/{i}.jp2,{checksum}\n" for i, checksum in enumerate(sums))
