@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,12 @@ def test_check_and_conversion_report_a_side_beyond_a_jpeg_alike(tmp_path: Path) 
         failure.message,
     )
     assert (failure.cause, failure.stage) == (Cause.TOO_LARGE_FOR_JPEG, Stage.VALIDATING)
+
+
+def test_surveyor_worker_and_check_load_no_image_library_before_an_image() -> None:
+    program = (
+        "import sys, engine.preflight, engine.processes.surveyor, engine.processes.worker\n"
+        "print(sorted({'numpy', 'pyvips', 'glymur', 'jpylyzer'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
