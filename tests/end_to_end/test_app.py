@@ -51,7 +51,7 @@ async def until(
     return await wait_until_async(met, lambda: f"another status than {app.view.status}", pilot.pause)
 
 
-async def test_starts_steers_survives_and_sees_the_end(workspace: MakeWorkspace) -> None:
+async def test_starts_controls_survives_and_sees_the_end(workspace: MakeWorkspace) -> None:
     root = workspace(images=20, width=600, height=500, settings=ONE_WORKER)
     async with watching(root) as (app, pilot):
         assert app.view.status.connection is ConnectionState.LEDGER

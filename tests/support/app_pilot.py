@@ -1,4 +1,4 @@
-"""The app under a pilot, on a link that writes down its orders or on a real ledger; for tests."""
+"""The app under a pilot, with a poller that records its commands or on a real ledger; for tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAILED, DONE, ROWS = 30, 6, 60
 
 @dataclass
 class AppSession:
-    """The app under a pilot, and what it has done."""
+    """The app under a pilot, what it shows and what it has sent."""
 
     app: PhotostatApp
     pilot: Pilot[int]
@@ -63,7 +63,7 @@ class AppSession:
 
     @property
     def text(self) -> str:
-        """What is on the screen in sight."""
+        """The text of the screen in sight, dialogs included."""
         widgets = self.app.screen.query(LineWidget)
         return "\n".join("\n".join(strip.text for strip in widget._painted) for widget in widgets)
 
@@ -92,5 +92,5 @@ async def on_the_ledger(workspace: Workspace) -> AsyncIterator[AppSession]:
     app = PhotostatApp(poller, LedgerThread(lambda: LedgerReader(workspace)))
     async with app.run_test(size=(80, 24)) as pilot:
         session = AppSession(app, pilot, FakePoller(EngineStatus()), workspace)
-        await session.until(lambda: app.view.snapshot is not None, "the first picture")
+        await session.until(lambda: app.view.snapshot is not None, "the first status")
         yield session

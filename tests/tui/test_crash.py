@@ -1,4 +1,4 @@
-"""What goes wrong in the app, and what answers on the socket, never reaches the terminal as a traceback."""
+"""Errors in the app, and any answer on the socket, never reach the terminal as a traceback."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _PROGRAM = (
 
 
 @pytest.mark.parametrize("fault", _FAULTS.values(), ids=_FAULTS.keys())
-def test_a_fault_of_the_app_is_one_line(root: Path, fault: str) -> None:
+def test_a_crash_of_the_app_is_one_line(root: Path, fault: str) -> None:
     with Terminal(["-c", _PROGRAM.format(fault), "-C", str(root)], columns=200) as terminal:
         terminal.wait_for("STOPPED")
         terminal.type("e")
@@ -64,7 +64,7 @@ def test_a_fault_of_the_app_is_one_line(root: Path, fault: str) -> None:
     assert "Traceback" in (root / "logs" / "app.log").read_text()
 
 
-def test_a_fault_of_a_thread_is_only_in_the_log(root: Path) -> None:
+def test_an_error_of_a_thread_is_only_in_the_log(root: Path) -> None:
     fault = "PhotostatApp.action_events = lambda app: threading.Thread(target=lambda: 1 / 0).start()"
     log = root / "logs" / "app.log"
     with Terminal(["-c", _PROGRAM.format(fault), "-C", str(root)]) as terminal:
@@ -78,10 +78,10 @@ def test_a_fault_of_a_thread_is_only_in_the_log(root: Path) -> None:
         assert b"Traceback" not in terminal.output
 
 
-async def test_an_answer_of_the_ledger_after_its_page_has_gone_is_dropped(
+async def test_an_answer_of_the_ledger_for_a_closed_screen_is_dropped(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However slow the ledger is, and whichever page was left meanwhile."""
+    """However slow the ledger is, and whichever screen has been closed."""
     slowly = asyncio.Event()
     ask = LedgerThread.ask
 
@@ -102,7 +102,7 @@ async def test_an_answer_of_the_ledger_after_its_page_has_gone_is_dropped(
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (12, 4), (30, 7)])
-async def test_a_tiny_terminal_is_no_fault(root: Path, size: tuple[int, int]) -> None:
+async def test_a_tiny_terminal_does_not_crash_the_app(root: Path, size: tuple[int, int]) -> None:
     async with opened(root, STATUSES["holding"](), size=size) as session:
         keys = ["z", "tab", "S", "escape", "f", "space", "r", "a", "escape", "enter", "escape", "u", "escape"]
         await session.press(*keys, "slash", "x", "enter", "escape", "escape", "e", "question_mark", "escape")
@@ -112,7 +112,7 @@ async def test_a_tiny_terminal_is_no_fault(root: Path, size: tuple[int, int]) ->
         assert session.app.crash is None
 
 
-async def test_a_ledger_that_is_asked_while_the_app_leaves_is_no_fault(root: Path) -> None:
+async def test_asking_the_ledger_while_the_app_ends_does_not_crash_it(root: Path) -> None:
     async with opened(root) as session:
         session.app.ledger.close()
         await session.press("f")
@@ -151,7 +151,7 @@ _FOREIGN: dict[str, tuple[Any, Any]] = {
 
 @contextmanager
 def listening(path: Path, hello: Any, reply: Any) -> Iterator[None]:
-    """A server that says these two, whoever asks for what."""
+    """A server that sends `hello` to every client and `reply` to its first request."""
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
     server.listen()

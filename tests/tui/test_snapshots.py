@@ -1,6 +1,6 @@
-"""Pictures of the app, at four sizes and in every state, with the time standing still.
+"""Snapshots of the app, at four sizes and in every state, at a fixed time.
 
-When a change is meant: `pytest tests/test_tui_pictures.py --snapshot-update`, and look at what has changed.
+After a change that is meant: `pytest tests/tui/test_snapshots.py --snapshot-update`, and look at what has changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Compare = Callable[..., bool]
 
 @pytest.fixture(autouse=True)
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same place and the same colours for everybody."""
+    """The same time zone and colours on every machine."""
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.delenv("NO_COLOR", raising=False)
     time.tzset()
@@ -97,6 +97,6 @@ def test_read_only_and_frozen(snap_compare: Compare, many: Path) -> None:
 
 
 def test_no_colour(snap_compare: Compare, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is said by words and glyphs: nothing is lost without colour."""
+    """Words and glyphs show everything: nothing is lost without colour."""
     monkeypatch.setenv("NO_COLOR", "1")
     assert snap_compare(app_on(many, STATUSES["disconnected"]()))

@@ -1,4 +1,4 @@
-"""Text fits its columns, whatever it is; bars and curves say what they measure."""
+"""Any text fits its columns; bars and curves show what they measure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_a_text_fits_its_columns_whatever_it_is(text: str, columns: int, keep: K
     assert cell_len(terminal_text.right_aligned(text, columns)) == columns
 
 
-def test_the_telling_part_of_a_long_name_stays() -> None:
+def test_a_long_name_keeps_the_part_that_differs() -> None:
     assert terminal_text.fit("NB_0001_1887-03-14_0004.jpg", 12) == "NB_0001_188…"
     assert terminal_text.fit("NB_0001_1887-03-14_0004.jpg", 12, Keep.END) == "…14_0004.jpg"
     assert terminal_text.fit("NB_0001_1887-03-14_0004.jpg", 13, Keep.BOTH) == "NB_000…04.jpg"
@@ -31,7 +31,7 @@ def test_a_bar_fills_its_columns_and_is_empty_or_full_only_when_it_is(fraction: 
     assert (bar == "·" * columns) == (fraction == 0)
 
 
-def test_a_sparkline_stands_under_its_highest() -> None:
+def test_a_sparkline_is_as_high_as_its_largest_value() -> None:
     assert terminal_text.sparkline([0, 1, 2, 4, 8], 10) == "▁▁▂▄█"
     assert terminal_text.sparkline([1, 2, 3, 4], 2) == "▆█"
     assert terminal_text.sparkline([], 5) == ""

@@ -1,4 +1,4 @@
-"""Every key that works anywhere, and what it did to the engine: the orders it got."""
+"""Every key that works anywhere, and the commands that it sends to the engine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from msgspec import structs
 from engine.control.requests import Drain, Pause, Resume, SetWorkers, Stop, WorkersReply
 from engine.control.snapshot import BatchSnapshot, HoldReason, State
 from engine.ledger.account import Account
-from tests.support.app_pilot import DONE, FAILED, ROWS, opened
-from tests.support.ledgers import make_ledger
+from tests.support.app_pilot import opened
 from tests.support.statuses import STATUSES, engine_status, running
 from tui.actions.registry import ACTIONS
 from tui.connection.engine_commands import StartEngine
@@ -21,14 +20,7 @@ from tui.screens.help import Help
 from tui.widgets.footer import Footer
 from tui.widgets.line_widget import LineWidget
 
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger that the tests only read."""
-    return make_ledger(tmp_path_factory.mktemp("tui") / "workspace", ROWS, failed=FAILED, done=DONE).root
-
-
-# -- what the engine is told ----
+# -- commands to the engine ----
 
 
 async def test_p_pauses_and_resumes(root: Path) -> None:
@@ -86,7 +78,7 @@ async def test_plus_counts_from_the_workers_that_the_engine_accepted(
         assert session.sent[1] == SetWorkers(then + 1)
 
 
-async def test_workers_that_somebody_else_changed_are_counted_from(root: Path) -> None:
+async def test_plus_counts_from_workers_that_someone_else_set(root: Path) -> None:
     async with opened(root) as session:
         await session.press("plus")
         session.poller.show(engine_status(running(3, tick=60)))
@@ -95,7 +87,7 @@ async def test_workers_that_somebody_else_changed_are_counted_from(root: Path) -
         assert session.sent[1] == SetWorkers(4)
 
 
-async def test_workers_that_were_asked_for_are_counted_from_while_nobody_has_answered(root: Path) -> None:
+async def test_plus_counts_from_the_last_request_while_it_is_not_answered(root: Path) -> None:
     async with opened(root) as session:
         session.poller.answer = lambda command: None  # type: ignore[method-assign]
         await session.press("plus", "plus")
@@ -104,21 +96,21 @@ async def test_workers_that_were_asked_for_are_counted_from_while_nobody_has_ans
         assert session.sent == [SetWorkers(9), SetWorkers(10), SetWorkers(11)]
 
 
-async def test_s_starts_where_no_engine_runs(root: Path) -> None:
+async def test_s_starts_an_engine_if_none_runs(root: Path) -> None:
     async with opened(root, STATUSES["stopped"]()) as session:
         assert "s starts it" in session.message
         await session.press("s")
         assert session.sent == [StartEngine()]
 
 
-async def test_s_says_so_where_one_runs(root: Path) -> None:
+async def test_s_says_that_an_engine_is_running(root: Path) -> None:
     async with opened(root) as session:
         await session.press("s")
         assert session.sent == []
         assert "already running" in session.message
 
 
-async def test_s_says_so_where_there_is_nothing_to_start_for(root: Path) -> None:
+async def test_s_says_that_there_is_nothing_to_convert(root: Path) -> None:
     async with opened(root, STATUSES["empty"]()) as session:
         await session.press("s")
         assert session.sent == []
@@ -141,7 +133,7 @@ async def test_p_in_a_hold_does_not_promise_that_it_continues(root: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("in_flight", "state", "said"),
+    ("in_flight", "state", "fact"),
     [
         (0, State.RUNNING, "Nothing is in flight"),
         (1, State.RUNNING, "1 image in flight starts over"),
@@ -150,13 +142,13 @@ async def test_p_in_a_hold_does_not_promise_that_it_continues(root: Path) -> Non
     ],
 )
 async def test_the_question_before_stopping_says_what_it_means(
-    root: Path, in_flight: int, state: State, said: str
+    root: Path, in_flight: int, state: State, fact: str
 ) -> None:
     batch = BatchSnapshot.of("maps", Account(100, 60, in_flight, 40 - in_flight))
     snapshot = structs.replace(running(), state=state, batches=(batch,))
     async with opened(root, engine_status(snapshot)) as session:
         await session.press("S")
-        assert said in " ".join(session.text.split())
+        assert fact in " ".join(session.text.split())
         assert ("press d" in session.text) is (in_flight > 0 and state is not State.DRAINING)
 
 
@@ -175,7 +167,7 @@ async def test_a_question_fits_the_terminal_with_its_answers(
         assert ("Yes, stop it" if key == "S" else "enter accepts") in words
 
 
-async def test_stopping_the_engine_is_asked_and_no_is_the_default(root: Path) -> None:
+async def test_stopping_asks_first_and_no_is_the_default(root: Path) -> None:
     async with opened(root) as session:
         for answer in ("enter", "escape", "n"):
             await session.press("S")
@@ -192,7 +184,7 @@ async def test_yes_can_be_chosen_with_the_arrows(root: Path) -> None:
         assert session.sent == [Stop()]
 
 
-async def test_q_leaves_and_tells_the_engine_nothing(root: Path) -> None:
+async def test_q_leaves_and_sends_the_engine_nothing(root: Path) -> None:
     async with opened(root) as session:
         await session.press("q")
         assert session.app.return_value == 0
@@ -217,7 +209,7 @@ async def test_a_refusal_of_the_engine_is_one_line(root: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["p", "d", "plus", "minus", "S"])
-async def test_without_an_engine_its_keys_say_so(root: Path, key: str) -> None:
+async def test_keys_for_the_engine_say_that_none_is_running(root: Path, key: str) -> None:
     async with opened(root, STATUSES["stopped"]()) as session:
         await session.press(key)
         assert session.sent == []
@@ -235,23 +227,23 @@ async def test_read_only_changes_nothing_whatever_is_pressed(root: Path) -> None
         assert session.sent == []
 
 
-# -- the picture ----
+# -- the display ----
 
 
-async def test_z_keeps_the_picture_still_and_lets_it_live_again(root: Path) -> None:
+async def test_z_freezes_the_display_and_unfreezes_it(root: Path) -> None:
     async with opened(root) as session:
         await session.press("z")
         assert "FROZEN" in session.text
         session.poller.show(STATUSES["paused"]())
         await session.settle()
         assert "RUNNING" in session.text
-        assert session.poller.drawn == 2, "the link goes on"
+        assert session.poller.drawn == 2, "the poller continues"
         await session.press("z")
         assert "PAUSED" in session.text
         assert "FROZEN" not in session.text
 
 
-async def test_disconnected_keeps_the_last_picture(root: Path) -> None:
+async def test_a_lost_connection_keeps_the_last_status_in_sight(root: Path) -> None:
     async with opened(root) as session:
         session.poller.show(STATUSES["disconnected"]())
         await session.settle()
@@ -262,7 +254,7 @@ async def test_disconnected_keeps_the_last_picture(root: Path) -> None:
         assert session.message == "The engine does not answer."
 
 
-async def test_read_only_promises_no_key_that_it_refuses(root: Path) -> None:
+async def test_read_only_names_no_key_that_it_refuses(root: Path) -> None:
     async with opened(root, STATUSES["stopped"](), read_only=True) as session:
         await session.press("p")
         assert session.message == "No engine is running here."
@@ -270,7 +262,7 @@ async def test_read_only_promises_no_key_that_it_refuses(root: Path) -> None:
         assert "stops the engine" not in session.message
 
 
-async def test_the_same_picture_again_paints_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_same_status_again_paints_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(root) as session:
         painted: list[LineWidget] = []
         monkeypatch.setattr(LineWidget, "refresh", lambda self, *regions, **options: painted.append(self))
@@ -295,7 +287,7 @@ async def test_the_palette_does_what_the_keys_do(root: Path) -> None:
         await session.press(*"drain")
         await session.pilot.pause(0.5)
         await session.press("down", "enter")
-        await session.until(lambda: bool(session.sent), "the order")
+        await session.until(lambda: bool(session.sent), "the command")
         assert session.sent == [Drain()]
 
 

@@ -44,7 +44,7 @@ def test_add_of_a_good_export_exits_with_0(tmp_path: Path) -> None:
     assert json.loads(run("list", "--json", at=root).stdout)[0]["target"] == f"b/{U}/a.jpg"
 
 
-def test_add_of_what_is_no_export_exits_with_2(tmp_path: Path) -> None:
+def test_add_of_something_else_than_an_export_exits_with_2(tmp_path: Path) -> None:
     root = Workspace.init(tmp_path / "ws").root
     assert "this is a directory" in complaint("add", root, at=root)
     assert "there is no row in it" in complaint("add", write_rows(root), at=root)
@@ -57,7 +57,7 @@ def test_add_of_what_is_no_export_exits_with_2(tmp_path: Path) -> None:
 def test_add_does_not_wait_for_an_engine_and_names_it(collection: Path) -> None:
     lock = Lock.acquire(Workspace(collection).lock_path, "run")
     try:
-        said = complaint("add", write_rows(collection, f"{U},B,R,a.tif,map,/s/a.jp2"), at=collection)
+        message = complaint("add", write_rows(collection, f"{U},B,R,a.tif,map,/s/a.jp2"), at=collection)
     finally:
         lock.release()
-    assert f"the ledger is being written by `photostat run` (process {os.getpid()}" in said
+    assert f"the ledger is being written by `photostat run` (process {os.getpid()}" in message

@@ -29,7 +29,7 @@ def test_list_has_every_image_as_lines_csv_and_json(collection: Path) -> None:
     assert len(done) == 2 and done[0].split()[:2] == ["6", "done"]
 
 
-def test_warnings_stand_under_their_image(tmp_path: Path) -> None:
+def test_warnings_are_listed_under_their_image(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "ws", 3, done=1)
     convert(workspace, 2, 41.0, "OpenJPEG: something odd", "alpha flattened on \x1b[31m#ffffff")
     lines = photostat("list", workspace=workspace.root).stdout.splitlines()
@@ -44,5 +44,5 @@ def test_psnr_far_below_its_batch_is_a_warning(tmp_path: Path) -> None:
     convert(workspace, 10, 41.0)
     listed = photostat("list", workspace=workspace.root)
     assert len(listed.stdout.splitlines()) == 10
-    (remark,) = listed.stderr.splitlines()
-    assert remark.startswith("PSNR far below its batch, 30.2 dB: 9  ")
+    (warning,) = listed.stderr.splitlines()
+    assert warning.startswith("PSNR far below its batch, 30.2 dB: 9  ")

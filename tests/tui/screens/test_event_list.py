@@ -1,4 +1,4 @@
-"""The event log: what its lines name, its filter, and what it does when something happens meanwhile."""
+"""The event log: its lines, its filter, and new events while it is open."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_an_event_names_its_kind_and_its_image(tmp_path: Path) -> None:
         assert "put-back" in session.text, "and so does the image's own list of them"
 
 
-async def test_the_event_log_follows_from_the_top_and_stands_still_below(tmp_path: Path) -> None:
+async def test_the_event_log_follows_from_the_top_and_stays_below(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "workspace", ROWS)
 
     def happen(first: int, count: int) -> None:
@@ -72,7 +72,7 @@ async def test_the_event_log_follows_from_the_top_and_stands_still_below(tmp_pat
         screen = session.app.screen
         assert isinstance(screen, EventList)
         assert screen.paged_list.current is not None
-        assert screen.paged_list.current.message == "event 347.", "it stands still"
+        assert screen.paged_list.current.message == "event 347.", "the cursor stays on its event"
         assert "event 649." not in session.text
         await session.press("home")
         assert "event 649." in session.text

@@ -139,7 +139,7 @@ async def test_hidden_images_are_requeued_after_a_yes(root: Path) -> None:
         assert session.sent == [Requeue(Selection(ids=(1, 2, 3)))]
 
 
-async def test_images_that_have_failed_no_more_leave_the_selection(tmp_path: Path) -> None:
+async def test_images_that_are_no_longer_failed_leave_the_selection(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "workspace", ROWS, failed=FAILED)
     async with opened(workspace.root) as session:
         await session.press("f", "space", "space", "space")

@@ -10,7 +10,7 @@ from tests.support.app_pilot import opened
 from tui.screens.image_detail import ImageDetail
 
 
-async def test_enter_shows_everything_known_of_an_image(root: Path) -> None:
+async def test_enter_shows_everything_known_about_an_image(root: Path) -> None:
     async with opened(root, size=(80, 50)) as session:
         await session.press("f", "down", "down", "down", "enter")
         assert isinstance(session.app.screen, ImageDetail)

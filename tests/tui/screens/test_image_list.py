@@ -31,7 +31,7 @@ async def test_tab_and_enter_on_a_batch_lists_its_images(root: Path) -> None:
         assert screen.paged_list.total == ROWS
 
 
-async def test_slash_filters_and_escape_takes_it_back(root: Path) -> None:
+async def test_slash_filters_and_escape_removes_the_filter(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "slash", *"p0011", "enter")
         screen = session.app.screen
@@ -44,7 +44,7 @@ async def test_slash_filters_and_escape_takes_it_back(root: Path) -> None:
         assert isinstance(session.app.screen, Dashboard)
 
 
-async def test_letters_typed_into_the_filter_are_no_commands(root: Path) -> None:
+async def test_letters_in_the_filter_are_not_commands(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "slash", *"pdSqrRaz", "enter")
         assert session.sent == []
@@ -92,7 +92,7 @@ async def test_the_cursor_goes_to_the_end_and_rows_come_as_they_are_needed(tmp_p
         assert screen.paged_list.current.id == screen.paged_list.cursor + 1
 
 
-async def test_from_one_list_to_another_escape_is_never_far_from_the_dashboard(root: Path) -> None:
+async def test_escape_leads_from_any_list_to_the_dashboard(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "enter", "u", "i", "e", "f")
         assert len(session.app.screen_stack) == 2

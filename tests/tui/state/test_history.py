@@ -1,4 +1,4 @@
-"""The curves of memory and throughput: what they begin with, and what they leave out."""
+"""The curves of memory and throughput: their spans and their beginning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.statuses import NOW, running
 from tui.state.history import SPAN_S, SPANS_KEPT, History
 
 
-def test_a_span_is_the_mean_of_its_pictures_and_old_ones_stand_still() -> None:
+def test_a_span_is_the_mean_of_its_snapshots_and_old_spans_stay() -> None:
     history = History()
     for second in range(25):
         snapshot = structs.replace(
@@ -24,7 +24,7 @@ def test_a_span_is_the_mean_of_its_pictures_and_old_ones_stand_still() -> None:
     assert history.used_bytes()[0] == first
 
 
-def test_the_curve_begins_with_what_the_ledger_knows() -> None:
+def test_the_curve_begins_with_the_ledger_s_conversions() -> None:
     history = History()
     history.begin([NOW - 600 + second for second in range(600)], NOW)
     assert 58 <= len(history.images_per_s()) <= 60
@@ -44,7 +44,7 @@ def test_a_pause_with_nothing_in_flight_has_no_throughput() -> None:
     assert history.images_per_s() == [0.0]
 
 
-def test_a_clock_that_was_set_back_does_no_harm() -> None:
+def test_a_clock_that_is_set_back_starts_a_new_curve() -> None:
     history = History()
     history.add(structs.replace(running(), time=NOW))
     history.add(structs.replace(running(), time=NOW - 3600))

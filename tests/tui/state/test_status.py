@@ -1,4 +1,4 @@
-"""How the state of the engine is put: a glyph, a word, and what to do next."""
+"""The engine's state as a glyph, a word, and a hint of what to do next."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_state_is_a_glyph_and_a_word(name: str, text: str) -> None:
         (Account(5, 0, 0, 0, 5), "✗ FINISHED no image could be converted"),
     ],
 )
-def test_a_tick_is_for_when_every_image_is_accounted_for(account: Account, text: str) -> None:
+def test_a_tick_only_if_every_image_is_accounted_for(account: Account, text: str) -> None:
     finished = statuses.finished()
     assert finished.snapshot is not None
     snapshot = structs.replace(finished.snapshot, batches=(BatchSnapshot.of("maps", account),))

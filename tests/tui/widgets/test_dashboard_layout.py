@@ -1,4 +1,4 @@
-"""Each part of the dashboard has its own place at every size of the terminal."""
+"""Every panel of the dashboard has its own region at every size of the terminal."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ SIZES = [(60, 20), (80, 24), (100, 30), (115, 30), (116, 30), (120, 40), (200, 6
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
-    "needs", [PanelRows(0, 0, 0), PanelRows(1, 1, 0), PanelRows(8, 3, 3), PanelRows(64, 40, 17)]
+    "wanted", [PanelRows(0, 0, 0), PanelRows(1, 1, 0), PanelRows(8, 3, 3), PanelRows(64, 40, 17)]
 )
-def test_sections_have_their_own_places_on_the_screen(size: tuple[int, int], needs: PanelRows) -> None:
+def test_panels_do_not_overlap_or_leave_the_screen(size: tuple[int, int], wanted: PanelRows) -> None:
     width, height = size
-    regions = arrange(width, height, needs)
+    regions = arrange(width, height, wanted)
     taken: set[tuple[int, int]] = set()
     for region in regions.values():
         cells = {(x, y) for x in range(region.x, region.right) for y in range(region.y, region.bottom)}

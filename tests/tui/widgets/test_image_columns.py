@@ -1,4 +1,4 @@
-"""The columns of a list of images share the width there is."""
+"""The columns of a list of images share its width."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.widgets.image_columns import FAILED_COLUMNS, IMAGE_COLUMNS, Column, row
 
 @pytest.mark.parametrize("columns", [FAILED_COLUMNS, IMAGE_COLUMNS], ids=["failed", "images"])
 @pytest.mark.parametrize("width", [57, 77, 97, 117, 157, 197, 297])
-def test_columns_share_the_room_and_stay_in_it(columns: tuple[Column, ...], width: int) -> None:
+def test_columns_share_the_width_and_stay_in_it(columns: tuple[Column, ...], width: int) -> None:
     nothing: dict[str, Any] = {field.name: None for field in fields(ImageRow)}
     known = {"target": "a.jpg", "message": "m" * 300, "cause": "truncated", "batch": "maps", "uuid": "u"}
     image = ImageRow(**nothing | known | {"state": "failed"})

@@ -1,29 +1,18 @@
-"""The line above the footer: results come, go, and do not hide what stands in the way; and when the bell rings."""
+"""The status line: messages come, go, and do not hide an urgent hint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
-from engine.control.snapshot import Hold, HoldReason, State
-from tests.support.app_pilot import DONE, FAILED, ROWS, AppSession, opened
-from tests.support.ledgers import make_ledger
-from tests.support.statuses import NOW, STATUSES, running
+from tests.support.app_pilot import AppSession, opened
+from tests.support.statuses import STATUSES
 from tui import base_app
 from tui.screens.dashboard import Dashboard
-from tui.state.notifications import OVER_S, Notifier
 
 BRIEFLY_S = 2.5
 """Long enough to be seen on a busy machine."""
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger that the tests only read."""
-    return make_ledger(tmp_path_factory.mktemp("tui") / "workspace", ROWS, failed=FAILED, done=DONE).root
 
 
 @pytest.fixture
@@ -39,7 +28,7 @@ async def forgotten(session: AppSession) -> None:
 
 @pytest.mark.usefixtures("soon_forgotten")
 @pytest.mark.parametrize("keys", [["r"], ["a", "x", "enter"], ["ctrl+c"], ["enter", "ctrl+c", "escape"]])
-async def test_a_result_is_forgotten_after_its_page_has_gone(root: Path, keys: list[str]) -> None:
+async def test_a_message_goes_after_its_screen_is_closed(root: Path, keys: list[str]) -> None:
     async with opened(root) as session:
         await session.press("f", *keys, "escape")
         assert isinstance(session.app.screen, Dashboard)
@@ -49,7 +38,7 @@ async def test_a_result_is_forgotten_after_its_page_has_gone(root: Path, keys: l
 
 
 @pytest.mark.usefixtures("soon_forgotten")
-async def test_a_result_goes_from_every_page(root: Path) -> None:
+async def test_a_message_goes_from_every_screen(root: Path) -> None:
     async with opened(root, STATUSES["paused"]()) as session:
         await session.press("z", "z")
         assert session.message == "The display is live again."
@@ -79,7 +68,7 @@ async def test_an_answer_while_a_screen_is_opened_is_shown(root: Path) -> None:
 
 @pytest.mark.usefixtures("soon_forgotten")
 @pytest.mark.parametrize(("size", "both"), [((80, 24), True), ((60, 20), False)])
-async def test_the_reason_of_a_hold_stays_in_sight_where_there_is_room(
+async def test_the_reason_of_a_hold_stays_in_sight_if_there_is_room(
     root: Path, size: tuple[int, int], both: bool
 ) -> None:
     async with opened(root, STATUSES["holding"](), size=size) as session:
@@ -92,73 +81,5 @@ async def test_the_reason_of_a_hold_stays_in_sight_where_there_is_room(
         assert "display is frozen" not in session.text
 
 
-def test_a_result_covers_a_hold_for_a_shorter_time() -> None:
+def test_a_message_covers_a_hold_for_a_shorter_time() -> None:
     assert base_app._BRIEF_MESSAGE_S <= 5 < base_app._MESSAGE_S
-
-
-# -- the bell ----
-
-
-def hold(reason: HoldReason = HoldReason.MEMORY, since: float = NOW) -> Hold:
-    return Hold(reason, "why", since, None)
-
-
-Step = tuple[State, Hold | None, float]
-
-
-@pytest.mark.parametrize(
-    ("steps", "rung"),
-    [
-        ([(State.RUNNING, None, 0), (State.HOLDING, hold(), 1), (State.HOLDING, hold(), 2)], 1),
-        ([(State.HOLDING, hold(), 0), (State.HOLDING, hold(), 1)], 0),
-        (
-            [
-                (State.RUNNING, None, 0),
-                (State.HOLDING, hold(), 1),
-                (State.PAUSED, None, 60),
-                (State.RUNNING, None, 120),
-                (State.HOLDING, hold(since=NOW + 121), 121),
-            ],
-            1,
-        ),
-        (
-            [
-                (State.RUNNING, None, 0),
-                (State.HOLDING, hold(), 1),
-                (State.RUNNING, None, 2),
-                (State.RUNNING, None, 2 + OVER_S),
-                (State.HOLDING, hold(), 30),
-            ],
-            2,
-        ),
-        (
-            [
-                (State.RUNNING, None, 0),
-                (State.HOLDING, hold(), 1),
-                (State.HOLDING, hold(HoldReason.STORE), 2),
-            ],
-            2,
-        ),
-        ([(State.RUNNING, None, 0), (State.FINISHED, None, 1), (State.FINISHED, None, 2)], 1),
-    ],
-)
-def test_it_rings_once_for_a_hold_and_once_at_the_end(steps: list[Step], rung: int) -> None:
-    bell = Notifier()
-    notices = [
-        bell.notice(structs.replace(running(), state=state, hold=why, time=NOW + at))
-        for state, why, at in steps
-    ]
-    assert sum(notice is not None for notice in notices) == rung
-
-
-async def test_the_app_rings_once_when_a_hold_is_paused_and_resumed(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rung: list[str | None] = []
-    notice: Callable[..., str | None] = Notifier.notice
-    monkeypatch.setattr(Notifier, "notice", lambda bell, snapshot: rung.append(notice(bell, snapshot)))
-    async with opened(root) as session:
-        for name in ("holding", "paused", "holding"):
-            session.poller.show(STATUSES[name]())
-            await session.settle()
-    assert [text for text in rung if text] == ["the engine is holding"]
