@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,6 +68,19 @@ def test_the_architecture_names_every_package() -> None:
     packages = {f"{path.parent.relative_to(ROOT)}/" for path in ROOT.glob("engine/*/__init__.py")}
     packages |= {f"{path.parent.relative_to(ROOT)}/" for path in ROOT.glob("tui/*/__init__.py")}
     assert packages <= set(code_spans("docs/ARCHITECTURE.md"))
+
+
+def test_the_architecture_has_the_packages_in_the_order_of_their_layers() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract["layers"] for contract in contracts if contract.get("containers") == ["engine"])
+    order = [name for layer in layers[1:] for name in layer.split(" | ")]
+    table = (
+        (ROOT / "docs/ARCHITECTURE.md").read_text(encoding="utf-8").split("| package |")[1].split("\n\n")[0]
+    )
+    named = [name for name in re.findall(r"^\| `engine/(\w+)/`", table, re.M) if name in order]
+    assert named == [name for name in order if name in named]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
