@@ -121,7 +121,7 @@ def test_a_stalled_terminal_stops_only_the_app(root: Path) -> None:
         terminal.wait_for("RUNNING")
         time.sleep(3)  # the stall itself: the terminal's buffer is full long before
         cpu_s = terminal.cpu_s()
-        time.sleep(2)
+        time.sleep(2)  # while the CPU time is measured
         assert (terminal.cpu_s() - cpu_s) / 2 < 0.5
         terminal.read(2)
         terminal.type("q")

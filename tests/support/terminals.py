@@ -66,7 +66,7 @@ class Terminal:
     def read(self, seconds: float) -> bytes:
         """What the program writes in that time; empty if the terminal has been hung up."""
         if self.master < 0:
-            time.sleep(seconds)
+            time.sleep(seconds)  # as long as reading would take
             return b""
         end, said = time.monotonic() + seconds, b""
         while (left := end - time.monotonic()) > 0:

@@ -253,7 +253,7 @@ def rows():
         yield row
         if row.line == 15_000:
             print("nearly", flush=True)
-            time.sleep(60)
+            time.sleep(600)  # it is killed here
 with Ledger.open(Workspace(Path(sys.argv[1])), "add") as ledger:
     ledger.import_rows(rows())
 """
