@@ -42,7 +42,7 @@ class ManifestSettings(Struct, frozen=True):
         bool | Literal["auto"],
         'is the first line a header? "auto", true or false',
     ] = "auto"
-    encoding: Annotated[Encoding, 'or "latin-1", ...'] = "utf-8"
+    encoding: Annotated[Encoding, 'or "windows-1252", ..., or "auto", which says what it found'] = "utf-8"
     root: Annotated[
         Text,
         "directory before relative source paths; empty is the workspace itself",

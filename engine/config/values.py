@@ -170,13 +170,15 @@ def _read_colour(value: Any) -> str:
 
 
 def _read_encoding(value: Any) -> str:
-    """One that Python knows, as written."""
+    """One that Python knows, as written, or "auto"."""
+    if value == "auto":
+        return "auto"
     try:
         if "x".encode(_read_text(value)).decode(value) != "x":
             raise LookupError
         codecs.lookup(value)
     except (LookupError, UnicodeError, TypeError) as error:
-        raise ValueError('must be a text encoding like "utf-8" or "latin-1"') from error
+        raise ValueError('must be "auto" or a text encoding like "utf-8" or "windows-1252"') from error
     return _read_text(value)
 
 

@@ -17,7 +17,7 @@ def batch_for_all(export: Path, batch: str | None) -> str:
     """The name that `--batch` gives, else the file's. Raises UserError if it cannot be a batch's."""
     if batch is None:
         try:
-            return safe_batch_name(export.stem)
+            return safe_batch_name(_stem(export))
         except ValueError as error:
             raise UserError(f"{export}: {error}; give one with --batch") from error
     try:
@@ -28,6 +28,12 @@ def batch_for_all(export: Path, batch: str | None) -> str:
         except ValueError:
             possible = ""
         raise UserError(f"--batch {one_line(batch)!r}: {error}{possible}") from error
+
+
+def _stem(export: Path) -> str:
+    """`maps` of maps.csv, and of maps.csv.gz."""
+    name = export.with_suffix("") if export.suffix.lower() == ".gz" else export
+    return name.stem if name.suffix.lower() in (".csv", ".txt", ".tsv") or name is export else name.name
 
 
 class BatchNames:

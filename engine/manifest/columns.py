@@ -25,6 +25,12 @@ class Layout:
     """What was decided about the header, in words."""
 
     @property
+    def used(self) -> list[int]:
+        """All that a row is made from."""
+        places = set(self.columns.values())
+        return sorted(places if self.split is None else {*places, self.split})
+
+    @property
     def uuid(self) -> int:
         return self.columns["uuid"]
 
@@ -139,4 +145,7 @@ def _check_delimiter(first: Record, export: str) -> None:
     if len(first.cells) == 1:
         for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
             if first.cells[0].count(delimiter) >= 2:
-                raise UserError(f"{export}: its columns are separated by {name}; export it with commas (CSV)")
+                raise UserError(
+                    f"{export}: its columns are separated by {name}; export it with commas (CSV), "
+                    f"or write sep={'TAB' if delimiter == chr(9) else delimiter} in a line of its own before the first"
+                )

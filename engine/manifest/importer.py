@@ -1,4 +1,4 @@
-"""Adds a collection export (CSV, a row an image) to the ledger.
+"""Adds a collection export (CSV or a workbook, a row an image) to the ledger.
 
 `rows` decides which rows are well formed; what becomes of those, `engine.ledger.import_rows` decides.
 """
@@ -16,7 +16,7 @@ from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
 from engine.manifest.batches import BatchNames, batch_for_all
 from engine.manifest.columns import find_columns
-from engine.manifest.csv_reader import read_records
+from engine.manifest.export_file import ExportFile
 from engine.manifest.report import COUNTS, AddReport
 from engine.manifest.rows import RowReader
 
@@ -35,9 +35,10 @@ def add(
 ) -> AddReport:
     """Adds an export, in one transaction. `progress` is called now and then with the number of rows read.
 
-    Without `batch` and `split_by` the file's name is the batch's. Raises UserError if the file cannot be read as a
-    CSV with the columns it should have; then nothing was added."""
-    records = read_records(export, settings.encoding)
+    Without `batch` and `split_by` the file's name is the batch's. Raises UserError if the file cannot be read as
+    an export with the columns it should have; then nothing was added."""
+    file = ExportFile(export, settings.encoding)
+    records = file.records()
     head = list(islice(records, _RECORDS_EXAMINED))
     layout = find_columns(head, settings, split_by, str(export))
     batches = BatchNames(ledger.account(), batch_for_all(export, batch) if split_by is None else None)
@@ -48,12 +49,12 @@ def add(
         report = AddReport(
             **vars(imported),
             export=str(export),
-            encoding=settings.encoding,
+            encoding=file.encoding,
             header_line=layout.header_line,
             rows=reader.count,
             refused=reader.refused,
             refusals=tuple(reader.refusals),
-            notes=(layout.note, *batches.notes, *_respelled(imported.respelled)),
+            notes=(*file.notes, layout.note, *batches.notes, *_respelled(imported.respelled)),
         )
         _note_in_history(ledger, export, report)
     return report

@@ -17,6 +17,7 @@ from engine.manifest.names import is_uuid, target_name
 _CHECKSUM = re.compile(r"(?:(md5|sha-?1|sha-?256):)?([0-9a-f]+)")
 _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
 """By the number of hexadecimal digits."""
+_C1_CONTROLS = re.compile("[\x80-\x9f]")
 _PROGRESS_EVERY_ROWS = 5000
 
 
@@ -52,6 +53,9 @@ class RowReader:
             raise ValueError(record.fault)
         if len(cells) != layout.width:
             raise ValueError(f"{counted(len(cells), 'column')} instead of {layout.width}")
+        for place in layout.used if record.unclear else ():
+            if why := record.unclear.get(place):
+                raise ValueError(f"column {place + 1} is {why}: format the column as text in the spreadsheet")
         if "\0" in "".join(cells):
             raise ValueError("there is a NUL character")
         uuid = cells[layout.uuid].strip()
@@ -61,6 +65,10 @@ class RowReader:
         target = target_name(name)
         if not source.strip():
             raise ValueError("the path of the JP2 is empty")
+        if not source.isprintable() and _C1_CONTROLS.search(source):
+            raise ValueError(
+                f"the path of the JP2 has control characters, as in a wrong encoding: {source!a}"
+            )
         batch = self._batches.of(cells[layout.split] if layout.split is not None else "")
         return ExportRow(
             record.line,
