@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -22,10 +19,10 @@ from engine.store.open import open_store
 from engine.workspace import Workspace
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_json_array, print_line, print_table, warn
+from tui.commands.shared.progress import TransientLine
 
 _SHOWN_PER_KIND = 20
 _IDS_AT_ONCE = 5000
-_TICK_S = 0.2
 
 
 @dataclass
@@ -51,19 +48,25 @@ def reconcile(ctx: click.Context, batch: str | None, requeue: bool, sizes_only: 
     again. The exit code is 1 when anything differs.
     """
     workspace = workspace_of(ctx)
-    settings, ticker = workspace.config().store, _Ticker()
+    settings, progress = workspace.config().store, TransientLine()
     with LedgerReader(workspace) as reader:
         accounts = reader.account()
         images_done = sum(account.done for account in accounts.values())
         with closing(open_store(settings, workspace.root, images_done)) as store:
             check_batch(batch, accounts)
-            comparison = Reconciliation(reader, store, batch, read=not sizes_only, progress=ticker.tick)
+            comparison = Reconciliation(
+                reader,
+                store,
+                batch,
+                read=not sizes_only,
+                progress=lambda counts: progress.show(lambda: _progress(counts)),
+            )
             try:
-                found = (_print_json if as_json else _print)(comparison, ticker)
+                found = (_print_json if as_json else _print)(comparison, progress)
             except StoreError as fault:
                 raise UserError(f"{fault.failure.message}. {fault.failure.remedy}") from fault
             finally:
-                ticker.clear()
+                progress.clear()
     if requeue:
         count = requeue_missing(workspace, found.missing)
         warn(f"{counted(count, 'missing image')} requeued.")
@@ -81,43 +84,26 @@ def requeue_missing(workspace: Workspace, ids: list[int]) -> int:
         return sum(carry_out(RequeueMissing(tuple(chunk))).count for chunk in chunks)
 
 
-class _Ticker:
-    """How far the comparison is, on a line of the terminal that is cleared before anything else is printed."""
-
-    def __init__(self) -> None:
-        self._shown = False
-        self._next = 0.0
-
-    def tick(self, counts: Counts) -> None:
-        if sys.stderr.isatty() and time.monotonic() >= self._next:
-            self._next = time.monotonic() + _TICK_S
-            self._shown = True
-            compared = f"{integer(counts.objects)} compared ({data_size(counts.object_bytes)})"
-            click.echo(f"\r\x1b[K{compared} of {integer(counts.expected)}", nl=False, err=True)
-
-    def clear(self) -> None:
-        if self._shown:
-            self._shown = False
-            click.echo("\r\x1b[K", nl=False, err=True)
+def _progress(counts: Counts) -> str:
+    compared = f"{integer(counts.objects)} compared ({data_size(counts.object_bytes)})"
+    return f"{compared} of {integer(counts.expected)}"
 
 
-def _differences(comparison: Reconciliation, found: _Found, ticker: _Ticker) -> Iterator[Difference]:
+def _differences(comparison: Reconciliation, found: _Found, progress: TransientLine) -> Iterator[Difference]:
     for difference in comparison.differences():
-        ticker.clear()
+        progress.clear()
         if difference.kind is DifferenceKind.MISSING and difference.image_id is not None:
             found.missing.append(difference.image_id)
         yield difference
 
 
-def _print_json(comparison: Reconciliation, ticker: _Ticker) -> _Found:
+def _print_json(comparison: Reconciliation, progress: TransientLine) -> _Found:
     """One object: the differences, a line each as they are found, then the counts.
 
     ASCII only, because a local store may hold names that are not text."""
     found = _Found(comparison.counts)
-    click.echo('{"differences": ', nl=False)
-    documents = (_document(difference) for difference in _differences(comparison, found, ticker))
-    print_json_array(documents, ascii_only=True, end="")
-    click.echo(f", {json.dumps(asdict(found.counts))[1:]}")
+    documents = (_document(difference) for difference in _differences(comparison, found, progress))
+    print_json_array(documents, name="differences", rest=lambda: asdict(found.counts), ascii_only=True)
     return found
 
 
@@ -132,10 +118,10 @@ def _document(difference: Difference) -> dict[str, object]:
     }
 
 
-def _print(comparison: Reconciliation, ticker: _Ticker) -> _Found:
+def _print(comparison: Reconciliation, progress: TransientLine) -> _Found:
     found = _Found(comparison.counts)
     printed = dict.fromkeys(DifferenceKind, 0)
-    for difference in _differences(comparison, found, ticker):
+    for difference in _differences(comparison, found, progress):
         printed[difference.kind] += 1
         if printed[difference.kind] <= _SHOWN_PER_KIND:
             print_line(f"{difference.kind:9}  {difference.target}: {difference.message}")
@@ -149,7 +135,7 @@ def _print(comparison: Reconciliation, ticker: _Ticker) -> _Found:
         ("extra", integer(counts.extra)),
         ("different", integer(counts.different)),
     ]
-    ticker.clear()
+    progress.clear()
     if sum(printed.values()):
         print_line()
     print_table(["", "images"], rows, right=["images"])

@@ -33,9 +33,9 @@ _END_TIMEOUT_S = 15.0
 
 @dataclass
 class _Interrupts:
-    """How many times Ctrl-C or SIGTERM came, and how many of them the engine was told of."""
+    """How many times Ctrl-C or SIGTERM came, and for how many of them the engine got a command."""
 
-    wanted: int = 0
+    received: int = 0
     sent: int = 0
 
 
@@ -46,14 +46,14 @@ def watch_headless(workspace: Workspace) -> int:
     console = Console(stderr=True, highlight=False)
     last: Snapshot | None = None
     waiting = False
-    with _interrupts() as asked:
+    with _counted_interrupts() as interrupts:
         while True:
             try:
                 with EngineClient.connect(workspace, timeout_s=_ANSWER_TIMEOUT_S) as client:
                     waiting = False
-                    last = _follow(client, console, asked) or last
+                    last = _follow(client, console, interrupts) or last
             except EngineSilent as silent:
-                if asked.wanted > asked.sent:
+                if interrupts.received > interrupts.sent:
                     raise
                 if not waiting:
                     console.print(f"{silent}. Waiting for it.", markup=False, soft_wrap=True)
@@ -78,14 +78,14 @@ def _wait_until_it_has_ended(workspace: Workspace) -> None:
         time.sleep(_POLL_S / 10)
 
 
-def _follow(client: EngineClient, console: Console, asked: _Interrupts) -> Snapshot | None:
+def _follow(client: EngineClient, console: Console, interrupts: _Interrupts) -> Snapshot | None:
     """Shows snapshots until the run is over or the connection ends; returns the last. Raises EngineSilent."""
     snapshot: Snapshot | None = None
     view = _Bar(console) if console.is_terminal else _Lines(console)
     with view:
         while True:
             try:
-                _send_interrupts(client, asked, console)
+                _send_interrupts(client, interrupts, console)
                 snapshot = client.snapshot()
             except EngineSilent:
                 raise
@@ -97,10 +97,10 @@ def _follow(client: EngineClient, console: Console, asked: _Interrupts) -> Snaps
             time.sleep(_POLL_S)
 
 
-def _send_interrupts(client: EngineClient, asked: _Interrupts, console: Console) -> None:
-    while asked.sent < asked.wanted:
+def _send_interrupts(client: EngineClient, interrupts: _Interrupts, console: Console) -> None:
+    while interrupts.sent < interrupts.received:
         try:
-            if asked.sent == 0:
+            if interrupts.sent == 0:
                 text = draining(client.ask(Drain()).in_flight)
                 console.print(
                     f"{text} Ctrl-C again stops at once; nothing is lost.", markup=False, soft_wrap=True
@@ -110,19 +110,19 @@ def _send_interrupts(client: EngineClient, asked: _Interrupts, console: Console)
                 console.print("Stopping at once: what is in flight goes back to pending.", markup=False)
         except Refused as refusal:
             console.print(str(refusal), markup=False)
-        asked.sent += 1
+        interrupts.sent += 1
 
 
 @contextmanager
-def _interrupts() -> Iterator[_Interrupts]:
-    asked = _Interrupts()
+def _counted_interrupts() -> Iterator[_Interrupts]:
+    interrupts = _Interrupts()
 
     def count(_signal: int, _frame: object) -> None:
-        asked.wanted += 1
+        interrupts.received += 1
 
     before = {signum: signal.signal(signum, count) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield interrupts
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -33,14 +33,24 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=not _stdout_is_utf8(), allow_nan=False))
 
 
-def print_json_array(items: Iterable[Any], *, ascii_only: bool = False, end: str = "\n") -> None:
-    """One array on stdout, an element a line; only one element is in memory at a time."""
+def print_json_array(
+    items: Iterable[Any],
+    *,
+    name: str = "",
+    rest: Callable[[], dict[str, Any]] = dict,
+    ascii_only: bool = False,
+) -> None:
+    """One array on stdout, an element a line; only one element is in memory at a time.
+
+    With `name` it is that member of an object, followed by the members of `rest()`, called after the last item."""
     ascii_only = ascii_only or not _stdout_is_utf8()
-    separator = "[\n"
+    separator = f'{{"{name}": [\n' if name else "[\n"
     for item in items:
         click.echo(separator + json.dumps(item, ensure_ascii=ascii_only, allow_nan=False), nl=False)
         separator = ",\n"
-    click.echo(("[]" if separator == "[\n" else "\n]") + end, nl=False)
+    opening = "" if separator == ",\n" else separator.rstrip()
+    click.echo(f"{opening}{'' if opening else chr(10)}]", nl=False)
+    click.echo(f", {json.dumps(rest(), ensure_ascii=ascii_only)[1:]}" if name else "")
 
 
 def print_table(
