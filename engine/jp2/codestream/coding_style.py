@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.jp2.codestream.marker_segments import Marker, Parameters, Segment
-from engine.jp2.errors import corrupt
+from engine.jp2.errors import corrupt, unsupported
 from engine.jp2.file_reader import FileReader
 
 PROGRESSIONS = ("LRCP", "RLCP", "RPCL", "PCRL", "CPRL")
@@ -86,6 +86,8 @@ class Styles:
 class StyleMarkers:
     """The COD and COC of one header, as they are met."""
 
+    part_2: bool = False
+    """The codestream asks for ISO/IEC 15444-2, where values mean something that are impossible in Part 1."""
     style: CodingStyle | None = None
     components: dict[int, ComponentStyle] = field(default_factory=dict)
 
@@ -96,6 +98,8 @@ class StyleMarkers:
     def read(self, reader: FileReader, segment: Segment, components: int) -> None:
         """Reads a COD or COC; the first of several counts. `components` is how many the image has."""
         parameters = Parameters(reader, segment)
+        if self.part_2:
+            _refuse_part_2(parameters, segment.marker, components)
         if segment.marker == Marker.COD:
             self.style = self.style or _parse_style(parameters)
         else:
@@ -107,6 +111,24 @@ class StyleMarkers:
         if self.style is not None:
             return Styles(self.style, self.components)
         return Styles(main.style, {**main.components, **self.components}) if self.components else main
+
+
+def _refuse_part_2(parameters: Parameters, marker: int, components: int) -> None:
+    """UNSUPPORTED for the values that ISO/IEC 15444-2 A.2.3 adds to COD and COC."""
+    if marker == Marker.COD:
+        name, (flags, transform, levels, wavelet) = "COD", parameters.unpack(">BxxxBBxxxB")
+    else:
+        wide = components >= _WIDE_INDEX_FROM_COMPONENTS
+        transform = 0
+        name, (flags, levels, wavelet) = "COC", parameters.unpack(">BBxxxB", 2 if wide else 1)
+    if wavelet > 1:
+        unsupported(f"{name} names the wavelet transformation {wavelet}, one of Part 2 (ATK)")
+    if transform > 1:
+        unsupported(f"{name} names the component transformation {transform}, one of Part 2")
+    if levels & 0x80:
+        unsupported(f"{name} names a downsampling of Part 2 (DFS)")
+    if flags > 7:
+        unsupported(f"{name} places its code-blocks as in Part 2 (style {flags:#04x})")
 
 
 def _parse_style(parameters: Parameters) -> CodingStyle:

@@ -36,6 +36,11 @@ class ImageSize:
     grid: ReferenceGrid
     components: tuple[Component, ...]
 
+    @property
+    def asks_for_part_2(self) -> bool:
+        """Of extensions in ISO/IEC 15444-2; without its bit 14, which 15444-15 has."""
+        return bool(self.capabilities & 0x8000)
+
 
 @dataclass(frozen=True)
 class MainHeader:
@@ -72,13 +77,15 @@ def read_main_header(reader: FileReader, start: int) -> MainHeader:
     lengths: list[tuple[int | None, int]] = []
     warnings: list[str] = []
     position = start + 2
-    for segment in segments(reader, position):
+    # All of them first: an extension that is named last may explain a value in COD.
+    for segment in list(segments(reader, position)):
         position = segment.end
         parameters = Parameters(reader, segment)
         markers.add(segment.marker)
         match segment.marker:
             case Marker.SIZ:
                 size = size or _parse_size(parameters)
+                styles.part_2 = size.asks_for_part_2
             case Marker.COD | Marker.COC:
                 styles.read(reader, segment, len(size.components) if size else MAX_COMPONENTS)
             case Marker.CAP:
@@ -89,7 +96,7 @@ def read_main_header(reader: FileReader, start: int) -> MainHeader:
         missing = "SIZ" if size is None else "COD" if styles.style is None else "QCD"
         corrupt(f"the main header has no {missing} marker")
     _check_plausible(size, reader.size)
-    if size.capabilities & 0x8000:
+    if size.asks_for_part_2:
         warnings.append(f"the codestream asks for extensions of Part 2 (Rsiz {size.capabilities:#06x})")
     return MainHeader(
         size=size,

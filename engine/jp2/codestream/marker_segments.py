@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from engine.jp2.errors import corrupt, truncated
+from engine.jp2.errors import corrupt, truncated, unsupported
 from engine.jp2.file_reader import FileReader
 
 MAX_SEGMENTS = 70_000
@@ -42,6 +42,20 @@ class Marker(IntEnum):
     EOC = 0xFFD9
 
 
+_NOT_DECODED = {
+    0xFF5A: "quantisation by precinct, QPD",
+    0xFF5B: "quantisation by precinct, QPC",
+    0xFF65: "encryption or authentication, SEC of part 8",
+    0xFF70: "variable DC offsets, DCO",
+    0xFF71: "visual masking, VMS",
+    0xFF72: "other downsampling in the wavelet, DFS",
+    0xFF73: "an arbitrary decomposition, ADS",
+    0xFF76: "a non-linear transformation of the samples, NLT",
+    0xFF79: "a wavelet of its own, ATK",
+}
+"""Markers of ISO/IEC 15444-2 (and 15444-8) that change the samples, and that OpenJPEG skips or refuses."""
+
+
 @dataclass(frozen=True)
 class Segment:
     marker: int
@@ -58,7 +72,7 @@ class Segment:
 def segments(reader: FileReader, position: int) -> Iterator[Segment]:
     """The marker segments from `position` up to the SOT, SOD or EOC that ends the header.
 
-    Raises ImageError TRUNCATED or CORRUPT if nothing ends it.
+    Raises ImageError TRUNCATED or CORRUPT if nothing ends it, UNSUPPORTED for an extension that is not decoded.
     """
     for _ in range(MAX_SEGMENTS):
         head = reader.read(position, 4)
@@ -81,6 +95,8 @@ def segments(reader: FileReader, position: int) -> Iterator[Segment]:
             corrupt(f"marker {marker:#06x} at byte {position:,} has the impossible length {segment.length}")
         if segment.end > reader.size:
             truncated(reader, f"the file ends inside marker {marker:#06x} of the codestream's header")
+        if marker in _NOT_DECODED:
+            unsupported(f"the codestream uses an extension of JPEG 2000: {_NOT_DECODED[marker]}")
         yield segment
         position = segment.end
     corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the codestream's header")

@@ -175,6 +175,7 @@ class Decoder:
             getattr(self._calls, name)(*arguments)
         except self._calls.OpenJPEGLibraryError as error:
             raise decoding_error(self._messages.errors, self._messages.warnings) from error
+        refuse_left_out(self._messages)
 
 
 def _plane(part: Any) -> DecodedPlane:
@@ -219,6 +220,7 @@ def open_decoder(
         except calls.OpenJPEGLibraryError as error:
             raise decoding_error(messages.errors, messages.warnings) from error
         stack.callback(calls.image_destroy, image)
+        refuse_left_out(messages)
         yield Decoder(codec, stream, image, messages)
 
 
@@ -228,19 +230,38 @@ _WORDS: Sequence[tuple[Cause, tuple[str, ...]]] = (
         (
             "not enough memory",
             "insufficient memory",
-            "memory allocation",
+            "allocat",
             "out of memory",
+            "unexpected oom",
             "memory error",
             "exceeds system limits",
         ),
     ),
     (
         Cause.UNSUPPORTED,
-        ("not supported", "unsupported", "cannot handle", "unable to handle", "only supports"),
+        (
+            "not support",
+            "yet supported",
+            "unsupported",
+            "only supports",
+            "cannot take in charge",
+            "cannot handle box of undefined sizes",
+            "cannot handle box sizes higher",
+            "implementation limitation",
+            "32 bits are not enough",
+        ),
     ),
     (
         Cause.TRUNCATED,
-        ("stream too short", "truncated", "unexpected end", "stream length", "end of stream", "missing tile"),
+        (
+            "stream too short",
+            "stream reached its end",
+            "stream length",
+            "truncated",
+            "unexpected end",
+            "end of stream",
+            "missing tile",
+        ),
     ),
 )
 """Words in OpenJPEG's messages (2.5's j2k.c, jp2.c, t2.c, tcd.c) that show the cause; without one it is CORRUPT."""
@@ -254,3 +275,10 @@ def decoding_error(errors: Sequence[str], warnings: Sequence[str] = ()) -> Image
         if any(word in lowered for word in words):
             return ImageError(cause, Stage.DECODING, f"OpenJPEG: {message}")
     return ImageError(Cause.CORRUPT, Stage.DECODING, f"OpenJPEG: {message}")
+
+
+def refuse_left_out(messages: DecoderMessages) -> None:
+    """UNSUPPORTED if OpenJPEG only warns that it leaves a component transform of Part 2 out (opj_j2k_read_mcc)."""
+    for warning in messages.warnings:
+        if warning.lower().startswith("cannot take in charge"):
+            raise ImageError(Cause.UNSUPPORTED, Stage.DECODING, f"OpenJPEG: {warning}")

@@ -95,6 +95,27 @@ def test_capabilities_of_other_parts_are_unsupported_by_name(tmp_path: Path) -> 
     assert "part 2" in failure.message
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (codestream(siz(capabilities=0x8000), cod(wavelet=2)), "wavelet"),
+        (codestream(None, cod(wavelet=2), segment(0xFF79, bytes(12))), "ATK"),
+        (codestream(siz(capabilities=0x8000), cod(levels=0x81)), "DFS"),
+        (codestream(siz(capabilities=0x8000), cod(transform=2)), "component transformation"),
+        (codestream(None, None, segment(0xFF72, bytes(4))), "DFS"),
+        (codestream(None, None, segment(0xFF76, bytes(4))), "NLT"),
+        (codestream(siz(capabilities=0x8000), cod(style=8)), "code-blocks"),
+        (codestream(siz(capabilities=0x8000), None, segment(0xFF53, bytes([0, 0, 0, 4, 4, 0, 2]))), "COC"),
+    ],
+)
+def test_extensions_that_are_not_decoded_are_unsupported_by_name(
+    tmp_path: Path, content: bytes, name: str
+) -> None:
+    failure = refusal(tmp_path / "a.j2k", content)
+    assert failure.cause is Cause.UNSUPPORTED
+    assert name in failure.message
+
+
 def test_a_fragmented_codestream_is_unsupported_by_name(tmp_path: Path) -> None:
     content = SIGNATURE + box(b"ftyp", b"jpx \0\0\0\0jpx ") + box(b"ftbl", b"")
     failure = refusal(tmp_path / "a.jpx", content)

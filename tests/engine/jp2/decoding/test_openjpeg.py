@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from engine.jp2.decoding.openjpeg import (
 )
 from engine.jp2.header import Container
 from engine.memory.usage import give_memory_back, rss_bytes
+from tests.support.codestreams import cod, codestream, segment, siz, tile_part
 from tests.support.conversions import convert
 from tests.support.jp2_files import cut, make_jp2
 from tests.support.waiting import LONGEST_WAIT_S
@@ -129,6 +131,15 @@ def test_messages_of_one_file_do_not_reach_another(tmp_path: Path) -> None:
         (["Not enough memory to decode tile"], Cause.OUT_OF_MEMORY),
         (["Stream too short"], Cause.TRUNCATED),
         (["Tile part length size inconsistent with stream length"], Cause.TRUNCATED),
+        (["We do not support ROI in decoding HT codeblocks"], Cause.UNSUPPORTED),
+        (
+            [
+                "We do not support more than 3 coding passes in an HT codeblock; This codeblocks has 5 passes.",
+                "Failed to decode.",
+            ],
+            Cause.UNSUPPORTED,
+        ),
+        (["Cannot handle box of less than 8 bytes"], Cause.CORRUPT),
         (["Invalid tile part index for tile number 1. Got 1, expected 0"], Cause.CORRUPT),
         ([], Cause.CORRUPT),
     ],
@@ -137,3 +148,25 @@ def test_words_of_openjpeg_show_the_cause(errors: list[str], cause: Cause) -> No
     failure = decoding_error(errors).failure
     assert failure.cause is cause
     assert all(error in failure.message for error in errors)
+
+
+def test_every_message_of_the_library_about_its_own_limits_has_its_cause() -> None:
+    texts = re.findall(rb"[ -~]{12,}", Path(wheels_library()).read_bytes())
+    messages = [text.decode() for text in texts if b" " in text and b"writing" not in text]
+    limits = [m for m in messages if re.search(r"(?i)support|cannot take in charge|limitation", m)]
+    memory = [m for m in messages if re.search(r"(?i)not enough memory|allocat|\boom\b", m)]
+    assert len(limits) >= 15
+    assert len(memory) >= 40
+    assert [m for m in limits if decoding_error([m]).failure.cause is not Cause.UNSUPPORTED] == []
+    assert [m for m in memory if decoding_error([m]).failure.cause is not Cause.OUT_OF_MEMORY] == []
+
+
+def test_a_transform_that_openjpeg_leaves_out_with_a_warning_is_unsupported(tmp_path: Path) -> None:
+    """Two collections of Part 2 (MCC): OpenJPEG would decode the components without them."""
+    collections = segment(0xFF75, bytes([0, 0, 0, 0, 0, 0, 2]))
+    size = siz(components=((7, 1, 1),) * 3, capabilities=0x8100)
+    (tmp_path / "a.j2k").write_bytes(codestream(size, cod(), collections, tiles=tile_part(data=bytes(3))))
+    with pytest.raises(ImageError) as refused:
+        convert(tmp_path / "a.j2k")
+    assert refused.value.failure.cause is Cause.UNSUPPORTED
+    assert "collections" in refused.value.failure.message

@@ -10,6 +10,7 @@ import pytest
 
 from engine.failures import Cause, ImageError
 from engine.jp2.jp2_file import read_header
+from tests.support.codestreams import segment
 from tests.support.decodes import pixels_of
 from tests.support.jp2_reads import structure_warnings
 
@@ -42,3 +43,14 @@ def test_a_high_throughput_codestream_cut_anywhere_is_refused(tmp_path: Path) ->
         with pytest.raises(ImageError) as caught:
             structure_warnings(path)
         assert caught.value.failure.cause is Cause.TRUNCATED, keep
+
+
+def test_a_region_of_interest_in_high_throughput_is_unsupported_and_not_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.jph"
+    quantisation = HIGH_THROUGHPUT.index(b"\xff\x5c")
+    region = segment(0xFF5E, bytes([0, 0, 1]))
+    path.write_bytes(HIGH_THROUGHPUT[:quantisation] + region + HIGH_THROUGHPUT[quantisation:])
+    with pytest.raises(ImageError) as caught:
+        pixels_of(path)
+    assert caught.value.failure.cause is Cause.UNSUPPORTED
+    assert "ROI" in caught.value.failure.message
