@@ -115,6 +115,7 @@ def _convert(job: Job, source: SourceFile, progress: _Progress) -> _Made:
         if job.strict and progress.decoder.warnings:
             message = f"strict = true, and OpenJPEG warns: {'; '.join(progress.decoder.warnings[:3])}"
             raise ImageError(Cause.CORRUPT, Stage.DECODING, message)
+        progress.warn(*picture.warnings)
         progress.enter(Stage.ENCODING)
         rendered = render(picture, colour_plan)
         progress.warn(*rendered.warnings)

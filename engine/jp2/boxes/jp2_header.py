@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field, replace
 
+from engine.jp2.boxes.palette import read_palette
 from engine.jp2.boxes.walk import Box, BoxError, content_of, walk
 from engine.jp2.errors import corrupt, truncated, unsupported
 from engine.jp2.file_reader import FileReader
@@ -110,7 +111,9 @@ def read_header_box(reader: FileReader, box: Box, found: Jp2Header) -> None:
         case b"colr":
             found.colours.append(_colour(reader, box, found.warnings))
         case b"pclr":
-            found.palette = found.palette or _palette(content_of(reader, box, 3, most=2**22))
+            found.palette = found.palette or read_palette(
+                content_of(reader, box, 3, most=2**22), found.warnings
+            )
         case b"cmap":
             found.mapping = found.mapping or _mapping(content_of(reader, box, 4, most=4 * 65536))
         case b"cdef":
@@ -179,27 +182,6 @@ def choose_colour(colours: list[ColourBox], by_precedence: bool) -> Colour:
     if not by_precedence:
         return usable[0].colour
     return min(usable, key=lambda c: (-c.precedence, c.approximation or 255)).colour
-
-
-def _palette(data: bytes) -> Palette:
-    entries, columns = struct.unpack_from(">HB", data)
-    if not 1 <= entries <= 1024 or columns == 0 or len(data) < 3 + columns:
-        corrupt(f"the palette claims {entries} entries of {columns} columns")
-    depths = data[3 : 3 + columns]
-    bits = tuple((depth & 0x7F) + 1 for depth in depths)
-    signed = tuple(bool(depth & 0x80) for depth in depths)
-    sizes = [-(-b // 8) for b in bits]
-    if len(data) < 3 + columns + entries * sum(sizes):
-        corrupt(f"the palette holds {len(data):,} bytes, too few for {entries} entries of {columns} columns")
-    table: list[tuple[int, ...]] = []
-    at = 3 + columns
-    for _ in range(entries):
-        row: list[int] = []
-        for size, is_signed in zip(sizes, signed, strict=True):
-            row.append(int.from_bytes(data[at : at + size], signed=is_signed))
-            at += size
-        table.append(tuple(row))
-    return Palette(bits, signed, tuple(table))
 
 
 def _mapping(data: bytes) -> tuple[tuple[int, int | None], ...]:

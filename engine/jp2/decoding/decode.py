@@ -41,6 +41,8 @@ class Picture:
     pixels: Pixels
     """(height, width, bands); a mapped file if the plan puts them on disk."""
     release_pages: ReleasePages
+    warnings: tuple[str, ...] = ()
+    """Samples that were beyond what the header declares."""
 
 
 @contextmanager
@@ -63,7 +65,7 @@ def decoded(
         writer = PixelWriter(colour_plan, grid, pixels)
         _decode(_Decoding(file, grid, writer, release_pages, messages, plan.threads), plan)
         give_memory_back()
-        yield Picture(pixels, release_pages)
+        yield Picture(pixels, release_pages, writer.warnings)
     finally:
         if plan.pixels_on_disk:
             pixel_file.unlink(missing_ok=True)

@@ -74,6 +74,23 @@ class PixelWriter:
         if plan.opacity is not None:
             self._luts[plan.opacity] = scaling_table(plan.opacity, self._top)
         self._ycc = YccTables(plan.colours) if plan.model is ColourModel.YCC else None
+        self._beyond_palette: dict[ChannelSource, int] = {}
+        self._over_alpha = 0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the samples hold beyond what the header declares, so far."""
+        found = []
+        if most := max(self._beyond_palette.values(), default=0):
+            found.append(
+                f"{most:,} pixels name a palette entry that does not exist; they have the colour of the nearest one"
+            )
+        if self._over_alpha:
+            found.append(
+                f"{self._over_alpha:,} values are far above their premultiplied alpha, which cannot be; "
+                "where they exceed white they are white: is the alpha really premultiplied?"
+            )
+        return tuple(found)
 
     def write(
         self, planes: Sequence[DecodedPlane], area: PixelArea, after: Callable[[int], None] | None = None
@@ -100,6 +117,8 @@ class PixelWriter:
         if self._plan.opacity is not None:
             alpha = np.empty(target.shape[:2], target.dtype)
             self._copy(planes, self._plan.opacity, area, alpha)
+            if self._plan.premultiplied:
+                self._over_alpha += values_over_alpha(target, alpha)
             flatten(target, alpha, self._plan.background, self._plan.premultiplied)
 
     def _copy(
@@ -114,6 +133,7 @@ class PixelWriter:
         if is_deep:
             scaled = rounded(_unsigned(samples, channel), channel.bits, self._top).astype(target.dtype)
         elif lut is not None:
+            self._count_beyond_palette(samples, channel)
             scaled = np.take(lut, _codes(samples, channel), mode="clip")
         elif rows.is_plain and columns.is_plain:
             np.copyto(target, samples, casting="unsafe")
@@ -126,7 +146,15 @@ class PixelWriter:
         plane = planes[channel.component]
         rows, columns = self._spans(plane, area)
         samples = plane.samples[rows.start : rows.stop, columns.start : columns.stop]
+        self._count_beyond_palette(samples, channel)
         return _spread(_codes(samples, channel), rows, columns)
+
+    def _count_beyond_palette(self, samples: NDArray[np.int32], channel: ChannelSource) -> None:
+        if channel.table is None or not samples.size:
+            return
+        if samples.max() >= len(channel.table) or samples.min() < 0:
+            beyond = int(np.count_nonzero((samples >= len(channel.table)) | (samples < 0)))
+            self._beyond_palette[channel] = self._beyond_palette.get(channel, 0) + beyond
 
     def _spans(self, plane: DecodedPlane, area: PixelArea) -> tuple[_Span, _Span]:
         height, width = plane.samples.shape
@@ -259,6 +287,16 @@ def _middle(channel: ChannelSource) -> float:
 
 def _fixed(values: NDArray[np.float64]) -> NDArray[np.int32]:
     return np.rint(values).astype(np.int32)
+
+
+def values_over_alpha(pixels: NDArray[Any], alpha: NDArray[Any]) -> int:
+    """How many values of premultiplied colours are more than an eighth of the range above their alpha.
+
+    None may be above it at all (ISO/IEC 15444-1 I.5.3.6); lossy coding puts some a little above.
+    """
+    margin = int(np.iinfo(pixels.dtype).max) // 8
+    highest = alpha.astype(np.int32)[:, :, np.newaxis] + margin
+    return int(np.count_nonzero(pixels > highest))
 
 
 def flatten(

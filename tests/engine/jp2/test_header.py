@@ -205,6 +205,57 @@ def test_a_palette_comes_with_its_mapping(tmp_path: Path) -> None:
     assert palette.mapping == ((0, 0), (0, 1), (0, 2))
 
 
+def declared_as(path: Path, bits: int) -> Path:
+    """Changes the depth that the palette of a JP2 declares for each of its columns."""
+    content = bytearray(path.read_bytes())
+    columns = content.index(b"pclr") + 6
+    count = content[columns]
+    content[columns + 1 : columns + 1 + count] = bytes([bits - 1]) * count
+    path.write_bytes(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize(("written", "declared"), [(8, 1), (8, 4), (8, 7), (16, 12), (16, 9)])
+def test_palette_that_is_plainly_deeper_than_it_declares_is_read_so_with_a_warning(
+    tmp_path: Path, written: int, declared: int
+) -> None:
+    top = (1 << written) - 1
+    table = tuple((i * top // 15, 0, top // 3) for i in range(16))
+    wrapping = Wrapping(palette=PaletteTable(table, written))
+    make_jp2(tmp_path / "a.jp2", 40, 30, channels=1, bits=4, wrapping=wrapping)
+    header = read_header(declared_as(tmp_path / "a.jp2", declared))
+    assert header.palette is not None
+    assert (header.palette.table, header.palette.bits) == (table, (written,) * 3)
+    assert [w for w in header.warnings if f"beyond the {declared} bits" in w and f"{written} bits" in w]
+
+
+@pytest.mark.parametrize(("highest", "written", "declared"), [(31, 8, 4), (300, 16, 8), (5000, 16, 12)])
+def test_palette_whose_depth_cannot_be_told_is_corrupt(
+    tmp_path: Path, highest: int, written: int, declared: int
+) -> None:
+    wrapping = Wrapping(palette=PaletteTable(((0, 0, 0), (highest, highest, 1)), written))
+    make_jp2(tmp_path / "a.jp2", 40, 30, channels=1, bits=1, wrapping=wrapping)
+    error = failure_of(declared_as(tmp_path / "a.jp2", declared))
+    assert error.failure.cause is Cause.CORRUPT
+    assert "cannot be told" in error.failure.message
+
+
+def signed_palette(*values: int) -> bytes:
+    return box(b"pclr", struct.pack(">HBB", len(values), 1, 0x83) + bytes(values))
+
+
+def test_signed_palette_values_have_their_sign_within_their_own_bits(tmp_path: Path) -> None:
+    mapping = box(b"cmap", struct.pack(">HBB", 0, 1, 0))
+    boxes = (signed_palette(0x07, 0x08, 0xF8, 0xFF, 0x0F), mapping)
+    make_jp2(tmp_path / "a.jp2", 40, 30, channels=1, wrapping=Wrapping(extra_header_boxes=boxes))
+    palette = read_header(tmp_path / "a.jp2").palette
+    assert palette is not None
+    assert palette.table == ((7,), (-8,), (-8,), (-1,), (-1,))
+    boxes = (signed_palette(0x07, 0x48), mapping)
+    make_jp2(tmp_path / "a.jp2", 40, 30, channels=1, wrapping=Wrapping(extra_header_boxes=boxes))
+    assert failure_of(tmp_path / "a.jp2").failure.cause is Cause.CORRUPT
+
+
 @pytest.mark.parametrize("missing", [b"pclr", b"cmap"])
 def test_half_a_palette_is_corrupt(tmp_path: Path, missing: bytes) -> None:
     path = tmp_path / "a.jp2"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.demo.jp2_boxes import PaletteTable, box
 from engine.jp2.decoding.colour import ColourConversion, ColourModel
+from tests.support.conversions import convert
 from tests.support.decodes import pixels_of
 from tests.support.icc_profiles import built_in
 from tests.support.jp2_files import Plane, Wrapping, picture, write_codestream, write_jp2
@@ -60,6 +61,26 @@ def test_index_beyond_the_palette_is_its_last_colour(tmp_path: Path) -> None:
         tmp_path / "a.jp2", [Plane(np.full((8, 8), 200))], wrapping=Wrapping(palette=PaletteTable(table))
     )
     assert pixels_of(tmp_path / "a.jp2")[3, 3].tolist() == [40, 50, 60]
+    made, _ = convert(tmp_path / "a.jp2")
+    assert any("64 pixels name a palette entry that does not exist" in warning for warning in made.warnings)
+
+
+def test_palette_with_all_its_indices_in_range_has_no_warning(tmp_path: Path) -> None:
+    indices = np.arange(64).reshape(8, 8) % 2
+    write_jp2(tmp_path / "a.jp2", [Plane(indices)], wrapping=Wrapping(palette=PaletteTable(((1,), (2,)))))
+    made, _ = convert(tmp_path / "a.jp2")
+    assert not any("palette" in warning for warning in made.warnings)
+
+
+def test_page_with_a_palette_deeper_than_declared_is_its_colours_and_not_white(tmp_path: Path) -> None:
+    table = tuple((i, 255 - i, i * 7 % 256) for i in range(256))
+    indices = np.random.default_rng(1).integers(0, 256, (40, 50))
+    write_jp2(tmp_path / "a.jp2", [Plane(indices)], wrapping=Wrapping(palette=PaletteTable(table)))
+    content = (tmp_path / "a.jp2").read_bytes()
+    (tmp_path / "a.jp2").write_bytes(content.replace(b"\x01\x00\x03\7\7\7", b"\x01\x00\x03\0\0\0"))
+    made, _ = convert(tmp_path / "a.jp2")
+    assert np.array_equal(pixels_of(tmp_path / "a.jp2"), np.array(table)[indices])
+    assert any("read as values of 8 bits" in warning for warning in made.warnings)
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16])
@@ -176,6 +197,16 @@ def test_premultiplied_alpha_is_not_multiplied_again(tmp_path: Path) -> None:
     expected = pixels[:, :, :3] + 255.0 - pixels[:, :, 3:]
     assert np.abs(pixels_of(tmp_path / "a.jp2") - expected).max() <= 0.51
     assert "premultiplied" in colour_plan_of(tmp_path / "a.jp2").warnings[0]
+    made, _ = convert(tmp_path / "a.jp2")
+    assert not any("far above" in warning for warning in made.warnings)
+
+
+def test_colours_above_their_premultiplied_alpha_are_a_warning(tmp_path: Path) -> None:
+    pixels = picture(64, 48, 4)
+    pixels[:, :, 3] = 0
+    write_jp2(tmp_path / "a.jp2", pixels, None, Wrapping(channels=(*RGB_ALPHA[:3], (3, 2, 0))))
+    made, _ = convert(tmp_path / "a.jp2")
+    assert any("far above their premultiplied alpha" in warning for warning in made.warnings)
 
 
 def test_grey_with_alpha_of_another_depth_stays_grey(tmp_path: Path) -> None:
