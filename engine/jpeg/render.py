@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.failures import Cause, ImageError, Stage
-from engine.jp2.decoding.colour import ColourConversion, ColourModel, ColourPlan
+from engine.jp2.decoding.colour import ColourConversion, ColourModel, ColourPlan, Xyz
 from engine.jp2.decoding.decode import Picture, ReleasePages
 from engine.jp2.decoding.pixels import Pixels
 from engine.jpeg.libvips import BlobType, Image, VipsError, srgb_profile, vips_failure
@@ -103,9 +103,24 @@ def _converted(image: Any, plan: ColourPlan) -> Any:
             scales = [channel.scale / top for channel in plan.lab]
             lab = image.linear(scales, [channel.offset for channel in plan.lab])
             lab = lab.copy(interpretation="lab")
+            if plan.lab_white is not None:
+                lab = _adapted(lab, plan.lab_white)
             image = lab.icc_export(output_profile="srgb", depth=8, pcs="lab", intent="relative")
     # A grey stays grey: the three channels are equal but for rounding.
     return image.extract_band(1) if plan.model is ColourModel.GREY else image.extract_band(0, n=3)
+
+
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+"""XYZ to sharpened cone responses (ICC.1:2022 E.3)."""
+_D50 = (96.422, 100.0, 82.521)
+
+
+def _adapted(lab: Any, white: Xyz) -> Any:
+    """CIELab under another white as CIELab under D50, by the linear Bradford transformation (ICC.1:2022 E.3)."""
+    gain = (_BRADFORD @ np.array(_D50)) / (_BRADFORD @ np.array(white))
+    matrix = np.linalg.inv(_BRADFORD) @ np.diag(gain) @ _BRADFORD
+    adapted = lab.Lab2XYZ(temp=list(white)).recomb(Image.new_from_array(matrix.tolist()))
+    return adapted.copy(interpretation="xyz").XYZ2Lab(temp=list(_D50))
 
 
 def _fitted(image: Any) -> tuple[Any, float, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from engine.jp2.boxes.walk import Box, BoxError, content_of, walk
 from engine.jp2.errors import corrupt, truncated, unsupported
 from engine.jp2.file_reader import FileReader
 from engine.jp2.header import ChannelDefinition, ChannelKind, Colour, ColourSpace, Palette, Resolution
+from engine.jp2.icc import read_profile
 
 MAX_PROFILE_BYTES = 255 * 65519
 """What a JPEG's APP2 markers can hold (ICC.1:2022 B.4): a larger profile cannot be kept."""
@@ -148,7 +149,9 @@ def _colour(reader: FileReader, box: Box, warnings: list[str]) -> ColourBox:
             warnings.append(f"the ICC profile is cut: {len(profile):,} of {declared:,} bytes")
         elif 128 <= declared < len(profile):
             profile = profile[:declared]
-        return ColourBox(Colour(ColourSpace.ICC, icc=profile), precedence, approximation, usable=True)
+        known = read_profile(profile)
+        is_usable = known is not None and known.describes_samples and known.space in ("GRAY", "RGB", "CMYK")
+        return ColourBox(Colour(ColourSpace.ICC, icc=profile), precedence, approximation, is_usable)
     warnings.append(f"a colr box has the method {method}, which is not read here")
     return ColourBox(Colour(ColourSpace.OTHER), precedence, approximation, usable=False)
 

@@ -47,14 +47,15 @@ def sort_channels(header: Header) -> Channels:
     colours: dict[int, ChannelSource] = {}
     opacities: list[tuple[ChannelSource, ChannelKind, int]] = []
     defined: set[int] = set()
+    lone_colour = sum(row.kind is ChannelKind.COLOUR for row in header.channels) == 1
     for row in header.channels:
         if row.index >= len(channels) or row.index in defined:
             corrupt(f"the channel definition names channel {row.index + 1} twice or of {len(channels)}")
         defined.add(row.index)
         channel = channels[row.index]
         if row.kind is ChannelKind.COLOUR:
-            # A lone grey channel is associated with the whole image by some writers.
-            colour = 1 if row.association == 0 and len(header.channels) == 1 else row.association
+            # Some writers (OpenJPEG before 2.2) associate the only colour, grey, with the whole image.
+            colour = 1 if row.association == 0 and lone_colour else row.association
             if colour in colours or not 1 <= colour <= len(channels):
                 corrupt(f"the channel definition gives channel {row.index + 1} the colour {colour}")
             colours[colour] = channel

@@ -31,6 +31,10 @@ class ColourConversion(StrEnum):
     LAB_TO_SRGB = "CIELab to sRGB"
 
 
+Xyz = tuple[float, float, float]
+"""CIE 1931 tristimulus values, 100 for the Y of white."""
+
+
 @dataclass(frozen=True)
 class LabRange:
     """The values of a CIELab channel: scale * fraction + offset, the fraction going from 0 to 1 over all codes."""
@@ -51,6 +55,8 @@ class ColourPlan:
     source_profile: bytes | None = None
     """Of the samples; it goes into the JPEG byte for byte if nothing is converted."""
     lab: tuple[LabRange, ...] = ()
+    lab_white: Xyz | None = None
+    """The white of the CIELab values, if they must be adapted from it to D50."""
     wide: bool = False
     """Pixels are made with 16 bits a channel, because a conversion follows and the source has more than 8."""
     warnings: tuple[str, ...] = ()
@@ -114,7 +120,8 @@ def plan_colour(header: Header, icc: str = "keep", background: str = "#ffffff") 
         plan = _by_enumeration(colour.space, colours)
     plan = _guess_ycc(header, plan)
     if plan.model is ColourModel.LAB:
-        plan = replace(plan, lab=_lab_ranges(colour.parameters, plan.colours))
+        lab, white = _lab_ranges(colour.parameters, plan.colours), _lab_white(colour.parameters)
+        plan = replace(plan, lab=lab, lab_white=white)
     plan = _with_conversion(plan, icc)
     if channels.opacity is not None:
         plan = _with_opacity(plan, channels.opacity, channels.premultiplied, background)
@@ -192,8 +199,6 @@ def _lab_ranges(parameters: Sequence[int], channels: Sequence[ChannelSource]) ->
     """ISO/IEC 15444-2 M.11.7.4.1: RL, OL, RA, OA, RB, OB, IL, or the defaults if they are not given."""
     depths = [channel.bits for channel in channels]
     if len(parameters) >= 7:
-        if parameters[6] != _D50:
-            unsupported(f"CIELab under the illuminant {_illuminant(parameters[6])}; D50 is converted")
         scales, offsets = parameters[0:6:2], list(parameters[1:6:2])
         # Offsets are given in codes as they are written; here codes have the sign shifted away.
         offsets = [
@@ -211,11 +216,32 @@ def _lab_ranges(parameters: Sequence[int], channels: Sequence[ChannelSource]) ->
     )
 
 
-_D50 = 0x00443530
+_WHITES: dict[str, Xyz] = {
+    "A": (109.850, 100.0, 35.585),
+    "C": (98.074, 100.0, 118.232),
+    "D65": (95.047, 100.0, 108.883),
+    "D75": (94.972, 100.0, 122.638),
+}
+"""The illuminants of ISO/IEC 15444-2 M.11.7.4.1 beside D50, by ASTM E308, 2° observer; not the fluorescent ones."""
+
+
+def _lab_white(parameters: Sequence[int]) -> Xyz | None:
+    """None for D50, which is also what is meant if no parameters are there."""
+    if not parameters:
+        return None
+    name = _illuminant(parameters[6])
+    if name == "D50":
+        return None
+    if name not in _WHITES:
+        unsupported(f"CIELab under the illuminant {name}; D50, {', '.join(_WHITES)} are converted")
+    return _WHITES[name]
 
 
 def _illuminant(code: int) -> str:
-    text = code.to_bytes(4).strip(b"\0")
+    data = code.to_bytes(4)
+    if data.startswith(b"CT"):
+        return f"of {int.from_bytes(data[2:]):,} K"
+    text = data.strip(b"\0")
     return text.decode("ascii") if text.isalnum() else f"{code:#010x}"
 
 
@@ -223,6 +249,8 @@ def _with_conversion(plan: ColourPlan, icc: str) -> ColourPlan:
     """What a JPEG cannot show everywhere (CMYK, CIELab) is converted, with a warning."""
     if plan.model is ColourModel.LAB:
         conversion, warning = ColourConversion.LAB_TO_SRGB, "CIELab converted to sRGB, its profile attached"
+        if plan.lab_white is not None:
+            warning = f"{warning}; its white was adapted to D50 (Bradford)"
     elif plan.model is ColourModel.CMYK and plan.source_profile is not None:
         conversion = ColourConversion.PROFILE_TO_SRGB
         warning = "CMYK converted to sRGB by the profile in the file, an sRGB profile attached"

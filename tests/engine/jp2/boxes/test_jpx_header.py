@@ -13,6 +13,7 @@ from engine.failures import Cause, ImageError
 from engine.jp2.decoding.colour import ColourModel, plan_colour
 from engine.jp2.header import ColourSpace, Resolution
 from engine.jp2.jp2_file import read_header
+from tests.support.conversions import convert
 from tests.support.decodes import pixels_of
 from tests.support.icc_profiles import built_in
 from tests.support.jp2_files import Plane, picture, write_codestream
@@ -70,6 +71,39 @@ def test_profile_of_the_first_layer_overrides_the_jp2_headers_colour_with_a_warn
     header = read_header(path)
     assert header.colour.icc == built_in("p3")
     assert header.warnings == ("the colour is that of the first layer (jplh), not the JP2 header's",)
+
+
+def vendor(precedence: int = 0) -> bytes:
+    """Colour by a vendor's method: its UUID and its parameters (M.11.7.3.2)."""
+    return box(b"colr", struct.pack(">BbB", 4, precedence, 1) + bytes(range(24)))
+
+
+@pytest.mark.parametrize("precedence", [-1, 0, 5])
+@pytest.mark.parametrize("beside", [colr(16), icc(built_in("p3"))])
+def test_colour_by_a_vendor_gives_way_to_one_beside_it(
+    beside: bytes, precedence: int, tmp_path: Path
+) -> None:
+    own = vendor(precedence)
+    places = (
+        {"header": (own, beside)},
+        {"header": (beside, own)},
+        {"outside": (layer(group(own, beside)),)},
+        {"outside": (layer(group(own)),), "header": (beside,)},
+        {"outside": (layer(group(beside)),), "header": (own,)},
+    )
+    for place in places:
+        path = jpx(tmp_path / "a.jpx", *place.get("outside", ()), header=place.get("header", ()))
+        made, _ = convert(path)
+        assert any("method 4" in warning for warning in made.warnings)
+    assert "not read here" in refusal(jpx(tmp_path / "a.jpx", header=(own,)))
+
+
+def test_profile_that_says_nothing_of_samples_gives_way_to_a_colour_beside_it(tmp_path: Path) -> None:
+    link = bytearray(built_in("p3"))
+    link[12:16] = b"abst"
+    path = jpx(tmp_path / "a.jpx", header=(icc(bytes(link)), colr(16)))
+    assert read_header(path).colour.space is ColourSpace.SRGB
+    assert "abst" in refusal(jpx(tmp_path / "a.jpx", header=(icc(bytes(link)),)))
 
 
 def test_same_colour_twice_is_no_warning(tmp_path: Path) -> None:

@@ -127,8 +127,39 @@ def test_cielab_with_ranges_of_its_own(tmp_path: Path) -> None:
 
 
 def test_cielab_under_another_illuminant_is_refused_by_its_name(tmp_path: Path) -> None:
-    path = with_colour_box(tmp_path / "a.jp2", lab_box(100, 0, 170, 128, 200, 96, 0x00443635))
-    assert "D65" in refusal(path)
+    path = with_colour_box(tmp_path / "a.jp2", lab_box(100, 0, 170, 128, 200, 96, 0x43541A2C))
+    assert "6,700 K" in refusal(path)
+    path = with_colour_box(tmp_path / "a.jp2", lab_box(100, 0, 170, 128, 200, 96, 0x00463131))
+    assert "F11" in refusal(path)
+
+
+def srgb_of_lab(lab: NDArray[np.float64], white: Sequence[float]) -> NDArray[np.float64]:
+    """CIELab under D65 to sRGB codes by the formulas of CIE 15 and IEC 61966-2-1; no adaptation is needed."""
+    y = (lab[..., 0] + 16) / 116
+    f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
+    xyz = np.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2) * np.array(white) / 100
+    to_rgb = [[3.2404542, -1.5371385, -0.4985314], [-0.9692660, 1.8760108, 0.0415560]]
+    to_rgb.append([0.0556434, -0.2040259, 1.0572252])
+    linear = np.clip(xyz @ np.array(to_rgb).T, 0, 1)
+    codes: NDArray[np.float64] = 255 * np.where(
+        linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
+    )
+    return codes
+
+
+def test_cielab_under_d65_is_adapted_to_the_white_of_the_profile(tmp_path: Path) -> None:
+    path = with_colour_box(tmp_path / "a.jp2", lab_box(100, 0, 254, 127, 254, 127, 0x00443635))
+    y, x = np.mgrid[0:24, 0:32]
+    codes = np.stack([120 + y * 4, 110 + x, 110 + y], axis=-1).astype(np.uint8)
+    own = path.read_bytes()
+    write_codestream(tmp_path / "b.j2k", [Plane(codes[:, :, c]) for c in range(3)])
+    start = own.index(b"jp2c") - 4
+    path.write_bytes(own[:start] + box(b"jp2c", (tmp_path / "b.j2k").read_bytes()))
+    lab = codes * np.array([100, 254, 254]) / 255 - np.array([0, 254 * 127 / 255, 254 * 127 / 255])
+    pixels, out = rendered_pixels(path)
+    assert np.abs(pixels - srgb_of_lab(lab, (95.047, 100, 108.883))).max() <= 1.6
+    assert out.icc == built_in("srgb")
+    assert "adapted" in colour_plan_of(path).warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -217,6 +248,17 @@ def test_grey_with_alpha_of_another_depth_stays_grey(tmp_path: Path) -> None:
     out = pixels_of(tmp_path / "a.jp2")
     assert out.shape == (30, 40, 1)
     assert np.abs(out[:, :, 0] - (grey * share + 255 * (1 - share))).max() <= 0.51
+
+
+def test_grey_that_is_associated_with_the_whole_image_beside_its_alpha_is_grey(tmp_path: Path) -> None:
+    grey, alpha = picture(40, 30, 1), picture(40, 30, 1, seed=9)
+    for kind in (1, 2):
+        out = []
+        for association in (0, 1):
+            rows = ((0, 0, association), (1, kind, 0))
+            write_jp2(tmp_path / "a.jp2", [Plane(grey), Plane(alpha)], None, Wrapping(channels=rows))
+            out.append(pixels_of(tmp_path / "a.jp2"))
+        assert np.array_equal(out[0], out[1])
 
 
 def test_grey_with_alpha_on_a_coloured_background_names_the_grey_that_is_used(tmp_path: Path) -> None:
