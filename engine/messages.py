@@ -194,6 +194,8 @@ class Surveyed:
     colour: str
     code_block_samples: int = 4096
     """Width times height of a code-block; OpenJPEG keeps a record for each."""
+    whole_only: bool = False
+    """Strips of it come out wrong, so it is decoded whole or not at all."""
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ class _Progress:
 def _convert(job: Job, source: SourceFile, progress: _Progress) -> _Made:
     jp2, header = source.jp2, source.jp2.header
     progress.warn(*header.warnings, *jp2.metadata.warnings)
-    progress.warn(*check_structure(jp2))
+    structure = check_structure(jp2)
+    progress.warn(*structure.warnings)
     zero_pages = source.zero_pages.warnings(header)
     progress.warn(*zero_pages)
     if job.strict and zero_pages:
@@ -111,7 +112,7 @@ def _convert(job: Job, source: SourceFile, progress: _Progress) -> _Made:
     progress.warn(*colour_plan.warnings)
     progress.enter(Stage.DECODING)
     pixel_file = Path(job.scratch_path + ".pixels")
-    with decoded(jp2, job.plan, colour_plan, progress.decoder, pixel_file) as picture:
+    with decoded(jp2, structure.features, job.plan, colour_plan, progress.decoder, pixel_file) as picture:
         if job.strict and progress.decoder.warnings:
             message = f"strict = true, and OpenJPEG warns: {'; '.join(progress.decoder.warnings[:3])}"
             raise ImageError(Cause.CORRUPT, Stage.DECODING, message)

@@ -117,7 +117,7 @@ def _header(file_bytes: int, boxes: FileBoxes | None, main: MainHeader) -> Heade
         levels=style.levels,
         reversible=style.reversible,
         multiple_component_transform=style.multiple_component_transform,
-        high_throughput=style.high_throughput,
+        high_throughput=main.styles.high_throughput,
         code_block_samples=style.code_block_samples,
         colour=choose_colour(jp2h.colours, by_precedence=container is Container.JPX),
         palette=palette,

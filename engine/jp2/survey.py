@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.decoding.colour import plan_colour
+from engine.jp2.decoding.mode_rules import DecodeWay, fault_of
 from engine.jp2.file_reader import TILE_PART_WINDOW_BYTES
 from engine.jp2.header import Header
 from engine.jp2.jp2_file import Jp2File, read_header
@@ -39,6 +41,7 @@ def _check_end(file: Jp2File) -> None:
 def survey(header: Header, image_id: int) -> Surveyed:
     """The facts of a header by which an image is ordered and admitted."""
     grid, alone = header.grid, header.tiles_stand_alone
+    stated = CodestreamFeatures(high_throughput=header.high_throughput)
     across, down = (grid.tiles_across, grid.tiles_down) if alone else (1, 1)
     return Surveyed(
         image_id=image_id,
@@ -52,6 +55,7 @@ def survey(header: Header, image_id: int) -> Surveyed:
         levels=header.levels,
         colour=header.colour.space.value,
         code_block_samples=header.code_block_samples,
+        whole_only=not alone and fault_of(DecodeWay.STRIPS_ON_FRESH_CODECS, stated) is not None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.ledger.account import Outstanding
@@ -70,7 +71,7 @@ class WorkQueue:
         return [(waiting[name], name) for name in (waiting if names is None else names) if name in waiting]
 
     def _pending(self, row: sqlite3.Row, batch: str) -> PendingImage:
-        image_id, uuid, record, source, target, checksum, attempts, *facts = row
-        surveyed = Surveyed(image_id, *facts)
+        image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only = row
+        surveyed = replace(Surveyed(image_id, *facts), whole_only=bool(whole_only))
         path = str(self._sources / source)
         return PendingImage(image_id, batch, uuid, record, path, target, checksum, attempts, surveyed)

@@ -83,6 +83,8 @@ class HeaderFacts(Protocol):
     def colour(self) -> str: ...
     @property
     def code_block_samples(self) -> int: ...
+    @property
+    def whole_only(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -255,6 +257,8 @@ def plans(facts: HeaderFacts, *, disk_saves_memory: bool = True) -> Iterable[Pla
         yield from (Plan(DecodeMode.TILES, pixels_on_disk=disk) for disk in on_disk)
         return
     yield Plan(DecodeMode.WHOLE)
+    if facts.whole_only:
+        return
     rows, ways = STRIP_ROWS, []
     while rows >= MIN_STRIP_ROWS:
         if rows < facts.height:

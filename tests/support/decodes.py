@@ -13,6 +13,7 @@ from engine.jp2.decoding.decode import decoded
 from engine.jp2.decoding.openjpeg import DecoderMessages
 from engine.jp2.header import Header
 from engine.jp2.jp2_file import Jp2File
+from engine.jp2.validation.validate import check_structure
 from engine.messages import DecodeMode, Plan
 
 EVERY_PLAN = (
@@ -30,7 +31,8 @@ def pixels_of(path: Path, plan: Plan = EVERY_PLAN[0], colour_plan: ColourPlan | 
     pixel_file = path.with_name("pixels")
     with Jp2File.open(path) as file:
         colour_plan = colour_plan or plan_colour(file.header)
-        with decoded(file, plan, colour_plan, DecoderMessages(), pixel_file) as picture:
+        features = check_structure(file).features
+        with decoded(file, features, plan, colour_plan, DecoderMessages(), pixel_file) as picture:
             copied: NDArray[Any] = np.array(picture.pixels)
     assert not pixel_file.exists()
     return copied

@@ -12,7 +12,7 @@ from engine.jp2.validation.validate import check_structure
 
 def structure_warnings(path: Path) -> tuple[str, ...]:
     with Jp2File.open(path) as file:
-        return check_structure(file)
+        return check_structure(file).warnings
 
 
 def metadata_of(path: Path) -> Metadata:

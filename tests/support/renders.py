@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from engine.failures import Cause, ImageError
+from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.colour import ColourPlan, plan_colour
 from engine.jp2.decoding.decode import decoded
 from engine.jp2.decoding.openjpeg import DecoderMessages
@@ -30,7 +31,9 @@ def rendered_pixels(path: Path, icc: str = "keep") -> tuple[NDArray[Any], Render
     plan, colour_plan = Plan(DecodeMode.WHOLE), colour_plan_of(path, icc)
     with (
         Jp2File.open(path) as file,
-        decoded(file, plan, colour_plan, DecoderMessages(), path.with_name("px")) as decoded_picture,
+        decoded(
+            file, CodestreamFeatures(), plan, colour_plan, DecoderMessages(), path.with_name("px")
+        ) as decoded_picture,
     ):
         out = render(decoded_picture, colour_plan)
         data = np.frombuffer(out.image.write_to_memory(), np.uint8)

@@ -52,6 +52,8 @@ class MainHeader:
     """The kinds of marker segment that it has."""
     tile_part_lengths: tuple[tuple[int | None, int], ...]
     """TLM: for each tile-part in order its tile (None if TLM names none) and its length in bytes."""
+    length_markers: tuple[int, ...]
+    """Offsets of the TLM marker segments in the file."""
     warnings: tuple[str, ...]
 
     @property
@@ -75,6 +77,7 @@ def read_main_header(reader: FileReader, start: int) -> MainHeader:
     styles = StyleMarkers()
     markers: set[int] = set()
     lengths: list[tuple[int | None, int]] = []
+    length_markers: list[int] = []
     warnings: list[str] = []
     position = start + 2
     # All of them first: an extension that is named last may explain a value in COD.
@@ -91,6 +94,7 @@ def read_main_header(reader: FileReader, start: int) -> MainHeader:
             case Marker.CAP:
                 _check_capabilities(parameters)
             case Marker.TLM:
+                length_markers.append(segment.offset)
                 lengths += _parse_lengths(parameters, warnings)
     if size is None or styles.style is None or Marker.QCD not in markers:
         missing = "SIZ" if size is None else "COD" if styles.style is None else "QCD"
@@ -104,6 +108,7 @@ def read_main_header(reader: FileReader, start: int) -> MainHeader:
         first_tile_part=position,
         markers=frozenset(markers),
         tile_part_lengths=tuple(lengths),
+        length_markers=tuple(length_markers),
         warnings=tuple(warnings),
     )
 

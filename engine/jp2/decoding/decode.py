@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 
 from engine.failures import Cause, ImageError, Stage
+from engine.formatting import memory_size
+from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.colour import ColourPlan
+from engine.jp2.decoding.mode_rules import DecodeWay, fault_of
 from engine.jp2.decoding.openjpeg import DecodedPlane, Decoder, DecoderMessages, open_decoder
 from engine.jp2.decoding.pixels import PixelGrid, Pixels, PixelWriter, pixel_grid
 from engine.jp2.header import Area, Header
@@ -47,12 +50,18 @@ class Picture:
 
 @contextmanager
 def decoded(
-    file: Jp2File, plan: Plan, colour_plan: ColourPlan, messages: DecoderMessages, pixel_file: Path
+    file: Jp2File,
+    features: CodestreamFeatures,
+    plan: Plan,
+    colour_plan: ColourPlan,
+    messages: DecoderMessages,
+    pixel_file: Path,
 ) -> Iterator[Picture]:
-    """Decodes a file and lends its pixels; `pixel_file` is used, and removed, if the plan puts them on disk.
+    """Decodes a validated file and lends its pixels; `pixel_file` is used, and removed, if the plan puts them on disk.
 
-    Every decode mode and any number of threads make the same pixels. Raises ImageError with OpenJPEG's messages,
-    MemoryError, and OSError if there is no room for the pixel file.
+    Every decode mode and any number of threads make the same pixels (`mode_rules`). Raises ImageError with OpenJPEG's
+    messages, or OUT_OF_MEMORY if the plan's mode is none that makes the right pixels of this file; MemoryError, and
+    OSError if there is no room for the pixel file.
     """
     grid = pixel_grid(file.header)
     shape = (grid.height, grid.width, colour_plan.bands)
@@ -63,7 +72,7 @@ def decoded(
         else:
             pixels, release_pages = np.empty(shape, dtype), _nothing_to_release
         writer = PixelWriter(colour_plan, grid, pixels)
-        _decode(_Decoding(file, grid, writer, release_pages, messages, plan.threads), plan)
+        _decode(_Decoding(file, features, grid, writer, release_pages, messages, plan.threads), plan)
         give_memory_back()
         yield Picture(pixels, release_pages, writer.warnings)
     finally:
@@ -85,6 +94,7 @@ class _Decoding:
     """What every decode mode needs."""
 
     file: Jp2File
+    features: CodestreamFeatures
     grid: PixelGrid
     writer: PixelWriter
     release_pages: ReleasePages
@@ -98,7 +108,8 @@ class _Decoding:
     @contextmanager
     def decoder(self) -> Iterator[Decoder]:
         header = self.header
-        with open_decoder(self.file.path, header.container, self.messages, self.threads) as decoder:
+        patches = self.features.patches
+        with open_decoder(self.file.path, header.container, self.messages, self.threads, patches) as decoder:
             ours = [(part.bits, part.signed, part.dx, part.dy) for part in header.components]
             if decoder.describe() != ours:
                 message = "OpenJPEG reads other components than the header has: did the file change?"
@@ -116,7 +127,7 @@ def _decode(decoding: _Decoding, plan: Plan) -> None:
         case DecodeMode.TILES:
             _decode_tiles(decoding)
         case DecodeMode.STRIPS:
-            _decode_strips(decoding, plan.strip_rows)
+            _decode_strips(decoding, plan.strip_rows, _strips_per_codec(decoding, plan))
 
 
 def _decode_whole(decoding: _Decoding) -> None:
@@ -150,8 +161,11 @@ def _decode_tiles(decoding: _Decoding) -> None:
     except ImageError as error:
         if error.failure.cause is not Cause.CORRUPT or decoding.messages.errors == []:
             raise
+        if fault := fault_of(DecodeWay.STRIPS_ON_FRESH_CODECS, decoding.features):
+            message = f"{error.failure.message}: the tiles cannot be decoded one by one, and {fault}"
+            raise ImageError(Cause.UNSUPPORTED, Stage.DECODING, message) from error
         decoding.messages.errors.clear()
-        _decode_strips(decoding, -(-grid.tile_height // decoding.grid.dy))
+        _decode_strips(decoding, -(-grid.tile_height // decoding.grid.dy), per_codec=1)
 
 
 STRIPS_PER_CODEC = 15
@@ -162,11 +176,22 @@ STRIPS_PER_CODEC = 15
 """
 
 
-def _decode_strips(decoding: _Decoding, strip_rows: int) -> None:
-    """Strip by strip; of a tiled image each on its own codec, because a codec decodes one area of those."""
+def _strips_per_codec(decoding: _Decoding, plan: Plan) -> int:
+    """Of a tiled image each strip is decoded on its own codec, because a codec decodes one area of those."""
+    if fault := fault_of(DecodeWay.STRIPS_ON_FRESH_CODECS, decoding.features):
+        message = (
+            f"this image can only be decoded whole, because {fault}; "
+            f"{memory_size(plan.predicted_bytes)} were reserved to decode it in strips"
+        )
+        raise ImageError(Cause.OUT_OF_MEMORY, Stage.DECODING, message)
+    one_codec = not decoding.header.is_tiled and fault_of(DecodeWay.STRIPS, decoding.features) is None
+    return STRIPS_PER_CODEC if one_codec else 1
+
+
+def _decode_strips(decoding: _Decoding, strip_rows: int, per_codec: int) -> None:
+    """`per_codec` strips on each codec."""
     header = decoding.header
     strips = strip_edges(header, decoding.grid, strip_rows)
-    per_codec = 1 if header.is_tiled else STRIPS_PER_CODEC
     for first in range(0, len(strips), per_codec):
         with decoding.decoder() as decoder:
             for top, bottom in strips[first : first + per_codec]:

@@ -19,6 +19,8 @@ import PIL
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage, one_line
+from engine.jp2.codestream.features import Patch
+from engine.jp2.decoding.patched_stream import patched_stream
 from engine.jp2.header import Area, Container
 
 _MESSAGE_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_void_p)
@@ -190,16 +192,26 @@ def _plane(part: Any) -> DecodedPlane:
 
 @contextmanager
 def open_decoder(
-    path: str, container: Container, messages: DecoderMessages, threads: int = 1
+    path: str,
+    container: Container,
+    messages: DecoderMessages,
+    threads: int = 1,
+    patches: Sequence[Patch] = (),
 ) -> Iterator[Decoder]:
-    """A strict decoder on a file handle of its own; everything is freed when the block ends."""
+    """A strict decoder on a file handle of its own; everything is freed when the block ends.
+
+    It reads `patches` in place of the bytes that the file has there.
+    """
     calls = glymur_calls()
     library = calls.OPENJP2
     with ExitStack() as stack:
-        stream = library.opj_stream_create_default_file_stream(os.fsencode(path), 1)
-        if not stream:
-            raise ImageError(Cause.SOURCE_UNREADABLE, Stage.DECODING, f"OpenJPEG cannot open {path}")
-        stack.callback(calls.stream_destroy, stream)
+        if patches:
+            stream = stack.enter_context(patched_stream(library, path, patches))
+        else:
+            stream = library.opj_stream_create_default_file_stream(os.fsencode(path), 1)
+            if not stream:
+                raise ImageError(Cause.SOURCE_UNREADABLE, Stage.DECODING, f"OpenJPEG cannot open {path}")
+            stack.callback(calls.stream_destroy, stream)
         is_raw = container is Container.CODESTREAM
         codec = calls.create_decompress(calls.CODEC_J2K if is_raw else calls.CODEC_JP2)
         if not codec:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from engine.jp2.codestream.coding_style import StyleMarkers, Styles
+from engine.jp2.codestream.features import CodestreamFeatures, Patch
 from engine.jp2.codestream.main_header import MainHeader
 from engine.jp2.codestream.marker_segments import Marker, segments
 from engine.jp2.errors import corrupt, truncated
@@ -23,6 +25,12 @@ MAX_PACKET_LENGTH_BYTES = 2 * 1024 * 1024
 
 _SOT_BYTES = 12
 _SCAN_BYTES = 1024 * 1024
+
+
+_PACKED_HEADERS = frozenset({Marker.PPM, Marker.PPT})
+_TNSOT_OFFSET = 11
+"""Of TNsot, from SOT's first byte (A.4.2)."""
+_MOST_STATED = 255
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ class TilePartChain:
     """Every tile gives the number of its tile-parts."""
     end: int = 0
     """Offset where the last tile-part ends."""
+    features: CodestreamFeatures = field(default_factory=CodestreamFeatures)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -84,6 +93,8 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
     found: dict[int, int] = {}
     promised: dict[int, int] = {}
     lengths: list[tuple[int, int]] = []
+    counts: list[_StatedCount] = []
+    high_throughput, markers = main.styles.high_throughput, set(main.markers)
     packets = Packets()
     for part in tile_parts(reader, main, codestream_end):
         header = part.header
@@ -92,6 +103,9 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
         promised[part.tile] = max(part.count, promised.get(part.tile, 0))
         packets.add(part.tile, (header.data, part.end), header.packet_bytes, header.markers, header.styles)
         lengths.append((part.tile, part.end - part.start))
+        counts.append(_StatedCount(part.tile, part.start, part.count))
+        markers.update(header.markers)
+        high_throughput |= header.styles is not None and header.styles.high_throughput
         chain.end = part.end
         chain.segments += len(header.markers)
         if chain.segments > MAX_SEGMENTS:
@@ -101,7 +115,13 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
     _check_complete(reader, main.size.grid.tiles, found, promised)
     chain.has_packet_lengths = packets.has_lengths
     chain.warnings += packets.check(reader, main)
-    _check_lengths(reader, main, lengths, chain)
+    patches = [*_check_lengths(reader, main, lengths, chain), *_check_counts(counts, found, chain)]
+    chain.features = CodestreamFeatures(
+        high_throughput=high_throughput,
+        packed_headers=not _PACKED_HEADERS.isdisjoint(markers),
+        tile_parts=tuple(found[tile] for tile in range(main.size.grid.tiles)),
+        patches=tuple(sorted(patches, key=lambda patch: patch.offset)),
+    )
     return chain
 
 
@@ -235,12 +255,38 @@ def _check_complete(reader: FileReader, tiles: int, found: dict[int, int], promi
             truncated(reader, f"tile {tile} has {found[tile]} of its {count} tile-parts")
 
 
+class _StatedCount(NamedTuple):
+    """What one tile-part states of its tile: there can be a million of them."""
+
+    tile: int
+    start: int
+    stated: int
+    """TNsot."""
+
+
+def _check_counts(counts: list[_StatedCount], found: dict[int, int], chain: TilePartChain) -> list[Patch]:
+    """TNsot against the tile-parts that are there; patches that state the right number.
+
+    Adobe's plug-in numbers the tile-parts from 0 to N under TNsot N. From 2.5.3 on, OpenJPEG then leaves the last one
+    out, which holds the finest resolution, without an error.
+    """
+    wrong = [part for part in counts if part.stated and part.stated != found[part.tile]]
+    if wrong:
+        tiles = len({part.tile for part in wrong})
+        chain.warnings.append(
+            f"tiles that have more tile-parts than they state (TNsot): {tiles:,}; all are decoded"
+        )
+    right = {tile: count if count <= _MOST_STATED else 0 for tile, count in found.items()}
+    return [Patch(part.start + _TNSOT_OFFSET, bytes([right[part.tile]])) for part in wrong]
+
+
 def _check_lengths(
     reader: FileReader, main: MainHeader, lengths: list[tuple[int, int]], chain: TilePartChain
-) -> None:
+) -> list[Patch]:
     """TLM against the tile-parts: writers get it wrong and readers do without it, so a difference is a warning.
 
-    It is an error only if TLM lists more tile-parts and no tile gives the number of its own.
+    It is an error only if TLM lists more tile-parts and no tile gives the number of its own. From 2.5.3 on, OpenJPEG
+    finds tiles by TLM, right or wrong, so patches turn a wrong TLM into a comment.
     """
     listed = main.tile_part_lengths
     if len(listed) > len(lengths) and not chain.is_counted:
@@ -249,5 +295,8 @@ def _check_lengths(
         length == real and tile in (None, real_tile)
         for (tile, length), (real_tile, real) in zip(listed, lengths, strict=True)
     )
-    if listed and not agrees:
+    if agrees:
+        return []
+    if listed:
         chain.warnings.append("the TLM marker's list of tile-part lengths differs from the tile-parts")
+    return [Patch(offset, Marker.COM.to_bytes(2)) for offset in main.length_markers]

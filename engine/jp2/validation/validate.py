@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from engine.jp2.boxes.file_boxes import FileBoxes
+from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.errors import truncated
 from engine.jp2.file_reader import TILE_PART_WINDOW_BYTES, FileReader
@@ -16,8 +19,15 @@ _METADATA_BOXES = frozenset({b"uuid", b"xml ", b"uinf", b"jp2i", b"asoc", b"nlst
 """Boxes that may follow a codestream: if one of these is cut, the file is, which stray bytes do not show."""
 
 
-def check_structure(file: Jp2File) -> tuple[str, ...]:
-    """Warnings for what is odd and harmless.
+@dataclass(frozen=True)
+class Structure:
+    features: CodestreamFeatures
+    warnings: tuple[str, ...]
+    """What is odd and harmless."""
+
+
+def check_structure(file: Jp2File) -> Structure:
+    """Whether the file is whole, and what a decoder must know of it.
 
     Reads the headers of tile-parts and packets, not their data, so it is quick for any size. Raises ImageError:
     TRUNCATED if bytes, tile-parts or tiles are missing, CORRUPT if the parts do not fit together, and as the parts
@@ -28,7 +38,7 @@ def check_structure(file: Jp2File) -> tuple[str, ...]:
     warnings = [*chain.warnings, *_check_end(reader, chain, file.header.codestream_end)]
     if file.boxes is not None:
         _check_last_box(file.reader, file.boxes)
-    return (*warnings, *jpylyzer_warnings(file, chain))
+    return Structure(chain.features, (*warnings, *jpylyzer_warnings(file, chain)))
 
 
 def _check_end(reader: FileReader, chain: TilePartChain, codestream_end: int) -> list[str]:

@@ -3,7 +3,8 @@
 -- name: survey
 UPDATE images SET surveyed = 1, source_bytes = :source_bytes, width = :width, height = :height,
     components = :components, bits = :bits, tile_width = :tile_width, tile_height = :tile_height,
-    levels = :levels, colour = :colour, code_block_samples = :code_block_samples, updated = :now
+    levels = :levels, colour = :colour, code_block_samples = :code_block_samples,
+    whole_only = :whole_only, updated = :now
 WHERE id = :image_id AND state = 'pending'
 
 -- name: start

@@ -11,7 +11,7 @@ ORDER BY id LIMIT :limit
 
 -- name: to_convert
 SELECT id, uuid, record, source, target, checksum, attempts, source_bytes, width, height, components, bits,
-    tile_width, tile_height, levels, colour, code_block_samples
+    tile_width, tile_height, levels, colour, code_block_samples, whole_only
 FROM images INDEXED BY images_to_start
 WHERE batch = :batch AND state = 'pending' AND surveyed = 1
 ORDER BY pixels DESC, id LIMIT :limit

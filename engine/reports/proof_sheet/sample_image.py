@@ -19,6 +19,7 @@ from engine.jp2.decoding.openjpeg import DecoderMessages
 from engine.jp2.header import Header
 from engine.jp2.jp2_file import Jp2File
 from engine.jp2.survey import survey
+from engine.jp2.validation.validate import check_structure
 from engine.jpeg.encode import write_jpeg
 from engine.jpeg.libvips import BlobType, Image
 from engine.jpeg.limits import check_sides
@@ -98,7 +99,9 @@ def _encode_sample(
         colour_plan = plan_colour(header, settings.icc, settings.background)
         plan = _plan(header, row.id, budget_bytes, trial.threads)
         pixel_file = trial.scratch / f"{row.id}.pixels"
-        with decoded(file, plan, colour_plan, DecoderMessages(), pixel_file) as picture:
+        structure = check_structure(file)
+        messages = DecoderMessages()
+        with decoded(file, structure.features, plan, colour_plan, messages, pixel_file) as picture:
             rendered = render(picture, colour_plan)
             crop = choose_crop(rendered.image)
             variants = [structs.replace(settings, quality=one, verify="full") for one in trial.qualities]
@@ -113,6 +116,7 @@ def _encode_sample(
                 warnings=(
                     *header.warnings,
                     *file.metadata.warnings,
+                    *structure.warnings,
                     *colour_plan.warnings,
                     *rendered.warnings,
                 ),

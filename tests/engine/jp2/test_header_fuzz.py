@@ -44,7 +44,7 @@ def look_at(content: bytes) -> None:
         try:
             with Jp2File.open(path) as file:
                 header = file.header
-                warnings = (*header.warnings, *file.metadata.warnings, *check_structure(file))
+                warnings = (*header.warnings, *file.metadata.warnings, *check_structure(file).warnings)
         except ImageError as error:
             assert error.failure.message
             assert "\n" not in error.failure.message

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.failures import Cause, ImageError
+from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.decode import decoded, possible_mode, strip_edges
 from engine.jp2.decoding.openjpeg import DecoderMessages
@@ -163,7 +164,7 @@ def test_truncated_file_fails_in_every_mode(encoding: Encoding, keep: float, tmp
             cut(tmp_path / "a.jp2", keep)
             with (
                 pytest.raises(ImageError) as failed,
-                decoded(file, plan, colour_plan, DecoderMessages(), tmp_path / "px"),
+                decoded(file, CodestreamFeatures(), plan, colour_plan, DecoderMessages(), tmp_path / "px"),
             ):
                 pass
         assert failed.value.failure.cause in (Cause.TRUNCATED, Cause.CORRUPT)
@@ -178,7 +179,9 @@ def test_file_that_was_changed_after_its_header_was_read_is_not_decoded(tmp_path
         make_jp2(tmp_path / "a.jp2", 64, 64, channels=1)
         with (
             pytest.raises(ImageError, match="did the file change"),
-            decoded(file, EVERY_PLAN[0], colour_plan, DecoderMessages(), tmp_path / "px"),
+            decoded(
+                file, CodestreamFeatures(), EVERY_PLAN[0], colour_plan, DecoderMessages(), tmp_path / "px"
+            ),
         ):
             pass
 
@@ -189,7 +192,9 @@ def test_pixel_file_is_gone_whatever_happens(tmp_path: Path) -> None:
     with (
         pytest.raises(RuntimeError),
         Jp2File.open(tmp_path / "a.jp2") as file,
-        decoded(file, plan, plan_colour(file.header), DecoderMessages(), tmp_path / "px") as made,
+        decoded(
+            file, CodestreamFeatures(), plan, plan_colour(file.header), DecoderMessages(), tmp_path / "px"
+        ) as made,
     ):
         assert made.pixels.nbytes == (tmp_path / "px").stat().st_size
         raise RuntimeError("the encoder gave up")

@@ -1,0 +1,26 @@
+"""What a walk along the tile-parts finds that matters to a decoder, beyond the main header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Bytes of the file that a decoder must read differently."""
+
+    offset: int
+    """In the file."""
+    data: bytes
+
+
+@dataclass(frozen=True)
+class CodestreamFeatures:
+    high_throughput: bool = False
+    """Some tile-component has HT code-blocks (ISO/IEC 15444-15)."""
+    packed_headers: bool = False
+    """Packet headers lie in PPM or PPT marker segments (ISO/IEC 15444-1 A.7.4, A.7.5)."""
+    tile_parts: tuple[int, ...] = ()
+    """How many tile-parts each tile has, by its number; empty if nobody has counted them."""
+    patches: tuple[Patch, ...] = ()
+    """By offset: where the file states something wrong that a decoder would follow."""
