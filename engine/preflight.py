@@ -127,7 +127,7 @@ class _ImageChecks:
         self._config = config
         self._reader = reader
         self._result = result
-        self._sources = workspace.source_dir(config)
+        self._sources = workspace.source_paths(config)
 
     def read_header(self, row: ImageRow) -> Surveyed | Failure:
         """Called in several threads at once."""
@@ -147,13 +147,13 @@ class _ImageChecks:
             self._result.findings.append(Finding(row.id, row.batch, source, row.target, failure))
 
     def _request(self, row: ImageRow) -> SurveyRequest:
-        return SurveyRequest(row.id, str(self._sources / row.source), row.uuid)
+        return SurveyRequest(row.id, self._sources.path(row.source), row.uuid)
 
     def _unread(self, row: ImageRow, failure: Failure) -> Failure:
         """Without a header; perhaps because the share is away."""
         if failure.cause in SOURCE_CAUSES and self._result.share_problem is None:
             request, neighbours = self._request(row), self._reader.neighbours_of(row.id)
-            root = str(self._sources) if self._config.manifest.root else ""
+            root = str(self._sources.directory) if self._config.manifest.root else ""
             self._result.share_problem = why_share_is_away(request.source_path, row.uuid, neighbours, root)
         return failure
 

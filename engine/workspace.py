@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config import Config, file_path, load, template
+from engine.config import Config, SourcePaths, file_path, load, template
 from engine.failures import UserError, one_line
 
 CONFIG_NAME = "photostat.toml"
@@ -98,6 +98,10 @@ class Workspace:
         """Relative source paths start here: [manifest] root, else the workspace."""
         return self.root / Path(config.manifest.root).expanduser()
 
+    def source_paths(self, config: Config) -> SourcePaths:
+        """Which path a source of the export is."""
+        return SourcePaths(self.source_dir(config), config.manifest.replace)
+
 
 def _fits(socket: Path) -> bool:
     return len(os.fsencode(socket)) <= _SOCKET_PATH_LIMIT
@@ -130,6 +134,9 @@ def scratch_conflict(place: Path, root: Path, config: Config, *, really: bool = 
         store = path(root / Path(file_path(config.store.url)).expanduser())
         if is_within(scratch, store):
             return f"this is {'' if scratch == store else 'inside '}the store: {SCRATCH_ADVICE}"
+    for to in SourcePaths(root, config.manifest.replace).replacements:
+        if is_within(path(to), scratch):
+            return f"the sources are there ([manifest] replace): {SCRATCH_ADVICE}"
     if config.manifest.root and is_within(path(root / Path(config.manifest.root).expanduser()), scratch):
         return f"the sources are there ([manifest] root): {SCRATCH_ADVICE}"
     return None

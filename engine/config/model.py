@@ -18,6 +18,7 @@ from engine.config.values import (
     MemoryFloor,
     NoneAs,
     NotifyUrl,
+    Replacements,
     Seconds,
     Size,
     StoreUrl,
@@ -47,6 +48,11 @@ class ManifestSettings(Struct, frozen=True):
         Text,
         "directory before relative source paths; empty is the workspace itself",
     ] = ""
+    replace: Annotated[
+        Replacements,
+        r'prefixes of source paths, e.g. { "Z:\\scans\\" = "/mnt/scans/" }; the longest counts',
+    ] = field(default_factory=dict)
+    strip: Annotated[bool, "true: take blanks off the start and end of every value"] = False
 
 
 class JpegSettings(Struct, frozen=True):

@@ -57,7 +57,7 @@ def _written(field: structs.FieldInfo) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
         pairs = ", ".join(f"{key} = {_toml(item)}" for key, item in value.items())
-        return f"{{ {pairs} }}"
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value)

@@ -204,6 +204,18 @@ def _read_columns(value: Any) -> dict[str, ColumnKey]:
     return dict(value)
 
 
+def _read_replace(value: Any) -> dict[str, str]:
+    """Prefixes of source paths, and what stands in their place."""
+    if not isinstance(value, dict) or not all(isinstance(to, str) for to in value.values()):
+        raise ValueError(r'must be a table like { "Z:\\scans\\" = "/mnt/scans/" }')
+    if "" in value:
+        raise ValueError("must not have an empty prefix: [manifest] root goes before relative paths")
+    for prefix, to in value.items():
+        _read_text(prefix)
+        _read_text(to)
+    return dict(value)
+
+
 Text = Annotated[str, Form(_read_text)]
 FilledText = Annotated[str, Form(_read_filled)]
 Size = Annotated[int, Form(_read_size, write_size)]
@@ -212,6 +224,7 @@ Seconds = Annotated[float, Form(_read_seconds)]
 MemoryFloor = Annotated[str, Form(_read_memory_floor)]
 Colour = Annotated[str, Form(_read_colour)]
 Encoding = Annotated[str, Form(_read_encoding)]
+Replacements = Annotated[dict[str, str], Form(_read_replace)]
 Columns = Annotated[dict[str, ColumnKey], Form(_read_columns)]
 StoreUrl = Annotated[
     str, Form(_read_matching(r"file:.+|s3://[^/]+(/.*)?", '"file:DIRECTORY" or "s3://BUCKET/PREFIX"'))

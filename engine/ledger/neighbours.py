@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 
+from engine.config import SourcePaths
 from engine.failures import SOURCE_CAUSES
 from engine.ledger.statements import statements
 from engine.messages import NeighbourSource
@@ -21,15 +21,15 @@ _CAUSES = json.dumps(sorted(SOURCE_CAUSES))
 Select = Callable[[str, dict[str, object]], list[sqlite3.Row]]
 
 
-def find(select: Select, image_id: int, last: int, sources: Path) -> tuple[NeighbourSource, ...]:
-    """Of `last` images; the nearest first, relative ones below `sources`. None that is known to be missing."""
+def find(select: Select, image_id: int, last: int, sources: SourcePaths) -> tuple[NeighbourSource, ...]:
+    """Of `last` images; the nearest first. None that is known to be missing."""
     ids = json.dumps(sorted(ids_to_look_up(image_id, last)))
     rows = select(_SQL["neighbours_by_id"], {"ids": ids, "causes": _CAUSES})
     for side in ("done_before", "done_after"):
         rows += select(_SQL[side], {"image": image_id, "limit": _DONE})
     nearest = sorted({row["id"]: row for row in rows}.values(), key=lambda row: abs(row["id"] - image_id))
     return tuple(
-        NeighbourSource(str(sources / row["source"]), row["uuid"], bool(row["was_there"])) for row in nearest
+        NeighbourSource(sources.path(row["source"]), row["uuid"], bool(row["was_there"])) for row in nearest
     )
 
 

@@ -6,8 +6,8 @@ import os
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from engine.config import SourcePaths
 from engine.failures import UserError
 from engine.ledger import neighbours
 from engine.ledger.account import Account, LedgerFigures
@@ -30,8 +30,8 @@ class LedgerQueries(ABC):
 
     @property
     @abstractmethod
-    def _sources(self) -> Path:
-        """The directory of relative sources."""
+    def _sources(self) -> SourcePaths:
+        """Which path a source of the export is."""
 
     @property
     def identity(self) -> str:
@@ -59,7 +59,7 @@ class LedgerQueries(ABC):
         if not rows:
             raise UserError(f"no image {image_id} in the ledger")
         row = rows[0]
-        return Subject(row["id"], row["record"], str(self._sources / row["source"]), row["target"])
+        return Subject(row["id"], row["record"], self._sources.path(row["source"]), row["target"])
 
     def neighbours_of(self, image_id: int) -> tuple[NeighbourSource, ...]:
         """Other sources that show whether the share with this image's source is mounted; the nearest first."""
@@ -74,7 +74,10 @@ class LedgerQueries(ABC):
         """One of the sources that lie in this directory or below it, as the export has it.
 
         Compares every row's source as text: a path that leads there by a link or by `..` is not seen."""
-        sources = os.path.normpath(self._sources)
+        if any(_overlap(os.path.normpath(to), directory) for to in self._sources.replacements):
+            paths = ((row[0], self._sources.path(row[0])) for row in self._select(_SQL["sources"]))
+            return next((source for source, path in paths if is_within(path, directory)), None)
+        sources = os.path.normpath(self._sources.directory)
         absolute = f"{directory.rstrip('/')}/"
         if is_within(sources, directory):
             rows = self._select(_SQL["source_within_or_relative"], {"absolute": absolute})
@@ -84,3 +87,7 @@ class LedgerQueries(ABC):
             )
             rows = self._select(_SQL["source_within"], {"absolute": absolute, "relative": relative})
         return rows[0][0] if rows else None
+
+
+def _overlap(one: str, other: str) -> bool:
+    return is_within(one, other) or is_within(other, one)

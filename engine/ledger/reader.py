@@ -6,8 +6,8 @@ import json
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
 
+from engine.config import SourcePaths
 from engine.ledger import lists
 from engine.ledger.account import Account, WorkTimes
 from engine.ledger.collisions import target_key
@@ -170,8 +170,8 @@ class LedgerReader(LedgerQueries):
             return self._file.current().execute(sql, values).fetchall()
 
     @property
-    def _sources(self) -> Path:
-        return self._workspace.source_dir(self._workspace.config())
+    def _sources(self) -> SourcePaths:
+        return self._workspace.source_paths(self._workspace.config())
 
 
 def _busy_s(spans: Iterable[tuple[str, float, float] | sqlite3.Row]) -> dict[str, float]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from pathlib import Path
 
+from engine.config import SourcePaths
 from engine.ledger.events import add_event
 from engine.ledger.models import Recovered
 from engine.ledger.statements import statements
@@ -16,7 +16,7 @@ from engine.messages import StoreRequest
 _SQL = statements("changes")
 
 
-def recover(db: sqlite3.Connection, sources: Path) -> list[Recovered]:
+def recover(db: sqlite3.Connection, sources: SourcePaths) -> list[Recovered]:
     """Those that were converted and not stored. See Ledger.recover."""
     rows = db.execute(_SQL["in_flight"]).fetchall()
     for row in rows:
@@ -25,7 +25,7 @@ def recover(db: sqlite3.Connection, sources: Path) -> list[Recovered]:
     return [_recovered(row, sources) for row in rows if row["storing"]]
 
 
-def _recovered(row: sqlite3.Row, sources: Path) -> Recovered:
+def _recovered(row: sqlite3.Row, sources: SourcePaths) -> Recovered:
     request = StoreRequest(
         image_id=row["id"],
         scratch_path=row["scratch_path"],
@@ -39,7 +39,7 @@ def _recovered(row: sqlite3.Row, sources: Path) -> Recovered:
     return Recovered(
         request=request,
         batch=row["batch_name"],
-        source=str(sources / row["source"]),
+        source=sources.path(row["source"]),
         megapixels=(row["pixels"] or 0) / 1e6,
         source_bytes=row["source_bytes"] or 0,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from engine.config import SourcePaths
 from engine.ledger.account import Outstanding
 from engine.ledger.models import MeasuredPeak, PendingImage
 from engine.ledger.statements import statements
@@ -20,7 +20,7 @@ class WorkQueue:
 
     `batches` are the names of those that count, in their order; None is every batch, in the order they were added."""
 
-    def __init__(self, db: sqlite3.Connection, sources: Path) -> None:
+    def __init__(self, db: sqlite3.Connection, sources: SourcePaths) -> None:
         self._db = db
         self._sources = sources
 
@@ -30,7 +30,7 @@ class WorkQueue:
         for batch, _ in self._waiting_batches(batches):
             rows = self._db.execute(_SQL["to_survey"], {"batch": batch, "limit": limit - len(found)})
             found += [
-                SurveyRequest(image_id, str(self._sources / source), uuid) for image_id, source, uuid in rows
+                SurveyRequest(image_id, self._sources.path(source), uuid) for image_id, source, uuid in rows
             ]
             if len(found) >= limit:
                 break
@@ -73,5 +73,5 @@ class WorkQueue:
     def _pending(self, row: sqlite3.Row, batch: str) -> PendingImage:
         image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only = row
         surveyed = replace(Surveyed(image_id, *facts), whole_only=bool(whole_only))
-        path = str(self._sources / source)
+        path = self._sources.path(source)
         return PendingImage(image_id, batch, uuid, record, path, target, checksum, attempts, surveyed)

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from engine.config import SourcePaths
 from engine.failures import Failure, UserError
 from engine.ledger import import_rows, recovery, requeue
 from engine.ledger.connection import connect_for_writing
@@ -45,11 +46,11 @@ class Ledger(LedgerQueries):
     """Open in one process at a time; every call is its own transaction unless inside `transaction()`."""
 
     def __init__(
-        self, connection: sqlite3.Connection, lock: Lock, workspace: Workspace, sources: Path
+        self, connection: sqlite3.Connection, lock: Lock, workspace: Workspace, sources: SourcePaths
     ) -> None:
         self._db = connection
         self._lock = lock
-        self._source_dir = sources
+        self._source_paths = sources
         self._lock_path, self._path = workspace.lock_path, workspace.ledger_path
         self._file = self._path.stat()
         self.queue = WorkQueue(connection, sources)
@@ -58,7 +59,7 @@ class Ledger(LedgerQueries):
     def open(cls, workspace: Workspace, command: str = ENGINE_COMMAND) -> Ledger:
         """Takes the lock, and makes or migrates the file. Raises LedgerLocked, or UserError for a ledger that is
         damaged or of a later photostat."""
-        sources = workspace.source_dir(workspace.config())
+        sources = workspace.source_paths(workspace.config())
         lock = Lock.acquire(workspace.lock_path, command)
         try:
             connection = connect_for_writing(workspace.ledger_path)
@@ -218,8 +219,8 @@ class Ledger(LedgerQueries):
         return self._db.execute(sql, values).fetchall()
 
     @property
-    def _sources(self) -> Path:
-        return self._source_dir
+    def _sources(self) -> SourcePaths:
+        return self._source_paths
 
     def _change(
         self, statement: str, image_id: int, values: Mapping[str, object], *states: ImageState

@@ -42,7 +42,7 @@ def add(
     head = list(islice(records, _RECORDS_EXAMINED))
     layout = find_columns(head, settings, split_by, str(export))
     batches = BatchNames(ledger.account(), batch_for_all(export, batch) if split_by is None else None)
-    reader = RowReader(layout, batches, progress)
+    reader = RowReader(layout, batches, settings, progress)
     body = chain(head[1:] if layout.header_line else head, records)
     with ledger.transaction(power_safe=True):
         imported = ledger.import_rows(reader.rows(body), export.name)
@@ -54,7 +54,13 @@ def add(
             rows=reader.count,
             refused=reader.refused,
             refusals=tuple(reader.refusals),
-            notes=(*file.notes, layout.note, *batches.notes, *_respelled(imported.respelled)),
+            notes=(
+                *file.notes,
+                layout.note,
+                *batches.notes,
+                *reader.hints.notes(),
+                *_respelled(imported.respelled),
+            ),
         )
         _note_in_history(ledger, export, report)
     return report

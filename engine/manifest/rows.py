@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from engine.config import ManifestSettings
 from engine.failures import one_line
 from engine.formatting import counted
 from engine.ledger.import_report import NOTES_KEPT, LineNote
@@ -13,6 +14,7 @@ from engine.manifest.batches import BatchNames
 from engine.manifest.columns import Layout
 from engine.manifest.csv_reader import Record
 from engine.manifest.names import is_uuid, target_name
+from engine.manifest.source_hints import SourceHints
 
 _CHECKSUM = re.compile(r"(?:(md5|sha-?1|sha-?256):)?([0-9a-f]+)")
 _ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
@@ -24,8 +26,12 @@ _PROGRESS_EVERY_ROWS = 5000
 class RowReader:
     """Goes through the records once, and counts."""
 
-    def __init__(self, layout: Layout, batches: BatchNames, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, layout: Layout, batches: BatchNames, settings: ManifestSettings, progress: Callable[[int], None]
+    ) -> None:
         self._layout = layout
+        self._strip = settings.strip
+        self.hints = SourceHints(settings.replace)
         self._batches = batches
         self._progress = progress
         self.count = 0
@@ -39,11 +45,14 @@ class RowReader:
             if self.count % _PROGRESS_EVERY_ROWS == 0:
                 self._progress(self.count)
             try:
-                yield self._row(record)
+                row = self._row(record)
             except ValueError as error:
                 self.refused += 1
                 if len(self.refusals) < NOTES_KEPT:
                     self.refusals.append(LineNote(record.line, one_line(str(error))))
+                continue
+            self.hints.look(row.line, row.source, (row.name, row.source, row.barcode, row.record, row.type))
+            yield row
         self._progress(self.count)
 
     def _row(self, record: Record) -> ExportRow:
@@ -58,6 +67,8 @@ class RowReader:
                 raise ValueError(f"column {place + 1} is {why}: format the column as text in the spreadsheet")
         if "\0" in "".join(cells):
             raise ValueError("there is a NUL character")
+        if self._strip:
+            cells = [cell.strip() for cell in cells]
         uuid = cells[layout.uuid].strip()
         if not is_uuid(uuid):
             raise ValueError(f"not a UUID: {uuid!r}" if uuid else "the UUID is empty")

@@ -76,7 +76,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "type": 5,
         "source": 6,
     }
-    assert structs.astuple(config.manifest)[1:] == ("auto", "utf-8", "")
+    assert structs.astuple(config.manifest)[1:] == ("auto", "utf-8", "", {}, False)
     assert structs.astuple(config.jpeg) == (
         92,
         "auto",

@@ -31,6 +31,9 @@ SELECT source FROM images
 WHERE substr(source, 1, 1) <> '/' OR substr(source, 1, length(:absolute)) = :absolute
 LIMIT 1
 
+-- name: sources
+SELECT source FROM images
+
 -- name: last_image
 SELECT coalesce(max(id), 0) FROM images
 

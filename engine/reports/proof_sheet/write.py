@@ -50,7 +50,7 @@ def write_proof_sheet(
         for row in rows:
             progress(len(encoded), len(rows))
             budget_bytes = int(memory.read().available_bytes * _MEMORY_SHARE)
-            source = workspace.source_dir(config) / row.source
+            source = Path(workspace.source_paths(config).path(row.source))
             encoded.append(encode_sample(row, source, config.jpeg_for(row.batch), trial, budget_bytes))
     sheet = ProofSheet(
         title=workspace.root.name if request.batch is None else f"{workspace.root.name}: {request.batch}",
