@@ -69,6 +69,10 @@ class JpegSettings(Struct, frozen=True):
         Literal["keep", "none"],
         'XMP, EXIF and IPTC: "keep" or "none"',
     ] = "keep"
+    orientation: Annotated[
+        Literal["keep", "reset"],
+        '"keep", or "reset": EXIF and XMP orientation',
+    ] = "keep"
     background: Annotated[Colour, "under transparent pixels"] = "#ffffff"
     oversize: Annotated[
         Literal["fail", "shrink"],

@@ -13,14 +13,13 @@ from engine.atomic_files import sync_directory
 from engine.conversion.source_file import SourceFile
 from engine.conversion.verify import ExpectedJpeg, Verification, verify_jpeg
 from engine.failures import Cause, ImageError, Stage
-from engine.jp2.boxes.metadata import Metadata
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.decode import decoded
 from engine.jp2.decoding.openjpeg import DecoderMessages
 from engine.jp2.validation.validate import check_structure
 from engine.jpeg.encode import Written, write_jpeg
 from engine.jpeg.limits import check_sides
-from engine.jpeg.metadata import leading_markers
+from engine.jpeg.metadata import leading_markers, metadata_to_write
 from engine.jpeg.render import Rendered, render
 from engine.memory.usage import give_memory_back, peak_rss_bytes, reset_peak
 from engine.messages import Converted, Job
@@ -127,7 +126,7 @@ def _encode_and_verify(job: Job, source: SourceFile, rendered: Rendered, progres
     """Writes under a temporary name until the JPEG is verified and on disk; that name never outlives this call."""
     target = Path(job.scratch_path)
     part = Path(job.scratch_path + ".part")
-    metadata = source.jp2.metadata if job.jpeg.metadata == "keep" else Metadata()
+    metadata = metadata_to_write(source.jp2.metadata, job.jpeg)
     markers, warnings = leading_markers(source.jp2.header, metadata, rendered.icc, rendered.scale)
     progress.warn(*warnings)
     expected = ExpectedJpeg(

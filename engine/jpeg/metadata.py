@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 
+from engine.config import JpegSettings
 from engine.jp2.boxes import photoshop
 from engine.jp2.boxes.metadata import Metadata
 from engine.jp2.header import Header, Resolution
 from engine.jpeg.inspect import ICC_SIGNATURE, XMP_NAMESPACE, Density
+from engine.jpeg.orientation import orientation_warning, with_upright_orientation
 
 _MOST_SEGMENT_BYTES = 65533
 """A marker segment's data: its two bytes of length count themselves (ITU-T T.81 B.1.1.4)."""
@@ -19,12 +21,19 @@ _XMP_CHUNK_BYTES = 65400
 """The size that the XMP specification, part 3, 1.1.3.1, advises."""
 
 
+def metadata_to_write(metadata: Metadata, settings: JpegSettings) -> Metadata:
+    """What the settings leave of a source's metadata."""
+    if settings.metadata == "none":
+        return Metadata()
+    return with_upright_orientation(metadata) if settings.orientation == "reset" else metadata
+
+
 def leading_markers(
     header: Header, metadata: Metadata, icc: bytes | None, scale: float
 ) -> tuple[bytes, tuple[str, ...]]:
     """The segments that follow SOI, and warnings about what did not fit. `scale` is below 1 for a shrunk picture.
 
-    Exif and XMP stay as they were, and so does the orientation in them, because the pixels are not turned either.
+    Exif and XMP stay as they are, and so does an orientation in them, with a warning.
     """
     density = density_of(header, scale)
     warnings: list[str] = []
@@ -34,6 +43,8 @@ def leading_markers(
     jfif = b"JFIF\0\x01\x02" + bytes([density.unit]) + density.x.to_bytes(2) + density.y.to_bytes(2) + b"\0\0"
     parts = [_segment(0xE0, jfif)]
     parts += _metadata(metadata, warnings)
+    if turned := orientation_warning(metadata):
+        warnings.append(turned)
     if icc is not None:
         parts += _profile(icc)
     return b"".join(parts), tuple(warnings)

@@ -82,6 +82,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "auto",
         "keep",
         "keep",
+        "keep",
         "#ffffff",
         "fail",
         False,
@@ -136,6 +137,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         subsampling = "4:2:0"
         icc = "srgb"
         metadata = "none"
+        orientation = "reset"
         background = "#A0b1C2"
         oversize = "shrink"
         optimize = true
@@ -171,7 +173,9 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         "latin-1",
         "/mnt/scans",
     )
-    assert config.jpeg == JpegSettings(85, "4:2:0", "srgb", "none", "#a0b1c2", "shrink", True, True, "full")
+    assert config.jpeg == JpegSettings(
+        85, "4:2:0", "srgb", "none", "reset", "#a0b1c2", "shrink", True, True, "full"
+    )
     engine = config.engine
     assert (engine.workers, engine.retries, engine.strict, engine.scratch) == (
         11,

@@ -12,7 +12,6 @@ from engine.config import JpegSettings
 from engine.conversion.verify import ExpectedJpeg, verify_jpeg
 from engine.failures import Cause, Failure, ImageError, Stage
 from engine.formatting import memory_size
-from engine.jp2.boxes.metadata import Metadata
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.decode import decoded
 from engine.jp2.decoding.openjpeg import DecoderMessages
@@ -23,7 +22,7 @@ from engine.jp2.validation.validate import check_structure
 from engine.jpeg.encode import write_jpeg
 from engine.jpeg.libvips import BlobType, Image
 from engine.jpeg.limits import check_sides
-from engine.jpeg.metadata import leading_markers
+from engine.jpeg.metadata import leading_markers, metadata_to_write
 from engine.jpeg.render import Rendered, render
 from engine.ledger.models import ImageRow
 from engine.memory.prediction import DoesNotFit, choose_plan
@@ -137,7 +136,7 @@ def _encode(
 ) -> SampleJpeg:
     """Encodes exactly as a conversion does, and compares every pixel."""
     path = scratch / f"{image_id}-{settings.quality}.jpg"
-    metadata = file.metadata if settings.metadata == "keep" else Metadata()
+    metadata = metadata_to_write(file.metadata, settings)
     markers, _ = leading_markers(file.header, metadata, rendered.icc, rendered.scale)
     try:
         with path.open("wb") as out:
