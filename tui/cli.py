@@ -25,7 +25,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "check": "check:check",
         "run": "run:run",
     },
-    "Watch and steer": {
+    "Watch and control": {
         "status": "status:status",
         "pause": "pause:pause",
         "resume": "resume:resume",
