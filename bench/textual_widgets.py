@@ -164,12 +164,12 @@ def _batch_rows(snapshot: Snapshot) -> list[list[str]]:
     rows = []
     for batch in snapshot.batches:
         account = batch.account
-        settled = account.done + account.accepted
+        ready = account.done_or_accepted
         rows.append(
             [
                 batch.name,
-                formatting.percent(settled, account.rows),
-                f"{formatting.integer(settled)}/{formatting.integer(account.rows)}",
+                formatting.percent(ready, account.rows),
+                f"{formatting.integer(ready)}/{formatting.integer(account.rows)}",
                 f"{formatting.integer(account.failed)} failed",
             ]
         )

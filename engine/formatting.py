@@ -142,6 +142,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // DAY} d {whole % DAY // HOUR:02d} h"
 
 
+def measured_time(seconds: float) -> str:
+    """What one image took: `0.35 s`, `7.83 s`, `94.1 s`."""
+    return f"{three_figures(seconds)} s"
+
+
 def short_duration(seconds: float | None) -> str:
     """At most 7 columns of a table: `12 s`, `3:05`, `1:02 h`."""
     if seconds is None:

@@ -65,10 +65,10 @@ class CommandedEngine(Protocol):
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
 
     def probe_now(self) -> None:
-        """Look at once whether what the engine holds for is well again."""
+        """Probe at once whether what the engine holds for works again."""
 
     def wake(self) -> None:
-        """Look at once what has changed."""
+        """Begin the next turn of the loop at once."""
 
 
 class Decisions(Protocol):

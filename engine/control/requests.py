@@ -104,7 +104,7 @@ class Pause(Request[InFlightReply], frozen=True, tag="pause"):
 
 
 class Resume(Request[Reply], frozen=True, tag="resume"):
-    """Go on after a pause, and probe at once what the engine holds for."""
+    """Continue after a pause, and probe at once whether what the engine holds for works again."""
 
 
 class Drain(Request[InFlightReply], frozen=True, tag="drain"):

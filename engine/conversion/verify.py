@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage
+from engine.formatting import decibels
 from engine.jp2.decoding.decode import ReleasePages
 from engine.jpeg.inspect import JpegError, JpegFacts, read_jpeg
 from engine.jpeg.libvips import Image, Region, VipsError, vips_failure
@@ -209,7 +210,7 @@ _RED, _GREEN_CB, _GREEN_CR, _BLUE = 1.402, 0.344136, 0.714136, 1.772
 
 def _check_limit(mse: float, most: float, where: str) -> None:
     if mse > most:
-        _fail(f"{where} the JPEG differs from the picture: PSNR {psnr_db(mse, 1):.1f} dB")
+        _fail(f"{where} the JPEG differs from the picture: PSNR {decibels(psnr_db(mse, 1))}")
 
 
 def _mean_square(table: Table) -> float:

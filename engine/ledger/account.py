@@ -25,6 +25,11 @@ class Account:
         """Images that the engine still has to finish: pending or in flight."""
         return self.pending + self.in_flight
 
+    @property
+    def done_or_accepted(self) -> int:
+        """Images that have their JPEG, or that a person accepted without one."""
+        return self.done + self.accepted
+
     def of(self, state: ImageState) -> int:
         """How many images are in that state."""
         counts: dict[str, int] = asdict(self)

@@ -42,7 +42,7 @@ def choose_done(db: sqlite3.Connection, ids: Sequence[int]) -> None:
 
 
 def leave_out_taken_targets(db: sqlite3.Connection) -> None:
-    """Images stay as they are if another image has their target that is not accepted."""
+    """Images stay as they are if another image that is not accepted has their target."""
     db.execute(_SQL["leave_out_taken_targets"])
 
 
@@ -57,12 +57,12 @@ def add_events(db: sqlite3.Connection, kind: EventKind, message: str, now: float
 
 
 def start_another_round(db: sqlite3.Connection, now: float) -> int:
-    """They are pending and as new, with all their attempts before them; returns how many."""
+    """The images become pending, as if none of their attempts had been made; returns how many there are."""
     return db.execute(_SQL["start_another_round"], {"now": now}).rowcount
 
 
 def accept(db: sqlite3.Connection, reason: str, now: float) -> int:
-    """They are accepted; returns how many."""
+    """The images become accepted; returns how many there are."""
     return db.execute(_SQL["accept"], {"reason": reason, "now": now}).rowcount
 
 

@@ -43,7 +43,7 @@ class ImportReport:
     changed: tuple[LineNote, ...]
     """Images that have another source, name or checksum now, and what they had."""
     kept: tuple[LineNote, ...]
-    """Images that are done, and keep what they were made from though the export now has something else."""
+    """Images that are done and stay as they are, although the export now has other values for them."""
     repeated: tuple[LineNote, ...]
     """Rows equal in every column to an earlier one of the same export."""
     alike: tuple[LineNote, ...]

@@ -236,4 +236,4 @@ class Representation:
     @property
     def is_complete(self) -> bool:
         """Every image is done, or a person accepted that it is not."""
-        return self.account.rows > 0 and self.account.done + self.account.accepted == self.account.rows
+        return 0 < self.account.rows == self.account.done_or_accepted

@@ -22,7 +22,7 @@ Select = Callable[[str, dict[str, object]], list[sqlite3.Row]]
 
 
 def find(select: Select, image_id: int, last: int, sources: SourcePaths) -> tuple[NeighbourSource, ...]:
-    """Of `last` images; the nearest first. None that is known to be missing."""
+    """Sources near this image in a ledger of `last` images, the nearest first; none that is known to be missing."""
     ids = json.dumps(sorted(ids_to_look_up(image_id, last)))
     rows = select(_SQL["neighbours_by_id"], {"ids": ids, "causes": _CAUSES})
     for side in ("done_before", "done_after"):
@@ -34,8 +34,8 @@ def find(select: Select, image_id: int, last: int, sources: SourcePaths) -> tupl
 
 
 def ids_to_look_up(image_id: int, last: int) -> set[int]:
-    """Of `last` images. Exports go directory by directory, so near ids are near paths: those 1, 2, 4 … images away,
-    and some over the whole ledger."""
+    """Images 1, 2, 4 … away, and some spread over the whole ledger, which has `last` images. Exports go directory by
+    directory, so near ids are near paths."""
     steps = [2**power for power in range(last.bit_length())]
     ids = {image_id + step for step in steps} | {image_id - step for step in steps}
     ids |= {1 + number * last // _SPREAD for number in range(_SPREAD)}

@@ -118,7 +118,7 @@ class Ledger(LedgerQueries):
     # An image's way
 
     def recover(self) -> list[Recovered]:
-        """After a dead engine: what it had converted and not stored. All else in flight is pending again."""
+        """After an engine that died: returns what it had converted and not stored; the rest becomes pending."""
         with self.transaction():
             return recovery.recover(self._db, self._sources)
 

@@ -76,7 +76,7 @@ def _respelled(rows: int) -> tuple[str, ...]:
 
 
 def _note_in_history(ledger: Ledger, export: Path, report: AddReport) -> None:
-    """If anything changed."""
+    """An event about the import, if it changed anything."""
     total = report.total
     if total.new or total.changed or report.freed:
         counts = ", ".join(f"{getattr(total, key):,} {key}" for key in COUNTS)

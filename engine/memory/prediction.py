@@ -21,7 +21,7 @@ MIB = 2**20
 _PROCESS_BYTES = 60 * MIB
 """A worker with its libraries (interpreter, numpy, libvips, OpenJPEG), and what encoding and proving take."""
 _SOURCE_FACTOR = 1.01
-"""On the compressed data, whose size is known."""
+"""A factor on the compressed data, whose size is known."""
 _SAMPLE_BYTES = 4
 """OpenJPEG decodes to int32."""
 _CODE_BLOCK_BYTES = 460
@@ -31,13 +31,13 @@ _MOST_CHUNKS = 15
 """Every strip adds one to a code-block's list of chunks, until the codec is replaced (`decode.STRIPS_PER_CODEC`)."""
 _RECORDS_BYTES_PER_SAMPLE = 0.035
 _STRIP_SAMPLE_BYTES = 10.1
-"""A sample: decoding an area holds the code-blocks and the result of every component."""
+"""For each sample: decoding an area holds the code-blocks and the result of every component."""
 _STRIP_PIXEL_BYTES = 9.2
-"""A pixel: and the sparse array of the wavelet transform, for one component at a time."""
+"""For each pixel, besides its samples: the sparse array of the wavelet transform, one component at a time."""
 _STRIP_MARGIN_ROWS = 170
 """At most: the code-blocks of all resolutions reach so far over the strip's edges."""
 _TILE_SAMPLE_BYTES = 9
-"""A tile while it is decoded, and the copy of its samples that is handed out."""
+"""For each sample of a tile: what decoding holds, and the copy that OpenJPEG hands out."""
 _TILE_RECORD_BYTES = 48 * 1024
 """OpenJPEG keeps coding parameters for every tile of the image."""
 _TILE_LEFTOVER_BYTES = 16 * 1024
@@ -51,7 +51,7 @@ _COEFFICIENT_BYTES = 4.1
 """For each sample if libjpeg keeps the whole picture (`optimize`, `progressive`): twice 16 bits in mozjpeg."""
 _THREAD_BYTES = 2 * MIB
 _SAFETY = 1.08
-"""For what the model leaves out: quality layers, precincts, what the allocator keeps."""
+"""A factor for what the model leaves out: quality layers, precincts, what the allocator keeps."""
 _RELEASES_SAMPLES = sys.platform == "linux"
 """Pages of samples that have become pixels are released while the rest is still needed (`jp2.decoding.decode`)."""
 _DISK_SLOWDOWN = 0.15

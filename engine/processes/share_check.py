@@ -110,7 +110,7 @@ def _diagnose(path: str, others: Sequence[NeighbourSource], disk: Disk) -> str |
 
 
 def _describe_gap(path: str, others: Sequence[NeighbourSource], disk: Disk) -> str:
-    """The same text for all that is gone together, because a person may confirm that it really is gone."""
+    """What is missing, in the same words for every source that it hides: a person confirms all of them at once."""
     gone = _parent(path)
     for other in sorted(others, key=lambda other: -_depth(path, other.source_path)):
         if _is_there(disk, other):

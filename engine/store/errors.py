@@ -1,4 +1,4 @@
-"""Whose fault is it? Every error that a store can answer with: the image's, the configuration's or a passing one."""
+"""What a store's errors mean: the fault of one image, of the configuration, or one that passes by itself."""
 
 from __future__ import annotations
 

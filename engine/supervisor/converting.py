@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from engine.failures import RETRYABLE, SOURCE_CAUSES, Cause, Failure
-from engine.formatting import data_size, decibels
+from engine.formatting import data_size, decibels, measured_time, megapixels
 from engine.ledger.models import PendingImage
 from engine.ledger.states import EventKind
 from engine.memory.usage import rss_bytes
@@ -121,7 +121,7 @@ class Converting:
         )
         slot.assign(job, image, settings.timeout_s or time_limit_s(image, plan))
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
-        message = f"attempt {attempt}, {image.megapixels:,.1f} megapixels, {_MODE_WORDS[plan.mode]}{threads}"
+        message = f"attempt {attempt}, {megapixels(image.megapixels)}, {_MODE_WORDS[plan.mode]}{threads}"
         self._run.events.info(EventKind.STARTED, message, image.subject, slot.child.pid)
 
     def preempt(self, image_id: int) -> None:
@@ -188,7 +188,8 @@ class Converting:
             self._not_converted(attempt, self._failure_of_ended(slot, attempt), slot.child.pid, None)
 
     def _reap_idle(self, slot: Slot) -> None:
-        """Kills for memory are reported together, and do not show that workers cannot run here."""
+        """A worker without an image has ended. Kills for memory are reported together, and are no sign that workers
+        cannot run here."""
         if slot.retiring:
             return
         oom_killed = self._run.oom_kills.was_oom_killed(slot.child)
@@ -220,7 +221,7 @@ class Converting:
     def _converted(self, image: PendingImage, result: Converted, pid: int) -> None:
         self._run.ledger.converted(result)
         sizes = f"{data_size(result.source_bytes)} to {data_size(result.jpeg_bytes)}"
-        times = f"{result.wall_s:.1f} s, {result.cpu_s:.1f} CPU s"
+        times = f"{measured_time(result.wall_s)}, CPU {measured_time(result.cpu_s)}"
         message = f"{sizes}, PSNR {decibels(result.psnr_db)}, {times}"
         self._run.events.info(EventKind.CONVERTED, message, image.subject, pid)
         for warning in result.warnings:

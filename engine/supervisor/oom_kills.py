@@ -22,7 +22,7 @@ class OomKillDetector:
         self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), count())])
 
     def sample(self, now: float) -> None:
-        """Note the count, at every turn of the loop; what rose earlier has nothing to do with children that end now."""
+        """Note the count; called at every turn of the loop, so that an earlier rise explains no later end."""
         self._samples.append((now, self._count()))
         while len(self._samples) > 1 and self._samples[1][0] <= now - _RECENT_S:
             self._samples.popleft()

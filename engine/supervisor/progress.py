@@ -44,7 +44,7 @@ class Progress:
         self._megapixels = 0.0
 
     def pass_time(self, now: float, share: float = 1.0) -> None:
-        """Since the last call, this share of the workers, 0 to 1, had images."""
+        """Count the time since the last call; in it this share of the workers, 0 to 1, had images."""
         self._worked_s += min(max(0.0, now - self._counted_until), _LONGEST_STEP_S) * share
         self._counted_until = now
         while self._recent and self._recent[0][0] < self._worked_s - WINDOW_S:

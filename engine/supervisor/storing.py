@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.failures import Cause, Failure, Stage
-from engine.formatting import data_size
+from engine.formatting import data_size, measured_time
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
 from engine.messages import (
@@ -158,7 +158,7 @@ class Storing:
         self._run.ledger.done(request.image_id)
         if jpeg.converted_here:
             self._progress.add(Finished(jpeg.megapixels, jpeg.source_bytes, request.jpeg_bytes))
-        how = "was there already, identical" if message.existed else f"{message.wall_s:.2f} s"
+        how = "was there already, identical" if message.existed else measured_time(message.wall_s)
         self._run.events.info(EventKind.STORED, f"{data_size(request.jpeg_bytes)}, {how}", jpeg.subject)
         self._to_unlink.append(Path(request.scratch_path))
 

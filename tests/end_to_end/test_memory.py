@@ -180,11 +180,11 @@ def test_an_image_that_does_not_fit_whole_gives_the_same_jpeg(
     start_inside(group, tight, "--workers", "2")
     assert wait_for_end(tight)["totals"]["done"] == 2
     assert cgroup.oom_kills(group) == 0
-    assert (lanes(calm), lanes(tight)) == ({"whole"}, {"strips"})
+    assert (modes_of(calm), modes_of(tight)) == ({"whole"}, {"strips"})
     assert stored_digests(tight) == stored_digests(calm)
 
 
-def lanes(root: Path) -> set[str]:
+def modes_of(root: Path) -> set[str]:
     """How the larger image was decoded, in all its attempts."""
     with LedgerReader(Workspace(root)) as reader:
         return {attempt.mode for attempt in reader.attempts(1)}

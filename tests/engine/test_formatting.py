@@ -115,6 +115,14 @@ def test_an_amount_has_three_figures(amount: float, text: str) -> None:
     assert formatting.three_figures(amount) == text
 
 
+def test_a_measured_time_is_not_rounded_to_seconds() -> None:
+    assert [formatting.measured_time(seconds) for seconds in (0.352, 7.83, 94.06)] == [
+        "0.35 s",
+        "7.83 s",
+        "94.1 s",
+    ]
+
+
 def test_what_is_not_known_is_a_dash() -> None:
     for form in (
         formatting.megapixels,

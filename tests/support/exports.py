@@ -63,4 +63,4 @@ class Collection:
 
 
 def refusals(report: AddReport) -> dict[int, str]:
-    return {remark.line: remark.message for remark in report.refusals}
+    return {note.line: note.message for note in report.refusals}

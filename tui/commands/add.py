@@ -16,7 +16,7 @@ from tui.commands.shared.output import print_json, print_line, print_table
 from tui.commands.shared.progress import spinner
 
 _SHOWN = 20
-"""Remarks of each kind that are printed; --json has up to a thousand."""
+"""Notes of each kind that are printed; --json has up to a thousand."""
 
 
 @click.command()
@@ -80,26 +80,26 @@ def _print(report: AddReport) -> None:
         print_line(
             f"{counted(report.freed, 'image')} no longer collide{'s' if report.freed == 1 else ''}: pending again."
         )
-    _remarks(f"{counted(report.refused, 'row')} refused", report.refused, report.refusals)
+    _print_notes(f"{counted(report.refused, 'row')} refused", report.refused, report.refusals)
     colliding = report.total.colliding
-    _remarks(
+    _print_notes(
         f"{counted(colliding, 'row')} with the target of another row, not to be converted",
         colliding,
         report.collisions,
     )
-    _remarks("Images whose values have changed", len(report.changed), report.changed)
-    _remarks("Rows that occur more than once", len(report.repeated), report.repeated)
+    _print_notes("Images whose values have changed", len(report.changed), report.changed)
+    _print_notes("Rows that occur more than once", len(report.repeated), report.repeated)
     kept = report.total.kept
-    _remarks(f"{counted(kept, 'row')} different from what is converted already", kept, report.kept)
-    _remarks("Targets that differ only in case", len(report.alike), report.alike)
+    _print_notes(f"{counted(kept, 'row')} different from what is converted already", kept, report.kept)
+    _print_notes("Targets that differ only in case", len(report.alike), report.alike)
 
 
-def _remarks(title: str, count: int, remarks: tuple[LineNote, ...]) -> None:
+def _print_notes(title: str, count: int, notes: tuple[LineNote, ...]) -> None:
     if not count:
         return
     print_line()
     print_line(f"{title}:")
-    for remark in remarks[:_SHOWN]:
-        print_line(f"  line {remark.line}: {remark.message}")
+    for note in notes[:_SHOWN]:
+        print_line(f"  line {note.line}: {note.message}")
     if count > _SHOWN:
         print_line(f"  and {integer(count - _SHOWN)} more (--json)")

@@ -41,7 +41,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
 
 def _current_snapshot(workspace: Workspace) -> tuple[Snapshot, str]:
-    """And why it does not come from the engine although one runs; empty if there is no such problem."""
+    """The snapshot, and why it is not the engine's although one runs (empty if there is no such problem)."""
     try:
         with EngineClient.connect(workspace) as client:
             return client.snapshot(), ""

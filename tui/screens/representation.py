@@ -75,5 +75,5 @@ def completeness(found: Representation) -> str:
         accepted = f", {formatting.integer(account.accepted)} accepted" if account.accepted else ""
         return f"✓ complete: {formatting.counted(account.rows, 'image')}{accepted}"
     failed = f", {formatting.integer(account.failed)} failed" if account.failed else ""
-    settled = account.done + account.accepted
-    return f"✗ not complete: {formatting.integer(settled)} of {formatting.integer(account.rows)}{failed}"
+    ready, rows = formatting.integer(account.done_or_accepted), formatting.integer(account.rows)
+    return f"✗ not complete: {ready} of {rows}{failed}"

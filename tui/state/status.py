@@ -108,7 +108,7 @@ def _finished(snapshot: Snapshot) -> Banner:
     totals = snapshot.totals
     if not totals.failed:
         return Banner("✓", "FINISHED", Tone.GOOD)
-    if totals.done + totals.accepted == 0:
+    if totals.done_or_accepted == 0:
         return Banner("✗", "FINISHED", Tone.BAD, "no image could be converted")
     return Banner("!", "FINISHED", Tone.WARNING, f"but {formatting.integer(totals.failed)} failed")
 

@@ -59,17 +59,17 @@ class ColumnWidths:
 def batch_line(batch: BatchSnapshot, widths: ColumnWidths, columns: int) -> Text:
     """Name, bar, percentage, done of rows, failures."""
     account = batch.account
-    settled = account.done + account.accepted
+    ready = account.done_or_accepted
     gaps = 5 if widths.failed else 3
     width = columns - widths.name - _SHARE - widths.figures - widths.failed - gaps
-    fraction = settled / account.rows if account.rows else 0.0
+    fraction = ready / account.rows if account.rows else 0.0
     style = "" if batch.selected else LABEL
     return line(
         " ",
         (padded(batch.name, widths.name, Keep.BOTH), style),
         " ",
         (bar(fraction, max(0, width)), LABEL),
-        (right_aligned(formatting.percent(settled, account.rows), _SHARE), style),
+        (right_aligned(formatting.percent(ready, account.rows), _SHARE), style),
         " ",
         (right_aligned(_figures(batch), widths.figures), style),
         "  ",
@@ -79,7 +79,7 @@ def batch_line(batch: BatchSnapshot, widths: ColumnWidths, columns: int) -> Text
 
 def _figures(batch: BatchSnapshot) -> str:
     account = batch.account
-    return f"{formatting.integer(account.done + account.accepted)}/{formatting.integer(account.rows)}"
+    return f"{formatting.integer(account.done_or_accepted)}/{formatting.integer(account.rows)}"
 
 
 def _failed(batch: BatchSnapshot) -> str:

@@ -58,11 +58,11 @@ def progress_line(view: View, columns: int) -> Text:
     if snapshot is None:
         return line((bar(0, columns), LABEL))
     totals = snapshot.totals
-    settled = totals.done + totals.accepted
-    figures = f"{formatting.integer(settled)} / {formatting.integer(totals.rows)}"
-    share = formatting.percent(settled, totals.rows)
+    ready = totals.done_or_accepted
+    figures = f"{formatting.integer(ready)} / {formatting.integer(totals.rows)}"
+    share = formatting.percent(ready, totals.rows)
     width = max(0, columns - len(figures) - len(share) - 4)
-    fraction = settled / totals.rows if totals.rows else 0.0
+    fraction = ready / totals.rows if totals.rows else 0.0
     return line((bar(fraction, width), LABEL), "  ", (figures, STRONG), "  ", share)
 
 

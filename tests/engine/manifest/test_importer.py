@@ -68,7 +68,7 @@ def test_what_is_done_keeps_what_it_was_made_from_and_is_reported(collection: Co
 
 def test_two_rows_with_one_target_both_fail(collection: Collection) -> None:
     report = collection.add(row("a.tif", "/s/1.jp2") + row("a.TIFF", "/s/2.jp2") + row("b.tif", "/s/3.jp2"))
-    assert {remark.line for remark in report.collisions} == {1, 2}
+    assert {note.line for note in report.collisions} == {1, 2}
     assert collection.states() == {
         "/s/1.jp2": "target-collision",
         "/s/2.jp2": "target-collision",
@@ -133,7 +133,7 @@ def test_rows_that_are_there_more_than_once_are_one_image_and_reported(collectio
     for known in (2, 4):
         report = collection.add(text)
         assert (report.total.known, report.all_is_well) == (known, True)
-        assert [(remark.line, "line 2" in remark.message) for remark in report.repeated] == [
+        assert [(note.line, "line 2" in note.message) for note in report.repeated] == [
             (4, True),
             (5, True),
         ]

@@ -172,7 +172,7 @@ def layouts(draw: st.DrawFn) -> Layout:
     return layout
 
 
-def kin_of(layout: Layout, seen: set[str]) -> list[NeighbourSource]:
+def neighbours_in(layout: Layout, seen: set[str]) -> list[NeighbourSource]:
     return [
         NeighbourSource(path, f"{m}{n}", path in seen) for (m, n), paths in layout.items() for path in paths
     ]
@@ -186,7 +186,10 @@ def test_one_representation_that_is_lost_never_holds_the_others(layout: Layout, 
     left = [path for key, paths in layout.items() if key != gone for path in paths]
     left += data.draw(st.sampled_from([[], [str(PurePath(layout[gone][0]).parent)]]))
     for path in layout[gone]:
-        assert why_share_is_away(path, f"{mount}{number}", kin_of(layout, seen), disk=disk_with(left)) is None
+        assert (
+            why_share_is_away(path, f"{mount}{number}", neighbours_in(layout, seen), disk=disk_with(left))
+            is None
+        )
 
 
 @given(layouts(), st.data())
@@ -201,7 +204,9 @@ def test_a_share_that_was_seen_and_went_always_holds(layout: Layout, data: st.Da
         was_seen = any(path in seen for n in others for path in layout["nfs", n])
         if mount == "nfs" and len(others) >= 3 and was_seen:
             for path in paths:
-                said.add(why_share_is_away(path, f"nfs{number}", kin_of(layout, seen), disk=disk_with(left)))
+                said.add(
+                    why_share_is_away(path, f"nfs{number}", neighbours_in(layout, seen), disk=disk_with(left))
+                )
     assert None not in said
     assert len(said) <= 1
 
@@ -212,7 +217,7 @@ def test_while_another_representation_beside_it_is_there_no_loss_is_the_share(
 ) -> None:
     gone = data.draw(st.sets(st.sampled_from(sorted(layout)), min_size=1))
     left = [path for key, paths in layout.items() if key not in gone for path in paths]
-    neighbours = kin_of(layout, {path for paths in layout.values() for path in paths})
+    neighbours = neighbours_in(layout, {path for paths in layout.values() for path in paths})
     for mount, number in gone:
         if any(m == mount and (m, n) not in gone for m, n in layout):
             for path in layout[mount, number]:
