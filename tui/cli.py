@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import signal
 import sqlite3
@@ -16,6 +15,7 @@ import click
 
 from engine import __version__
 from engine.failures import UserError, one_line
+from tui.text_encoding import as_typed, print_what_the_terminal_can_show, restart_in_utf_8_mode
 
 COMMANDS: dict[str, dict[str, str]] = {
     "First steps": {
@@ -108,7 +108,10 @@ class Photostat(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Click's `main` with this project's messages and exit codes; always ends with SystemExit."""
         kwargs |= {"prog_name": "photostat", "standalone_mode": False}
-        _print_in_any_locale()
+        if not args and kwargs.get("args") is None:
+            restart_in_utf_8_mode()
+            kwargs["args"] = as_typed(sys.argv[1:])
+        print_what_the_terminal_can_show()
         try:
             result = super().main(*args, **kwargs)
             sys.stdout.flush()
@@ -128,13 +131,6 @@ class Photostat(click.Group):
         except Exception as error:  # noqa: BLE001 - the last resort of every command
             _end(*_unexpected(error))
         sys.exit(result if isinstance(result, int) else 0)
-
-
-def _print_in_any_locale() -> None:
-    """Characters that the terminal's encoding lacks are printed as escapes."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _unexpected(error: Exception) -> tuple[str, int]:

@@ -46,7 +46,7 @@ def start_engine(
 
     Every file descriptor is given explicitly, so that it works from inside a running Textual app too.
     """
-    command = [sys.executable, "-P", "-m", "engine", str(workspace.root)]
+    command = [sys.executable, "-P", "-X", "utf8", "-m", "engine", str(workspace.root)]
     if workers is not None:
         command += ["--workers", str(workers)]
     for batch in batches or ():
