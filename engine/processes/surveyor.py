@@ -34,7 +34,7 @@ def surveyor_main(connection: Connection[Any, Any], parent_pid: int, root: str) 
                 case ProbeSource():
                     connection.send(SourceProbed(_probe(check, message)))
                 case MissingSource():
-                    connection.send(_diagnose(check, message))
+                    connection.send(diagnose(check, message))
                 case _:
                     connection.send([_look(check, request) for request in message])
         except (EOFError, OSError):
@@ -47,10 +47,17 @@ def _probe(check: ShareCheck, probe: ProbeSource) -> str | None:
     return None if not found or None in found else found[-1]
 
 
-def _diagnose(check: ShareCheck, missing: MissingSource) -> SourceDiagnosis:
+def diagnose(check: ShareCheck, missing: MissingSource) -> SourceDiagnosis:
+    """The source as it is now, and why the share must be away if it is."""
     found = _look(check, missing.request)
-    is_unreadable = isinstance(found, NotSurveyed) and found.failure.cause in SOURCE_CAUSES
-    return SourceDiagnosis(found, _away(check, missing) if is_unreadable else None)
+    away = _away(check, missing) if _is_unreadable(found) else None
+    if _is_unreadable(found) and away is None:  # the share may have come back after the first look
+        found = _look(check, missing.request)
+    return SourceDiagnosis(found, away)
+
+
+def _is_unreadable(found: Surveyed | NotSurveyed) -> bool:
+    return isinstance(found, NotSurveyed) and found.failure.cause in SOURCE_CAUSES
 
 
 def _away(check: ShareCheck, missing: MissingSource) -> str | None:

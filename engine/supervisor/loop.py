@@ -135,7 +135,7 @@ class Supervisor:
         wake_up.clear()
 
     def _receive(self) -> None:
-        self._surveying.receive()
+        self._surveying.receive(may_begin=self.desired is DesiredState.RUN)
         self._converting.receive()
         self._storing.receive()
 
@@ -156,8 +156,7 @@ class Supervisor:
         now = time.monotonic()
         is_stopping = self.desired is DesiredState.STOP
         if not is_stopping:
-            is_draining = self.desired is DesiredState.DRAIN
-            self._surveying.work(now, look_ahead=not is_draining and not self._dispatch.below_floor)
+            self._surveying.work(now, look_ahead=not self._dispatch.below_floor)
         self._dispatch.work(
             now,
             may_start=self.desired is DesiredState.RUN and self._run.holds.may_start,

@@ -54,6 +54,8 @@ class _Diagnosis:
 
     missing: MissingSource
     on_outcome: OnOutcome
+    in_flight: bool
+    """A worker had the image; the outcome is wanted even if nothing new is begun."""
     times_asked: int = 0
 
 
@@ -69,12 +71,17 @@ class Surveying:
         self._probing = False
         self._diagnoses: deque[_Diagnosis] = deque()
         """Only the first one is with the surveyor."""
+        self._may_begin = True
+        """False while the engine is paused or leaves: sources are left alone, and so are images that no worker had."""
         self.failures = 0
         self.all_surveyed = False
         """Every pending image has been surveyed."""
 
-    def receive(self) -> None:
+    def receive(self, *, may_begin: bool) -> None:
         """Take what the surveyor has found, and start another one if it has ended."""
+        self._may_begin = may_begin
+        if not may_begin:
+            self._diagnoses = deque(diagnosis for diagnosis in self._diagnoses if diagnosis.in_flight)
         if self._surveyor is None:
             return
         for message in self._surveyor.messages():
@@ -91,14 +98,16 @@ class Surveying:
             self._replace(self._surveyor)
 
     def diagnose(self, request: SurveyRequest, on_outcome: OnOutcome) -> None:
-        """Find out why a source could not be read; a later turn of the loop calls `on_outcome`."""
-        self._diagnoses.append(_Diagnosis(self._missing(request), on_outcome))
+        """Find out why a worker could not read a source; a later turn of the loop calls `on_outcome`."""
+        self._diagnoses.append(_Diagnosis(self._missing(request), on_outcome, in_flight=True))
 
     def work(self, now: float, *, look_ahead: bool) -> None:
-        """Ask about missing sources, probe a share that was away, and, if `look_ahead`, survey more images."""
+        """Ask about missing sources, probe a share that was away, and, if `look_ahead`, survey more images.
+
+        If nothing may begin, only images that workers had are diagnosed."""
         holds = self._run.holds
         self._hold_if_hanging(now)
-        if holds.source_wants_probe() and not self._probing:
+        if self._may_begin and holds.source_wants_probe() and not self._probing:
             self._probing = True
             self._send(ProbeSource(holds.source_suspects))
         if not holds.may_survey:
@@ -106,7 +115,7 @@ class Surveying:
             return
         if self._diagnoses and not self._asked:
             self._ask_first_diagnosis(now)
-        if look_ahead and not self._asked and not self._diagnoses:
+        if self._may_begin and look_ahead and not self._asked and not self._diagnoses:
             self._ask_surveys(now)
 
     def close(self) -> None:
@@ -165,9 +174,12 @@ class Surveying:
             if isinstance(result, Surveyed):
                 self._run.holds.source_worked()
                 continue
+            if not self._may_begin:
+                continue  # it stays pending, and is read again when the run goes on
             request = asked[result.image_id]
             if result.failure.cause in SOURCE_CAUSES:
-                self.diagnose(request, partial(self._not_found_by_surveyor, request, result.failure))
+                on_outcome = partial(self._not_found_by_surveyor, request, result.failure)
+                self._diagnoses.append(_Diagnosis(self._missing(request), on_outcome, in_flight=False))
             else:
                 self._fail(request, result.failure)
 

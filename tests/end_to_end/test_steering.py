@@ -19,6 +19,7 @@ from tests.support.engine_runs import (
     suspend_busy_worker,
     wait_for_end,
 )
+from tests.support.jp2_files import Row, representation, write_export
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 LARGE = {"width": 1100, "height": 900}
@@ -41,6 +42,31 @@ def test_a_pause_starts_nothing_more_and_resume_continues(root: Path) -> None:
     assert paused["totals"]["pending"] > 0
     photostat("resume", workspace=root)
     assert wait_for_end(root)["totals"]["done"] == 14
+
+
+def test_a_pause_reads_no_headers_and_fails_no_rows(workspace: MakeWorkspace) -> None:
+    root = workspace(images=1, add=False)
+    rows = []
+    for number in range(20_000):
+        source = root / "source" / f"{number}.jp2"
+        source.write_bytes(b"no image")
+        rows.append(
+            Row(representation(number // 5), "B", f"{number}", f"{number}.tif", "plates", str(source))
+        )
+    write_export(root / "many.csv", rows)
+    photostat("add", root / "many.csv", workspace=root)
+    start_engine(root, "--workers", "1")
+    wait_until(lambda: status(root)["totals"]["failed"] > 0, "a first row that fails")
+    photostat("pause", workspace=root)
+    before = status(root)
+    assert before["state"] == "paused"
+    assert before["totals"]["pending"] > 0
+    later = wait_until(lambda: _when(root, before["elapsed_seconds"] + 3), "three seconds of the pause")
+    assert later["totals"] == before["totals"]
+    photostat("resume", workspace=root)
+    wait_until(lambda: status(root)["totals"]["failed"] > before["totals"]["failed"], "rows again")
+    photostat("stop", workspace=root)
+    wait_for_end(root)
 
 
 def test_an_engine_that_is_paused_keeps_its_rates_and_promises_no_end(workspace: MakeWorkspace) -> None:
