@@ -67,7 +67,7 @@ class SourceFile:
         except OSError as error:
             raise source_error(error, path) from error
         if _identity(now) != self._identity_at_start:
-            message = f"the source changed while it was being converted: {path}"
+            message = f'the source changed while it was being converted: "{path}"'
             raise ImageError(Cause.SOURCE_UNREADABLE, Stage.READING, message)
 
     def __enter__(self) -> Self:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.failures import Cause, ImageError, Stage
+from engine.near_path import Difference, find_near_path
 
 HEADER_WINDOW_BYTES = 64 * 1024
 """A read of this size holds nearly every file's whole header; on a network share a read is a round trip."""
@@ -17,6 +18,10 @@ HEADER_WINDOW_BYTES = 64 * 1024
 TILE_PART_WINDOW_BYTES = 4096
 """Tile-part headers lie far apart: a small read at each."""
 
+_NEAR_REMEDIES = {
+    Difference.BLANKS: "If the blanks are the export's, set strip = true under [manifest], add the export again, then "
+    "requeue; else rename the file."
+}
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
@@ -103,7 +108,7 @@ def _regular_size(descriptor: int, path: str) -> int:
     status = _status(descriptor, path)
     if not stat.S_ISREG(status.st_mode):
         what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise ImageError(Cause.SOURCE_UNREADABLE, Stage.READING, f"{path} is {what}")
+        raise ImageError(Cause.SOURCE_UNREADABLE, Stage.READING, f'"{path}" is {what}')
     return status.st_size
 
 
@@ -118,4 +123,10 @@ def source_error(error: OSError, path: str) -> ImageError:
     """The operating system's error as a failure: the source is absent, or it is there and cannot be read."""
     cause = Cause.SOURCE_MISSING if error.errno in _ABSENT else Cause.SOURCE_UNREADABLE
     name = errno.errorcode.get(error.errno, "unknown") if error.errno is not None else "unknown"
-    return ImageError(cause, Stage.READING, f"{error.strerror or error} ({name}): {path}")
+    message = f'{error.strerror or error} ({name}): "{path}"'
+    near = find_near_path(path) if cause == Cause.SOURCE_MISSING else None
+    if near is None:
+        return ImageError(cause, Stage.READING, message)
+    names = f"the export has {near.wanted_name!a}, the file is called {near.found_name!a}"
+    message += f'; there is "{near.path}", which differs {near.difference}: {names}'
+    return ImageError(cause, Stage.READING, message, _NEAR_REMEDIES.get(near.difference, ""))
