@@ -22,10 +22,12 @@ from tests.support.s3_relay import relay as relay
 from tests.support.seaweed import https_seaweed as https_seaweed
 from tests.support.seaweed import own_seaweed as own_seaweed
 from tests.support.seaweed import prefix as prefix
+from tests.support.seaweed import s3_credentials as s3_credentials
 from tests.support.seaweed import seaweed as seaweed
 from tests.support.seaweed import seaweed_server as seaweed_server
 from tests.support.staged_jpegs import request_for as request_for
 from tests.support.system_tools import skip_without_tools
+from tests.support.wrong_server import wrong_server as wrong_server
 
 # A busy machine is no reason to fail; and CI judges a change, not the luck of a draw.
 settings.register_profile(

@@ -91,11 +91,15 @@ class _Uploader:
 
 
 def outcome_of(action: Callable[[], T]) -> T | StoreError:
-    """The boundary where exceptions become values; an unforeseen one costs this image only."""
+    """The boundary where exceptions become values. Nothing says that an unforeseen one is this image's fault."""
     try:
         return action()
     except StoreError as error:
         return error
     except Exception as error:
         log.exception("a transfer failed in an unforeseen way")
-        return StoreError(FaultKind.ITEM, Cause.INTERNAL, f"{type(error).__name__}: {error}")
+        return StoreError(
+            FaultKind.TRANSIENT,
+            Cause.STORE_UNAVAILABLE,
+            f"an unforeseen error of photostat or the store: {type(error).__name__}: {error}",
+        )

@@ -12,9 +12,9 @@ from engine.messages import FaultKind
 from engine.store.base import StoreError
 
 _NONE: frozenset[str] = frozenset()
-_RESTART = "then `photostat stop` and `run` again."
+RESTART = "then `photostat stop` and `run` again."
 CHECKSUM_HINT = (
-    f'This store refuses the checksum header: set checksum = "when_required" under [store], {_RESTART}'
+    f'This store refuses the checksum header: set checksum = "when_required" under [store], {RESTART}'
 )
 
 
@@ -151,7 +151,7 @@ _S3_RULES = (
     _S3Rule(
         FaultKind.CONFIGURATION,
         Cause.STORE_UNAVAILABLE,
-        f"Correct url and endpoint under [store], {_RESTART}",
+        f"Correct url and endpoint under [store], {RESTART}",
         codes=frozenset(
             {
                 *("NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "MethodNotAllowed"),
@@ -194,6 +194,14 @@ _S3_RULES = (
     ),
 )
 """The first that applies counts."""
+
+
+def not_the_images(error: StoreError) -> StoreError:
+    """For a request that is about no image: what would be the image's fault elsewhere is the configuration's."""
+    if error.fault is not FaultKind.ITEM:
+        return error
+    hint = f"The store refuses this request: ask those who run it, or correct url and endpoint, {RESTART}"
+    return StoreError(FaultKind.CONFIGURATION, error.failure.cause, error.failure.message, hint)
 
 
 def classify_s3_error(code: str, status: int, message: str, what: str) -> StoreError:

@@ -14,6 +14,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.config import StoreSettings
@@ -21,8 +22,10 @@ from engine.failures import Cause
 from engine.messages import FaultKind, Stored, StoreRequest
 from engine.store.base import Store, StoredObject, StoreError
 from engine.store.checksums import Digests, digests_of, single_md5
+from engine.store.errors import not_the_images
 from engine.store.retry import Backoff, with_retries
 from engine.store.s3_client import Bucket, ErrorReply, S3Limits
+from engine.store.s3_replies import page_instead_of
 from engine.store.s3_upload import Upload
 from engine.store.staged_file import open_staged
 
@@ -37,6 +40,15 @@ PROBE_KEY = ".photostat-check"
 _PROBE_BODY = b"photostat was here\n"
 _READ_BYTES = 1 << 20
 _NAME_TAKEN = frozenset({409, 412})
+_NO_SUCH_OBJECT = frozenset({"NoSuchKey", "NotFound"})
+
+
+@dataclass(frozen=True)
+class _ReadBack:
+    """What a GET has brought."""
+
+    size_bytes: int
+    md5: str
 
 
 def open_s3_store(settings: StoreSettings, limits: S3Limits | None = None) -> Store:
@@ -69,7 +81,7 @@ class S3Store:
         root = self._bucket.location.prefix
         token = ""
         while True:
-            page = self._page(root + prefix, token)
+            page = self._page({"Prefix": root + prefix} | ({"ContinuationToken": token} if token else {}))
             for entry in page.get("Contents", []):
                 key = entry["Key"].removeprefix(root)
                 if key != PROBE_KEY and not key.endswith("/"):  # how consoles mark a folder
@@ -85,20 +97,31 @@ class S3Store:
 
     def digest(self, key: str) -> str | None:
         """See Store."""
-        return with_retries(lambda: self._read_back(self._key(key)), Backoff(), random.random)
+        whole_key = self._key(key)
+        found = with_retries(lambda: self._read_back(whole_key), Backoff(), random.random)
+        if found is None:
+            return None
+        self._raise_unless_listed(whole_key, found.size_bytes, "GET")
+        return found.md5
 
     def probe(self) -> None:
         """See Store: lists one key, because an error reply to a HEAD has no text."""
         location = self._bucket.location
         what = f"listing s3://{location.bucket}/{location.prefix}"
-        self._bucket.run(
-            what, lambda c: c.list_objects_v2(Bucket=location.bucket, Prefix=location.prefix, MaxKeys=1)
-        )
+        try:
+            self._bucket.run(
+                what, lambda c: c.list_objects_v2(Bucket=location.bucket, Prefix=location.prefix, MaxKeys=1)
+            )
+        except StoreError as error:
+            raise not_the_images(error) from None
 
     def write_probe(self) -> None:
         """See Store."""
-        with self._writing_probe:
-            self._write_probe(self._key(PROBE_KEY))
+        try:
+            with self._writing_probe:
+                self._write_probe(self._key(PROBE_KEY))
+        except StoreError as error:
+            raise not_the_images(error) from None
 
     def close(self) -> None:
         """See Store."""
@@ -107,7 +130,8 @@ class S3Store:
     def _raise_if_all_are_refused(self, refusal: StoreError) -> None:
         """Raises StoreError(CONFIGURATION) if the store refuses not this object alone but every one."""
         try:
-            self.write_probe()
+            with self._writing_probe:
+                self._write_probe(self._key(PROBE_KEY))
         except StoreError as error:
             if error.fault is FaultKind.ITEM:
                 failure = refusal.failure
@@ -143,23 +167,36 @@ class S3Store:
             # If it is there already, an earlier probe could put it but not delete it: enough to work with.
             if reply.status not in _NAME_TAKEN:
                 raise reply.error from None
-        self._bucket.run(f"looking at {key}", lambda c: c.head_object(Bucket=self._bucket.name, Key=key))
+        head = self._bucket.run(
+            f"looking at {key}", lambda c: c.head_object(Bucket=self._bucket.name, Key=key)
+        )
+        self._raise_unless_listed(key, self._size(key, head), "HEAD")
+        found = self._read_back(key)
+        if found is None or found.md5 != hashlib.md5(_PROBE_BODY, usedforsecurity=False).hexdigest():
+            foreign = page_instead_of("the bytes read back are not those that were put")
+            text = f"reading {key}: {foreign}"
+            raise StoreError(foreign.fault, Cause.STORE_UNAVAILABLE, text, foreign.hint)
         try:
             self._bucket.run(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
         except StoreError as error:
+            if error.failure.cause is not Cause.STORE_DENIED:  # photostat hardly ever has to delete anything
+                raise
             log.warning("the object of the write probe stays in the store: %s", error)
 
     def _key(self, target: str) -> str:
         return self._bucket.location.prefix + target
 
-    def _page(self, prefix: str, token: str) -> ListObjectsV2OutputTypeDef:
-        where: dict[str, Any] = {"Bucket": self._bucket.name, "Prefix": prefix}
-        if token:
-            where["ContinuationToken"] = token
-        what = f"listing s3://{self._bucket.name}/{prefix}"
-        return with_retries(
-            lambda: self._bucket.run(what, lambda c: c.list_objects_v2(**where)), Backoff(), random.random
-        )
+    def _page(self, where: dict[str, Any]) -> ListObjectsV2OutputTypeDef:
+        name = self._bucket.name
+        what = f"listing s3://{name}/{where['Prefix']}"
+        try:
+            return with_retries(
+                lambda: self._bucket.run(what, lambda c: c.list_objects_v2(Bucket=name, **where)),
+                Backoff(),
+                random.random,
+            )
+        except StoreError as error:
+            raise not_the_images(error) from None
 
     def _head(self, key: str) -> HeadObjectOutputTypeDef | None:
         what = f"looking at {key}"
@@ -179,45 +216,72 @@ class S3Store:
         head = self._head(key)
         if head is None:
             return False
-        size_bytes = head["ContentLength"]
+        size_bytes = self._size(key, head)
         if size_bytes != request.jpeg_bytes:
+            self._raise_unless_listed(key, size_bytes, "HEAD")
             raise _mismatch(key, f"it has {size_bytes} bytes, this JPEG {request.jpeg_bytes}")
-        if single_md5(head["ETag"]) == request.md5:
+        if single_md5(head.get("ETag", "")) == request.md5:
             return True
         # If it was sent in parts, or encrypted with a key, its ETag is no MD5: only the bytes can tell.
         found = self._read_back(key)
-        if found is not None and found != request.md5:
-            raise _mismatch(key, f"it has MD5 {found}, this JPEG {request.md5}")
+        if found is not None and found.md5 != request.md5:
+            self._raise_unless_listed(key, found.size_bytes, "GET")
+            raise _mismatch(key, f"it has MD5 {found.md5}, this JPEG {request.md5}")
         return found is not None
+
+    def _size(self, key: str, head: HeadObjectOutputTypeDef) -> int:
+        """As the reply to a HEAD has it, otherwise as the listing does."""
+        size_bytes = head.get("ContentLength")
+        if size_bytes is None:
+            size_bytes = self._listed_size(key)
+        return -1 if size_bytes is None else size_bytes
+
+    def _listed_size(self, key: str) -> int | None:
+        entries = self._page({"Prefix": key, "MaxKeys": 2}).get("Contents", [])
+        return next((entry["Size"] for entry in entries if entry["Key"] == key), None)
+
+    def _raise_unless_listed(self, key: str, size_bytes: int, method: str) -> None:
+        """Any server can answer a HEAD or GET with 200; the listing, which is S3's, must show the same object.
+
+        Raises StoreError (CONFIGURATION)."""
+        listed = self._listed_size(key)
+        if listed == size_bytes:
+            return
+        has = "does not have it" if listed is None else f"has {listed} bytes"
+        reply = page_instead_of(f"a {method} shows an object of {size_bytes} bytes, and the listing {has}")
+        text = f"looking at {key}: {reply}"
+        raise StoreError(reply.fault, Cause.STORE_UNAVAILABLE, text, reply.hint)
 
     def _confirm(self, key: str, request: StoreRequest, digests: Digests) -> None:
         """Raises StoreError and deletes the object unless it is what was sent."""
         head = self._head(key)
-        if head is not None and head["ContentLength"] == request.jpeg_bytes:
-            if digests.confirmed_by(head["ETag"], head.get("ChecksumCRC32")):
+        if head is not None and self._size(key, head) == request.jpeg_bytes:
+            if digests.confirmed_by(head.get("ETag"), head.get("ChecksumCRC32")):
                 return
-            if self._read_back(key) == request.md5:
+            found = self._read_back(key)
+            if found is not None and found.md5 == request.md5:
                 return
         if head is not None:
             self._bucket.run(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
         fact = "has not kept what was sent" if head else "does not have what it reported as stored"
         raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, f"storing {key}: the store {fact}")
 
-    def _read_back(self, key: str) -> str | None:
-        """The MD5 of the object's bytes; None if there is no such object."""
+    def _read_back(self, key: str) -> _ReadBack | None:
+        """Size and MD5 of the object's bytes; None if there is no such object."""
         try:
-            return self._bucket.call(f"reading {key}", lambda c: _md5_of_object(c, self._bucket.name, key))
+            return self._bucket.call(f"reading {key}", lambda c: _read_object(c, self._bucket.name, key))
         except ErrorReply as reply:
-            if reply.status == 404:
+            if reply.code in _NO_SUCH_OBJECT:
                 return None
             raise reply.error from None
 
 
-def _md5_of_object(client: S3Client, bucket: str, key: str) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
+def _read_object(client: S3Client, bucket: str, key: str) -> _ReadBack:
+    digest, size_bytes = hashlib.md5(usedforsecurity=False), 0
     for chunk in client.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_READ_BYTES):
         digest.update(chunk)
-    return digest.hexdigest()
+        size_bytes += len(chunk)
+    return _ReadBack(size_bytes, digest.hexdigest())
 
 
 def _mismatch(key: str, fact: str) -> StoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from engine.messages import FaultKind
 from engine.store.base import StoreError
 from engine.store.errors import classify_s3_error
 from engine.store.redaction import redact
+from engine.store.s3_replies import UnexpectedReply, check_reply
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 _ENDPOINT_HINT = (
     "Correct this machine's network or certificates, then resume; or endpoint under [store], "
@@ -113,8 +116,16 @@ class Bucket:
             failed = classify_boto_error(error, f"{what}: {redact(str(error), self._secrets)}")
             self._forget_when_denied(failed)
             raise self._mark_never_answered(failed) from None
+        except UnexpectedReply as error:
+            text = f"{what}: {redact(str(error), self._secrets)}"
+            raise StoreError(error.fault, Cause.STORE_UNAVAILABLE, text, error.hint) from None
         except OSError as error:
             text = f"{what}: {redact(str(error), self._secrets)}"
+            failed = StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, text)
+            raise self._mark_never_answered(failed) from None
+        except Exception as error:  # of boto3, about a reply that nobody foresaw: never the image's fault
+            log.exception("%s: an unforeseen error", what)
+            text = f"{what}: {type(error).__name__}: {redact(str(error), self._secrets)}"
             failed = StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, text)
             raise self._mark_never_answered(failed) from None
         self._has_answered = True
@@ -149,7 +160,7 @@ class Bucket:
         if credentials is not None:
             frozen = credentials.get_frozen_credentials()
             self._secrets = tuple(s for s in (frozen.secret_key, frozen.token, frozen.access_key) if s)
-        return session.client(
+        client = session.client(
             "s3",
             endpoint_url=settings.endpoint or None,
             region_name=session.region_name or "us-east-1",
@@ -165,6 +176,9 @@ class Bucket:
                 user_agent_extra="photostat",
             ),
         )
+        # With the star it comes before botocore's own handler, which makes 500 of a 200 without XML.
+        client.meta.events.register("before-parse.*", _check_reply)
+        return client
 
     def _mark_never_answered(self, error: StoreError) -> StoreError:
         """While nothing has ever answered, the address may as well be wrong as the store be down."""
@@ -180,6 +194,15 @@ class Bucket:
         if error.fault is FaultKind.CONFIGURATION and error.failure.cause is Cause.STORE_DENIED:
             with self._making:
                 self._client = None
+
+
+def _check_reply(operation_model: Any, response_dict: dict[str, Any], **_: object) -> None:
+    """Called by botocore with each reply before it is parsed; raises UnexpectedReply."""
+    body = response_dict["body"]
+    headers = {name.lower(): str(value) for name, value in response_dict["headers"].items()}
+    check_reply(
+        operation_model.name, response_dict["status_code"], headers, body if isinstance(body, bytes) else b""
+    )
 
 
 def classify_boto_error(error: Exception, message: str) -> StoreError:

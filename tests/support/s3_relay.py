@@ -28,6 +28,8 @@ class Kind(Enum):
 
     REPLY = auto()
     """The relay replies with `Fault.status` and `Fault.code`; the server gets no request."""
+    PAGE = auto()
+    """The relay replies with a maintenance page, 200 and text/html; the server gets no request."""
     RESET = auto()
     """The connection is reset after the head."""
     CUT = auto()
@@ -168,7 +170,7 @@ async def _relay(
     writer: asyncio.StreamWriter,
 ) -> None:
     kind = fault.kind if fault else None
-    if fault and kind is Kind.REPLY:
+    if fault and kind in (Kind.REPLY, Kind.PAGE):
         await _answer(request, fault, writer)
         return
     if kind is Kind.RESET:
@@ -226,9 +228,12 @@ async def _pass_body(
 
 async def _answer(request: Request, fault: Fault, writer: asyncio.StreamWriter) -> None:
     text = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>by the relay</Message></Error>"
-    body = b"" if request.method == "HEAD" else text.encode()
-    head = f"HTTP/1.1 {fault.status} No\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
-    writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+    status, content_type = fault.status, "application/xml"
+    if fault.kind is Kind.PAGE:
+        status, content_type, text = 200, "text/html", "<!DOCTYPE html><html>We will be back soon.</html>"
+    body = text.encode()
+    head = f"HTTP/1.1 {status} No\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+    writer.write(f"{head}Connection: close\r\n\r\n".encode() + (b"" if request.method == "HEAD" else body))
     await writer.drain()
 
 

@@ -225,6 +225,12 @@ def settings_for(endpoint: str, prefix: str, **more: object) -> StoreSettings:
     return StoreSettings(url=f"s3://{BUCKET}/{prefix.rstrip('/')}", endpoint=endpoint, **more)  # type: ignore[arg-type]
 
 
+@pytest.fixture
+def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the test servers, for tests that need no real one."""
+    _set_credentials(monkeypatch)
+
+
 def _set_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
