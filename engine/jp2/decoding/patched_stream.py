@@ -22,13 +22,14 @@ _BUFFER_BYTES = 1 << 20
 
 
 class _PatchedFile:
-    """Where reading is, and the patches."""
+    """Where reading is, and the patches; those beyond the end of the file make it longer."""
 
     def __init__(self, descriptor: int, patches: Sequence[Patch]) -> None:
         self._descriptor = descriptor
         self._bytes = {patch.offset + at: byte for patch in patches for at, byte in enumerate(patch.data)}
         self._offsets = sorted(self._bytes)
-        self.size = os.fstat(descriptor).st_size
+        self._file_bytes = os.fstat(descriptor).st_size
+        self.size = max(self._file_bytes, *(at + 1 for at in self._offsets))
         self._position = 0
 
     def read(self, buffer: int, count: int, _: Any) -> int:
@@ -37,6 +38,8 @@ class _PatchedFile:
             found = os.preadv(self._descriptor, [target], self._position)
         except OSError:
             return _END
+        if self._position + found >= self._file_bytes:
+            found = max(found, min(count, self.size - self._position))
         start, end = self._position, self._position + found
         for at in self._offsets[bisect_left(self._offsets, start) : bisect_left(self._offsets, end)]:
             target[at - start] = self._bytes[at]

@@ -54,6 +54,8 @@ class Packets:
 
     def __init__(self) -> None:
         self._tiles: dict[int, _Tile] = {}
+        self.are_all_there = False
+        """Every packet of every tile was followed to its end."""
 
     def add(
         self,
@@ -100,7 +102,7 @@ class Packets:
         if levels > _MOST_LEVELS:
             self._count_layers(reader, main)
             return 0
-        blocks = padded = 0
+        blocks = padded = whole = 0
         in_order = main.markers.isdisjoint(_ORDER_ELSEWHERE)
         for number, tile in self._countable():
             styles = tile.styles or main.styles
@@ -111,7 +113,10 @@ class Packets:
                 _check_least(reader, number, tile, packets)
                 blocks += level.most_blocks
             if can_walk and blocks <= _MOST_BLOCKS:
-                padded += _walk(reader, size, number, tile, styles)
+                end = _walk(reader, size, number, tile, styles)
+                padded += end is WalkEnd.BYTES_LEFT
+                whole += end in (WalkEnd.ALL_THERE, WalkEnd.BYTES_LEFT)
+        self.are_all_there = whole == len(self._tiles)
         return padded
 
     def _count_layers(self, reader: FileReader, main: MainHeader) -> None:
@@ -130,8 +135,8 @@ def _check_least(reader: FileReader, number: int, tile: _Tile, least: int) -> No
         truncated(reader, f"tile {number} has {tile.held_bytes:,} bytes for {least:,} packets or more")
 
 
-def _walk(reader: FileReader, size: ImageSize, number: int, tile: _Tile, styles: Styles) -> bool:
-    """Whether zeros follow the last packet.
+def _walk(reader: FileReader, size: ImageSize, number: int, tile: _Tile, styles: Styles) -> WalkEnd:
+    """BYTES_LEFT if zeros follow the last packet.
 
     Data that end inside a code-block are left to the decoder, which finds them too and reports more.
     """
@@ -142,12 +147,10 @@ def _walk(reader: FileReader, size: ImageSize, number: int, tile: _Tile, styles:
         truncated(reader, f"the data end after {walked.packets:,} {of_all}")
     if walked.end is WalkEnd.UNREADABLE:
         corrupt(f"after {walked.packets:,} {of_all} follows nothing that can be read as a packet")
-    if walked.end is not WalkEnd.BYTES_LEFT:
-        return False
-    if read(walked.offset, _TAIL_BYTES).strip(b"\0"):
+    if walked.end is WalkEnd.BYTES_LEFT and read(walked.offset, _TAIL_BYTES).strip(b"\0"):
         left = tile.held_bytes - walked.offset
         corrupt(f"{left:,} bytes are left after the last {of_all}: they are not what the header describes")
-    return True
+    return walked.end
 
 
 def _tile_reader(reader: FileReader, tile: _Tile) -> Read:

@@ -28,6 +28,8 @@ _SCAN_BYTES = 1024 * 1024
 
 
 _PACKED_HEADERS = frozenset({Marker.PPM, Marker.PPT})
+_PSOT_OFFSET = 6
+"""Of Psot in a SOT marker segment (A.4.2)."""
 _TNSOT_OFFSET = 11
 """Of TNsot, from SOT's first byte (A.4.2)."""
 _MOST_STATED = 255
@@ -59,6 +61,8 @@ class TilePart:
     start: int
     end: int
     header: TilePartHeader
+    is_open: bool = False
+    """Psot is 0: it reaches to the end of the codestream."""
 
     @property
     def name(self) -> str:
@@ -79,6 +83,10 @@ class TilePartChain:
     """Every tile gives the number of its tile-parts."""
     end: int = 0
     """Offset where the last tile-part ends."""
+    is_open: bool = False
+    """The last tile-part does not give its length."""
+    has_every_packet: bool = False
+    """Every packet of every tile was followed to its end. If it is false, they may be there all the same."""
     features: CodestreamFeatures = field(default_factory=CodestreamFeatures)
     warnings: list[str] = field(default_factory=list)
 
@@ -106,7 +114,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
         counts.append(_StatedCount(part.tile, part.start, part.count))
         markers.update(header.markers)
         high_throughput |= header.styles is not None and header.styles.high_throughput
-        chain.end = part.end
+        chain.end, chain.is_open = part.end, part.is_open
         chain.segments += len(header.markers)
         if chain.segments > MAX_SEGMENTS:
             corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the tile-part headers")
@@ -115,6 +123,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
     _check_complete(reader, main.size.grid.tiles, found, promised)
     chain.has_packet_lengths = packets.has_lengths
     chain.warnings += packets.check(reader, main)
+    chain.has_every_packet = packets.are_all_there
     patches = [*_check_lengths(reader, main, lengths, chain), *_check_counts(counts, found, chain)]
     chain.features = CodestreamFeatures(
         high_throughput=high_throughput,
@@ -136,13 +145,13 @@ def tile_parts(reader: FileReader, main: MainHeader, codestream_end: int) -> Ite
             if position != codestream_end:
                 _check_chain_end(reader, marker, position)
             return
-        part = _tile_part_at(reader, main, position)
+        part = _tile_part_at(reader, main, position, codestream_end)
         yield part
         position = part.end
     corrupt(f"more than {MAX_TILE_PARTS:,} tile-parts")
 
 
-def _tile_part_at(reader: FileReader, main: MainHeader, start: int) -> TilePart:
+def _tile_part_at(reader: FileReader, main: MainHeader, start: int, codestream_end: int) -> TilePart:
     head = reader.read(start, _SOT_BYTES)
     if len(head) < _SOT_BYTES:
         truncated(reader, f"the file ends inside the tile-part header at byte {start:,}")
@@ -163,8 +172,8 @@ def _tile_part_at(reader: FileReader, main: MainHeader, start: int) -> TilePart:
         truncated(reader, f"{name} ends at byte {end:,}, beyond the end of the file")
     header = _read_header(reader, main, start, end if psot else reader.size, name)
     if psot == 0:
-        end = _end_of_open_part(reader, header.data)
-    return TilePart(tile, index, count, start, end, header)
+        end = _end_of_open_part(reader, header.data, min(codestream_end, reader.size))
+    return TilePart(tile, index, count, start, end, header, is_open=psot == 0)
 
 
 def _read_header(reader: FileReader, main: MainHeader, start: int, end: int, name: str) -> TilePartHeader:
@@ -194,15 +203,16 @@ def _read_header(reader: FileReader, main: MainHeader, start: int, end: int, nam
     )
 
 
-def _end_of_open_part(reader: FileReader, data: int) -> int:
-    """Where a tile-part of open length (Psot 0) ends: at the first marker that packets cannot hold.
+def _end_of_open_part(reader: FileReader, data: int, codestream_end: int) -> int:
+    """Where a tile-part of open length (Psot 0) ends: at the first marker that packets cannot hold, or at the end.
 
-    Within packets a byte after FF is below 90, but for SOP and EPH (A.1.1, B.10.1). Raises ImageError TRUNCATED if
-    there is no such marker.
+    Within packets a byte after FF is below 90, but for SOP and EPH, and none ends in FF (A.1.1, B.10.1).
     """
     position = data
     last = b""
-    while position < reader.size and (block := reader.read(position, _SCAN_BYTES)):
+    while position < codestream_end and (
+        block := reader.read(position, min(_SCAN_BYTES, codestream_end - position))
+    ):
         at = _find_delimiter(last + block)
         if at is not None:
             end = position - len(last) + at
@@ -211,7 +221,7 @@ def _end_of_open_part(reader: FileReader, data: int) -> int:
             return end
         last = block[-1:]
         position += len(block)
-    return truncated(reader, "the last tile-part, of open length, is not ended by an end marker (EOC)")
+    return codestream_end - (last == b"\xff")
 
 
 def _find_delimiter(block: bytes) -> int | None:
@@ -277,7 +287,12 @@ def _check_counts(counts: list[_StatedCount], found: dict[int, int], chain: Tile
             f"tiles that have more tile-parts than they state (TNsot): {tiles:,}; all are decoded"
         )
     right = {tile: count if count <= _MOST_STATED else 0 for tile, count in found.items()}
-    return [Patch(part.start + _TNSOT_OFFSET, bytes([right[part.tile]])) for part in wrong]
+    # Without a count and a length OpenJPEG finds no end of the last tile, if it decodes tile by tile.
+    uncounted = [part for part in counts if not part.stated] if chain.is_open else []
+    patches = [Patch(part.start + _TNSOT_OFFSET, bytes([right[part.tile]])) for part in (*wrong, *uncounted)]
+    if chain.is_open and (psot := chain.end - counts[-1].start) < 1 << 32:
+        patches.append(Patch(counts[-1].start + _PSOT_OFFSET, psot.to_bytes(4)))
+    return patches
 
 
 def _check_lengths(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.jp2.boxes.file_boxes import FileBoxes
-from engine.jp2.codestream.features import CodestreamFeatures
+from engine.jp2.codestream.features import CodestreamFeatures, Patch
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.errors import truncated
 from engine.jp2.file_reader import TILE_PART_WINDOW_BYTES, FileReader
@@ -38,7 +38,11 @@ def check_structure(file: Jp2File) -> Structure:
     warnings = [*chain.warnings, *_check_end(reader, chain, file.header.codestream_end)]
     if file.boxes is not None:
         _check_last_box(file.reader, file.boxes)
-    return Structure(chain.features, (*warnings, *jpylyzer_warnings(file, chain)))
+    features = chain.features
+    if reader.read(chain.end, 2) != _EOC:
+        # Without the marker OpenJPEG fails: "Stream too short".
+        features = replace(features, patches=(*features.patches, Patch(chain.end, _EOC)))
+    return Structure(features, (*warnings, *jpylyzer_warnings(file, chain)))
 
 
 def _check_end(reader: FileReader, chain: TilePartChain, codestream_end: int) -> list[str]:
@@ -47,6 +51,10 @@ def _check_end(reader: FileReader, chain: TilePartChain, codestream_end: int) ->
         if reader.read(chain.end - 2, 2) == _EOC:
             # Packets cannot hold this marker (ISO/IEC 15444-1 B.10.1): it stands where data should.
             truncated(reader, "the last tile-part was cut and an end marker (EOC) pasted on")
+        if chain.has_every_packet:
+            return ["the end marker (EOC) is missing; every packet of every tile is there"]
+        if chain.is_open:
+            truncated(reader, "the last tile-part, of open length, is not ended by an end marker (EOC)")
         if codestream_end > reader.size or min(codestream_end, reader.size) > chain.end:
             truncated(reader, "the file ends where its end marker (EOC) should be")
         if not chain.is_counted:

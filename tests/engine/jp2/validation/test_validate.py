@@ -8,12 +8,14 @@ import tracemalloc
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.demo.jp2_boxes import box
 from engine.failures import Cause, Failure, ImageError
 from engine.jp2.jp2_file import read_header
 from tests.support.codestreams import EOC, SOC, cod, codestream, jp2, qcd, segment, siz, tile_part
+from tests.support.decodes import EVERY_PLAN, pixels_of
 from tests.support.jp2_files import Encoding, Wrapping, make_codestream, make_jp2
 from tests.support.jp2_reads import structure_warnings
 from tests.support.reference_decoder import opj_decompress
@@ -89,30 +91,75 @@ def test_truncation_anywhere_is_found(tmp_path: Path, name: str, pasted: bytes) 
 
 
 @pytest.mark.parametrize("keep_back", [1, 2])
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_a_cut_in_the_end_marker_itself_is_found_if_anything_shows_it(
-    tmp_path: Path, keep_back: int, wrapped: bool
+@pytest.mark.parametrize("name", ["tiled", "lossy"])
+@pytest.mark.parametrize("uncounted", [False, True])
+@pytest.mark.parametrize("open_length", [False, True])
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_cut_in_the_end_marker_itself_costs_no_pixel(
+    tmp_path: Path, keep_back: int, raw: bool, open_length: bool, uncounted: bool, name: str
 ) -> None:
+    """Whatever else may show that bytes are missing: every packet of every tile is there."""
     path = tmp_path / "a"
-    whole = Kind(raw=not wrapped).make(path)
-    path.write_bytes(whole[:-keep_back])
-    if wrapped or keep_back == 1:
-        assert refusal(path).cause is Cause.TRUNCATED
-    else:
-        # Nothing says that more was there, and every tile-part is whole: the picture is too.
-        assert structure_warnings(path) == ("the end marker (EOC) is missing; all tile-parts are there",)
+    encoding = KINDS[name].encoding if name in KINDS else Encoding(tile=(64, 48), tile_parts="R")
+    whole = Kind(encoding, raw).make(path)
+    pixels = pixels_of(path)
+    changed = with_counts(whole, uncounted=uncounted, open_length=open_length)
+    path.write_bytes(changed[:-keep_back])
+    (warning,) = structure_warnings(path)
+    assert warning == NO_END_MARKER
+    for plan in EVERY_PLAN:
+        assert np.array_equal(pixels_of(path, plan), pixels)
+    for lost in range(3, 30):
+        path.write_bytes(changed[:-lost])
+        assert refusal(path).cause is Cause.TRUNCATED, lost
+
+
+NO_END_MARKER = "the end marker (EOC) is missing; every packet of every tile is there"
+
+
+def with_counts(whole: bytes, *, uncounted: bool, open_length: bool) -> bytes:
+    """TNsot 0 in every tile-part, and Psot 0 in the last one."""
+    content = bytearray(whole)
+    at = last = whole.index(b"\xff\x90\x00\x0a")
+    while whole[at : at + 4] == b"\xff\x90\x00\x0a":
+        if uncounted:
+            content[at + 11] = 0
+        last, at = at, at + int.from_bytes(whole[at + 6 : at + 10])
+    if open_length:
+        content[last + 6 : last + 10] = bytes(4)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("uncounted", [False, True])
+def test_a_last_tile_part_without_length_is_decoded_in_every_mode(tmp_path: Path, uncounted: bool) -> None:
+    path = tmp_path / "a.jp2"
+    whole = Kind(Encoding(tile=(64, 48), tile_parts="R")).make(path)
+    pixels = pixels_of(path)
+    path.write_bytes(with_counts(whole, uncounted=uncounted, open_length=True))
+    assert structure_warnings(path) == ()
+    for plan in EVERY_PLAN:
+        assert np.array_equal(pixels_of(path, plan), pixels)
+
+
+@pytest.mark.parametrize("open_length", [False, True])
+def test_a_cut_in_the_end_marker_is_truncation_if_the_packets_cannot_be_followed(
+    tmp_path: Path, open_length: bool
+) -> None:
+    """As with a POC."""
+    path = tmp_path / "a.j2k"
+    order = segment(0xFF5F, struct.pack(">BBHBBB", 0, 0, 1, 1, 1, 0))
+    whole = with_counts(codestream(None, None, order), uncounted=True, open_length=open_length)
+    path.write_bytes(whole)
+    assert structure_warnings(path) == ()
+    path.write_bytes(whole[:-2])
+    assert refusal(path).cause is Cause.TRUNCATED
 
 
 def test_an_end_marker_missing_from_a_box_of_fitting_length_is_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "a.jp2"
     path.write_bytes(jp2(codestream()[:-2]) + box(b"uuid", b"x" * 20))
-    assert structure_warnings(path) == ("the end marker (EOC) is missing; all tile-parts are there",)
-
-
-def test_without_end_marker_and_tile_part_count_the_file_is_truncated(tmp_path: Path) -> None:
-    path = tmp_path / "a.j2k"
-    path.write_bytes(codestream(tiles=tile_part(count=0))[:-2])
-    assert refusal(path).cause is Cause.TRUNCATED
+    assert structure_warnings(path) == (NO_END_MARKER,)
+    assert pixels_of(path).shape == (16, 16, 1)
 
 
 def test_a_file_cut_in_its_last_metadata_is_truncated(tmp_path: Path) -> None:
@@ -198,6 +245,8 @@ def test_a_last_tile_part_of_open_length_reaches_to_the_end_marker(tmp_path: Pat
     path.write_bytes(four_tiles(tile_3=tile_part(3, psot=0, data=SOP + b"\xe3\xff\x7f\x00")))
     assert structure_warnings(path) == ()
     path.write_bytes(path.read_bytes()[:-2])
+    assert structure_warnings(path) == (NO_END_MARKER,)
+    path.write_bytes(path.read_bytes()[:-1])
     assert refusal(path).cause is Cause.TRUNCATED
 
 
