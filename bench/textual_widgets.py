@@ -131,7 +131,7 @@ class DashboardApp(_App):
         self.show("progress", header.progress_line(view, width))
         self.show("figures", header.figures_line(view, width))
         self.show("memory0", memory.memory_bar(snapshot.memory, half))
-        self.show("memory1", memory.figures_line(snapshot.memory, half))
+        self.show("memory1", memory.figures_line(snapshot.memory))
         self.show("memory2", memory.room_line(snapshot.memory))
         self.show("throughput0", throughput.images_line(view, half, curve=True))
         self.show("throughput1", throughput.rates_line(snapshot, half))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, convert, structs, to_builtins
+from msgspec import Meta, Struct, structs, to_builtins
 
 from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
@@ -203,8 +203,3 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         """The document of `status --json`."""
         document: dict[str, Any] = to_builtins(self)
         return document
-
-    @classmethod
-    def from_json(cls, document: object) -> Snapshot:
-        """Raises msgspec.ValidationError if the document is not one that `to_json` makes."""
-        return convert(document, cls)

@@ -102,7 +102,7 @@ def _lettering(random: Random, relief: Field, width: int, height: int) -> Field:
         font = face(int(size * (1.35 if town else 1)))
         draw.text((x + size * 0.6, y), name.upper() if town else name, font=font, fill=255, anchor="lm")
     _compass(draw, width * 0.13, height - m * 2.9, m * 1.4)
-    _cartouche(draw, random, width, height, m, size)
+    _cartouche(draw, random, m, size)
     return coverage(image)
 
 
@@ -170,9 +170,7 @@ def _compass(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float) -> No
     draw.text((x, y - radius * 1.1), "N", font=face(max(7, int(radius * 0.3))), fill=255, anchor="mb")
 
 
-def _cartouche(
-    draw: ImageDraw.ImageDraw, random: Random, width: int, height: int, m: float, size: int
-) -> None:
+def _cartouche(draw: ImageDraw.ImageDraw, random: Random, m: float, size: int) -> None:
     """Title and scale in the upper left corner."""
     title = words.pick(random, words.SHEETS)
     big = face(int(size * 2.1))

@@ -164,8 +164,8 @@ def test_fewer_workers_than_asked_for_come_with_the_reason(root: Path) -> None:
 
 def test_run_says_that_memory_allows_fewer_workers(workspace: MakeWorkspace) -> None:
     root = workspace(images=1, settings='[engine]\nmemory_limit = "800MiB"\n')
-    said = photostat("run", "--detach", "--workers", "3", workspace=root).stderr
-    assert "with 2 workers instead of 3: memory allows no more." in said
+    printed = photostat("run", "--detach", "--workers", "3", workspace=root).stderr
+    assert "with 2 workers instead of 3: memory allows no more." in printed
     wait_for_end(root)
     assert "2 workers instead of 3: memory allows no more" in _journal(root)
 
@@ -198,8 +198,8 @@ def test_drain_reports_any_number_of_images(count: int, says: str) -> None:
 
 
 def test_stop_reports_any_number_of_images() -> None:
-    said = [in_flight(count, "goes back", "go back") for count in (0, 1, 2000)]
-    assert said == [
+    printed = [in_flight(count, "goes back", "go back") for count in (0, 1, 2000)]
+    assert printed == [
         "Nothing is in flight",
         "The image in flight goes back",
         "The 2,000 images in flight go back",
@@ -209,8 +209,8 @@ def test_stop_reports_any_number_of_images() -> None:
 def test_stop_with_nothing_in_flight(workspace: MakeWorkspace) -> None:
     root = workspace(images=1)
     start_engine_without_share(root)
-    said = photostat("stop", workspace=root).stdout
-    assert said == "Stopped. Nothing is in flight.\n"
+    printed = photostat("stop", workspace=root).stdout
+    assert printed == "Stopped. Nothing is in flight.\n"
 
 
 def _journal(root: Path) -> str:

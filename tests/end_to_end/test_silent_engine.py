@@ -54,9 +54,9 @@ def test_a_suspended_engine_is_not_reported_as_stopped(root: Path) -> None:
     assert (document.json["state"], document.json["engine"]["pid"]) == ("running", pid)
     assert document.json["engine"]["answers"] is False
     assert document.json["totals"]["pending"] == IMAGES
-    for said in (*orders, document.stderr):
-        assert f"the engine (pid {pid}, since " in said and said.count("\n") == 1
-        assert f"does not answer: it is suspended; `kill -CONT {pid}` lets it continue" in said
+    for printed in (*orders, document.stderr):
+        assert f"the engine (pid {pid}, since " in printed and printed.count("\n") == 1
+        assert f"does not answer: it is suspended; `kill -CONT {pid}` lets it continue" in printed
     restore_share(root)
     assert wait_for_end(root)["totals"]["done"] == IMAGES
 
@@ -202,14 +202,14 @@ def test_another_program_or_version_at_the_socket_is_one_clear_line(
 def test_the_command_prints_that_line(workspace: MakeWorkspace) -> None:
     root = workspace(images=1, add=False)
     with listening(Workspace(root), b"garbage\n"):
-        said = photostat("status", workspace=root, expect=2).stderr
-    assert said == f"photostat: {root}/engine.sock: what listens there is not a photostat engine\n"
+        printed = photostat("status", workspace=root, expect=2).stderr
+    assert printed == f"photostat: {root}/engine.sock: what listens there is not a photostat engine\n"
 
 
 def test_run_without_a_terminal_starts_nothing(workspace: MakeWorkspace) -> None:
     root = workspace(images=1)
-    said = photostat("run", workspace=root, expect=2).stderr
-    assert "--headless" in said and "--detach" in said and said.count("\n") == 1
+    printed = photostat("run", workspace=root, expect=2).stderr
+    assert "--headless" in printed and "--detach" in printed and printed.count("\n") == 1
     assert not (root / "logs").exists() and not (root / "engine.sock").exists()
     assert status(root)["totals"]["pending"] == 1
 

@@ -127,9 +127,9 @@ def test_ctrl_c_drains_and_prints_it(root: Path) -> None:
     process.send_signal(signal.SIGINT)
     wait_until(lambda: status(root)["state"] == "draining", "the engine to drain")
     resume_worker(busy)
-    _, said = process.communicate(timeout=LONGEST_WAIT_S)
+    _, printed = process.communicate(timeout=LONGEST_WAIT_S)
     assert process.returncode == 1
-    assert "Draining" in said
+    assert "Draining" in printed
     totals = wait_for_end(root)["totals"]
     assert totals["in_flight"] == 0
     assert totals["done"] == len(stored_digests(root))

@@ -50,9 +50,9 @@ def list_rows(root: Path) -> list[dict[str, Any]]:
 
 def start_engine(root: Path, *options: str) -> int:
     """The pid of a detached engine, which may have finished already."""
-    said = photostat("run", "--detach", *options, workspace=root).stderr
-    pid = re.search(r"\(pid (\d+)\)", said)
-    assert pid, said
+    printed = photostat("run", "--detach", *options, workspace=root).stderr
+    pid = re.search(r"\(pid (\d+)\)", printed)
+    assert pid, printed
     return int(pid[1])
 
 

@@ -94,11 +94,11 @@ def ssh_server(home: Path) -> Iterator[Server]:
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where root's sshd locks its helpers in
     log = home / "log"
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [system_tool("sshd"), "-D", "-e", "-f", str(home / "settings")],
             stdin=subprocess.DEVNULL,
-            stderr=said,
+            stderr=output,
         )
     server = Server(home, port, process)
     try:

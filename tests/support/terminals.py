@@ -68,7 +68,7 @@ class Terminal:
         if self.master < 0:
             time.sleep(seconds)  # as long as reading would take
             return b""
-        end, said = time.monotonic() + seconds, b""
+        end, received = time.monotonic() + seconds, b""
         while (left := end - time.monotonic()) > 0:
             if select.select([self.master], [], [], left)[0]:
                 try:
@@ -77,9 +77,9 @@ class Terminal:
                     break
                 if not chunk:
                     break
-                said += chunk
-        self.output += said
-        return said
+                received += chunk
+        self.output += received
+        return received
 
     def wait_for(self, text: str, count: int = 1) -> None:
         """Reads until `text` has been written `count` times."""

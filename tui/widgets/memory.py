@@ -27,7 +27,7 @@ class Memory(Panel):
                 "Memory", columns, "below the floor" if low else f"of {formatting.memory_size(memory.total)}"
             ),
             memory_bar(memory, columns),
-            figures_line(memory, columns),
+            figures_line(memory),
             room_line(memory),
         ]
         spare = rows - len(drawn)
@@ -49,7 +49,7 @@ def memory_bar(memory: MemorySnapshot, columns: int) -> Text:
     return line(before, (FLOOR, BAD), (after, LABEL))
 
 
-def figures_line(memory: MemorySnapshot, columns: int) -> Text:
+def figures_line(memory: MemorySnapshot) -> Text:
     used = memory.total - memory.available
     return line(
         (f"{USED} ", ""),

@@ -21,8 +21,6 @@ class ChannelSource:
     signed: bool
     table: tuple[int, ...] | None = None
     """A palette's column, of values of `bits` bits; the component's samples are indices into it."""
-    index_bits: int = 0
-    """Of the component, if there is a table."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def _channels(header: Header) -> list[ChannelSource]:
         else:
             table = tuple(row[column] for row in palette.table)
             bits, signed = palette.bits[column], palette.signed[column]
-            channels.append(ChannelSource(component, bits, signed, table, part.bits))
+            channels.append(ChannelSource(component, bits, signed, table))
     return channels
 
 

@@ -139,27 +139,32 @@ DOCUMENT = {
 }
 
 
+def read_snapshot(document: object) -> Snapshot:
+    """As a client reads it out of the engine's reply."""
+    return msgspec.convert(document, Snapshot)
+
+
 def test_the_document_has_every_key_in_its_place() -> None:
     assert json.dumps(SNAPSHOT.to_json()) == json.dumps(DOCUMENT)
 
 
 def test_a_snapshot_survives_the_way_to_a_client() -> None:
-    assert Snapshot.from_json(json.loads(json.dumps(SNAPSHOT.to_json()))) == SNAPSHOT
+    assert read_snapshot(json.loads(json.dumps(SNAPSHOT.to_json()))) == SNAPSHOT
 
 
 def test_what_a_later_engine_adds_is_passed_over() -> None:
     later = DOCUMENT | {"hosts": [], "engine": {**SNAPSHOT.to_json()["engine"], "cores": 12}}
-    assert Snapshot.from_json(later) == SNAPSHOT
+    assert read_snapshot(later) == SNAPSHOT
 
 
 def test_text_that_is_no_unicode_survives_too() -> None:
     """A path of the file system may have bytes that are no UTF-8 (PEP 383)."""
     odd = structs.replace(SNAPSHOT, store=StoreSnapshot("file:\udcff"))
-    assert Snapshot.from_json(json.loads(json.dumps(odd.to_json()))) == odd
+    assert read_snapshot(json.loads(json.dumps(odd.to_json()))) == odd
 
 
 def test_the_totals_are_the_sum_of_the_batches_whatever_is_sent() -> None:
-    assert Snapshot.from_json(DOCUMENT | {"totals": {"rows": 99}}) == SNAPSHOT
+    assert read_snapshot(DOCUMENT | {"totals": {"rows": 99}}) == SNAPSHOT
     assert structs.replace(SNAPSHOT, batches=SNAPSHOT.batches[1:]).totals == Account(2, 2)
 
 
@@ -168,7 +173,7 @@ def test_the_ledger_alone_makes_a_snapshot() -> None:
     snapshot = Snapshot.from_ledger(figures, 5.0)
     assert (snapshot.state, snapshot.bytes, snapshot.engine) == (State.FINISHED, Bytes(30, 10), None)
     assert Snapshot.from_ledger(LedgerFigures({}, 0, 0, ()), 5.0).state is State.STOPPED
-    assert Snapshot.from_json(snapshot.to_json()) == snapshot
+    assert read_snapshot(snapshot.to_json()) == snapshot
 
 
 def with_part(path: str, value: object) -> Any:
@@ -221,16 +226,16 @@ NAN, INFINITY = float("nan"), float("inf")
 def test_what_is_no_snapshot_is_refused(path: str, values: list[object]) -> None:
     for value in values:
         with pytest.raises(msgspec.ValidationError):
-            Snapshot.from_json(with_part(path, value))
+            read_snapshot(with_part(path, value))
 
 
 @pytest.mark.parametrize("key", [key for key in DOCUMENT if key != "totals"])
 def test_a_snapshot_without_one_of_its_keys_is_refused(key: str) -> None:
     with pytest.raises(msgspec.ValidationError):
-        Snapshot.from_json({name: value for name, value in DOCUMENT.items() if name != key})
+        read_snapshot({name: value for name, value in DOCUMENT.items() if name != key})
 
 
 @pytest.mark.parametrize("document", [None, 3, "running", [], [DOCUMENT], b"{}"])
 def test_what_is_no_document_is_refused(document: object) -> None:
     with pytest.raises(msgspec.ValidationError):
-        Snapshot.from_json(document)
+        read_snapshot(document)

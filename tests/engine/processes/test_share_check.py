@@ -69,9 +69,9 @@ def test_a_mount_that_goes_is_noticed_by_what_was_seen_there(share: Path, way: s
         share.mkdir()
     if way == "stray":
         (share / "NOT_MOUNTED").touch()
-    said = check.why_away(str(share / "r2" / "1.jp2"), "r2")
-    assert str(share) in (said or "")
-    assert said == check.why_away(
+    reason = check.why_away(str(share / "r2" / "1.jp2"), "r2")
+    assert str(share) in (reason or "")
+    assert reason == check.why_away(
         str(share / "r5" / "1.jp2"), "r5"
     )  # so that a person confirms all of it at once
 
@@ -198,17 +198,17 @@ def test_a_share_that_was_seen_and_went_always_holds(layout: Layout, data: st.Da
     seen = data.draw(st.sets(st.sampled_from(here), min_size=1))
     left = [path for (mount, _), paths in layout.items() if mount == "other" for path in paths]
     left += data.draw(st.sampled_from([[], ["/mnt/nfs"], ["/mnt/nfs/lost+found"], ["/mnt/nfs/NOT_MOUNTED"]]))
-    said = set()
+    reasons = set()
     for (mount, number), paths in layout.items():
         others = [n for m, n in layout if m == "nfs" and n != number]
         was_seen = any(path in seen for n in others for path in layout["nfs", n])
         if mount == "nfs" and len(others) >= 3 and was_seen:
             for path in paths:
-                said.add(
+                reasons.add(
                     why_share_is_away(path, f"nfs{number}", neighbours_in(layout, seen), disk=disk_with(left))
                 )
-    assert None not in said
-    assert len(said) <= 1
+    assert None not in reasons
+    assert len(reasons) <= 1
 
 
 @given(layouts(), st.data())

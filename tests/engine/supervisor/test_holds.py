@@ -22,14 +22,14 @@ def detail(holds: Holds, now: float) -> str:
 def test_the_remedy_of_a_configuration_s_fault_stays_through_every_probe() -> None:
     holds, now = Holds(1 << 30), 100.0
     assert holds.store_failed(FaultKind.CONFIGURATION, REFUSED, now)
-    said = detail(holds, now)
-    assert 'checksum = "when_required"' in said
+    text = detail(holds, now)
+    assert 'checksum = "when_required"' in text
     for _ in range(3):
         now += 1000
         holds.tick(now)
         assert holds.store_wants_probe()
         assert not holds.store_probed(FaultKind.CONFIGURATION, REFUSED, now)
-        assert detail(holds, now) == said == holds.store_detail
+        assert detail(holds, now) == text == holds.store_detail
     assert not holds.may_start
 
 
