@@ -180,7 +180,7 @@ def _read_header(reader: FileReader, main: MainHeader, start: int, end: int, nam
     position = start + _SOT_BYTES
     markers: list[int] = []
     packet_bytes: int | None = None
-    styles = StyleMarkers()
+    styles = StyleMarkers(main.size.asks_for_part_2)
     plt_bytes = 0
     for segment in segments(reader, position):
         markers.append(segment.marker)

@@ -250,6 +250,15 @@ def test_a_last_tile_part_of_open_length_reaches_to_the_end_marker(tmp_path: Pat
     assert refusal(path).cause is Cause.TRUNCATED
 
 
+def test_a_wavelet_of_part_2_in_a_tile_is_unsupported_and_not_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.j2k"
+    tile = tile_part(header=cod(wavelet=2))
+    path.write_bytes(codestream(siz(capabilities=0x8000), tiles=tile))
+    assert refusal(path).cause is Cause.UNSUPPORTED
+    path.write_bytes(codestream(tiles=tile))
+    assert refusal(path).cause is Cause.CORRUPT
+
+
 def test_an_empty_start_of_tile_is_skipped(tmp_path: Path) -> None:
     sot = struct.pack(">HHHIBB", 0xFF90, 10, 0, 12, 0, 2)
     (tmp_path / "a.j2k").write_bytes(codestream(tiles=sot + tile_part(index=1, count=2)))
