@@ -31,7 +31,11 @@ from engine.store.staged_file import open_staged
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ListObjectsV2OutputTypeDef
+    from mypy_boto3_s3.type_defs import (
+        HeadObjectOutputTypeDef,
+        ListObjectsOutputTypeDef,
+        ListObjectsV2OutputTypeDef,
+    )
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +83,25 @@ class S3Store:
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """See Store; but in the server's order, which not on every server is the order of the keys' bytes."""
         root = self._bucket.location.prefix
-        token = ""
+        where: dict[str, Any] = {"Prefix": root + prefix}
+        last_key = ""
         while True:
-            page = self._page({"Prefix": root + prefix} | ({"ContinuationToken": token} if token else {}))
-            for entry in page.get("Contents", []):
+            page = self._page(where)
+            entries = page.get("Contents", [])
+            for entry in entries:
                 key = entry["Key"].removeprefix(root)
                 if key != PROBE_KEY and not key.endswith("/"):  # how consoles mark a folder
                     yield StoredObject(key, entry["Size"], single_md5(entry.get("ETag", "")))
             token = page.get("NextContinuationToken", "")
-            if not token:
+            if not token and not page.get("IsTruncated"):
                 return
+            if not entries or entries[-1]["Key"] == last_key or token == where.get("ContinuationToken"):
+                raise self._cut_off(last_key)
+            last_key = entries[-1]["Key"]
+            # A server that knows only the first version of listings gives no token; it takes a marker.
+            where = {"Prefix": root + prefix} | (
+                {"ContinuationToken": token} if token else {"Marker": last_key}
+            )
 
     @property
     def is_local(self) -> bool:
@@ -143,7 +156,7 @@ class S3Store:
         began = time.monotonic()
         key = self._key(request.target)
         existed = self._is_there(key, request)
-        self._upload.clear(key)
+        self._upload.clear(key, in_parts=self._upload.part_bytes(request.jpeg_bytes) is not None)
         if not existed:
             with open_staged(request) as scratch:
                 digests = digests_of(scratch, request, self._upload.part_bytes(request.jpeg_bytes))
@@ -186,12 +199,23 @@ class S3Store:
     def _key(self, target: str) -> str:
         return self._bucket.location.prefix + target
 
-    def _page(self, where: dict[str, Any]) -> ListObjectsV2OutputTypeDef:
+    def _cut_off(self, last_key: str) -> StoreError:
+        text = f"listing s3://{self._bucket.name}: it is cut off, and the store does not go on after {last_key!r}"
+        hint = "This store's listings cannot be read to their end, so `reconcile` cannot compare: ask those who run it."
+        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, text, hint)
+
+    def _page(self, where: dict[str, Any]) -> ListObjectsV2OutputTypeDef | ListObjectsOutputTypeDef:
         name = self._bucket.name
+
+        def ask(client: S3Client) -> ListObjectsV2OutputTypeDef | ListObjectsOutputTypeDef:
+            if "Marker" in where:
+                return client.list_objects(Bucket=name, **where)
+            return client.list_objects_v2(Bucket=name, **where)
+
         what = f"listing s3://{name}/{where['Prefix']}"
         try:
             return with_retries(
-                lambda: self._bucket.run(what, lambda c: c.list_objects_v2(Bucket=name, **where)),
+                lambda: self._bucket.run(what, ask),
                 Backoff(),
                 random.random,
             )

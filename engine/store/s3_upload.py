@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_BAD_REQUEST = 400
 _NOT_IMPLEMENTED = 501
 _PLAIN = "!#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """Printable ASCII that stays as it is in metadata, all but the percent sign, so that decoding is exact."""
@@ -49,7 +50,7 @@ class Upload:
         self._limits = limits
         self._with_crc32 = with_crc32
         self._conditional = True
-        """Until the store answers that it does not implement If-None-Match."""
+        """Until the store refuses If-None-Match, and takes the same request without it."""
         self._lock = threading.Lock()
         self._has_listed_unfinished = False
         self._maybe_unfinished: set[str] = set()
@@ -76,17 +77,14 @@ class Upload:
         """Put a few bytes in the same way as a JPEG; raises ErrorReply or StoreError."""
         self._put_once(key, data, {"ContentType": "text/plain"}, Digests(Digest.of(data)))
 
-    def clear(self, key: str) -> None:
+    def clear(self, key: str, *, in_parts: bool) -> None:
         """Abort what an interrupted transfer began under this key, which the ledger reserves for one image.
 
-        Asks the bucket once for what killed uploaders have left, and again about a key whose last transfer by this
-        one failed."""
+        Asks the bucket for what killed uploaders have left at the first image that is sent in parts, and again about
+        a key whose last transfer by this one failed. A store that cannot tell is asked again at the next such image."""
         with self._lock:
-            if not self._has_listed_unfinished:
-                self._maybe_unfinished.update(
-                    found for found, _ in self._unfinished(self._bucket.location.prefix)
-                )
-                self._has_listed_unfinished = True
+            if in_parts and not self._has_listed_unfinished:
+                self._list_unfinished()
             if key not in self._maybe_unfinished:
                 return
         for found, upload_id in self._unfinished(key):
@@ -94,6 +92,15 @@ class Upload:
                 self._abort({"Bucket": self._bucket.name, "Key": key, "UploadId": upload_id})
         with self._lock:
             self._maybe_unfinished.discard(key)
+
+    def _list_unfinished(self) -> None:
+        try:
+            found = self._unfinished(self._bucket.location.prefix)
+        except StoreError as error:
+            log.warning("unfinished transfers of an earlier run may stay in the store: %s", error)
+            return
+        self._maybe_unfinished.update(key for key, _ in found)
+        self._has_listed_unfinished = True
 
     def _put_once(self, key: str, body: bytes | BinaryIO, facts: dict[str, Any], digests: Digests) -> bool:
         where: dict[str, Any] = {"Bucket": self._bucket.name, "Key": key}
@@ -126,8 +133,10 @@ class Upload:
 
             confirmed = digests.confirmed_by(*self._conditionally(what, complete))
         except (StoreError, ErrorReply):
-            with contextlib.suppress(StoreError):  # `clear` aborts it before the next attempt
+            with contextlib.suppress(StoreError):  # otherwise `clear` aborts it before the next attempt
                 self._abort(where)
+                with self._lock:
+                    self._maybe_unfinished.discard(key)
             raise
         with self._lock:
             self._maybe_unfinished.discard(key)
@@ -150,14 +159,14 @@ class Upload:
         return sent
 
     def _conditionally(self, what: str, request: Callable[[S3Client, dict[str, Any]], T]) -> T:
-        """The reply to a request with If-None-Match: *; without it once the store has answered 501 Not Implemented.
+        """The reply to a request with If-None-Match: *; without it once the store has refused the condition.
 
         From then on only the HEAD before every put protects the objects of others."""
         if self._conditional:
             try:
                 return self._bucket.call(what, lambda c: request(c, {"IfNoneMatch": "*"}))
             except ErrorReply as reply:
-                if reply.status != _NOT_IMPLEMENTED:
+                if not _refuses_condition(reply):
                     raise
         answer = self._bucket.call(what, lambda c: request(c, {}))
         self._conditional = False
@@ -199,6 +208,13 @@ class Upload:
         except ErrorReply as reply:
             if reply.status != 404:
                 raise reply.error from None
+
+
+def _refuses_condition(reply: ErrorReply) -> bool:
+    """By 501 Not Implemented, or by a 400 that has no other known reason."""
+    if reply.status == _BAD_REQUEST:
+        return reply.code == "NotImplemented" or reply.error.fault is FaultKind.ITEM
+    return reply.status == _NOT_IMPLEMENTED
 
 
 def _put_part(

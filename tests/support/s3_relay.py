@@ -44,6 +44,8 @@ class Kind(Enum):
     """In the middle of the body nothing moves for `Fault.seconds`, then it breaks."""
     CORRUPT = auto()
     """One bit of the body is flipped on its way."""
+    DROP_ETAG = auto()
+    """The reply has no ETag."""
     FORGE_ETAG = auto()
     """The reply has the ETag of other content."""
 
@@ -194,6 +196,8 @@ async def _relay(
     if kind is Kind.LOSE_REPLY:
         _reset(writer)
         return
+    if kind is Kind.DROP_ETAG:
+        reply = re.sub(rb"(?i)\netag:[^\r\n]*\r", b"", reply).replace(b"\r\n\n", b"\r\n", 1)
     if kind is Kind.FORGE_ETAG:
         reply = re.sub(rb'(?i)(\netag: "?)[0-9a-f]{32}', rb"\g<1>" + b"0" * 32, reply)
     writer.write(reply)

@@ -197,11 +197,20 @@ def test_a_store_that_refuses_checksum_headers_is_answered_with_the_setting_to_c
 
 
 @SIZES
+@pytest.mark.parametrize(
+    "refusal", [(501, "NotImplemented"), (400, "NotImplemented"), (400, "InvalidArgument")]
+)
 def test_a_store_without_conditional_puts_is_checked_before_each_put(
-    store: Store, seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest, size_bytes: int
+    store: Store,
+    seaweed: Seaweed,
+    relay: Relay,
+    prefix: str,
+    request_for: MakeRequest,
+    size_bytes: int,
+    refusal: tuple[int, str],
 ) -> None:
     def refuse(asked: Request) -> Fault | None:
-        return Fault(Kind.REPLY, 501, "NotImplemented") if "if-none-match" in asked.headers else None
+        return Fault(Kind.REPLY, *refusal) if "if-none-match" in asked.headers else None
 
     relay.choose_fault = refuse
     request, another = request_for(size_bytes=size_bytes), request_for("b/u/2.jpg", size_bytes, image_id=2)
