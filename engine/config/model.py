@@ -141,6 +141,10 @@ class StoreSettings(Struct, frozen=True):
         Endpoint,
         'of an S3-compatible store, e.g. "https://s3.example.org"; empty is AWS',
     ] = ""
+    region: Annotated[
+        Text,
+        'e.g. "eu-central-1"; empty: AWS_REGION, AWS_DEFAULT_REGION, the profile\'s, or "us-east-1"',
+    ] = ""
     addressing: Annotated[Literal["auto", "path", "virtual"], '"path" or "virtual"'] = "auto"
     checksum: Annotated[
         Literal["auto", "when_required"],

@@ -125,6 +125,16 @@ def _read_matching(pattern: str, words: str) -> Callable[[Any], str]:
     return read
 
 
+def _read_endpoint(value: Any) -> str:
+    text = _read_text(value)
+    if path := re.fullmatch(r"(https?://[^/\s]+)(/[^\s]+)", text):
+        raise ValueError(
+            f"has a path, {path[2]}, and an endpoint has none: write {path[1]}; "
+            "the bucket and the prefix go into url"
+        )
+    return _read_matching(r"|https?://[^/\s]+/?", 'empty or a URL like "https://s3.example.org"')(text)
+
+
 def _read_size(value: Any) -> int:
     """More than nothing."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -229,7 +239,5 @@ Columns = Annotated[dict[str, ColumnKey], Form(_read_columns)]
 StoreUrl = Annotated[
     str, Form(_read_matching(r"file:.+|s3://[^/]+(/.*)?", '"file:DIRECTORY" or "s3://BUCKET/PREFIX"'))
 ]
-Endpoint = Annotated[
-    str, Form(_read_matching(r"|https?://[^/\s]+/?", 'empty or a URL like "https://s3.example.org"'))
-]
+Endpoint = Annotated[str, Form(_read_endpoint)]
 NotifyUrl = Annotated[str, Form(_read_matching(r"[A-Za-z][A-Za-z0-9+.-]*:\S+", "URLs"))]

@@ -86,7 +86,30 @@ class _S3Rule:
         return code in self.codes or status in self.statuses
 
 
+_REGION_HINT = (
+    f"The region is not the store's: set region under [store] to the one that its reply names, or ask those who run it "
+    f"(Garage calls it s3_region in its configuration), {RESTART}"
+)
+
 _S3_RULES = (
+    _S3Rule(
+        FaultKind.CONFIGURATION,
+        Cause.STORE_UNAVAILABLE,
+        _REGION_HINT,
+        codes=frozenset(
+            {
+                *("AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+                *("InvalidRequestRegion", "InvalidRegion", "PermanentRedirect", "TemporaryRedirect"),
+            }
+        ),
+    ),
+    _S3Rule(
+        FaultKind.CONFIGURATION,
+        Cause.STORE_UNAVAILABLE,
+        _REGION_HINT,
+        statuses=(400, 403),
+        words=re.compile(r"\bregion\b|(credential|unexpected) scope", re.IGNORECASE),
+    ),
     _S3Rule(
         FaultKind.TRANSIENT,
         Cause.STORE_UNAVAILABLE,
@@ -154,9 +177,7 @@ _S3_RULES = (
         f"Correct url and endpoint under [store], {RESTART}",
         codes=frozenset(
             {
-                *("NoSuchBucket", "InvalidBucketName", "PermanentRedirect", "MethodNotAllowed"),
-                *("AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
-                "InvalidRequestRegion",
+                *("NoSuchBucket", "InvalidBucketName", "MethodNotAllowed"),
             }
         ),
         statuses=(301, 307, 404, 405),

@@ -222,7 +222,7 @@ class S3Store:
         except StoreError as error:
             raise not_the_images(error) from None
 
-    def _head(self, key: str) -> HeadObjectOutputTypeDef | None:
+    def _head(self, key: str, *, again: bool = False) -> HeadObjectOutputTypeDef | None:
         what = f"looking at {key}"
         try:
             return self._bucket.call(
@@ -233,6 +233,8 @@ class S3Store:
                 return None
             if reply.error.fault is not FaultKind.TRANSIENT:
                 self.probe()  # raises an error with a text, which the reply to a HEAD does not have
+                if not again:  # boto3 may have learned the bucket's region from the probe
+                    return self._head(key, again=True)
             raise reply.error from None
 
     def _is_there(self, key: str, request: StoreRequest) -> bool:

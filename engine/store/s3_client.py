@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -163,7 +164,7 @@ class Bucket:
         client = session.client(
             "s3",
             endpoint_url=settings.endpoint or None,
-            region_name=session.region_name or "us-east-1",
+            region_name=region_of(settings, os.environ) or session.region_name or "us-east-1",
             config=Config(
                 connect_timeout=limits.connect_timeout_s,
                 read_timeout=limits.read_timeout_s,
@@ -233,6 +234,11 @@ def _is_wrong_endpoint(error: Exception) -> bool:
     if isinstance(error, SSLError):
         return "CERTIFICATE_VERIFY" in str(error).upper() or "WRONG_VERSION_NUMBER" in str(error).upper()
     return isinstance(error, EndpointConnectionError) and "resolve" in str(error.kwargs.get("error", ""))
+
+
+def region_of(settings: StoreSettings, environment: Mapping[str, str]) -> str:
+    """As set, or as the environment has it: boto3 reads AWS_DEFAULT_REGION, other programs AWS_REGION. Often empty."""
+    return settings.region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", "")
 
 
 def addressing(settings: StoreSettings) -> Literal["auto", "path", "virtual"]:

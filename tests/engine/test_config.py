@@ -90,7 +90,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "sample",
     )
     assert structs.astuple(config.engine) == (None, "10%", None, 2, None, "scratch", 20 * 2**30, False)
-    assert structs.astuple(config.store) == ("file:out", "", "auto", "auto", 4)
+    assert structs.astuple(config.store) == ("file:out", "", "", "auto", "auto", 4)
     assert structs.astuple(config.notify) == ((), False)
     assert config.batch_jpeg == {}
 
@@ -240,6 +240,7 @@ def test_a_batch_overrides_what_it_names_and_no_more(tmp_path: Path) -> None:
         ("[engine]\nscratch = ''", "[engine] scratch"),
         ("[store]\nurl = 'ftp://host'", '[store] url = "ftp://host": must be "file:DIRECTORY" or "s3://'),
         ("[store]\nendpoint = 'localhost:80'", "[store] endpoint"),
+        ("[store]\nendpoint = 'https://s3.example.org/minio/x'", "has a path, /minio/x"),
         ("[store]\ntransfers = 2.5", "[store] transfers = 2.5: must be a whole number from 1 to 256"),
         ("[notify]\nurls = 'https://example.org'", "[notify] urls"),
         ("[manifest]\nencoding = 'latin-99'", "[manifest] encoding"),

@@ -31,7 +31,8 @@ ITEM, CONFIGURATION, TRANSIENT = FaultKind.ITEM, FaultKind.CONFIGURATION, FaultK
         ("NoSuchBucket", 404, CONFIGURATION, Cause.STORE_UNAVAILABLE, "url"),
         ("404", 404, CONFIGURATION, Cause.STORE_UNAVAILABLE, "url"),
         ("InvalidBucketName", 400, CONFIGURATION, Cause.STORE_UNAVAILABLE, "url"),
-        ("PermanentRedirect", 301, CONFIGURATION, Cause.STORE_UNAVAILABLE, "url"),
+        ("PermanentRedirect", 301, CONFIGURATION, Cause.STORE_UNAVAILABLE, "region under [store]"),
+        ("AuthorizationHeaderMalformed", 400, CONFIGURATION, Cause.STORE_UNAVAILABLE, "region under [store]"),
         ("MethodNotAllowed", 405, CONFIGURATION, Cause.STORE_UNAVAILABLE, "url"),
         ("MissingContentLength", 411, CONFIGURATION, Cause.STORE_UNAVAILABLE, "when_required"),
         ("NotImplemented", 501, CONFIGURATION, Cause.STORE_UNAVAILABLE, "when_required"),
@@ -67,6 +68,13 @@ def test_a_message_about_checksums_names_the_setting() -> None:
     message = "Transfer-Encoding: aws-chunked with a trailer is not supported"
     assert "when_required" in classify_s3_error("InvalidRequest", 400, message, "storing").failure.remedy
     assert classify_s3_error("InvalidRequest", 400, "what is this", "storing").fault is ITEM
+
+
+def test_a_message_about_the_region_names_the_setting() -> None:
+    message = "Authorization header malformed, unexpected scope: 20260101/us-east-1/s3/aws4_request"
+    assert (
+        "region under [store]" in classify_s3_error("InvalidRequest", 400, message, "storing").failure.remedy
+    )
 
 
 URL = "https://s3.example.org/jpegs"

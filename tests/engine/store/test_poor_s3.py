@@ -80,3 +80,32 @@ def test_a_listing_that_cannot_be_continued_is_refused(wrong_server: WrongServer
     fault = store_error_of(lambda: list(store.list()))
     assert (fault.fault, fault.failure.cause) == (FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE)
     assert "cut off" in fault.failure.message
+
+
+def answer_in_region(asked: Asked) -> Reply:
+    """As Garage in region "garage" does: a HEAD has no text."""
+    if "/garage/s3/" in asked.headers["authorization"]:
+        return Reply(200, {"Content-Type": "application/xml"}, b"<ListBucketResult></ListBucketResult>")
+    text = (
+        b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>Authorization header malformed, unexpected scope: "
+        b"20260101/us-east-1/s3/aws4_request</Message></Error>"
+    )
+    return Reply(400, {"Content-Type": "application/xml"}, text)
+
+
+@pytest.mark.usefixtures("s3_credentials")
+def test_a_wrong_region_is_named_and_can_be_set(
+    wrong_server: WrongServer, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong_server.answer = answer_in_region
+    store = S3Store(settings_for(wrong_server.endpoint, "p/"), QUICK)
+    for action in (store.probe, store.write_probe, lambda: store.put(request_for())):
+        fault = store_error_of(action)
+        assert fault.fault is FaultKind.CONFIGURATION
+        assert "unexpected scope" in fault.failure.message
+        assert "region under [store]" in fault.failure.remedy
+    S3Store(settings_for(wrong_server.endpoint, "p/", region="garage"), QUICK).probe()
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.setenv(name, "garage")
+        S3Store(settings_for(wrong_server.endpoint, "p/"), QUICK).probe()
+        monkeypatch.delenv(name)
