@@ -34,7 +34,8 @@ _SHOWN = 20
 def add(ctx: click.Context, export: Path, batch: str | None, split_by: str | None, as_json: bool) -> None:
     """Add the rows of a collection export to the ledger.
 
-    [manifest] in photostat.toml says which column is what. Adding the same file again changes nothing; a
+    The export is CSV (also compressed: .csv.gz) or an Excel workbook (.xlsx). [manifest] in photostat.toml says
+    which column is what. Adding the same file again changes nothing; a
     corrected file changes the rows that were corrected. A row that is malformed, or has the target of another
     row, is listed with its line number; the other rows are added, and the exit code is 1.
     """
