@@ -223,13 +223,23 @@ class MissingSource:
 
 
 @dataclass(frozen=True)
+class ShareAway:
+    """What shows that a share, or a part of it, is away."""
+
+    directory: str
+    """Nothing below it is there."""
+    detail: str
+    """One line."""
+
+
+@dataclass(frozen=True)
 class SourceDiagnosis:
     """The answer to MissingSource."""
 
     found: Surveyed | NotSurveyed
     """The source as it is now."""
-    away: str | None
-    """Why the share must be away, one line; None if only this source is at fault, or nothing is."""
+    away: ShareAway | None
+    """None if only this source is at fault, or nothing is."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
 
-from engine.messages import NeighbourSource
+from engine.messages import NeighbourSource, ShareAway
 
 AWAY_ERRORS = frozenset(
     getattr(errno, name)
@@ -65,16 +65,29 @@ class ShareCheck:
             self._seen.append(NeighbourSource(path, uuid, was_there=True))
 
     def why_away(self, path: str, uuid: str = "", neighbours: Iterable[NeighbourSource] = ()) -> str | None:
-        """Why the share must be away, one line; None if the share is there and only `path` is missing.
+        """The detail of `away`."""
+        away = self.away(path, uuid, neighbours)
+        return away.detail if away else None
+
+    def away(self, path: str, uuid: str = "", neighbours: Iterable[NeighbourSource] = ()) -> ShareAway | None:
+        """What shows that the share is away; None if the share is there and only `path` is missing.
 
         `uuid` is its representation; `neighbours` are further sources, from the ledger."""
-        return why_share_is_away(path, uuid, (*reversed(self._seen), *neighbours), self._root)
+        return share_away(path, uuid, (*reversed(self._seen), *neighbours), self._root)
 
 
 def why_share_is_away(
     path: str, uuid: str, neighbours: Sequence[NeighbourSource], root: str = "", disk: Disk | None = None
 ) -> str | None:
-    """See ShareCheck.why_away. Looks at each path at most once, and at no more of the neighbours than necessary."""
+    """The detail of `share_away`."""
+    away = share_away(path, uuid, neighbours, root, disk)
+    return away.detail if away else None
+
+
+def share_away(
+    path: str, uuid: str, neighbours: Sequence[NeighbourSource], root: str = "", disk: Disk | None = None
+) -> ShareAway | None:
+    """See ShareCheck.away. Looks at each path at most once, and at no more of the neighbours than necessary."""
     disk = disk or Disk(_stat_error, _is_bare_directory)
     disk = Disk(cache(disk.error), cache(disk.is_bare))
     code = disk.error(path)
@@ -82,15 +95,16 @@ def why_share_is_away(
     if code in AWAY_ERRORS:
         if any(_is_there(disk, other) for other in others):
             return None
-        return f"{path}: {os.strerror(code)}: the share with the sources does not answer"
+        detail = f"{path}: {os.strerror(code)}: the share with the sources does not answer"
+        return ShareAway(_parent(path), detail)
     if code not in _MISSING:
         return None
     if root and _is_under(path, root) and disk.error(root):
-        return f"{root} is not there: is the share mounted?"
+        return ShareAway(root, f"{root} is not there: is the share mounted?")
     return _diagnose(path, others, disk)
 
 
-def _diagnose(path: str, others: Sequence[NeighbourSource], disk: Disk) -> str | None:
+def _diagnose(path: str, others: Sequence[NeighbourSource], disk: Disk) -> ShareAway | None:
     above, missing = _nearest(path, disk)
     nearest, rest = _by_nearness(path, others)
     if any(_is_there(disk, other) for other in nearest):
@@ -109,7 +123,7 @@ def _diagnose(path: str, others: Sequence[NeighbourSource], disk: Disk) -> str |
     return _describe_gap(path, [*nearest, *rest], disk)
 
 
-def _describe_gap(path: str, others: Sequence[NeighbourSource], disk: Disk) -> str:
+def _describe_gap(path: str, others: Sequence[NeighbourSource], disk: Disk) -> ShareAway:
     """What is missing, in the same words for every source that it hides: a person confirms all of them at once."""
     gone = _parent(path)
     for other in sorted(others, key=lambda other: -_depth(path, other.source_path)):
@@ -118,10 +132,10 @@ def _describe_gap(path: str, others: Sequence[NeighbourSource], disk: Disk) -> s
         gone = _common(path, other.source_path)
     above, missing = _nearest(gone, disk)
     if above != gone:
-        return f"{missing} is not there: is the share mounted?"
+        return ShareAway(missing, f"{missing} is not there: is the share mounted?")
     if disk.is_bare(gone):
-        return f"{gone} is empty: is the share mounted?"
-    return f"none of the sources in {gone} is there: is the share mounted?"
+        return ShareAway(gone, f"{gone} is empty: is the share mounted?")
+    return ShareAway(gone, f"none of the sources in {gone} is there: is the share mounted?")
 
 
 def _one_each(path: str, uuid: str, neighbours: Iterable[NeighbourSource]) -> list[NeighbourSource]:

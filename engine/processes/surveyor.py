@@ -11,6 +11,7 @@ from engine.messages import (
     MissingSource,
     NotSurveyed,
     ProbeSource,
+    ShareAway,
     SourceDiagnosis,
     SourceProbed,
     Surveyed,
@@ -44,7 +45,8 @@ def surveyor_main(connection: Connection[Any, Any], parent_pid: int, root: str) 
 def _probe(check: ShareCheck, probe: ProbeSource) -> str | None:
     """None as soon as one of the sources that were missing no longer shows that the share is away."""
     found = [_away(check, missing) for missing in probe.missing]
-    return None if not found or None in found else found[-1]
+    away = found[-1] if found else None
+    return away.detail if away and None not in found else None
 
 
 def diagnose(check: ShareCheck, missing: MissingSource) -> SourceDiagnosis:
@@ -60,8 +62,8 @@ def _is_unreadable(found: Surveyed | NotSurveyed) -> bool:
     return isinstance(found, NotSurveyed) and found.failure.cause in SOURCE_CAUSES
 
 
-def _away(check: ShareCheck, missing: MissingSource) -> str | None:
-    return check.why_away(missing.request.source_path, missing.request.uuid, missing.neighbours)
+def _away(check: ShareCheck, missing: MissingSource) -> ShareAway | None:
+    return check.away(missing.request.source_path, missing.request.uuid, missing.neighbours)
 
 
 def _look(check: ShareCheck, request: SurveyRequest) -> Surveyed | NotSurveyed:

@@ -165,7 +165,9 @@ class Converting:
                 slot.stage = message.stage
             case Converted() if slot.running is not None:
                 self._throttle.image_finished()
-                self._converted(slot.release().image, message, slot.child.pid)
+                attempt = slot.release()
+                self._run.holds.source_read(attempt.image.source, attempt.started)
+                self._converted(attempt.image, message, slot.child.pid)
             case NotConverted() if slot.running is not None:
                 self._throttle.image_finished()
                 attempt = slot.release()

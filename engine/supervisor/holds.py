@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import PurePath
 
 from engine.control.snapshot import Hold, HoldReason
 from engine.failures import Cause, Failure
-from engine.messages import FaultKind, MissingSource
+from engine.messages import FaultKind, MissingSource, ShareAway
 from engine.supervisor.circuit_breaker import BreakerRules, CircuitBreaker, CircuitState
 
 _SOURCE_RULES = BreakerRules(first_wait_s=2.0, longest_wait_s=60.0)
@@ -37,8 +38,12 @@ class Holds:
         self._disk = CircuitBreaker(_DISK_RULES)
         self.disk_needs_bytes = 0
         """About as much as the last image for which there was no space."""
-        self._confirmed_gone: set[str] = set()
-        """Reasons for a source hold that a person has overridden."""
+        self._gone: dict[str, float] = {}
+        """Directories of which a person has said that their sources really are gone, and when; until one is read."""
+        self._away: set[str] = set()
+        """Directories for which the engine holds."""
+        self._resumed_at: float | None = None
+        """When a person resumed in this hold for the sources; the next probe shows what that means."""
         self._scratch_full_since: float | None = None
         self.source_suspects: tuple[MissingSource, ...] = ()
         """Sources that showed that the share is away; a probe checks these."""
@@ -66,12 +71,12 @@ class Holds:
         return self._store.is_closed
 
     def probe_now(self, now: float) -> None:
-        """A person says that everything works again: probe at once, and accept that missing sources are missing."""
+        """A person says that everything works again: probe at once, and if sources are still missing, they are gone."""
         self._store = self._store.probe_now(now)
         self._disk = self._disk.probe_now(now)
         if not self._source.is_closed:
-            self._confirmed_gone.add(self._source.detail)
-            self._source = self._source.closed()
+            self._resumed_at = now
+            self._source = self._source.probe_now(now)
 
     def scratch_used(self, used_bytes: int, now: float) -> None:
         """How much waits on scratch; at the limit nothing is started until a tenth of it is free again."""
@@ -136,26 +141,41 @@ class Holds:
         """Why the engine holds for the sources."""
         return self._source.detail
 
-    def source_away(self, why: str, missing: MissingSource, now: float) -> bool:
-        """The share seems to be away; False if a person has overridden this."""
-        if why in self._confirmed_gone:
+    def source_away(self, away: ShareAway, missing: MissingSource, now: float) -> bool:
+        """The share seems to be away; False if a person has said that these sources are gone."""
+        if any(PurePath(away.directory).is_relative_to(directory) for directory in self._gone):
             return False
+        self._away.add(away.directory)
         if self._source.is_closed:
-            self._source = self._source.opened(why, now, random.random())
+            self._source = self._source.opened(away.detail, now, random.random())
         self.source_suspects = (*self.source_suspects, missing)[-_MOST_SUSPECTS:]
         return True
 
     def source_worked(self) -> None:
         self._source = self._source.succeeded()
 
+    def source_read(self, path: str, begun: float) -> None:
+        """A source was read, from `begun` on: its directory is not gone, and may go away again."""
+        self._gone = {
+            directory: since
+            for directory, since in self._gone.items()
+            if begun < since or not PurePath(path).is_relative_to(directory)
+        }
+
     def source_wants_probe(self) -> bool:
         return self._source.state is CircuitState.HALF_OPEN
 
     def source_probed(self, problem: str | None, now: float) -> bool:
-        """The surveyor's result; True if the share is there again."""
-        self._source = self._source.probed(problem, now, random.random())
+        """The surveyor's result; True if the share is there again, or a person has said that it is gone."""
         if self._source.is_closed:
-            self.source_suspects = ()
+            return False
+        if problem is not None and self._resumed_at is not None:
+            self._gone |= dict.fromkeys(self._away, self._resumed_at)
+            self._source = self._source.closed()
+        else:
+            self._source = self._source.probed(problem, now, random.random())
+        if self._source.is_closed:
+            self.source_suspects, self._away, self._resumed_at = (), set(), None
         return self._source.is_closed
 
     # -- disk ----

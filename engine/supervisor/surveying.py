@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 
 from engine.failures import SOURCE_CAUSES, Cause, Failure, Stage
 from engine.ledger.states import EventKind
@@ -18,6 +19,7 @@ from engine.messages import (
     MissingSource,
     NotSurveyed,
     ProbeSource,
+    ShareAway,
     SourceDiagnosis,
     SourceProbed,
     Surveyed,
@@ -30,6 +32,7 @@ from engine.supervisor.context import RunContext
 _REQUESTS_AT_ONCE = 32
 _HANGS_AFTER_S = 60.0
 """A share that has not answered for so long is away."""
+_GONE = "a person has resumed the run, and the sources are still missing: they count as gone"
 _MOST_DIAGNOSES = 2
 """The surveyor may end so often over one missing source; then the outcome is that nobody could look."""
 
@@ -89,7 +92,8 @@ class Surveying:
                 case SourceProbed():
                     self._probing = False
                     if self._run.holds.source_probed(message.fault, time.monotonic()):
-                        self._run.events.info(EventKind.END_OF_HOLD, "the sources are there again")
+                        end = "the sources are there again" if message.fault is None else _GONE
+                        self._run.events.info(EventKind.END_OF_HOLD, end)
                 case SourceDiagnosis():
                     self._take_diagnosis(message)
                 case _:
@@ -153,7 +157,8 @@ class Surveying:
         unanswered = self._unanswered
         if unanswered is not None and now - self._asked_at > _HANGS_AFTER_S:
             why = f"{unanswered.source_path}: no answer for {_HANGS_AFTER_S:.0f} s: the share hangs"
-            self._hold(why, self._missing(unanswered))
+            away = ShareAway(str(PurePath(unanswered.source_path).parent), why)
+            self._hold(away, self._missing(unanswered))
 
     @property
     def _unanswered(self) -> SurveyRequest | None:
@@ -173,6 +178,7 @@ class Surveying:
         for result in results:
             if isinstance(result, Surveyed):
                 self._run.holds.source_worked()
+                self._run.holds.source_read(asked[result.image_id].source_path, self._asked_at)
                 continue
             if not self._may_begin:
                 continue  # it stays pending, and is read again when the run goes on
@@ -191,6 +197,7 @@ class Surveying:
         if isinstance(outcome.found, Surveyed):
             self._run.ledger.surveyed([outcome.found])
             self._run.holds.source_worked()
+            self._run.holds.source_read(request.source_path, self._asked_at)
         else:
             self._fail(request, outcome.found.failure if outcome.found else failure)
 
@@ -199,8 +206,8 @@ class Surveying:
             return  # it was ended while the share hung
         first = self._diagnoses.popleft()
         if answer.away is not None and self._hold(answer.away, first.missing):
-            first.on_outcome(SourceOutcome(away=answer.away))
-            self._end_diagnoses(answer.away)
+            first.on_outcome(SourceOutcome(away=answer.away.detail))
+            self._end_diagnoses(answer.away.detail)
         else:
             first.on_outcome(SourceOutcome(found=answer.found))
 
@@ -209,12 +216,12 @@ class Surveying:
         while self._diagnoses:
             self._diagnoses.popleft().on_outcome(SourceOutcome(away=away))
 
-    def _hold(self, why: str, missing: MissingSource) -> bool:
+    def _hold(self, away: ShareAway, missing: MissingSource) -> bool:
         holds = self._run.holds
         was_open = holds.may_survey
-        is_away = holds.source_away(why, missing, time.monotonic())
+        is_away = holds.source_away(away, missing, time.monotonic())
         if is_away and was_open:
-            self._run.events.warning(EventKind.HOLD, why)
+            self._run.events.warning(EventKind.HOLD, away.detail)
         return is_away
 
     def _fail(self, request: SurveyRequest, failure: Failure) -> None:

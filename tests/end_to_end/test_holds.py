@@ -66,6 +66,28 @@ def test_after_a_resume_missing_sources_fail(workspace: MakeWorkspace) -> None:
     assert totals["failed"] == 3
 
 
+def test_a_resume_in_one_outage_says_nothing_about_the_next(workspace: MakeWorkspace) -> None:
+    root = workspace(images=MANY, **LARGE)
+    start_engine(root, "--workers", "1")
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    busy = suspend_busy_worker(root)
+    (root / "source").rename(root / "away")
+    resume_worker(busy)
+    wait_until(lambda: _held(root, "source"), "the hold")
+    done = status(root)["totals"]["done"]
+    (root / "away").rename(root / "source")
+    photostat("resume", workspace=root)
+    wait_until(lambda: status(root)["totals"]["done"] > done, "an image after the outage")
+    busy = suspend_busy_worker(root)
+    (root / "source").rename(root / "away")
+    resume_worker(busy)
+    held = wait_until(lambda: _held(root, "source"), "the second hold")
+    assert held["totals"]["failed"] == 0
+    (root / "away").rename(root / "source")
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (MANY, 0)
+
+
 def with_another_share(root: Path) -> int:
     """Adds a representation on a second share; returns how many images there are now."""
     source = root / "other" / "r" / "lone.jp2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.messages import MissingSource, NeighbourSource, Surveyed, SurveyRequest
+from engine.messages import MissingSource, NeighbourSource, ShareAway, Surveyed, SurveyRequest
 from engine.processes.share_check import ShareCheck
 from engine.processes.surveyor import diagnose
 from tests.support.jp2_files import make_jp2
@@ -18,9 +18,9 @@ class ReturningShare(ShareCheck):
         super().__init__()
         self._source = source
 
-    def why_away(self, path: str, uuid: str = "", neighbours: Iterable[NeighbourSource] = ()) -> str | None:
+    def away(self, path: str, uuid: str = "", neighbours: Iterable[NeighbourSource] = ()) -> ShareAway | None:
         make_jp2(self._source, 64, 48)
-        return super().why_away(path, uuid, neighbours)
+        return super().away(path, uuid, neighbours)
 
 
 def test_a_share_that_comes_back_between_two_looks_costs_no_image(tmp_path: Path) -> None:

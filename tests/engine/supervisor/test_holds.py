@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.control.snapshot import HoldReason
 from engine.failures import Cause, Failure, Stage
-from engine.messages import FaultKind
+from engine.messages import FaultKind, MissingSource, ShareAway, SurveyRequest
 from engine.store.errors import CHECKSUM_HINT
 from engine.supervisor.holds import Holds
 
@@ -50,3 +50,33 @@ def test_a_store_that_has_answered_does_not_hold_for_one_transfer() -> None:
         FaultKind.TRANSIENT, DOWN, 100.0, never_answered=True
     )  # as a new uploader would report
     assert holds.hold(100.0) is None
+
+
+def test_a_person_s_word_that_a_share_is_gone_holds_until_it_is_read_again() -> None:
+    holds, now = Holds(1 << 30), 100.0
+    away = ShareAway("/mnt/share", "/mnt/share is empty: is the share mounted?")
+    missing = MissingSource(SurveyRequest(1, "/mnt/share/r1/1.jp2", "r1"), ())
+    assert holds.source_away(away, missing, now)
+    holds.probe_now(now)
+    assert not holds.may_survey  # not before a probe has shown what the word means
+    holds.tick(now)
+    assert holds.source_probed(away.detail, now)
+    part = ShareAway("/mnt/share/r2", "/mnt/share/r2 is not there")
+    assert not holds.source_away(away, missing, now + 1)
+    assert not holds.source_away(part, missing, now + 1)
+    holds.source_read("/mnt/other/1.jp2", now + 2)
+    holds.source_read("/mnt/share/r1/1.jp2", now - 1)  # begun before the word was given
+    assert not holds.source_away(away, missing, now + 2)
+    holds.source_read("/mnt/share/r1/1.jp2", now + 3)
+    assert holds.source_away(away, missing, now + 4)
+
+
+def test_a_person_s_word_when_the_share_is_back_is_no_word_about_the_next_time() -> None:
+    holds, now = Holds(1 << 30), 100.0
+    away = ShareAway("/mnt/share", "/mnt/share is empty: is the share mounted?")
+    missing = MissingSource(SurveyRequest(1, "/mnt/share/r1/1.jp2", "r1"), ())
+    assert holds.source_away(away, missing, now)
+    holds.probe_now(now)
+    holds.tick(now)
+    assert holds.source_probed(None, now)
+    assert holds.source_away(away, missing, now + 1)
