@@ -139,6 +139,8 @@ class Stored:
     image_id: int
     existed: bool
     wall_s: float
+    warnings: tuple[str, ...] = ()
+    """What the store has not taken with the object."""
 
 
 @dataclass(frozen=True)

@@ -146,9 +146,12 @@ class Ledger(LedgerQueries):
             self._change("converted", result.image_id, facts, ImageState.IN_FLIGHT)
             self._end_attempt(result.image_id, AttemptOutcome.CONVERTED, None, result)
 
-    def done(self, image_id: int) -> None:
-        """in_flight → done: the object is in the store."""
-        self._change("done", image_id, {"now": time.time()}, ImageState.IN_FLIGHT)
+    def done(self, image_id: int, warnings: Sequence[str] = ()) -> None:
+        """in_flight → done: the object is in the store. `warnings` come after those of the conversion."""
+        with self.transaction():
+            self._change("done", image_id, {"now": time.time()}, ImageState.IN_FLIGHT)
+            for warning in warnings:
+                self._db.execute(_SQL["add_warning"], {"warning": warning, "image": image_id})
 
     def failed(self, image_id: int, failure: Failure, facts: NotConverted | None = None) -> None:
         """pending or in_flight → failed; `facts` has what the attempt took."""

@@ -167,8 +167,14 @@ _S3_RULES = (
     _S3Rule(
         FaultKind.ITEM,
         Cause.STORE_DENIED,
+        "The store takes no metadata of this length: shorten the record id in the export, or accept this row.",
+        codes=frozenset({"MetadataTooLarge"}),
+    ),
+    _S3Rule(
+        FaultKind.ITEM,
+        Cause.STORE_DENIED,
         "The store takes no object of this size: accept this row, or ask those who run the store.",
-        codes=frozenset({"EntityTooLarge", "MetadataTooLarge"}),
+        codes=frozenset({"EntityTooLarge"}),
         statuses=(413,),
     ),
     _S3Rule(

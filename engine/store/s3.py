@@ -26,7 +26,7 @@ from engine.store.errors import not_the_images
 from engine.store.retry import Backoff, with_retries
 from engine.store.s3_client import Bucket, ErrorReply, S3Limits
 from engine.store.s3_replies import page_instead_of
-from engine.store.s3_upload import Upload
+from engine.store.s3_upload import Upload, metadata_of
 from engine.store.staged_file import open_staged
 
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ class S3Store:
                         raise reply.error from None
                 if not confirmed:
                     self._confirm(key, request, digests)
-        return Stored(request.image_id, existed, time.monotonic() - began)
+        warnings = () if existed else metadata_of(request)[1]
+        return Stored(request.image_id, existed, time.monotonic() - began, warnings)
 
     def _write_probe(self, key: str) -> None:
         self.probe()

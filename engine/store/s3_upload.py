@@ -27,19 +27,37 @@ log = logging.getLogger(__name__)
 
 _BAD_REQUEST = 400
 _NOT_IMPLEMENTED = 501
+_METADATA_BYTES = 2048
+"""Names and values together (S3 user guide, \"Working with object metadata\")."""
 _PLAIN = "!#$&'()*+,-./:;<=>?@[]^_`{|}~"
 """Printable ASCII that stays as it is in metadata, all but the percent sign, so that decoding is exact."""
 
 
-def metadata_of(request: StoreRequest) -> dict[str, str]:
-    """The object's metadata, which travel as ASCII headers: all other characters are percent-encoded UTF-8."""
+def metadata_of(request: StoreRequest) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The object's metadata, and a warning for each value that is left out because S3 takes no more.
+
+    They travel as ASCII headers: all other characters are percent-encoded UTF-8, six bytes for most letters that are
+    not Latin. What is left out is left out whole, because a shortened identifier is another one."""
     facts = {
-        "photostat-record": request.record,
+        "photostat-md5": request.md5,
         "photostat-uuid": request.uuid,
         "photostat-source": request.source_digest,
-        "photostat-md5": request.md5,
+        "photostat-record": request.record,
     }
-    return {name: quote(value, safe=_PLAIN) for name, value in facts.items() if value}
+    metadata: dict[str, str] = {}
+    warnings: list[str] = []
+    left_bytes = _METADATA_BYTES
+    for name, value in facts.items():
+        encoded = quote(value, safe=_PLAIN)
+        needed_bytes = len(name) + len(encoded)
+        if value and needed_bytes > left_bytes:
+            warnings.append(
+                f"{name} is not in the object's metadata: it has {len(encoded):,} bytes there, too many"
+            )
+        elif value:
+            metadata[name] = encoded
+            left_bytes -= needed_bytes
+    return metadata, tuple(warnings)
 
 
 class Upload:
@@ -65,7 +83,7 @@ class Upload:
         """True if the reply already confirms the object.
 
         Raises ErrorReply (409 or 412 if the name is taken) or StoreError."""
-        facts: dict[str, Any] = {"ContentType": "image/jpeg", "Metadata": metadata_of(request)}
+        facts: dict[str, Any] = {"ContentType": "image/jpeg", "Metadata": metadata_of(request)[0]}
         if digests.parts:
             return self._put_parts(key, scratch, facts, digests)
         in_memory = request.jpeg_bytes <= self._limits.in_memory_bytes

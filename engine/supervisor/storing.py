@@ -155,7 +155,7 @@ class Storing:
         self._successes += 1
         self._setbacks.pop(request.image_id, None)
         self._run.holds.store_worked()
-        self._run.ledger.done(request.image_id)
+        self._run.ledger.done(request.image_id, message.warnings)
         if jpeg.converted_here:
             self._progress.add(Finished(jpeg.megapixels, jpeg.source_bytes, request.jpeg_bytes))
         how = "was there already, identical" if message.existed else measured_time(message.wall_s)

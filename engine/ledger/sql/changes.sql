@@ -35,6 +35,9 @@ WHERE id = :image AND state IN ('pending', 'in_flight')
 -- What a worker reported of an image that it could not convert.
 UPDATE images SET warnings = :warnings, peak_rss_bytes = :peak_rss_bytes WHERE id = :image
 
+-- name: add_warning
+UPDATE images SET warnings = json_insert(coalesce(warnings, '[]'), '$[#]', :warning) WHERE id = :image
+
 -- name: back_to_pending
 UPDATE images SET state = 'pending', storing = 0, scratch_path = NULL,
     attempts = max(0, attempts - :given_back), updated = :now

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
-from engine.ledger.filters import Selection
+from engine.ledger.filters import ImageFilter, Selection
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger, NotInState
@@ -63,6 +64,17 @@ def test_an_image_fails_at_the_store_after_its_attempt_succeeded(workspace: Work
         ledger.failed(1, Failure(Cause.STORE_MISMATCH, Stage.STORING, "another object"))
     with LedgerReader(workspace) as reader:
         assert [(a.outcome, a.stage, a.cpu_s) for a in reader.attempts(1)] == [("failed", "storing", 1.0)]
+
+
+def test_warnings_of_the_store_come_after_those_of_the_conversion(workspace: Workspace) -> None:
+    with Ledger.open(workspace) as ledger:
+        ledger.surveyed([surveyed(1)])
+        ledger.start(1, 100, 10, "whole")
+        ledger.converted(replace(converted(1), warnings=("grey",)))
+        ledger.done(1, ['no record id: "Ж"'])
+    with LedgerReader(workspace) as reader:
+        (row,) = (row for row in reader.iterate(ImageFilter()) if row.id == 1)
+    assert row.warnings == ("grey", 'no record id: "Ж"')
 
 
 @pytest.mark.parametrize(

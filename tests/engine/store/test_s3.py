@@ -68,6 +68,17 @@ def test_a_different_object_is_a_mismatch_and_stays(
     assert seaweed.contents(prefix) == {request.target: theirs}
 
 
+def test_a_record_id_that_is_too_long_for_metadata_is_left_out_with_a_warning(
+    store: Store, seaweed: Seaweed, prefix: str, request_for: MakeRequest
+) -> None:
+    request = replace(request_for(), record="Ж" * 440)
+    (warning,) = store.put(request).warnings
+    assert "photostat-record" in warning
+    head = seaweed.client().head_object(Bucket=BUCKET, Key=prefix + request.target)
+    assert head["Metadata"]["photostat-md5"] == request.md5
+    assert "photostat-record" not in head["Metadata"]
+
+
 def test_content_type_and_metadata_travel_with_the_object(
     store: Store, seaweed: Seaweed, prefix: str, request_for: MakeRequest
 ) -> None:
