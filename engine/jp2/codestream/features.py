@@ -21,6 +21,6 @@ class CodestreamFeatures:
     packed_headers: bool = False
     """Packet headers lie in PPM or PPT marker segments (ISO/IEC 15444-1 A.7.4, A.7.5)."""
     tile_parts: tuple[int, ...] = ()
-    """How many tile-parts each tile has, by its number; empty if nobody has counted them."""
+    """How many tile-parts with data each tile has, by its number; 0, or nothing at all, if that is not known."""
     patches: tuple[Patch, ...] = ()
     """By offset: where the file states something wrong that a decoder would follow."""

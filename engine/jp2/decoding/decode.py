@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from engine.failures import Cause, ImageError, Stage
 from engine.formatting import memory_size
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.colour import ColourPlan
+from engine.jp2.decoding.consumption import TilePartStart, check_consumed
 from engine.jp2.decoding.mode_rules import DecodeWay, fault_of
 from engine.jp2.decoding.openjpeg import DecodedPlane, Decoder, DecoderMessages, open_decoder
 from engine.jp2.decoding.pixels import PixelGrid, Pixels, PixelWriter, pixel_grid
@@ -60,8 +61,8 @@ def decoded(
     """Decodes a validated file and lends its pixels; `pixel_file` is used, and removed, if the plan puts them on disk.
 
     Every decode mode and any number of threads make the same pixels (`mode_rules`). Raises ImageError with OpenJPEG's
-    messages, or OUT_OF_MEMORY if the plan's mode is none that makes the right pixels of this file; MemoryError, and
-    OSError if there is no room for the pixel file.
+    messages, OUT_OF_MEMORY if the plan's mode is none that makes the right pixels of this file, or PROOF_FAILED if
+    OpenJPEG did not read every tile-part; MemoryError, and OSError if there is no room for the pixel file.
     """
     grid = pixel_grid(file.header)
     shape = (grid.height, grid.width, colour_plan.bands)
@@ -72,7 +73,9 @@ def decoded(
         else:
             pixels, release_pages = np.empty(shape, dtype), _nothing_to_release
         writer = PixelWriter(colour_plan, grid, pixels)
-        _decode(_Decoding(file, features, grid, writer, release_pages, messages, plan.threads), plan)
+        decoding = _Decoding(file, features, grid, writer, release_pages, messages, plan.threads)
+        _decode(decoding, plan)
+        check_consumed(decoding.read, features.tile_parts)
         give_memory_back()
         yield Picture(pixels, release_pages, writer.warnings)
     finally:
@@ -100,6 +103,8 @@ class _Decoding:
     release_pages: ReleasePages
     messages: DecoderMessages
     threads: int
+    read: set[TilePartStart] = field(default_factory=set)
+    """The tile-parts that any codec has read."""
 
     @property
     def header(self) -> Header:
@@ -115,6 +120,7 @@ class _Decoding:
                 message = "OpenJPEG reads other components than the header has: did the file change?"
                 raise ImageError(Cause.CORRUPT, Stage.DECODING, message)
             yield decoder
+            self.read.update(decoder.tile_parts_read())
 
     def write(self, decoder: Decoder, area: Area) -> None:
         self.writer.write(decoder.planes(), self.grid.covered(area))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage, one_line
 from engine.jp2.codestream.features import Patch
+from engine.jp2.decoding.consumption import TilePartStart, tile_parts_read
 from engine.jp2.decoding.patched_stream import patched_stream
 from engine.jp2.header import Area, Container
 
@@ -165,6 +166,9 @@ class Decoder:
         """The components as they are now, without a copy."""
         image = self._image.contents
         return [_plane(image.comps[index]) for index in range(image.numcomps)]
+
+    def tile_parts_read(self) -> set[TilePartStart]:
+        return tile_parts_read(self._calls.OPENJP2, self._codec)
 
     def describe(self) -> list[tuple[int, bool, int, int]]:
         """Bits, signedness, dx and dy of every component, as OpenJPEG read them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -102,6 +103,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
     promised: dict[int, int] = {}
     lengths: list[tuple[int, int]] = []
     counts: list[_StatedCount] = []
+    with_data: Counter[int] = Counter()
     high_throughput, markers = main.styles.high_throughput, set(main.markers)
     packets = Packets()
     for part in tile_parts(reader, main, codestream_end):
@@ -113,6 +115,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
         lengths.append((part.tile, part.end - part.start))
         counts.append(_StatedCount(part.tile, part.start, part.count))
         markers.update(header.markers)
+        with_data[part.tile] += part.end > part.start + _SOT_BYTES
         high_throughput |= header.styles is not None and header.styles.high_throughput
         chain.end, chain.is_open = part.end, part.is_open
         chain.segments += len(header.markers)
@@ -128,7 +131,9 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
     chain.features = CodestreamFeatures(
         high_throughput=high_throughput,
         packed_headers=not _PACKED_HEADERS.isdisjoint(markers),
-        tile_parts=tuple(found[tile] for tile in range(main.size.grid.tiles)),
+        tile_parts=tuple(
+            with_data[tile] if found[tile] <= _MOST_STATED else 0 for tile in range(main.size.grid.tiles)
+        ),
         patches=tuple(sorted(patches, key=lambda patch: patch.offset)),
     )
     return chain
@@ -280,16 +285,18 @@ def _check_counts(counts: list[_StatedCount], found: dict[int, int], chain: Tile
     Adobe's plug-in numbers the tile-parts from 0 to N under TNsot N. From 2.5.3 on, OpenJPEG then leaves the last one
     out, which holds the finest resolution, without an error.
     """
-    wrong = [part for part in counts if part.stated and part.stated != found[part.tile]]
+    wrong = {part.tile for part in counts if part.stated and part.stated != found[part.tile]}
     if wrong:
-        tiles = len({part.tile for part in wrong})
         chain.warnings.append(
-            f"tiles that have more tile-parts than they state (TNsot): {tiles:,}; all are decoded"
+            f"tiles that have more tile-parts than they state (TNsot): {len(wrong):,}; all are decoded"
         )
-    right = {tile: count if count <= _MOST_STATED else 0 for tile, count in found.items()}
-    # Without a count and a length OpenJPEG finds no end of the last tile, if it decodes tile by tile.
-    uncounted = [part for part in counts if not part.stated] if chain.is_open else []
-    patches = [Patch(part.start + _TNSOT_OFFSET, bytes([right[part.tile]])) for part in (*wrong, *uncounted)]
+    # A count may be left out (0). OpenJPEG's index of what it has read then has holes, and without a count and a
+    # length it finds no end of the last tile, if it decodes tile by tile.
+    patches = [
+        Patch(part.start + _TNSOT_OFFSET, bytes([found[part.tile]]))
+        for part in counts
+        if part.stated != found[part.tile] <= _MOST_STATED
+    ]
     if chain.is_open and (psot := chain.end - counts[-1].start) < 1 << 32:
         patches.append(Patch(counts[-1].start + _PSOT_OFFSET, psot.to_bytes(4)))
     return patches
