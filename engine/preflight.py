@@ -22,8 +22,8 @@ from engine.memory.available import MemoryReader, parse_floor
 from engine.memory.prediction import choose_plan, slowdown
 from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
 from engine.processes.share_check import why_share_is_away
+from engine.processes.uploader import outcome_of
 from engine.scratch import sources_in_scratch, write_problem
-from engine.store.base import StoreError
 from engine.store.open import open_store
 from engine.workspace import Workspace, path_variants, scratch_conflict
 
@@ -202,13 +202,11 @@ def _scratch_problem(workspace: Workspace, config: Config, reader: LedgerReader)
 
 
 def _store_failure(workspace: Workspace, config: Config, reader: LedgerReader) -> Failure | None:
-    """Writes a tiny object to the store and deletes it again."""
+    """Lists the store, puts a tiny object there, looks at it, reads it back, finds it in the listing and deletes it."""
     with closing(open_store(config.store, workspace.root, reader.figures().totals.done)) as store:
-        try:
-            store.probe()
-            store.write_probe()
-        except StoreError as error:
-            failure = error.failure
-            advice = _STORE_ADVICE.get(failure.cause, "") if error.never_answered or not failure.hint else ""
-            return replace(failure, hint=advice) if advice else failure
-    return None
+        error = outcome_of(store.probe) or outcome_of(store.write_probe)
+    if error is None:
+        return None
+    failure = error.failure
+    advice = _STORE_ADVICE.get(failure.cause, "") if error.never_answered or not failure.hint else ""
+    return replace(failure, hint=advice) if advice else failure

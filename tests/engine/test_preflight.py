@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
+from tests.support.wrong_server import Reply, WrongServer
 
 
 def test_settings_for_a_batch_that_is_not_there_are_a_warning(workspace: MakeWorkspace) -> None:
@@ -24,3 +27,35 @@ def test_a_scratch_that_cannot_be_used_is_printed(workspace: MakeWorkspace) -> N
     printed = photostat("check", workspace=root, expect=1)
     assert "scratch: " in printed.stdout
     assert "not a directory" in printed.stdout
+
+
+@pytest.mark.usefixtures("s3_credentials")
+@pytest.mark.parametrize(
+    ("reply", "named"),
+    [
+        (
+            Reply(302, {"Location": "https://login.example.org/sso"}, b""),
+            "a redirect (302) to https://login.example.org",
+        ),
+        (Reply(), "the reply is not S3's: text/html"),
+        (
+            Reply(
+                200,
+                {"Content-Type": "application/xml"},
+                b"<ListBucketResult><Contents><Size>x</Size></Contents></ListBucketResult>",
+            ),
+            "listing s3://jpegs/p/",
+        ),
+    ],
+    ids=["redirect", "page", "nonsense"],
+)
+def test_a_store_that_is_none_is_named(
+    workspace: MakeWorkspace, wrong_server: WrongServer, reply: Reply, named: str
+) -> None:
+    wrong_server.answer = lambda asked: reply
+    settings = f'[store]\nurl = "s3://jpegs/p"\nendpoint = "{wrong_server.endpoint}"\n'
+    root = workspace(images=1, settings=settings)
+    store = photostat("check", "--json", workspace=root, expect=1).json["store"]
+    assert store["cause"] == "store-unavailable"
+    assert named in store["message"]
+    assert "fault of photostat" not in store["remedy"]
