@@ -36,6 +36,8 @@ class HoldReason(StrEnum):
     STORE = "store"
     SOURCE = "source"
     DISK = "disk"
+    UNEXPECTED = "unexpected"
+    """Images fail one after another for a reason that nobody foresaw."""
 
 
 class Hold(Struct, frozen=True):

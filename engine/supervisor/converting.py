@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 
@@ -24,6 +25,7 @@ from engine.messages import (
 from engine.processes.child import describe_exit
 from engine.supervisor.context import RunContext
 from engine.supervisor.surveying import DiagnoseSource, SourceOutcome
+from engine.supervisor.unexplained import UnexplainedFaults
 from engine.supervisor.worker_pool import RunningAttempt, Slot, StartThrottle, WorkerPool, time_limit_s
 
 _MODE_WORDS = {
@@ -49,6 +51,7 @@ class Converting:
         self._diagnose = diagnose
         self._in_diagnosis: dict[int, RunningAttempt] = {}
         """Images whose worker could not read the source; in flight until it is known whose fault that is."""
+        self._faults = UnexplainedFaults(run)
         self._throttle = StartThrottle()
         self._failed_starts = 0
         """Workers in a row that ended before they were ready."""
@@ -153,6 +156,10 @@ class Converting:
         self.failures += 1
         self.run_alone.discard(image.image_id)
         self._run.fail(image.subject, failure, facts, pid)
+        if failure.cause is Cause.INTERNAL:
+            self._faults.failed(image.subject, failure)
+        elif facts is not None:
+            self._faults.worked()
 
     # -- messages and ends of workers ----
 
@@ -199,7 +206,7 @@ class Converting:
         if oom_killed:
             return
         how = describe_exit(slot.child.exit_code)
-        if not slot.ready:
+        if not slot.ready and slot.child.exit_code != -signal.SIGKILL:  # which is somebody else's doing
             self._failed_starts += 1
         if self._failed_starts >= _MOST_FAILED_STARTS:
             self.fatal_problem = (
@@ -222,6 +229,7 @@ class Converting:
 
     def _converted(self, image: PendingImage, result: Converted, pid: int) -> None:
         self._run.ledger.converted(result)
+        self._faults.worked()
         sizes = f"{data_size(result.source_bytes)} to {data_size(result.jpeg_bytes)}"
         times = f"{measured_time(result.wall_s)}, CPU {measured_time(result.cpu_s)}"
         message = f"{sizes}, PSNR {decibels(result.psnr_db)}, {times}"

@@ -17,6 +17,7 @@ from engine.supervisor.circuit_breaker import BreakerRules, CircuitBreaker, Circ
 
 _SOURCE_RULES = BreakerRules(first_wait_s=2.0, longest_wait_s=60.0)
 _STORE_RULES = BreakerRules(first_wait_s=2.0, longest_wait_s=120.0)
+_UNEXPECTED_RULES = BreakerRules(first_wait_s=5.0, longest_wait_s=300.0, probe_timeout_s=3600.0)
 _DISK_RULES = BreakerRules(first_wait_s=5.0, longest_wait_s=60.0)
 _MOST_SUSPECTS = 8
 _SCRATCH_RESUMES_BELOW = 0.9
@@ -36,6 +37,9 @@ class Holds:
         """The store refuses for a reason that only a person can remove: nothing more is converted until then."""
         self._source = CircuitBreaker(_SOURCE_RULES)
         self._disk = CircuitBreaker(_DISK_RULES)
+        self._unexpected = CircuitBreaker(_UNEXPECTED_RULES)
+        self.resumes = 0
+        """How often a person has resumed the run."""
         self.disk_needs_bytes = 0
         """About as much as the last image for which there was no space."""
         self._gone: dict[str, float] = {}
@@ -55,16 +59,27 @@ class Holds:
         self._store = self._store.tick(now, random.random())
         self._source = self._source.tick(now, random.random())
         self._disk = self._disk.tick(now, random.random())
+        self._unexpected = self._unexpected.tick(now, random.random())
 
     @property
     def may_survey(self) -> bool:
         return self._source.is_closed
 
     @property
+    def may_try(self) -> bool:
+        """False while images fail for a reason that nobody foresaw, until it is time to try one again."""
+        return self._unexpected.state is not CircuitState.OPEN
+
+    @property
+    def only_tries(self) -> bool:
+        """What starts now shows whether images still fail for a reason that nobody foresaw."""
+        return self._unexpected.state is CircuitState.HALF_OPEN
+
+    @property
     def may_start(self) -> bool:
         """As far as store, sources and disk allow; memory is considered for each image."""
         is_blocked = self._scratch_full_since is not None or self._store_is_misconfigured
-        return self._source.is_closed and self._disk.is_closed and not is_blocked
+        return self._source.is_closed and self._disk.is_closed and self.may_try and not is_blocked
 
     @property
     def may_store(self) -> bool:
@@ -74,6 +89,8 @@ class Holds:
         """A person says that everything works again: probe at once, and if sources are still missing, they are gone."""
         self._store = self._store.probe_now(now)
         self._disk = self._disk.probe_now(now)
+        self._unexpected = self._unexpected.closed()
+        self.resumes += 1
         if not self._source.is_closed:
             self._resumed_at = now
             self._source = self._source.probe_now(now)
@@ -196,12 +213,28 @@ class Holds:
         self._disk = self._disk.probed(problem, now, random.random())
         return self._disk.is_closed
 
+    # -- what nobody foresaw ----
+
+    def unexpected(self, detail: str, now: float) -> bool:
+        """Images fail for a reason that is not in them. True if that begins a hold."""
+        was_closed = self._unexpected.is_closed
+        if self.may_try:
+            self._unexpected = self._unexpected.opened(detail, now, random.random())
+        return was_closed
+
+    def unexpected_ended(self) -> bool:
+        """An image went through; True if that ends the hold."""
+        was_closed = self._unexpected.is_closed
+        self._unexpected = self._unexpected.closed().succeeded()
+        return not was_closed
+
     # -- for people ----
 
     def hold(self, now: float) -> Hold | None:
         """The most important hold; None if there is none."""
         for breaker, reason in (
             (self._disk, HoldReason.DISK),
+            (self._unexpected, HoldReason.UNEXPECTED),
             (self._source, HoldReason.SOURCE),
             (self._store, self._store_reason),
         ):

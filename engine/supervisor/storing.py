@@ -25,6 +25,7 @@ from engine.processes.child import Child
 from engine.processes.uploader import uploader_main
 from engine.supervisor.context import RunContext
 from engine.supervisor.progress import Finished, Progress
+from engine.supervisor.unexplained import UnexplainedFaults
 
 _MOST_SETBACKS = 8
 """Each is all attempts of the uploader, so that a store that fails half its transfers fails no image."""
@@ -64,6 +65,7 @@ class Storing:
         self._transferring: dict[int, WaitingJpeg] = {}
         self._to_unlink: list[Path] = []
         self._probing = False
+        self._faults = UnexplainedFaults(run)
         self._setbacks: dict[int, Setbacks] = {}
         self._successes = 0
         """Images stored and successful probes."""
@@ -120,7 +122,7 @@ class Storing:
             self._probing = True
             self._send(ProbeStore(self._images_done))
         most = 2 * self._run.config.store.transfers
-        while holds.may_store and self._waiting and len(self._transferring) < most:
+        while holds.may_store and holds.may_try and self._waiting and len(self._transferring) < most:
             jpeg = self._waiting.popleft()
             self._transferring[jpeg.request.image_id] = jpeg
             self._send(jpeg.request)
@@ -154,6 +156,7 @@ class Storing:
         request = jpeg.request
         self._successes += 1
         self._setbacks.pop(request.image_id, None)
+        self._faults.worked()
         self._run.holds.store_worked()
         self._run.ledger.done(request.image_id, message.warnings)
         if jpeg.converted_here:
@@ -179,6 +182,8 @@ class Storing:
             self.failures += 1
             self._setbacks.pop(request.image_id, None)
             self._run.fail(jpeg.subject, failure)
+            if failure.cause is Cause.INTERNAL:
+                self._faults.failed(jpeg.subject, failure)
 
     def _fails_alone(self, image_id: int, message: NotStored) -> bool:
         """Transfers of this image fail again and again while others succeed: it fails, so that the run can end."""

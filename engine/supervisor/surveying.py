@@ -28,6 +28,7 @@ from engine.messages import (
 from engine.processes.child import Child
 from engine.processes.surveyor import surveyor_main
 from engine.supervisor.context import RunContext
+from engine.supervisor.unexplained import UnexplainedFaults
 
 _REQUESTS_AT_ONCE = 32
 _HANGS_AFTER_S = 60.0
@@ -76,6 +77,9 @@ class Surveying:
         """Only the first one is with the surveyor."""
         self._may_begin = True
         """False while the engine is paused or leaves: sources are left alone, and so are images that no worker had."""
+        self._deaths: dict[int, int] = {}
+        """How often the surveyor ended while it had this image alone."""
+        self._faults = UnexplainedFaults(run)
         self.failures = 0
         self.all_surveyed = False
         """Every pending image has been surveyed."""
@@ -119,7 +123,7 @@ class Surveying:
             return
         if self._diagnoses and not self._asked:
             self._ask_first_diagnosis(now)
-        if self._may_begin and look_ahead and not self._asked and not self._diagnoses:
+        if self._may_begin and look_ahead and holds.may_try and not self._asked and not self._diagnoses:
             self._ask_surveys(now)
 
     def close(self) -> None:
@@ -138,7 +142,7 @@ class Surveying:
         self._surveyor.send(message)
 
     def _ask_surveys(self, now: float) -> None:
-        count = 1 if self._one_by_one else _REQUESTS_AT_ONCE
+        count = 1 if self._one_by_one or self._run.holds.only_tries else _REQUESTS_AT_ONCE
         requests = self._run.ledger.queue.to_survey(self._run.batches, count)
         self.all_surveyed = not requests
         if requests:
@@ -177,6 +181,7 @@ class Surveying:
         self._run.ledger.surveyed([result for result in results if isinstance(result, Surveyed)])
         for result in results:
             if isinstance(result, Surveyed):
+                self._faults.worked()
                 self._run.holds.source_worked()
                 self._run.holds.source_read(asked[result.image_id].source_path, self._asked_at)
                 continue
@@ -226,7 +231,12 @@ class Surveying:
 
     def _fail(self, request: SurveyRequest, failure: Failure) -> None:
         self.failures += 1
-        self._run.fail(self._run.ledger.subject(request.image_id), failure)
+        subject = self._run.ledger.subject(request.image_id)
+        self._run.fail(subject, failure)
+        if failure.cause in (Cause.INTERNAL, Cause.WORKER_CRASHED):
+            self._faults.failed(subject, failure)
+        else:
+            self._faults.worked()
 
     # -- a surveyor that has ended ----
 
@@ -241,8 +251,12 @@ class Surveying:
         )
         if len(asked) == 1 and not self._run.oom_kills.was_oom_killed(ended):
             (request,) = asked.values()
-            message = f"the process that read its header {how}"
-            self._fail(request, Failure(Cause.WORKER_CRASHED, Stage.READING, message))
+            deaths = self._deaths.pop(request.image_id, 0) + 1
+            if deaths <= self._run.config.engine.retries:
+                self._deaths[request.image_id] = deaths  # it is still pending, and is read again
+            else:
+                message = f"the process that read its header {how}, {deaths} times"
+                self._fail(request, Failure(Cause.WORKER_CRASHED, Stage.READING, message))
         self._one_by_one = max(self._one_by_one, len(asked) if len(asked) > 1 else 0)
         if self._diagnoses and self._diagnoses[0].times_asked:
             self._ask_again()

@@ -88,6 +88,49 @@ def test_a_resume_in_one_outage_says_nothing_about_the_next(workspace: MakeWorks
     assert (totals["done"], totals["failed"]) == (MANY, 0)
 
 
+FAULT = """
+import pathlib
+import sys
+
+import engine.{module} as patched
+
+real = patched.{function}
+
+
+def faulty(*arguments, **options):
+    if pathlib.Path("{flag}").exists():
+        raise RuntimeError("nobody foresaw this")
+    return real(*arguments, **options)
+
+
+if any("spawn_main" in argument for argument in sys.orig_argv):
+    patched.{function} = faulty
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "function"), [("jp2.survey", "survey_source"), ("conversion.convert", "convert_image")]
+)
+def test_a_fault_that_nobody_foresaw_holds_the_run_and_costs_no_image(
+    workspace: MakeWorkspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, function: str
+) -> None:
+    root = workspace(images=MANY, settings="[engine]\nretries = 0\n")
+    flag = tmp_path / "faulty"
+    flag.touch()
+    (tmp_path / "patches").mkdir()
+    patch = FAULT.format(module=module, function=function, flag=flag)
+    (tmp_path / "patches" / "sitecustomize.py").write_text(patch, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patches"))
+    start_engine(root, "--workers", "1")
+    held = wait_until(lambda: _held(root, "unexpected"), "the hold")
+    assert held["totals"]["failed"] == 0
+    assert "nobody foresaw this" in held["hold"]["detail"]
+    flag.unlink()
+    photostat("resume", workspace=root)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (MANY, 0)
+
+
 def with_another_share(root: Path) -> int:
     """Adds a representation on a second share; returns how many images there are now."""
     source = root / "other" / "r" / "lone.jp2"

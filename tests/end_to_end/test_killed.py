@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 import pyvips
 
 from tests.conftest import MakeWorkspace
@@ -95,6 +96,47 @@ def test_a_hung_worker_is_stopped_and_its_image_tried_again(workspace: MakeWorks
     assert wait_for_end(root)["totals"]["done"] == 4
     attempts = {row["id"]: row["attempts"] for row in list_rows(root)}
     assert attempts[victim["image_id"]] == 2
+
+
+KILLED_THREE_TIMES = """
+import os
+import pathlib
+import signal
+import sys
+
+import engine.jp2.survey as survey
+
+real = survey.survey_source
+kills = pathlib.Path("{kills}")
+
+
+def killed(request):
+    so_far = len(kills.read_bytes())
+    if so_far < 3:
+        kills.write_bytes(bytes(so_far + 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(request)
+
+
+if any("spawn_main" in argument for argument in sys.orig_argv):
+    survey.survey_source = killed
+"""
+
+
+def test_a_surveyor_killed_again_and_again_costs_no_image(
+    workspace: MakeWorkspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    root = workspace(images=4)
+    kills = tmp_path / "kills"
+    kills.touch()
+    (tmp_path / "patches").mkdir()
+    patch = KILLED_THREE_TIMES.format(kills=kills)
+    (tmp_path / "patches" / "sitecustomize.py").write_text(patch, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patches"))
+    start_engine(root, "--workers", "1")
+    totals = wait_for_end(root)["totals"]
+    assert len(kills.read_bytes()) == 3
+    assert (totals["done"], totals["failed"]) == (4, 0)
 
 
 def test_a_killed_uploader_loses_nothing(workspace: MakeWorkspace) -> None:

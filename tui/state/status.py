@@ -75,6 +75,7 @@ _HOLDS = {
     "store": "store unreachable",
     "source": "source unreachable",
     "disk": "disk full",
+    "unexpected": "unexpected fault",
 }
 
 
