@@ -38,7 +38,7 @@ class UnexplainedFaults:
             return
         detail = (
             f"{len(self._suspects)} images in a row could not be converted for a reason that is not in them: "
-            f"{failure.message} ({subject.target}). `photostat resume` goes on, and fails these images if it lasts"
+            f"{failure.message} ({subject.target}). `photostat resume` continues; if the fault lasts, these images fail"
         )
         if holds.unexpected(detail, time.monotonic()):
             self._run.events.warning(EventKind.HOLD, detail)
