@@ -60,7 +60,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[object]:
         count(engine.jp2.jp2_file, name, lambda *_, name=name: name)
     for module in (engine.jp2.boxes.file_boxes, engine.jp2.boxes.jp2_header, engine.jp2.boxes.metadata):
         count(module, "walk", lambda reader, start, end, *_: ("boxes", start, end))
-    count(engine.jp2.validation.tile_parts, "_tile_part_at", lambda reader, main, start: ("tile-part", start))
+    count(engine.jp2.validation.tile_parts, "_tile_part_at", lambda _, main, start, end: ("tile-part", start))
     count(FileReader, "open", lambda path: "open")
     return counter
 
