@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from engine.control.snapshot import State
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import COMMAND
-from tests.support.engine_runs import status, wait_for_end
+from tests.support.engine_runs import status, suspend_busy_worker, wait_for_end
 from tests.support.ssh_server import Server, shell, ssh_server
 from tests.support.terminals import ROOT, Terminal
 from tests.support.waiting import has_ended, own_seconds_until, wait_until
@@ -48,15 +50,18 @@ def apps(server: Server) -> list[psutil.Process]:
 
 
 def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: Server) -> None:
-    root = workspace(images=IMAGES, width=700, height=600, settings="[engine]\nworkers = 1\n")
+    root = workspace(images=IMAGES, width=1200, height=1000, settings="[engine]\nworkers = 1\n")
     missing = next((root / "source").rglob("image_0003.jp2"))
     hidden = missing.rename(root / "elsewhere.jp2")
 
     with photostat_over(server, root, "run") as terminal:
         terminal.wait_for("RUNNING")
+        worker = suspend_busy_worker(root)
+        wait_until(lambda: status(root)["totals"]["failed"] == 1, "the failure, beside the run that stands")
         terminal.type("p")
         terminal.wait_for("PAUSED")
         assert status(root)["state"] == State.PAUSED
+        os.kill(worker["pid"], signal.SIGCONT)
         engine = status(root)["engine"]["pid"]
         app = apps(server)
         assert app
@@ -69,10 +74,6 @@ def test_a_run_over_a_connection_that_is_lost(workspace: MakeWorkspace, server: 
 
     with photostat_over(server, root) as terminal:
         terminal.wait_for("PAUSED")
-        wait_until(
-            lambda: status(root)["totals"]["failed"] == 1,
-            "the failure: files are looked at in a pause too",
-        )
         hidden.rename(missing)
         terminal.type("f")
         terminal.wait_for("remedy  ")
