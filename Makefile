@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test test-tools soak check format lint types contract bench screenshot lock clean
+.PHONY: help demo install dev test test-tools soak check format lint types contract bench screenshot refusals lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,9 @@ bench: dev  ## measure, as ratios; see bench/README.md
 screenshot: install  ## draw the README's picture, of the real app on a real engine
 	mkdir -p docs
 	$(BIN)/python -m tui.screenshot docs/screenshot.svg
+
+refusals: dev  ## write the page of what is refused, docs/REFUSALS.md, from the code
+	$(BIN)/python -m tests.support.refusal_table docs/REFUSALS.md
 
 lock:  ## pin the newest versions of the dependencies, without registry addresses (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra build pyproject.toml -o requirements.lock

@@ -37,7 +37,7 @@ def render(picture: Picture, plan: ColourPlan) -> Rendered:
     """
     try:
         image = _source(picture.pixels, plan)
-        profile_warnings = _check_profile(image, plan)
+        profile_warnings = _profile_warnings(image, plan)
         image, scale, warnings = _fitted(_converted(image, plan))
     except VipsError as error:
         raise vips_failure(error, Stage.ENCODING, Cause.UNSUPPORTED) from error
@@ -55,7 +55,7 @@ def _source(pixels: Pixels, plan: ColourPlan) -> Any:
     return image.copy(interpretation=wide if kind == "ushort" else narrow)
 
 
-def _check_profile(image: Any, plan: ColourPlan) -> tuple[str, ...]:
+def _profile_warnings(image: Any, plan: ColourPlan) -> tuple[str, ...]:
     """A warning if the profile cannot be used and need not be; raises ImageError if it must be."""
     if plan.source_profile is None or _is_usable(plan.source_profile, image):
         return ()

@@ -35,7 +35,7 @@ def check_structure(file: Jp2File) -> Structure:
     """
     reader = file.reader.with_window(TILE_PART_WINDOW_BYTES)
     chain = walk_chain(reader, file.main_header, file.header.codestream_end)
-    warnings = [*chain.warnings, *_check_end(reader, chain, file.header.codestream_end)]
+    warnings = [*chain.warnings, *_end_warnings(reader, chain, file.header.codestream_end)]
     if file.boxes is not None:
         _check_last_box(file.reader, file.boxes)
     features = chain.features
@@ -45,7 +45,7 @@ def check_structure(file: Jp2File) -> Structure:
     return Structure(features, (*warnings, *jpylyzer_warnings(file, chain)))
 
 
-def _check_end(reader: FileReader, chain: TilePartChain, codestream_end: int) -> list[str]:
+def _end_warnings(reader: FileReader, chain: TilePartChain, codestream_end: int) -> list[str]:
     """A warning for a missing EOC, or for bytes between EOC and the end of the codestream."""
     if reader.read(chain.end, 2) != _EOC:
         if reader.read(chain.end - 2, 2) == _EOC:
