@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -13,6 +14,8 @@ from engine.config import Config, SourcePaths, file_path, load, template
 from engine.failures import UserError, one_line
 
 CONFIG_NAME = "photostat.toml"
+SOCKET_DIRECTORY = ".engine"
+"""In the workspace, while an engine runs."""
 SCRATCH_ADVICE = 'give scratch a directory of its own, like "scratch"'
 _SOCKET_PATH_LIMIT = 100
 """Bytes; a Unix socket's address holds 108 on Linux, 104 on macOS (sys/un.h), the final NUL included."""
@@ -71,12 +74,14 @@ class Workspace:
     def socket_path(self) -> Path:
         """Where an engine that starts now will listen; the lock has the path of an engine that runs.
 
-        If the path is too long for a socket, the socket lies in a private directory of this user, under the temporary
-        directory. It is named after the workspace's real path, so it is the same by whatever links one comes."""
+        It lies in a directory that nobody else can enter, which is made here: other people may be able to write into
+        the workspace. If the path is too long for a socket, or the workspace's file system has no private
+        directories, that directory is under the temporary directory, and the socket is named after the workspace's
+        real path, so it is the same by whatever links one comes. Raises UserError if it is there and not private."""
         root = self.root.resolve()
-        path = root / "engine.sock"
-        if _fits(path):
-            return path
+        path = root / SOCKET_DIRECTORY / "engine.sock"
+        if _fits(path) and (path.parent.is_symlink() or path.parent.exists() or _can_be_private(path.parent)):
+            return _made_private(path.parent) / path.name
         name = hashlib.sha256(os.fsencode(root)).hexdigest()[:24] + ".sock"
         temporary = Path(tempfile.gettempdir())
         if not _fits(_private_in(temporary) / name):
@@ -108,16 +113,35 @@ def _fits(socket: Path) -> bool:
 
 
 def _private_in(temporary: Path) -> Path:
-    return temporary / f"photostat-{os.getuid()}"
+    return temporary / f"photostat-{os.geteuid()}"
 
 
 def _made_private(directory: Path) -> Path:
-    """A directory for sockets with mode 0700; raises UserError if another user has made it."""
-    directory.mkdir(mode=0o700, exist_ok=True)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    """A directory for sockets with mode 0700; raises UserError if it is something else, or another user's."""
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    if not _is_private(directory):
         raise UserError(f"{directory} should be a directory only you can enter; move it away")
     return directory
+
+
+def _is_private(directory: Path) -> bool:
+    found = directory.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def _can_be_private(directory: Path) -> bool:
+    """Makes it. False, and it is gone again, on a file system that keeps no modes or gives files another owner."""
+    try:
+        directory.mkdir(mode=0o700)
+        if _is_private(directory):
+            return True
+        directory.rmdir()
+    except FileExistsError:
+        return True  # another process was quicker
+    except OSError as error:
+        raise UserError(f"{directory}: {error.strerror}") from error
+    return False
 
 
 def scratch_conflict(place: Path, root: Path, config: Config, *, really: bool = False) -> str | None:

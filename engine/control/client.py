@@ -1,6 +1,7 @@
 """A client of the engine's socket, for the commands and the TUI: it asks, waits a bounded time, and says why not.
 
-It is not known who listens on the socket: whatever comes is read as a typed message, or refused.
+Who listens on the socket is the process that holds the ledger's lock, and a process of this user: the kernel says so
+(`engine.control.peers`). Its version is not known: whatever comes is read as a typed message, or refused.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from msgspec import Struct, ValidationError, convert, to_builtins
 
+from engine.control.peers import peer_of, why_not_the_engine
 from engine.control.requests import MAX_LINE_BYTES, PROTOCOL, Answer, GetSnapshot, Hello, Reply, Request
 from engine.control.snapshot import Snapshot
 from engine.failures import UserError
@@ -37,6 +39,10 @@ class EngineSilent(NoEngine):
         self.holder = holder
         who = f"the engine (pid {holder.pid}, since {date_and_second(holder.since)})"
         super().__init__(f"{who} does not answer: {why or _why_silent(holder)}")
+
+
+class _NotTheEngine(NoEngine):
+    """Somebody else listens where the engine should."""
 
 
 class Refused(UserError):
@@ -83,14 +89,17 @@ class EngineClient:
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            engine = find_engine(workspace.lock_path)
-            path = Path(engine.socket) if engine and engine.socket else workspace.socket_path
+            holder = find_engine(workspace.lock_path)
+            if holder is None:
+                raise NoEngine(f"no engine answers in {workspace.root}")
             try:
-                return cls._open(path, workspace, timeout_s, deadline)
+                return cls._open(holder, workspace, timeout_s, deadline)
             except (OSError, NoEngine) as error:
                 engine = find_engine(workspace.lock_path)
                 if engine is None:
                     raise NoEngine(f"no engine answers in {workspace.root}") from error
+                if isinstance(error, _NotTheEngine) and engine == holder:
+                    raise EngineSilent(engine, str(error)) from error
                 if not engine.is_here:
                     raise EngineSilent(engine, f"it runs on {engine.host}; ask it there") from error
                 if isinstance(error, PermissionError):
@@ -100,11 +109,18 @@ class EngineClient:
             time.sleep(_RETRY_EVERY_S)
 
     @classmethod
-    def _open(cls, path: Path, workspace: Workspace, timeout_s: float, deadline: float) -> Self:
+    def _open(cls, holder: Holder, workspace: Workspace, timeout_s: float, deadline: float) -> Self:
+        """Raises NoEngine if the lock's holder does not listen yet, OSError, and _NotTheEngine."""
+        if not holder.socket:
+            raise NoEngine("it does not listen yet")
+        path = Path(holder.socket)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(max(_RETRY_EVERY_S, deadline - time.monotonic()))
             connection.connect(str(path))
+            why = why_not_the_engine(peer_of(connection), holder, workspace.root)
+            if why is not None:
+                raise _NotTheEngine(why)
             client = cls(connection, workspace, timeout_s)
             client._read_hello(path, deadline)
         except BaseException:
@@ -151,6 +167,8 @@ class EngineClient:
     def _read_hello(self, path: Path, deadline: float) -> None:
         """Take in the engine's first line."""
         line = self._read_line(deadline)
+        if isinstance(line, dict) and line.get("ok") is False:
+            raise Refused(self._read_as(Answer, line).error)
         if not isinstance(line, dict) or "photostat" not in line:
             raise UserError(f"{path}: what listens there is not a photostat engine")
         version = line.get("version")

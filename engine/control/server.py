@@ -21,8 +21,10 @@ from typing import Any
 from msgspec import to_builtins
 
 from engine import __version__
+from engine.control.peers import may_order, peer_of
 from engine.control.requests import MAX_LINE_BYTES, PROTOCOL, Hello, Id, Reply
 from engine.failures import UserError, one_line
+from engine.workspace import SOCKET_DIRECTORY
 
 _CLIENT_READS_WITHIN_S = 10.0
 """A client that leaves a reply unread for longer is dropped."""
@@ -65,7 +67,6 @@ class ControlServer:
     async def start(self) -> None:
         """Takes over the socket of a dead engine; the caller holds the ledger's lock, so no live one has it."""
         self.path.unlink(missing_ok=True)
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         before = os.umask(0o177)
         try:
@@ -80,11 +81,19 @@ class ControlServer:
             self._server.close()
         for client in list(self._clients):
             client.drop()
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is in somebody's way, or is not there any more
+            self.path.unlink()
+            if self.path.parent.name == SOCKET_DIRECTORY:
+                self.path.parent.rmdir()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = self._admit(writer)
         try:
+            if not may_order(peer_of(writer.get_extra_info("socket"))):
+                await _send(
+                    writer, _refusal(None, f"only user {os.geteuid()} and root give orders to this engine")
+                )
+                return
             await _send(writer, to_builtins(Hello(PROTOCOL, __version__, os.getpid())))
             while (line := await _read_line(reader, writer)) and not self._closed:
                 client.last_active, client.has_asked = time.monotonic(), True

@@ -124,7 +124,7 @@ def test_the_socket_has_one_path_for_all_names_of_a_workspace_and_it_is_short(
     shallow = tmp_path / "shallow"
     shallow.mkdir()
     back.symlink_to(shallow)
-    assert Workspace(back).socket_path == shallow / "engine.sock"
+    assert Workspace(back).socket_path == shallow / ".engine" / "engine.sock"
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(deep))
     assert len(str(Workspace(deep).socket_path)) < 100
 
@@ -148,6 +148,8 @@ def listening(workspace: Workspace, *lines: bytes) -> Iterator[None]:
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(str(path))
     server.listen()
+    lock = Lock.acquire(workspace.lock_path, ENGINE_COMMAND)
+    lock.publish_socket(path)
 
     def serve() -> None:
         while True:
@@ -168,7 +170,7 @@ def listening(workspace: Workspace, *lines: bytes) -> Iterator[None]:
     finally:
         server.shutdown(socket.SHUT_RDWR)
         server.close()
-        path.unlink()
+        lock.release()
 
 
 HELLO = json.dumps({"photostat": 1, "version": "9.9", "pid": 1}).encode() + b"\n"
@@ -203,14 +205,14 @@ def test_the_command_prints_that_line(workspace: MakeWorkspace) -> None:
     root = workspace(images=1, add=False)
     with listening(Workspace(root), b"garbage\n"):
         printed = photostat("status", workspace=root, expect=2).stderr
-    assert printed == f"photostat: {root}/engine.sock: what listens there is not a photostat engine\n"
+    assert printed == f"photostat: {root}/.engine/engine.sock: what listens there is not a photostat engine\n"
 
 
 def test_run_without_a_terminal_starts_nothing(workspace: MakeWorkspace) -> None:
     root = workspace(images=1)
     printed = photostat("run", workspace=root, expect=2).stderr
     assert "--headless" in printed and "--detach" in printed and printed.count("\n") == 1
-    assert not (root / "logs").exists() and not (root / "engine.sock").exists()
+    assert not (root / "logs").exists() and not (root / ".engine").exists()
     assert status(root)["totals"]["pending"] == 1
 
 

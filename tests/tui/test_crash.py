@@ -18,6 +18,7 @@ from msgspec import to_builtins
 
 from engine.control.requests import PROTOCOL
 from engine.control.snapshot import Snapshot
+from engine.ledger.lock import ENGINE_COMMAND, Lock
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.app_pilot import DONE, FAILED, ROWS, on_the_ledger, opened
@@ -179,12 +180,22 @@ def listening(path: Path, hello: Any, reply: Any) -> Iterator[None]:
         thread.join(LONGEST_WAIT_S)
 
 
+@contextmanager
+def held_by_an_engine(workspace: Workspace) -> Iterator[None]:
+    """This process has the lock, as an engine that listens."""
+    lock = Lock.acquire(workspace.lock_path, ENGINE_COMMAND)
+    lock.publish_socket(workspace.socket_path)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs Unix sockets")
 @pytest.mark.parametrize(("hello", "reply"), _FOREIGN.values(), ids=_FOREIGN.keys())
 async def test_another_program_at_the_socket_is_one_clear_line(root: Path, hello: Any, reply: Any) -> None:
     workspace = Workspace(root)
-    workspace.socket_path.parent.mkdir(parents=True, exist_ok=True)
-    with listening(workspace.socket_path, hello, reply):
+    with held_by_an_engine(workspace), listening(workspace.socket_path, hello, reply):
         async with on_the_ledger(workspace) as session:
             await session.until(
                 lambda: session.app.view.status.connection is ConnectionState.LOST, "the contact"
