@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 from engine.control.launch import NotStarted, Started, StartReport
-from engine.failures import UserError
+from engine.failures import UserError, one_line
 from engine.ledger.writer import Ledger
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
 from engine.supervisor.loop import RunOptions, Supervisor
+from engine.visible_stderr import make_stderr_visible
 from engine.workspace import Workspace
 
 
@@ -24,13 +25,14 @@ def main() -> int:
     parser.add_argument("--workers", type=int)
     parser.add_argument("--ready-fd", type=int)
     options = parser.parse_args()
+    make_stderr_visible()
     batches = tuple(options.batch) if options.batch else None
     start = StartReport(options.ready_fd)
     try:
         return asyncio.run(_run(options.workspace, RunOptions(batches, options.workers), start))
     except UserError as error:
         start.write(NotStarted(str(error)))
-        print(f"photostat: {error}", file=sys.stderr)
+        print(f"photostat: {one_line(str(error))}", file=sys.stderr)
         return 2
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.formatting import visible
+
+_SPACES = re.compile(r"(?:(?![\x1c-\x1f\x85\u2028\u2029])\s)+")
+"""The controls and separators that Python takes for spaces are none here: they are made visible."""
 
 
 class Cause(StrEnum):
@@ -124,4 +128,4 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
 
 def one_line(text: str) -> str:
     """The text on one line, with control characters made visible, so that a log line stays one line."""
-    return visible(" ".join(text.split()))
+    return visible(" ".join(_SPACES.split(text)).strip(" "))

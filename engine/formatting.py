@@ -6,7 +6,9 @@ stays nearly the same while they grow; the smaller unit of a duration has two di
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import time
 from collections.abc import Sequence
 
@@ -18,6 +20,8 @@ _MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _NARROW_MEMORY_UNITS = ("B", "K", "M", "G", "T")
 _FIRST_SURROGATE_BYTE, _LAST_SURROGATE_BYTE = 0xDC80, 0xDCFF
 """How Python keeps the bytes of a file name that is not UTF-8 (PEP 383)."""
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""C0 and C1 controls, DEL, line separators, bidirectional controls (Unicode, UAX #9), and bytes that are no text."""
 
 
 # Numbers
@@ -197,7 +201,7 @@ def long_date(moment: float) -> str:
     return f"{there.tm_mday} {time.strftime('%B %Y, %H:%M %Z', there)}".strip()
 
 
-# Texts from outside
+# Texts from outside: names, paths, messages of servers and exceptions. Whatever writes them uses one of these.
 
 
 def visible(text: str) -> str:
@@ -207,6 +211,26 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else _escaped(character) for character in text)
+
+
+def visible_lines(text: str) -> str:
+    """`visible` for what has lines, such as a traceback."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def visible_controls(text: str) -> str:
+    """`visible` for names that another program reads: only what a terminal obeys, and what turns the reading order.
+
+    The joiners and spaces that some scripts need stay as they are."""
+    return text if text.isprintable() else _CONTROLS.sub(lambda found: _escaped(found[0]), text)
+
+
+def json_text(document: object, *, ascii_only: bool = False, indent: int | None = None) -> str:
+    """JSON in which every text is as it was; what is not printable stands there as JSON's escape."""
+    text = json.dumps(document, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _escaped(character: str) -> str:

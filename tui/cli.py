@@ -15,6 +15,7 @@ import click
 
 from engine import __version__
 from engine.failures import UserError, one_line
+from engine.formatting import visible_lines
 from tui.text_encoding import as_typed, print_what_the_terminal_can_show, restart_in_utf_8_mode
 
 COMMANDS: dict[str, dict[str, str]] = {
@@ -141,7 +142,7 @@ def _unexpected(error: Exception) -> tuple[str, int]:
     if isinstance(error, NoEngine):
         return str(error), 3
     if os.environ.get("PHOTOSTAT_TRACEBACK"):
-        traceback.print_exception(error)
+        click.echo(visible_lines("".join(traceback.format_exception(error))), err=True)
     if isinstance(error, AppCrash):
         return str(error), 1
     what = f"{type(error).__name__}: {error}"

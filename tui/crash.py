@@ -10,6 +10,9 @@ from pathlib import Path
 
 from textual.worker import WorkerFailed
 
+from engine.failures import one_line
+from engine.formatting import visible_lines
+
 _LOG = logging.getLogger("photostat.app")
 
 
@@ -30,7 +33,7 @@ class CrashLog(logging.Handler):
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(self.format(record) + "\n")
+                file.write(visible_lines(self.format(record)) + "\n")
         except OSError:
             return
         self.written = True
@@ -60,7 +63,7 @@ def crash_of(error: Exception, log: CrashLog) -> AppCrash:
     """Writes the error to the log; returns the exception to raise, which names the log."""
     cause = error.error if isinstance(error, WorkerFailed) else error
     _LOG.error("the app crashed", exc_info=cause)
-    what = " ".join(f"{type(cause).__name__}: {cause}".split()).rstrip(".")
+    what = one_line(f"{type(cause).__name__}: {cause}").rstrip(".")
     where = f"{log.path} has the details" if log.written else "PHOTOSTAT_TRACEBACK=1 shows the details"
     crash = AppCrash(
         f"the app crashed ({what}). The engine is not affected; `photostat` opens the app again. "

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.memory.usage import OOM_WORKER, set_oom_score
+from engine.visible_stderr import make_stderr_visible
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _context = multiprocessing.get_context("spawn")
@@ -22,6 +23,7 @@ def tie_to_parent(parent_pid: int, *, killed_first: bool) -> None:
 
     Ctrl-C and SIGTERM reach a whole process group; only the supervisor decides what they mean. With `killed_first` the
     kernel kills this process before the supervisor when memory runs out."""
+    make_stderr_visible()
     for left_to_the_parent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(left_to_the_parent, signal.SIG_IGN)
     if sys.platform == "linux":

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from urllib.error import URLError
 
+from engine.failures import one_line
 from engine.ledger.account import Account
 
 _TIMEOUT_S = 10.0
@@ -26,7 +27,12 @@ class Notifier:
 
     def notify(self, event: str, text: str, account: Account) -> None:
         """`event` is finished, drained, stopped or holding. An address that does not answer delays nothing."""
-        document = {"event": event, "text": text, "workspace": self._workspace, "account": asdict(account)}
+        document = {
+            "event": event,
+            "text": one_line(text),
+            "workspace": self._workspace,
+            "account": asdict(account),
+        }
         body = json.dumps(document).encode()
         for number, url in enumerate(self._urls, start=1):
             thread = threading.Thread(target=_post, args=(number, url, body), daemon=True)

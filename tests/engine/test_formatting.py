@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +99,14 @@ def test_what_a_terminal_would_obey_is_made_visible() -> None:
     assert formatting.visible("a\x1b[31mb\x07\r\n") == r"a\x1b[31mb\x07\r\n"
     assert formatting.visible("\x7f\u202edrowssap\udcff") == r"\x7f\u202edrowssap\xff"
     assert formatting.visible("Ærøskøbing 地図") == "Ærøskøbing 地図"
+
+
+def test_json_keeps_every_text_and_shows_no_control() -> None:
+    document = {"name": "\x9b\u202e\u2028\x7f\U000e0001\udcff\xa0 地図"}
+    for ascii_only in (True, False):
+        text = formatting.json_text(document, ascii_only=ascii_only, indent=2)
+        assert text.replace("\n", "").isprintable() and json.loads(text) == document
+    assert "地図" in text
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import click
 
+from engine.csv_output import start_table
 from engine.formatting import UNKNOWN, data_size, decibels
 from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
@@ -32,7 +32,11 @@ _MOST_OUTLIERS = 20
 def list_images(
     ctx: click.Context, batch: str | None, state: str | None, as_csv: bool, as_json: bool
 ) -> None:
-    """List every image: the manifest for the next system, with --csv or --json."""
+    """List every image: the manifest for the next system, with --csv or --json.
+
+    Text that a spreadsheet would run has an apostrophe before it in the CSV, and control characters are escapes
+    there. --json has every name as it is.
+    """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
     with LedgerReader(workspace_of(ctx)) as reader:
@@ -50,21 +54,11 @@ def _print_csv(images: Iterator[ImageRow]) -> None:
     """In UTF-8 whatever the locale, because another program reads it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
-    writer: csv.DictWriter[str] | None = None
+    columns = ImageRow.names()
+    add_row = start_table(sys.stdout, columns, line_end="\n")
     for image in images:
-        row = image.to_json()
-        row["warnings"] = "; ".join(image.warnings)
-        if writer is None:
-            writer = _csv_writer(row)
-        writer.writerow(row)
-    if writer is None:
-        _csv_writer(ImageRow.names())
-
-
-def _csv_writer(names: Iterable[str]) -> csv.DictWriter[str]:
-    writer = csv.DictWriter(sys.stdout, list(names), lineterminator="\n")
-    writer.writeheader()
-    return writer
+        row = image.to_json() | {"warnings": "; ".join(image.warnings)}
+        add_row([row[column] for column in columns])
 
 
 def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:

@@ -33,8 +33,9 @@ TONES = {
 
 
 def line(*parts: str | tuple[str, str]) -> Text:
-    """Text of plain strings and (string, style) pairs. Nothing in them is markup."""
-    return Text.assemble(*parts, no_wrap=True, end="")
+    """Text of plain strings and (string, style) pairs. Nothing in them is markup, and controls are made visible."""
+    shown = (formatting.visible(p) if isinstance(p, str) else (formatting.visible(p[0]), p[1]) for p in parts)
+    return Text.assemble(*shown, no_wrap=True, end="")
 
 
 def title(text: str, columns: int, note: str = "") -> Text:

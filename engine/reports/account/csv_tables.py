@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, TextIO
 
 from engine.ledger.models import ImageRow
 from engine.reports.account.figures import BatchFigures
@@ -24,16 +22,9 @@ IMAGE_COLUMNS = (
 ATTENTION_COLUMNS = (*IMAGE_COLUMNS, "why")
 
 
-def start_table(stream: TextIO, columns: Sequence[str]) -> Callable[[Sequence[object]], Any]:
-    """Writes the head of a table; what it returns writes a row."""
-    writer = csv.writer(stream)
-    writer.writerow(columns)
-    return writer.writerow
-
-
 def image_cells(row: ImageRow) -> list[object]:
     document = row.to_json()
-    return ["" if document[column] is None else document[column] for column in IMAGE_COLUMNS]
+    return [document[column] for column in IMAGE_COLUMNS]
 
 
 def batch_cells(batch: BatchFigures) -> list[object]:

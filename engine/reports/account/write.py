@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.atomic_files import replacing
+from engine.csv_output import start_table
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.reports.account.collect import collect
@@ -17,7 +18,6 @@ from engine.reports.account.csv_tables import (
     IMAGE_COLUMNS,
     batch_cells,
     image_cells,
-    start_table,
 )
 from engine.reports.account.figures import Figures
 from engine.reports.account.page import render

@@ -16,7 +16,7 @@ from engine.control.client import EngineClient, EngineSilent, NoEngine, Refused
 from engine.control.launch import OUTPUT_NAME
 from engine.control.requests import Drain, Stop
 from engine.control.snapshot import Snapshot, State
-from engine.formatting import duration, per_minute
+from engine.formatting import duration, per_minute, visible
 from engine.ledger.account import Account
 from engine.ledger.lock import find_holder
 from engine.ledger.reader import LedgerReader
@@ -56,7 +56,7 @@ def watch_headless(workspace: Workspace) -> int:
                 if interrupts.received > interrupts.sent:
                     raise
                 if not waiting:
-                    console.print(f"{silent}. Waiting for it.", markup=False, soft_wrap=True)
+                    console.print(visible(f"{silent}. Waiting for it."), markup=False, soft_wrap=True)
                 waiting = True
             except NoEngine:  # it ended between two looks: the ledger has the result
                 break
@@ -109,7 +109,7 @@ def _send_interrupts(client: EngineClient, interrupts: _Interrupts, console: Con
                 client.ask(Stop())
                 console.print("Stopping at once: what is in flight goes back to pending.", markup=False)
         except Refused as refusal:
-            console.print(str(refusal), markup=False)
+            console.print(visible(str(refusal)), markup=False)
         interrupts.sent += 1
 
 
@@ -190,7 +190,7 @@ def of_this_run(snapshot: Snapshot) -> Account:
 def state_words(snapshot: Snapshot) -> str:
     """`running`, or `holding (store): …` with what happened."""
     if snapshot.state is State.HOLDING and snapshot.hold is not None:
-        return f"holding ({snapshot.hold.reason}): {snapshot.hold.detail}"
+        return visible(f"holding ({snapshot.hold.reason}): {snapshot.hold.detail}")
     return snapshot.state.value
 
 

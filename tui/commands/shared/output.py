@@ -4,7 +4,6 @@ Control characters in names and messages are made visible, because a terminal wo
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.formatting import visible
+from engine.formatting import json_text, visible
 
 
 def print_line(text: str = "", *, bold: bool = False) -> None:
@@ -30,7 +29,7 @@ def warn(text: str) -> None:
 
 def print_json(document: Any) -> None:
     """One document on stdout."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=not _stdout_is_utf8(), allow_nan=False))
+    click.echo(json_text(document, indent=2, ascii_only=not _stdout_is_utf8()))
 
 
 def print_json_array(
@@ -46,11 +45,11 @@ def print_json_array(
     ascii_only = ascii_only or not _stdout_is_utf8()
     separator = f'{{"{name}": [\n' if name else "[\n"
     for item in items:
-        click.echo(separator + json.dumps(item, ensure_ascii=ascii_only, allow_nan=False), nl=False)
+        click.echo(separator + json_text(item, ascii_only=ascii_only), nl=False)
         separator = ",\n"
     opening = "" if separator == ",\n" else separator.rstrip()
     click.echo(f"{opening}{'' if opening else chr(10)}]", nl=False)
-    click.echo(f", {json.dumps(rest(), ensure_ascii=ascii_only)[1:]}" if name else "")
+    click.echo(f", {json_text(rest(), ascii_only=ascii_only)[1:]}" if name else "")
 
 
 def print_table(
