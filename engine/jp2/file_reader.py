@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from engine.failures import Cause, ImageError, Stage
 from engine.near_path import Difference, find_near_path
+from engine.regular_files import NotRegular, open_regular
 
 HEADER_WINDOW_BYTES = 64 * 1024
 """A read of this size holds nearly every file's whole header; on a network share a read is a round trip."""
@@ -45,15 +45,17 @@ class FileReader:
         """Opens a file for reading; the caller closes it."""
         name = os.fspath(path)
         try:
-            # O_NONBLOCK: opening a named pipe would otherwise wait for a writer for ever.
-            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = open_regular(name)
+        except NotRegular as error:
+            message = f'"{name}" is {error.what}'
+            raise ImageError(Cause.SOURCE_UNREADABLE, Stage.READING, message) from error
         except OSError as error:
             raise source_error(error, name) from error
         except ValueError as error:
             message = f"{name!a} cannot be the name of a file: {error}"
             raise ImageError(Cause.SOURCE_MISSING, Stage.READING, message) from error
         try:
-            size = _regular_size(descriptor, name)
+            size = _status(descriptor, name).st_size
         except BaseException:
             os.close(descriptor)
             raise
@@ -102,14 +104,6 @@ class FileReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _regular_size(descriptor: int, path: str) -> int:
-    status = _status(descriptor, path)
-    if not stat.S_ISREG(status.st_mode):
-        what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise ImageError(Cause.SOURCE_UNREADABLE, Stage.READING, f'"{path}" is {what}')
-    return status.st_size
 
 
 def _status(descriptor: int, path: str) -> os.stat_result:

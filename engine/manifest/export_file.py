@@ -23,6 +23,7 @@ from engine.manifest.encodings import (
     has_c1_bytes,
     is_utf_8_text,
 )
+from engine.regular_files import open_bytes
 
 AUTO = "auto"
 _XLSX = "xlsx"
@@ -38,7 +39,7 @@ class ExportFile:
         self.notes: list[str] = []
         self.encoding = encoding
         """As which it is read: an encoding, or `xlsx`."""
-        self._open: OpenBytes = lambda: cast(BinaryIO, path.open("rb"))
+        self._open: OpenBytes = lambda: open_bytes(path)
         try:
             self._recognise()
         except (OSError, EOFError, zlib.error) as error:

@@ -15,6 +15,7 @@ from engine.failures import Cause, Failure, ImageError, Stage, one_line
 from engine.memory.usage import peak_rss_bytes
 from engine.messages import Converted, Job, NotConverted, Quit, ReadAhead, StageChanged, WorkerReady
 from engine.processes.child import tie_to_parent
+from engine.regular_files import open_bytes
 
 _READ_AHEAD_BYTES = 1 << 20
 
@@ -29,7 +30,7 @@ def worker_main(connection: Connection[Any, Any], parent_pid: int) -> None:
     jobs: queue.SimpleQueue[Job | Quit] = queue.SimpleQueue()
     sources: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, jobs, sources), daemon=True).start()
-    threading.Thread(target=_read_ahead, args=(sources,), daemon=True).start()
+    threading.Thread(target=read_ahead, args=(sources,), daemon=True).start()
     connection.send(WorkerReady())
     while isinstance(job := jobs.get(), Job):
         connection.send(_attempt(connection, job, convert_image))
@@ -49,15 +50,15 @@ def _listen(
             jobs.put(message)
 
 
-def _read_ahead(sources: queue.SimpleQueue[str]) -> None:
+def read_ahead(sources: queue.SimpleQueue[str]) -> None:
     """Read each source once, so that it is in the page cache; errors are reported when the image's turn comes."""
     while True:
         path = sources.get()
         try:
-            with open(path, "rb", buffering=0) as source:  # noqa: PTH123
+            with open_bytes(path) as source:
                 while source.read(_READ_AHEAD_BYTES):
                     pass
-        except OSError:
+        except (OSError, ValueError):
             continue
 
 

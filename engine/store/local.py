@@ -16,6 +16,7 @@ from typing import BinaryIO
 from engine.atomic_files import sync_directory
 from engine.failures import Cause
 from engine.messages import FaultKind, Stored, StoreRequest
+from engine.regular_files import open_bytes
 from engine.store.base import StoredObject, StoreError
 from engine.store.errors import classify_os_error
 from engine.store.local_files import give_name, is_left_behind, is_partial, partial_name, walk
@@ -75,7 +76,7 @@ class LocalStore:
         """See Store."""
         path = self._path(key)
         try:
-            with path.open("rb") as file:
+            with open_bytes(path) as file:
                 return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         except FileNotFoundError:
             return None
@@ -226,7 +227,7 @@ class LocalStore:
             raise _mismatch(final, "is no ordinary file")
         if status.st_size != request.jpeg_bytes:
             raise _mismatch(final, f"has {status.st_size} bytes, this JPEG {request.jpeg_bytes}")
-        with final.open("rb") as file:
+        with open_bytes(final) as file:
             found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         if found != request.md5:
             raise _mismatch(final, f"has MD5 {found}, this JPEG {request.md5}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.ledger.lock import find_holder
 from engine.workspace import Workspace
 from tests.support.command_in_process import complaint, run, write_rows
 from tests.support.command_line import COMMAND, environment, photostat, start
@@ -105,24 +105,15 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> Non
 
 def test_ctrl_c_ends_quietly_and_leaves_nothing_behind(tmp_path: Path) -> None:
     workspace = Workspace.init(tmp_path / "ws")
-    fifo = tmp_path / "export.csv"
-    os.mkfifo(fifo)
-    child = start("add", fifo, workspace=workspace.root)
-    writer = wait_until(lambda: _opened_for_writing(fifo), "add to read the export")
+    row = "11111111-2222-4333-8444-555555555555,B,R,{0}.tif,plates,/s/{0}.jp2\n"
+    export = tmp_path / "export.csv"
+    export.write_text("".join(map(row.format, range(200_000))), encoding="utf-8")
+    child = start("add", export, workspace=workspace.root)
+    wait_until(lambda: find_holder(workspace.lock_path), "add to begin")  # it has seconds of work then
     child.send_signal(signal.SIGINT)
-    # A signal that comes just before Python reads is looked at after that read, so the read must end.
-    os.close(writer)
     _, stderr = child.communicate(timeout=LONGEST_WAIT_S)
     assert (child.returncode, stderr.strip()) == (130, "")
     assert photostat("list", workspace=workspace.root).stdout == ""
-
-
-def _opened_for_writing(fifo: Path) -> int | None:
-    """Its descriptor, once somebody reads there."""
-    try:
-        return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:
-        return None
 
 
 def test_names_are_printed_whatever_the_locale(tmp_path: Path) -> None:

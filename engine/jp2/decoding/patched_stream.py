@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.codestream.features import Patch
+from engine.regular_files import open_regular
 
 _READ = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
 _SKIP = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
@@ -63,7 +64,7 @@ class _PatchedFile:
 def patched_stream(library: Any, path: str, patches: Sequence[Patch]) -> Iterator[int]:
     """An opj_stream_t of the patched file. Raises ImageError SOURCE_UNREADABLE if it cannot be opened."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_regular(path)
     except OSError as error:
         message = f"{path} cannot be opened: {error.strerror}"
         raise ImageError(Cause.SOURCE_UNREADABLE, Stage.DECODING, message) from error

@@ -415,7 +415,9 @@ def test_a_forbidden_file_is_unreadable(tmp_path: Path) -> None:
 
 def test_a_pipe_does_not_make_the_reader_wait(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jp2")
-    assert failure_of(tmp_path / "a.jp2").failure.cause is Cause.SOURCE_UNREADABLE
+    failure = failure_of(tmp_path / "a.jp2").failure
+    assert failure.cause is Cause.SOURCE_UNREADABLE
+    assert "is a named pipe" in failure.message
 
 
 def test_a_header_is_read_within_a_millisecond_of_processor_time(tmp_path: Path) -> None:

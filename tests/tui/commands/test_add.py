@@ -47,6 +47,8 @@ def test_add_of_a_good_export_exits_with_0(tmp_path: Path) -> None:
 def test_add_of_something_else_than_an_export_exits_with_2(tmp_path: Path) -> None:
     root = Workspace.init(tmp_path / "ws").root
     assert "this is a directory" in complaint("add", root, at=root)
+    os.mkfifo(root / "pipe.csv")
+    assert "this is a named pipe, not a file" in complaint("add", root / "pipe.csv", at=root)
     assert "there is no row in it" in complaint("add", write_rows(root), at=root)
     (root / "latin.csv").write_bytes(f"{U},B,R,caf\xe9.tif,map,/s/a.jp2".encode("latin-1"))
     assert 'encoding = "latin-1" under [manifest] may be right' in complaint(

@@ -12,6 +12,7 @@ from engine.config import MOST_WORKERS
 from engine.failures import Cause, UserError, nearest, one_line
 from engine.formatting import counted
 from engine.ledger.reader import LedgerReader
+from engine.regular_files import NotRegular, check_regular
 from engine.workspace import Workspace
 from tui.commands.shared.output import warn
 
@@ -88,9 +89,12 @@ def warn_of_others(count: int) -> None:
 
 
 def existing_file(path: Path) -> Path:
-    """Raises UserError if there is no such file."""
+    """Raises UserError if there is no such file, or if it is no ordinary one."""
     if not path.exists():
         raise UserError(f"{path}: there is no such file")
-    if path.is_dir():
-        raise UserError(f"{path}: this is a directory, not a file")
+    try:
+        check_regular(path.stat(), str(path))
+    except NotRegular as error:
+        advice = "" if path.is_dir() else ": write what it gives to a file, and add that"
+        raise UserError(f"{path}: this is {error.what}, not a file{advice}") from error
     return path
