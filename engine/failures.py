@@ -80,6 +80,9 @@ RETRYABLE = frozenset(
 )
 """Causes that may be gone in another attempt; the others come back with the same bytes every time."""
 
+UNEXPLAINED = frozenset({Cause.INTERNAL, Cause.WORKER_CRASHED, Cause.TIMED_OUT})
+"""Causes that nothing in an image's bytes shows; a second image in a row that fails so begins a hold."""
+
 SOURCE_CAUSES = frozenset({Cause.SOURCE_MISSING, Cause.SOURCE_UNREADABLE})
 """Causes that may be the share's fault; if so, the image does not fail."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import BinaryIO
+from io import BufferedReader
 
 _KINDS = {
     stat.S_IFDIR: "a directory",
@@ -43,7 +43,7 @@ def open_regular(path: str | os.PathLike[str]) -> int:
     return descriptor
 
 
-def open_bytes(path: str | os.PathLike[str]) -> BinaryIO:
+def open_bytes(path: str | os.PathLike[str]) -> BufferedReader:
     """A file object for reading; raises as `open_regular` does."""
     return open(open_regular(path), "rb")
 

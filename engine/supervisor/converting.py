@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from engine.failures import RETRYABLE, SOURCE_CAUSES, Cause, Failure
+from engine.failures import RETRYABLE, SOURCE_CAUSES, UNEXPLAINED, Cause, Failure
 from engine.formatting import data_size, decibels, measured_time, megapixels
 from engine.ledger.models import PendingImage
 from engine.ledger.states import EventKind
@@ -156,7 +156,7 @@ class Converting:
         self.failures += 1
         self.run_alone.discard(image.image_id)
         self._run.fail(image.subject, failure, facts, pid)
-        if failure.cause is Cause.INTERNAL:
+        if failure.cause in UNEXPLAINED:
             self._faults.failed(image.subject, failure)
         elif facts is not None:
             self._faults.worked()

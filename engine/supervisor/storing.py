@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.failures import Cause, Failure, Stage
+from engine.failures import UNEXPLAINED, Cause, Failure, Stage
 from engine.formatting import data_size, measured_time
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
@@ -182,7 +182,7 @@ class Storing:
             self.failures += 1
             self._setbacks.pop(request.image_id, None)
             self._run.fail(jpeg.subject, failure)
-            if failure.cause is Cause.INTERNAL:
+            if failure.cause in UNEXPLAINED:
                 self._faults.failed(jpeg.subject, failure)
 
     def _fails_alone(self, image_id: int, message: NotStored) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
 
-from engine.failures import SOURCE_CAUSES, Cause, Failure, Stage
+from engine.failures import SOURCE_CAUSES, UNEXPLAINED, Cause, Failure, Stage
 from engine.ledger.states import EventKind
 from engine.messages import (
     MissingSource,
@@ -233,7 +233,7 @@ class Surveying:
         self.failures += 1
         subject = self._run.ledger.subject(request.image_id)
         self._run.fail(subject, failure)
-        if failure.cause in (Cause.INTERNAL, Cause.WORKER_CRASHED):
+        if failure.cause in UNEXPLAINED:
             self._faults.failed(subject, failure)
         else:
             self._faults.worked()

@@ -92,14 +92,17 @@ FAULT = """
 import pathlib
 import sys
 
-import engine.{module} as patched
+from engine.failures import Cause
+from engine.messages import FaultKind
+from engine.store.base import StoreError
+from engine.{module} import {owner} as patched
 
 real = patched.{function}
 
 
 def faulty(*arguments, **options):
     if pathlib.Path("{flag}").exists():
-        raise RuntimeError("nobody foresaw this")
+        raise {error}
     return real(*arguments, **options)
 
 
@@ -109,16 +112,32 @@ if any("spawn_main" in argument for argument in sys.orig_argv):
 
 
 @pytest.mark.parametrize(
-    ("module", "function"), [("jp2.survey", "survey_source"), ("conversion.convert", "convert_image")]
+    ("module", "owner", "function", "error"),
+    [
+        ("jp2", "survey", "survey_source", 'RuntimeError("nobody foresaw this")'),
+        ("conversion", "convert", "convert_image", 'RuntimeError("nobody foresaw this")'),
+        (
+            "store.local",
+            "LocalStore",
+            "put",
+            'StoreError(FaultKind.ITEM, Cause.INTERNAL, "nobody foresaw this")',
+        ),
+    ],
 )
 def test_a_fault_that_nobody_foresaw_holds_the_run_and_costs_no_image(
-    workspace: MakeWorkspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, function: str
+    workspace: MakeWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    module: str,
+    owner: str,
+    function: str,
+    error: str,
 ) -> None:
     root = workspace(images=MANY, settings="[engine]\nretries = 0\n")
     flag = tmp_path / "faulty"
     flag.touch()
     (tmp_path / "patches").mkdir()
-    patch = FAULT.format(module=module, function=function, flag=flag)
+    patch = FAULT.format(module=module, owner=owner, function=function, error=error, flag=flag)
     (tmp_path / "patches" / "sitecustomize.py").write_text(patch, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patches"))
     start_engine(root, "--workers", "1")

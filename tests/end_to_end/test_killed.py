@@ -83,6 +83,24 @@ def test_an_image_that_kills_every_worker_fails_and_the_others_are_done(workspac
     assert "SIGSEGV" in failure["message"]
 
 
+def test_workers_that_end_over_one_image_after_another_hold_the_run_and_cost_no_image(
+    workspace: MakeWorkspace,
+) -> None:
+    root = workspace(images=5, **LARGE, settings="[engine]\nretries = 0\n")
+    start_engine(root, "--workers", "1")
+    first = suspend_busy_worker(root)
+    crash(first)
+    second = suspend_busy_worker(root, but={first["pid"]})
+    os.kill(second["pid"], signal.SIGKILL)
+    held = wait_until(lambda: (now := status(root))["state"] == "holding" and now, "the hold")
+    assert held["hold"]["reason"] == "unexpected"
+    assert "SIGKILL" in held["hold"]["detail"]
+    assert (held["totals"]["failed"], held["totals"]["pending"]) == (0, 5 - held["totals"]["done"])
+    photostat("resume", workspace=root)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (5, 0)
+
+
 def crash(worker: dict[str, Any]) -> None:
     """A segmentation fault, which reaches a suspended process when it resumes."""
     os.kill(worker["pid"], signal.SIGSEGV)
