@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from engine.config import JpegSettings
 from engine.failures import Failure, Stage
+from engine.file_kind import FileKind
 
 
 class DecodeMode(StrEnum):
@@ -198,6 +199,8 @@ class Surveyed:
     """Width times height of a code-block; OpenJPEG keeps a record for each."""
     whole_only: bool = False
     """Strips of it come out wrong, so it is decoded whole or not at all."""
+    kind: FileKind | None = None
+    """None if an earlier photostat has read it."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from engine.failures import Cause, ImageError
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.jp2_file import Jp2File
+from engine.jp2.kinds import kind_of
 from engine.jp2.validation.validate import check_structure
 from tests.support import refusal_table
 from tests.support.jp2_files import Encoding, Wrapping, make_jp2
@@ -65,6 +66,7 @@ def outcome(path: Path) -> tuple[Cause | None, str, list[str]]:
     warnings: list[str] = []
     try:
         with Jp2File.open(path) as file:
+            kind_of(file)  # whatever the header is, it is of some kind
             warnings += [*file.header.warnings, *file.metadata.warnings]
             warnings += check_structure(file).warnings
             warnings += plan_colour(file.header).warnings

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.mode_rules import DecodeWay, fault_of
 from engine.jp2.file_reader import TILE_PART_WINDOW_BYTES
 from engine.jp2.header import Header
-from engine.jp2.jp2_file import Jp2File, read_header
+from engine.jp2.jp2_file import Jp2File
+from engine.jp2.kinds import kind_of
 from engine.jp2.validation.tile_parts import walk_chain
 from engine.messages import Surveyed, SurveyRequest
 
@@ -16,19 +19,20 @@ _EOC = Marker.EOC.to_bytes(2)
 
 
 def survey_source(request: SurveyRequest) -> Surveyed:
-    """Reads the header only; raises ImageError as read_header does."""
-    return survey(read_header(request.source_path), request.image_id)
+    """Reads the header only; raises ImageError as `Jp2File` does."""
+    with Jp2File.open(request.source_path) as file:
+        return replace(survey(file.header, request.image_id), kind=kind_of(file))
 
 
 def examine_source(request: SurveyRequest) -> Surveyed:
     """Finds every fault that shows without a pixel, for one more small read than a survey.
 
-    Raises ImageError as read_header, plan_colour and, if the end looks wrong, walk_chain do.
+    Raises ImageError as survey_source, plan_colour and, if the end looks wrong, walk_chain do.
     """
     with Jp2File.open(request.source_path) as file:
         plan_colour(file.header)
         _check_end(file)
-        return survey(file.header, request.image_id)
+        return replace(survey(file.header, request.image_id), kind=kind_of(file))
 
 
 def _check_end(file: Jp2File) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from engine.failures import REMEDIES, Cause
+from engine.file_kind import FileKind
 from engine.ledger.account import Account
 from engine.ledger.states import AttemptOutcome, ImageState
 from engine.messages import StoreRequest, Surveyed
@@ -223,6 +224,18 @@ class FailureGroup:
     @property
     def remedy(self) -> str:
         return REMEDIES[Cause(self.cause)]
+
+
+@dataclass(frozen=True)
+class KindCount:
+    """How many images are of a kind; of none (None) if their header was not read yet, or by an earlier photostat."""
+
+    kind: FileKind | None
+    images: int
+    done: int
+    failed: int
+    warned: int
+    """With warnings."""
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ import threading
 from collections.abc import Collection, Iterable, Iterator
 
 from engine.config import SourcePaths
+from engine.file_kind import FileKind
 from engine.ledger import lists
 from engine.ledger.account import Account, WorkTimes
 from engine.ledger.collisions import target_key
 from engine.ledger.connection import ReadOnlyConnection
 from engine.ledger.filters import ALL_IMAGES, ImageFilter, Selection, with_ids
-from engine.ledger.models import Attempt, Event, ImageRow, Representation
+from engine.ledger.models import Attempt, Event, ImageRow, KindCount, Representation
 from engine.ledger.queries import LedgerQueries, Values
 from engine.ledger.statements import statements
 from engine.ledger.states import AttemptOutcome, ImageState
@@ -119,6 +120,13 @@ class LedgerReader(LedgerQueries):
         Reads every image's state."""
         count, complete = self._select(_SQL["representations"], {"batch": batch})[0]
         return int(count), int(complete)
+
+    def kinds(self, batch: str | None = None) -> list[KindCount]:
+        """The kinds of files that are known, the most frequent first, and how many images are of no known kind.
+
+        Reads every image."""
+        rows = self._select(_SQL["kinds"], {"batch": batch})
+        return [KindCount(FileKind.of_text(kind) if kind else None, *counts) for kind, *counts in rows]
 
     # What happened
 

@@ -126,7 +126,12 @@ class Ledger(LedgerQueries):
         """Keeps the headers' facts. An image that is not pending any more is left alone."""
         with self.transaction():
             now = time.time()
-            self._db.executemany(_SQL["survey"], [{**asdict(facts), "now": now} for facts in found])
+            kinds = [facts.kind.to_text() if facts.kind else None for facts in found]
+            self._db.executemany(_SQL["add_kind"], [{"kind": kind} for kind in {*kinds} - {None}])
+            rows = [
+                {**asdict(facts), "kind": kind, "now": now} for facts, kind in zip(found, kinds, strict=True)
+            ]
+            self._db.executemany(_SQL["survey"], rows)
 
     def start(self, image_id: int, pid: int, predicted_bytes: int, mode: str, correction: float = 1.0) -> int:
         """pending → in_flight; returns the attempt's number in this round, from 1.

@@ -23,6 +23,11 @@ _IMPLAUSIBLE_PIXELS = 2**32
 _IMPLAUSIBLE_PIXELS_PER_BYTE = 10_000
 """Both exceeded: more pixels than the largest JPEG holds, in a file so small that it can only be one flat colour."""
 
+_LATIN_1 = 1
+"""Rcom of a text (Table A.44)."""
+_MOST_COMMENTS = 4
+_MOST_COMMENT_BYTES = 200
+
 _HIGH_THROUGHPUT = 0x00020000
 """Pcap bit 15 counted from the top: Part 15, HTJ2K (ISO/IEC 15444-15 A.3)."""
 
@@ -55,6 +60,8 @@ class MainHeader:
     length_markers: tuple[int, ...]
     """Offsets of the TLM marker segments in the file."""
     warnings: tuple[str, ...]
+    comments: tuple[str, ...] = ()
+    """The beginnings of the first texts in COM."""
 
     @property
     def style(self) -> CodingStyle:
@@ -79,6 +86,7 @@ def read_main_header(reader: FileReader, start: int) -> MainHeader:
     lengths: list[tuple[int | None, int]] = []
     length_markers: list[int] = []
     warnings: list[str] = []
+    comments: list[str] = []
     position = start + 2
     # All of them first: an extension that is named last may explain a value in COD.
     for segment in list(segments(reader, position)):
@@ -96,6 +104,8 @@ def read_main_header(reader: FileReader, start: int) -> MainHeader:
             case Marker.TLM:
                 length_markers.append(segment.offset)
                 lengths += _parse_lengths(parameters, warnings)
+            case Marker.COM if len(comments) < _MOST_COMMENTS:
+                comments += _parse_comment(parameters)
     if size is None or styles.style is None or Marker.QCD not in markers:
         missing = "SIZ" if size is None else "COD" if styles.style is None else "QCD"
         corrupt(f"the main header has no {missing} marker")
@@ -110,6 +120,7 @@ def read_main_header(reader: FileReader, start: int) -> MainHeader:
         tile_part_lengths=tuple(lengths),
         length_markers=tuple(length_markers),
         warnings=tuple(warnings),
+        comments=tuple(comments),
     )
 
 
@@ -175,6 +186,14 @@ def _parse_lengths(parameters: Parameters, warnings: list[str]) -> list[tuple[in
     layout = ">" + ("", "B", "H")[tile_bytes] + ("I" if length_bytes == 4 else "H")
     found = [parameters.unpack(layout, at=2 + index * entry) for index in range(count)]
     return [(values[0] if tile_bytes else None, values[-1]) for values in found]
+
+
+def _parse_comment(parameters: Parameters) -> list[str]:
+    """COM (A.9.2): the beginning of a text, which is Latin-1; nothing for binary data."""
+    if parameters.size < 3 or parameters.unpack(">H") != (_LATIN_1,):
+        return []
+    count = min(parameters.size - 2, _MOST_COMMENT_BYTES)
+    return [bytes(parameters.unpack(f">{count}B", at=2)).decode("latin-1")]
 
 
 def _check_plausible(size: ImageSize, file_bytes: int) -> None:

@@ -1,10 +1,13 @@
 -- An image's way through its states, its attempts, and its history.
 
+-- name: add_kind
+INSERT INTO kinds (kind) VALUES (:kind) ON CONFLICT DO NOTHING
+
 -- name: survey
 UPDATE images SET surveyed = 1, source_bytes = :source_bytes, width = :width, height = :height,
     components = :components, bits = :bits, tile_width = :tile_width, tile_height = :tile_height,
     levels = :levels, colour = :colour, code_block_samples = :code_block_samples,
-    whole_only = :whole_only, updated = :now
+    whole_only = :whole_only, kind = (SELECT id FROM kinds WHERE kinds.kind = :kind), updated = :now
 WHERE id = :image_id AND state = 'pending'
 
 -- name: start

@@ -30,3 +30,10 @@ SELECT count(*), total(complete) FROM (
     WHERE :batch IS NULL OR b.name = :batch
     GROUP BY i.uuid COLLATE NOCASE
 )
+
+-- name: kinds
+SELECT k.kind, count(*) AS images, sum(i.state = 'done'), sum(i.state = 'failed'), sum(i.warnings <> '[]')
+FROM images i JOIN batches b ON b.id = i.batch LEFT JOIN kinds k ON k.id = i.kind
+WHERE :batch IS NULL OR b.name = :batch
+GROUP BY i.kind
+ORDER BY k.kind IS NULL, images DESC, k.kind

@@ -10,7 +10,7 @@ from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
-from engine.reports.account.figures import BatchFigures, CauseGroup, Figures, WarningGroup
+from engine.reports.account.figures import BatchFigures, CauseGroup, Figures, KindTable, WarningGroup
 
 MOST_LISTED = 200
 """Images that the page lists for each cause or warning, and as far below their batch; the CSV tables have all."""
@@ -62,6 +62,7 @@ def collect(
         accepted_count=collector.accepted_count,
         warnings=sorted(collector.warnings.values(), key=lambda group: -group.count),
         warned_images=collector.warned_images,
+        kinds=KindTable(reader.kinds(batch)),
     )
 
 

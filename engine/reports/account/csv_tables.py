@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from engine.ledger.models import ImageRow
+from engine.file_kind import FileKind
+from engine.ledger.models import ImageRow, KindCount
 from engine.reports.account.figures import BatchFigures
 
 _STATES = ("pending", "in_flight", "done", "failed", "accepted")
@@ -19,12 +20,18 @@ IMAGE_COLUMNS = (
     *("id", "batch", "uuid", "barcode", "record", "source", "target", "state", "attempts", "stage", "cause"),
     *("message", "remedy", "reason", "width", "height", "source_bytes", "jpeg_bytes", "md5", "psnr"),
 )
+KIND_COLUMNS = (*FileKind.columns(), "images", "done", "failed", "with_warnings")
 ATTENTION_COLUMNS = (*IMAGE_COLUMNS, "why")
 
 
 def image_cells(row: ImageRow) -> list[object]:
     document = row.to_json()
     return [document[column] for column in IMAGE_COLUMNS]
+
+
+def kind_cells(count: KindCount) -> list[object]:
+    cells = count.kind.cells() if count.kind else ("not known", *[""] * (len(FileKind.columns()) - 1))
+    return [*cells, count.images, count.done, count.failed, count.warned]
 
 
 def batch_cells(batch: BatchFigures) -> list[object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.ledger.account import Account, WorkTimes
-from engine.ledger.models import ImageRow
+from engine.ledger.models import ImageRow, KindCount
 from engine.reports.account.psnr_distribution import PsnrDistribution
 
 
@@ -75,6 +75,22 @@ class BatchFigures:
 
 
 @dataclass
+class KindTable:
+    """The kinds of files, the most frequent first."""
+
+    all: list[KindCount]
+
+    @property
+    def known(self) -> list[KindCount]:
+        return [count for count in self.all if count.kind is not None]
+
+    @property
+    def unknown(self) -> int:
+        """Images whose header was not read yet, or by an earlier photostat."""
+        return sum(count.images for count in self.all if count.kind is None)
+
+
+@dataclass
 class CauseGroup:
     """The failed images of one cause."""
 
@@ -114,6 +130,7 @@ class Figures:
     warnings: list[WarningGroup]
     """The most frequent warning first."""
     warned_images: int
+    kinds: KindTable
 
     @property
     def account(self) -> Account:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.file_kind import FileKind
 from engine.formatting import integer
 from engine.ledger.account import Account
 from engine.reports import html
@@ -12,6 +13,8 @@ from engine.reports.account.figures import Figures
 
 _MOST_UNFOLDED = 20
 """Lists of at most so many images are open when the page is."""
+
+_MOST_KINDS = 100
 
 
 def render(figures: Figures) -> Iterator[str]:
@@ -25,6 +28,8 @@ def render(figures: Figures) -> Iterator[str]:
         bar=account_bar(figures.account),
         histograms=[(batch, chart) for batch, chart in histograms if chart is not None],
         most_unfolded=_MOST_UNFOLDED,
+        kind_columns=FileKind.columns(),
+        most_kinds=_MOST_KINDS,
     )
 
 

@@ -1,4 +1,4 @@
-"""Writes the report: a page and three tables for spreadsheets, each whole or not at all."""
+"""Writes the report: a page and four tables for spreadsheets, each whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from engine.reports.account.csv_tables import (
     ATTENTION_COLUMNS,
     BATCH_COLUMNS,
     IMAGE_COLUMNS,
+    KIND_COLUMNS,
     batch_cells,
     image_cells,
+    kind_cells,
 )
 from engine.reports.account.figures import Figures
 from engine.reports.account.page import render
@@ -41,14 +43,14 @@ def write_report(
     batch: str | None = None,
     progress: Callable[[int], None] = lambda images: None,
 ) -> WrittenReport:
-    """Writes report.html, batches.csv, failures.csv and attention.csv into the directory; arguments as `collect`'s.
+    """Writes report.html and batches.csv, kinds.csv, failures.csv, attention.csv into the directory.
 
-    Raises OSError."""
+    Arguments are those of `collect`. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
     page = directory / "report.html"
-    tables = tuple(directory / name for name in ("batches.csv", "failures.csv", "attention.csv"))
+    tables = tuple(directory / name for name in ("batches.csv", "kinds.csv", "failures.csv", "attention.csv"))
     with ExitStack() as stack:
-        batches, failures, attention = (stack.enter_context(replacing(table)) for table in tables)
+        batches, kinds, failures, attention = (stack.enter_context(replacing(table)) for table in tables)
         add_failure = start_table(failures, IMAGE_COLUMNS)
         add_attention = start_table(attention, ATTENTION_COLUMNS)
 
@@ -65,5 +67,8 @@ def write_report(
         add_batch = start_table(batches, BATCH_COLUMNS)
         for batch_figures in figures.batches:
             add_batch(batch_cells(batch_figures))
+        add_kind = start_table(kinds, KIND_COLUMNS)
+        for count in figures.kinds.all:
+            add_kind(kind_cells(count))
         stack.enter_context(replacing(page)).writelines(render(figures))
     return WrittenReport(page, tables, figures)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pytest
 
 from engine.failures import Cause, Failure, Stage
+from engine.file_kind import FileKind
 from engine.ledger.account import Account
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
@@ -39,8 +41,12 @@ def rows(count: int, batch: str, first_line: int = 2, record: str = "99001") -> 
         )  # fmt: skip
 
 
+KIND = FileKind(HOSTILE, "jp2", "9-7 ICT", "untiled", "6", "RLCP", 12, "8 bits", "sRGB, 3 components", False)
+
+
 def finish(ledger: Ledger, image_id: int, psnr: float, warnings: tuple[str, ...] = ()) -> None:
-    ledger.surveyed([Surveyed(image_id, 2_000_000, 2000, 1500, 3, 8, 2000, 1500, 5, "srgb")])
+    kind = KIND if image_id > 10 else replace(KIND, layers=image_id % 2 + 1) if image_id > 2 else None
+    ledger.surveyed([Surveyed(image_id, 2_000_000, 2000, 1500, 3, 8, 2000, 1500, 5, "srgb", kind=kind)])
     ledger.start(image_id, 4711, 100 << 20, DecodeMode.WHOLE)
     ledger.converted(
         Converted(
@@ -146,6 +152,23 @@ def test_tables_have_every_row(collection: Workspace, tmp_path: Path) -> None:
     assert batches[0]["psnr_lowest_db"] == "31.0"
 
 
+def test_the_kinds_of_files_are_counted_the_most_frequent_first(
+    collection: Workspace, tmp_path: Path
+) -> None:
+    written(collection, tmp_path / "report")
+    kinds = read_csv(tmp_path / "report" / "kinds.csv")
+    assert [
+        (row["layers"], row["images"], row["done"], row["failed"], row["with_warnings"]) for row in kinds
+    ] == [
+        ("12", "20", "20", "0", "0"),
+        ("1", "4", "4", "0", "0"),
+        ("2", "4", "4", "0", "1"),
+        ("", "7", "2", "2", "2"),
+    ]
+    assert {row["writer"] for row in kinds} == {HOSTILE, "not known"}
+    assert figures_of(collection, "prints").kinds.unknown == 5
+
+
 def test_an_empty_ledger_has_a_report_too(tmp_path: Path) -> None:
     workspace = Workspace.init(tmp_path / "empty")
     page = self_contained_page(written(workspace, tmp_path / "report"))
@@ -157,7 +180,7 @@ def test_a_report_replaces_the_last_one_whole(collection: Workspace, tmp_path: P
     written(collection, directory)
     written(collection, directory)
     names = sorted(path.name for path in directory.iterdir())
-    assert names == ["attention.csv", "batches.csv", "failures.csv", "report.html"]
+    assert names == ["attention.csv", "batches.csv", "failures.csv", "kinds.csv", "report.html"]
 
 
 @pytest.mark.needs_tool("chromium")
@@ -183,7 +206,13 @@ def test_the_command_after_a_real_run(workspace: MakeWorkspace, tmp_path: Path) 
         "rows": 4, "pending": 0, "in_flight": 0, "done": 3, "failed": 1, "accepted": 0,
     }  # fmt: skip
     assert outcome.json["failures"] == {"source-missing": 1}
-    self_contained_page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    page = self_contained_page((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    kinds = outcome.json["kinds"]
+    assert sorted((each["images"], each["done"]) for each in kinds) == [(1, 0), (1, 1), (2, 2)]
+    assert [each["kind"] is None for each in kinds] == [False, False, True]  # the one that is missing
+    assert {each["kind"]["colour"] for each in kinds[:2]} == {"sRGB, 3 components", "grey, 1 component"}
+    assert "1 image is of no known kind" in page.text
+    assert kinds[0]["kind"]["writer"] in page.text
     assert str(root / "report" / "report.html") in photostat("report", workspace=root).stdout
     refused = photostat("report", "--batch", "nowhere", workspace=root, expect=2)
     assert "no batch 'nowhere'" in refused.stderr

@@ -1,0 +1,82 @@
+"""The kind of a JPEG 2000 file: what files that one program wrote with one set of options have in common."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+UNNAMED_WRITER = "not named"
+NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True, order=True)
+class FileKind:
+    """Texts as people read them. Images of a kind are decoded in the same way, whatever they show."""
+
+    writer: str
+    """The program, from the codestream's comment (COM)."""
+    container: str
+    """One of `engine.jp2.header.Container`."""
+    transform: str
+    """The wavelet, and whether components are transformed."""
+    tiling: str
+    tile_parts: str
+    """Of the first tile, as its first tile-part states."""
+    progression: str
+    layers: int
+    depth: str
+    """Bits of a sample."""
+    colour: str
+    high_throughput: bool
+    """HTJ2K code-blocks (ISO/IEC 15444-15)."""
+    features: str = ""
+    """Rare marker segments that matter to a decoder: POC, RGN, PPM."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """One line, by which equal kinds are found and which `of_text` reads."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def of_text(cls, text: str) -> FileKind:
+        """Reads what `to_text` of this or an earlier photostat wrote."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
+
+    @classmethod
+    def columns(cls) -> tuple[str, ...]:
+        """The heads of a table of kinds; `cells` are in their order."""
+        return (
+            *(
+                "writer",
+                "format",
+                "transform",
+                "tiles",
+                "tile-parts",
+                "progression",
+                "layers",
+                "depth",
+                "colour",
+            ),
+            *("code-blocks", "also has"),
+        )
+
+    def cells(self) -> tuple[str, ...]:
+        return (
+            *(self.writer, self.container, self.transform, self.tiling, self.tile_parts, self.progression),
+            *(str(self.layers), self.depth, self.colour, self.blocks, self.features),
+        )
+
+    @property
+    def blocks(self) -> str:
+        return "HT" if self.high_throughput else "plain"
+
+    def describe(self) -> str:
+        """`Kakadu-v7.10, 9-7, untiled, 1 tile-part, RPCL, 12 layers, 8 bits, sRGB`."""
+        parts = [self.writer, self.transform, self.tiling, f"tile-parts: {self.tile_parts}", self.progression]
+        parts += [f"layers: {self.layers}", self.depth, self.colour]
+        parts += ["HT"] if self.high_throughput else []
+        return ", ".join([*parts, *([self.features] if self.features else [])])
