@@ -13,6 +13,7 @@ import pytest
 
 from engine.failures import Cause, Failure, Stage
 from engine.file_kind import FileKind
+from engine.formatting import visible
 from engine.ledger.account import Account
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
@@ -165,7 +166,7 @@ def test_the_kinds_of_files_are_counted_the_most_frequent_first(
         ("2", "4", "4", "0", "1"),
         ("", "7", "2", "2", "2"),
     ]
-    assert {row["writer"] for row in kinds} == {HOSTILE, "not known"}
+    assert {row["writer"] for row in kinds} == {visible(HOSTILE), "not known"}
     assert figures_of(collection, "prints").kinds.unknown == 5
 
 
