@@ -179,6 +179,7 @@ class Bucket:
         )
         # With the star it comes before botocore's own handler, which makes 500 of a 200 without XML.
         client.meta.events.register("before-parse.*", _check_reply)
+        client.meta.events.register("before-send.*", _write_headers_as_text)
         return client
 
     def _mark_never_answered(self, error: StoreError) -> StoreError:
@@ -204,6 +205,13 @@ def _check_reply(operation_model: Any, response_dict: dict[str, Any], **_: objec
     check_reply(
         operation_model.name, response_dict["status_code"], headers, body if isinstance(body, bytes) else b""
     )
+
+
+def _write_headers_as_text(request: Any, **_: object) -> None:
+    """Called by botocore with each request. Over a 303, urllib3 stumbles at bytes before it gives up redirects."""
+    for name, value in list(request.headers.items()):
+        if isinstance(value, bytes):
+            request.headers[name] = value.decode("latin-1")
 
 
 def classify_boto_error(error: Exception, message: str) -> StoreError:

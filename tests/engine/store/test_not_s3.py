@@ -38,7 +38,7 @@ def actions(store: Store, request_for: MakeRequest, size_bytes: int = 10_000) ->
 
 
 @pytest.mark.parametrize("size_bytes", [10_000, 6 << 20], ids=["single", "parts"])
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308])
 def test_a_redirect_is_named_with_its_place(
     store: Store, wrong_server: WrongServer, request_for: MakeRequest, status: int, size_bytes: int
 ) -> None:
