@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -24,6 +24,7 @@ from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
 from engine.processes.share_check import why_share_is_away
 from engine.processes.uploader import outcome_of
 from engine.scratch import sources_in_scratch, write_problem
+from engine.store.base import StoreStep, StoreTrial
 from engine.store.open import open_store
 from engine.workspace import Workspace, path_variants, scratch_conflict
 
@@ -71,7 +72,8 @@ class Preflight:
     workers: int = 1
     seconds_taken: float = 0.0
     findings: list[Finding] = field(default_factory=list)
-    store_failure: Failure | None = None
+    store: StoreTrial | Failure | None = None
+    """What came of trying the store; None until it has been tried."""
     scratch_problem: str | None = None
     """Why scratch cannot be where the settings have it."""
     share_problem: str | None = None
@@ -89,7 +91,23 @@ class Preflight:
 
     @property
     def is_clean(self) -> bool:
-        return not self.findings and self.store_failure is None and self.scratch_problem is None
+        return not self.findings and self.store_is_proved and self.scratch_problem is None
+
+    @property
+    def store_failure(self) -> Failure | None:
+        return self.store if isinstance(self.store, Failure) else None
+
+    @property
+    def store_is_proved(self) -> bool:
+        """It has been tried, and did all that a run relies on."""
+        return isinstance(self.store, StoreTrial) and self.store.is_proof
+
+    @property
+    def store_steps_untried(self) -> Mapping[StoreStep, str]:
+        """Why a step that a run takes has not been tried; a failure speaks for itself."""
+        if self.store is None:
+            return dict.fromkeys(StoreStep, "the store has not been tried")
+        return self.store.untried if isinstance(self.store, StoreTrial) else {}
 
 
 def check(
@@ -102,7 +120,7 @@ def check(
     floor = parse_floor(config.engine.memory_floor, memory.total_bytes)
     result = Preflight(workers=workers, capacity_bytes=memory.total_bytes - floor)
     with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
-        result.store_failure = _store_failure(workspace, config, reader)
+        result.store = _try_store(workspace, config, reader)
         result.scratch_problem = _scratch_problem(workspace, config, reader)
         result.warnings += _unknown_batches(config, list(reader.account()))
         images = _ImageChecks(workspace, config, reader, result)
@@ -201,12 +219,12 @@ def _scratch_problem(workspace: Workspace, config: Config, reader: LedgerReader)
     return f"{directory}: {problem}" if problem else write_problem(directory)
 
 
-def _store_failure(workspace: Workspace, config: Config, reader: LedgerReader) -> Failure | None:
+def _try_store(workspace: Workspace, config: Config, reader: LedgerReader) -> StoreTrial | Failure:
     """Lists the store, puts a tiny object there, looks at it, reads it back, finds it in the listing and deletes it."""
     with closing(open_store(config.store, workspace.root, reader.figures().totals.done)) as store:
-        error = outcome_of(store.probe) or outcome_of(store.write_probe)
-    if error is None:
-        return None
-    failure = error.failure
-    advice = _STORE_ADVICE.get(failure.cause, "") if error.never_answered or not failure.hint else ""
+        outcome = outcome_of(store.write_probe)
+    if isinstance(outcome, StoreTrial):
+        return outcome
+    failure = outcome.failure
+    advice = _STORE_ADVICE.get(failure.cause, "") if outcome.never_answered or not failure.hint else ""
     return replace(failure, hint=advice) if advice else failure

@@ -80,9 +80,10 @@ class _Uploader:
         """Probe the store once by writing, and answer: a store that can be listed but takes nothing is not well."""
         self._store.expect(images_done)
         outcome = outcome_of(self._store.write_probe)
-        self._send(
-            StoreProbed(outcome.fault, outcome.failure, outcome.never_answered) if outcome else StoreProbed()
-        )
+        if isinstance(outcome, StoreError):
+            self._send(StoreProbed(outcome.fault, outcome.failure, outcome.never_answered))
+        else:
+            self._send(StoreProbed())
 
     def _send(self, answer: Answer) -> None:
         # After a broken pipe the loop sees the EOF and ends the process.

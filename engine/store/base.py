@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from engine.failures import Cause, Failure, Stage, one_line
@@ -37,6 +38,29 @@ class StoredObject:
     """Hexadecimal; None if the listing does not tell it."""
 
 
+class StoreStep(StrEnum):
+    """What a run relies on of a store."""
+
+    LIST = "list"
+    PUT = "put"
+    HEAD = "head"
+    GET = "get"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class StoreTrial:
+    """What `write_probe` has found without an error."""
+
+    untried: Mapping[StoreStep, str] = field(default_factory=dict)
+    """The steps that it could not try, and why; every other one was tried and did what it should."""
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether a run can rely on the store; it deletes nothing but what is broken or its own."""
+        return not self.untried.keys() - {StoreStep.DELETE}
+
+
 class Store(Protocol):
     """What the uploader, `check` and `reconcile` need. `put` may be called from several threads at once."""
 
@@ -65,11 +89,11 @@ class Store(Protocol):
     def probe(self) -> None:
         """Check by reading only that the store is there and ours to use; raises StoreError."""
 
-    def write_probe(self) -> None:
-        """Put, confirm and delete a tiny object of photostat's own; raises StoreError."""
+    def write_probe(self) -> StoreTrial:
+        """List, and put, look at, read back and delete a tiny object of photostat's own; raises StoreError."""
 
     def close(self) -> None:
         """Close the connections."""
 
 
-__all__ = ["Store", "StoreError", "StoredObject"]
+__all__ = ["Store", "StoreError", "StoreStep", "StoreTrial", "StoredObject"]

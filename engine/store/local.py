@@ -17,11 +17,12 @@ from engine.atomic_files import sync_directory
 from engine.failures import Cause
 from engine.messages import FaultKind, Stored, StoreRequest
 from engine.regular_files import open_bytes
-from engine.store.base import StoredObject, StoreError
+from engine.store.base import StoredObject, StoreError, StoreTrial
 from engine.store.errors import classify_os_error
 from engine.store.local_files import give_name, is_left_behind, is_partial, partial_name, walk
 from engine.store.staged_file import CHUNK_BYTES, open_staged, proved_chunks, verify
 
+_PROBE_BODY = b"photostat was here\n"
 _MOUNT_HINT = (
     "Mount the volume, then resume; or correct url under [store], then `photostat stop` and `run` again."
 )
@@ -96,7 +97,7 @@ class LocalStore:
         if free_bytes < CHUNK_BYTES:
             raise StoreError(FaultKind.TRANSIENT, Cause.DISK_FULL, f"no space left where {self.root} is")
 
-    def write_probe(self) -> None:
+    def write_probe(self) -> StoreTrial:
         """See Store."""
         self.probe()
         path = self.root / partial_name()
@@ -104,12 +105,17 @@ class LocalStore:
             self._check_root(make=True)
             try:
                 with path.open("xb") as file:
-                    file.write(b"photostat was here\n")
+                    file.write(_PROBE_BODY)
                     _sync(file)
+                is_kept = path.read_bytes() == _PROBE_BODY and path in self.root.iterdir()
             finally:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise classify_os_error(error, f"writing {path}") from error
+        if not is_kept:
+            text = f"writing {path}: the file system has not kept what was written"
+            raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, text)
+        return StoreTrial()
 
     def close(self) -> None:
         """Nothing is kept open."""

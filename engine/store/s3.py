@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from engine.config import StoreSettings
 from engine.failures import Cause
 from engine.messages import FaultKind, Stored, StoreRequest
-from engine.store.base import Store, StoredObject, StoreError
+from engine.store.base import Store, StoredObject, StoreError, StoreStep, StoreTrial
 from engine.store.checksums import Digests, digests_of, single_md5
 from engine.store.errors import not_the_images
 from engine.store.retry import Backoff, with_retries
@@ -128,11 +128,11 @@ class S3Store:
         except StoreError as error:
             raise not_the_images(error) from None
 
-    def write_probe(self) -> None:
+    def write_probe(self) -> StoreTrial:
         """See Store."""
         try:
             with self._writing_probe:
-                self._write_probe(self._key(PROBE_KEY))
+                return self._write_probe(self._key(PROBE_KEY))
         except StoreError as error:
             raise not_the_images(error) from None
 
@@ -173,14 +173,14 @@ class S3Store:
         warnings = () if existed else metadata_of(request)[1]
         return Stored(request.image_id, existed, time.monotonic() - began, warnings)
 
-    def _write_probe(self, key: str) -> None:
+    def _write_probe(self, key: str) -> StoreTrial:
         self.probe()
         try:
             self._upload.put_small(key, _PROBE_BODY)
         except ErrorReply as reply:
-            # If it is there already, an earlier probe could put it but not delete it: enough to work with.
             if reply.status not in _NAME_TAKEN:
                 raise reply.error from None
+            self._bucket.run(f"storing {key}", lambda c: self._upload.put_ours_again(c, key, _PROBE_BODY))
         head = self._bucket.run(
             f"looking at {key}", lambda c: c.head_object(Bucket=self._bucket.name, Key=key)
         )
@@ -196,6 +196,8 @@ class S3Store:
             if error.failure.cause is not Cause.STORE_DENIED:  # photostat hardly ever has to delete anything
                 raise
             log.warning("the object of the write probe stays in the store: %s", error)
+            return StoreTrial({StoreStep.DELETE: error.failure.message})
+        return StoreTrial()
 
     def _key(self, target: str) -> str:
         return self._bucket.location.prefix + target

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from engine.preflight import Preflight
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
+from tests.support.s3_relay import Fault, Kind, Relay, Request
 from tests.support.wrong_server import Reply, WrongServer
 
 
@@ -55,7 +57,41 @@ def test_a_store_that_is_none_is_named(
     wrong_server.answer = lambda asked: reply
     settings = f'[store]\nurl = "s3://jpegs/p"\nendpoint = "{wrong_server.endpoint}"\n'
     root = workspace(images=1, settings=settings)
-    store = photostat("check", "--json", workspace=root, expect=1).json["store"]
+    document = photostat("check", "--json", workspace=root, expect=1).json
+    store = document["store"]
+    assert document["store_proved"] is False
     assert store["cause"] == "store-unavailable"
     assert named in store["message"]
     assert "fault of photostat" not in store["remedy"]
+
+
+def test_a_store_that_was_not_tried_is_not_well() -> None:
+    result = Preflight()
+    assert not result.is_clean and not result.store_is_proved and result.store_failure is None
+    assert set(result.store_steps_untried) == {"list", "put", "head", "get", "delete"}
+
+
+def test_a_check_says_what_it_could_not_try(workspace: MakeWorkspace, relay: Relay, prefix: str) -> None:
+    """A store that lets nothing be deleted: the second check finds the first one's object, and still puts one."""
+    denied = Fault(Kind.REPLY, 403, "AccessDenied")
+    settings = f'[store]\nurl = "s3://jpegs/{prefix}"\nendpoint = "{relay.endpoint}"\n'
+    root = workspace(images=1, settings=settings)
+
+    def well() -> None:
+        relay.choose_fault = lambda asked: denied if asked.method == "DELETE" else None
+        document = photostat("check", "--json", workspace=root).json
+        assert document["store"] is None and document["store_proved"] is True
+        assert list(document["store_untried"]) == ["delete"]
+        assert "AccessDenied" in document["store_untried"]["delete"]
+        assert "writable; delete not tried (" in photostat("check", workspace=root).stdout
+
+    def take_no_puts(asked: Request) -> Fault | None:
+        if asked.method != "PUT":
+            return denied if asked.method == "DELETE" else None
+        return Fault(Kind.REPLY, 412, "PreconditionFailed") if "if-none-match" in asked.headers else denied
+
+    well()
+    relay.choose_fault = take_no_puts
+    document = photostat("check", "--json", workspace=root, expect=1).json
+    assert document["store"]["cause"] == "store-denied" and document["store_proved"] is False
+    well()

@@ -30,7 +30,7 @@ def check(ctx: click.Context, batch: str | None, as_json: bool) -> None:
 
     Reads the header of each image that is not done: is it there, readable, JPEG 2000, not too large for a JPEG?
     How much memory and time will it need? Writes a tiny object to the store and deletes it again. The exit code
-    is 1 when something would fail.
+    is 1 when something would fail, or the store is not proved to do all that a run relies on.
     """
     workspace = workspace_of(ctx)
     with LedgerReader(workspace) as reader:
@@ -67,6 +67,8 @@ def _document(result: Preflight) -> dict[str, Any]:
             "capacity_bytes": result.capacity_bytes,
         },
         "store": asdict(fault) | {"remedy": fault.remedy} if fault else None,
+        "store_proved": result.store_is_proved,
+        "store_untried": dict(result.store_steps_untried),
         "scratch": result.scratch_problem,
         "share": result.share_problem,
         "warnings": result.warnings,
@@ -118,8 +120,14 @@ def _facts(result: Preflight) -> list[tuple[str, str]]:
         need = f"{memory_size(result.largest_need_bytes)} of {memory_size(result.capacity_bytes)}"
         facts.append(("most memory", f"{need} for {result.largest_target}"))
     facts.append(("in strips", f"{integer(result.strips)} (too large to decode whole in this memory)"))
-    facts.append(("store", f"{fault.cause}: {fault.message}" if fault else "writable"))
+    facts.append(("store", f"{fault.cause}: {fault.message}" if fault else _tried(result)))
     return facts
+
+
+def _tried(result: Preflight) -> str:
+    """What the trial of the store comes to."""
+    untried = [f"{step} not tried ({why})" for step, why in result.store_steps_untried.items()]
+    return "; ".join(["writable" if result.store_is_proved else "not proved", *untried])
 
 
 def _print_findings(findings: list[Finding]) -> None:

@@ -251,6 +251,14 @@ def test_trying_the_store_out_leaves_nothing(store: LocalStore) -> None:
     assert files(store.root) == {}
 
 
+def test_a_file_system_that_does_not_keep_what_is_written_is_not_well(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_bytes", lambda path: bytes(19))
+    assert "has not kept what was written" in store_error_of(store.write_probe).failure.message
+    assert files(store.root) == {}
+
+
 def test_many_at_once_into_one_directory(store: LocalStore, tmp_path: Path) -> None:
     requests = [make_request(tmp_path / "scratch", f"b/u/{n % 100}.jpg", 1000, n) for n in range(200)]
     outcomes: list[str] = []
