@@ -174,7 +174,8 @@ class Supervisor:
             case DesiredState.STOP:
                 return True
             case DesiredState.DRAIN:
-                is_storing = self._storing.on_scratch and self._run.holds.may_store
+                holds = self._run.holds
+                is_storing = self._storing.on_scratch and holds.may_store and holds.may_try
                 return not self._converting.in_flight and not is_storing
         return self._is_finished
 

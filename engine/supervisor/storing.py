@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.failures import UNEXPLAINED, Cause, Failure, Stage
+from engine.failures import Cause, Failure, Stage
 from engine.formatting import data_size, measured_time
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
@@ -65,7 +65,7 @@ class Storing:
         self._transferring: dict[int, WaitingJpeg] = {}
         self._to_unlink: list[Path] = []
         self._probing = False
-        self._faults = UnexplainedFaults(run)
+        self._faults = UnexplainedFaults(run, "stored")
         self._setbacks: dict[int, Setbacks] = {}
         self._successes = 0
         """Images stored and successful probes."""
@@ -121,7 +121,7 @@ class Storing:
         if holds.store_wants_probe() and not self._probing:
             self._probing = True
             self._send(ProbeStore(self._images_done))
-        most = 2 * self._run.config.store.transfers
+        most = 1 if holds.only_tries else 2 * self._run.config.store.transfers
         while holds.may_store and holds.may_try and self._waiting and len(self._transferring) < most:
             jpeg = self._waiting.popleft()
             self._transferring[jpeg.request.image_id] = jpeg
@@ -182,8 +182,7 @@ class Storing:
             self.failures += 1
             self._setbacks.pop(request.image_id, None)
             self._run.fail(jpeg.subject, failure)
-            if failure.cause in UNEXPLAINED:
-                self._faults.failed(jpeg.subject, failure)
+            self._faults.failed(jpeg.subject, failure)
 
     def _fails_alone(self, image_id: int, message: NotStored) -> bool:
         """Transfers of this image fail again and again while others succeed: it fails, so that the run can end."""

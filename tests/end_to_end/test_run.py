@@ -130,6 +130,44 @@ def test_a_foreign_object_is_never_overwritten(workspace: MakeWorkspace) -> None
     assert failure["cause"] == "store-mismatch"
 
 
+def put_others_in_place(root: Path) -> list[Path]:
+    """Another file is at every target."""
+    targets = [root / "out" / row["target"] for row in list_rows(root)]
+    for target in targets:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(b"somebody else's")
+    return targets
+
+
+def hold_of(root: Path) -> str:
+    """The detail of the hold, for which this waits."""
+    hold = wait_until(lambda: status(root)["hold"], "the hold")
+    assert status(root)["totals"]["failed"] < 5
+    return str(hold["detail"])
+
+
+def test_a_store_full_of_others_objects_holds_and_costs_no_image(workspace: MakeWorkspace) -> None:
+    root = workspace(images=9)
+    others = put_others_in_place(root)
+    start_engine(root)
+    assert "Is this the right store?" in hold_of(root)
+    for other in others:
+        other.unlink()
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (9, 0)
+
+
+def test_images_that_are_right_to_fail_do_so_after_a_resume(workspace: MakeWorkspace) -> None:
+    root = workspace(images=9)
+    others = put_others_in_place(root)
+    start_engine(root)
+    assert "the next hold comes after 40 in a row" in hold_of(root)
+    photostat("resume", workspace=root)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (0, 9)
+    assert {other.read_bytes() for other in others} == {b"somebody else's"}
+
+
 def test_the_log_has_a_line_for_every_step_of_every_image(workspace: MakeWorkspace) -> None:
     root = workspace(images=3)
     photostat("run", "--headless", workspace=root)
