@@ -101,6 +101,12 @@ class Failure:
     def remedy(self) -> str:
         return self.hint or REMEDIES[self.cause]
 
+    @property
+    def with_remedy(self) -> str:
+        """What happened, and what to do."""
+        message = self.message.rstrip(".")
+        return f"{message} {self.remedy}" if message.endswith("?") else f"{message}. {self.remedy}"
+
 
 class ImageError(Exception):
     """Ends the conversion of one image; the boundary to the supervisor turns it into its `failure`."""

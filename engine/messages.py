@@ -154,11 +154,32 @@ class NotStored:
 
 
 @dataclass(frozen=True)
+class KnownObject:
+    """An image's JPEG in the store, as the ledger has it."""
+
+    target: str
+    jpeg_bytes: int
+
+
+@dataclass(frozen=True)
+class KnownStore:
+    """What the ledger knows of its store."""
+
+    owner: str = ""
+    """16 hexadecimal digits in the names of this workspace's unfinished files; no other workspace has the same."""
+    images: int = 0
+    """How many should be there."""
+    sample: tuple[KnownObject, ...] = ()
+    """Some of them: if none of these is there, this is not the store."""
+
+
+@dataclass(frozen=True)
 class ProbeStore:
     """Ask the uploader to check the store by putting a tiny object there and deleting it."""
 
-    images_done: int
-    """How many images the ledger says are in the store."""
+    known: KnownStore = KnownStore()
+    overrule: bool = False
+    """A person says that this is the store, although it shows nothing of what the ledger knows."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +190,8 @@ class StoreProbed:
     failure: Failure | None = None
     never_answered: bool = False
     """As in NotStored."""
+    overruled: bool = False
+    """The store shows nothing of what the ledger knows, and is taken because a person says so."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, ne
 from engine.jp2.survey import examine_source
 from engine.jpeg.limits import check_sides
 from engine.ledger.filters import ImageFilter
+from engine.ledger.known_store import known_store
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
@@ -221,7 +222,7 @@ def _scratch_problem(workspace: Workspace, config: Config, reader: LedgerReader)
 
 def _try_store(workspace: Workspace, config: Config, reader: LedgerReader) -> StoreTrial | Failure:
     """Lists the store, puts a tiny object there, looks at it, reads it back, finds it in the listing and deletes it."""
-    with closing(open_store(config.store, workspace.root, reader.figures().totals.done)) as store:
+    with closing(open_store(config.store, workspace.root, known_store(reader, workspace.root))) as store:
         outcome = outcome_of(store.write_probe)
     if isinstance(outcome, StoreTrial):
         return outcome

@@ -24,16 +24,17 @@ class NotRegular(OSError):
         super().__init__(errno.EISDIR, f"this is {self.what}, not an ordinary file", path)
 
 
-def open_regular(path: str | os.PathLike[str]) -> int:
-    """A descriptor for reading. Raises NotRegular, and OSError and ValueError as os.open does.
+def open_regular(path: str | os.PathLike[str], within: int | None = None) -> int:
+    """A descriptor for reading; `path` is relative to the open directory `within`.
 
+    Raises NotRegular, and OSError and ValueError as os.open does.
     Opening a named pipe waits for a writer, and a terminal may become the engine's own: neither happens here."""
     name = os.fspath(path)
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=within)
     except OSError as error:
         if error.errno == errno.ENXIO:  # a socket, and a device without a driver, cannot be opened at all
-            check_regular(os.stat(name), name)  # noqa: PTH116 - the path may not be UTF-8
+            check_regular(os.stat(name, dir_fd=within), name)
         raise
     try:
         check_regular(os.fstat(descriptor), name)

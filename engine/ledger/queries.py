@@ -13,7 +13,7 @@ from engine.ledger import neighbours
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.models import FailureGroup, Subject
 from engine.ledger.statements import statements
-from engine.messages import NeighbourSource
+from engine.messages import KnownObject, NeighbourSource
 from engine.workspace import is_within
 
 _SQL = statements("queries")
@@ -47,6 +47,25 @@ class LedgerQueries(ABC):
         source_bytes, jpeg_bytes = self._select(_SQL["bytes_done"])[0]
         causes = tuple((group.cause, group.images) for group in self.failure_groups())
         return LedgerFigures(self.account(), int(source_bytes), int(jpeg_bytes), causes)
+
+    def stored_sample(self, most: int) -> tuple[KnownObject, ...]:
+        """Some of the images that should be in the store: spread over all of them, or, once a person has said that
+        what was there is gone, the latest since then. The latter reads every image that is done."""
+        overruled = self._select(_SQL["store_overruled"])
+        if overruled:
+            rows = self._select(_SQL["in_store_since"], {"since": overruled[0][0], "limit": most})
+        else:
+            last = self._last_image()
+            starts = sorted({last * number // most for number in range(most)})
+            rows = [row for start in starts for row in self._select(_SQL["in_store_after"], {"image": start})]
+        return tuple(dict.fromkeys(KnownObject(*row) for row in rows))
+
+    def images_expected(self, sample: Sequence[KnownObject]) -> int:
+        """How many images should be in the store: all that are done, or once a person has said that those are gone,
+        at least as many as the sample has."""
+        if self._select(_SQL["store_overruled"]):
+            return len(sample)
+        return sum(account.done for account in self.account().values())
 
     def failure_groups(self, batch: str | None = None) -> list[FailureGroup]:
         """Images that are failed now, by cause; the most frequent cause first."""

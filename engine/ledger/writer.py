@@ -221,6 +221,11 @@ class Ledger(LedgerQueries):
         with self.transaction(power_safe=True):
             return requeue.convert_again(self._db, ids, reason)
 
+    def overrule_store(self) -> None:
+        """From now on nothing is expected in the store that was done before: a person says so."""
+        with self.transaction(power_safe=True):
+            self._db.execute(_SQL["overrule_store"], {"now": time.time()})
+
     # The connection
 
     def _select(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:

@@ -14,7 +14,16 @@ from typing import Any, TypeVar
 
 from engine.config import StoreSettings
 from engine.failures import Cause
-from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
+from engine.messages import (
+    FaultKind,
+    KnownStore,
+    NotStored,
+    ProbeStore,
+    Quit,
+    Stored,
+    StoreProbed,
+    StoreRequest,
+)
 from engine.processes.child import tie_to_parent
 from engine.store.base import Store, StoreError
 from engine.store.open import open_store
@@ -27,14 +36,14 @@ Answer = Stored | NotStored | StoreProbed
 
 
 def uploader_main(
-    conn: Connection[Any, Any], parent_pid: int, settings: StoreSettings, root: str, images_done: int
+    conn: Connection[Any, Any], parent_pid: int, settings: StoreSettings, root: str, known: KnownStore
 ) -> None:
     """The process's main: serves the pipe until Quit, then finishes what is under way; ends at once on EOF.
 
-    `root` is the workspace's directory; for `images_done` see `Store.expect`. Every StoreRequest is answered by
+    `root` is the workspace's directory; for `known` see `Store.expect`. Every StoreRequest is answered by
     one Stored or NotStored, every ProbeStore by one StoreProbed, in any order."""
     tie_to_parent(parent_pid, killed_first=True)
-    serve(conn, open_store(settings, root, images_done), settings.transfers)
+    serve(conn, open_store(settings, root, known), settings.transfers)
 
 
 def serve(conn: Connection[Any, Any], store: Store, transfers: int, backoff: Backoff | None = None) -> None:
@@ -51,7 +60,7 @@ def serve(conn: Connection[Any, Any], store: Store, transfers: int, backoff: Bac
                 case StoreRequest():
                     pool.submit(uploader.store_one, message)
                 case ProbeStore():
-                    prober.submit(uploader.probe, message.images_done)
+                    prober.submit(uploader.probe, message)
                 case Quit():
                     break
                 case _:
@@ -76,14 +85,20 @@ class _Uploader:
         else:
             self._send(outcome)
 
-    def probe(self, images_done: int) -> None:
+    def probe(self, message: ProbeStore) -> None:
         """Probe the store once by writing, and answer: a store that can be listed but takes nothing is not well."""
-        self._store.expect(images_done)
-        outcome = outcome_of(self._store.write_probe)
+        self._store.expect(message.known)
+        outcome = outcome_of(lambda: self._probe(overrule=message.overrule))
         if isinstance(outcome, StoreError):
             self._send(StoreProbed(outcome.fault, outcome.failure, outcome.never_answered))
         else:
-            self._send(StoreProbed())
+            self._send(StoreProbed(overruled=outcome))
+
+    def _probe(self, *, overrule: bool) -> bool:
+        """Whether the store is taken for the right one only because a person says so."""
+        overruled = overrule and self._store.overrule()
+        self._store.write_probe()
+        return overruled
 
     def _send(self, answer: Answer) -> None:
         # After a broken pipe the loop sees the EOF and ends the process.

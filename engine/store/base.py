@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from engine.failures import Cause, Failure, Stage, one_line
-from engine.messages import FaultKind, Stored, StoreRequest
+from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
 
 
 class StoreError(Exception):
@@ -64,9 +64,9 @@ class StoreTrial:
 class Store(Protocol):
     """What the uploader, `check` and `reconcile` need. `put` may be called from several threads at once."""
 
-    def expect(self, images: int) -> None:
-        """The ledger now says that so many images are in the store. If there are some and the store's directory
-        is empty, its volume is probably not mounted, and nothing is written there."""
+    def expect(self, known: KnownStore) -> None:
+        """The ledger now knows this of the store. If a directory shows nothing of that, its volume is probably not
+        mounted, and nothing is written there."""
 
     def put(self, request: StoreRequest) -> Stored:
         """Put the JPEG under its target, whole, digest checked and confirmed, overwriting nothing.
@@ -91,6 +91,10 @@ class Store(Protocol):
 
     def write_probe(self) -> StoreTrial:
         """List, and put, look at, read back and delete a tiny object of photostat's own; raises StoreError."""
+
+    def overrule(self) -> bool:
+        """A person says that this is the store, although it shows nothing of what the ledger knows: from now on
+        it counts as that. True if it did not before. Raises StoreError if it cannot be the store."""
 
     def close(self) -> None:
         """Close the connections."""

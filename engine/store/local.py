@@ -2,69 +2,88 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import hashlib
 import os
-import stat
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from engine.atomic_files import sync_directory
 from engine.failures import Cause
-from engine.messages import FaultKind, Stored, StoreRequest
-from engine.regular_files import open_bytes
+from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
+from engine.regular_files import NotRegular, open_regular
 from engine.store.base import StoredObject, StoreError, StoreTrial
-from engine.store.errors import classify_os_error
-from engine.store.local_files import give_name, is_left_behind, is_partial, partial_name, walk
+from engine.store.errors import classify_os_error, not_the_images
+from engine.store.local_files import (
+    FileId,
+    closing,
+    file_id,
+    give_name,
+    holds,
+    is_listed,
+    is_taken,
+    md5_of,
+    open_or_make,
+    sync,
+    sync_file,
+    walk,
+    write_whole,
+)
+from engine.store.local_root import StoreRoot
+from engine.store.partial_names import is_left_behind, is_partial, partial_name
 from engine.store.staged_file import CHUNK_BYTES, open_staged, proved_chunks, verify
 
 _PROBE_BODY = b"photostat was here\n"
-_MOUNT_HINT = (
-    "Mount the volume, then resume; or correct url under [store], then `photostat stop` and `run` again."
-)
-_EMPTY_HINT = (
-    "Mount the volume, then resume. If the files are gone for good, `photostat reconcile --requeue` requeues "
-    "their images."
-)
+_UNREADABLE = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO})
+"""Errors of one file: the store has others that can be read."""
+_LINK_HINT = "Mount what the link leads to, or correct the link: the engine then continues by itself."
 
 
 class LocalStore:
     """JPEGs under `root`, at their targets. Several threads may use it; only one store of a process writes."""
 
-    def __init__(self, root: Path, images_expected: int = 0) -> None:
+    def __init__(self, root: Path, known: KnownStore | None = None) -> None:
+        known = known or KnownStore()
         self.root = root
-        self._images_expected = images_expected
+        self._directory = StoreRoot(root, known)
+        self._owner = known.owner
         self._lock = threading.Lock()
-        self._ready: set[Path] = set()
-        """Directories that are there, without partial files of other processes."""
-        self._device: int | None = None
-        """The file system that the root is on. If it changes, the volume went away."""
+        self._swept: set[tuple[FileId, str]] = set()
+        """Directories, by the root's id and their path in it, without unfinished files of other processes."""
+        self._writing: set[str] = set()
+        """The names of the unfinished files that this process is writing."""
+        self._broken = ""
+        """The last directory in the store into which nothing could be put, for `write_probe`."""
         self._mode = 0o666 & ~_umask()
 
-    def expect(self, images: int) -> None:
+    def expect(self, known: KnownStore) -> None:
         """See Store."""
-        self._images_expected = images
+        self._directory.expect(known)
 
     def put(self, request: StoreRequest) -> Stored:
         """See Store. A file that waits on the same file system is linked, not copied."""
         began = time.monotonic()
-        final = self._path(request.target)
+        _check_key(request.target)
         try:
-            existed = self._put(request, final)
+            with self._directory.opened() as root:
+                existed = self._put(root, request)
         except OSError as error:
-            raise classify_os_error(error, f"writing {final}") from error
+            raise self._classify(error, request.target) from error
+        self._directory.stored(request.target, request.jpeg_bytes)
         return Stored(request.image_id, existed, time.monotonic() - began)
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """See Store; sizes only, for a listing reads no file."""
         try:
-            for key, size_bytes in walk(self.root, prefix):
-                if not is_partial(PurePosixPath(key).name):
-                    yield StoredObject(key, size_bytes, None)
+            with self._directory.opened_if_there() as root:
+                if root is None:
+                    return
+                for key, status in walk(root, prefix):
+                    if not is_partial(PurePosixPath(key).name):
+                        yield StoredObject(key, status.st_size, None)
+                self._directory.check_still_there(root)
         except OSError as error:
             raise classify_os_error(error, f"listing {self.root}") from error
 
@@ -75,184 +94,188 @@ class LocalStore:
 
     def digest(self, key: str) -> str | None:
         """See Store."""
-        path = self._path(key)
+        _check_key(key)
         try:
-            with open_bytes(path) as file:
-                return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            with self._directory.opened_if_there() as root:
+                return None if root is None else md5_of(open_regular(key, root))
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise classify_os_error(error, f"reading {path}") from error
+            raise classify_os_error(error, f"reading {self.root / key}") from error
 
     def probe(self) -> None:
         """See Store: the root, or the directory that it will be made in, is there and writable."""
         try:
-            self._check_root(make=False)
-            where = self.root if self.root.is_dir() else self.root.parent
-            if not os.access(where, os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(where))
-            free_bytes = os.statvfs(where).f_bavail * os.statvfs(where).f_frsize
+            with self._directory.opened_if_there() as root:
+                where = self.root if root is not None else self.root.parent
+                if not os.access(where, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(where))
+                free_bytes = os.statvfs(where).f_bavail * os.statvfs(where).f_frsize
         except OSError as error:
-            raise classify_os_error(error, f"looking at {self.root}") from error
+            raise not_the_images(classify_os_error(error, f"looking at {self.root}")) from error
         if free_bytes < CHUNK_BYTES:
             raise StoreError(FaultKind.TRANSIENT, Cause.DISK_FULL, f"no space left where {self.root} is")
 
     def write_probe(self) -> StoreTrial:
         """See Store."""
         self.probe()
-        path = self.root / partial_name()
         try:
-            self._check_root(make=True)
-            try:
-                with path.open("xb") as file:
-                    file.write(_PROBE_BODY)
-                    _sync(file)
-                is_kept = path.read_bytes() == _PROBE_BODY and path in self.root.iterdir()
-            finally:
-                path.unlink(missing_ok=True)
+            with self._directory.opened() as root, self._new_partial(root) as (file, name):
+                file.write(_PROBE_BODY)
+                sync_file(file)
+                is_kept = holds(name, root, _PROBE_BODY) and is_listed(name, root)
+                self._try_broken(root)
         except OSError as error:
-            raise classify_os_error(error, f"writing {path}") from error
+            raise not_the_images(classify_os_error(error, f"writing in {self.root}")) from error
         if not is_kept:
-            text = f"writing {path}: the file system has not kept what was written"
+            text = f"writing in {self.root}: the file system has not kept what was written"
             raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, text)
         return StoreTrial()
+
+    def overrule(self) -> bool:
+        """See Store."""
+        return self._directory.overrule()
 
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _path(self, target: str) -> Path:
-        parts = target.split("/")
-        if any(part in ("", ".", "..") or "\0" in part for part in parts):
-            raise StoreError(FaultKind.ITEM, Cause.INTERNAL, f"{target!r} is no name for an object")
-        return self.root.joinpath(*parts)
-
-    def _put(self, request: StoreRequest, final: Path) -> bool:
+    def _put(self, root: int, request: StoreRequest) -> bool:
         """True if an identical file was there already."""
-        self._check_root(make=True)
-        # Before the look, because an uploader that was killed in `give_name` leaves a file with two names.
-        self._prepare(final.parent)
-        if final.exists():
-            self._compare(final, request)
-            return True
-        with open_staged(request) as scratch:
-            if not self._link_scratch(scratch, request, final):
-                self._copy(scratch, request, final)
+        above, _, name = request.target.rpartition("/")
+        with closing(self._open_or_make(root, above)) as directory:
+            # Before the look, because an uploader that was killed in `give_name` leaves a file with two names.
+            self._sweep(directory, (file_id(os.fstat(root)), above))
+            if is_taken(name, directory):
+                self._compare(directory, request)
+                return True
+            with open_staged(request) as scratch:
+                if not self._link_scratch(scratch, request, directory):
+                    self._copy(scratch, request, directory)
         return False
 
-    def _check_root(self, make: bool) -> None:
-        """Raises StoreError if the root's volume is not there (any more).
+    def _open_or_make(self, root: int, path: str) -> int:
+        """Raises StoreError if a link leads nowhere: other volumes may be part of the store. OSError otherwise."""
+        try:
+            return open_or_make(root, path)
+        except FileNotFoundError:
+            self._broken = path
+            message = f"{self.root / path} cannot be made: a symbolic link on the way leads to nothing"
+            raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _LINK_HINT) from None
 
-        The root's parent is never made: if it is missing, a mount is missing, and the files would be written to the
-        disk below. Nor is anything written to an empty root that should be full."""
+    def _classify(self, error: OSError, target: str) -> StoreError:
+        found = classify_os_error(error, f"writing {self.root / target}")
+        if found.fault is FaultKind.CONFIGURATION:
+            self._broken = target.rpartition("/")[0]
+        return found
+
+    def _try_broken(self, root: int) -> None:
+        """Raises as `put` does if nothing can be put into that directory still."""
+        if self._broken:
+            with closing(self._open_or_make(root, self._broken)) as directory, self._new_partial(directory):
+                self._broken = ""
+
+    def _sweep(self, directory: int, which: tuple[FileId, str]) -> None:
+        """At the first use of a directory, remove what a killed uploader, or an unmounted volume, left there."""
         with self._lock:
-            if self._device is None:
-                self._check_volume()
-                if make:
-                    self._make_root()
-            try:
-                device = self.root.stat().st_dev
-            except FileNotFoundError:
-                if self._device is None and not make:  # `write_probe` or `put` makes it
-                    return
-                raise
-            if make and self._device is None:
-                self._device = device
-        if self._device not in (None, device):
-            message = f"{self.root} is on another file system than before: was the volume unmounted?"
-            raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, message)
-
-    def _check_volume(self) -> None:
-        """Before the first use: the volume is there, and not empty if the ledger has images in it."""
-        if not self.root.parent.is_dir():
-            message = f"{self.root.parent} is not there: is the volume mounted?"
-            raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _MOUNT_HINT)
-        count = self._images_expected
-        if count and next(walk(self.root), None) is None:
-            message = f"{self.root} is empty, and {count} images should be there: is the volume mounted?"
-            raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _EMPTY_HINT)
-
-    def _make_root(self) -> None:
-        with contextlib.suppress(FileExistsError):
-            self.root.mkdir()
-            sync_directory(self.root.parent)
-
-    def _prepare(self, directory: Path) -> None:
-        """Make the directory, durably; in the first call for it, remove what a killed uploader left there."""
-        with self._lock:
-            if directory in self._ready and directory.is_dir():
+            if which in self._swept:
                 return
-            upwards = [directory, *directory.parents]
-            for path in reversed(upwards[: upwards.index(self.root)]):
-                with contextlib.suppress(FileExistsError):
-                    path.mkdir()
-                    sync_directory(path.parent)
             with os.scandir(directory) as entries:
                 leftovers = [
-                    e for e in entries if is_left_behind(e.name, e.stat(follow_symlinks=False).st_mtime)
+                    entry.name
+                    for entry in entries
+                    if is_partial(entry.name)
+                    and entry.name not in self._writing
+                    and is_left_behind(entry.name, entry.stat(follow_symlinks=False).st_mtime, self._owner)
                 ]
-            for entry in leftovers:
-                Path(entry.path).unlink(missing_ok=True)
-            self._ready.add(directory)
+            for name in leftovers:
+                self._remove(name, directory)
+            self._swept.add(which)
 
-    def _link_scratch(self, scratch: BinaryIO, request: StoreRequest, final: Path) -> bool:
+    def _link_scratch(self, scratch: BinaryIO, request: StoreRequest, directory: int) -> bool:
         """On the same file system the scratch file itself gets the final name: nothing is written twice."""
-        if os.fstat(scratch.fileno()).st_dev != final.parent.stat().st_dev:
+        if os.fstat(scratch.fileno()).st_dev != os.fstat(directory).st_dev:
             return False
         verify(scratch, request)
         os.fchmod(scratch.fileno(), self._mode)
-        _sync(scratch)
+        sync_file(scratch)
         try:
-            os.link(request.scratch_path, final)
+            os.link(request.scratch_path, PurePosixPath(request.target).name, dst_dir_fd=directory)
         except FileExistsError:
-            self._compare(final, request)
+            self._compare(directory, request)
             return True
         except OSError:
             return False
-        sync_directory(final.parent)
+        sync(directory)
         return True
 
-    def _copy(self, scratch: BinaryIO, request: StoreRequest, final: Path) -> None:
-        partial = final.parent / partial_name()
-        try:
-            with partial.open("xb", buffering=0) as file:
-                for chunk in proved_chunks(scratch, request):
-                    _write(file, chunk)
-                _sync(file)
+    def _copy(self, scratch: BinaryIO, request: StoreRequest, directory: int) -> None:
+        with self._new_partial(directory) as (file, partial):
+            for chunk in proved_chunks(scratch, request):
+                write_whole(file, chunk)
+            sync_file(file)
             try:
-                give_name(partial, final)
+                give_name(directory, partial, PurePosixPath(request.target).name)
             except FileExistsError:
-                self._compare(final, request)
-            sync_directory(final.parent)
-        finally:
-            partial.unlink(missing_ok=True)
+                self._compare(directory, request)
+            sync(directory)
 
-    def _compare(self, final: Path, request: StoreRequest) -> None:
-        """Raises StoreError (`store-mismatch`) unless that file has the size and MD5 of the request."""
-        status = final.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise _mismatch(final, "is no ordinary file")
-        if status.st_size != request.jpeg_bytes:
-            raise _mismatch(final, f"has {status.st_size} bytes, this JPEG {request.jpeg_bytes}")
-        with open_bytes(final) as file:
-            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    @contextmanager
+    def _new_partial(self, directory: int) -> Iterator[tuple[BinaryIO, str]]:
+        """An unfinished file, open for writing, and its name, which is gone afterwards. Raises OSError."""
+        name = partial_name(self._owner)
+        self._writing.add(name)
+        try:
+            descriptor = os.open(
+                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=directory
+            )
+            try:
+                with os.fdopen(descriptor, "wb", buffering=0) as file:
+                    yield file, name
+            finally:
+                self._remove(name, directory)
+        finally:
+            self._writing.discard(name)
+
+    def _remove(self, name: str, directory: int) -> None:
+        try:
+            os.unlink(name, dir_fd=directory)
+        except FileNotFoundError:
+            return
+        except OSError:
+            self._swept.clear()  # it stays for now
+            raise
+
+    def _compare(self, directory: int, request: StoreRequest) -> None:
+        """Raises StoreError (`store-mismatch`) unless the file there has the size and MD5 of the request."""
+        name, shown = PurePosixPath(request.target).name, self.root / request.target
+        try:
+            descriptor = open_regular(name, directory)
+        except NotRegular as error:
+            raise _mismatch(shown, f"is {error.what}") from error
+        except FileNotFoundError as error:
+            if is_taken(name, directory):
+                raise _mismatch(shown, "is a symbolic link to nothing") from error
+            raise
+        except OSError as error:
+            if error.errno not in _UNREADABLE:
+                raise
+            raise _mismatch(shown, f"cannot be read: {error.strerror}") from error
+        size_bytes = os.fstat(descriptor).st_size
+        if size_bytes != request.jpeg_bytes:
+            os.close(descriptor)
+            raise _mismatch(shown, f"has {size_bytes} bytes, this JPEG {request.jpeg_bytes}")
+        found = md5_of(descriptor)
         if found != request.md5:
-            raise _mismatch(final, f"has MD5 {found}, this JPEG {request.md5}")
+            raise _mismatch(shown, f"has MD5 {found}, this JPEG {request.md5}")
+
+
+def _check_key(key: str) -> None:
+    if any(part in ("", ".", "..") or "\0" in part for part in key.split("/")):
+        raise StoreError(FaultKind.ITEM, Cause.INTERNAL, f"{key!r} is no name for an object")
 
 
 def _mismatch(final: Path, fact: str) -> StoreError:
     return StoreError(FaultKind.ITEM, Cause.STORE_MISMATCH, f"another file is at {final}: it {fact}")
-
-
-def _write(file: BinaryIO, chunk: bytes) -> None:
-    """Write the whole chunk to an unbuffered file, which may take less at once."""
-    view = memoryview(chunk)
-    while view:
-        view = view[file.write(view) :]
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _umask() -> int:

@@ -6,23 +6,23 @@ from pathlib import Path
 
 from engine.config import StoreSettings, file_path
 from engine.failures import UserError
+from engine.messages import KnownStore
 from engine.store.base import Store
 
 
-def open_store(settings: StoreSettings, root: Path | str, images_done: int) -> Store:
-    """Relative directories are relative to the workspace `root`; `images_done` is how many images the ledger
-    has as done: see `Store.expect`.
+def open_store(settings: StoreSettings, root: Path | str, known: KnownStore) -> Store:
+    """Relative directories are relative to the workspace `root`; for `known` see `Store.expect`.
 
     Touches neither disk nor network. Raises UserError for a URL that names no store."""
     scheme, separator, rest = settings.url.partition(":")
     if separator and scheme == "file" and rest:
         from engine.store.local import LocalStore  # here, as below, because commands start faster so
 
-        return LocalStore(Path(root) / Path(file_path(settings.url)).expanduser(), images_done)
+        return LocalStore(Path(root) / Path(file_path(settings.url)).expanduser(), known)
     if separator and scheme == "s3":
         from engine.store.s3 import open_s3_store
 
-        return open_s3_store(settings)
+        return open_s3_store(settings, owner=known.owner)
     raise UserError(
         f'store.url is "{settings.url}": it starts with file: or s3://, as in file:out or s3://bucket/prefix'
     )

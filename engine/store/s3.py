@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.config import StoreSettings
 from engine.failures import Cause
-from engine.messages import FaultKind, Stored, StoreRequest
+from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
 from engine.store.base import Store, StoredObject, StoreError, StoreStep, StoreTrial
 from engine.store.checksums import Digests, digests_of, single_md5
 from engine.store.errors import not_the_images
@@ -55,21 +55,26 @@ class _ReadBack:
     md5: str
 
 
-def open_s3_store(settings: StoreSettings, limits: S3Limits | None = None) -> Store:
+def open_s3_store(settings: StoreSettings, limits: S3Limits | None = None, owner: str = "") -> Store:
     """The store at the bucket and prefix that `[store] url` names; raises UserError for any other URL."""
-    return S3Store(settings, limits or S3Limits())
+    return S3Store(settings, limits or S3Limits(), owner)
 
 
 class S3Store:
     """JPEGs under a prefix of a bucket. Several threads may use it."""
 
-    def __init__(self, settings: StoreSettings, limits: S3Limits) -> None:
+    def __init__(self, settings: StoreSettings, limits: S3Limits, owner: str = "") -> None:
         self._bucket = Bucket(settings, limits)
+        self._probe_key = f"{PROBE_KEY}-{owner}" if owner else PROBE_KEY
         self._upload = Upload(self._bucket, limits, with_crc32=settings.checksum != "when_required")
         self._writing_probe = threading.Lock()
 
-    def expect(self, images: int) -> None:
+    def expect(self, known: KnownStore) -> None:
         """See Store; a bucket that is not there does not look empty."""
+
+    def overrule(self) -> bool:
+        """See Store."""
+        return False
 
     def put(self, request: StoreRequest) -> Stored:
         """See Store."""
@@ -132,7 +137,7 @@ class S3Store:
         """See Store."""
         try:
             with self._writing_probe:
-                return self._write_probe(self._key(PROBE_KEY))
+                return self._write_probe(self._key(self._probe_key))
         except StoreError as error:
             raise not_the_images(error) from None
 
@@ -144,7 +149,7 @@ class S3Store:
         """Raises StoreError(CONFIGURATION) if the store refuses not this object alone but every one."""
         try:
             with self._writing_probe:
-                self._write_probe(self._key(PROBE_KEY))
+                self._write_probe(self._key(self._probe_key))
         except StoreError as error:
             if error.fault is FaultKind.ITEM:
                 failure = refusal.failure

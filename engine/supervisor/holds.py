@@ -31,6 +31,8 @@ class Holds:
         self._scratch_limit = scratch_limit_bytes
         self._store = CircuitBreaker(_STORE_RULES)
         self._store_reason = HoldReason.STORE
+        self._overrules_store = False
+        """A person has resumed in this hold for the store; the next probe is told."""
         self._store_has_answered = False
         """Since this engine started."""
         self._store_is_misconfigured = False
@@ -85,8 +87,11 @@ class Holds:
     def may_store(self) -> bool:
         return self._store.is_closed
 
-    def probe_now(self, now: float) -> None:
-        """A person says that everything works again: probe at once, and if sources are still missing, they are gone."""
+    def probe_now(self, now: float, *, after_pause: bool = False) -> None:
+        """A person says that everything works again: probe at once, and if sources are still missing, they are gone.
+
+        What the store does not show is gone too; but who ends a pause has not said that."""
+        self._overrules_store = not after_pause and not self._store.is_closed
         self._store = self._store.probe_now(now)
         self._disk = self._disk.probe_now(now)
         self._unexpected = self._unexpected.closed()
@@ -128,6 +133,11 @@ class Holds:
             self._store = self._store.failed(fault, detail, now, random.random())
         self._note_store_fault(fault, failure)
         return was_closed and not self._store.is_closed
+
+    def take_overrule(self) -> bool:
+        """Whether a person has resumed in this hold for the store, since this was last asked."""
+        overrules, self._overrules_store = self._overrules_store, False
+        return overrules
 
     def store_wants_probe(self) -> bool:
         return self._store.state is CircuitState.HALF_OPEN
@@ -249,7 +259,7 @@ class Holds:
 def _detail(fault: FaultKind, failure: Failure, never_answered: bool) -> str:
     """With what to do, unless it may pass by itself."""
     if fault is FaultKind.CONFIGURATION or never_answered:
-        return f"{failure.message.rstrip('.')}. {failure.remedy}"
+        return failure.with_remedy
     return failure.message
 
 

@@ -266,7 +266,7 @@ class Supervisor:
 
     def probe_now(self) -> None:
         """Probe at once whether what the engine holds for works again."""
-        self._run.holds.probe_now(time.monotonic())
+        self._run.holds.probe_now(time.monotonic(), after_pause=self.desired is DesiredState.PAUSE)
 
     def wake(self) -> None:
         """Begin the next turn of the loop at once."""

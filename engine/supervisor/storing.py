@@ -9,11 +9,13 @@ from pathlib import Path
 
 from engine.failures import Cause, Failure, Stage
 from engine.formatting import data_size, measured_time
+from engine.ledger.known_store import known_store
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
 from engine.messages import (
     Converted,
     FaultKind,
+    KnownStore,
     NotStored,
     ProbeStore,
     Quit,
@@ -29,6 +31,9 @@ from engine.supervisor.unexplained import UnexplainedFaults
 
 _MOST_SETBACKS = 8
 """Each is all attempts of the uploader, so that a store that fails half its transfers fails no image."""
+
+
+_OVERRULED = "a person says that this is the store, although it shows none of the images that should be there"
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ class Storing:
         holds = self._run.holds
         if holds.store_wants_probe() and not self._probing:
             self._probing = True
-            self._send(ProbeStore(self._images_done))
+            self._send(ProbeStore(self._known_store, holds.take_overrule()))
         most = 1 if holds.only_tries else 2 * self._run.config.store.transfers
         while holds.may_store and holds.may_try and self._waiting and len(self._transferring) < most:
             jpeg = self._waiting.popleft()
@@ -142,13 +147,13 @@ class Storing:
             self._uploader = None
 
     @property
-    def _images_done(self) -> int:
-        return self._run.ledger.figures().totals.done
+    def _known_store(self) -> KnownStore:
+        return known_store(self._run.ledger, self._run.workspace.root)
 
     def _send(self, message: object) -> None:
         if self._uploader is None:
             settings, root = self._run.config.store, str(self._run.workspace.root)
-            self._uploader = Child("photostat-uploader", uploader_main, settings, root, self._images_done)
+            self._uploader = Child("photostat-uploader", uploader_main, settings, root, self._known_store)
             self._run.watch(self._uploader)
         self._uploader.send(message)
 
@@ -195,6 +200,9 @@ class Storing:
     def _probed(self, result: StoreProbed) -> None:
         self._probing = False
         self._successes += result.fault is None
+        if result.overruled:
+            self._run.ledger.overrule_store()
+            self._run.events.warning(EventKind.ENGINE, _OVERRULED)
         now = time.monotonic()
         if self._run.holds.store_probed(
             result.fault, result.failure, now, never_answered=result.never_answered

@@ -261,8 +261,9 @@ def test_a_file_that_cannot_be_read_is_a_finding_and_the_others_are_compared(
 
 
 def test_names_that_are_not_text_are_extra(workspace: Workspace, tmp_path: Path) -> None:
+    fill(LocalStore(workspace.root / "out"), workspace, tmp_path / "x")
     directory = workspace.root / "out" / "plates"
-    directory.mkdir(parents=True)
+    directory.mkdir()
     (directory / os.fsdecode(b"\xff\x1b[31m.jpg")).touch()
     assert [d.kind for d in compare(workspace, LocalStore(workspace.root / "out"), "plates")[0].values()] == [
         DifferenceKind.EXTRA

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 
 import click
@@ -12,9 +12,10 @@ from engine.control.offline import engine_or_ledger
 from engine.control.requests import RequeueMissing
 from engine.failures import UserError
 from engine.formatting import counted, data_size, integer
+from engine.ledger.known_store import known_store
 from engine.ledger.reader import LedgerReader
 from engine.reconcile import Counts, Difference, DifferenceKind, Reconciliation
-from engine.store.base import StoreError
+from engine.store.base import Store, StoreError
 from engine.store.open import open_store
 from engine.workspace import Workspace
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
@@ -36,23 +37,32 @@ class _Found:
 @click.command()
 @batch_option
 @click.option("--requeue", is_flag=True, help="Requeue the missing images.")
+@click.option(
+    "--lost",
+    is_flag=True,
+    help="The images are gone for good: compare although none is there.",
+)
 @click.option("--sizes-only", is_flag=True, help="Compare sizes alone; read no file of a local directory.")
 @json_option
 @click.pass_context
-def reconcile(ctx: click.Context, batch: str | None, requeue: bool, sizes_only: bool, as_json: bool) -> None:
+def reconcile(
+    ctx: click.Context, batch: str | None, requeue: bool, lost: bool, sizes_only: bool, as_json: bool
+) -> None:
     """Compare the ledger with what is in the store.
 
     Lists the store and shows which done images are missing there, which objects are extra, and which differ in
     size or checksum. A bucket's listing has the checksums; the files in a local directory are read, which takes
     longer. Nothing in the store is changed; with --requeue the missing images become pending and are converted
     again. The exit code is 1 when anything differs.
+
+    A directory that shows none of the images that should be there is not compared: probably its volume is not
+    mounted. If they really are gone, give --lost.
     """
     workspace = workspace_of(ctx)
     settings, progress = workspace.config().store, TransientLine()
     with LedgerReader(workspace) as reader:
         accounts = reader.account()
-        images_done = sum(account.done for account in accounts.values())
-        with closing(open_store(settings, workspace.root, images_done)) as store:
+        with closing(open_store(settings, workspace.root, known_store(reader, workspace.root))) as store:
             check_batch(batch, accounts)
             comparison = Reconciliation(
                 reader,
@@ -62,9 +72,11 @@ def reconcile(ctx: click.Context, batch: str | None, requeue: bool, sizes_only: 
                 progress=lambda counts: progress.show(lambda: _progress(counts)),
             )
             try:
+                if lost:
+                    _overrule(store)
                 found = (_print_json if as_json else _print)(comparison, progress)
             except StoreError as fault:
-                raise UserError(f"{fault.failure.message}. {fault.failure.remedy}") from fault
+                raise UserError(fault.failure.with_remedy) from fault
             finally:
                 progress.clear()
     if requeue:
@@ -73,6 +85,13 @@ def reconcile(ctx: click.Context, batch: str | None, requeue: bool, sizes_only: 
     elif found.missing and not as_json:
         print_line("`photostat reconcile --requeue` requeues the missing ones.")
     ctx.exit(0 if found.counts.is_clean else 1)
+
+
+def _overrule(store: Store) -> None:
+    """A store takes a person's word only about what it has refused before. Raises StoreError."""
+    with suppress(StoreError):
+        store.probe()
+    store.overrule()
 
 
 def requeue_missing(workspace: Workspace, ids: list[int]) -> int:

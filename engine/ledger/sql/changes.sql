@@ -72,3 +72,7 @@ WHERE i.state = 'in_flight' ORDER BY i.id
 
 -- name: end_open_attempt
 UPDATE attempts SET ended = :now, outcome = 'put-back', message = :reason WHERE image = :image AND outcome IS NULL
+
+-- name: overrule_store
+INSERT INTO store (id, not_expected_before) VALUES (1, :now)
+ON CONFLICT (id) DO UPDATE SET not_expected_before = :now

@@ -50,3 +50,14 @@ WHERE state = 'done' AND id < :image ORDER BY id DESC LIMIT :limit
 -- name: done_after
 SELECT id, uuid, source, width IS NOT NULL AS was_there FROM images
 WHERE state = 'done' AND id > :image ORDER BY id LIMIT :limit
+
+-- name: store_overruled
+SELECT not_expected_before FROM store
+
+-- name: in_store_after
+-- The first of the images done whose id is higher than :image.
+SELECT target, jpeg_bytes FROM images WHERE state = 'done' AND id > :image ORDER BY id LIMIT 1
+
+-- name: in_store_since
+-- Reads all that is done, the latest rows first.
+SELECT target, jpeg_bytes FROM images WHERE state = 'done' AND updated > :since ORDER BY id DESC LIMIT :limit

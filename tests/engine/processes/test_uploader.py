@@ -16,7 +16,17 @@ import pytest
 
 from engine.config import StoreSettings
 from engine.failures import Cause
-from engine.messages import FaultKind, NotStored, ProbeStore, Quit, Stored, StoreProbed, StoreRequest
+from engine.messages import (
+    FaultKind,
+    KnownObject,
+    KnownStore,
+    NotStored,
+    ProbeStore,
+    Quit,
+    Stored,
+    StoreProbed,
+    StoreRequest,
+)
 from engine.processes.child import Child
 from engine.processes.uploader import uploader_main
 from tests.support.s3_relay import Fault, Kind, Relay
@@ -32,14 +42,18 @@ def start() -> Iterator[StartUploader]:
     """Starts real uploaders, and ends those that the test has left."""
     children: list[Child] = []
 
-    def start(settings: StoreSettings, root: Path, images_done: int = 0) -> Child:
-        children.append(Child("uploader", uploader_main, settings, str(root), images_done))
+    def start(settings: StoreSettings, root: Path, known: KnownStore | None = None) -> Child:
+        children.append(Child("uploader", uploader_main, settings, str(root), known or KnownStore()))
         return children[-1]
 
     yield start
     for child in children:
         child.kill()
         child.close()
+
+
+def known(images: int) -> KnownStore:
+    return KnownStore(images=images, sample=(KnownObject("b/0/1.jpg", 20_000),))
 
 
 def answers(child: Child, count: int) -> list[Any]:
@@ -92,13 +106,13 @@ def test_errors_are_answers(start: StartUploader, tmp_path: Path) -> None:
     (answer,) = answers(uploader, 1)
     assert isinstance(answer, NotStored)
     assert (answer.fault, answer.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
-    uploader.send(ProbeStore(images_done=0))
+    uploader.send(ProbeStore())
     assert answers(uploader, 1) == [StoreProbed()]
 
 
 def test_a_probe_tells_what_is_wrong(start: StartUploader, tmp_path: Path) -> None:
     uploader = start(StoreSettings(url="file:nowhere/at/all"), tmp_path)
-    uploader.send(ProbeStore(images_done=0))
+    uploader.send(ProbeStore())
     (answer,) = answers(uploader, 1)
     assert isinstance(answer, StoreProbed)
     assert answer.fault is FaultKind.CONFIGURATION
@@ -110,16 +124,16 @@ def test_an_empty_directory_that_should_be_full_is_left_alone_until_the_ledger_e
     start: StartUploader, tmp_path: Path
 ) -> None:
     (tmp_path / "out").mkdir()
-    uploader, (request,) = start(StoreSettings(), tmp_path, 12), requests_in(tmp_path, 1)
+    uploader, (request,) = start(StoreSettings(), tmp_path, known(12)), requests_in(tmp_path, 1)
     uploader.send(request)
     (refused,) = answers(uploader, 1)
     assert isinstance(refused, NotStored)
-    assert "12 images should be there" in refused.failure.message
-    uploader.send(ProbeStore(images_done=11))
+    assert "none of the 12 images that should be there" in refused.failure.message
+    uploader.send(ProbeStore(known(11)))
     (probed,) = answers(uploader, 1)
     assert probed.failure is not None
-    assert "11 images should be there" in probed.failure.message
-    uploader.send(ProbeStore(images_done=0))
+    assert "none of the 11 images that should be there" in probed.failure.message
+    uploader.send(ProbeStore())
     assert answers(uploader, 1) == [StoreProbed()]
     uploader.send(request)
     assert isinstance(answers(uploader, 1)[0], Stored)
@@ -127,10 +141,10 @@ def test_an_empty_directory_that_should_be_full_is_left_alone_until_the_ledger_e
 
 def test_it_ends_when_its_engine_is_gone_and_ignores_ctrl_c(start: StartUploader, tmp_path: Path) -> None:
     uploader = start(StoreSettings(), tmp_path)
-    uploader.send(ProbeStore(images_done=0))
+    uploader.send(ProbeStore())
     answers(uploader, 1)
     os.kill(uploader.pid, signal.SIGINT)
-    uploader.send(ProbeStore(images_done=0))
+    uploader.send(ProbeStore())
     answers(uploader, 1)
     uploader.connection.close()
     uploader.process.join(LONGEST_WAIT_S)
@@ -210,7 +224,7 @@ def test_the_server_killed_in_the_middle_and_started_again(
     for answer in answers(uploader, 10):
         waiting.pop(answer.image_id)
     own_seaweed.kill()
-    uploader.send(ProbeStore(images_done=0))
+    uploader.send(ProbeStore())
     failed = wait_until(
         lambda: [m for m in uploader.messages() if _settle(m, waiting)], "transfers that fail"
     )
@@ -242,6 +256,6 @@ def test_an_uploader_is_small_and_a_local_one_does_not_load_boto(
     start: StartUploader, tmp_path: Path
 ) -> None:
     uploader = start(StoreSettings(), tmp_path)
-    uploader.send(ProbeStore(images_done=0))
+    uploader.send(ProbeStore())
     answers(uploader, 1)
     assert psutil.Process(uploader.pid).memory_info().rss < 60 << 20

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,10 +18,11 @@ import pytest
 
 from engine.config import StoreSettings, file_path
 from engine.failures import Cause
-from engine.messages import FaultKind, StoreRequest
+from engine.messages import FaultKind, KnownObject, KnownStore, StoreRequest
 from engine.store.local import LocalStore
-from engine.store.local_files import is_left_behind, is_partial, partial_name, rename_without_replacing
+from engine.store.local_files import rename_without_replacing
 from engine.store.open import open_store
+from engine.store.partial_names import is_left_behind, is_partial, partial_name
 from tests.support.staged_jpegs import MakeRequest, make_request, store_error_of
 
 
@@ -89,13 +91,12 @@ def test_someone_who_is_faster_is_not_overwritten(
 ) -> None:
     """The name is taken after we looked and before ours is given it."""
     request = request_for()
-    prepare = store._prepare
 
-    def prepare_and_lose(directory: Path) -> None:
-        prepare(directory)
-        (directory / "1.jpg").write_bytes(b"theirs")
+    def look_and_lose(name: str, directory: int) -> bool:
+        (store.root / request.target).write_bytes(b"theirs")
+        return False
 
-    monkeypatch.setattr(store, "_prepare", prepare_and_lose)
+    monkeypatch.setattr("engine.store.local.is_taken", look_and_lose)
     assert store_error_of(lambda: store.put(request)).failure.cause is Cause.STORE_MISMATCH
     assert files(store.root) == {request.target: hashlib.md5(b"theirs").hexdigest()}
 
@@ -141,7 +142,7 @@ def test_errors_while_writing_are_classified_and_leave_nothing(
     cause: Cause,
 ) -> None:
     monkeypatch.setattr(LocalStore, "_link_scratch", lambda *args: False)
-    monkeypatch.setattr("engine.store.local._write", fail_with(code))
+    monkeypatch.setattr("engine.store.local.write_whole", fail_with(code))
     found = store_error_of(lambda: store.put(request_for()))
     assert (found.fault, found.failure.cause) == (fault, cause)
     assert files(store.root) == {}
@@ -179,31 +180,154 @@ def test_a_volume_that_is_not_mounted_is_not_written_below(tmp_path: Path, reque
     assert not (tmp_path / "mnt").exists()
 
 
-def test_an_empty_directory_that_should_be_full_is_not_filled_anew(
+KNOWN = KnownStore(
+    images=12, sample=(KnownObject("plates/0.jpg", 4), KnownObject("plates/1.jpg", 5), KnownObject("x", 6))
+)
+
+
+@pytest.mark.parametrize("there", [None, {}, {"NOT_MOUNTED": 0}, {"plates/0.jpg": 3}, {"plates/0.jpg/": 0}])
+def test_a_directory_that_shows_nothing_that_the_ledger_knows_is_not_written_to(
+    tmp_path: Path, request_for: MakeRequest, there: dict[str, int] | None
+) -> None:
+    store = LocalStore(tmp_path / "out", KNOWN)
+    if there is not None:
+        store.root.mkdir()
+    for name, size_bytes in (there or {}).items():
+        (store.root / name).parent.mkdir(exist_ok=True)
+        if name.endswith("/"):
+            (store.root / name).mkdir()
+        else:
+            (store.root / name).write_bytes(bytes(size_bytes))
+    before = sorted(tmp_path.rglob("*"))
+    actions = (store.probe, store.write_probe, lambda: store.put(request_for()), lambda: list(store.list()))
+    for action in actions:
+        fault = store_error_of(action)
+        assert (fault.fault, fault.failure.cause) == (FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE)
+        assert "shows none of the 12 images that should be there" in fault.failure.message
+        assert all(name.partition("/")[0] in fault.failure.message for name in there or ())
+    shutil.rmtree(tmp_path / "scratch")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_directory_that_shows_one_of_the_files_is_the_store(
     tmp_path: Path, request_for: MakeRequest
 ) -> None:
-    store = LocalStore(tmp_path / "out", 12)
-    for is_there in (False, True):
-        if is_there:
-            (tmp_path / "out").mkdir()
-        for action in (store.probe, store.write_probe, lambda: store.put(request_for())):
-            fault = store_error_of(action)
-            assert fault.fault is FaultKind.CONFIGURATION
-            assert "12 images should be there" in fault.failure.message
-    (tmp_path / "out" / "plates").mkdir()
-    (tmp_path / "out" / "plates" / "0.jpg").touch()
+    store = LocalStore(tmp_path / "out", KNOWN)
+    (store.root / "plates").mkdir(parents=True)
+    assert store_error_of(store.write_probe).fault is FaultKind.CONFIGURATION
+    (store.root / "plates" / "1.jpg").write_bytes(bytes(5))
     store.write_probe()
     assert not store.put(request_for()).existed
+    assert len(list(store.list())) == 2
 
 
-def test_a_volume_that_goes_away_midway_is_noticed(
+def test_a_person_overrules_what_they_have_seen_refused_and_nothing_else(
+    tmp_path: Path, request_for: MakeRequest
+) -> None:
+    store = LocalStore(tmp_path / "out", KNOWN)
+    store.root.mkdir()
+    assert "is empty" in store_error_of(store.overrule).failure.message  # nobody has been told of it yet
+    store.root.rename(tmp_path / "away")
+    assert (
+        "is not there" in store_error_of(store.overrule).failure.message
+    )  # another problem than a moment ago
+    assert store.overrule()
+    assert not store.overrule()
+    assert not store.put(request_for()).existed
+    store = LocalStore(tmp_path / "no" / "out", KNOWN)
+    for _ in range(2):
+        assert "no is not there: is the volume mounted?" in store_error_of(store.overrule).failure.message
+    assert not (tmp_path / "no").exists()
+
+
+def test_another_directory_under_the_name_must_show_what_was_stored(
+    store: LocalStore, request_for: MakeRequest
+) -> None:
+    first, away = request_for("b/u/1.jpg"), store.root.with_name("away")
+    store.put(first)
+    store.root.rename(away)
+    store.root.mkdir()
+    (store.root / "NOT_MOUNTED").touch()
+    for action in (store.probe, lambda: store.put(request_for("b/u/2.jpg", image_id=2))):
+        fault = store_error_of(action)
+        assert (fault.fault, fault.failure.cause) == (FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE)
+        assert "NOT_MOUNTED" in fault.failure.message
+    assert list(files(store.root)) == ["NOT_MOUNTED"]
+    shutil.rmtree(store.root)
+    shutil.copytree(away, store.root)  # the same files under other numbers
+    assert not store.put(request_for("b/u/2.jpg", image_id=2)).existed
+    assert sorted(files(store.root)) == ["b/u/1.jpg", "b/u/2.jpg"]
+
+
+def test_what_is_no_directory_or_leads_nowhere_is_no_store(tmp_path: Path, request_for: MakeRequest) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to(tmp_path / "mnt" / "out")
+    for name, words in (("file", "no directory"), ("loop", "no directory"), ("link", "leads to")):
+        store = LocalStore(tmp_path / name)
+        for action in (store.probe, store.write_probe, partial(store.put, request_for()), store.overrule):
+            fault = store_error_of(action)
+            assert fault.fault is FaultKind.CONFIGURATION
+            assert words in fault.failure.message
+
+
+def leave_at(path: Path, what: str) -> None:
+    """Something that is no JPEG of ours, under the name of a target."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    match what:
+        case "link to nothing" | "loop":
+            path.symlink_to(path if what == "loop" else path.parent / "nothing")
+        case "FIFO":
+            os.mkfifo(path)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(os.path.relpath(path))
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "directory":
+            path.mkdir()
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("what", ["link to nothing", "loop", "FIFO", "socket", "device", "directory"])
+def test_whatever_has_the_name_of_one_target_is_that_images_mismatch(
+    store: LocalStore, request_for: MakeRequest, what: str
+) -> None:
+    request = request_for()
+    leave_at(store.root / request.target, what)
+    before = os.lstat(store.root / request.target)
+    fault = store_error_of(lambda: store.put(request))
+    assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
+    assert os.lstat(store.root / request.target) == before
+    assert not store.put(request_for("plates/uuid/2.jpg", image_id=2)).existed
+    list(store.list())
+
+
+def test_a_file_that_cannot_be_read_is_its_images_mismatch(
     store: LocalStore, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.put(request_for())
-    monkeypatch.setattr(store, "_device", -1)
-    fault = store_error_of(lambda: store.put(request_for("b/u/2.jpg", image_id=2)))
-    assert (fault.fault, fault.failure.cause) == (FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE)
-    assert store_error_of(store.probe).fault is FaultKind.TRANSIENT
+    """Root may read everything, so the error is made."""
+    request = request_for()
+    store.put(request)
+    monkeypatch.setattr("engine.store.local.open_regular", fail_with(errno.EACCES))
+    fault = store_error_of(lambda: store.put(request))
+    assert (fault.fault, fault.failure.cause) == (FaultKind.ITEM, Cause.STORE_MISMATCH)
+    assert "cannot be read: Permission denied" in fault.failure.message
+
+
+def test_a_directory_in_the_store_that_leads_nowhere_is_a_hold_that_its_probe_shows_too(
+    store: LocalStore, request_for: MakeRequest, tmp_path: Path
+) -> None:
+    """It may be a link to another volume, with a whole batch on it."""
+    store.root.mkdir()
+    (store.root / "plates").symlink_to(tmp_path / "volume")
+    for action in (lambda: store.put(request_for()), store.write_probe):
+        fault = store_error_of(action)
+        assert fault.fault is FaultKind.CONFIGURATION
+        assert "leads to nothing" in fault.failure.message
+    (tmp_path / "volume").mkdir()
+    store.write_probe()
+    assert not store.put(request_for()).existed
 
 
 def test_a_representation_that_was_deleted_behind_our_back_is_made_again(
@@ -254,7 +378,7 @@ def test_trying_the_store_out_leaves_nothing(store: LocalStore) -> None:
 def test_a_file_system_that_does_not_keep_what_is_written_is_not_well(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Path, "read_bytes", lambda path: bytes(19))
+    monkeypatch.setattr("engine.store.local.holds", lambda *args: False)
     assert "has not kept what was written" in store_error_of(store.write_probe).failure.message
     assert files(store.root) == {}
 
@@ -298,6 +422,6 @@ def test_renaming_never_replaces(tmp_path: Path) -> None:
 )
 def test_urls_of_directories(tmp_path: Path, url: str, path: str) -> None:
     assert file_path(url) == path
-    store = open_store(StoreSettings(url=url), tmp_path, 12)
+    store = open_store(StoreSettings(url=url), tmp_path, KnownStore())
     assert isinstance(store, LocalStore)
     assert store.root == tmp_path / path

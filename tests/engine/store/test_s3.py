@@ -12,7 +12,7 @@ from msgspec import structs
 
 from engine.config import StoreSettings
 from engine.failures import Cause, UserError
-from engine.messages import FaultKind
+from engine.messages import FaultKind, KnownStore
 from engine.store.base import Store
 from engine.store.open import open_store
 from engine.store.s3 import S3Store
@@ -236,7 +236,7 @@ def test_urls_are_read_or_refused() -> None:
     assert parse_url("s3://b/p/q/").prefix == "p/q/"
     for url in ("s3:b", "s3://", "s3://user:pass@b/p", "s3://b/p?x=1", "ftp://b", "s3", "/out"):
         with pytest.raises(UserError) as caught:
-            open_store(StoreSettings(url=url), Path(), 0)
+            open_store(StoreSettings(url=url), Path(), KnownStore())
         assert "pass" not in str(caught.value)
 
 

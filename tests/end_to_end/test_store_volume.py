@@ -1,0 +1,165 @@
+"""A local store on a volume: nothing is written, requeued or failed while another directory has its name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat
+from tests.support.engine_runs import (
+    resume_worker,
+    start_engine,
+    status,
+    suspend_busy_worker,
+    wait_for_end,
+)
+from tests.support.waiting import wait_until
+
+IMAGES = 12
+Mount = Callable[..., None]
+
+
+@pytest.fixture
+def mount() -> Iterator[Mount]:
+    """`mount(path)` mounts an empty volume, `mount(path, from_path)` binds a directory; both go at the end."""
+    mounted: list[Path] = []
+
+    def make(path: Path, of: Path | None = None) -> None:
+        path.mkdir(exist_ok=True)
+        what = ["--bind", str(of)] if of else ["-t", "tmpfs", "-o", "size=64m", "tmpfs"]
+        done = subprocess.run(["mount", *what, str(path)], capture_output=True, check=False)
+        if done.returncode != 0:
+            pytest.skip("only root can mount volumes")
+        mounted.append(path)
+
+    yield make
+    for path in reversed(mounted):
+        subprocess.run(["umount", "-l", str(path)], capture_output=True, check=False)
+
+
+def unmount(path: Path) -> None:
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def held(root: Path) -> dict[str, Any] | None:
+    document = status(root)
+    hold = document["hold"]
+    return hold if document["state"] == "holding" and hold["reason"] == "store" else None
+
+
+def test_an_absent_volume_holds_everything_and_ends_by_itself_when_another_device_has_the_files(
+    workspace: MakeWorkspace, mount: Mount, tmp_path: Path
+) -> None:
+    root = workspace(images=IMAGES, width=1000, height=800)
+    out, first, second = root / "out", tmp_path / "first", tmp_path / "second"
+    mount(first)
+    mount(out, first)
+    start_engine(root, "--workers", "1")
+    wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
+    busy = suspend_busy_worker(root)
+    unmount(out)
+    (out / "NOT_MOUNTED").touch()
+    resume_worker(busy)
+    detail = wait_until(lambda: held(root), "the hold")["detail"]
+    assert "NOT_MOUNTED" in detail
+    assert "Mount the volume" in detail
+    photostat("stop", workspace=root)
+    done = wait_for_end(root)["totals"]["done"]
+
+    found = photostat("check", "--json", workspace=root, expect=1).json["store"]
+    assert (found["cause"], "NOT_MOUNTED" in found["message"]) == ("store-unavailable", True)
+    for more in ([], ["--requeue"], ["--json"], ["--requeue", "--json"]):
+        refused = photostat("reconcile", *more, workspace=root, expect=2)
+        assert refused.stdout == ""
+        assert "Mount the volume" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    start_engine(root, "--workers", "1")
+    wait_until(lambda: held(root), "the hold of another engine")
+    assert photostat("reconcile", "--requeue", workspace=root, expect=2).stdout == ""
+    totals = status(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (done, 0)
+    assert [path.name for path in out.rglob("*")] == ["NOT_MOUNTED"]
+
+    mount(second)
+    shutil.copytree(first, second, dirs_exist_ok=True)
+    assert first.stat().st_dev != second.stat().st_dev
+    mount(out, second)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (IMAGES, 0)
+    assert len(list(second.rglob("*.jpg"))) == IMAGES
+    unmount(out)
+    assert [path.name for path in out.rglob("*")] == ["NOT_MOUNTED"]
+
+
+def test_files_that_were_taken_away_on_purpose_are_overruled_by_a_resume_but_not_by_the_end_of_a_pause(
+    workspace: MakeWorkspace,
+) -> None:
+    root = workspace(images=5)
+    photostat("run", "--headless", workspace=root)
+    shutil.rmtree(root / "out")
+    (root / "out").mkdir()
+    sources = sorted((root / "source").rglob("*.jp2"))
+    for source in sources[:2]:
+        shutil.copy(source, source.with_name(f"again_{source.name}"))
+    rows = (
+        f"11111111-2222-4333-8444-555555555555,B,R,again_{source.stem}.tif,plates,"
+        f"{source.with_name(f'again_{source.name}')}\n"
+        for source in sources[:2]
+    )
+    (root / "more.csv").write_text("".join(rows), encoding="utf-8")
+    photostat("add", root / "more.csv", "--batch", "more", workspace=root)
+    start_engine(root)
+    detail = wait_until(lambda: held(root), "the hold")["detail"]
+    assert "shows none of the 5 images that should be there" in detail
+    assert "photostat resume" in detail
+    photostat("pause", workspace=root)
+    photostat("resume", workspace=root)
+    now = time.time()
+    wait_until(lambda: (hold := held(root)) and hold["until"] > now + 1, "the hold, after another look")
+    assert list((root / "out").iterdir()) == []
+    photostat("resume", workspace=root)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (7, 0)
+    assert len(list((root / "out").rglob("*.jpg"))) == 2
+    compared = photostat("reconcile", "--json", workspace=root, expect=1).json
+    assert (compared["missing"], compared["matching"]) == (5, 2)
+    assert photostat("check", "--json", workspace=root).json["store"] is None
+
+
+def test_a_collection_whose_store_is_lost_is_compared_and_requeued_if_a_person_says_so(
+    workspace: MakeWorkspace,
+) -> None:
+    root = workspace(images=3)
+    photostat("run", "--headless", workspace=root)
+    shutil.rmtree(root / "out")
+    refused = photostat("reconcile", "--requeue", workspace=root, expect=2)
+    assert "--lost" in refused.stderr
+    compared = photostat("reconcile", "--requeue", "--lost", "--json", workspace=root, expect=1).json
+    assert compared["missing"] == 3
+    assert status(root)["totals"]["pending"] == 3
+    photostat("run", "--headless", workspace=root)
+    assert len(list((root / "out").rglob("*.jpg"))) == 3
+
+
+def test_what_is_in_the_way_of_one_image_fails_that_image(workspace: MakeWorkspace) -> None:
+    root = workspace(images=8)
+    targets = [root / "out" / row["target"] for row in photostat("list", "--json", workspace=root).json]
+    targets[0].parent.mkdir(parents=True)
+    targets[0].symlink_to("nothing")
+    targets[1].mkdir()
+    os.mkfifo(targets[2])
+    photostat("run", "--headless", workspace=root, expect=1)
+    failures = photostat("failures", "--json", workspace=root).json
+    assert [row["cause"] for row in failures] == ["store-mismatch"] * 3
+    assert status(root)["totals"]["done"] == 5
+    assert targets[0].is_symlink()
+    assert targets[1].is_dir()
+    assert targets[2].is_fifo()
