@@ -1,4 +1,6 @@
-"""What people order over the socket: each command is carried out at once, and answered with what it will mean."""
+"""What people order over the socket: each command is carried out at once, and answered with what it will mean.
+
+What is ordered about images is only recorded at once: the loop does it in slices."""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ from engine.control.requests import (
     Accept,
     CountReply,
     Drain,
+    GetOrder,
     GetSnapshot,
     InFlightReply,
     LedgerRequest,
+    OrderReply,
     Pause,
     Reply,
     Request,
@@ -26,13 +30,14 @@ from engine.control.requests import (
     WorkersReply,
     read_request,
 )
-from engine.control.snapshot import HoldReason, Snapshot
+from engine.control.snapshot import HoldReason, OrderSnapshot, Snapshot
 from engine.failures import UserError, one_line
-from engine.formatting import counted
 from engine.ledger.filters import Selection
-from engine.ledger.states import EventKind
+from engine.ledger.order import Order
+from engine.ledger.states import EventKind, OrderKind
 
 _MISSING = "not in the store any more"
+_LEAVING = "the engine is leaving: start it again with `photostat run`"
 
 
 class DesiredState(Enum):
@@ -71,6 +76,16 @@ class CommandedEngine(Protocol):
         """Begin the next turn of the loop at once."""
 
 
+class Orders(Protocol):
+    """The ledger's record of what people order about images."""
+
+    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
+        """Raises UserError, and then nothing is recorded."""
+
+    def order(self, number: int) -> Order:
+        """Raises UserError if there is no such order."""
+
+
 class Decisions(Protocol):
     """What people decide about images, in the ledger. Each raises UserError, and then nothing was changed."""
 
@@ -90,7 +105,7 @@ class Journal(Protocol):
 class Commands:
     """Carries out requests; the server calls `answer`."""
 
-    def __init__(self, engine: CommandedEngine, ledger: Decisions, journal: Journal) -> None:
+    def __init__(self, engine: CommandedEngine, ledger: Orders, journal: Journal) -> None:
         self._engine = engine
         self._ledger = ledger
         self._journal = journal
@@ -115,8 +130,10 @@ class Commands:
                 return self._stop()
             case SetWorkers():
                 return self._set_workers(request.count)
+            case GetOrder():
+                return OrderReply(order=OrderSnapshot.of(self._ledger.order(request.order)))
             case Requeue() | RequeueMissing() | Accept():
-                return self._decide(request)
+                return self._take(request)
         raise NotImplementedError(request)
 
     def _pause(self) -> InFlightReply:
@@ -145,17 +162,21 @@ class Commands:
         self._journal.info(EventKind.ENGINE, f"workers: {before} to {now}{limit}")
         return WorkersReply(before=before, count=now, limited_by=HoldReason.MEMORY if now < count else None)
 
-    def _decide(self, request: LedgerRequest) -> CountReply:
-        reply = decide(self._ledger, request)
-        images = counted(reply.count, "image")
+    def _take(self, request: LedgerRequest) -> OrderReply:
+        if self._engine.desired is DesiredState.STOP:
+            raise UserError(_LEAVING)
         match request:
             case Requeue():
-                self._journal.info(EventKind.REQUEUE, f"{images} requeued")
+                order = self._ledger.take_order(OrderKind.REQUEUE, request.selection)
             case RequeueMissing():
-                self._journal.info(EventKind.REQUEUE, f"{images} requeued: {_MISSING}")
+                order = self._ledger.take_order(
+                    OrderKind.REQUEUE_MISSING, Selection(ids=request.ids), _MISSING
+                )
             case Accept():
-                self._journal.info(EventKind.ACCEPT, f"{images} accepted: {one_line(request.reason)}")
-        return reply
+                order = self._ledger.take_order(
+                    OrderKind.ACCEPT, Selection(ids=request.ids), one_line(request.reason)
+                )
+        return OrderReply(order=OrderSnapshot.of(order))
 
     def _set_desired(self, desired: DesiredState, message: str) -> None:
         if self._engine.desired is not desired:
@@ -164,7 +185,7 @@ class Commands:
 
     def _refuse_when_leaving(self) -> None:
         if self._engine.desired in (DesiredState.DRAIN, DesiredState.STOP):
-            raise UserError("the engine is leaving: start it again with `photostat run`")
+            raise UserError(_LEAVING)
 
 
 def decide(ledger: Decisions, request: LedgerRequest) -> CountReply:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from engine.control.client import running_engine
 from engine.control.commands import decide
+from engine.control.ordering import Progress, no_progress, order
 from engine.control.requests import CountReply, LedgerRequest
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
@@ -15,15 +16,25 @@ CarryOut = Callable[[LedgerRequest], CountReply]
 
 
 @contextmanager
-def engine_or_ledger(workspace: Workspace, command: str, timeout_s: float = 5.0) -> Iterator[CarryOut]:
+def engine_or_ledger(
+    workspace: Workspace, command: str, timeout_s: float = 5.0, progress: Progress = no_progress
+) -> Iterator[CarryOut]:
     """Yields what carries out a request here. Without an engine, `command` holds the ledger's lock meanwhile.
 
     Raises EngineSilent for an engine that does not answer within `timeout_s`, and UserError; what is called raises
-    UserError too, and then nothing was changed."""
+    UserError too, and then nothing was changed, or OrderLeft if the engine leaves with the order."""
     client = running_engine(workspace, timeout_s)
     if client is not None:
         with client:
-            yield client.ask
+            yield lambda request: order(client, request, progress)
     else:
-        with Ledger.open(workspace, command) as ledger:
+        with open_ledger(workspace, command) as ledger:
             yield lambda request: decide(ledger, request)
+
+
+@contextmanager
+def open_ledger(workspace: Workspace, command: str) -> Iterator[Ledger]:
+    """For a command, without an engine. What an engine took and did not finish is finished first."""
+    with Ledger.open(workspace, command) as ledger:
+        ledger.finish_orders()
+        yield ledger

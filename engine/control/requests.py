@@ -14,9 +14,10 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from engine.config import MOST_WORKERS
-from engine.control.snapshot import Count, HoldReason, Snapshot
+from engine.control.snapshot import Count, HoldReason, OrderSnapshot, Snapshot
 from engine.failures import UserError, one_line
 from engine.ledger.filters import Selection
+from engine.ledger.orders import MOST_IDS
 
 PROTOCOL = 1
 MAX_LINE_BYTES = 4 << 20
@@ -75,13 +76,21 @@ class WorkersReply(Reply, frozen=True, kw_only=True):
     """Why there are fewer than were asked for."""
 
 
+class OrderReply(Reply, frozen=True, kw_only=True):
+    """It is recorded and will be done, by this engine or the next."""
+
+    order: OrderSnapshot
+
+
 class CountReply(Reply, frozen=True, kw_only=True):
+    """What has come of orders: no engine sends it."""
+
     count: Count
     """Images that were changed."""
 
 
 class Request(Struct, Generic[ReplyT], frozen=True, tag_field="command"):
-    """Refused, or carried out at once and answered with a `ReplyT`."""
+    """Refused, or carried out at once and answered with a `ReplyT`; an order about images is only recorded at once."""
 
     @classmethod
     def name(cls) -> str:
@@ -119,19 +128,25 @@ class SetWorkers(Request[WorkersReply], frozen=True, tag="workers"):
     count: Annotated[int, Meta(ge=1, le=MOST_WORKERS, description=f"a number from 1 to {MOST_WORKERS}")]
 
 
-class Requeue(Request[CountReply], frozen=True, tag="requeue"):
+class GetOrder(Request[OrderReply], frozen=True, tag="order"):
+    """How far an order is."""
+
+    order: Annotated[int, Meta(ge=0, lt=2**53, description="a whole number")]
+
+
+class Requeue(Request[OrderReply], frozen=True, tag="requeue"):
     """Convert failed images once more; accepted ones too, if their ids are given."""
 
     selection: Annotated[Selection, Meta(description="a JSON object that selects images")]
 
 
-class RequeueMissing(Request[CountReply], frozen=True, tag="requeue_missing"):
+class RequeueMissing(Request[OrderReply], frozen=True, tag="requeue_missing"):
     """Convert images once more that are done and whose JPEGs are not in the store any more."""
 
     ids: ImageIds
 
 
-class Accept(Request[CountReply], frozen=True, tag="accept"):
+class Accept(Request[OrderReply], frozen=True, tag="accept"):
     """Take failed images out of the account."""
 
     ids: ImageIds
@@ -141,9 +156,32 @@ class Accept(Request[CountReply], frozen=True, tag="accept"):
 LedgerRequest = Requeue | RequeueMissing | Accept
 """Needs the ledger alone: without an engine, the command itself can carry it out."""
 
+
+def in_parts(request: LedgerRequest) -> list[LedgerRequest]:
+    """The same as several orders, none of which names too many images."""
+    ids = request.selection.ids if isinstance(request, Requeue) else request.ids
+    if len(ids) <= MOST_IDS:
+        return [request]
+    parts = [ids[at : at + MOST_IDS] for at in range(0, len(ids), MOST_IDS)]
+    if isinstance(request, Requeue):
+        return [Requeue(structs.replace(request.selection, ids=part)) for part in parts]
+    return [structs.replace(request, ids=part) for part in parts]
+
+
 _REQUESTS: dict[str, type[Request[Any]]] = {
     kind.name(): kind
-    for kind in (GetSnapshot, Pause, Resume, Drain, Stop, SetWorkers, Requeue, RequeueMissing, Accept)
+    for kind in (
+        GetSnapshot,
+        Pause,
+        Resume,
+        Drain,
+        Stop,
+        SetWorkers,
+        GetOrder,
+        Requeue,
+        RequeueMissing,
+        Accept,
+    )
 }
 
 

@@ -13,6 +13,8 @@ from msgspec import Meta, Struct, structs, to_builtins
 
 from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
+from engine.ledger.order import Order
+from engine.ledger.states import OrderKind
 
 _BEYOND = 2**53
 """Larger than any count, size or time there is; numbers from here on lose their last digits where they are shown."""
@@ -143,6 +145,36 @@ class EngineIdentity(Struct, frozen=True):
     """False where it is known by its lock alone: the rest of the snapshot is the ledger's then."""
 
 
+class OrderSnapshot(Struct, frozen=True):
+    """What a person has ordered about many images, and how far it is."""
+
+    id: Count
+    kind: OrderKind
+    taken: Number
+    """Unix time, s."""
+    images: Count
+    """To be looked at; of these, `seen` and `changed` so far."""
+    seen: Count
+    changed: Count
+    ended: Number | None = None
+    """None while it is in hand."""
+    problem: str | None = None
+    """Why it ended early."""
+
+    @classmethod
+    def of(cls, order: Order) -> OrderSnapshot:
+        return cls(
+            order.id,
+            order.kind,
+            order.taken,
+            order.images,
+            order.seen,
+            order.changed,
+            order.ended,
+            order.problem,
+        )
+
+
 class Snapshot(Struct, frozen=True, kw_only=True):
     state: State
     time: Number
@@ -167,6 +199,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     failures_this_run: Count
     engine: EngineIdentity | None
     """None when no engine runs and this is what the ledger alone shows."""
+    orders: tuple[OrderSnapshot, ...]
+    """In hand, the oldest first; without an engine, the next one goes on with them."""
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "totals", sum((batch.account for batch in self.batches), Account()))
@@ -199,6 +233,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             failures_by_cause=dict(figures.failures_by_cause),
             failures_this_run=0,
             engine=None,
+            orders=tuple(map(OrderSnapshot.of, figures.orders)),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from engine.formatting import counted
+from engine.ledger.order import Order
 from engine.ledger.states import ImageState
 
 
@@ -57,6 +58,8 @@ class LedgerFigures:
     jpeg_bytes: int
     failures_by_cause: tuple[tuple[str, int], ...]
     """Images that are failed now; the most frequent cause first."""
+    orders: tuple[Order, ...] = ()
+    """In hand, the oldest first."""
 
     @property
     def totals(self) -> Account:

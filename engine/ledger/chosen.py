@@ -51,6 +51,11 @@ def leave_out_shared_targets(db: sqlite3.Connection) -> None:
     db.execute(_SQL["leave_out_shared_targets"])
 
 
+def leave_out_targets_shared_among(db: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """Accepted images stay as they are if they share a target with another accepted one of these."""
+    db.execute(_SQL["leave_out_targets_shared_among"], {"ids": json.dumps(list(ids))})
+
+
 def add_events(db: sqlite3.Connection, kind: EventKind, message: str, now: float) -> None:
     """The same event for each of them."""
     db.execute(_SQL["add_events"], {"kind": kind, "message": message, "now": now, "pid": os.getpid()})

@@ -12,11 +12,13 @@ from engine.failures import UserError
 from engine.ledger import neighbours
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.models import FailureGroup, Subject
+from engine.ledger.order import Order
 from engine.ledger.statements import statements
 from engine.messages import KnownObject, NeighbourSource
 from engine.workspace import is_within
 
 _SQL = statements("queries")
+_ORDERS = statements("orders")
 
 Values = Sequence[object] | Mapping[str, object]
 """Of a statement's parameters, by place or by name."""
@@ -46,7 +48,18 @@ class LedgerQueries(ABC):
         """The sums that a snapshot shows."""
         source_bytes, jpeg_bytes = self._select(_SQL["bytes_done"])[0]
         causes = tuple((group.cause, group.images) for group in self.failure_groups())
-        return LedgerFigures(self.account(), int(source_bytes), int(jpeg_bytes), causes)
+        return LedgerFigures(self.account(), int(source_bytes), int(jpeg_bytes), causes, self.open_orders())
+
+    def open_orders(self) -> tuple[Order, ...]:
+        """In hand, the oldest first."""
+        return tuple(map(Order.of, self._select(_ORDERS["open_orders"])))
+
+    def order(self, number: int) -> Order:
+        """Raises UserError if there is no such order."""
+        rows = self._select(_ORDERS["order"], {"order": number})
+        if not rows:
+            raise UserError(f"no order {number} in the ledger")
+        return Order.of(rows[0])
 
     def stored_sample(self, most: int) -> tuple[KnownObject, ...]:
         """Some of the images that should be in the store: spread over all of them, or, once a person has said that

@@ -15,6 +15,14 @@ class ImageState(StrEnum):
     ACCEPTED = "accepted"
 
 
+class OrderKind(StrEnum):
+    """What a person orders about many images; each is the command of a client."""
+
+    REQUEUE = "requeue"
+    REQUEUE_MISSING = "requeue_missing"
+    ACCEPT = "accept"
+
+
 class AttemptOutcome(StrEnum):
     CONVERTED = "converted"
     FAILED = "failed"

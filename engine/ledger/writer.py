@@ -20,7 +20,7 @@ from pathlib import Path
 
 from engine.config import SourcePaths
 from engine.failures import Failure, UserError
-from engine.ledger import import_rows, recovery, requeue
+from engine.ledger import import_rows, orders, recovery, requeue
 from engine.ledger.connection import connect_for_writing
 from engine.ledger.events import add_event
 from engine.ledger.filters import Selection
@@ -28,9 +28,11 @@ from engine.ledger.import_report import ImportReport
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.lock import ENGINE_COMMAND, Lock
 from engine.ledger.models import Recovered
+from engine.ledger.order import Order
+from engine.ledger.orders import OrderSlice
 from engine.ledger.queries import LedgerQueries, Values
 from engine.ledger.statements import statements
-from engine.ledger.states import AttemptOutcome, EventKind, EventLevel, ImageState
+from engine.ledger.states import AttemptOutcome, EventKind, EventLevel, ImageState, OrderKind
 from engine.ledger.work_queue import WorkQueue
 from engine.messages import Converted, NotConverted, Surveyed
 from engine.workspace import Workspace
@@ -54,6 +56,8 @@ class Ledger(LedgerQueries):
         self._lock_path, self._path = workspace.lock_path, workspace.ledger_path
         self._file = self._path.stat()
         self.queue = WorkQueue(connection, sources)
+        self.has_orders = orders.are_open(connection)
+        """Whether some are in hand."""
 
     @classmethod
     def open(cls, workspace: Workspace, command: str = ENGINE_COMMAND) -> Ledger:
@@ -155,6 +159,7 @@ class Ledger(LedgerQueries):
         """in_flight → done: the object is in the store. `warnings` come after those of the conversion."""
         with self.transaction():
             self._change("done", image_id, {"now": time.time()}, ImageState.IN_FLIGHT)
+            self._note_later(image_id)
             for warning in warnings:
                 self._db.execute(_SQL["add_warning"], {"warning": warning, "image": image_id})
 
@@ -163,6 +168,7 @@ class Ledger(LedgerQueries):
         values = {**asdict(failure), "now": time.time()}
         with self.transaction():
             self._change("failed", image_id, values, ImageState.PENDING, ImageState.IN_FLIGHT)
+            self._note_later(image_id)
             if facts is not None:
                 measured = {"warnings": _json(facts.warnings), "peak_rss_bytes": facts.peak_rss_bytes}
                 self._db.execute(_SQL["measure"], {**measured, "image": image_id})
@@ -226,6 +232,36 @@ class Ledger(LedgerQueries):
         with self.transaction(power_safe=True):
             self._db.execute(_SQL["overrule_store"], {"now": time.time()})
 
+    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
+        """Records what a person orders, to be done by `work_on_orders`. Raises UserError, and then nothing is."""
+        with self.transaction(power_safe=True):
+            order = orders.take(self._db, kind, selection, reason)
+        self.has_orders = True
+        return order
+
+    def work_on_orders(self, limit: int) -> OrderSlice | None:
+        """Looks at the next `limit` images of the oldest order; None if no order is in hand.
+
+        After its last slice the order has to be ended."""
+        with self.transaction():
+            done = orders.work(self._db, limit)
+        self.has_orders = done is not None
+        return done
+
+    def end_order(self, number: int, problem: str | None = None) -> Order:
+        """What it has done survives a power cut from then on."""
+        with self.transaction(power_safe=True):
+            order = orders.end(self._db, number, problem)
+        self.has_orders = orders.are_open(self._db)
+        return order
+
+    def finish_orders(self) -> None:
+        """Those that an engine took and did not finish, in their order."""
+        while (done := self.work_on_orders(orders.MOST_IDS)) is not None:
+            if done.is_last:
+                order = self.end_order(done.order.id)
+                self.event(EventLevel.INFO, order.event_kind, order.summary, pid=os.getpid())
+
     # The connection
 
     def _select(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
@@ -243,6 +279,11 @@ class Ledger(LedgerQueries):
             found = self._select(_SQL["state"], {"image": image_id})
             is_now = found[0]["state"] if found else "not there"
             raise NotInState(f"image {image_id} is {is_now}, not {' or '.join(states)}")
+
+    def _note_later(self, image_id: int) -> None:
+        """The image has just failed or is done, which no order that is in hand is about."""
+        if self.has_orders:
+            orders.note_later(self._db, image_id)
 
     def _end_attempt(
         self,

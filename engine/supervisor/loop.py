@@ -3,7 +3,8 @@
 At every turn it waits until a child or a client has sent something, or a quarter of a second has passed. Then, in one
 transaction of the ledger, it takes what the children have sent, updates the holds, checks the workers, and gives out
 work: sources to survey, images to convert, JPEGs to upload. After the commit it removes the scratch files that are not
-needed any more. It ends when every image is finished, or when a person wants it to.
+needed any more, and does a slice of what people have ordered about many images. It ends when every image is finished,
+or when a person wants it to.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from engine.supervisor.dispatch import Dispatch
 from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.holds import Holds
 from engine.supervisor.notifications import Notifier
+from engine.supervisor.orders import Orders
 from engine.supervisor.progress import Progress
 from engine.supervisor.status import take_snapshot
 from engine.supervisor.storing import Storing
@@ -71,6 +73,7 @@ class Supervisor:
             self._run, workers, self._storing.enqueue_converted, self._surveying.diagnose
         )
         self._dispatch = Dispatch(self._run, self._converting)
+        self._orders = Orders(self._run)
         self.desired = DesiredState.RUN
         self.workers_asked = workers
         """By a person or the settings; more than `workers_wanted` if memory does not allow so many."""
@@ -127,6 +130,7 @@ class Supervisor:
             self._converting.check_workers(time.monotonic())
             self._give_out_work()
         self._storing.unlink_finished()
+        self._orders.work()
 
     async def _wait_for_events(self) -> None:
         wake_up = self._run.wake_up
@@ -176,8 +180,8 @@ class Supervisor:
             case DesiredState.DRAIN:
                 holds = self._run.holds
                 is_storing = self._storing.on_scratch and holds.may_store and holds.may_try
-                return not self._converting.in_flight and not is_storing
-        return self._is_finished
+                return not self._converting.in_flight and not is_storing and not self._orders.in_hand
+        return self._is_finished and not self._orders.in_hand
 
     async def _announce_end(self) -> None:
         """Record how the run ends, and stay a moment so that clients see it."""
@@ -188,7 +192,7 @@ class Supervisor:
             self._run.events.info(EventKind.ENGINE, f"{end}: {account.summary()}")
         self._notifier.notify(end, account.summary(), account)
         deadline = time.monotonic() + _LINGER_S
-        while self._control.clients and time.monotonic() < deadline:  # noqa: ASYNC110 - bounded
+        while self._control.clients and time.monotonic() < deadline and not self._orders.in_hand:  # noqa: ASYNC110 - bounded
             await asyncio.sleep(_TICK_S)
 
     async def _close(self) -> None:

@@ -6,7 +6,15 @@ import os
 import time
 
 from engine import __version__
-from engine.control.snapshot import BatchSnapshot, Bytes, EngineIdentity, Snapshot, State, StoreSnapshot
+from engine.control.snapshot import (
+    BatchSnapshot,
+    Bytes,
+    EngineIdentity,
+    OrderSnapshot,
+    Snapshot,
+    State,
+    StoreSnapshot,
+)
 from engine.supervisor.context import RunContext
 from engine.supervisor.converting import Converting
 from engine.supervisor.dispatch import Dispatch
@@ -59,4 +67,5 @@ def take_snapshot(
         failures_by_cause=dict(figures.failures_by_cause),
         failures_this_run=failures,
         engine=EngineIdentity(os.getpid(), time.time() - (now - started), __version__),
+        orders=tuple(map(OrderSnapshot.of, figures.orders)),
     )

@@ -12,6 +12,7 @@ import pytest
 from msgspec import to_builtins
 
 from engine.control.client import EngineClient, Refused
+from engine.control.ordering import order
 from engine.control.requests import MAX_LINE_BYTES, Accept, SetWorkers
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.reader import LedgerReader
@@ -128,7 +129,7 @@ def test_a_request_without_an_end_is_answered_before_the_connection_ends(line: L
 
 def test_a_reason_is_recorded_without_control_characters(root: Path) -> None:
     with EngineClient.connect(Workspace(root)) as client:
-        assert client.ask(Accept((1,), "lost\x1b[2J in\nthe flood")).count == 1
+        assert order(client, Accept((1,), "lost\x1b[2J in\nthe flood")).count == 1
         with LedgerReader(Workspace(root)) as reader:
             accepted = reader.image(1)
         assert accepted is not None and accepted.reason == r"lost\x1b[2J in the flood"

@@ -98,6 +98,7 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
         workers_wanted=workers,
         workers_asked=workers,
         engine=EngineIdentity(4711, NOW - 116_520, "0.1.0"),
+        orders=(),
     )
 
 
@@ -181,6 +182,7 @@ def finished() -> EngineStatus:
         rates=Rates(),
         eta_seconds=None,
         engine=None,
+        orders=(),
         memory=MemorySnapshot(),
         failures_by_cause={"source-missing": 6},
     )

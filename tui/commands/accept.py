@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from engine.control.offline import engine_or_ledger
 from engine.control.requests import Accept
 from engine.failures import one_line
 from engine.formatting import counted
 from engine.ledger.reader import LedgerReader
 from tui.commands.shared.options import check_ids, json_option, warn_of_others, workspace_of
+from tui.commands.shared.orders import carry_out
 from tui.commands.shared.output import print_json, print_line
 
 
@@ -29,8 +29,7 @@ def accept(ctx: click.Context, ids: tuple[int, ...], reason: str, as_json: bool)
     workspace = workspace_of(ctx)
     with LedgerReader(workspace) as reader:
         check_ids(reader, ids)
-    with engine_or_ledger(workspace, "accept") as carry_out:
-        count = carry_out(Accept(ids, reason)).count
+    count = carry_out(workspace, "accept", "Accepting", Accept(ids, reason))
     others = len(set(ids)) - count
     if as_json:
         print_json({"accepted": count, "not_failed": others})

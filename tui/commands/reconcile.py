@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 
 import click
 
-from engine.control.offline import engine_or_ledger
 from engine.control.requests import RequeueMissing
 from engine.failures import UserError
 from engine.formatting import counted, data_size, integer
@@ -19,11 +18,11 @@ from engine.store.base import Store, StoreError
 from engine.store.open import open_store
 from engine.workspace import Workspace
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
+from tui.commands.shared.orders import carry_out
 from tui.commands.shared.output import print_json_array, print_line, print_table, warn
 from tui.commands.shared.progress import TransientLine
 
 _SHOWN_PER_KIND = 20
-_IDS_AT_ONCE = 5000
 
 
 @dataclass
@@ -98,9 +97,7 @@ def requeue_missing(workspace: Workspace, ids: list[int]) -> int:
     """done → pending; returns how many. Raises UserError."""
     if not ids:
         return 0
-    chunks = [ids[at : at + _IDS_AT_ONCE] for at in range(0, len(ids), _IDS_AT_ONCE)]
-    with engine_or_ledger(workspace, "reconcile") as carry_out:
-        return sum(carry_out(RequeueMissing(tuple(chunk))).count for chunk in chunks)
+    return carry_out(workspace, "reconcile", "Requeueing", RequeueMissing(tuple(ids)))
 
 
 def _progress(counts: Counts) -> str:

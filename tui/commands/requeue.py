@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from engine.control.offline import engine_or_ledger
 from engine.control.requests import Requeue
 from engine.formatting import counted
 from engine.ledger.filters import Selection
@@ -19,6 +18,7 @@ from tui.commands.shared.options import (
     warn_of_others,
     workspace_of,
 )
+from tui.commands.shared.orders import carry_out
 from tui.commands.shared.output import print_json, print_line, warn
 
 
@@ -54,8 +54,7 @@ def requeue(
         check_batch(batch, reader.account())
         check_ids(reader, ids)
         wanted = reader.selected(selection)
-    with engine_or_ledger(workspace, "requeue") as carry_out:
-        count = carry_out(Requeue(selection)).count
+    count = carry_out(workspace, "requeue", "Requeueing", Requeue(selection))
     colliding = max(0, wanted - count)
     others = len(set(ids)) - wanted if ids else 0
     if as_json:

@@ -72,6 +72,9 @@ def _print(snapshot: Snapshot, problem: str) -> None:
     if snapshot.engine is not None and snapshot.engine.answers:
         print_line()
         _print_engine(snapshot)
+    if snapshot.orders:
+        print_line()
+        _print_orders(snapshot)
     if snapshot.failures_by_cause:
         print_line()
         print_line("Failures:")
@@ -82,6 +85,25 @@ def _print(snapshot: Snapshot, problem: str) -> None:
             indent=2,
         )
         print_line("`photostat failures` lists them, with what to do about each.")
+
+
+def _print_orders(snapshot: Snapshot) -> None:
+    wait = "" if snapshot.engine else ", waits for the next engine"
+    print_line(f"Orders in hand{wait}:")
+    print_table(
+        ["order", "what", "taken", "looked at", "of", "changed"],
+        [
+            [
+                str(order.id),
+                order.kind.replace("_", " "),
+                clock(order.taken, snapshot.time),
+                *map(integer, (order.seen, order.images, order.changed)),
+            ]
+            for order in snapshot.orders
+        ],
+        right=["order", "looked at", "of", "changed"],
+        indent=2,
+    )
 
 
 def _headline(snapshot: Snapshot) -> str:

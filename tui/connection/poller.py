@@ -88,6 +88,8 @@ class WorkspacePoller:
         self._ask_now = threading.Event()
         self._closing = threading.Event()
         self._commands = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commands")
+        self._orders = ThreadPoolExecutor(max_workers=1, thread_name_prefix="orders")
+        """Orders about images take their time, and no other command waits for them."""
         self._thread: threading.Thread | None = None
         self._post: Post = lambda message: None
 
@@ -100,13 +102,15 @@ class WorkspacePoller:
         self._closing.set()
         self._drawn.set()
         self._ask_now.set()
-        self._commands.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._commands, self._orders):
+            executor.shutdown(wait=False, cancel_futures=True)
 
     def status_drawn(self) -> None:
         self._drawn.set()
 
     def send(self, command: EngineCommand) -> None:
-        self._commands.submit(self._run_command, command)
+        executor = self._orders if isinstance(command.request, LedgerRequest) else self._commands
+        executor.submit(self._run_command, command)
 
     def _poll(self) -> None:
         status = EngineStatus(since=time.time())
@@ -191,7 +195,7 @@ class WorkspacePoller:
             start_engine(self._workspace)
             return Reply()
         if isinstance(request, LedgerRequest):
-            with engine_or_ledger(self._workspace, command.name, ANSWER_S) as carry_out:
+            with engine_or_ledger(self._workspace, command.name, ANSWER_S, self._check_open) as carry_out:
                 return carry_out(request)
         client = running_engine(self._workspace, ANSWER_S)
         if client is None:
@@ -199,6 +203,11 @@ class WorkspacePoller:
         with client:
             reply: Reply = client.ask(request)
             return reply
+
+    def _check_open(self, seen: int, images: int) -> None:
+        """While an order is in hand: an app that closes does not wait for its end."""
+        if self._closing.is_set():
+            raise UserError("the app closes; the engine goes on with the order")
 
     def _post_message(self, message: Message) -> None:
         with contextlib.suppress(RuntimeError):  # the app has just ended, and its loop with it

@@ -73,6 +73,7 @@ def figures_line(view: View, columns: int) -> Text:
         return line("")
     totals = snapshot.totals
     figures: list[tuple[str, str, str]] = [
+        *_orders(snapshot),
         ("", f"{formatting.integer(totals.failed)} failed", BAD if totals.failed else ""),
         ("elapsed ", formatting.duration(_elapsed(view, snapshot)), ""),
     ]
@@ -94,6 +95,15 @@ def figures_line(view: View, columns: int) -> Text:
         used += need
         parts += [gap, (label, LABEL), (value, style)]
     return line(*parts)
+
+
+def _orders(snapshot: Snapshot) -> list[tuple[str, str, str]]:
+    """The order in hand and how far it is, and how many wait behind it."""
+    if not snapshot.orders:
+        return []
+    order, more = snapshot.orders[0], len(snapshot.orders) - 1
+    far = f"{formatting.integer(order.seen)} / {formatting.integer(order.images)}"
+    return [(f"{order.kind.replace('_', ' ')} ", far + (f" (+{more})" if more else ""), STRONG)]
 
 
 def _elapsed(view: View, snapshot: Snapshot) -> float | None:

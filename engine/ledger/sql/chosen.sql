@@ -33,6 +33,15 @@ DELETE FROM temp.chosen WHERE id IN (
     WHERE o.id IN (SELECT id FROM temp.chosen)
 )
 
+-- name: leave_out_targets_shared_among
+-- The same where only a part of the images in :ids, a JSON array, is chosen: a failed image takes its target from all
+-- accepted ones, which leave_out_taken_targets leaves out then.
+DELETE FROM temp.chosen WHERE id IN (
+    SELECT i.id FROM temp.chosen c JOIN main.images i ON i.id = c.id
+    JOIN main.images o ON o.target_key = i.target_key AND o.target = i.target AND o.id <> i.id
+    WHERE i.state = 'accepted' AND o.state = 'accepted' AND o.id IN (SELECT value FROM json_each(:ids))
+)
+
 -- name: start_another_round
 -- As new; the attempts and events of earlier rounds stay.
 UPDATE main.images SET state = 'pending', round = round + 1, attempts = 0, surveyed = 0, stage = NULL, cause = NULL,

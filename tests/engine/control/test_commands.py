@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from engine.control.commands import Commands, DesiredState
-from engine.control.requests import CountReply, InFlightReply, Reply, SnapshotReply, StopReply, WorkersReply
-from engine.control.snapshot import HoldReason, Snapshot
+from engine.control.requests import InFlightReply, OrderReply, Reply, SnapshotReply, StopReply, WorkersReply
+from engine.control.snapshot import HoldReason, OrderSnapshot, Snapshot
 from engine.failures import UserError
 from engine.ledger.account import LedgerFigures
 from engine.ledger.filters import Selection
+from engine.ledger.order import Order
+from engine.ledger.states import OrderKind
 
 SNAPSHOT = Snapshot.from_ledger(LedgerFigures({}, 0, 0, ()), 5.0)
 
@@ -44,22 +45,18 @@ class RecordingEngine:
 
 @dataclass
 class RecordingLedger:
-    decisions: list[object] = field(default_factory=list)
+    decisions: list[tuple[OrderKind, Selection, str]] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
 
-    def requeue(self, selection: Selection) -> int:
-        self.decisions.append(selection)
-        return 2
-
-    def convert_again(self, ids: Sequence[int], reason: str) -> int:
-        self.decisions.append((tuple(ids), reason))
-        return len(ids)
-
-    def accept(self, ids: Sequence[int], reason: str) -> int:
-        if not reason:
+    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
+        if kind is OrderKind.ACCEPT and not reason:
             raise UserError("accepting needs a reason")
-        self.decisions.append((tuple(ids), reason))
-        return 1
+        self.decisions.append((kind, selection, reason))
+        return self.order(len(self.decisions))
+
+    def order(self, number: int) -> Order:
+        kind, _, reason = self.decisions[number - 1]
+        return Order(number, kind, 5.0, 3, 0, 0, None, None, reason)
 
     def info(self, kind: str, message: str, /) -> None:
         self.events.append((kind, message))
@@ -109,22 +106,32 @@ def test_workers_are_as_many_as_memory_allows(commands: Commands, ledger: Record
     ]
 
 
-def test_decisions_go_to_the_ledger_and_its_history(commands: Commands, ledger: RecordingLedger) -> None:
-    assert commands.answer("requeue", {"selection": {"batch": "maps"}}) == CountReply(count=2)
-    assert commands.answer("requeue_missing", {"ids": [4, 5, 6]}) == CountReply(count=3)
-    assert commands.answer("accept", {"ids": [1], "reason": " lost\x1b in\nthe flood "}) == CountReply(
-        count=1
+def test_orders_are_recorded_and_told_how_far_they_are(commands: Commands, ledger: RecordingLedger) -> None:
+    orders: tuple[tuple[str, dict[str, object]], ...] = (
+        ("requeue", {"selection": {"batch": "maps"}}),
+        ("requeue_missing", {"ids": [4, 5, 6]}),
+        ("accept", {"ids": [1], "reason": " lost\x1b in\nthe flood "}),
     )
+    for number, (command, arguments) in enumerate(orders, start=1):
+        taken = OrderReply(order=OrderSnapshot(number, OrderKind(command), 5.0, 3, 0, 0))
+        assert commands.answer(command, arguments) == taken
+        assert commands.answer("order", {"order": number}) == taken
     assert ledger.decisions == [
-        Selection(batch="maps"),
-        ((4, 5, 6), "not in the store any more"),
-        ((1,), r"lost\x1b in the flood"),
+        (OrderKind.REQUEUE, Selection(batch="maps"), ""),
+        (OrderKind.REQUEUE_MISSING, Selection(ids=(4, 5, 6)), "not in the store any more"),
+        (OrderKind.ACCEPT, Selection(ids=(1,)), r"lost\x1b in the flood"),
     ]
-    assert ledger.events == [
-        ("requeue", "2 images requeued"),
-        ("requeue", "3 images requeued: not in the store any more"),
-        ("accept", r"1 image accepted: lost\x1b in the flood"),
-    ]
+
+
+def test_an_engine_that_stops_takes_no_order_and_one_that_drains_does(
+    commands: Commands, engine: RecordingEngine, ledger: RecordingLedger
+) -> None:
+    commands.answer("drain", {})
+    commands.answer("requeue", {"selection": {"all": True}})
+    commands.answer("stop", {})
+    with pytest.raises(UserError, match="the engine is leaving"):
+        commands.answer("requeue", {"selection": {"all": True}})
+    assert len(ledger.decisions) == 1
 
 
 def test_a_refusal_changes_nothing(

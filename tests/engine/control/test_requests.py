@@ -14,9 +14,11 @@ from engine.control.requests import (
     Answer,
     CountReply,
     Drain,
+    GetOrder,
     GetSnapshot,
     Hello,
     InFlightReply,
+    OrderReply,
     Pause,
     Reply,
     Request,
@@ -47,10 +49,11 @@ REQUESTS: list[tuple[Request[Any], dict[str, Any], type[Reply]]] = [
             "command": "requeue",
             "selection": {"ids": [1, 2], "batch": "maps", "cause": None, "all": False, "text": None},
         },
-        CountReply,
+        OrderReply,
     ),
-    (RequeueMissing((7,)), {"command": "requeue_missing", "ids": [7]}, CountReply),
-    (Accept((7,), "lost"), {"command": "accept", "ids": [7], "reason": "lost"}, CountReply),
+    (RequeueMissing((7,)), {"command": "requeue_missing", "ids": [7]}, OrderReply),
+    (Accept((7,), "lost"), {"command": "accept", "ids": [7], "reason": "lost"}, OrderReply),
+    (GetOrder(7), {"command": "order", "order": 7}, OrderReply),
 ]
 
 

@@ -17,6 +17,7 @@ from engine.control.snapshot import (
     Hold,
     HoldReason,
     MemorySnapshot,
+    OrderSnapshot,
     Rates,
     Snapshot,
     State,
@@ -25,6 +26,7 @@ from engine.control.snapshot import (
 )
 from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
+from engine.ledger.states import OrderKind
 
 SNAPSHOT = Snapshot(
     state=State.HOLDING,
@@ -49,6 +51,7 @@ SNAPSHOT = Snapshot(
     failures_by_cause={"truncated": 3, "corrupt": 1},
     failures_this_run=2,
     engine=EngineIdentity(4711, 1_772_409_832.75, "0.1.0"),
+    orders=(OrderSnapshot(3, OrderKind.REQUEUE, 1_772_409_833.5, 4, 2, 1),),
 )
 DOCUMENT = {
     "state": "holding",
@@ -136,6 +139,18 @@ DOCUMENT = {
     "failures_by_cause": {"truncated": 3, "corrupt": 1},
     "failures_this_run": 2,
     "engine": {"pid": 4711, "started": 1_772_409_832.75, "version": "0.1.0", "answers": True},
+    "orders": [
+        {
+            "id": 3,
+            "kind": "requeue",
+            "taken": 1_772_409_833.5,
+            "images": 4,
+            "seen": 2,
+            "changed": 1,
+            "ended": None,
+            "problem": None,
+        }
+    ],
 }
 
 

@@ -1,0 +1,65 @@
+"""Orders about many images, from a client's side: the engine takes them at once; how far they are can be asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from engine.control.client import EngineClient, NoEngine
+from engine.control.requests import CountReply, GetOrder, LedgerRequest, in_parts
+from engine.control.snapshot import OrderSnapshot
+from engine.failures import UserError
+from engine.formatting import counted, integer
+
+Progress = Callable[[int, int], None]
+"""Takes how many images were looked at, of how many."""
+
+_ASK_FIRST_S, _ASK_EVERY_S = 0.01, 0.2
+
+
+class OrderLeft(NoEngine):
+    """The engine took the order and is not there any more, or is silent; the message says what becomes of it."""
+
+
+def no_progress(seen: int, images: int) -> None:
+    pass
+
+
+def order(client: EngineClient, request: LedgerRequest, progress: Progress = no_progress) -> CountReply:
+    """Waits until the engine has done what is asked. Raises Refused, OrderLeft, NoEngine before the order is taken,
+    and UserError for an order that ended early."""
+    parts = in_parts(request)
+    taken: list[OrderSnapshot] = []
+    try:
+        taken.extend(client.ask(part).order for part in parts)
+        _wait(client, taken, progress)
+    except NoEngine as error:
+        if not taken:
+            raise
+        raise OrderLeft(f"{error}. {_what_becomes(taken, all_taken=len(taken) == len(parts))}") from error
+    problem = next((order.problem for order in taken if order.problem), None)
+    if problem is not None:
+        raise UserError(f"{problem} ({_so_far(taken)})")
+    return CountReply(count=sum(order.changed for order in taken))
+
+
+def _wait(client: EngineClient, taken: list[OrderSnapshot], progress: Progress) -> None:
+    """Until all have ended; keeps in `taken` how far each is."""
+    images, pause_s = sum(order.images for order in taken), _ASK_FIRST_S
+    for number, order in enumerate(taken):
+        while order.ended is None:
+            time.sleep(pause_s)
+            pause_s = min(_ASK_EVERY_S, 2 * pause_s)
+            order = taken[number] = client.ask(GetOrder(order.id)).order
+            progress(sum(order.seen for order in taken), images)
+
+
+def _what_becomes(taken: Sequence[OrderSnapshot], *, all_taken: bool) -> str:
+    rest = "" if all_taken else "; the others were not ordered any more: give the command again"
+    return f"The order is taken ({_so_far(taken)}), and the engine that runs next goes on with it{rest}"
+
+
+def _so_far(taken: Sequence[OrderSnapshot]) -> str:
+    seen, images = (sum(getattr(order, key) for order in taken) for key in ("seen", "images"))
+    changed = sum(order.changed for order in taken)
+    return f"{integer(seen)} of {counted(images, 'image')} looked at, {integer(changed)} changed so far"

@@ -1,0 +1,43 @@
+"""An order about many images, and how far it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, fields
+
+from engine.formatting import counted
+from engine.ledger.states import EventKind, OrderKind
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a person has ordered, and how far it is."""
+
+    id: int
+    kind: OrderKind
+    taken: float
+    """Unix time, s, as `ended`."""
+    images: int
+    """To be looked at; of these, `seen` and `changed` so far."""
+    seen: int
+    changed: int
+    ended: float | None
+    """None while it is in hand."""
+    problem: str | None
+    """Why it ended early."""
+    reason: str
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> Order:
+        named = {field.name: row[field.name] for field in fields(cls)}
+        return cls(**{**named, "kind": OrderKind(named["kind"])})
+
+    @property
+    def event_kind(self) -> EventKind:
+        return EventKind.ACCEPT if self.kind is OrderKind.ACCEPT else EventKind.REQUEUE
+
+    @property
+    def summary(self) -> str:
+        """What has come of it, in words: `5 images requeued`."""
+        what = "accepted" if self.kind is OrderKind.ACCEPT else "requeued"
+        return f"{counted(self.changed, 'image')} {what}" + (f": {self.reason}" if self.reason else "")
