@@ -67,6 +67,11 @@ class Workspace:
         return self.root / "ledger.lock"
 
     @property
+    def children_path(self) -> Path:
+        """The list of the engine's processes, while any of them is there."""
+        return self.root / "engine.children"
+
+    @property
     def logs_dir(self) -> Path:
         return self.root / "logs"
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from engine.config import MOST_WORKERS
-from engine.control.snapshot import Count, HoldReason, OrderSnapshot, Snapshot
+from engine.control.snapshot import Count, HoldReason, LeftBehind, OrderSnapshot, Snapshot
 from engine.failures import UserError, one_line
 from engine.ledger.filters import Selection
 from engine.ledger.orders import MOST_IDS
@@ -66,6 +66,8 @@ class StopReply(Reply, frozen=True, kw_only=True):
     """Images that go back to pending."""
     on_scratch: Count
     """JPEGs that wait for the next run."""
+    left_behind: tuple[LeftBehind, ...] = ()
+    """Processes that no signal ends; known when the engine has left."""
 
 
 class WorkersReply(Reply, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ not known who listens there, so reading one checks all of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -83,6 +84,30 @@ class BatchSnapshot(Struct, frozen=True):
     @property
     def account(self) -> Account:
         return Account(self.rows, self.pending, self.in_flight, self.done, self.failed, self.accepted)
+
+
+class LeftBehind(Struct, frozen=True):
+    """A child of the engine that no signal ends: the kernel keeps it in a read or a write that never returns.
+
+    Nothing that it does counts, and it ends when that returns."""
+
+    pid: Count
+    name: str
+    """What it was: a worker, the surveyor or the uploader."""
+    image_id: Count | None
+    image: str
+    """The target; empty if it had none."""
+    path: str
+    """What it was at; empty if that is not known."""
+    since: Number
+    """When it was killed, Unix time, s."""
+
+    def __str__(self) -> str:
+        """`process 4711 (photostat-worker-2), at /mnt/scans/a.jp2 for plates/…/a.jpg`."""
+        what = f"process {self.pid} ({self.name})"
+        if self.path:
+            what += f", at {self.path}"
+        return f"{what} for {self.image}" if self.image else what
 
 
 class WorkerSnapshot(Struct, frozen=True):
@@ -201,6 +226,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """None when no engine runs and this is what the ledger alone shows."""
     orders: tuple[OrderSnapshot, ...]
     """In hand, the oldest first; without an engine, the next one goes on with them."""
+    left_behind: tuple[LeftBehind, ...]
+    """Of this engine and earlier ones, until they end."""
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "totals", sum((batch.account for batch in self.batches), Account()))
@@ -212,7 +239,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return Rates() if rests else self.rates
 
     @classmethod
-    def from_ledger(cls, figures: LedgerFigures, time: float) -> Snapshot:
+    def from_ledger(
+        cls, figures: LedgerFigures, time: float, left_behind: Iterable[LeftBehind] = ()
+    ) -> Snapshot:
         """What the ledger alone shows, for when no engine runs. `time` is when it was read, Unix time, s."""
         totals = figures.totals
         is_finished = totals.rows > 0 and totals.remaining == 0
@@ -234,6 +263,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             failures_this_run=0,
             engine=None,
             orders=tuple(map(OrderSnapshot.of, figures.orders)),
+            left_behind=tuple(left_behind),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -1,21 +1,24 @@
-"""The engine's child processes: spawned with a fresh interpreter, a pipe each, and ended when the engine ends."""
+"""The engine's child processes: each with a fresh interpreter and a pipe, and ended when the engine ends."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.memory.usage import OOM_WORKER, set_oom_score
-from engine.visible_stderr import make_stderr_visible
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_context = multiprocessing.get_context("spawn")
+_LEFT_TO_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_libc = ctypes.CDLL(None, use_errno=True)  # before the first fork: nothing is loaded between fork and exec
 
 
 def tie_to_parent(parent_pid: int, *, killed_first: bool) -> None:
@@ -23,15 +26,19 @@ def tie_to_parent(parent_pid: int, *, killed_first: bool) -> None:
 
     Ctrl-C and SIGTERM reach a whole process group; only the supervisor decides what they mean. With `killed_first` the
     kernel kills this process before the supervisor when memory runs out."""
-    make_stderr_visible()
-    for left_to_the_parent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(left_to_the_parent, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if killed_first:
-            set_oom_score(OOM_WORKER)
+    _obey_the_parent_alone()
+    if sys.platform == "linux" and killed_first:
+        set_oom_score(OOM_WORKER)
     if os.getppid() != parent_pid:  # the parent ended before the request was in force
         os._exit(1)
+
+
+def _obey_the_parent_alone() -> None:
+    """Done between fork and exec, which keeps it: a child that is stopped at once is tied to its parent too."""
+    for left_to_the_parent in _LEFT_TO_THE_PARENT:
+        signal.signal(left_to_the_parent, signal.SIG_IGN)
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Child:
@@ -39,29 +46,35 @@ class Child:
 
     def __init__(self, name: str, main: Callable[..., None], *args: object) -> None:
         """Starts `main(connection, parent_pid, *args)` in a fresh interpreter."""
-        ours, theirs = _context.Pipe(duplex=True)
+        self.name = name
+        self.killed_at: float | None = None
+        """Monotonic, s. A process that the kernel keeps in a read or a write that never ends outlives it."""
+        ours, theirs = Pipe(duplex=True)
         self.connection: Connection[Any, Any] = ours
-        self.process = _context.Process(
-            target=main, args=(theirs, os.getpid(), *args), name=name, daemon=True
+        code = f"from {__name__} import spawn_main; spawn_main({theirs.fileno()}, {os.getpid()})"
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-X", "utf8", "-c", code, name],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            preexec_fn=_obey_the_parent_alone,
         )
-        self.process.start()
         theirs.close()
+        self.send(sys.path)
+        self.send((main, args))
 
     @property
     def pid(self) -> int:
-        return self.process.pid or 0
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs; minus the signal's number if a signal ended it."""
-        return self.process.exitcode
+        return self._process.poll()
 
     def send(self, message: object) -> None:
-        """Send a message; that a child has ended is noticed by its sentinel, not here."""
-        try:
+        """Send a message; that a child has ended is noticed by the end of its pipe, not here."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            return
 
     def messages(self) -> Iterator[Any]:
         """What it has sent so far, without waiting; also the last messages of a child that has ended."""
@@ -72,16 +85,33 @@ class Child:
             return
 
     def kill(self) -> None:
-        if self.process.exitcode is None:
-            self.process.kill()
+        if self.exit_code is None:
+            self.killed_at = self.killed_at or time.monotonic()
+            self._process.kill()
 
-    def close(self, timeout_s: float = 5.0) -> None:
-        """Wait for its end, kill it if that takes too long, and close the pipe."""
-        self.process.join(timeout_s)
-        if self.process.exitcode is None:
-            self.process.kill()
-            self.process.join()
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for its end; False if it has not come by then."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        return self.exit_code is not None
+
+    def close(self, timeout_s: float = 5.0) -> bool:
+        """Close the pipe, and kill it if it does not end in time; False if no signal ends it."""
+        ended = self.wait(timeout_s)
+        if not ended:
+            self.kill()
+            ended = self.wait(timeout_s)
         self.connection.close()
+        return ended
+
+
+def spawn_main(descriptor: int, parent_pid: int) -> None:
+    """The child's first function; its command line names it."""
+    tie_to_parent(parent_pid, killed_first=False)
+    connection: Connection[Any, Any] = Connection(descriptor)
+    sys.path[:] = connection.recv()
+    main, args = connection.recv()
+    main(connection, parent_pid, *args)
 
 
 def describe_exit(exit_code: int | None) -> str:

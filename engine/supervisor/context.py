@@ -12,8 +12,8 @@ from engine.ledger.models import Subject
 from engine.ledger.states import EventKind
 from engine.ledger.writer import Ledger
 from engine.messages import NotConverted
-from engine.processes.child import Child
 from engine.scratch import Scratch
+from engine.supervisor.children import Children
 from engine.supervisor.event_log import EventLog
 from engine.supervisor.holds import Holds
 from engine.supervisor.oom_kills import OomKillDetector
@@ -34,6 +34,11 @@ class RunContext:
     oom_kills: OomKillDetector = field(default_factory=OomKillDetector)
 
     @cached_property
+    def children(self) -> Children:
+        """Of this engine, and those that an earlier one left behind."""
+        return Children(self.workspace.children_path, self.events, self.wake_up)
+
+    @cached_property
     def scratch(self) -> Scratch:
         """This workspace's part of scratch."""
         directory = self.workspace.scratch_dir(self.config)
@@ -50,14 +55,3 @@ class RunContext:
         """The image has failed; `facts` has what the attempt took."""
         self.ledger.failed(subject.image_id, failure, facts)
         self.events.error(EventKind.FAILED, f"{failure.cause}: {failure.message}", subject, pid)
-
-    def watch(self, child: Child) -> None:
-        """Wake the loop when the child sends something or ends."""
-        loop = asyncio.get_running_loop()
-        loop.add_reader(child.connection.fileno(), self.wake_up.set)
-        loop.add_reader(child.process.sentinel, self.wake_up.set)
-
-    def unwatch(self, child: Child) -> None:
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(child.connection.fileno())
-        loop.remove_reader(child.process.sentinel)

@@ -23,6 +23,7 @@ from engine.messages import (
     WorkerReady,
 )
 from engine.processes.child import describe_exit
+from engine.supervisor.children import At
 from engine.supervisor.context import RunContext
 from engine.supervisor.surveying import DiagnoseSource, SourceOutcome
 from engine.supervisor.unexplained import UnexplainedFaults
@@ -55,7 +56,7 @@ class Converting:
         self._throttle = StartThrottle()
         self._failed_starts = 0
         """Workers in a row that ended before they were ready."""
-        self.pool = WorkerPool(workers)
+        self.pool = WorkerPool(workers, run.children.start)
         self.run_alone: set[int] = set()
         """Images whose worker was killed for memory: they are tried once more, with nothing beside them."""
         self.failures = 0
@@ -102,8 +103,7 @@ class Converting:
             holding=self._run.holds.memory is not None,
         )
         if self.fatal_problem is None:
-            for slot in self.pool.start(count):
-                self._run.watch(slot.child)
+            self.pool.start(count)
 
     def start(self, slot: Slot, image: PendingImage, plan: Plan) -> None:
         """Give an image that fits to a free worker."""
@@ -137,9 +137,7 @@ class Converting:
     def stop_all(self) -> None:
         """Kill every worker, and put back what was in flight."""
         for slot in self.pool:
-            slot.child.kill()
-            self._run.unwatch(slot.child)
-            self.pool.remove(slot)
+            self._dismiss(slot)
             if slot.running is not None:
                 self._put_back(slot.running, _STOPPED)
         for image_id in list(self._in_diagnosis):
@@ -184,8 +182,7 @@ class Converting:
                     self._not_converted(attempt, message.failure, slot.child.pid, message)
 
     def _reap(self, slot: Slot) -> None:
-        self._run.unwatch(slot.child)
-        self.pool.remove(slot)
+        self._dismiss(slot)
         attempt = slot.running
         if attempt is None:
             self._reap_idle(slot)
@@ -195,6 +192,13 @@ class Converting:
             self._put_back(attempt, "its worker was stopped to free memory", slot.child.pid)
         else:
             self._not_converted(attempt, self._failure_of_ended(slot, attempt), slot.child.pid, None)
+
+    def _dismiss(self, slot: Slot) -> None:
+        """Its place is free for another worker, whatever becomes of its process."""
+        self.pool.remove(slot)
+        image = slot.running.image if slot.running else None
+        at = At(image.source, image.image_id, image.target) if image else At()
+        self._run.children.dismiss(slot.child, at)
 
     def _reap_idle(self, slot: Slot) -> None:
         """A worker without an image has ended. Kills for memory are reported together, and are no sign that workers

@@ -93,6 +93,7 @@ class Supervisor:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         run = self._run
+        run.children.take_over()
         check_scratch(run)
         with run.ledger.transaction():
             message = f"started, version {__version__}, {self._workers_in_words()}"
@@ -142,6 +143,7 @@ class Supervisor:
         self._surveying.receive(may_begin=self.desired is DesiredState.RUN)
         self._converting.receive()
         self._storing.receive()
+        self._run.children.collect(time.monotonic())
 
     def _update_holds(self) -> None:
         now, holds = time.monotonic(), self._run.holds
@@ -200,6 +202,7 @@ class Supervisor:
             self._converting.stop_all()
         self._surveying.close()
         self._storing.close()
+        await self._run.children.close()
         self._storing.unlink_finished()
         self._run.scratch.remove_if_empty()
         await self._control.close()

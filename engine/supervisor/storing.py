@@ -25,12 +25,15 @@ from engine.messages import (
 )
 from engine.processes.child import Child
 from engine.processes.uploader import uploader_main
+from engine.supervisor.children import At
 from engine.supervisor.context import RunContext
 from engine.supervisor.progress import Finished, Progress
 from engine.supervisor.unexplained import UnexplainedFaults
 
 _MOST_SETBACKS = 8
 """Each is all attempts of the uploader, so that a store that fails half its transfers fails no image."""
+_FINISHES_WITHIN_S = 2.0
+"""What an uploader that is not wanted any more gets for the transfers under way."""
 
 
 _OVERRULED = "a person says that this is the store, although it shows none of the images that should be there"
@@ -141,20 +144,27 @@ class Storing:
     def close(self) -> None:
         """End the uploader; what it has not stored stays on scratch for the next engine."""
         if self._uploader is not None:
-            self._run.unwatch(self._uploader)
             self._uploader.send(Quit())
-            self._uploader.close(timeout_s=2.0)
+            self._run.children.dismiss(self._uploader, self._at, after_s=_FINISHES_WITHIN_S)
             self._uploader = None
 
     @property
     def _known_store(self) -> KnownStore:
         return known_store(self._run.ledger, self._run.workspace.root)
 
+    @property
+    def _at(self) -> At:
+        """What the uploader has had longest."""
+        oldest = next(iter(self._transferring.values()), None)
+        store = self._run.config.store.url
+        return At(store, oldest.subject.image_id, oldest.subject.target) if oldest else At(store)
+
     def _send(self, message: object) -> None:
         if self._uploader is None:
             settings, root = self._run.config.store, str(self._run.workspace.root)
-            self._uploader = Child("photostat-uploader", uploader_main, settings, root, self._known_store)
-            self._run.watch(self._uploader)
+            self._uploader = self._run.children.start(
+                "photostat-uploader", uploader_main, settings, root, self._known_store
+            )
         self._uploader.send(message)
 
     def _stored(self, jpeg: WaitingJpeg, message: Stored) -> None:
@@ -214,8 +224,7 @@ class Storing:
         self._run.events.warning(
             EventKind.UPLOADER, f"the uploader {how}; a new one takes over", pid=ended.pid
         )
-        self._run.unwatch(ended)
-        ended.close()
+        self._run.children.dismiss(ended)
         failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, f"the uploader {how}")
         if self._probing:  # otherwise an uploader that cannot even start would be started again and again
             self._run.holds.store_probed(FaultKind.TRANSIENT, failure, time.monotonic())

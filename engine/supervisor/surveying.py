@@ -27,6 +27,7 @@ from engine.messages import (
 )
 from engine.processes.child import Child
 from engine.processes.surveyor import surveyor_main
+from engine.supervisor.children import At
 from engine.supervisor.context import RunContext
 from engine.supervisor.unexplained import UnexplainedFaults
 
@@ -128,17 +129,16 @@ class Surveying:
 
     def close(self) -> None:
         if self._surveyor is not None:
-            self._run.unwatch(self._surveyor)
-            self._surveyor.kill()
-            self._surveyor.close()
+            self._run.children.dismiss(self._surveyor, self._at)
             self._surveyor = None
 
     # -- to the surveyor ----
 
     def _send(self, message: object) -> None:
         if self._surveyor is None:
-            self._surveyor = Child("photostat-surveyor", surveyor_main, self._run.source_root)
-            self._run.watch(self._surveyor)
+            self._surveyor = self._run.children.start(
+                "photostat-surveyor", surveyor_main, self._run.source_root
+            )
         self._surveyor.send(message)
 
     def _ask_surveys(self, now: float) -> None:
@@ -170,6 +170,14 @@ class Surveying:
         if self._diagnoses and self._diagnoses[0].times_asked:
             return self._diagnoses[0].missing.request
         return next(iter(self._asked.values()), None)
+
+    @property
+    def _at(self) -> At:
+        """What the surveyor has had longest."""
+        request = self._unanswered
+        if request is None:
+            return At()
+        return At(request.source_path, request.image_id, self._run.ledger.subject(request.image_id).target)
 
     def _missing(self, request: SurveyRequest) -> MissingSource:
         return MissingSource(request, self._run.ledger.neighbours_of(request.image_id))
@@ -242,8 +250,7 @@ class Surveying:
 
     def _replace(self, ended: Child) -> None:
         how = self._run.oom_kills.describe(ended)
-        self._run.unwatch(ended)
-        ended.close()
+        self._run.children.dismiss(ended)
         self._surveyor, self._probing = None, False
         asked, self._asked = self._asked, {}
         self._run.events.warning(

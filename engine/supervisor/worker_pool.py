@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.control.snapshot import WorkerSnapshot
@@ -93,8 +93,10 @@ class Slot:
 class WorkerPool:
     """The workers that there are, and how many are wanted."""
 
-    def __init__(self, wanted: int) -> None:
+    def __init__(self, wanted: int, start_child: Callable[..., Child]) -> None:
+        """`start_child` starts a process, as `Children.start` does."""
         self.wanted = wanted
+        self._start_child = start_child
         self._slots: dict[int, Slot] = {}
 
     def __iter__(self) -> Iterator[Slot]:
@@ -116,15 +118,11 @@ class WorkerPool:
     def overdue(self, now: float) -> list[Slot]:
         return [slot for slot in self if slot.running is not None and now > slot.running.deadline]
 
-    def start(self, count: int) -> list[Slot]:
+    def start(self, count: int) -> None:
         """Start so many new workers."""
-        new: list[Slot] = []
         for _ in range(count):
             number = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots)
-            slot = Slot(number, Child(f"photostat-worker-{number}", worker_main))
-            self._slots[number] = slot
-            new.append(slot)
-        return new
+            self._slots[number] = Slot(number, self._start_child(f"photostat-worker-{number}", worker_main))
 
     def retire_surplus(self) -> None:
         """Free workers end first, the others after their image."""
@@ -136,8 +134,8 @@ class WorkerPool:
             staying.remove(slot)
 
     def remove(self, slot: Slot) -> None:
+        """It is not one of ours any more; its process is the caller's to end."""
         del self._slots[slot.number]
-        slot.child.close(timeout_s=1.0)
 
 
 @dataclass

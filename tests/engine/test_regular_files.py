@@ -16,7 +16,7 @@ from engine.processes.worker import read_ahead
 from engine.regular_files import NotRegular, open_bytes
 from engine.store.base import StoreError
 from engine.store.local import LocalStore
-from tests.support.waiting import wait_until
+from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 
 def odd_files(directory: Path) -> dict[str, Path]:
@@ -68,4 +68,4 @@ def test_a_pipe_in_the_store_does_not_stop_the_comparison(tmp_path: Path) -> Non
             answers.put(error.failure.message)
 
     threading.Thread(target=ask, daemon=True).start()
-    assert "a named pipe" in str(answers.get(timeout=60))
+    assert "a named pipe" in str(answers.get(timeout=LONGEST_WAIT_S))

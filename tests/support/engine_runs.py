@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from engine.control.children_file import left_behind
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.snapshot import Snapshot
 from engine.ledger.reader import LedgerReader
@@ -40,7 +41,8 @@ def _snapshot(workspace: Workspace) -> Snapshot:
         raise
     except NoEngine:
         with LedgerReader(workspace) as reader:
-            return Snapshot.from_ledger(reader.figures(), time.time())
+            left = left_behind(workspace.children_path)
+            return Snapshot.from_ledger(reader.figures(), time.time(), left)
 
 
 def list_rows(root: Path) -> list[dict[str, Any]]:

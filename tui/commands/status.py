@@ -7,6 +7,7 @@ import time
 import click
 from msgspec import structs
 
+from engine.control.children_file import left_behind
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.snapshot import EngineIdentity, Snapshot, State
 from engine.formatting import (
@@ -21,7 +22,7 @@ from engine.formatting import (
 )
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tui.commands.shared.account import print_batches, print_sizes
+from tui.commands.shared.account import print_batches, print_left_behind, print_sizes
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line, print_table, warn
 
@@ -47,10 +48,14 @@ def _current_snapshot(workspace: Workspace) -> tuple[Snapshot, str]:
             return client.snapshot(), ""
     except EngineSilent as silent:
         with LedgerReader(workspace) as reader:
-            return _with_silent(Snapshot.from_ledger(reader.figures(), time.time()), silent), str(silent)
+            return _with_silent(_from_ledger(workspace, reader), silent), str(silent)
     except NoEngine:
         with LedgerReader(workspace) as reader:
-            return Snapshot.from_ledger(reader.figures(), time.time()), ""
+            return _from_ledger(workspace, reader), ""
+
+
+def _from_ledger(workspace: Workspace, reader: LedgerReader) -> Snapshot:
+    return Snapshot.from_ledger(reader.figures(), time.time(), left_behind(workspace.children_path))
 
 
 def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:
@@ -75,6 +80,9 @@ def _print(snapshot: Snapshot, problem: str) -> None:
     if snapshot.orders:
         print_line()
         _print_orders(snapshot)
+    if snapshot.left_behind:
+        print_line()
+        print_left_behind(snapshot.left_behind)
     if snapshot.failures_by_cause:
         print_line()
         print_line("Failures:")

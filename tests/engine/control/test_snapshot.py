@@ -16,6 +16,7 @@ from engine.control.snapshot import (
     EngineIdentity,
     Hold,
     HoldReason,
+    LeftBehind,
     MemorySnapshot,
     OrderSnapshot,
     Rates,
@@ -52,6 +53,7 @@ SNAPSHOT = Snapshot(
     failures_this_run=2,
     engine=EngineIdentity(4711, 1_772_409_832.75, "0.1.0"),
     orders=(OrderSnapshot(3, OrderKind.REQUEUE, 1_772_409_833.5, 4, 2, 1),),
+    left_behind=(LeftBehind(4713, "photostat-worker-1", 8, "maps/u/b.jpg", "/mnt/b.jp2", 1_772_409_840.0),),
 )
 DOCUMENT = {
     "state": "holding",
@@ -149,6 +151,16 @@ DOCUMENT = {
             "changed": 1,
             "ended": None,
             "problem": None,
+        }
+    ],
+    "left_behind": [
+        {
+            "pid": 4713,
+            "name": "photostat-worker-1",
+            "image_id": 8,
+            "image": "maps/u/b.jpg",
+            "path": "/mnt/b.jp2",
+            "since": 1_772_409_840.0,
         }
     ],
 }

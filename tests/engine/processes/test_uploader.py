@@ -93,7 +93,7 @@ def test_every_request_is_answered_and_quit_finishes_what_is_under_way(
     found = answers(uploader, 50)
     assert sorted(answer.image_id for answer in found) == list(range(50))
     assert all(isinstance(answer, Stored) and not answer.existed for answer in found)
-    uploader.process.join(LONGEST_WAIT_S)
+    uploader.wait(LONGEST_WAIT_S)
     assert uploader.exit_code == 0
     assert digests(tmp_path / "out") == {request.target: request.md5 for request in requests}
 
@@ -147,7 +147,7 @@ def test_it_ends_when_its_engine_is_gone_and_ignores_ctrl_c(start: StartUploader
     uploader.send(ProbeStore())
     answers(uploader, 1)
     uploader.connection.close()
-    uploader.process.join(LONGEST_WAIT_S)
+    uploader.wait(LONGEST_WAIT_S)
     assert uploader.exit_code == 0
 
 
@@ -175,7 +175,7 @@ def test_killed_in_the_middle_a_local_store_has_whole_files_only(
             uploader.send(request)
         wait_until(partial(_at_least, killed_after, out), "some files")
         uploader.kill()
-        uploader.process.join()
+        uploader.wait(LONGEST_WAIT_S)
         there = digests(out)
         assert there == {target: expected[target] for target in there}
     uploader = start(StoreSettings(), tmp_path)
@@ -201,7 +201,7 @@ def test_killed_in_the_middle_of_an_upload_nothing_wrong_is_in_the_bucket(
     wait_until(lambda: seaweed.unfinished_uploads(prefix), "a transfer in parts to begin")
     wait_until(lambda: any("partNumber=2" in seen.path for seen in relay.seen), "the second part")
     uploader.kill()
-    uploader.process.join()
+    uploader.wait(LONGEST_WAIT_S)
     assert seaweed.contents(prefix) == {}
     assert seaweed.unfinished_uploads(prefix) == [prefix + request.target]
     relay.forward_all()

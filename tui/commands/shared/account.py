@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
 
-from engine.control.snapshot import BatchSnapshot, Snapshot
+from engine.control.children_file import left_behind
+from engine.control.snapshot import BatchSnapshot, LeftBehind, Snapshot
 from engine.formatting import data_size, integer, reduction
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
@@ -30,6 +31,7 @@ def print_account(workspace: Workspace, batches: Collection[str] | None = None) 
             print_line(f"{integer(group.images):>8}  {group.cause}")
             print_line(f"          {group.remedy}")
         print_line("`photostat failures` lists them; `photostat requeue --cause CAUSE` requeues them.")
+    print_left_behind(left_behind(workspace.children_path))
 
 
 def print_batches(batches: Sequence[BatchSnapshot]) -> None:
@@ -39,6 +41,15 @@ def print_batches(batches: Sequence[BatchSnapshot]) -> None:
         rows.append(["all", *_numbers(sum((b.account for b in batches), Account()))])
     names = [name.replace("_", " ") for name in _COUNTS]
     print_table(["batch", *names], rows, right=names)
+
+
+def print_left_behind(left: Iterable[LeftBehind], show: Callable[[str], None] | None = None) -> None:
+    """A line for each process that no signal ends, on stdout or by `show`."""
+    for one in left:
+        (show or print_line)(
+            f"Left behind: {one}. No signal ends it; it ends when what it waits for answers, and keeps no new run from "
+            "starting."
+        )
 
 
 def print_sizes(snapshot: Snapshot) -> None:
