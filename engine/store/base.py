@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -61,6 +61,31 @@ class StoreTrial:
         return not self.untried.keys() - {StoreStep.DELETE}
 
 
+class LeftoverKind(StrEnum):
+    """What photostat may leave in a store when it is killed, or may not delete."""
+
+    PARTIAL_FILE = "partial-file"
+    """A file that was being written."""
+    PROBE_OBJECT = "probe-object"
+    """The object that a probe puts and deletes."""
+    UNFINISHED_UPLOAD = "unfinished-upload"
+    """The parts of an object that was being sent."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """What photostat, of this workspace or of another, has not finished in a store: left behind, or under way."""
+
+    kind: LeftoverKind
+    key: str
+    """Relative to the store's root."""
+    owner: str = ""
+    """See KnownStore; empty if nothing shows it."""
+    modified: float | None = None
+    """Unix time, s; of a file."""
+    upload_id: str = ""
+
+
 class Store(Protocol):
     """What the uploader, `check` and `reconcile` need. `put` may be called from several threads at once."""
 
@@ -78,6 +103,12 @@ class Store(Protocol):
         """Every object whose key starts with `prefix`, in the order of the keys' UTF-8 bytes, streaming.
 
         Raises StoreError, also midway."""
+
+    def leftovers(self, prefix: str = "") -> Iterable[Leftover]:
+        """What the last listing, which was of this prefix, passed over, and unfinished uploads. Raises StoreError."""
+
+    def remove(self, leftover: Leftover) -> None:
+        """Remove it; that it is gone already is no error. Raises StoreError."""
 
     @property
     def is_local(self) -> bool:
@@ -100,4 +131,4 @@ class Store(Protocol):
         """Close the connections."""
 
 
-__all__ = ["Store", "StoreError", "StoreStep", "StoreTrial", "StoredObject"]
+__all__ = ["Leftover", "LeftoverKind", "Store", "StoreError", "StoreStep", "StoreTrial", "StoredObject"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -14,7 +15,7 @@ from typing import BinaryIO
 from engine.failures import Cause
 from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
 from engine.regular_files import NotRegular, open_regular
-from engine.store.base import StoredObject, StoreError, StoreTrial
+from engine.store.base import Leftover, LeftoverKind, StoredObject, StoreError, StoreTrial
 from engine.store.errors import classify_os_error, not_the_images
 from engine.store.local_files import (
     FileId,
@@ -32,7 +33,7 @@ from engine.store.local_files import (
     write_whole,
 )
 from engine.store.local_root import StoreRoot
-from engine.store.partial_names import is_left_behind, is_partial, partial_name
+from engine.store.partial_names import is_left_behind, is_partial, parse_partial, partial_name
 from engine.store.staged_file import CHUNK_BYTES, open_staged, proved_chunks, verify
 
 _PROBE_BODY = b"photostat was here\n"
@@ -56,6 +57,8 @@ class LocalStore:
         """The names of the unfinished files that this process is writing."""
         self._broken = ""
         """The last directory in the store into which nothing could be put, for `write_probe`."""
+        self._passed_over: list[Leftover] = []
+        """Unfinished files that the last listing has met."""
         self._mode = 0o666 & ~_umask()
 
     def expect(self, known: KnownStore) -> None:
@@ -76,16 +79,33 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """See Store; sizes only, for a listing reads no file."""
+        self._passed_over.clear()
         try:
             with self._directory.opened_if_there() as root:
                 if root is None:
                     return
                 for key, status in walk(root, prefix):
-                    if not is_partial(PurePosixPath(key).name):
+                    partial = parse_partial(PurePosixPath(key).name)
+                    if partial is None:
                         yield StoredObject(key, status.st_size, None)
+                    else:
+                        found = Leftover(LeftoverKind.PARTIAL_FILE, key, partial.owner, status.st_mtime)
+                        self._passed_over.append(found)
                 self._directory.check_still_there(root)
         except OSError as error:
             raise classify_os_error(error, f"listing {self.root}") from error
+
+    def leftovers(self, prefix: str = "") -> Iterable[Leftover]:
+        """See Store."""
+        return tuple(self._passed_over)
+
+    def remove(self, leftover: Leftover) -> None:
+        """See Store."""
+        try:
+            with self._directory.opened_if_there() as root, contextlib.suppress(FileNotFoundError):
+                os.unlink(leftover.key, dir_fd=root)
+        except OSError as error:
+            raise classify_os_error(error, f"removing {self.root / leftover.key}") from error
 
     @property
     def is_local(self) -> bool:

@@ -11,20 +11,22 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.config import StoreSettings
 from engine.failures import Cause
 from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
-from engine.store.base import Store, StoredObject, StoreError, StoreStep, StoreTrial
+from engine.store.base import Leftover, LeftoverKind, Store, StoredObject, StoreError, StoreStep, StoreTrial
 from engine.store.checksums import Digests, digests_of, single_md5
 from engine.store.errors import not_the_images
 from engine.store.retry import Backoff, with_retries
 from engine.store.s3_client import Bucket, ErrorReply, S3Limits
+from engine.store.s3_listing import Listing
 from engine.store.s3_replies import page_instead_of
 from engine.store.s3_upload import Upload, metadata_of
 from engine.store.staged_file import open_staged
@@ -33,14 +35,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
         HeadObjectOutputTypeDef,
-        ListObjectsOutputTypeDef,
-        ListObjectsV2OutputTypeDef,
     )
 
 log = logging.getLogger(__name__)
 
 PROBE_KEY = ".photostat-check"
-"""The object that `write_probe` puts and deletes."""
+"""The object that `write_probe` puts and deletes; the workspace's owner follows after a hyphen."""
+_PROBE_KEY = re.compile(rf"{re.escape(PROBE_KEY)}(-(?P<owner>[0-9a-f]{{16}}))?")
 _PROBE_BODY = b"photostat was here\n"
 _READ_BYTES = 1 << 20
 _NAME_TAKEN = frozenset({409, 412})
@@ -66,7 +67,10 @@ class S3Store:
     def __init__(self, settings: StoreSettings, limits: S3Limits, owner: str = "") -> None:
         self._bucket = Bucket(settings, limits)
         self._probe_key = f"{PROBE_KEY}-{owner}" if owner else PROBE_KEY
+        self._listing = Listing(self._bucket)
         self._upload = Upload(self._bucket, limits, with_crc32=settings.checksum != "when_required")
+        self._passed_over: list[Leftover] = []
+        """Objects of probes that the last listing has met."""
         self._writing_probe = threading.Lock()
 
     def expect(self, known: KnownStore) -> None:
@@ -87,26 +91,29 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """See Store; but in the server's order, which not on every server is the order of the keys' bytes."""
+        self._passed_over.clear()
         root = self._bucket.location.prefix
-        where: dict[str, Any] = {"Prefix": root + prefix}
-        last_key = ""
-        while True:
-            page = self._page(where)
-            entries = page.get("Contents", [])
-            for entry in entries:
-                key = entry["Key"].removeprefix(root)
-                if key != PROBE_KEY and not key.endswith("/"):  # how consoles mark a folder
-                    yield StoredObject(key, entry["Size"], single_md5(entry.get("ETag", "")))
-            token = page.get("NextContinuationToken", "")
-            if not token and not page.get("IsTruncated"):
-                return
-            if not entries or entries[-1]["Key"] == last_key or token == where.get("ContinuationToken"):
-                raise self._cut_off(last_key)
-            last_key = entries[-1]["Key"]
-            # A server that knows only the first version of listings gives no token; it takes a marker.
-            where = {"Prefix": root + prefix} | (
-                {"ContinuationToken": token} if token else {"Marker": last_key}
-            )
+        for entry in self._listing.entries(root + prefix):
+            key = entry["Key"].removeprefix(root)
+            if probe := _PROBE_KEY.fullmatch(key):
+                self._passed_over.append(Leftover(LeftoverKind.PROBE_OBJECT, key, probe["owner"] or ""))
+            elif not key.endswith("/"):  # how consoles mark a folder
+                yield StoredObject(key, entry["Size"], single_md5(entry.get("ETag", "")))
+
+    def leftovers(self, prefix: str = "") -> Iterable[Leftover]:
+        """See Store; without unfinished uploads if the store does not list them."""
+        yield from self._passed_over
+        root = self._bucket.location.prefix
+        for key, upload_id in self._upload.unfinished(root + prefix):
+            yield Leftover(LeftoverKind.UNFINISHED_UPLOAD, key.removeprefix(root), upload_id=upload_id)
+
+    def remove(self, leftover: Leftover) -> None:
+        """See Store."""
+        key = self._key(leftover.key)
+        if leftover.kind is LeftoverKind.UNFINISHED_UPLOAD:
+            self._upload.abort(key, leftover.upload_id)
+        else:
+            self._bucket.run(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
 
     @property
     def is_local(self) -> bool:
@@ -207,29 +214,6 @@ class S3Store:
     def _key(self, target: str) -> str:
         return self._bucket.location.prefix + target
 
-    def _cut_off(self, last_key: str) -> StoreError:
-        text = f"listing s3://{self._bucket.name}: it is cut off, and the store does not go on after {last_key!r}"
-        hint = "This store's listings cannot be read to their end, so `reconcile` cannot compare: ask those who run it."
-        return StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, text, hint)
-
-    def _page(self, where: dict[str, Any]) -> ListObjectsV2OutputTypeDef | ListObjectsOutputTypeDef:
-        name = self._bucket.name
-
-        def ask(client: S3Client) -> ListObjectsV2OutputTypeDef | ListObjectsOutputTypeDef:
-            if "Marker" in where:
-                return client.list_objects(Bucket=name, **where)
-            return client.list_objects_v2(Bucket=name, **where)
-
-        what = f"listing s3://{name}/{where['Prefix']}"
-        try:
-            return with_retries(
-                lambda: self._bucket.run(what, ask),
-                Backoff(),
-                random.random,
-            )
-        except StoreError as error:
-            raise not_the_images(error) from None
-
     def _head(self, key: str, *, again: bool = False) -> HeadObjectOutputTypeDef | None:
         what = f"looking at {key}"
         try:
@@ -267,18 +251,14 @@ class S3Store:
         """As the reply to a HEAD has it, otherwise as the listing does."""
         size_bytes = head.get("ContentLength")
         if size_bytes is None:
-            size_bytes = self._listed_size(key)
+            size_bytes = self._listing.size(key)
         return -1 if size_bytes is None else size_bytes
-
-    def _listed_size(self, key: str) -> int | None:
-        entries = self._page({"Prefix": key, "MaxKeys": 2}).get("Contents", [])
-        return next((entry["Size"] for entry in entries if entry["Key"] == key), None)
 
     def _raise_unless_listed(self, key: str, size_bytes: int, method: str) -> None:
         """Any server can answer a HEAD or GET with 200; the listing, which is S3's, must show the same object.
 
         Raises StoreError (CONFIGURATION)."""
-        listed = self._listed_size(key)
+        listed = self._listing.size(key)
         if listed == size_bytes:
             return
         has = "does not have it" if listed is None else f"has {listed} bytes"

@@ -115,15 +115,15 @@ class Upload:
                 self._list_unfinished()
             if key not in self._maybe_unfinished:
                 return
-        for found, upload_id in self._unfinished(key):
+        for found, upload_id in self.unfinished(key):
             if found == key:
-                self._abort({"Bucket": self._bucket.name, "Key": key, "UploadId": upload_id})
+                self.abort(key, upload_id)
         with self._lock:
             self._maybe_unfinished.discard(key)
 
     def _list_unfinished(self) -> None:
         try:
-            found = self._unfinished(self._bucket.location.prefix)
+            found = self.unfinished(self._bucket.location.prefix)
         except StoreError as error:
             log.warning("unfinished transfers of an earlier run may stay in the store: %s", error)
             return
@@ -204,7 +204,7 @@ class Upload:
         checksums = {"ContentMD5": digest.md5_base64}
         return {**checksums, "ChecksumCRC32": digest.crc32_base64} if self._with_crc32 else checksums
 
-    def _unfinished(self, prefix: str) -> list[tuple[str, str]]:
+    def unfinished(self, prefix: str) -> list[tuple[str, str]]:
         """(key, upload id) of the unfinished transfers under a prefix; none if the store refuses to list them."""
         found: list[tuple[str, str]] = []
         marker: dict[str, Any] = {}
@@ -217,7 +217,10 @@ class Upload:
             except ErrorReply as reply:
                 if reply.error.fault is FaultKind.TRANSIENT:
                     raise reply.error from None
-                log.warning("unfinished transfers of an earlier run stay in the store: %s", reply.error)
+                log.warning(
+                    "the store does not list unfinished uploads, so those of an earlier run may stay: %s",
+                    reply.error,
+                )
                 return []
             found += [(upload["Key"], upload["UploadId"]) for upload in page.get("Uploads", [])]
             if not page.get("IsTruncated"):
@@ -226,6 +229,10 @@ class Upload:
                 "KeyMarker": page["NextKeyMarker"],
                 "UploadIdMarker": page.get("NextUploadIdMarker", ""),
             }
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """See `_abort`."""
+        self._abort({"Bucket": self._bucket.name, "Key": key, "UploadId": upload_id})
 
     def _abort(self, where: dict[str, Any]) -> None:
         """Raises StoreError; an upload that is gone already counts as aborted."""

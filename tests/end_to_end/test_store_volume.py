@@ -8,10 +8,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
+from engine.messages import StoreRequest
+from engine.store.local import LocalStore
+from engine.store.staged_file import proved_chunks
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
@@ -21,6 +24,7 @@ from tests.support.engine_runs import (
     suspend_busy_worker,
     wait_for_end,
 )
+from tests.support.staged_jpegs import MakeRequest, store_error_of
 from tests.support.waiting import wait_until
 
 IMAGES = 12
@@ -147,6 +151,25 @@ def test_a_collection_whose_store_is_lost_is_compared_and_requeued_if_a_person_s
     assert status(root)["totals"]["pending"] == 3
     photostat("run", "--headless", workspace=root)
     assert len(list((root / "out").rglob("*.jpg"))) == 3
+
+
+def test_a_volume_that_is_unmounted_lazily_while_a_file_is_written_has_the_file_whole(
+    mount: Mount, tmp_path: Path, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume, out = tmp_path / "volume", tmp_path / "out"
+    mount(volume)
+    mount(out, volume)
+    store, request = LocalStore(out), request_for()
+
+    def chunks(file: BinaryIO, of: StoreRequest) -> Iterator[bytes]:
+        unmount(out)
+        yield from proved_chunks(file, of)
+
+    monkeypatch.setattr("engine.store.local.proved_chunks", chunks)
+    store.put(request)
+    assert [path.name for path in volume.rglob("*") if path.is_file()] == ["1.jpg"]
+    assert list(out.iterdir()) == []
+    assert "none of the 1 image that should be there" in store_error_of(store.write_probe).failure.message
 
 
 def test_what_is_in_the_way_of_one_image_fails_that_image(workspace: MakeWorkspace) -> None:

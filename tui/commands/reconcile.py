@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import click
 
@@ -13,6 +15,7 @@ from engine.failures import UserError
 from engine.formatting import counted, data_size, integer
 from engine.ledger.known_store import known_store
 from engine.ledger.reader import LedgerReader
+from engine.leftovers import ToldLeftover, clear_leftovers
 from engine.reconcile import Counts, Difference, DifferenceKind, Reconciliation
 from engine.store.base import Store, StoreError
 from engine.store.open import open_store
@@ -22,6 +25,7 @@ from tui.commands.shared.orders import carry_out
 from tui.commands.shared.output import print_json_array, print_line, print_table, warn
 from tui.commands.shared.progress import TransientLine
 
+_Clear = Callable[[], list[ToldLeftover]]
 _SHOWN_PER_KIND = 20
 
 
@@ -31,6 +35,7 @@ class _Found:
 
     counts: Counts
     missing: list[int] = field(default_factory=list)
+    leftovers: list[ToldLeftover] = field(default_factory=list)
 
 
 @click.command()
@@ -51,8 +56,9 @@ def reconcile(
 
     Lists the store and shows which done images are missing there, which objects are extra, and which differ in
     size or checksum. A bucket's listing has the checksums; the files in a local directory are read, which takes
-    longer. Nothing in the store is changed; with --requeue the missing images become pending and are converted
-    again. The exit code is 1 when anything differs.
+    longer. Nothing is changed in the store but for what this workspace has left there unfinished, which is
+    removed; with --requeue the missing images become pending and are converted again. The exit code is 1 when
+    anything differs.
 
     A directory that shows none of the images that should be there is not compared: probably its volume is not
     mounted. If they really are gone, give --lost.
@@ -61,7 +67,8 @@ def reconcile(
     settings, progress = workspace.config().store, TransientLine()
     with LedgerReader(workspace) as reader:
         accounts = reader.account()
-        with closing(open_store(settings, workspace.root, known_store(reader, workspace.root))) as store:
+        known = known_store(reader, workspace.root)
+        with closing(open_store(settings, workspace.root, known)) as store:
             check_batch(batch, accounts)
             comparison = Reconciliation(
                 reader,
@@ -70,10 +77,11 @@ def reconcile(
                 read=not sizes_only,
                 progress=lambda counts: progress.show(lambda: _progress(counts)),
             )
+            clear = partial(_clear_leftovers, workspace, reader, store, known.owner, batch)
             try:
                 if lost:
                     _overrule(store)
-                found = (_print_json if as_json else _print)(comparison, progress)
+                found = (_print_json if as_json else _print)(comparison, progress, clear)
             except StoreError as fault:
                 raise UserError(fault.failure.with_remedy) from fault
             finally:
@@ -91,6 +99,17 @@ def _overrule(store: Store) -> None:
     with suppress(StoreError):
         store.probe()
     store.overrule()
+
+
+def _clear_leftovers(
+    workspace: Workspace, reader: LedgerReader, store: Store, owner: str, batch: str | None
+) -> list[ToldLeftover]:
+    prefix = f"{batch}/" if batch else ""
+    try:
+        return clear_leftovers(workspace, reader, store, owner, prefix, time.time())
+    except StoreError as fault:
+        warn(f"What was left unfinished in the store could not be listed: {fault.failure.message}")
+        return []
 
 
 def requeue_missing(workspace: Workspace, ids: list[int]) -> int:
@@ -113,14 +132,28 @@ def _differences(comparison: Reconciliation, found: _Found, progress: TransientL
         yield difference
 
 
-def _print_json(comparison: Reconciliation, progress: TransientLine) -> _Found:
+def _print_json(comparison: Reconciliation, progress: TransientLine, clear: _Clear) -> _Found:
     """One object: the differences, a line each as they are found, then the counts.
 
     ASCII only, because a local store may hold names that are not text."""
     found = _Found(comparison.counts)
     documents = (_document(difference) for difference in _differences(comparison, found, progress))
-    print_json_array(documents, name="differences", rest=lambda: asdict(found.counts), ascii_only=True)
+
+    def rest() -> dict[str, object]:
+        found.leftovers = clear()
+        return asdict(found.counts) | {"leftovers": [_leftover(each) for each in found.leftovers]}
+
+    print_json_array(documents, name="differences", rest=rest, ascii_only=True)
     return found
+
+
+def _leftover(told: ToldLeftover) -> dict[str, object]:
+    return {
+        "kind": told.leftover.kind.value,
+        "target": told.leftover.key,
+        "removed": told.removed,
+        "message": told.message,
+    }
 
 
 def _document(difference: Difference) -> dict[str, object]:
@@ -134,7 +167,7 @@ def _document(difference: Difference) -> dict[str, object]:
     }
 
 
-def _print(comparison: Reconciliation, progress: TransientLine) -> _Found:
+def _print(comparison: Reconciliation, progress: TransientLine, clear: _Clear) -> _Found:
     found = _Found(comparison.counts)
     printed = dict.fromkeys(DifferenceKind, 0)
     for difference in _differences(comparison, found, progress):
@@ -143,6 +176,10 @@ def _print(comparison: Reconciliation, progress: TransientLine) -> _Found:
             print_line(f"{difference.kind:9}  {difference.target}: {difference.message}")
         elif printed[difference.kind] == _SHOWN_PER_KIND + 1:
             print_line(f"{difference.kind:9}  ... and more; --json lists them all")
+    progress.clear()
+    found.leftovers = clear()
+    for told in found.leftovers:
+        print_line(f"{told.leftover.kind}  {told.leftover.key}: {told.message}")
     counts = found.counts
     rows = [
         ("done in the ledger", integer(counts.expected)),
@@ -151,8 +188,7 @@ def _print(comparison: Reconciliation, progress: TransientLine) -> _Found:
         ("extra", integer(counts.extra)),
         ("different", integer(counts.different)),
     ]
-    progress.clear()
-    if sum(printed.values()):
+    if sum(printed.values()) or found.leftovers:
         print_line()
     print_table(["", "images"], rows, right=["images"])
     if counts.size_only:
