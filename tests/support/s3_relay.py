@@ -48,6 +48,8 @@ class Kind(Enum):
     """The reply has no ETag."""
     FORGE_ETAG = auto()
     """The reply has the ETag of other content."""
+    DROP_TOKEN = auto()
+    """A listing has no continuation token, as a server's that knows only the first version."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,10 @@ class Fault:
     code: str = "ServiceUnavailable"
     seconds: float = 0.0
     bytes_per_s: float = 0.0
+    location: str = ""
+    """Where a REPLY redirects to."""
+    text: str = ""
+    """What a REPLY says in its error, or all that a PAGE shows."""
 
 
 SLOW_DOWN = Fault(Kind.REPLY, 503, "SlowDown")
@@ -200,6 +206,10 @@ async def _relay(
         reply = re.sub(rb"(?i)\netag:[^\r\n]*\r", b"", reply).replace(b"\r\n\n", b"\r\n", 1)
     if kind is Kind.FORGE_ETAG:
         reply = re.sub(rb'(?i)(\netag: "?)[0-9a-f]{32}', rb"\g<1>" + b"0" * 32, reply)
+    if kind is Kind.DROP_TOKEN:
+        reply = re.sub(
+            rb"<(NextContinuationToken)>.*?</\1>", lambda found: b" " * len(found[0]), reply, flags=re.DOTALL
+        )
     writer.write(reply)
     await writer.drain()
 
@@ -231,12 +241,16 @@ async def _pass_body(
 
 
 async def _answer(request: Request, fault: Fault, writer: asyncio.StreamWriter) -> None:
-    text = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>by the relay</Message></Error>"
     status, content_type = fault.status, "application/xml"
+    message = fault.text or "by the relay"
+    text = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>{message}</Message></Error>"
     if fault.kind is Kind.PAGE:
-        status, content_type, text = 200, "text/html", "<!DOCTYPE html><html>We will be back soon.</html>"
+        status, content_type = 200, "text/html"
+        text = fault.text or "<!DOCTYPE html><html>We will be back soon.</html>"
     body = text.encode()
     head = f"HTTP/1.1 {status} No\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+    if fault.location:
+        head += f"Location: {fault.location}\r\n"
     writer.write(f"{head}Connection: close\r\n\r\n".encode() + (b"" if request.method == "HEAD" else body))
     await writer.drain()
 
