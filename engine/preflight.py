@@ -111,15 +111,28 @@ class Preflight:
         return self.store.untried if isinstance(self.store, StoreTrial) else {}
 
 
+ForHeader = Callable[[ImageRow, str, Surveyed], None]
+"""Gets an image, the path of its source and what its header says."""
+
+
+def memory_capacity(config: Config) -> int:
+    """What can be had at most above the floor, bytes."""
+    total_bytes = MemoryReader(config.engine.memory_limit).read().total_bytes
+    return total_bytes - parse_floor(config.engine.memory_floor, total_bytes)
+
+
 def check(
-    workspace: Workspace, config: Config, workers: int, batch: str | None, progress: Callable[[int], None]
+    workspace: Workspace,
+    config: Config,
+    workers: int,
+    batch: str | None,
+    progress: Callable[[int], None],
+    for_header: ForHeader = lambda row, source_path, found: None,
 ) -> Preflight:
     """Looks at every image that is pending or failed, but not at its pixels. `progress` is called with the number
-    of images looked at so far."""
+    of images looked at so far, `for_header` with every image whose header can be read."""
     started = time.monotonic()
-    memory = MemoryReader(config.engine.memory_limit).read()
-    floor = parse_floor(config.engine.memory_floor, memory.total_bytes)
-    result = Preflight(workers=workers, capacity_bytes=memory.total_bytes - floor)
+    result = Preflight(workers=workers, capacity_bytes=memory_capacity(config))
     with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
         result.store = _try_store(workspace, config, reader)
         result.scratch_problem = _scratch_problem(workspace, config, reader)
@@ -129,6 +142,8 @@ def check(
         while chunk := list(islice(rows, _CHUNK)):
             for row, found in zip(chunk, pool.map(images.read_header, chunk), strict=True):
                 images.add(row, found)
+                if isinstance(found, Surveyed):
+                    for_header(row, images.source_path(row), found)
             progress(result.images)
     result.seconds_taken = time.monotonic() - started
     return result
@@ -155,6 +170,9 @@ class _ImageChecks:
         except ImageError as error:
             return error.failure
 
+    def source_path(self, row: ImageRow) -> str:
+        return self._sources.path(row.source)
+
     def add(self, row: ImageRow, found: Surveyed | Failure) -> None:
         self._result.images += 1
         failure = self._add_header(row, found) if isinstance(found, Surveyed) else self._unread(row, found)
@@ -166,7 +184,7 @@ class _ImageChecks:
             self._result.findings.append(Finding(row.id, row.batch, source, row.target, failure))
 
     def _request(self, row: ImageRow) -> SurveyRequest:
-        return SurveyRequest(row.id, self._sources.path(row.source), row.uuid)
+        return SurveyRequest(row.id, self.source_path(row), row.uuid)
 
     def _unread(self, row: ImageRow, failure: Failure) -> Failure:
         """Without a header; perhaps because the share is away."""

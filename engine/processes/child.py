@@ -37,6 +37,11 @@ def _obey_the_parent_alone() -> None:
     """Done between fork and exec, which keeps it: a child that is stopped at once is tied to its parent too."""
     for left_to_the_parent in _LEFT_TO_THE_PARENT:
         signal.signal(left_to_the_parent, signal.SIG_IGN)
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """The kernel is to kill this process when its parent ends, where it can; also between fork and exec."""
     if sys.platform == "linux":
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

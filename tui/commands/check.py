@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
@@ -14,24 +15,47 @@ from engine.formatting import counted, data_size, duration, integer, memory_size
 from engine.ledger.reader import LedgerReader
 from engine.preflight import Finding, Preflight
 from engine.preflight import check as look
+from tui.commands.shared.deep_check import DeepSample, deep_document, print_deep
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_facts, print_json, print_line
 from tui.commands.shared.progress import spinner
 
 _SHOWN_PER_CAUSE = 10
+_SAMPLE = 2
+"""Images of each kind that --deep decodes."""
 
 
 @click.command()
 @batch_option
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also decode a sample of each kind of file in every mode and by other decoders.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(0),
+    metavar="N",
+    help="With --deep: images of each kind, 2 without it; 0 only counts the kinds.",
+)
+@click.option("--seed", type=int, metavar="N", help="With --deep: another number chooses other images.")
 @json_option
 @click.pass_context
-def check(ctx: click.Context, batch: str | None, as_json: bool) -> None:
+def check(
+    ctx: click.Context, batch: str | None, deep: bool, sample: int | None, seed: int | None, as_json: bool
+) -> None:
     """Check every source and the store before a run; change nothing.
 
     Reads the header of each image that is not done: is it there, readable, JPEG 2000, not too large for a JPEG?
     How much memory and time will it need? Writes a tiny object to the store and deletes it again. The exit code
     is 1 when something would fail, or the store is not proved to do all that a run relies on.
+
+    With --deep it also groups the images by kind (who wrote the file, and how), decodes some of each kind in every
+    mode that a run may choose, and by the other decoders that are installed, and compares sample by sample. It may
+    run beside an engine. Ctrl-C ends the comparison, and what was found is printed.
     """
+    if not deep and (sample is not None or seed is not None):
+        raise click.UsageError("--sample and --seed go with --deep")
     workspace = workspace_of(ctx)
     with LedgerReader(workspace) as reader:
         accounts = reader.account()
@@ -39,15 +63,26 @@ def check(ctx: click.Context, batch: str | None, as_json: bool) -> None:
     config = workspace.config()
     workers = config.engine.worker_count(os.cpu_count() or 1)
     total = sum(a.pending + a.failed for name, a in accounts.items() if batch in (None, name))
+    kinds = DeepSample(config, _SAMPLE if sample is None else sample, seed or 0) if deep else None
     with spinner("") as show:
         result = look(
-            workspace, config, workers, batch, lambda n: show(f"{integer(n)} of {integer(total)} headers")
+            workspace,
+            config,
+            workers,
+            batch,
+            lambda n: show(f"{integer(n)} of {integer(total)} headers"),
+            *([kinds.add] if kinds else []),
         )
+    report = kinds.decode(workers, result.images) if kinds else None
     if as_json:
-        print_json(_document(result))
+        print_json(_document(result) | {"deep": deep_document(report) if report else None})
     else:
         _print(result)
-    ctx.exit(0 if result.is_clean else 1)
+        if report:
+            print_deep(report)
+    if report is not None and report.interrupted:
+        ctx.exit(128 + signal.SIGINT)
+    ctx.exit(0 if result.is_clean and (report is None or report.is_clean) else 1)
 
 
 def _document(result: Preflight) -> dict[str, Any]:
