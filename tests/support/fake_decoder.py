@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 _PROGRAM = """#!{python}
-import base64, os, struct, sys, time
+import base64, os, signal, struct, sys
 KNOWN = base64.b64decode({known!r})
 if sys.argv[1] == "-v":
     print("kdu_expand, core version v9.9")
@@ -37,7 +37,7 @@ SHORT = "if data != KNOWN: planes = [plane[:-1] for plane in planes]"
 
 def hangs(marker: Path) -> str:
     """It writes its process id there and never ends."""
-    return f"if data != KNOWN:\n    open({str(marker)!r}, 'w').write(str(os.getpid()))\n    while True: time.sleep(60)"
+    return f"if data != KNOWN:\n    open({str(marker)!r}, 'w').write(str(os.getpid()))\n    signal.pause()"
 
 
 def install(folder: Path, behaviour: str = BLACK) -> dict[str, str]:
