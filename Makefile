@@ -37,7 +37,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 test: dev  ## run the tests, but not the soaks
 	$(PYTEST) -n $(JOBS) --dist worksteal
 
-test-tools: dev  ## run only the tests that compare with programs of the system: exiftool, sshd, Chromium, OpenJPEG
+test-tools: dev  ## run only the tests that compare with programs of the system: OpenJPEG, FFmpeg, Grok, exiftool, sshd, Chromium
 	$(PYTEST) -n $(JOBS) --dist worksteal -m "not soak and (needs_tool or system_openjpeg)"
 
 soak: dev  ## run the tests that take many minutes each

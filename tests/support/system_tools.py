@@ -14,6 +14,9 @@ import pytest
 DEBIAN_PACKAGES = {
     "chromium": "chromium",
     "exiftool": "libimage-exiftool-perl",
+    "ffmpeg": "ffmpeg",
+    "grk_compress": "grokj2k-tools",
+    "grk_decompress": "grokj2k-tools",
     "opj_compress": "libopenjp2-tools",
     "opj_decompress": "libopenjp2-tools",
     "ssh": "openssh-client",
