@@ -25,6 +25,7 @@ from engine.messages import FaultKind, KnownObject, KnownStore
 from engine.store.base import StoreError
 from engine.store.errors import classify_os_error, not_the_images
 from engine.store.local_files import FileId, closing, file_id, open_directory
+from engine.store.mount_points import absent_mount
 
 _ABSENT: FileId = (0, 0)
 _REMEMBERED = 16
@@ -38,6 +39,10 @@ _MOUNT_HINT = (
 _NO_DIRECTORY_HINT = (
     "Move it away: the engine then continues by itself. Or correct url under [store], "
     "then `photostat stop` and `run` again."
+)
+_BARE_HINT = (
+    "Mount it: the engine then continues by itself. If the directory is meant to be used without a volume, "
+    "`photostat resume` in this hold goes on there."
 )
 _GONE_HINT = (
     "Mount the volume: the engine then continues by itself. If the files were taken away on purpose, "
@@ -160,6 +165,15 @@ class StoreRoot:
             raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _MOUNT_HINT)
         if self._files() and not self._overrule:
             raise self._refuse(_ABSENT, f"{self.path} is not there")
+        self._check_mounted(_ABSENT)
+
+    def _check_mounted(self, found: FileId) -> None:
+        """Before the first file: raises StoreError if the directory is that below a mount point of this machine."""
+        absent = None if self._overrule else absent_mount(self.path)
+        if absent is not None:
+            self._refused = found
+            message = f"{self.path} is on {absent}, where /etc/fstab has a volume, and none is mounted there"
+            raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _BARE_HINT)
 
     def _check(self, descriptor: int) -> None:
         """Raises StoreError unless this is the right directory."""
@@ -169,7 +183,9 @@ class StoreRoot:
         files = self._files()
         if files:
             is_right = self._overrule or any(_is_there(descriptor, file) for file in files)
-        else:  # there is nothing to tell it by, but that the directory of a mounted volume keeps its inode
+        else:
+            self._check_mounted(found)
+            # Nothing else tells it, but a volume's directory keeps its inode when it is mounted again.
             is_right = self._overrule or self._accepted is None or self._accepted[1] == found[1]
         if not is_right:
             raise self._refuse(found, f"{self.path} {_contents(descriptor)}")

@@ -73,6 +73,8 @@ class Storing:
         self._transferring: dict[int, WaitingJpeg] = {}
         self._to_unlink: list[Path] = []
         self._probing = False
+        self._has_looked = not run.config.store.url.startswith("file:")
+        """A local store is looked at before the first image: whether it is there, and which directory it is."""
         self._faults = UnexplainedFaults(run, "stored")
         self._setbacks: dict[int, Setbacks] = {}
         self._successes = 0
@@ -126,8 +128,8 @@ class Storing:
     def work(self) -> None:
         """Send the uploader as many JPEGs as it can take, or a probe if the store was away."""
         holds = self._run.holds
-        if holds.store_wants_probe() and not self._probing:
-            self._probing = True
+        if not self._probing and (holds.store_wants_probe() or not self._has_looked):
+            self._probing = self._has_looked = True
             self._send(ProbeStore(self._known_store, holds.take_overrule()))
         most = 1 if holds.only_tries else 2 * self._run.config.store.transfers
         while holds.may_store and holds.may_try and self._waiting and len(self._transferring) < most:
@@ -213,11 +215,12 @@ class Storing:
         if result.overruled:
             self._run.ledger.overrule_store()
             self._run.events.warning(EventKind.ENGINE, _OVERRULED)
-        now = time.monotonic()
-        if self._run.holds.store_probed(
-            result.fault, result.failure, now, never_answered=result.never_answered
-        ):
-            self._run.events.info(EventKind.END_OF_HOLD, "the store answers again")
+        holds, now, failure = self._run.holds, time.monotonic(), result.failure
+        if not holds.may_store:
+            if holds.store_probed(result.fault, failure, now, never_answered=result.never_answered):
+                self._run.events.info(EventKind.END_OF_HOLD, "the store answers again")
+        elif result.fault and failure and holds.store_failed(result.fault, failure, now):  # at the first look
+            self._run.events.warning(EventKind.HOLD, f"{failure.cause}: {holds.store_detail}")
 
     def _replace(self, ended: Child) -> None:
         how = self._run.oom_kills.describe(ended)

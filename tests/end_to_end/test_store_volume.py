@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from engine.messages import StoreRequest
 from engine.store.local import LocalStore
 from engine.store.staged_file import proved_chunks
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat
+from tests.support.command_line import COMMAND, photostat
 from tests.support.engine_runs import (
     resume_worker,
     start_engine,
@@ -101,6 +102,54 @@ def test_an_absent_volume_holds_everything_and_ends_by_itself_when_another_devic
     assert len(list(second.rglob("*.jpg"))) == IMAGES
     unmount(out)
     assert [path.name for path in out.rglob("*")] == ["NOT_MOUNTED"]
+
+
+def test_a_volume_that_was_there_at_the_start_is_missed_before_its_first_image(
+    workspace: MakeWorkspace, mount: Mount
+) -> None:
+    root = workspace(images=2, width=1000, height=800)
+    out = root / "out"
+    mount(out)
+    untouched = out.stat().st_mtime_ns
+    start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
+    wait_until(lambda: out.stat().st_mtime_ns != untouched and not list(out.iterdir()), "the first look")
+    unmount(out)
+    resume_worker(busy)
+    wait_until(lambda: held(root), "the hold")
+    assert list(out.iterdir()) == []
+    mount(out)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (2, 0)
+    unmount(out)
+    assert list(out.iterdir()) == []
+
+
+def test_a_mount_point_of_this_machine_without_its_volume_holds_the_first_run(
+    workspace: MakeWorkspace, tmp_path: Path
+) -> None:
+    """With a mount table of its own, as another test may run meanwhile."""
+    volume = tmp_path / "a volume"
+    volume.mkdir()
+    root = workspace(images=2, settings=f'[store]\nurl = "file:{volume}/out"\n')
+    place = str(volume).replace(" ", "\\040")
+    (tmp_path / "fstab").write_text(f"# volumes\nUUID=1 {place} ext4 noauto 0 2\n", encoding="utf-8")
+    script = 'mount --bind "$1" /etc/fstab && shift && exec "$@"'
+    command = ["unshare", "-m", "sh", "-c", script, "sh", str(tmp_path / "fstab"), *COMMAND, "-C", str(root)]
+    started = subprocess.run([*command, "run", "--detach"], capture_output=True, check=False)
+    if b"unshare" in started.stderr or b"mount:" in started.stderr:
+        pytest.skip("only root can have a mount table of its own")
+    detail = wait_until(lambda: held(root), "the hold")["detail"]
+    assert f"is on {volume}, where /etc/fstab has a volume, and none is mounted there" in detail
+    checked = subprocess.run([*command, "check", "--json"], capture_output=True, check=False)
+    assert "none is mounted there" in json.loads(checked.stdout)["store"]["message"]
+    assert list(volume.iterdir()) == []
+    assert status(root)["totals"]["pending"] == 2
+    pid = str(status(root)["engine"]["pid"])
+    subprocess.run(["nsenter", "-m", "-t", pid, "mount", "-t", "tmpfs", "tmpfs", str(volume)], check=True)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (2, 0)
+    assert list(volume.iterdir()) == []
 
 
 def test_files_that_were_taken_away_on_purpose_are_overruled_by_a_resume_but_not_by_the_end_of_a_pause(
