@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 3
 DEMO ?= demo
+MINUTES ?= 10
+SEED ?=
 PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -13,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  Variables: PYTHON=$(PYTHON)  JOBS=$(JOBS) (tests at once)  DEMO=$(DEMO) (where the demo goes)"
+	@echo "  Variables: PYTHON=$(PYTHON)  JOBS=$(JOBS) (tests at once)  DEMO=$(DEMO) (where the demo goes)  MINUTES=$(MINUTES) SEED=$(SEED) (of the soak)"
 
 demo: install  ## make a small collection of real JP2 files and convert it
 	$(BIN)/photostat demo $(DEMO)
@@ -40,8 +42,8 @@ test: dev  ## run the tests, but not the soaks
 test-tools: dev  ## run only the tests that compare with programs of the system: OpenJPEG, FFmpeg, Grok, exiftool, sshd, Chromium
 	$(PYTEST) -n $(JOBS) --dist worksteal -m "not soak and (needs_tool or system_openjpeg)"
 
-soak: dev  ## run the tests that take many minutes each
-	$(PYTEST) -m soak
+soak: dev  ## run the tests that take many minutes each, and faults at random for MINUTES (10); SEED repeats a draw
+	PHOTOSTAT_SOAK_MINUTES=$(MINUTES) PHOTOSTAT_SOAK_SEED=$(SEED) $(PYTEST) -m soak
 
 check: lint types contract test  ## lint, types, contract and test
 

@@ -93,6 +93,15 @@ class Seaweed:
             self._process = None
             self._remove_sockets()
 
+    def suspend(self) -> None:
+        """It takes connections, and answers none."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     def _remove_sockets(self) -> None:
         """Removes those that it leaves among the temporary files, with its ports in their names."""
         for port in self._ports.values():
