@@ -75,8 +75,10 @@ class FileKind:
         return "HT" if self.high_throughput else "plain"
 
     def describe(self) -> str:
-        """`Kakadu-v7.10, 9-7, untiled, 1 tile-part, RPCL, 12 layers, 8 bits, sRGB`."""
-        parts = [self.writer, self.transform, self.tiling, f"tile-parts: {self.tile_parts}", self.progression]
+        """`Kakadu-v7.10, jp2, 9-7, untiled, tile-parts: 1, RPCL, layers: 12, 8 bits, sRGB, 3 components`."""
+        parts = [self.writer, self.container, self.transform]
+        parts += ["untiled" if self.tiling == "untiled" else f"tiles {self.tiling}"]
+        parts += [f"tile-parts: {self.tile_parts}", self.progression]
         parts += [f"layers: {self.layers}", self.depth, self.colour]
         parts += ["HT"] if self.high_throughput else []
         return ", ".join([*parts, *([self.features] if self.features else [])])

@@ -8,13 +8,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.deep_check.results import WHOLE, Comparison, DecodeImage, Outcome, ProbeDecoders
+from engine.deep_check.results import WHOLE, Comparison, DecodeImage, OtherDecoder, Outcome, ProbeDecoders
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
 from engine.memory.usage import set_oom_score
 from engine.processes.child import tie_to_parent
 
 if TYPE_CHECKING:
     from engine.jp2.codestream.features import CodestreamFeatures
+    from engine.jp2.header import Header
     from engine.jp2.jp2_file import Jp2File
     from engine.messages import Plan
 
@@ -110,17 +111,22 @@ def _by_other_decoders(file: Jp2File, request: DecodeImage, folder: Path) -> Ite
     from engine.jp2.decoding.openjpeg import DecoderMessages, open_decoder
     from engine.jp2.validation.validate import check_structure
 
-    header, patches = file.header, check_structure(file).features.patches
-    names = [decoder.name for decoder in request.decoders if not decoder.problem]
-    if len({(part.dx, part.dy) for part in header.components}) > 1:
-        why = "components that are subsampled differently are not compared"
-        yield from (Comparison(name, Outcome.NO_OPINION, message=why) for name in names)
+    header, features = file.header, check_structure(file).features
+    unable = {
+        decoder.name: why
+        for decoder in request.decoders
+        if not decoder.problem and (why := _why_not(decoder, header, features))
+    }
+    for name, why in unable.items():
+        yield Comparison(name, Outcome.NO_OPINION, message=why)
+    names = [one.name for one in request.decoders if not one.problem and one.name not in unable]
+    if not names:
         return
     codestream = folder / "codestream.j2k"
     _copy(file, codestream)
     task = Task(codestream, header.components, folder, request.memory_bytes, request.timeout_s)
     tolerance = [_tolerance(part.bits, header.reversible) for part in header.components]
-    with open_decoder(file.path, header.container, DecoderMessages(), patches=patches) as ours:
+    with open_decoder(file.path, header.container, DecoderMessages(), patches=features.patches) as ours:
         ours.whole()
         planes = [plane.samples for plane in ours.planes()]
         for name in names:
@@ -129,6 +135,14 @@ def _by_other_decoders(file: Jp2File, request: DecodeImage, folder: Path) -> Ite
                 yield compare(name, decoder_named(name).planes(task), planes, tolerance)
             except NoOpinion as error:
                 yield Comparison(name, Outcome.NO_OPINION, message=one_line(str(error)))
+
+
+def _why_not(decoder: OtherDecoder, header: Header, features: CodestreamFeatures) -> str:
+    if len({(part.dx, part.dy) for part in header.components}) > 1:
+        return "components that are subsampled differently are not compared"
+    if features.high_throughput and not decoder.reads_high_throughput:
+        return "it does not decode a known picture with HT code-blocks right"
+    return ""
 
 
 def _tolerance(bits: int, reversible: bool) -> int:

@@ -30,6 +30,8 @@ class OtherDecoder:
     relation: str
     """Whether it is independent of the OpenJPEG that photostat decodes with."""
     independent: bool
+    reads_high_throughput: bool = False
+    """It decodes a known picture with HT code-blocks right."""
     problem: str = ""
     """Why it is not asked; empty if it is."""
 

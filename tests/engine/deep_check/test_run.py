@@ -37,7 +37,7 @@ from tests.support.jp2_files import Encoding, Wrapping, cut, make_jp2
 from tests.support.odd_codestreams import encoded, with_packed_headers
 
 PILLOW = tuple(decoder for decoder in find_decoders() if decoder.name == "Pillow")
-BROKEN = OtherDecoder("kdu_expand", "9", "independent", True, "it does not decode a known picture")
+BROKEN = OtherDecoder("kdu_expand", "9", "independent", True, problem="it does not decode a known picture")
 
 
 def sampled(path: Path, image_id: int = 1) -> SampledImage:
@@ -83,6 +83,18 @@ def test_every_way_is_compared_with_the_whole(tmp_path: Path) -> None:
     lossy = next(image for image in report.images if image.image.image_id == 1)
     assert [one.tolerance for one in lossy.comparisons] == [1, 2]
     assert {one.samples for one in lossy.comparisons} == {256 * 192 * 3}
+
+
+def test_a_decoder_that_does_not_know_high_throughput_is_not_asked_about_it(tmp_path: Path) -> None:
+    (tmp_path / "ht.jph").write_bytes(HIGH_THROUGHPUT)
+    (tmp_path / "folder").mkdir()
+    outcomes = []
+    for decoder in (*PILLOW, replace(PILLOW[0], reads_high_throughput=False)):
+        request = DecodeImage(
+            sampled(tmp_path / "ht.jph"), (decoder,), str(tmp_path / "folder"), 1 << 40, 9.0
+        )
+        outcomes += [step.outcome for step in _steps(request) if isinstance(step, Comparison)]
+    assert outcomes == [Outcome.SAME, Outcome.NO_OPINION]
 
 
 def test_a_file_that_cannot_be_decoded_costs_only_itself(tmp_path: Path) -> None:

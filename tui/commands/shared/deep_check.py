@@ -17,7 +17,6 @@ from engine.deep_check.results import (
 )
 from engine.deep_check.run import DeepCheck, needed_bytes, probe_decoders
 from engine.deep_check.sample import KindSample
-from engine.file_kind import FileKind
 from engine.formatting import counted, duration, integer
 from engine.ledger.models import ImageRow
 from engine.memory.available import MemoryReader, parse_floor
@@ -124,12 +123,11 @@ def _print_kinds(report: DeepReport) -> None:
             "There are no images to compare: none is pending or failed with a header that can be read."
         )
         return
-    columns = ("images", *FileKind.columns(), "compared", "bad")
     rows = [
-        (integer(kind.images), *kind.kind.cells(), str(kind.decoded), str(kind.bad or "–"))
+        (integer(kind.images), str(kind.decoded), str(kind.bad or "–"), kind.kind.describe())
         for kind in report.kinds
     ]
-    print_table(columns, rows, right=("images", "layers", "compared", "bad"))
+    print_table(("images", "compared", "bad", "kind"), rows, right=("images", "compared", "bad"))
     if report.other_kinds:
         print_line(f"{integer(report.other_kinds)} more images are of other kinds, too many to tell apart.")
     if report.unread:
@@ -181,8 +179,12 @@ def _print_bad(report: DeepReport) -> None:
 
 def _lines(image: DecodedImage, decoders: set[str]) -> list[tuple[str, str]]:
     """What is wrong with an image, and what to do about it."""
+    same = [one.way for one in image.comparisons if one.outcome is Outcome.SAME and one.way in decoders]
+    agreeing = f"; photostat agrees with {', '.join(same)}" if same else ""
     found = [
-        (_describe(one), _DECODERS_DIFFER if one.way in decoders else _MODES_DIFFER)
+        (_describe(one) + agreeing, _DECODERS_DIFFER)
+        if one.way in decoders
+        else (_describe(one), _MODES_DIFFER)
         for one in image.comparisons
         if one.is_bad
     ]
