@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
+import sqlite3
 import sys
+import traceback
 from pathlib import Path
 
 from engine.control.launch import NotStarted, Started, StartReport
-from engine.failures import UserError, one_line
-from engine.ledger.writer import Ledger
+from engine.failures import UserError, one_line, system_error_text
+from engine.ledger.faults import fault_of
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
+from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.loop import RunOptions, Supervisor
 from engine.visible_stderr import make_stderr_visible
 from engine.workspace import Workspace
@@ -30,27 +34,54 @@ def main() -> int:
     start = StartReport(options.ready_fd)
     try:
         return asyncio.run(_run(options.workspace, RunOptions(batches, options.workers), start))
-    except UserError as error:
-        start.write(NotStarted(str(error)))
-        print(f"photostat: {one_line(str(error))}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - the last resort of the process
+        why = _why(error, options.workspace)
+        start.write(NotStarted(why))
+        _say(why)
         return 2
 
 
 async def _run(root: Path, options: RunOptions, start: StartReport) -> int:
     workspace = Workspace(root)
     config = workspace.config()
-    ledger = Ledger.open(workspace, command="run")
+    ledger = EngineLedger.open(workspace, command="run")
     set_oom_score(OOM_SUPERVISOR)
+    why = ""
     try:
         supervisor = Supervisor(workspace, config, ledger, options)
         await supervisor.open()
         start.write(Started(os.getpid(), supervisor.workers_wanted, supervisor.workers_asked))
         finished = await supervisor.run()
         failed = supervisor.account().failed
+        why = supervisor.unwritten
+    except Exception as error:
+        why = _why(error, root)
+        raise
     finally:
-        ledger.close()
+        ledger.close(why)
+    if why:
+        _say(why)
     supervisor.wait_for_notifications()
     return 0 if finished and not failed else 1
+
+
+def _why(error: Exception, root: Path) -> str:
+    """What ended the engine, in one line. What nobody foresaw leaves its traceback too."""
+    fault = fault_of(error, Workspace(root).ledger_path) if isinstance(error, sqlite3.Error) else None
+    match fault or error:
+        case UserError() as known:
+            return one_line(str(known))
+        case OSError() as refused:
+            return system_error_text(refused)
+    with contextlib.suppress(OSError):
+        traceback.print_exception(error)
+    return one_line(f"a fault of photostat ended the engine: {type(error).__name__}: {error}")
+
+
+def _say(what: str) -> None:
+    """In logs/engine-output.log, unless that is on a full disk."""
+    with contextlib.suppress(OSError):
+        print(f"photostat: {what}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

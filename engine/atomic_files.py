@@ -11,13 +11,24 @@ from typing import TextIO
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError without a file's name, as write(2) gives it, gets this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[TextIO]:
     """A UTF-8 text file that takes the name `path` when the block ends; after an error nothing of it is left.
 
     Line ends are written as they are given. Raises OSError."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with unfinished.open("w", encoding="utf-8", newline="") as stream:
+        with naming(path), unfinished.open("w", encoding="utf-8", newline="") as stream:
             yield stream
         unfinished.replace(path)
     finally:

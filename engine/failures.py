@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -124,6 +125,18 @@ class ImageError(Exception):
 
 class UserError(Exception):
     """Usage, configuration or input that a person must correct, in one clear line; commands exit with 2."""
+
+
+def system_error_text(error: OSError) -> str:
+    """What the operating system has refused, in one line, and what to do if its disk is the reason."""
+    what = error.strerror or str(error)
+    advice = {
+        errno.ENOSPC: ": free space there, then try again",
+        errno.EDQUOT: ": free some of your quota there, then try again",
+        errno.EROFS: ": make it writable, then try again",
+    }
+    name = f"{error.filename}: " if error.filename else ""
+    return one_line(f"{name}{what}{advice.get(error.errno or 0, '')}")
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:

@@ -8,11 +8,12 @@ photostat gives.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,13 @@ _OWN_DIRECTORY = re.compile(rf"{_DIRECTORY_PREFIX}[0-9a-f]{{16}}")
 _JPEG = re.compile(r"([0-9]+)-[0-9]+-[0-9]+\.jpg")
 _REMOVABLE = re.compile(r"[0-9]+-[0-9]+-[0-9]+\.jpg(\.part|\.pixels)?|room-[0-9]+\.trial")
 _MOST_TRIAL_BYTES = 16 << 20
+DISK_ERRORS = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO),
+        *(errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO),
+    }
+)
+"""Of a disk that is full, has turned read-only, or fails: no file there is at fault."""
 
 
 class Scratch:
@@ -42,24 +50,70 @@ class Scratch:
             inside if is_within(os.path.realpath(directory), os.path.realpath(root)) else outside
         )
         self._made_directory = False
+        self._to_remove: set[Path] = set()
+        """Files that are not needed any more, and could not be removed yet."""
 
-    def prepare(self) -> None:
-        """Make the directory; raises UserError if nothing can be written there."""
-        self._made_directory = self._made_directory or not self.directory.exists()
-        problem = self._write_problem(1)
-        if problem is not None:
-            raise UserError(f"[engine] scratch: {problem}; {SCRATCH_ADVICE}")
+    def prepare(self) -> str | None:
+        """Make the directory. Raises UserError if it can be none; returns the problem of a disk that is full, or not
+        writable for now."""
+        self._made_directory = self._made_directory or not self._is_there()
+        try:
+            self._write_trial(1)
+        except OSError as error:
+            problem = _describe_os_error(error, self.directory)
+            if error.errno in DISK_ERRORS:
+                return problem
+            raise UserError(f"[engine] scratch: {problem}; {SCRATCH_ADVICE}") from error
+        return None
+
+    def _is_there(self) -> bool:
+        return os.path.lexists(self.directory)
+
+    def make_directory(self) -> str | None:
+        """Before files are written there. Returns why that is not possible now."""
+        try:
+            self.own.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return _describe_os_error(error, self.directory)
+        return None
 
     def jpeg_path(self, image_id: int, attempt: int) -> Path:
-        """Where this attempt's JPEG will be; makes the directory."""
-        self.own.mkdir(parents=True, exist_ok=True)
+        """Where this attempt's JPEG will be."""
         return self.own / f"{image_id}-{attempt}-{os.getpid()}.jpg"
+
+    def remove(self, path: Path) -> None:
+        """Now, or later if the disk does not allow it now."""
+        self._to_remove.add(path)
+        self.removal_problem()
+
+    def removal_problem(self) -> str | None:
+        """Why files that are not needed any more are still there, after another attempt; None if there are none."""
+        for path in list(self._to_remove):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                return _describe_os_error(error, self.directory)
+            self._to_remove.discard(path)
+        return None
 
     def remove_attempt(self, image_id: int, attempt: int) -> None:
         """Remove whatever a worker left of this attempt."""
-        for leftover in self.own.glob(f"{image_id}-{attempt}-*"):
-            if _REMOVABLE.fullmatch(leftover.name):
-                leftover.unlink(missing_ok=True)
+        self._remove_leftovers(lambda name: name.startswith(f"{image_id}-{attempt}-"))
+
+    def _remove_leftovers(self, is_leftover: Callable[[str], bool]) -> None:
+        try:
+            with os.scandir(self.own) as entries:
+                ours = [
+                    Path(entry.path)
+                    for entry in entries
+                    if _REMOVABLE.fullmatch(entry.name)
+                    and is_leftover(entry.name)
+                    and entry.is_file(follow_symlinks=False)
+                ]
+        except OSError:  # what cannot be seen now is removed by the next engine
+            return
+        for path in ours:
+            self.remove(path)
 
     def locate(self, request: StoreRequest) -> StoreRequest | None:
         """The request with the path of its JPEG, if that is there and has the right size; otherwise None.
@@ -75,11 +129,7 @@ class Scratch:
     def sweep(self, kept: Collection[str]) -> None:
         """Remove what earlier engines of this workspace left, except the JPEGs with the paths in `kept`."""
         waiting = {os.path.basename(path) for path in kept}  # noqa: PTH119 - texts
-        with contextlib.suppress(FileNotFoundError), os.scandir(self.own) as entries:
-            for entry in entries:
-                ours = entry.is_file(follow_symlinks=False) and _REMOVABLE.fullmatch(entry.name)
-                if ours and entry.name not in waiting:
-                    Path(entry.path).unlink(missing_ok=True)
+        self._remove_leftovers(lambda name: name not in waiting)
 
     def remove_if_empty(self) -> None:
         """Remove our directories if they are empty; what waits for the store stays."""
@@ -91,21 +141,22 @@ class Scratch:
 
     def space_problem(self, need_bytes: int) -> str | None:
         """Why so many bytes, up to 16 MiB, cannot be written there now; None if they can."""
-        return self._write_problem(max(1, min(need_bytes, _MOST_TRIAL_BYTES)))
-
-    def _write_problem(self, count: int) -> str | None:
-        trial = self.own / f"room-{os.getpid()}.trial"
         try:
-            self.own.mkdir(parents=True, exist_ok=True)
-            try:
-                with trial.open("wb") as file:
-                    file.write(bytes(count))
-                    os.fsync(file.fileno())
-            finally:
-                trial.unlink(missing_ok=True)
+            self._write_trial(max(1, min(need_bytes, _MOST_TRIAL_BYTES)))
         except OSError as error:
             return _describe_os_error(error, self.directory)
-        return None
+        return self.removal_problem()
+
+    def _write_trial(self, count: int) -> None:
+        trial = self.own / f"room-{os.getpid()}.trial"
+        self.own.mkdir(parents=True, exist_ok=True)
+        try:
+            with trial.open("wb") as file:
+                file.write(bytes(count))
+                os.fsync(file.fileno())
+        finally:
+            with contextlib.suppress(OSError):
+                trial.unlink(missing_ok=True)
 
     def _is_ours(self, path: Path, image_id: int) -> bool:
         match = _JPEG.fullmatch(path.name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config import Config, SourcePaths, file_path, load, template
-from engine.failures import UserError, one_line
+from engine.failures import UserError, one_line, system_error_text
 
 CONFIG_NAME = "photostat.toml"
 SOCKET_DIRECTORY = ".engine"
@@ -41,17 +41,29 @@ class Workspace:
 
     @classmethod
     def init(cls, directory: Path) -> Workspace:
-        """Makes a workspace with the commented photostat.toml; raises UserError if there is one already."""
+        """Makes a workspace with the commented photostat.toml; raises UserError if there is one already.
+
+        Nothing is left of what could not be written."""
         workspace = cls(directory.absolute())
+        was_there = workspace.root.exists()
         try:
             workspace.root.mkdir(parents=True, exist_ok=True)
             with workspace.config_path.open("x", encoding="utf-8") as file:
-                file.write(template())
+                try:
+                    file.write(template())
+                    file.flush()
+                except OSError:
+                    workspace.config_path.unlink()
+                    raise
         except FileExistsError as error:
             what = error.filename or workspace.root
             raise UserError(f"{what} is there already; nothing was changed") from error
         except OSError as error:
-            raise UserError(f"{error.filename or directory}: {error.strerror}") from error
+            if not was_there:
+                with contextlib.suppress(OSError):
+                    workspace.root.rmdir()
+            error.filename = error.filename or str(directory)
+            raise UserError(system_error_text(error)) from error
         return workspace
 
     @property

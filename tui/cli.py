@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from engine import __version__
-from engine.failures import UserError, one_line
+from engine.failures import UserError, one_line, system_error_text
 from engine.formatting import visible_lines
 from tui.text_encoding import as_typed, print_what_the_terminal_can_show, restart_in_utf_8_mode
 
@@ -126,9 +126,9 @@ class Photostat(click.Group):
             _discard_stdout()
             sys.exit(1)
         except OSError as error:
-            _end(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+            _end(system_error_text(error), 2)
         except sqlite3.Error as error:
-            _end(f"the ledger: {error}", 1)
+            _end(f"the ledger: {error}; try again", 1)
         except Exception as error:  # noqa: BLE001 - the last resort of every command
             _end(*_unexpected(error))
         sys.exit(result if isinstance(result, int) else 0)

@@ -74,7 +74,7 @@ def start_engine(
             os.close(write_ready)
     if report is None:
         process.kill()
-        raise UserError(f"the engine did not start; {output} ends with: {_last_line(output) or 'nothing'}")
+        raise UserError(f"the engine did not start; {output} ends with: {last_line(output) or 'nothing'}")
     if isinstance(report, NotStarted):
         process.wait()
         raise UserError(report.error)
@@ -110,5 +110,6 @@ def _read_report(fd: int, timeout_s: float) -> Started | NotStarted | None:
     return report
 
 
-def _last_line(output: Path) -> str:
+def last_line(output: Path) -> str:
+    """Of a file of text. Raises OSError."""
     return output.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip().rpartition("\n")[2]

@@ -39,6 +39,7 @@ class HoldReason(StrEnum):
     STORE = "store"
     SOURCE = "source"
     DISK = "disk"
+    LEDGER = "ledger"
     UNEXPECTED = "unexpected"
     """Images fail one after another for a reason that nobody foresaw."""
 
@@ -228,6 +229,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """In hand, the oldest first; without an engine, the next one goes on with them."""
     left_behind: tuple[LeftBehind, ...]
     """Of this engine and earlier ones, until they end."""
+    ended: str | None
+    """Why no engine runs although nobody had ordered that, and there is work."""
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "totals", sum((batch.account for batch in self.batches), Account()))
@@ -240,9 +243,14 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_ledger(
-        cls, figures: LedgerFigures, time: float, left_behind: Iterable[LeftBehind] = ()
+        cls,
+        figures: LedgerFigures,
+        time: float,
+        left_behind: Iterable[LeftBehind] = (),
+        ended: str | None = None,
     ) -> Snapshot:
-        """What the ledger alone shows, for when no engine runs. `time` is when it was read, Unix time, s."""
+        """What the ledger alone shows, for when no engine runs. `time` is when it was read, Unix time, s; `ended` is
+        why the last engine ended, if nobody had ordered that."""
         totals = figures.totals
         is_finished = totals.rows > 0 and totals.remaining == 0
         return cls(
@@ -264,6 +272,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             engine=None,
             orders=tuple(map(OrderSnapshot.of, figures.orders)),
             left_behind=tuple(left_behind),
+            ended=None if is_finished else ended,
         )
 
     def to_json(self) -> dict[str, Any]:

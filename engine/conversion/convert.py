@@ -23,6 +23,7 @@ from engine.jpeg.metadata import leading_markers, metadata_to_write
 from engine.jpeg.render import Rendered, render
 from engine.memory.usage import give_memory_back, peak_rss_bytes, reset_peak
 from engine.messages import Converted, Job
+from engine.scratch import DISK_ERRORS
 
 OnStage = Callable[[Stage], None]
 
@@ -147,14 +148,12 @@ def _encode_and_verify(job: Job, source: SourceFile, rendered: Rendered, progres
     return _Made(rendered.image.width, rendered.image.height, written, verification)
 
 
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
 def _as_image_error(error: Exception, stage: Stage) -> ImageError:
+    """What reads the source raises ImageError itself: another error of a disk is that of scratch."""
     if isinstance(error, ImageError):
         return error
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return ImageError(Cause.OUT_OF_MEMORY, stage, str(error) or "no memory for the pixels")
-    if getattr(error, "errno", None) in _NO_SPACE:
-        return ImageError(Cause.DISK_FULL, stage, f"no room on scratch: {error}")
+    if getattr(error, "errno", None) in DISK_ERRORS:
+        return ImageError(Cause.DISK_FULL, stage, f"scratch cannot be written: {error}")
     return ImageError(Cause.INTERNAL, stage, f"{type(error).__name__}: {error}")

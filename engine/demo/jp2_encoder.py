@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import errno
+import os
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,6 +20,9 @@ from engine.jp2.decoding.openjpeg import glymur_calls
 
 PROGRESSIONS = {"LRCP": 0, "RLCP": 1, "RPCL": 2, "PCRL": 3, "CPRL": 4}
 """OPJ_PROG_ORDER."""
+_END_OF_CODESTREAM = b"\xff\xd9"
+_FULL_BELOW_BYTES = 1 << 20
+"""OpenJPEG does not say that a disk is full: it fails without a message, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,10 @@ def write_jp2(
     wrapping = wrapping or Wrapping()
     try:
         write_codestream(codestream, planes, encoding)
+        with codestream.open("rb") as written:
+            written.seek(-len(_END_OF_CODESTREAM), os.SEEK_END)
+            if written.read() != _END_OF_CODESTREAM:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         depths = [(plane.bits, plane.signed) for plane in planes]
         x0, y0, x1, y1 = _image_area(planes, encoding)
         with path.open("wb") as out, codestream.open("rb") as source:
@@ -130,6 +139,8 @@ def write_codestream(path: Path, planes: Sequence[Plane], encoding: Encoding | N
             opj.encode(codec, stream)
             opj.end_compress(codec, stream)
         except opj.OpenJPEGLibraryError as error:
+            if shutil.disk_usage(path.parent).free < _FULL_BELOW_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
             raise EncodeError("; ".join(messages) or "OpenJPEG failed without a message") from error
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from engine.atomic_files import naming, replacing
 from engine.demo.collection import SEED, Plate, colliding, identity, plates
 from engine.demo.painting import make_plate
 from engine.failures import Cause, UserError
@@ -97,7 +98,8 @@ def claim(directory: Path) -> None:
     if directory.is_dir() and any(directory.iterdir()) and not (directory / MARK).is_file():
         raise UserError(f"{directory} is not empty and holds no demo; give the name of a new directory")
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / MARK).write_text(_MARK_TEXT, encoding="utf-8")
+    with naming(directory / MARK):
+        (directory / MARK).write_text(_MARK_TEXT, encoding="utf-8")
     workspace = Workspace(directory.absolute())
     if not workspace.config_path.exists():
         Workspace.init(directory)
@@ -180,7 +182,7 @@ def _rows(good: list[Plate], pair: list[Plate], faults: tuple[PlantedFault, ...]
 
 
 def _write_export(path: Path, rows: list[tuple[str, ...]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
+    with replacing(path) as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
         writer.writerows(rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.failures import UserError
 from engine.ledger import schema
+from engine.ledger.faults import fault_of
 from engine.ledger.lock import LedgerLocked, Lock
 from engine.workspace import Workspace
 
@@ -21,7 +22,10 @@ _BUSY_TIMEOUT_S = 10.0
 def connect_for_writing(path: Path) -> sqlite3.Connection:
     """Makes the file or migrates it; the caller holds the lock. Raises UserError for a ledger that is damaged or
     was made by a later photostat."""
-    connection = _connect(path, "rwc")
+    try:
+        connection = _connect(path, "rwc")
+    except sqlite3.DatabaseError as error:
+        raise _unusable(path, error) from error
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -32,11 +36,15 @@ def connect_for_writing(path: Path) -> sqlite3.Connection:
         schema.migrate(connection, path)
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise UserError(f"{path}: {error}") from error
+        raise _unusable(path, error) from error
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> UserError:
+    return fault_of(error, path) or UserError(f"{path}: {error}")
 
 
 def upgrade(workspace: Workspace) -> None:
@@ -101,13 +109,13 @@ class ReadOnlyConnection:
             return _connect_with_version(self._path, "ro")
         except sqlite3.OperationalError as error:
             if self._wal.exists():
-                raise UserError(f"{self._path}: {error}") from error
+                raise _unusable(self._path, error) from error
         except sqlite3.DatabaseError as error:
-            raise UserError(f"{self._path}: {error}") from error
+            raise _unusable(self._path, error) from error
         try:
             return _connect_with_version(self._path, "ro&immutable=1")
         except sqlite3.DatabaseError as error:
-            raise UserError(f"{self._path}: {error}") from error
+            raise _unusable(self._path, error) from error
 
     @property
     def _wal(self) -> Path:

@@ -18,6 +18,8 @@ def add_event(
     message: str,
     image_id: int | None,
     pid: int | None,
+    at: float | None = None,
 ) -> None:
+    """`at` is Unix time; None is now."""
     values = {"level": level, "kind": kind, "message": message, "image": image_id, "pid": pid}
-    db.execute(_SQL["add_event"], {**values, "now": time.time()})
+    db.execute(_SQL["add_event"], {**values, "now": time.time() if at is None else at})

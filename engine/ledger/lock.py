@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from engine import __version__
+from engine.atomic_files import naming
 from engine.failures import UserError
 from engine.formatting import date_and_second
 
@@ -18,6 +19,8 @@ ENGINE_COMMAND = "run"
 _ACQUIRE_TIMEOUT_S = 4.0
 """Worth waiting for: commands hold the lock for moments, and an engine that has finished needs some to leave."""
 _RETRY_EVERY_S = 0.02
+_LONGEST_REASON = 500
+"""Characters; the file is one block, which it has even if the disk is full."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Holder:
     socket: str = ""
     """Where it listens; empty for a command, and for an engine that does not listen yet."""
     version: str = ""
+    ended: str = ""
+    """Why an engine has left although nobody had ordered it and there was work."""
 
     @property
     def is_engine(self) -> bool:
@@ -61,9 +66,11 @@ class LedgerLocked(UserError):
 class Lock:
     """Held from `acquire` until `release` or the process's end, however it ends (flock(2))."""
 
-    def __init__(self, descriptor: int, holder: Holder) -> None:
+    def __init__(self, descriptor: int, holder: Holder, before: Holder | None = None) -> None:
+        """`before` is an engine that did not end as it should, of which this holder does not take over."""
         self._descriptor = descriptor
         self._holder = holder
+        self._before = before
 
     def is_at(self, path: Path) -> bool:
         """Whether `path` is still this lock's file: a lock on a deleted file keeps nobody else out."""
@@ -82,21 +89,33 @@ class Lock:
                 if time.monotonic() > deadline:
                     raise LedgerLocked(_read(descriptor))
                 time.sleep(_RETRY_EVERY_S)
+            found = _read(descriptor)
+            before = found if found and found.is_engine and command != ENGINE_COMMAND else None
             holder = Holder(os.getpid(), socket.gethostname(), command, time.time(), version=__version__)
-            _write(descriptor, holder)
+            with naming(path):
+                _write(descriptor, holder)
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(descriptor, holder)
+        return cls(descriptor, holder, before)
 
     def publish_socket(self, path: Path) -> None:
         """Writes where the holder listens, so that clients need not derive the path themselves."""
         self._holder = replace(self._holder, socket=str(path))
         _write(self._descriptor, self._holder)
 
-    def release(self) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
+    def release(self, why: str = "") -> None:
+        """`why` is what ended an engine: who asks later finds it in the lock's file."""
+        left = replace(self._holder, ended=why[:_LONGEST_REASON]) if why else self._before
+        try:
+            if left is not None:
+                _write(self._descriptor, left)
+            else:
+                os.ftruncate(self._descriptor, 0)
+        except OSError:  # its disk is gone or full
+            return
+        finally:
+            os.close(self._descriptor)
 
 
 def find_holder(path: Path) -> Holder | None:
@@ -109,6 +128,20 @@ def find_holder(path: Path) -> Holder | None:
         if _try(descriptor, fcntl.LOCK_SH):  # for an instant, and `acquire` waits longer than that
             return None
         return _read(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def find_ended_engine(path: Path) -> Holder | None:
+    """The last engine, if it has ended and did not say that all was well: its `ended` says why, or is empty if it was
+    killed. None if another one runs."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        found = _read(descriptor) if _try(descriptor, fcntl.LOCK_SH) else None
+        return found if found is not None and found.is_engine else None
     finally:
         os.close(descriptor)
 

@@ -17,12 +17,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Self
 
 from engine.config import SourcePaths
 from engine.failures import Failure, UserError
 from engine.ledger import import_rows, orders, recovery, requeue
 from engine.ledger.connection import connect_for_writing
 from engine.ledger.events import add_event
+from engine.ledger.faults import ledger_faults
 from engine.ledger.filters import Selection
 from engine.ledger.import_report import ImportReport
 from engine.ledger.import_rows import ExportRow
@@ -60,7 +62,7 @@ class Ledger(LedgerQueries):
         """Whether some are in hand."""
 
     @classmethod
-    def open(cls, workspace: Workspace, command: str = ENGINE_COMMAND) -> Ledger:
+    def open(cls, workspace: Workspace, command: str = ENGINE_COMMAND) -> Self:
         """Takes the lock, and makes or migrates the file. Raises LedgerLocked, or UserError for a ledger that is
         damaged or of a later photostat."""
         sources = workspace.source_paths(workspace.config())
@@ -77,22 +79,28 @@ class Ledger(LedgerQueries):
         self._lock.publish_socket(socket)
 
     def check_in_place(self) -> None:
-        """Raises UserError if somebody deleted or replaced its file or its lock: what is written then is lost."""
-        with contextlib.suppress(FileNotFoundError):
+        """Raises UserError if somebody deleted or replaced its file or its lock: what is written then is lost.
+
+        A directory that cannot be read now shows nothing; writing shows what is wrong with it."""
+        try:
             if self._lock.is_at(self._lock_path) and os.path.samestat(self._file, self._path.stat()):
+                return
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 return
         raise UserError(
             f"{self._path} or its lock was deleted or replaced while the engine ran: the engine ends here"
         )
 
-    def close(self) -> None:
-        """Writes the WAL back if no reader is in the way, and frees the lock."""
+    def close(self, why: str = "") -> None:
+        """Writes the WAL back if no reader is in the way, and frees the lock. `why` is what ended an engine."""
         try:
-            self._db.close()
+            with contextlib.suppress(sqlite3.Error):  # the next one who opens it writes the WAL back
+                self._db.close()
         finally:
-            self._lock.release()
+            self._lock.release(why)
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -100,24 +108,31 @@ class Ledger(LedgerQueries):
 
     @contextmanager
     def transaction(self, *, power_safe: bool = False) -> Iterator[None]:
-        """All or nothing; inside another one it joins that. `power_safe` waits for the disk."""
+        """All or nothing; inside another one it joins that. `power_safe` waits for the disk.
+
+        Raises LedgerFault if it cannot begin, or if what was changed in it cannot be written."""
         if self._db.in_transaction:
             yield
             return
-        if power_safe:
-            self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
+        with ledger_faults(self._path):
+            if power_safe:
+                self._db.execute("PRAGMA synchronous = FULL")
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                if power_safe:
+                    self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def _roll_back(self) -> None:
+        """SQLite may have done so itself."""
+        with contextlib.suppress(sqlite3.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise
-        else:
-            self._db.execute("COMMIT")
-        finally:
-            if power_safe:
-                self._db.execute("PRAGMA synchronous = NORMAL")
 
     # An image's way
 
@@ -193,9 +208,11 @@ class Ledger(LedgerQueries):
         message: str,
         image_id: int | None = None,
         pid: int | None = None,
+        at: float | None = None,
     ) -> None:
-        """A line of the history."""
-        add_event(self._db, level, kind, message, image_id, pid)
+        """A line of the history; `at` is when it happened, Unix time, if that was not just now."""
+        with self.transaction():
+            add_event(self._db, level, kind, message, image_id, pid, at)
 
     # What a person decides
 

@@ -87,9 +87,9 @@ def is_memory_filesystem(path: Path) -> bool:
     mounts = _PROC / "self/mountinfo"
     try:
         lines = mounts.read_text().splitlines()
+        device = path.stat().st_dev
     except OSError:
         return False
-    device = path.stat().st_dev
     name = f"{os.major(device)}:{os.minor(device)}"
     return any(
         line.split()[2] == name and line.partition(" - ")[2].split()[0] in _MEMORY_FILESYSTEMS

@@ -55,6 +55,8 @@ class Children:
         self._wake_up = wake_up
         self._records: dict[int, ChildRecord] = {}
         self._dismissed: list[_Dismissed] = []
+        self._pipes: set[int] = set()
+        self._wakes = True
         self._left: dict[int, Child | None] = {}
         """By pid; None for a child of an earlier engine."""
         self.ended_late = 0
@@ -63,14 +65,28 @@ class Children:
     def start(self, name: str, main: Callable[..., None], *args: object) -> Child:
         """A new one, which wakes the loop when it sends something or ends."""
         child = Child(name, main, *args)
-        asyncio.get_running_loop().add_reader(child.connection.fileno(), self._wake_up.set)
+        self._pipes.add(child.connection.fileno())
+        if self._wakes:
+            asyncio.get_running_loop().add_reader(child.connection.fileno(), self._wake_up.set)
         self._records[child.pid] = record_of(child.pid, name)
         self._write()
         return child
 
+    def wake_the_loop(self, wanted: bool) -> None:
+        """Whether those that have sent something do so: what nobody takes would wake it again and again."""
+        if self._wakes is wanted:
+            return
+        self._wakes, loop = wanted, asyncio.get_running_loop()
+        for pipe in self._pipes:
+            if wanted:
+                loop.add_reader(pipe, self._wake_up.set)
+            else:
+                loop.remove_reader(pipe)
+
     def dismiss(self, child: Child, at: At | None = None, *, after_s: float = 0.0) -> None:
         """Want no more of it: whatever it still does is not heard. It is killed unless it ends within `after_s`."""
         asyncio.get_running_loop().remove_reader(child.connection.fileno())
+        self._pipes.discard(child.connection.fileno())
         child.connection.close()
         if child.exit_code is not None:
             self._forget([child.pid])
@@ -104,7 +120,8 @@ class Children:
         if self._left:
             which = "; ".join(map(str, self.left_behind))
             message = f"{counted(len(self._left), 'process', 'processes')} left behind, which no signal ends: {which}"
-            print(f"photostat: {message}", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # the disk with logs/ is full
+                print(f"photostat: {message}", file=sys.stderr, flush=True)
 
     def take_over(self) -> None:
         """End what an earlier engine of this workspace left; it does not run any more, for its lock is ours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,10 +11,10 @@ from engine.config import Config
 from engine.failures import Failure
 from engine.ledger.models import Subject
 from engine.ledger.states import EventKind
-from engine.ledger.writer import Ledger
 from engine.messages import NotConverted
 from engine.scratch import Scratch
 from engine.supervisor.children import Children
+from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog
 from engine.supervisor.holds import Holds
 from engine.supervisor.oom_kills import OomKillDetector
@@ -24,7 +25,7 @@ from engine.workspace import Workspace
 class RunContext:
     workspace: Workspace
     config: Config
-    ledger: Ledger
+    ledger: EngineLedger
     events: EventLog
     holds: Holds
     batches: tuple[str, ...] | None = None
@@ -32,6 +33,8 @@ class RunContext:
     wake_up: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to make the loop's next turn begin at once."""
     oom_kills: OomKillDetector = field(default_factory=OomKillDetector)
+    unwritten: str = ""
+    """What the ledger does not have at the engine's end, and why; empty if it has all."""
 
     @cached_property
     def children(self) -> Children:
@@ -55,3 +58,8 @@ class RunContext:
         """The image has failed; `facts` has what the attempt took."""
         self.ledger.failed(subject.image_id, failure, facts)
         self.events.error(EventKind.FAILED, f"{failure.cause}: {failure.message}", subject, pid)
+
+    def hold_for_disk(self, why: str, needs_bytes: int = 1) -> None:
+        """Scratch cannot be written, or has no room for an image of about this size."""
+        if self.holds.disk_full(why, needs_bytes, time.monotonic()):
+            self.events.warning(EventKind.HOLD, why)

@@ -271,8 +271,7 @@ class Converting:
         image = attempt.image
         self._remove_leftovers(attempt)
         if failure.cause is Cause.DISK_FULL:
-            if self._run.holds.disk_full(failure.message, image.source_bytes, time.monotonic()):
-                self._run.events.warning(EventKind.HOLD, failure.message)
+            self._run.hold_for_disk(failure.message, image.source_bytes)
             self._put_back(attempt, failure.message, pid)
         elif self._may_retry(attempt, failure, source_is_back):
             self._run.ledger.back_to_pending(image.image_id, failure.message, counts=True, facts=facts)

@@ -68,6 +68,9 @@ class Dispatch:
         self._memory = self._reader.read(tree_bytes(own_tree()))
         free = self._converting.pool.free
         candidates: list[PendingImage] = []
+        if may_start and free and (problem := self._run.scratch.make_directory()) is not None:
+            self._run.hold_for_disk(f"nothing can be written on scratch: {problem}")
+            may_start = False
         if may_start and free:
             candidates = self._run.ledger.queue.to_convert(self._run.batches, _MOST_CANDIDATES)
         inputs = self._inputs(now, free if may_start else [], candidates, more_to_come)
@@ -170,7 +173,7 @@ class Dispatch:
 
     def _scratch_saves_memory(self) -> bool:
         if self._disk_saves_memory is None:
-            scratch = self._run.scratch.own
-            scratch.mkdir(parents=True, exist_ok=True)
-            self._disk_saves_memory = not is_memory_filesystem(scratch)
+            if self._run.scratch.make_directory() is not None:
+                return False
+            self._disk_saves_memory = not is_memory_filesystem(self._run.scratch.own)
         return self._disk_saves_memory

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from engine.failures import one_line
 from engine.ledger.models import Subject
 from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
+
+_MOST_UNWRITTEN_BYTES = 8 << 20
 
 
 class EventLog:
@@ -47,13 +49,16 @@ class EventLog:
 class RunLogFile:
     """`logs/run-20260131T091500Z.log`, tab-separated for people who grep.
 
-    Its columns: time, level, pid, record, image id, source, target, what happened."""
+    Its columns: time, level, pid, record, image id, source, target, what happened. What cannot be written is kept, in
+    its order, and written by a later call; `problem` says why."""
 
     def __init__(self, logs_dir: Path) -> None:
-        logs_dir.mkdir(parents=True, exist_ok=True)
-        self.path = _unused_path(logs_dir)
-        self._file: IO[str] = self.path.open("x", encoding="utf-8", errors="backslashreplace", buffering=1)
-        self._file.write("#time\tlevel\tpid\trecord\timage\tsource\ttarget\twhat\n")
+        self._logs_dir = logs_dir
+        self._descriptor: int | None = None
+        self._unwritten = bytearray(b"#time\tlevel\tpid\trecord\timage\tsource\ttarget\twhat\n")
+        self._left_out = 0
+        self.problem = ""
+        self.flush()
 
     def write(self, level: EventLevel, pid: int, what: str, subject: Subject | None = None) -> None:
         columns = [_now(), level.value, str(pid)]
@@ -62,10 +67,44 @@ class RunLogFile:
         else:
             columns += [subject.record or "-", str(subject.image_id), subject.source, subject.target]
         columns.append(what)
-        self._file.write("\t".join(one_line(column) for column in columns) + "\n")
+        if len(self._unwritten) < _MOST_UNWRITTEN_BYTES:
+            self._add(columns)
+        else:
+            self._left_out += 1
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, as far as the disk takes it."""
+        try:
+            if self._descriptor is None:
+                self._descriptor = _open_new(self._logs_dir)
+            while self._unwritten:
+                del self._unwritten[: os.write(self._descriptor, self._unwritten)]
+        except OSError as error:
+            self.problem = f"{self._logs_dir}: {error.strerror}"
+            return
+        self.problem = ""
+        if self._left_out:
+            what = f"engine: {self._left_out} lines are left out here, and are in the ledger only"
+            self._left_out = 0
+            self._add([_now(), EventLevel.WARNING.value, str(os.getpid()), "-", "-", "-", "-", what])
+            self.flush()
 
     def close(self) -> None:
-        self._file.close()
+        if self._descriptor is not None:
+            self.flush()
+            os.close(self._descriptor)
+
+    def _add(self, columns: Sequence[str]) -> None:
+        line = "\t".join(one_line(column) for column in columns) + "\n"
+        self._unwritten += line.encode(errors="backslashreplace")
+
+
+def _open_new(logs_dir: Path) -> int:
+    logs_dir.mkdir(parents=True, exist_ok=True)
+    return os.open(
+        _unused_path(logs_dir), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644
+    )
 
 
 def _unused_path(logs_dir: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What keeps the engine from working: store, sources, disk, scratch or memory. Every hold ends by itself.
+"""What keeps the engine from working: ledger, store, sources, disk, scratch or memory. Every hold ends by itself.
 
 A circuit breaker stands for each of store, sources and disk. While one is open, the stages that need it wait; when its
 wait is over, the stage sends a probe, whose success ends the hold.
@@ -14,6 +14,7 @@ from engine.control.snapshot import Hold, HoldReason
 from engine.failures import Cause, Failure
 from engine.messages import FaultKind, MissingSource, ShareAway
 from engine.supervisor.circuit_breaker import BreakerRules, CircuitBreaker, CircuitState
+from engine.supervisor.write_holds import WriteHold
 
 _SOURCE_RULES = BreakerRules(first_wait_s=2.0, longest_wait_s=60.0)
 _STORE_RULES = BreakerRules(first_wait_s=2.0, longest_wait_s=120.0)
@@ -28,6 +29,9 @@ class Holds:
     """All times are monotonic, s; `hold` converts them to Unix time for people."""
 
     def __init__(self, scratch_limit_bytes: int) -> None:
+        self.ledger = WriteHold(HoldReason.LEDGER)
+        """While it lasts, nothing is taken from the children, and the stages stand still."""
+        self.log = WriteHold(HoldReason.DISK)
         self._scratch_limit = scratch_limit_bytes
         self._store = CircuitBreaker(_STORE_RULES)
         self._store_reason = HoldReason.STORE
@@ -80,7 +84,9 @@ class Holds:
     @property
     def may_start(self) -> bool:
         """As far as store, sources and disk allow; memory is considered for each image."""
-        is_blocked = self._scratch_full_since is not None or self._store_is_misconfigured
+        is_blocked = (
+            self._scratch_full_since is not None or self._store_is_misconfigured or not self.log.is_closed
+        )
         return self._source.is_closed and self._disk.is_closed and self.may_try and not is_blocked
 
     @property
@@ -94,6 +100,8 @@ class Holds:
         self._overrules_store = not after_pause and not self._store.is_closed
         self._store = self._store.probe_now(now)
         self._disk = self._disk.probe_now(now)
+        self.ledger.probe_now(now)
+        self.log.probe_now(now)
         self._unexpected = self._unexpected.closed()
         self.resumes += 1
         if not self._source.is_closed:
@@ -242,6 +250,8 @@ class Holds:
 
     def hold(self, now: float) -> Hold | None:
         """The most important hold; None if there is none."""
+        if cannot_write := self.ledger.hold(now) or self.log.hold(now):
+            return cannot_write
         for breaker, reason in (
             (self._disk, HoldReason.DISK),
             (self._unexpected, HoldReason.UNEXPECTED),

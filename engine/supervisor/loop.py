@@ -3,8 +3,8 @@
 At every turn it waits until a child or a client has sent something, or a quarter of a second has passed. Then, in one
 transaction of the ledger, it takes what the children have sent, updates the holds, checks the workers, and gives out
 work: sources to survey, images to convert, JPEGs to upload. After the commit it removes the scratch files that are not
-needed any more, and does a slice of what people have ordered about many images. It ends when every image is finished,
-or when a person wants it to.
+needed any more, and does a slice of what people have ordered about many images. While the ledger cannot be written, it
+takes nothing and gives out nothing. It ends when every image is finished, or when a person wants it to.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from engine.failures import UserError
 from engine.formatting import counted
 from engine.ledger.account import Account
 from engine.ledger.states import EventKind, EventLevel
-from engine.ledger.writer import Ledger
 from engine.supervisor.context import RunContext
 from engine.supervisor.converting import Converting
+from engine.supervisor.disk_checks import check_log, check_removals, probe_disk
 from engine.supervisor.dispatch import Dispatch
+from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.holds import Holds
+from engine.supervisor.ledger_turns import LedgerTurns
 from engine.supervisor.notifications import Notifier
 from engine.supervisor.orders import Orders
 from engine.supervisor.progress import Progress
@@ -54,7 +56,9 @@ class RunOptions:
 
 
 class Supervisor:
-    def __init__(self, workspace: Workspace, config: Config, ledger: Ledger, options: RunOptions) -> None:
+    def __init__(
+        self, workspace: Workspace, config: Config, ledger: EngineLedger, options: RunOptions
+    ) -> None:
         self._log_file = RunLogFile(workspace.logs_dir)
         self._run = RunContext(
             workspace,
@@ -64,6 +68,7 @@ class Supervisor:
             Holds(config.engine.scratch_limit),
             options.batches,
         )
+        self._turns = LedgerTurns(self._run)
         self._started = time.monotonic()
         self._progress = Progress(self._started)
         self._storing = Storing(self._run, self._progress)
@@ -95,13 +100,15 @@ class Supervisor:
         run = self._run
         run.children.take_over()
         check_scratch(run)
-        with run.ledger.transaction():
+        with run.ledger.turn():
+            run.ledger.account()
             message = f"started, version {__version__}, {self._workers_in_words()}"
             run.events.info(EventKind.ENGINE, message)
             reused = take_over(run, self._storing)
         run.scratch.sweep(reused)
         await self._control.start()
         run.ledger.publish_socket(self._control.path)
+        run.ledger.answer_while_locked()
 
     async def run(self) -> bool:
         """Work until every image is finished or a person wants the end; True if every image is finished."""
@@ -125,13 +132,19 @@ class Supervisor:
     async def _turn(self) -> None:
         await self._wait_for_events()
         self._progress.pass_time(time.monotonic(), self._share_at_work)
-        with self._run.ledger.transaction():
-            self._receive()
-            self._update_holds()
-            self._converting.check_workers(time.monotonic())
-            self._give_out_work()
-        self._storing.unlink_finished()
-        self._orders.work()
+        if self._turns.take(self._work):
+            self._storing.unlink_finished()
+            self._turns.attempt(self._orders.work)
+        check_removals(self._run)
+        check_log(self._run, self._log_file)
+        self._notify_of_hold()
+
+    def _work(self) -> None:
+        self._receive()
+        self._update_holds()
+        self._converting.check_workers(time.monotonic())
+        self._run.ledger.check()  # what it shows would be old
+        self._give_out_work()
 
     async def _wait_for_events(self) -> None:
         wake_up = self._run.wake_up
@@ -149,11 +162,10 @@ class Supervisor:
         now, holds = time.monotonic(), self._run.holds
         holds.tick(now)
         holds.scratch_used(self._storing.on_scratch_bytes, now)
-        if holds.disk_wants_probe():
-            problem = self._run.scratch.space_problem(holds.disk_needs_bytes)
-            if holds.disk_probed(problem, now):
-                self._run.events.info(EventKind.END_OF_HOLD, "there is room on the disk again")
-        hold = holds.hold(now)
+        probe_disk(self._run)
+
+    def _notify_of_hold(self) -> None:
+        hold = self._run.holds.hold(time.monotonic())
         if hold is not None and not self._was_holding:
             self._notifier.notify("holding", f"{hold.reason}: {hold.detail}", self.account())
         self._was_holding = hold is not None
@@ -162,7 +174,8 @@ class Supervisor:
         now = time.monotonic()
         is_stopping = self.desired is DesiredState.STOP
         if not is_stopping:
-            self._surveying.work(now, look_ahead=not self._dispatch.below_floor)
+            may_look = not self._dispatch.below_floor and self._run.holds.log.is_closed
+            self._surveying.work(now, look_ahead=may_look)
         self._dispatch.work(
             now,
             may_start=self.desired is DesiredState.RUN and self._run.holds.may_start,
@@ -181,6 +194,8 @@ class Supervisor:
                 return True
             case DesiredState.DRAIN:
                 holds = self._run.holds
+                if not holds.ledger.is_closed:
+                    return self._turns.drain_has_waited(time.monotonic())
                 is_storing = self._storing.on_scratch and holds.may_store and holds.may_try
                 return not self._converting.in_flight and not is_storing and not self._orders.in_hand
         return self._is_finished and not self._orders.in_hand
@@ -190,23 +205,27 @@ class Supervisor:
         account = self.account()
         stopped = "stopped" if self.desired is DesiredState.STOP else "drained"
         end = "finished" if self._is_finished else stopped
-        with self._run.ledger.transaction():
-            self._run.events.info(EventKind.ENGINE, f"{end}: {account.summary()}")
+        self._run.events.info(EventKind.ENGINE, f"{end}: {account.summary()}")
         self._notifier.notify(end, account.summary(), account)
         deadline = time.monotonic() + _LINGER_S
         while self._control.clients and time.monotonic() < deadline and not self._orders.in_hand:  # noqa: ASYNC110 - bounded
             await asyncio.sleep(_TICK_S)
 
     async def _close(self) -> None:
-        with self._run.ledger.transaction():
-            self._converting.stop_all()
-        self._surveying.close()
-        self._storing.close()
-        await self._run.children.close()
-        self._storing.unlink_finished()
-        self._run.scratch.remove_if_empty()
-        await self._control.close()
-        self._log_file.close()
+        """Every step is taken, whatever happens in another; no child is left when the ledger is closed."""
+        async with contextlib.AsyncExitStack() as steps:  # the last one is the first to be taken
+            steps.callback(self._log_file.close)
+            steps.push_async_callback(self._control.close)
+            steps.callback(self._run.scratch.remove_if_empty)
+            steps.callback(self._write_the_rest)
+            steps.push_async_callback(self._run.children.close)
+            steps.callback(self._storing.close)
+            steps.callback(self._surveying.close)
+            steps.callback(self._converting.stop_all)
+
+    def _write_the_rest(self) -> None:
+        if self._turns.write_the_rest():
+            self._storing.unlink_finished()
 
     def _signalled(self, signum: int) -> None:
         """The first SIGTERM or SIGINT drains, the second stops at once."""
@@ -264,6 +283,11 @@ class Supervisor:
     def workers_wanted(self) -> int:
         return self._converting.pool.wanted
 
+    @property
+    def unwritten(self) -> str:
+        """Of an engine that has ended: what the ledger does not have, and why; empty if it has all."""
+        return self._run.unwritten
+
     def want_workers(self, count: int) -> tuple[int, int]:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
         pool = self._converting.pool
@@ -281,13 +305,15 @@ class Supervisor:
 
     @property
     def _is_finished(self) -> bool:
-        return self.account().remaining == 0
+        return self.account().remaining == 0 and not self._run.ledger.kept
 
     @property
     def _share_at_work(self) -> float:
         """Of the workers, 0 to 1. While the engine runs all of them count, whatever some are waiting for."""
         if self.state is State.RUNNING:
             return 1.0
+        if not self._run.holds.ledger.is_closed:
+            return 0.0
         pool = self._converting.pool
         return min(1.0, len(pool.running) / pool.wanted)
 

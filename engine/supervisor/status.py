@@ -58,7 +58,7 @@ def take_snapshot(
             scratch_limit=run.config.engine.scratch_limit,
         ),
         eta_seconds=(
-            progress.eta_s(now, lambda: run.ledger.queue.outstanding(run.batches))
+            progress.eta_s(now, lambda: run.ledger.outstanding(run.batches))
             if state is State.RUNNING
             else None  # nobody knows when the run continues
         ),
@@ -69,4 +69,5 @@ def take_snapshot(
         left_behind=run.children.left_behind,
         engine=EngineIdentity(os.getpid(), time.time() - (now - started), __version__),
         orders=tuple(map(OrderSnapshot.of, figures.orders)),
+        ended=None,
     )

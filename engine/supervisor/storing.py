@@ -140,7 +140,7 @@ class Storing:
     def unlink_finished(self) -> None:
         """After the ledger's commit: remove the scratch files of images that are done or failed."""
         for path in self._to_unlink:
-            path.unlink(missing_ok=True)
+            self._run.scratch.remove(path)
         self._to_unlink.clear()
 
     def close(self) -> None:

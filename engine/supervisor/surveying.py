@@ -57,10 +57,12 @@ DiagnoseSource = Callable[[SurveyRequest, OnOutcome], None]
 class _Diagnosis:
     """A missing source, until the surveyor has answered."""
 
-    missing: MissingSource
+    request: SurveyRequest
     on_outcome: OnOutcome
     in_flight: bool
     """A worker had the image; the outcome is wanted even if nothing new is begun."""
+    missing: MissingSource | None = None
+    """What the surveyor was asked."""
     times_asked: int = 0
 
 
@@ -108,7 +110,7 @@ class Surveying:
 
     def diagnose(self, request: SurveyRequest, on_outcome: OnOutcome) -> None:
         """Find out why a worker could not read a source; a later turn of the loop calls `on_outcome`."""
-        self._diagnoses.append(_Diagnosis(self._missing(request), on_outcome, in_flight=True))
+        self._diagnoses.append(_Diagnosis(request, on_outcome, in_flight=True))
 
     def work(self, now: float, *, look_ahead: bool) -> None:
         """Ask about missing sources, probe a share that was away, and, if `look_ahead`, survey more images.
@@ -153,7 +155,8 @@ class Surveying:
 
     def _ask_first_diagnosis(self, now: float) -> None:
         first = self._diagnoses[0]
-        if not first.times_asked:
+        if first.missing is None:
+            first.missing = self._missing(first.request)
             first.times_asked, self._asked_at = 1, now
             self._send(first.missing)
 
@@ -168,7 +171,7 @@ class Surveying:
     def _unanswered(self) -> SurveyRequest | None:
         """A request that the surveyor has not answered yet."""
         if self._diagnoses and self._diagnoses[0].times_asked:
-            return self._diagnoses[0].missing.request
+            return self._diagnoses[0].request
         return next(iter(self._asked.values()), None)
 
     @property
@@ -198,7 +201,7 @@ class Surveying:
             request = asked[result.image_id]
             if result.failure.cause in SOURCE_CAUSES:
                 on_outcome = partial(self._not_found_by_surveyor, request, result.failure)
-                self._diagnoses.append(_Diagnosis(self._missing(request), on_outcome, in_flight=False))
+                self._diagnoses.append(_Diagnosis(request, on_outcome, in_flight=False))
             else:
                 self._fail(request, result.failure)
 
@@ -215,10 +218,10 @@ class Surveying:
             self._fail(request, outcome.found.failure if outcome.found else failure)
 
     def _take_diagnosis(self, answer: SourceDiagnosis) -> None:
-        if not self._diagnoses or self._diagnoses[0].missing.request.image_id != answer.found.image_id:
+        if not self._diagnoses or self._diagnoses[0].request.image_id != answer.found.image_id:
             return  # it was ended while the share hung
         first = self._diagnoses.popleft()
-        if answer.away is not None and self._hold(answer.away, first.missing):
+        if answer.away is not None and first.missing is not None and self._hold(answer.away, first.missing):
             first.on_outcome(SourceOutcome(away=answer.away.detail))
             self._end_diagnoses(answer.away.detail)
         else:

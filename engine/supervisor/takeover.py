@@ -11,7 +11,9 @@ from engine.workspace import path_variants, scratch_conflict
 
 
 def check_scratch(run: RunContext) -> None:
-    """Raises UserError if scratch is a directory with other things in it, or one where no files can be made."""
+    """Raises UserError if scratch is a directory with other things in it, or one where no files can be made.
+
+    A disk that is full, or not writable for now, is a hold: the store may take what is there."""
     directory = run.scratch.directory
     problem = scratch_conflict(directory, run.workspace.root, run.config, really=True)
     for variant in path_variants(directory):
@@ -19,7 +21,8 @@ def check_scratch(run: RunContext) -> None:
             problem = sources_in_scratch(source)
     if problem is not None:
         raise UserError(f"[engine] scratch: {directory}: {problem}")
-    run.scratch.prepare()
+    if (full := run.scratch.prepare()) is not None:
+        run.hold_for_disk(f"nothing can be written on scratch: {full}")
 
 
 def take_over(run: RunContext, storing: Storing) -> list[str]:

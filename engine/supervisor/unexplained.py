@@ -12,7 +12,6 @@ import time
 
 from engine.failures import Cause, Failure
 from engine.formatting import counted, integer
-from engine.ledger.filters import Selection
 from engine.ledger.models import Subject
 from engine.ledger.states import EventKind
 from engine.supervisor.context import RunContext
@@ -55,7 +54,7 @@ class UnexplainedFaults:
             self._run.events.warning(EventKind.HOLD, detail)
         back = (image_id,) if self._is_holding else tuple(self._suspects)
         self._is_holding = True
-        self._run.ledger.requeue(Selection(ids=back))
+        self._run.ledger.give_back(back)
 
     def worked(self) -> None:
         """An image went through the stage."""

@@ -6,16 +6,15 @@ import hashlib
 import os
 import re
 import signal
-import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from engine.control.children_file import left_behind
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.snapshot import Snapshot
+from engine.control.without_engine import snapshot_of_ledger
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.command_line import photostat
@@ -41,8 +40,7 @@ def _snapshot(workspace: Workspace) -> Snapshot:
         raise
     except NoEngine:
         with LedgerReader(workspace) as reader:
-            left = left_behind(workspace.children_path)
-            return Snapshot.from_ledger(reader.figures(), time.time(), left)
+            return snapshot_of_ledger(workspace, reader)
 
 
 def list_rows(root: Path) -> list[dict[str, Any]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 from msgspec import structs
 
-from engine.control.children_file import left_behind
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.snapshot import EngineIdentity, Snapshot, State
+from engine.control.without_engine import snapshot_of_ledger
 from engine.formatting import (
     clock,
     counted,
@@ -48,14 +46,10 @@ def _current_snapshot(workspace: Workspace) -> tuple[Snapshot, str]:
             return client.snapshot(), ""
     except EngineSilent as silent:
         with LedgerReader(workspace) as reader:
-            return _with_silent(_from_ledger(workspace, reader), silent), str(silent)
+            return _with_silent(snapshot_of_ledger(workspace, reader), silent), str(silent)
     except NoEngine:
         with LedgerReader(workspace) as reader:
-            return _from_ledger(workspace, reader), ""
-
-
-def _from_ledger(workspace: Workspace, reader: LedgerReader) -> Snapshot:
-    return Snapshot.from_ledger(reader.figures(), time.time(), left_behind(workspace.children_path))
+            return snapshot_of_ledger(workspace, reader), ""
 
 
 def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:
@@ -120,7 +114,8 @@ def _headline(snapshot: Snapshot) -> str:
     if hold is not None:
         why = f"for {hold.reason} since {clock(hold.since, snapshot.time)}: {hold.detail}"
         parts = [f"HOLDING {why}"] if snapshot.state is State.HOLDING else [*parts, f"also holding {why}"]
-    parts.append(f"engine {engine.pid}, version {engine.version}" if engine else "no engine runs")
+    nobody = f"no engine runs: {snapshot.ended}" if snapshot.ended else "no engine runs"
+    parts.append(f"engine {engine.pid}, version {engine.version}" if engine else nobody)
     if snapshot.elapsed_seconds:
         parts.append(f"for {duration(snapshot.elapsed_seconds)}")
     if snapshot.eta_seconds is not None:

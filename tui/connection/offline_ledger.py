@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 
-from engine.control.snapshot import Snapshot
+from engine.control.without_engine import snapshot_of_ledger
 from engine.failures import UserError
 from engine.ledger.models import Event
 from engine.ledger.reader import LedgerReader
@@ -27,7 +26,7 @@ class OfflineLedger:
         """Made from the ledger; without a snapshot and with the reason if it cannot be read."""
         try:
             reader = self._open()
-            snapshot = Snapshot.from_ledger(reader.figures(), time.time())
+            snapshot = snapshot_of_ledger(self._workspace, reader)
         except (UserError, sqlite3.Error) as error:
             self.close()
             return EngineStatus(problem=f"The ledger cannot be read: {error}.")

@@ -167,8 +167,10 @@ class WorkspacePoller:
             crashed = before.connection is ConnectionState.LOST and not ending
             problem, since = (_ENDED_UNEXPECTEDLY if crashed else ""), now
         status = _with_elapsed(self._ledger.status(), before)
+        ended = status.snapshot.ended if status.snapshot else None
+        known = sentence(f"No engine runs: {ended}") if ended else problem
         return replace(
-            status, connection=ConnectionState.LEDGER, since=since, problem=status.problem or problem
+            status, connection=ConnectionState.LEDGER, since=since, problem=status.problem or known
         )
 
     def _disconnect(self) -> None:

@@ -74,7 +74,8 @@ _HOLDS = {
     "memory": "memory low",
     "store": "store unreachable",
     "source": "source unreachable",
-    "disk": "disk full",
+    "disk": "disk not writable",
+    "ledger": "ledger not writable",
     "unexpected": "unexpected fault",
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
+from engine.atomic_files import naming
 from engine.config import JpegSettings
 from engine.conversion.verify import ExpectedJpeg, verify_jpeg
 from engine.failures import Cause, Failure, ImageError, Stage
@@ -28,6 +29,7 @@ from engine.ledger.models import ImageRow
 from engine.memory.prediction import DoesNotFit, choose_plan
 from engine.messages import Plan
 from engine.reports.proof_sheet.crop import Crop, choose_crop
+from engine.scratch import DISK_ERRORS
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,17 @@ class Trial:
 def encode_sample(
     row: ImageRow, source: Path, settings: JpegSettings, trial: Trial, budget_bytes: int
 ) -> SampleImage | UnreadableImage:
-    """Decodes within `budget_bytes` of memory; temporary files go to scratch and are removed."""
+    """Decodes within `budget_bytes` of memory; temporary files go to scratch and are removed.
+
+    Raises OSError if the disk with scratch is full or fails."""
     try:
-        return _encode_sample(row, source, settings, trial, budget_bytes)
+        with naming(trial.scratch):
+            return _encode_sample(row, source, settings, trial, budget_bytes)
     except ImageError as error:
         return UnreadableImage(row, error.failure)
     except OSError as error:
+        if error.errno in DISK_ERRORS:
+            raise
         failure = Failure(Cause.SOURCE_UNREADABLE, Stage.READING, f"{source}: {error.strerror or error}")
         return UnreadableImage(row, failure)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from unittest.mock import Mock
 
 from engine.failures import Cause, Failure, Stage
-from engine.ledger.filters import Selection
 from engine.ledger.models import Subject
 from engine.supervisor.holds import Holds
 from engine.supervisor.unexplained import UnexplainedFaults
@@ -20,8 +19,8 @@ def subject(image_id: int) -> Subject:
 
 
 def requeued(run: Mock) -> list[tuple[int, ...]]:
-    selections: list[Selection] = [call.args[0] for call in run.ledger.requeue.call_args_list]
-    return [tuple(sorted(selection.ids or ())) for selection in selections]
+    given_back: list[tuple[int, ...]] = [call.args[0] for call in run.ledger.give_back.call_args_list]
+    return [tuple(sorted(ids)) for ids in given_back]
 
 
 def test_the_second_in_a_row_from_another_image_holds_and_gives_both_back() -> None:

@@ -16,6 +16,7 @@ from engine.control.client import EngineClient, EngineSilent, NoEngine, Refused
 from engine.control.launch import OUTPUT_NAME
 from engine.control.requests import Drain, Stop
 from engine.control.snapshot import Snapshot, State
+from engine.control.without_engine import why_ended
 from engine.formatting import duration, per_minute, visible
 from engine.ledger.account import Account
 from engine.ledger.lock import find_holder
@@ -212,7 +213,8 @@ def _conclude(workspace: Workspace, last: Snapshot | None) -> int:
     ended = [account for name, account in accounts.items() if selected is None or name in selected]
     if last is not None and last.state not in (State.FINISHED, State.STOPPED, State.DRAINING):
         text = "The engine ended before its work was done; nothing is lost, and `photostat run` continues."
-        warn(f"{text} {workspace.logs_dir / OUTPUT_NAME} may have the reason.")
+        why = why_ended(workspace)
+        warn(f"{text} {f'Why: {why}' if why else f'{workspace.logs_dir / OUTPUT_NAME} may have the reason.'}")
     left = sum(account.remaining for account in ended)
     failed = sum(account.failed for account in ended)
     return 1 if left or failed else 0
