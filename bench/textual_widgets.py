@@ -82,7 +82,7 @@ def _texts(row: Sequence[str]) -> list[Text]:
 
 
 class DashboardApp(_App):
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.DASHBOARD, Scope.ANYWHERE)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.DASHBOARD), *bindings(Scope.ANYWHERE)]
     AUTO_FOCUS = "#failures"
     _tick = 0
 
@@ -179,7 +179,7 @@ def _batch_rows(snapshot: Snapshot) -> list[list[str]]:
 class ListApp(_App):
     """All failed images in a DataTable, which takes every row at once."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.FAILED, Scope.ANYWHERE)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.FAILED), *bindings(Scope.ANYWHERE)]
 
     def __init__(self, root: Path) -> None:
         super().__init__()

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 from textual import work
 from textual.binding import BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
 from engine.control.snapshot import State
 from engine.failures import UserError
+from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.actions.registry import Scope, bindings
@@ -24,7 +25,7 @@ from tui.crash import crash_of, crashes_logged
 from tui.screens.base import BaseScreen
 from tui.screens.command_palette import ActionProvider
 from tui.screens.dashboard import Dashboard
-from tui.screens.dialogs import ConfirmDialog
+from tui.screens.dialogs import QUESTIONS, ConfirmDialog
 from tui.screens.event_list import EventList
 from tui.screens.failed_list import FailedList
 from tui.screens.help import Help
@@ -32,7 +33,7 @@ from tui.screens.image_detail import ImageDetail
 from tui.screens.image_list import ImageList
 from tui.screens.navigation import OpenBatch, OpenCause, OpenImage, OpenRepresentation
 from tui.screens.representation import RepresentationScreen
-from tui.state.refusals import cannot_start, stop_facts, without_engine
+from tui.state.refusals import cannot_start, drain_facts, stop_facts, without_engine
 from tui.state.status import ConnectionState
 from tui.terminal import HangUpWatch, require_terminal
 
@@ -42,8 +43,8 @@ class PhotostatApp(BaseApp):
     CSS_PATH = "photostat.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.ANYWHERE)]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionProvider}
-    COMMAND_PALETTE_BINDING = "f2"
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
+    """Textual would bind a key of its own to it; `action_palette` opens it."""
 
     def get_default_screen(self) -> Screen[Any]:
         return Dashboard()
@@ -64,7 +65,8 @@ class PhotostatApp(BaseApp):
             self.push_screen(Help())
 
     def action_palette(self) -> None:
-        self.action_command_palette()
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette())
 
     def on_open_cause(self, message: OpenCause) -> None:
         self._open_list(FailedList(ImageQuery(state="failed", cause=message.cause)))
@@ -90,24 +92,34 @@ class PhotostatApp(BaseApp):
     # -- commands to the engine ----
 
     def action_pause(self) -> None:
-        if self._has_engine():
-            snapshot, paused = self._latest.snapshot, self._latest.state is State.PAUSED
-            hold = snapshot.hold if snapshot else None
-            self.send_command(engine_commands.resume(hold) if paused else engine_commands.pause())
+        if not self._can_give("pause", self.action_pause):
+            return
+        snapshot = self._latest.snapshot
+        is_paused = self._pause_target.is_paused(snapshot)
+        hold = snapshot.hold if snapshot else None
+        self._pause_target.sent(paused=not is_paused)
+        self.send_command(engine_commands.resume(hold) if is_paused else engine_commands.pause())
 
-    def action_drain(self) -> None:
-        if self._has_engine():
+    @work(exclusive=True, group=QUESTIONS)
+    async def action_drain(self) -> None:
+        if not self._can_give("drain", self.action_drain):
+            return
+        if self._latest.state is State.DRAINING:
+            self.show_message("The engine is draining already. S stops it now.", good=False)
+            return
+        facts = drain_facts(self._latest.snapshot.totals if self._latest.snapshot else Account())
+        if await self.push_screen_wait(ConfirmDialog("Drain and end the engine?", facts, "drain it")):
             self.send_command(engine_commands.drain())
 
     def action_more_workers(self) -> None:
-        self._change_workers(1)
+        if self._can_give("one more worker", self.action_more_workers):
+            self._change_workers(1)
 
     def action_fewer_workers(self) -> None:
-        self._change_workers(-1)
+        if self._can_give("one worker fewer", self.action_fewer_workers):
+            self._change_workers(-1)
 
     def _change_workers(self, by: int) -> None:
-        if not self._has_engine() or not self.may_change():
-            return
         count = self._worker_target.count(self._latest.snapshot) + by
         if count < 1:
             self.show_message("One worker is the fewest. p pauses.", good=False)
@@ -115,9 +127,9 @@ class PhotostatApp(BaseApp):
         self._worker_target.sent(count)
         self.send_command(engine_commands.set_workers(count))
 
-    @work(exclusive=True, group="question")
+    @work(exclusive=True, group=QUESTIONS)
     async def action_stop(self) -> None:
-        if not self._has_engine() or not self.may_change():
+        if not self._can_give("stop", self.action_stop):
             return
         in_flight = self._latest.snapshot.totals.in_flight if self._latest.snapshot else 0
         facts = stop_facts(in_flight, draining=self._latest.state is State.DRAINING)
@@ -125,18 +137,30 @@ class PhotostatApp(BaseApp):
             self.send_command(engine_commands.stop())
 
     def action_start(self) -> None:
-        if (why_not := cannot_start(self._latest)) is not None:
+        if self._kept.is_starting:
+            self.show_message("The engine is starting already.", good=False)
+        elif self._latest.connection is ConnectionState.WAITING and self.may_change():
+            self._keep("start", self.action_start)
+        elif (why_not := cannot_start(self._latest)) is not None:
             self.show_message(why_not, good=False)
         elif self.may_change():
             self.show_message("Starting the engine …")
+            self._kept.start_sent()
             self.send_command(engine_commands.start())
 
-    def _has_engine(self) -> bool:
-        """Whether an engine answers; if not, shows it."""
-        if self._latest.connection is ConnectionState.ENGINE:
-            return True
-        self.show_message(without_engine(self._latest, read_only=self._read_only), good=False)
-        return False
+    def _can_give(self, name: str, give: Callable[[], object]) -> bool:
+        """Whether an engine can take an order; keeps it if that is not known yet, and else shows why not."""
+        must_wait = self._kept.must_wait(self._latest)
+        if not must_wait and self._latest.connection is not ConnectionState.ENGINE:
+            self.show_message(without_engine(self._latest, read_only=self._read_only), good=False)
+            return False
+        if self.may_change() and must_wait:
+            self._keep(name, give)
+        return not (must_wait or self._read_only)
+
+    def _keep(self, name: str, give: Callable[[], object]) -> None:
+        self._kept.keep(name, give)
+        self.show_message(f"{name}: kept until the engine answers.")
 
     # -- the app itself ----
 

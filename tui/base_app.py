@@ -1,31 +1,41 @@
-"""How the app takes each status, keeps one view of what it knows, draws it, and sends commands."""
+"""How the app takes each status and key, keeps one view of what it knows, draws it, and sends commands."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from textual.app import App
+from textual.command import CommandPalette
+from textual.events import Event, Key, Paste
+from textual.message_pump import MessagePump
 from textual.timer import Timer
+from textual.worker import Worker
 
-from engine.control.requests import SetWorkers, WorkersReply
-from tui.connection.engine_commands import EngineCommand
+from engine.control.requests import Pause, Resume, SetWorkers, WorkersReply
+from tui.connection.engine_commands import EngineCommand, StartEngine
 from tui.connection.ledger_thread import LedgerThread
 from tui.connection.poller import CommandAnswered, Poller, StatusArrived
 from tui.screens.base import BaseScreen
+from tui.screens.dialogs import QUESTIONS
 from tui.state.history import History
+from tui.state.kept_orders import KeptOrders
 from tui.state.notifications import Notifier
+from tui.state.pause_target import PauseTarget
 from tui.state.status import ConnectionState, EngineStatus, is_urgent
 from tui.state.view import ActionResult, View
 from tui.state.worker_target import WorkerTarget
 from tui.terminal import TerminalDriver
 from tui.theme import THEME
+from tui.typed_keys import TypedKeys
 
 _MESSAGE_S = 15.0
-"""How long a message stays on the status line."""
+"""How long a message stays on the status line, if it is true so long and its page is in sight."""
 _BRIEF_MESSAGE_S = 5.0
-"""How long if it may cover something urgent: why the engine is holding, or that it does not answer."""
+"""How long a refusal stays, and what may cover something urgent: a hold, or an engine that does not answer."""
 _RETRY_S = 0.2
 """How soon a terminal that is still busy with the last output is tried again."""
 Clock = Callable[[], float]
@@ -55,8 +65,16 @@ class BaseApp(App[int]):
         """A status that waits until the terminal has taken the last output."""
         self._latest = EngineStatus()
         self._worker_target = WorkerTarget()
+        self._pause_target = PauseTarget()
+        self._kept = KeptOrders()
+        self._typed = TypedKeys(self)
+        self._typing: asyncio.Task[None] | None = None
         self._notifier = Notifier()
         self._message_timer: Timer | None = None
+        self._message_page: BaseScreen | None = None
+        """On which the message was shown."""
+        self._message_status = EngineStatus()
+        """What it was shown beside."""
         self.animation_level = "none"
         self.register_theme(THEME)
         self.theme = THEME.name
@@ -76,16 +94,36 @@ class BaseApp(App[int]):
         return self._read_only
 
     def show_message(self, text: str, *, good: bool = True) -> None:
-        self._view = replace(self._view, result=ActionResult(text, good))
+        self.show_result(ActionResult(text, good))
+
+    def show_result(self, result: ActionResult) -> None:
+        self._view = replace(self._view, result=result)
+        self._message_page, self._message_status = self._screen_in_sight(), self._latest
         if self._message_timer is not None:
             self._message_timer.stop()
-        seconds = _BRIEF_MESSAGE_S if is_urgent(self._view.status) else _MESSAGE_S
-        self._message_timer = self.set_timer(seconds, self._clear_message)
+        is_brief = not result.good or is_urgent(self._view.status)
+        self._message_timer = self.set_timer(
+            _BRIEF_MESSAGE_S if is_brief else _MESSAGE_S, self._clear_message
+        )
         self._draw_message()
 
     def _clear_message(self) -> None:
-        self._view = replace(self._view, result=None)
-        self._draw_message()
+        if self._view.result is not None:
+            self._view = replace(self._view, result=None)
+            self._draw_message()
+
+    def page_in_sight(self) -> None:
+        if self._screen_in_sight() is not self._message_page:
+            self._clear_message()
+
+    def _clear_message_if_untrue(self, status: EngineStatus) -> None:
+        result, beside = self._view.result, self._message_status
+        if result is None:
+            return
+        if status.state in result.true_in:
+            self._message_status = status
+        elif (status.connection, status.state) != (beside.connection, beside.state):
+            self._clear_message()
 
     def may_change(self) -> bool:
         if self._read_only:
@@ -96,12 +134,64 @@ class BaseApp(App[int]):
         if self.may_change():
             self._poller.send(command)
 
+    # -- each key: KeyTaker ----
+
+    async def on_event(self, event: Event) -> None:
+        """Textual's hook: what is typed waits for what was typed before it."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            self._typed.add(event)
+        else:
+            await super().on_event(event)
+
+    @property
+    def typed_keys_are_done(self) -> bool:
+        return self._typed.are_done
+
+    async def take_key(self, event: Event) -> None:
+        await super().on_event(event)
+
+    def pumps(self) -> list[MessagePump]:
+        screen = self.screen
+        inner = screen.focused.ancestors_with_self if screen.focused is not None else [screen, self]
+        return list(inner)
+
+    def is_leaving(self) -> bool:
+        return self._exit or not self.is_running
+
+    def is_preparing_a_question(self) -> bool:
+        """Also while it does what was answered."""
+        return bool(self._questions()) and not self.screen.is_modal
+
+    def give_up_question(self) -> None:
+        for worker in self._questions():
+            worker.cancel()
+        self.show_message(
+            "The ledger has not answered for 10 s: nothing was asked and nothing was done.", good=False
+        )
+
+    def _questions(self) -> list[Worker[Any]]:
+        return [worker for worker in self.workers if worker.group == QUESTIONS and not worker.is_finished]
+
+    def what_is_read(self, event: Event) -> tuple[object, bool]:
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            return screen, screen.is_mounted and screen.is_read
+        if isinstance(screen, CommandPalette) and isinstance(event, Key) and event.key == "enter":
+            return screen, all(worker.is_finished for worker in self.workers if worker.node is screen)
+        return screen, True
+
+    def fail(self, error: Exception) -> None:
+        self._handle_exception(error)
+
     # -- each status ----
 
     def on_mount(self) -> None:
+        self._typing = asyncio.create_task(self._typed.work(), name="typed keys")
         self._poller.open(self.post_message)
 
     def on_unmount(self) -> None:
+        if self._typing is not None:
+            self._typing.cancel()
         self._poller.close()
         self._ledger.close()
 
@@ -114,6 +204,8 @@ class BaseApp(App[int]):
         self._undrawn = status
         if not is_waiting:
             self._draw_when_ready()
+        for order in self._kept.status_arrived(status):
+            order.give()
 
     def _draw_when_ready(self) -> None:
         """Draws once the terminal has taken the last output; only then another status is requested."""
@@ -132,6 +224,8 @@ class BaseApp(App[int]):
     def _update_view(self, status: EngineStatus) -> None:
         if status.snapshot is not None:
             self._worker_target.snapshot_arrived(status.snapshot)
+            self._pause_target.snapshot_arrived(status.snapshot)
+        self._clear_message_if_untrue(status)
         self._view = replace(
             self._view,
             status=status,
@@ -167,7 +261,13 @@ class BaseApp(App[int]):
         if isinstance(answer.command.request, SetWorkers):
             count = answer.reply.count if isinstance(answer.reply, WorkersReply) else None
             self._worker_target.answered(count, self._clock())
-        self.show_message(answer.result.text, good=answer.result.good)
+        if isinstance(answer.command.request, Pause | Resume):
+            self._pause_target.answered(obeyed=answer.reply is not None, now=self._clock())
+        self.show_result(answer.result)
+        if isinstance(answer.command.request, StartEngine):
+            not_given = self._kept.start_answered(started=answer.reply is not None)
+            if not_given:
+                self.show_message(f"{answer.result.text} Not given: {', '.join(not_given)}.", good=False)
         for screen in self.screen_stack:
             if isinstance(screen, BaseScreen) and screen.is_mounted:
                 screen.answered(answer)

@@ -34,6 +34,8 @@ class ImageFilter:
     text: str | None = None
     """Anywhere in batch, UUID, name, source, record, barcode, cause or message; ASCII letters in any case."""
     uuid: str | None = None
+    until_event: int | None = None
+    """Only images about which the ledger has no event after this one: they are as they were then."""
 
     def condition(self) -> Condition:
         parts: list[str] = []
@@ -53,6 +55,9 @@ class ImageFilter:
             parts.append("(" + " OR ".join(f"{column} LIKE ? ESCAPE '!'" for column in _SEARCHED) + ")")
             escaped = self.text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
             values.extend([f"%{escaped}%"] * len(_SEARCHED))
+        if self.until_event is not None:
+            parts.append("NOT EXISTS (SELECT 1 FROM events e WHERE e.image = i.id AND e.id > ?)")
+            values.append(self.until_event)
         return " AND ".join(parts) or "TRUE", values
 
 
@@ -70,15 +75,22 @@ class Selection(Struct, frozen=True, forbid_unknown_fields=True):
     cause: str | None = None
     all: bool = False
     text: str | None = None
+    until_event: int | None = None
+    """Of these, only images that are as they were when a person saw them: without an event after this one."""
 
     @property
     def is_empty(self) -> bool:
         return not (self.ids or self.batch or self.cause or self.all or self.text)
 
+    @property
+    def filter(self) -> ImageFilter:
+        """Its conditions but the ids."""
+        return ImageFilter(self.batch, cause=self.cause, text=self.text, until_event=self.until_event)
+
     def condition(self) -> Condition:
         if self.is_empty:
             return "FALSE", []
-        where, values = ImageFilter(batch=self.batch, cause=self.cause, text=self.text).condition()
+        where, values = self.filter.condition()
         if not self.ids:
             return f"i.state = 'failed' AND {where}", values
         return with_ids(self.ids, (f"i.state IN ('failed', 'accepted') AND {where}", values))

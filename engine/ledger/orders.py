@@ -17,7 +17,7 @@ from msgspec.json import decode, encode
 from engine.failures import UserError, one_line
 from engine.formatting import integer
 from engine.ledger import chosen
-from engine.ledger.filters import ImageFilter, Selection, with_ids
+from engine.ledger.filters import Selection, with_ids
 from engine.ledger.order import Order
 from engine.ledger.statements import statements
 from engine.ledger.states import EventKind, ImageState, OrderKind
@@ -116,8 +116,7 @@ def _window(db: sqlite3.Connection, selection: Selection, position: int, limit: 
 
 def _choose(db: sqlite3.Connection, order: Order, selection: Selection, window: Sequence[int]) -> int:
     """Puts those of these images that the order is about into `chosen`; returns how many."""
-    images = ImageFilter(batch=selection.batch, cause=selection.cause, text=selection.text)
-    where, values = with_ids(window, images.condition())
+    where, values = with_ids(window, selection.filter.condition())
     chosen.choose(db, where, values)
     states = _EXAMINED[order.kind][: None if selection.ids else 1]
     db.execute(_SQL["keep_part_of_order"], {"order": order.id, "states": json.dumps(states)})

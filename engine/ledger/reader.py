@@ -167,6 +167,10 @@ class LedgerReader(LedgerQueries):
         )
         return [Event(*row) for row in self._select(*page)]
 
+    def last_event(self) -> int:
+        """The newest event's id; 0 if there is none."""
+        return int(self._select(_SQL["last_event"])[0][0])
+
     # The file
 
     def _id_before(self, offset: int, descending: bool) -> int:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
 from textual.pilot import Pilot
 
-from engine.control.requests import Request
+from engine.control.requests import Request, Requeue
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.fake_poller import FakePoller
@@ -39,6 +40,9 @@ class AppSession:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
+        await self.until(
+            lambda: self.app.typed_keys_are_done or not self.app.is_running, "the keys to be taken"
+        )
         await self.settle()
 
     async def settle(self) -> None:
@@ -57,6 +61,11 @@ class AppSession:
         return [command.request for command in self.poller.sent]
 
     @property
+    def sent_unbounded(self) -> list[Request[Any] | StartEngine]:
+        """What was sent, without the event up to which a selection is meant."""
+        return [_unbounded(request) for request in self.sent]
+
+    @property
     def message(self) -> str:
         screen = next(s for s in reversed(self.app.screen_stack) if isinstance(s, BaseScreen))
         return screen.status_line.text
@@ -66,6 +75,13 @@ class AppSession:
         """The text of the screen in sight, dialogs included."""
         widgets = self.app.screen.query(LineWidget)
         return "\n".join("\n".join(strip.text for strip in widget._painted) for widget in widgets)
+
+
+def _unbounded(request: Request[Any] | StartEngine) -> Request[Any] | StartEngine:
+    if isinstance(request, Requeue):
+        assert request.selection.until_event is not None, "it is about the images as the person saw them"
+        return Requeue(structs.replace(request.selection, until_event=None))
+    return request
 
 
 @asynccontextmanager

@@ -64,6 +64,8 @@ class FakePoller:
         self.reply: Callable[[EngineCommand], Reply | str] = obeyed
         """What the engine answers; a text if it refuses or does not answer."""
         self.closed = False
+        self.log: Path | None = None
+        """Gets a line for every command."""
         self._post: Post = lambda message: None
 
     def open(self, post: Post) -> None:
@@ -82,6 +84,9 @@ class FakePoller:
 
     def send(self, command: EngineCommand) -> None:
         self.sent.append(command)
+        if self.log is not None:
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(f"{command.request}\n")
         self.answer(command)
 
     def answer(self, command: EngineCommand) -> None:
@@ -126,12 +131,16 @@ class SteadyPoller(FakePoller):
 
 
 def main() -> None:
-    """Runs the app on one status, or on a run that advances: `steady`, `flood` (without a pause), `ending` (rings)."""
+    """Runs the app on one status, or on a run that advances: `steady`, `flood` (without a pause), `ending` (rings).
+
+    A third argument names a file that gets a line for every command that the app sends."""
     name = sys.argv[1] if len(sys.argv) > 1 else "steady"
     root = Path(sys.argv[2]) if len(sys.argv) > 2 else Path()
     moving = {"steady": 1.0, "flood": 0.01, "ending": 1.0}
     status = STATUSES["running" if name in moving else name]()
     poller = SteadyPoller(status, moving[name]) if name in moving else FakePoller(status)
+    if len(sys.argv) > 3:
+        poller.log = Path(sys.argv[3])
     if name == "ending":
         threading.Timer(3.0, lambda: poller.show(STATUSES["finished"]())).start()
     app = PhotostatApp(

@@ -6,7 +6,7 @@ After a change that is meant: `pytest tests/tui/test_snapshots.py --snapshot-upd
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,19 @@ def app_on(root: Path, status: EngineStatus, *, read_only: bool = False) -> Phot
     )
 
 
+def typed(*keys: str) -> Callable[[Pilot[int]], Awaitable[None]]:
+    """Types the keys and waits until they are taken."""
+
+    async def run(pilot: Pilot[int]) -> None:
+        await pilot.press(*keys)
+        app = pilot.app
+        assert isinstance(app, PhotostatApp)
+        await wait_until_async(lambda: app.typed_keys_are_done, "the keys to be taken", pilot.pause)
+        await pilot.pause()
+
+    return run
+
+
 def sized(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
@@ -74,26 +87,25 @@ def test_ten_thousand_failures(snap_compare: Compare, many: Path, size: tuple[in
     )
 
     async def opened(pilot: Pilot[int]) -> None:
-        await pilot.press("f")
+        await typed("f")(pilot)
         screen = pilot.app.screen
         assert isinstance(screen, FailedList)
         await wait_until_async(lambda: screen.paged_list.current is not None, "the list", pilot.pause)
-        await pilot.press("down", "space", "down")
-        await pilot.pause()
+        await typed("down", "space", "down")(pilot)
 
     assert snap_compare(app_on(many, engine_status(snapshot)), terminal_size=size, run_before=opened)
 
 
 def test_help(snap_compare: Compare, many: Path) -> None:
-    assert snap_compare(app_on(many, STATUSES["running"]()), press=["question_mark"])
+    assert snap_compare(app_on(many, STATUSES["running"]()), run_before=typed("question_mark"))
 
 
 def test_the_question_before_stopping(snap_compare: Compare, many: Path) -> None:
-    assert snap_compare(app_on(many, STATUSES["running"]()), press=["S"])
+    assert snap_compare(app_on(many, STATUSES["running"]()), run_before=typed("S"))
 
 
 def test_read_only_and_frozen(snap_compare: Compare, many: Path) -> None:
-    assert snap_compare(app_on(many, STATUSES["running"](), read_only=True), press=["z"])
+    assert snap_compare(app_on(many, STATUSES["running"](), read_only=True), run_before=typed("z"))
 
 
 def test_no_colour(snap_compare: Compare, many: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,34 +46,46 @@ class Action:
     """Order in the footer, 1 first; an action of rank 0 is not in the footer."""
     short: str = ""
     """A shorter label for the footer."""
-    bound: bool = True
-    """False if a widget binds the keys itself, like the arrow keys; the action is then in the help only."""
+    by_widget: bool = False
+    """The widget that has the keys does it, not the screen; it is then not in the palette."""
+    at_once: bool = False
+    """Done also while what the screen shows is still being read."""
 
 
 _LISTS = (Scope.LIST, Scope.FAILED)
 _IMAGES = (Scope.LIST, Scope.FAILED, Scope.DETAIL)
+_PAGED = (*_LISTS, Scope.EVENTS)
+_TEXTS = (Scope.DETAIL, Scope.HELP)
 
 ACTIONS: tuple[Action, ...] = (
     Action(
-        "open_row", "enter", "open", "Open what is under the cursor", (Scope.DASHBOARD,), rank=40, bound=False
+        "open", "enter", "open", "Open what is under the cursor", (Scope.DASHBOARD,), rank=40, by_widget=True
     ),
     Action(
         "next_section",
-        "tab",
+        "tab,shift+tab",
         "next section",
         "Move between batches and failures",
         (Scope.DASHBOARD,),
-        bound=False,
     ),
     Action(
-        "detail",
+        "open",
         "enter",
         "detail",
         "Everything known about this image: attempts, header, warnings",
-        _LISTS,
+        _PAGED,
         rank=19,
-        bound=False,
+        by_widget=True,
     ),
+    Action("move(-1)", "up,k", "up", "Up", (Scope.DASHBOARD, *_PAGED, *_TEXTS), by_widget=True),
+    Action("move(1)", "down,j", "down", "Down", (Scope.DASHBOARD, *_PAGED, *_TEXTS), by_widget=True),
+    Action(
+        "jump(-1)", "home,g", "first", "To the first", (Scope.DASHBOARD, *_PAGED, *_TEXTS), by_widget=True
+    ),
+    Action("jump(1)", "end,G", "last", "To the last", (Scope.DASHBOARD, *_PAGED, *_TEXTS), by_widget=True),
+    Action("page(-1)", "pageup,ctrl+b", "page up", "A page up", (*_PAGED, *_TEXTS), by_widget=True),
+    Action("page(1)", "pagedown,ctrl+f", "page down", "A page down", (*_PAGED, *_TEXTS), by_widget=True),
+    Action("page(1)", "space", "page down", "A page down, too", _TEXTS, by_widget=True),
     Action("select", "space", "select", "Select or unselect this row", (Scope.FAILED,), rank=14),
     Action("select_all", "A", "select all", "Select all rows shown, or none", (Scope.FAILED,), rank=18),
     Action(
@@ -130,7 +143,13 @@ ACTIONS: tuple[Action, ...] = (
         rank=32,
     ),
     Action(
-        "back", "escape", "back", "Back to the previous screen", (*_IMAGES, Scope.EVENTS, Scope.HELP), rank=8
+        "back",
+        "escape",
+        "back",
+        "Back to the previous screen",
+        (*_IMAGES, Scope.EVENTS, Scope.HELP),
+        rank=8,
+        at_once=True,
     ),
     Action(
         "pause",
@@ -159,7 +178,7 @@ ACTIONS: tuple[Action, ...] = (
         "drain",
         "d",
         "drain",
-        "Finish what is in flight, then end the engine",
+        "Finish what is in flight, then end the engine, after a confirmation",
         (Scope.ANYWHERE,),
         changes=True,
         requires=Precondition.STAYING_ENGINE,
@@ -201,8 +220,16 @@ ACTIONS: tuple[Action, ...] = (
         requires=Precondition.ENGINE,
     ),
     Action("palette", "ctrl+p,colon", "commands", "Find a command by name", (Scope.ANYWHERE,)),
-    Action("help", "question_mark,f1", "help", "All keys", (Scope.ANYWHERE,), rank=90),
-    Action("leave", "q,ctrl+q", "leave", "Leave; the engine keeps running", (Scope.ANYWHERE,), rank=91),
+    Action("help", "question_mark,f1", "help", "All keys", (Scope.ANYWHERE,), rank=90, at_once=True),
+    Action(
+        "leave",
+        "q,ctrl+q",
+        "leave",
+        "Leave; the engine keeps running",
+        (Scope.ANYWHERE,),
+        rank=91,
+        at_once=True,
+    ),
 )
 
 _KEYCAPS = {
@@ -229,8 +256,22 @@ def first_key(action: Action) -> str:
     return keycap(action.keys.split(",")[0])
 
 
-def bindings(*scopes: Scope) -> list[BindingType]:
-    """Textual's bindings of the actions in any of `scopes`."""
+def is_done_at_once(key: str) -> bool:
+    """Whether the key does what it does also while the screen is still being read."""
+    return any(action.at_once and key in action.keys.split(",") for action in ACTIONS)
+
+
+def bindings(scope: Scope) -> list[BindingType]:
+    """Textual's bindings of the actions that a screen, or the app, has in this scope."""
+    return _bindings([action for action in ACTIONS if scope in action.scopes and not action.by_widget])
+
+
+def widget_bindings(scope: Scope) -> list[BindingType]:
+    """Those of the widget that has the keys in this scope."""
+    return _bindings([action for action in ACTIONS if scope in action.scopes and action.by_widget])
+
+
+def _bindings(actions: Sequence[Action]) -> list[BindingType]:
     return [
         Binding(
             action.keys,
@@ -240,8 +281,7 @@ def bindings(*scopes: Scope) -> list[BindingType]:
             tooltip=action.tooltip,
             key_display=first_key(action),
         )
-        for action in ACTIONS
-        if action.bound and set(action.scopes) & set(scopes)
+        for action in actions
     ]
 
 

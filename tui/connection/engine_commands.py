@@ -20,9 +20,11 @@ from engine.control.requests import (
     Stop,
     WorkersReply,
 )
-from engine.control.snapshot import Hold, HoldReason
+from engine.control.snapshot import Hold, HoldReason, State
 from engine.ledger.filters import Selection
 from tui.state.view import ActionResult
+
+_AT_WORK = frozenset({State.RUNNING, State.HOLDING})
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class EngineCommand:
     request: Request[Any] | StartEngine
     done_text: str = ""
     """The sentence when it was carried out; `{count}` is the reply's count of images."""
+    true_in: frozenset[State] = frozenset()
+    """The states of the engine in which the sentence is true."""
+    images: int | None = None
+    """How many images the person was told that it is about."""
 
     @property
     def name(self) -> str:
@@ -47,10 +53,22 @@ class EngineCommand:
             case SetWorkers(), WorkersReply():
                 return _workers_result(self.request.count, reply)
             case _, CountReply():
-                return ActionResult(
-                    self.done_text.replace("{count}", formatting.counted(reply.count, "image"))
-                )
-        return ActionResult(self.done_text)
+                return self._count_result(reply.count)
+        return ActionResult(self.done_text, true_in=self.true_in)
+
+    def _count_result(self, count: int) -> ActionResult:
+        """Says so if these are fewer images than the person was told."""
+        if self.images is None or count >= self.images:
+            text = self.done_text.replace("{count}", formatting.counted(count, "image"))
+            return ActionResult(text, good=count > 0)
+        left = self.images - count
+        others = "it has" if left == 1 else "they have"
+        why = f"{others} changed meanwhile, or the target is another image's too"
+        if count == 0:
+            which = "The image is" if left == 1 else f"All {formatting.integer(left)} images are"
+            return ActionResult(f"{which} left as {'it is' if left == 1 else 'they are'}: {why}.", good=False)
+        done = self.done_text.replace("{count}", formatting.counted(count, "image")).rstrip(".")
+        return ActionResult(f"{done}, {formatting.integer(left)} left as they are: {why}.", good=False)
 
 
 _LIMITS: dict[HoldReason | None, str] = {HoldReason.MEMORY: "there is no memory for more"}
@@ -68,20 +86,22 @@ def _workers_result(asked: int, reply: WorkersReply) -> ActionResult:
 
 
 def pause() -> EngineCommand:
-    return EngineCommand(Pause(), "Paused: nothing new starts, what is in flight finishes.")
+    return EngineCommand(
+        Pause(), "Paused: nothing new starts, what is in flight finishes.", frozenset({State.PAUSED})
+    )
 
 
 def resume(hold: Hold | None = None) -> EngineCommand:
     """`hold` is the hold that lasts although the pause ends."""
     if hold is None:
-        return EngineCommand(Resume(), "Resumed.")
-    return EngineCommand(
-        Resume(), f"Resumed; the engine continues by itself when the hold ends: {hold.detail}"
-    )
+        return EngineCommand(Resume(), "Resumed.", _AT_WORK)
+    text = f"Resumed; the engine continues by itself when the hold ends: {hold.detail}"
+    return EngineCommand(Resume(), text, frozenset({State.HOLDING}))
 
 
 def drain() -> EngineCommand:
-    return EngineCommand(Drain(), "Draining: the engine finishes what is in flight and ends.")
+    text = "Draining: the engine finishes what is in flight and ends."
+    return EngineCommand(Drain(), text, frozenset({State.DRAINING}))
 
 
 def stop() -> EngineCommand:
@@ -92,13 +112,14 @@ def set_workers(count: int) -> EngineCommand:
     return EngineCommand(SetWorkers(count))
 
 
-def requeue(selection: Selection) -> EngineCommand:
-    return EngineCommand(Requeue(selection), "{count} requeued.")
+def requeue(selection: Selection, images: int) -> EngineCommand:
+    """`images` is how many the person was told."""
+    return EngineCommand(Requeue(selection), "{count} requeued.", images=images)
 
 
 def accept(ids: Sequence[int], reason: str) -> EngineCommand:
-    return EngineCommand(Accept(tuple(ids), reason), "{count} accepted.")
+    return EngineCommand(Accept(tuple(ids), reason), "{count} accepted.", images=len(ids))
 
 
 def start() -> EngineCommand:
-    return EngineCommand(StartEngine(), "The engine has started.")
+    return EngineCommand(StartEngine(), "The engine has started.", _AT_WORK)

@@ -22,6 +22,9 @@ class AppProtocol(Protocol):
     def show_message(self, text: str, *, good: bool = True) -> None:
         """Show the result of an action on the status line."""
 
+    def page_in_sight(self) -> None:
+        """Another page may have come into sight: what was said on the last one is not shown on it."""
+
     def send_command(self, command: EngineCommand) -> None:
         """Send it to the engine, or refuse it if the app is read-only."""
 

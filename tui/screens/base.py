@@ -27,8 +27,8 @@ _ROWS_FOR_BOTH = 24
 """Rows of a terminal from which a message does not cover what keeps the engine from working."""
 
 
-class BaseScreen(Screen[None]):
-    """Subclasses give the body and draw each new view."""
+class BaseScreen(Screen[None], inherit_bindings=False):
+    """Subclasses give the body and draw each new view. Their keys are those of their scope, and no others."""
 
     SCOPE: ClassVar[Scope]
     AUTO_FOCUS = "PagedList, TextView, SelectablePanel"
@@ -45,6 +45,11 @@ class BaseScreen(Screen[None]):
         yield from self.body()
         yield StatusLine(id="status_line")
         yield Footer(id="footer")
+
+    @property
+    def is_read(self) -> bool:
+        """Whether what its keys are about has been read."""
+        return True
 
     @property
     def status_line(self) -> StatusLine:
@@ -86,6 +91,7 @@ class BaseScreen(Screen[None]):
         self.query_one("#footer", Footer).show(hints)
 
     def on_screen_resume(self) -> None:
+        self.typed_app.page_in_sight()
         self.show(self.typed_app.view)
 
     def on_resize(self) -> None:

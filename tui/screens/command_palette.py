@@ -24,7 +24,7 @@ class ActionProvider(Provider):
         return [
             action
             for action in registry.actions_in(scope)
-            if action.bound
+            if not action.by_widget
             and action.id != "palette"
             and available.is_offered(action, view.status, read_only=view.read_only)
         ]

@@ -77,6 +77,10 @@ class Dashboard(BaseScreen):
             self._arranged = arrangement
             area.place(arrange(*arrangement))
 
+    def action_next_section(self) -> None:
+        """There are two that can have the keys."""
+        self.focus_next()
+
     def on_status_line_height_changed(self, event: StatusLine.HeightChanged) -> None:
         self._arrange(self.typed_app.view)
 

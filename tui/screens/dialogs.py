@@ -21,6 +21,8 @@ _WIDTH = 60
 """Columns of a dialog's frame, if the terminal has as many."""
 _ROOMY_ROWS = 14
 """Rows of a terminal from which a dialog has a frame and empty lines."""
+QUESTIONS = "question"
+"""The group of the workers that ask a person something."""
 ResultT = TypeVar("ResultT")
 
 

@@ -45,6 +45,10 @@ class EventList(BaseScreen):
         yield FilterInput(id="filter")
 
     @property
+    def is_read(self) -> bool:
+        return self.paged_list.is_read
+
+    @property
     def paged_list(self) -> PagedList[Event]:
         return self.query_one("#list", PagedList)
 

@@ -8,12 +8,15 @@ from textual import work
 
 from engine import formatting
 from engine.ledger.filters import ImageFilter, Selection
+from engine.ledger.reader import LedgerReader
+from engine.ledger.states import ImageState
 from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
 from tui.connection.engine_commands import EngineCommand
+from tui.connection.ledger_thread import ImageQuery
 from tui.connection.poller import CommandAnswered
-from tui.screens.dialogs import ConfirmDialog, ReasonDialog, accept_question
-from tui.screens.image_list import ImageList
+from tui.screens.dialogs import QUESTIONS, ConfirmDialog, ReasonDialog, accept_question
+from tui.screens.image_list import QueriedImages
 from tui.state.view import View
 from tui.widgets.image_columns import FAILED_COLUMNS, Column, name_of
 
@@ -23,11 +26,13 @@ class ChosenImages:
     """The images that `r` and `a` apply to."""
 
     ids: tuple[int, ...]
+    until_event: int
+    """They are meant as they are at this event of the ledger."""
     unlisted: int = 0
     """How many of them the list does not show."""
 
 
-class FailedList(ImageList):
+class FailedList(QueriedImages):
     """Selected images stay selected until the engine has taken the command that they were selected for."""
 
     SCOPE = Scope.FAILED
@@ -83,6 +88,9 @@ class FailedList(ImageList):
         super().answered(answer)
 
     def _may_act(self, what: str) -> bool:
+        if not self.is_read:
+            self.typed_app.show_message(f"{what}: the list is still being read; try again.", good=False)
+            return False
         if not self.paged_list.total and not self.paged_list.selected:
             self.typed_app.show_message(f"There is nothing to {what}.", good=False)
             return False
@@ -96,18 +104,17 @@ class FailedList(ImageList):
 
         The ledger is asked, because what is shown may have changed a moment ago."""
         row, query, selected = self.paged_list.current, self.image_query, frozenset(self.paged_list.selected)
-        if not selected:
-            return ChosenImages((row.id,)) if row is not None else None
-        selectable = await self.ask(lambda reader: reader.ids(ImageFilter(state=query.state), among=selected))
-        listed = await self.ask(lambda reader: reader.ids(query.filter, among=selected))
-        if selectable is None or listed is None:
+        wanted = selected or frozenset([row.id] if row is not None else [])
+        chosen = await self.ask(lambda reader: choose(reader, query, wanted))
+        if chosen is not None and not chosen.ids:
+            which = "None of the selected images" if selected else "This image"
+            self.typed_app.show_message(
+                f"{which} is {'' if selected else 'not '}failed any more.", good=False
+            )
             return None
-        if not selectable:
-            self.typed_app.show_message("None of the selected images is failed any more.", good=False)
-            return None
-        return ChosenImages(tuple(selectable), len(selectable) - len(listed))
+        return chosen
 
-    @work(exclusive=True, group="question")
+    @work(exclusive=True, group=QUESTIONS)
     async def action_requeue(self) -> None:
         if not self._may_act("requeue"):
             return
@@ -122,7 +129,8 @@ class FailedList(ImageList):
             )
             if not await self.app.push_screen_wait(question):
                 return
-        self._send(engine_commands.requeue(Selection(ids=chosen.ids)))
+        selection = Selection(ids=chosen.ids, until_event=chosen.until_event)
+        self._send(engine_commands.requeue(selection, len(chosen.ids)))
 
     def _unlisted_fact(self, chosen: ChosenImages) -> str:
         is_one = chosen.unlisted == 1
@@ -131,11 +139,15 @@ class FailedList(ImageList):
         selected = f"{'is' if is_one else 'are'} selected but not shown{because}."
         return f"{formatting.integer(chosen.unlisted)} of them {selected}"
 
-    @work(exclusive=True, group="question")
+    @work(exclusive=True, group=QUESTIONS)
     async def action_requeue_all(self) -> None:
         if not self._may_act("requeue"):
             return
-        total, query = self.paged_list.total, self.image_query
+        query = self.image_query
+        found = await self.ask(lambda reader: all_matching(reader, query))
+        if found is None:
+            return
+        selection, total = found
         if not total:
             self.typed_app.show_message("There is nothing to requeue.", good=False)
             return
@@ -146,9 +158,7 @@ class FailedList(ImageList):
             "requeue",
         )
         if await self.app.push_screen_wait(question):
-            whole = not (query.batch or query.cause or query.text)
-            selection = Selection(batch=query.batch, cause=query.cause, text=query.text, all=whole)
-            self._send(engine_commands.requeue(selection))
+            self._send(engine_commands.requeue(selection, total))
 
     def _filters(self) -> list[str]:
         query = self.image_query
@@ -159,7 +169,7 @@ class FailedList(ImageList):
         )
         return [text for text in filters if text]
 
-    @work(exclusive=True, group="question")
+    @work(exclusive=True, group=QUESTIONS)
     async def action_accept(self) -> None:
         if not self._may_act("accept"):
             return
@@ -174,3 +184,20 @@ class FailedList(ImageList):
         reason = await self.app.push_screen_wait(ReasonDialog(question, facts))
         if reason:
             self._send(engine_commands.accept(chosen.ids, reason))
+
+
+def choose(reader: LedgerReader, query: ImageQuery, wanted: frozenset[int]) -> ChosenImages:
+    """Those of these images that are failed now."""
+    now = reader.last_event()
+    failed = reader.ids(ImageFilter(state=ImageState.FAILED, until_event=now), among=wanted)
+    listed = reader.ids(query.filter, among=wanted)
+    return ChosenImages(tuple(failed), now, len(frozenset(failed) - frozenset(listed)))
+
+
+def all_matching(reader: LedgerReader, query: ImageQuery) -> tuple[Selection, int]:
+    """The failed images of the list as they are now, and how many they are."""
+    whole = not (query.batch or query.cause or query.text)
+    selection = Selection(
+        batch=query.batch, cause=query.cause, text=query.text, all=whole, until_event=reader.last_event()
+    )
+    return selection, reader.selected(selection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.text import Text
 from textual import work
@@ -17,7 +17,7 @@ from engine.ledger.reader import LedgerReader
 from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
 from tui.screens.base import BaseScreen
-from tui.screens.dialogs import ReasonDialog, accept_question
+from tui.screens.dialogs import QUESTIONS, ReasonDialog, accept_question
 from tui.screens.navigation import OpenRepresentation
 from tui.state.view import View
 from tui.terminal_text import padded
@@ -44,6 +44,8 @@ class ImageRecord:
     image: ImageRow
     attempts: tuple[Attempt, ...]
     events: tuple[Event, ...]
+    until_event: int = field(compare=False)
+    """The newest event of the ledger when it was read."""
 
 
 class ImageDetail(BaseScreen):
@@ -55,6 +57,10 @@ class ImageDetail(BaseScreen):
         self.image_id = image_id
         self._record: ImageRecord | None = None
         self._totals: object = None
+
+    @property
+    def is_read(self) -> bool:
+        return self._record is not None
 
     def body(self) -> Iterable[Widget]:
         yield ListHeader(id="header")
@@ -84,10 +90,11 @@ class ImageDetail(BaseScreen):
             self.post_message(OpenRepresentation(self._record.image.uuid))
 
     def action_requeue(self) -> None:
-        if self._is_failed("requeued", "accepted") and self.typed_app.may_change():
-            self.typed_app.send_command(engine_commands.requeue(Selection(ids=(self.image_id,))))
+        if self._record is not None and self._is_failed("requeued", "accepted"):
+            selection = Selection(ids=(self.image_id,), until_event=self._record.until_event)
+            self.typed_app.send_command(engine_commands.requeue(selection, 1))
 
-    @work(exclusive=True, group="question")
+    @work(exclusive=True, group=QUESTIONS)
     async def action_accept(self) -> None:
         if self._record is not None and self._is_failed("accepted") and self.typed_app.may_change():
             question = accept_question(1, image_columns.name_of(self._record.image))
@@ -109,10 +116,12 @@ class ImageDetail(BaseScreen):
 
 def read_record(reader: LedgerReader, image_id: int) -> ImageRecord:
     """Raises UserError if the image is not in the ledger."""
+    now = reader.last_event()
     image = reader.image(image_id)
     if image is None:
         raise UserError(f"there is no image {image_id} in the ledger")
-    return ImageRecord(image, tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id)))
+    attempts, events = tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id))
+    return ImageRecord(image, attempts, events, now)
 
 
 def detail_text(record: ImageRecord, now: float) -> list[Text]:

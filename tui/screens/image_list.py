@@ -55,11 +55,9 @@ class QueryResult:
     """Of these, those that the list has, on whichever page."""
 
 
-class ImageList(BaseScreen):
-    """All images that match a query. In `FailedList` they can be requeued and accepted too."""
+class QueriedImages(BaseScreen):
+    """Images that match a query."""
 
-    SCOPE: ClassVar[Scope] = Scope.LIST
-    BINDINGS = bindings(Scope.LIST)
     AUTO_FOCUS = "PagedList"
     HEADING: ClassVar[str] = "Images"
     EMPTY: ClassVar[str] = "No image matches."
@@ -85,6 +83,10 @@ class ImageList(BaseScreen):
     @property
     def _columns(self) -> tuple[Column, ...]:
         return IMAGE_COLUMNS
+
+    @property
+    def is_read(self) -> bool:
+        return self.paged_list.is_read
 
     @property
     def paged_list(self) -> PagedList[ImageRow]:
@@ -190,11 +192,6 @@ class ImageList(BaseScreen):
     def on_filter_input_closed(self, event: FilterInput.Closed) -> None:
         self.paged_list.focus()
 
-    def action_by_state(self) -> None:
-        following = _STATES[(_STATES.index(self.image_query.state) + 1) % len(_STATES)]
-        self.image_query = replace(self.image_query, state=following)
-        self.reload()
-
     def action_sort(self) -> None:
         names = list(_SORTS)
         following = names[(names.index(self.image_query.sort) + 1) % len(names)]
@@ -209,6 +206,18 @@ class ImageList(BaseScreen):
         row = self.paged_list.current
         if row is not None:
             self.post_message(OpenRepresentation(row.uuid))
+
+
+class ImageList(QueriedImages):
+    """Images in any state."""
+
+    SCOPE: ClassVar[Scope] = Scope.LIST
+    BINDINGS = bindings(Scope.LIST)
+
+    def action_by_state(self) -> None:
+        following = _STATES[(_STATES.index(self.image_query.state) + 1) % len(_STATES)]
+        self.image_query = replace(self.image_query, state=following)
+        self.reload()
 
 
 def find(

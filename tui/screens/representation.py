@@ -10,7 +10,6 @@ from textual.widget import Widget
 
 from engine import formatting
 from engine.ledger.models import Representation
-from tui.actions.registry import Scope, bindings
 from tui.connection.ledger_thread import ImageQuery
 from tui.screens.image_list import ImageList
 from tui.state.view import View
@@ -30,8 +29,6 @@ class RepresentationId(LineWidget):
 
 
 class RepresentationScreen(ImageList):
-    SCOPE = Scope.LIST
-    BINDINGS = bindings(Scope.LIST)
     HEADING = "Representation"
 
     def __init__(self, uuid: str) -> None:

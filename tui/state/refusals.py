@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine import formatting
+from engine.ledger.account import Account
 from tui.state.status import ConnectionState, EngineStatus
 
 
@@ -40,6 +41,16 @@ def nothing_to_start(status: EngineStatus) -> str | None:
             f"Nothing is waiting to be converted. {failed} failed: f shows them, and r requeues them there."
         )
     return "Nothing is waiting to be converted: every image is accounted for."
+
+
+def drain_facts(totals: Account) -> list[str]:
+    """What a person should know before draining the engine."""
+    in_flight = formatting.counted(totals.in_flight, "image")
+    first = f"{in_flight} in flight will be finished, then the engine ends."
+    if not totals.in_flight:
+        first = "Nothing is in flight: the engine ends at once."
+    waiting = f"{formatting.counted(totals.pending, 'image')} waiting stay for the next run."
+    return [first, *([waiting] if totals.pending else []), "To leave only this app, press q."]
 
 
 def stop_facts(in_flight: int, *, draining: bool) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.control.snapshot import Snapshot
+from engine.control.snapshot import Snapshot, State
 from tui.state.status import EngineStatus
 
 
@@ -14,6 +14,8 @@ class ActionResult:
 
     text: str
     good: bool = True
+    true_in: frozenset[State] = frozenset()
+    """The states of the engine in which it stays true. Without any, it leaves with the state in which it was said."""
 
 
 @dataclass(frozen=True)

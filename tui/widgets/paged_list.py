@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
 from engine import formatting
+from tui.actions.registry import Scope, widget_bindings
 from tui.terminal_text import ELLIPSIS
 from tui.widgets.line_widget import CURSOR, LABEL, STRONG, LineWidget, line
 
@@ -38,15 +39,7 @@ class RowRenderer(Generic[RowT]):
 class PagedList(LineWidget, Generic[RowT], can_focus=True):
     """Rows come by `add_page`, after a `PageNeeded` message asked for them; until then their lines are empty."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", show=False),
-        Binding("home,g", "jump(0)", show=False),
-        Binding("end,G", "jump(-1)", show=False),
-        Binding("enter", "open", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = widget_bindings(Scope.LIST)
 
     class PageNeeded(Message):
         """Rows from `page * PAGE` on are needed; `generation` marks the query, so that late answers can be dropped."""
@@ -131,6 +124,11 @@ class PagedList(LineWidget, Generic[RowT], can_focus=True):
             self.redraw()
 
     @property
+    def is_read(self) -> bool:
+        """Whether the rows of this generation have come."""
+        return self._is_read
+
+    @property
     def position(self) -> str:
         """`12–29 of 47,312`."""
         if not self.total:
@@ -196,7 +194,7 @@ class PagedList(LineWidget, Generic[RowT], can_focus=True):
         self.action_move(by * self._room)
 
     def action_jump(self, to: int) -> None:
-        self.action_move(self.total if to < 0 else -self.total)
+        self.action_move(to * self.total)
 
     def action_open(self) -> None:
         if self.current is not None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
+from tui.actions.registry import Scope, widget_bindings
 from tui.state.view import View
 from tui.widgets.line_widget import CURSOR
 from tui.widgets.panel import Panel
@@ -17,13 +18,7 @@ from tui.widgets.panel import Panel
 class SelectablePanel(Panel, can_focus=True):
     """Subclasses name their rows by keys and draw each; the cursor stays on its key when the rows change."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("home", "move(-1000000)", show=False),
-        Binding("end", "move(1000000)", show=False),
-        Binding("enter", "open", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = widget_bindings(Scope.DASHBOARD)
 
     cursor: str | None = None
     """The key of the row under the cursor; None is the first row."""
@@ -76,6 +71,9 @@ class SelectablePanel(Panel, can_focus=True):
             at = keys.index(self.cursor) if self.cursor in keys else 0
             self.cursor = keys[max(0, min(len(keys) - 1, at + by))]
             self.redraw()
+
+    def action_jump(self, to: int) -> None:
+        self.action_move(to * len(self.keys(self.view)) if self.view else 0)
 
     def action_open(self) -> None:
         keys = self.keys(self.view) if self.view else []

@@ -7,22 +7,16 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
+from tui.actions.registry import Scope, widget_bindings
 from tui.widgets.line_widget import LABEL, LineWidget, line
 
 
 class TextView(LineWidget, can_focus=True):
     """A line that is longer than the width continues below, indented."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", show=False),
-        Binding("pagedown,ctrl+f,space", "page(1)", show=False),
-        Binding("home,g", "move(-1000000)", show=False),
-        Binding("end,G", "move(1000000)", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = widget_bindings(Scope.DETAIL)
 
     _paragraphs: Sequence[Text] = ()
     _wrapped: Sequence[Text] = ()
@@ -44,6 +38,9 @@ class TextView(LineWidget, can_focus=True):
     def action_move(self, by: int) -> None:
         self.top += by
         self.redraw()
+
+    def action_jump(self, to: int) -> None:
+        self.action_move(to * len(self._wrapped))
 
     def action_page(self, by: int) -> None:
         self.action_move(by * max(1, self.size.height - 2))

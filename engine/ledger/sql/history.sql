@@ -37,3 +37,6 @@ FROM images i JOIN batches b ON b.id = i.batch LEFT JOIN kinds k ON k.id = i.kin
 WHERE :batch IS NULL OR b.name = :batch
 GROUP BY i.kind
 ORDER BY k.kind IS NULL, images DESC, k.kind
+
+-- name: last_event
+SELECT coalesce(max(id), 0) FROM events

@@ -34,9 +34,15 @@ async def test_p_pauses_and_resumes(root: Path) -> None:
         assert session.sent[1:] == [Resume()]
 
 
-async def test_d_drains(root: Path) -> None:
+async def test_d_asks_and_drains(root: Path) -> None:
     async with opened(root) as session:
-        await session.press("d")
+        for answer in ("enter", "escape", "n"):
+            await session.press("d")
+            assert "Drain and end the engine?" in session.text
+            assert "8 images in flight will be finished" in " ".join(session.text.split())
+            await session.press(answer)
+            assert session.sent == []
+        await session.press("d", "y")
         assert session.sent == [Drain()]
         assert "Draining" in session.message
 
@@ -287,7 +293,8 @@ async def test_the_palette_does_what_the_keys_do(root: Path) -> None:
         await session.press(*"drain")
         await session.pilot.pause(0.5)
         await session.press("down", "enter")
-        await session.until(lambda: bool(session.sent), "the command")
+        await session.until(lambda: isinstance(session.app.screen, ConfirmDialog), "the question")
+        await session.press("y")
         assert session.sent == [Drain()]
 
 

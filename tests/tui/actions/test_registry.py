@@ -7,14 +7,15 @@ from rich.cells import cell_len
 
 from tests.support.statuses import STATUSES
 from tui.actions.available import footer_hints, is_offered, label
-from tui.actions.registry import ACTIONS, Scope, actions_in, bindings
+from tui.actions.registry import ACTIONS, Scope, actions_in, bindings, widget_bindings
 
 
 def test_every_key_is_bound_once_where_it_works() -> None:
     for scope in Scope:
-        keys = [key for action in actions_in(scope) for key in action.keys.split(",") if action.bound]
+        keys = [key for action in actions_in(scope) for key in action.keys.split(",")]
         assert len(keys) == len(set(keys)), scope
-        assert len(bindings(scope, Scope.ANYWHERE)) == len([a for a in actions_in(scope) if a.bound])
+        bound = [*bindings(scope), *widget_bindings(scope), *bindings(Scope.ANYWHERE)]
+        assert len(bound) == len(actions_in(scope)) + (scope is Scope.ANYWHERE) * len(bindings(scope))
 
 
 @pytest.mark.parametrize("columns", range(30, 210, 7))

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from engine.control.requests import Accept, Requeue
+from engine.failures import Cause, Failure, Stage
 from engine.ledger.filters import ImageFilter, Selection
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
 from tests.support.app_pilot import FAILED, ROWS, on_the_ledger, opened
 from tests.support.fake_poller import obeyed
@@ -33,14 +35,14 @@ async def test_f_lists_the_failures(root: Path) -> None:
 async def test_r_requeues_the_image_under_the_cursor(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "down", "down", "r")
-        assert session.sent == [Requeue(Selection(ids=(3,)))]
+        assert session.sent_unbounded == [Requeue(Selection(ids=(3,)))]
         assert session.message == "1 image requeued."
 
 
 async def test_space_selects_and_r_requeues_the_selected(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "space", "space", "down", "space", "r")
-        assert session.sent == [Requeue(Selection(ids=(1, 2, 4)))]
+        assert session.sent_unbounded == [Requeue(Selection(ids=(1, 2, 4)))]
 
 
 async def test_capital_a_selects_all_shown_and_none_again(root: Path) -> None:
@@ -48,7 +50,7 @@ async def test_capital_a_selects_all_shown_and_none_again(root: Path) -> None:
         await session.press("f", "A")
         assert "30 selected" in session.text
         await session.press("r")
-        assert session.sent == [Requeue(Selection(ids=tuple(range(1, FAILED + 1))))]
+        assert session.sent_unbounded == [Requeue(Selection(ids=tuple(range(1, FAILED + 1))))]
         await session.press("A", "A")
         assert "selected" not in session.text
 
@@ -60,7 +62,7 @@ async def test_capital_r_requeues_all_shown_after_a_question_with_the_count(root
         await session.press("enter")
         assert session.sent == []
         await session.press("R", "y")
-        assert session.sent == [Requeue(Selection(all=True))]
+        assert session.sent_unbounded == [Requeue(Selection(all=True))]
 
 
 async def test_capital_r_requeues_no_more_than_is_shown(root: Path) -> None:
@@ -70,7 +72,7 @@ async def test_capital_r_requeues_no_more_than_is_shown(root: Path) -> None:
         assert "with “p0003”" in session.text
         await session.press("y")
         wanted = Selection(cause="source-missing", text="p0003")
-        assert session.sent == [Requeue(wanted)]
+        assert session.sent_unbounded == [Requeue(wanted)]
 
 
 async def test_a_accepts_with_a_reason_and_not_without(root: Path) -> None:
@@ -130,13 +132,13 @@ async def test_selected_images_that_the_filter_hides_are_counted_and_asked_about
         assert "3 selected" in session.text
         assert "not shown" not in session.text
         await session.press("r")
-        assert session.sent == [Requeue(Selection(ids=(1, 2, 3)))]
+        assert session.sent_unbounded == [Requeue(Selection(ids=(1, 2, 3)))]
 
 
 async def test_hidden_images_are_requeued_after_a_yes(root: Path) -> None:
     async with opened(root) as session:
         await session.press("f", "space", "space", "space", "slash", *"p0002", "enter", "r", "y")
-        assert session.sent == [Requeue(Selection(ids=(1, 2, 3)))]
+        assert session.sent_unbounded == [Requeue(Selection(ids=(1, 2, 3)))]
 
 
 async def test_images_that_are_no_longer_failed_leave_the_selection(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ async def test_images_that_are_no_longer_failed_leave_the_selection(tmp_path: Pa
         with Ledger.open(workspace, "requeue") as ledger:
             ledger.requeue(Selection(ids=(1, 2)))
         await session.press("r")
-        assert session.sent == [Requeue(Selection(ids=(3,)))]
+        assert session.sent_unbounded == [Requeue(Selection(ids=(3,)))]
 
 
 async def test_two_images_are_accepted_as_they_are(root: Path) -> None:
@@ -198,3 +200,25 @@ async def test_a_ledger_in_use_is_reported(tmp_path: Path) -> None:
         async with on_the_ledger(workspace) as session:
             await session.press("f", "r")
             await session.until(lambda: "check" in session.message, "the refusal")
+
+
+async def test_capital_r_requeues_what_the_question_was_about_and_nothing_that_came_later(
+    tmp_path: Path,
+) -> None:
+    """While the question stands, other images fail, one is requeued, and one is requeued and fails again."""
+    workspace = make_ledger(tmp_path / "workspace", ROWS, failed=FAILED)
+    async with on_the_ledger(workspace) as session:
+        await session.press("f", "R")
+        assert f"Requeue {FAILED} images?" in session.text
+        with Ledger.open(workspace, "other") as ledger:
+            ledger.requeue(Selection(ids=(1, 2)))
+            for number in (2, ROWS - 1, ROWS):
+                failure = Failure(Cause.CORRUPT, Stage.DECODING, "later")
+                with ledger.transaction():
+                    ledger.failed(number, failure)
+                    ledger.event(EventLevel.ERROR, EventKind.FAILED, "later", number)
+        await session.press("y")
+        await session.until(lambda: "requeued" in session.message, "the requeue")
+        assert session.message.startswith(f"{FAILED - 2} images requeued, 2 left as they are")
+    with LedgerReader(workspace) as reader:
+        assert reader.ids(ImageFilter(state="failed")) == [2, ROWS - 1, ROWS]

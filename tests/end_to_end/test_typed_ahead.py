@@ -1,0 +1,130 @@
+"""Keys of every page that come in one piece, as from a stalled connection: each is taken where it was meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.ledgers import make_ledger
+from tests.support.terminals import Terminal
+from tests.support.waiting import wait_until
+
+FAILED = 12
+
+
+class TypedAt:
+    """The app on a terminal; `burst` types in one write."""
+
+    def __init__(self, terminal: Terminal, log: Path) -> None:
+        self.terminal = terminal
+        self._log = log
+
+    def burst(self, keys: str) -> None:
+        self.terminal.output = b""
+        self.terminal.type(keys)
+
+    @property
+    def sent(self) -> list[str]:
+        """The commands so far, without the event up to which selections are meant."""
+        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        return [re.sub(r", until_event=\d+", "", line) for line in lines]
+
+    def wait_for_sent(self, *commands: str) -> None:
+        """Of the last burst; nothing else has been sent before."""
+        wait_until(
+            lambda: len(self.sent) >= len(commands),
+            lambda: f"{commands}; sent: {self.sent}",
+            pause=self.terminal.read,
+        )
+        assert [line.partition("(")[0] for line in self.sent] == [c.partition("(")[0] for c in commands]
+        for line, wanted in zip(self.sent, commands, strict=True):
+            assert wanted.rstrip(")") in line
+        self._log.unlink()
+
+
+@pytest.fixture
+def at(tmp_path: Path) -> Iterator[TypedAt]:
+    root = make_ledger(tmp_path / "workspace", 50, failed=FAILED).root
+    log = tmp_path / "sent"
+    with Terminal(["-m", "tests.support.fake_poller", "running", str(root), str(log)], rows=40) as terminal:
+        terminal.wait_for("RUNNING")
+        yield TypedAt(terminal, log)
+        assert terminal.process.poll() is None, "nothing that was typed has left the app"
+
+
+def test_bursts_on_the_dashboard(at: TypedAt) -> None:
+    at.burst("pp++-")
+    at.wait_for_sent("Pause", "Resume", "SetWorkers(count=9", "SetWorkers(count=10", "SetWorkers(count=9")
+    at.burst("drawing")  # d asks, r and a and w and i are no answers, n is No
+    at.terminal.wait_for("Drain and end the engine?")
+    at.burst("Sq")  # in a question q is No
+    at.terminal.wait_for("Stop the engine?")
+    at.burst("dy")
+    at.wait_for_sent("Drain")
+    at.burst("Sy")
+    at.wait_for_sent("Stop")
+
+
+def test_bursts_on_the_failures_page(at: TypedAt) -> None:
+    at.burst("f/drawing")
+    at.terminal.wait_for("drawing")
+    at.terminal.wait_for("No failed image here.")
+    at.burst("\r")
+    at.burst("f")
+    at.terminal.wait_for(f"of {FAILED}")
+    at.burst("arSdq")
+    at.terminal.wait_for("rSdq")
+    at.burst("\r")
+    at.wait_for_sent("Accept(ids=(1,), reason='rSdq'")
+    at.burst("ttR")  # t is no key of this page
+    at.terminal.wait_for(f"Requeue {FAILED} images?")
+    at.burst("y")
+    at.wait_for_sent("Requeue(selection=Selection(ids=(), batch=None, cause=None, all=True")
+    at.burst("  jr")
+    at.wait_for_sent("Requeue(selection=Selection(ids=(1, 2)")
+
+
+def test_bursts_that_open_the_page_they_are_meant_for(at: TypedAt) -> None:
+    at.burst("f/p0003\rRy")
+    at.wait_for_sent("Requeue(selection=Selection(ids=(), batch=None, cause=None, all=False, text='p0003'")
+    at.burst("fjjr")
+    at.wait_for_sent("Requeue(selection=Selection(ids=(3,)")
+    at.burst("i\rr")
+    at.wait_for_sent("Requeue(selection=Selection(ids=(1,)")
+    at.burst("i\ra gone, d\r")
+    at.wait_for_sent("Accept(ids=(1,), reason='gone, d'")
+    at.burst("f\ru/Sd\rp")  # the page of a representation has no a and no r
+    at.wait_for_sent("Pause")
+
+
+def test_bursts_on_pages_without_decisions(at: TypedAt) -> None:
+    at.burst("irRaA jkp")
+    at.wait_for_sent("Pause")
+    at.burst("e/drain\rraRAp")
+    at.wait_for_sent("Resume")
+    at.burst("?/raRAtp")
+    at.wait_for_sent("Pause")
+    at.burst("f:drain\r")
+    at.terminal.wait_for("Drain and end the engine?")
+    at.burst("n:zzzz\r")  # z, the first letter, finds another command
+    at.terminal.wait_for("No matches found")
+    assert at.sent == []
+
+
+def test_what_is_pasted_is_no_command(at: TypedAt) -> None:
+    at.burst("\x1b[200~Sydyq\x1b[201~p")
+    at.wait_for_sent("Pause")
+    at.burst("f/\x1b[200~p0007\x1b[201~\rRy")
+    at.wait_for_sent("Requeue(selection=Selection(ids=(), batch=None, cause=None, all=False, text='p0007'")
+
+
+def test_nothing_that_was_typed_after_q_is_done(tmp_path: Path) -> None:
+    root, log = make_ledger(tmp_path / "workspace", 50).root, tmp_path / "sent"
+    with Terminal(["-m", "tests.support.fake_poller", "running", str(root), str(log)]) as terminal:
+        terminal.wait_for("RUNNING")
+        terminal.type("qpdySy")
+        terminal.wait_for_end()
+    assert not log.exists()
