@@ -88,6 +88,8 @@ class WorkspacePoller:
         self._ask_now = threading.Event()
         self._closing = threading.Event()
         self._commands = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commands")
+        self._decisions = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decisions")
+        """About images; the engine may take long for one, and a pause does not wait for that."""
         self._orders = ThreadPoolExecutor(max_workers=1, thread_name_prefix="orders")
         """Orders about images take their time, and no other command waits for them."""
         self._thread: threading.Thread | None = None
