@@ -128,9 +128,12 @@ class LocalStore:
         try:
             with self._directory.opened_if_there() as root:
                 where = self.root if root is not None else self.root.parent
+                volume = os.statvfs(where)
+                if volume.f_flag & os.ST_RDONLY:
+                    raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(where))
                 if not os.access(where, os.W_OK | os.X_OK):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(where))
-                free_bytes = os.statvfs(where).f_bavail * os.statvfs(where).f_frsize
+                free_bytes = volume.f_bavail * volume.f_frsize
         except OSError as error:
             raise not_the_images(classify_os_error(error, f"looking at {self.root}")) from error
         if free_bytes < CHUNK_BYTES:

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from engine.messages import StoreRequest
+from engine.failures import Cause
+from engine.messages import FaultKind, KnownObject, KnownStore, StoreRequest
 from engine.store.local import LocalStore
 from engine.store.staged_file import proved_chunks
 from tests.conftest import MakeWorkspace
@@ -219,6 +220,24 @@ def test_a_volume_that_is_unmounted_lazily_while_a_file_is_written_has_the_file_
     assert [path.name for path in volume.rglob("*") if path.is_file()] == ["1.jpg"]
     assert list(out.iterdir()) == []
     assert "none of the 1 image that should be there" in store_error_of(store.write_probe).failure.message
+
+
+def test_a_volume_that_is_mounted_read_only_is_named_as_such_and_can_be_listed(
+    mount: Mount, tmp_path: Path, request_for: MakeRequest
+) -> None:
+    out = tmp_path / "out"
+    mount(out)
+    LocalStore(out).put(request_for())
+    subprocess.run(["mount", "-o", "remount,ro", str(out)], check=True)
+    store = LocalStore(out, KnownStore(images=1, sample=(KnownObject("plates/uuid/1.jpg", 10_000),)))
+    for action in (store.probe, store.write_probe, lambda: store.put(request_for("b/u/2.jpg", image_id=2))):
+        fault = store_error_of(action)
+        assert (fault.fault, fault.failure.cause) == (FaultKind.CONFIGURATION, Cause.STORE_DENIED)
+        assert "mounted read-only" in fault.failure.remedy
+    assert [found.key for found in store.list()] == ["plates/uuid/1.jpg"]
+    subprocess.run(["mount", "-o", "remount,rw", str(out)], check=True)
+    store.write_probe()
+    assert not store.put(request_for("b/u/2.jpg", image_id=2)).existed
 
 
 def test_what_is_in_the_way_of_one_image_fails_that_image(workspace: MakeWorkspace) -> None:
