@@ -13,7 +13,7 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -164,7 +164,7 @@ class StoreRoot:
             message = f"{self.path.parent} is not there: is the volume mounted?"
             raise StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _MOUNT_HINT)
         if self._files() and not self._overrule:
-            raise self._refuse(_ABSENT, f"{self.path} is not there")
+            raise self._refuse(_ABSENT, "it is not there")
         self._check_mounted(_ABSENT)
 
     def _check_mounted(self, found: FileId) -> None:
@@ -182,13 +182,13 @@ class StoreRoot:
             return
         files = self._files()
         if files:
-            is_right = self._overrule or any(_is_there(descriptor, file) for file in files)
+            is_right = self._overrule or _shows_one(descriptor, files)
         else:
             self._check_mounted(found)
             # Nothing else tells it, but a volume's directory keeps its inode when it is mounted again.
             is_right = self._overrule or self._accepted is None or self._accepted[1] == found[1]
         if not is_right:
-            raise self._refuse(found, f"{self.path} {_contents(descriptor)}")
+            raise self._refuse(found, f"it {_contents(descriptor)}")
         self._accepted = found
 
     def _files(self) -> tuple[KnownObject, ...]:
@@ -199,10 +199,24 @@ class StoreRoot:
         count = max(self._known.images, len(self._stored))
         if count:
             images = f"the {counted(count, 'image')} that should be there"
-            message = f"{what}, and shows none of {images}: is the volume mounted, and is it the right one?"
+            message = f"{self.path} shows none of {images} ({what}): is the volume mounted, and is it the right one?"
         else:
-            message = f"{what}, and is another directory than before: was the volume unmounted?"
+            message = f"{self.path} is another directory than before ({what}): was the volume unmounted?"
         return StoreError(FaultKind.CONFIGURATION, Cause.STORE_UNAVAILABLE, message, _GONE_HINT)
+
+
+def _shows_one(directory: int, files: Iterable[KnownObject]) -> bool:
+    """Raises OSError if none is there, and the file system cannot tell of all."""
+    trouble: OSError | None = None
+    for file in files:
+        try:
+            if _is_there(directory, file):
+                return True
+        except OSError as error:
+            trouble = error
+    if trouble is not None and trouble.errno != errno.ELOOP:
+        raise trouble
+    return False
 
 
 def _is_there(directory: int, file: KnownObject) -> bool:

@@ -215,10 +215,23 @@ def test_a_directory_that_shows_one_of_the_files_is_the_store(
     store = LocalStore(tmp_path / "out", KNOWN)
     (store.root / "plates").mkdir(parents=True)
     assert store_error_of(store.write_probe).fault is FaultKind.CONFIGURATION
+    (store.root / "plates" / "0.jpg").symlink_to("0.jpg")
+    assert "shows none" in store_error_of(store.write_probe).failure.message
     (store.root / "plates" / "1.jpg").write_bytes(bytes(5))
     store.write_probe()
     assert not store.put(request_for()).existed
     assert len(list(store.list())) == 2
+
+
+def test_a_file_system_that_cannot_tell_is_no_wrong_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path / "out", KNOWN)
+    store.root.mkdir()
+    monkeypatch.setattr("engine.store.local_root._is_there", fail_with(errno.ESTALE))
+    fault = store_error_of(store.write_probe)
+    assert (fault.fault, fault.failure.cause) == (FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE)
+    assert store_error_of(store.overrule).fault is FaultKind.TRANSIENT
 
 
 def test_a_person_overrules_what_they_have_seen_refused_and_nothing_else(
