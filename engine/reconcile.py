@@ -77,6 +77,11 @@ class Counts:
     def is_clean(self) -> bool:
         return self.missing + self.extra + self.different == 0
 
+    @property
+    def shows_none(self) -> bool:
+        """None of the images that should be there is there."""
+        return 0 < self.expected == self.missing
+
     def add(self, found: StoredObject, difference: Difference | None) -> None:
         self.objects += 1
         self.object_bytes += found.size_bytes

@@ -281,3 +281,20 @@ def test_a_store_that_does_not_answer_is_one_clear_line(workspace: Workspace) ->
     outcome = photostat("reconcile", workspace=workspace.root, env=credentials, expect=2)
     assert "Could not connect" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.usefixtures("s3_credentials")
+def test_an_empty_bucket_is_no_reason_to_convert_everything_again_until_a_person_says_so(
+    workspace: Workspace, seaweed: Seaweed, prefix: str
+) -> None:
+    settings = f'[store]\nurl = "s3://{BUCKET}/{prefix}"\nendpoint = "{seaweed.endpoint}"\n'
+    (workspace.root / "photostat.toml").write_text(settings, encoding="utf-8")
+    assert photostat("reconcile", "--json", workspace=workspace.root, expect=1).json["missing"] == 30
+    refused = photostat("reconcile", "--requeue", workspace=workspace.root, expect=2)
+    assert "none of the 30 images that should be there is in s3://" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    with LedgerReader(workspace) as reader:
+        assert reader.account()["newspapers"].done == 30
+    photostat("reconcile", "--requeue", "--lost", workspace=workspace.root, expect=1)
+    with LedgerReader(workspace) as reader:
+        assert reader.account()["newspapers"].done == 0

@@ -19,6 +19,7 @@ from engine.leftovers import ToldLeftover, clear_leftovers
 from engine.reconcile import Counts, Difference, DifferenceKind, Reconciliation
 from engine.store.base import Store, StoreError
 from engine.store.open import open_store
+from engine.store.redaction import redact
 from engine.workspace import Workspace
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.orders import carry_out
@@ -61,7 +62,7 @@ def reconcile(
     anything differs.
 
     A directory that shows none of the images that should be there is not compared: probably its volume is not
-    mounted. If they really are gone, give --lost.
+    mounted. Nor does --requeue requeue every image of a bucket. If they really are gone, give --lost.
     """
     workspace = workspace_of(ctx)
     settings, progress = workspace.config().store, TransientLine()
@@ -86,6 +87,11 @@ def reconcile(
                 raise UserError(fault.failure.with_remedy) from fault
             finally:
                 progress.clear()
+    if requeue and batch is None and not lost and found.counts.shows_none:
+        raise UserError(
+            f"none of the {counted(found.counts.expected, 'image')} that should be there is in {redact(settings.url)}: "
+            "is it the right store? Nothing was requeued. If they are gone for good, add --lost."
+        )
     if requeue:
         count = requeue_missing(workspace, found.missing)
         warn(f"{counted(count, 'missing image')} requeued.")

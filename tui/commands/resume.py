@@ -13,5 +13,8 @@ from tui.commands.shared.options import json_option
 @json_option
 @click.pass_context
 def resume(ctx: click.Context, as_json: bool) -> None:
-    """Continue after a pause. In a hold: check at once whether its reason is gone."""
+    """Continue after a pause. In a hold: check at once whether its reason is gone.
+
+    In a hold because the store shows none of the images that should be there, go on without them.
+    """
     print_reply(send_command(ctx, Resume()), "Resumed.", as_json=as_json)

@@ -371,6 +371,22 @@ def test_what_a_killed_uploader_left_is_removed_and_what_a_live_one_writes_is_no
     assert [found.key for found in store.list()] == ["plates/uuid/.photostat-notes.txt", "plates/uuid/1.jpg"]
 
 
+def test_an_owners_files_are_removed_whoever_has_their_writers_number_and_no_others(
+    tmp_path: Path, request_for: MakeRequest
+) -> None:
+    store = LocalStore(tmp_path / "out", KnownStore("0123456789abcdef"))
+    directory = store.root / "plates" / "uuid"
+    directory.mkdir(parents=True)
+    ours, theirs = (
+        partial_name(owner).replace(f"-{os.getpid()}-", f"-{os.getppid()}-")
+        for owner in ("0123456789abcdef", "fedcba9876543210")
+    )
+    for name in (ours, theirs):
+        (directory / name).write_bytes(b"x")
+    store.put(request_for())
+    assert {path.name for path in directory.iterdir()} == {theirs, "1.jpg"}
+
+
 def test_partial_names_are_told_apart() -> None:
     assert is_partial(partial_name())
     assert len(partial_name()) < 120
