@@ -171,3 +171,36 @@ def test_commands_without_an_engine_exit_with_3(workspace: MakeWorkspace, comman
     root = workspace(images=1)
     outcome = photostat(command, workspace=root, expect=3)
     assert outcome.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_watchers_ctrl_c_ends_the_watching_and_nothing_else(
+    workspace: MakeWorkspace, number: signal.Signals
+) -> None:
+    root = workspace(images=6, width=600, height=500)
+    pid = start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
+    watching = start("run", "--headless", workspace=root)
+    assert watching.stderr is not None
+    assert "watching it" in watching.stderr.readline()
+    assert " of 6, " in watching.stderr.readline()
+    for _ in range(2):  # the second one, of an impatient person, changes nothing
+        watching.send_signal(number)
+    _, printed = watching.communicate(timeout=LONGEST_WAIT_S)
+    assert watching.returncode in (1, 128 + number), "images are left"
+    assert f"The engine (pid {pid}) keeps running" in printed
+    assert status(root)["state"] == "running"
+    resume_worker(busy)
+    assert wait_for_end(root)["totals"]["done"] == 6
+
+
+def test_headless_counts_as_status_does(workspace: MakeWorkspace) -> None:
+    """A failure is no progress: 3 of 4 when all is over."""
+    root = workspace(images=4, width=300, height=250)
+    (root / "source").joinpath(_a_source(root)).write_bytes(b"no JPEG 2000")
+    printed = photostat("run", "--headless", workspace=root, expect=1).stderr
+    assert "finished: 3 of 4, 1 failed" in printed
+
+
+def _a_source(root: Path) -> Path:
+    return next(path.relative_to(root / "source") for path in sorted((root / "source").rglob("*.jp2")))

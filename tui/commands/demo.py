@@ -74,14 +74,13 @@ def convert(workspace: Workspace, with_tui: bool) -> None:
     """Starts the engine, if none runs here yet, and watches it."""
     from engine.control.launch import start_engine
 
-    if running_pid(workspace) is None:
-        start_engine(workspace)
+    started = start_engine(workspace) if running_pid(workspace) is None else None
     if with_tui:
         from tui.app import run
 
         run(workspace, farewell=False)
     else:
-        watch_headless(workspace)
+        watch_headless(workspace, own=started.pid if started else None)
 
 
 def conclude(workspace: Workspace, directory: Path, report: DemoReport, *, account_is_printed: bool) -> int:

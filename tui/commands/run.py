@@ -35,7 +35,8 @@ def run(
     connection. If an engine is already running, `run` only watches it.
 
     With --headless, Ctrl-C lets what is in flight finish and stops; a second Ctrl-C stops at once. Nothing is
-    lost either way. The exit code is 0 when every image is done or accepted, and 1 when some failed or are left.
+    lost either way. If the engine was running before, Ctrl-C only ends the watching. The exit code is 0 when every
+    image is done or accepted, and 1 when some failed or are left.
     """
     if headless and detach:
         raise click.UsageError("--headless watches and --detach does not: give one of them.")
@@ -45,13 +46,14 @@ def run(
             "the TUI needs a terminal, and nothing was started: give --headless for a progress bar here, "
             "or --detach to start the engine and return"
         )
-    pid = running_pid(workspace)
+    pid, started = running_pid(workspace), None
     if pid is None:
         with LedgerReader(workspace) as reader:
             names = list(reader.account())
         for batch in batches:
             check_batch(batch, names)
-        warn(_has_started(start_engine(workspace, batches, workers)))
+        started = start_engine(workspace, batches, workers)
+        warn(_has_started(started))
     elif detach or batches or workers:
         raise UserError(
             f"an engine (pid {pid}) is already running here: `photostat status` shows what it does"
@@ -59,7 +61,7 @@ def run(
     else:
         warn(f"An engine (pid {pid}) is already running here: watching it.")
     if headless:
-        ctx.exit(watch_headless(workspace))
+        ctx.exit(watch_headless(workspace, own=started.pid if started else None))
     if not detach:
         from tui.app import run as run_app
 

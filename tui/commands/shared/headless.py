@@ -1,10 +1,13 @@
-"""`run --headless`: a progress bar until the engine ends; Ctrl-C drains, a second Ctrl-C stops at once."""
+"""`run --headless`: a progress bar until the engine ends.
+
+Ctrl-C drains the engine that this command has started, a second Ctrl-C stops it. At an engine that was running before,
+Ctrl-C ends the watching."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -40,10 +43,32 @@ class _Interrupts:
     sent: int = 0
 
 
-def watch_headless(workspace: Workspace) -> int:
+class _Unwatched(Exception):
+    """Ctrl-C, at an engine that is not this command's."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(
+            f"Not watching any more. The engine (pid {pid}) keeps running: "
+            "`photostat` shows it, `photostat drain` ends it."
+        )
+
+
+def watch_headless(workspace: Workspace, own: int | None) -> int:
     """Shows the run until its engine ends; 0 when every image is done or accepted, 1 otherwise.
 
-    Waits for an engine that does not answer. Ctrl-C then raises EngineSilent, because nobody takes the command."""
+    `own` is the process of the engine that this command has started, which Ctrl-C drains. Waits for an engine that
+    does not answer. Ctrl-C then raises EngineSilent, because nobody takes the command."""
+    try:
+        last = _watch(workspace, own)
+    except _Unwatched as unwatched:
+        warn(str(unwatched))
+        return _exit_code(workspace, None)
+    _wait_until_it_has_ended(workspace)
+    return _conclude(workspace, last)
+
+
+def _watch(workspace: Workspace, own: int | None) -> Snapshot | None:
+    """The last snapshot. Raises EngineSilent and _Unwatched."""
     console = Console(stderr=True, highlight=False)
     last: Snapshot | None = None
     waiting = False
@@ -52,20 +77,20 @@ def watch_headless(workspace: Workspace) -> int:
             try:
                 with EngineClient.connect(workspace, timeout_s=_ANSWER_TIMEOUT_S) as client:
                     waiting = False
-                    last = _follow(client, console, interrupts) or last
+                    last = _follow(client, console, interrupts, own) or last
             except EngineSilent as silent:
                 if interrupts.received > interrupts.sent:
+                    if silent.holder.pid != own:
+                        raise _Unwatched(silent.holder.pid) from silent
                     raise
                 if not waiting:
                     console.print(visible(f"{silent}. Waiting for it."), markup=False, soft_wrap=True)
                 waiting = True
             except NoEngine:  # it ended between two looks: the ledger has the result
-                break
+                return last
             if _is_over(last):
-                break
+                return last
             time.sleep(_POLL_S / 10)
-    _wait_until_it_has_ended(workspace)
-    return _conclude(workspace, last)
 
 
 def _is_over(snapshot: Snapshot | None) -> bool:
@@ -79,13 +104,19 @@ def _wait_until_it_has_ended(workspace: Workspace) -> None:
         time.sleep(_POLL_S / 10)
 
 
-def _follow(client: EngineClient, console: Console, interrupts: _Interrupts) -> Snapshot | None:
-    """Shows snapshots until the run is over or the connection ends; returns the last. Raises EngineSilent."""
+def _follow(
+    client: EngineClient, console: Console, interrupts: _Interrupts, own: int | None
+) -> Snapshot | None:
+    """Shows snapshots until the run is over or the connection ends; returns the last.
+
+    Raises EngineSilent and _Unwatched."""
     snapshot: Snapshot | None = None
     view = _Bar(console) if console.is_terminal else _Lines(console)
     with view:
         while True:
             try:
+                if interrupts.received > interrupts.sent and client.pid != own:
+                    raise _Unwatched(client.pid)
                 _send_interrupts(client, interrupts, console)
                 snapshot = client.snapshot()
             except EngineSilent:
@@ -152,7 +183,7 @@ class _Bar:
 
     def show(self, snapshot: Snapshot) -> None:
         account = of_this_run(snapshot)
-        ended = account.done + account.failed + account.accepted
+        ended = account.done_or_accepted
         state, rest = state_words(snapshot), _rest(snapshot)
         if self._task is None:
             self._task = self._progress.add_task("", total=account.rows, state=state, rest=rest)
@@ -179,7 +210,7 @@ class _Lines:
             return
         self._state, self._due = state, time.monotonic() + _LINE_EVERY_S
         account = of_this_run(snapshot)
-        ended = account.done + account.failed + account.accepted
+        ended = account.done_or_accepted
         self._console.print(Text(f"{state}: {ended} of {account.rows}, {_rest(snapshot)}"), soft_wrap=True)
 
 
@@ -206,15 +237,20 @@ def _rest(snapshot: Snapshot) -> str:
 
 
 def _conclude(workspace: Workspace, last: Snapshot | None) -> int:
-    with LedgerReader(workspace) as reader:
-        accounts = reader.account()
     selected = {batch.name for batch in last.batches if batch.selected} if last else None
     print_account(workspace, selected)
-    ended = [account for name, account in accounts.items() if selected is None or name in selected]
     if last is not None and last.state not in (State.FINISHED, State.STOPPED, State.DRAINING):
         text = "The engine ended before its work was done; nothing is lost, and `photostat run` continues."
         why = why_ended(workspace)
         warn(f"{text} {f'Why: {why}' if why else f'{workspace.logs_dir / OUTPUT_NAME} may have the reason.'}")
+    return _exit_code(workspace, selected)
+
+
+def _exit_code(workspace: Workspace, batches: Collection[str] | None) -> int:
+    """0 when every image of these batches (None: all) is done or accepted."""
+    with LedgerReader(workspace) as reader:
+        accounts = reader.account()
+    ended = [account for name, account in accounts.items() if batches is None or name in batches]
     left = sum(account.remaining for account in ended)
     failed = sum(account.failed for account in ended)
     return 1 if left or failed else 0
