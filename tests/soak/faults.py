@@ -13,8 +13,8 @@ from typing import Protocol
 import psutil
 
 from tests.soak.site import Site
-from tests.support.engine_runs import wait_for_end
-from tests.support.waiting import wait_until
+
+LONGEST_S = 6.0
 
 
 class Group(Enum):
@@ -30,6 +30,7 @@ class Group(Enum):
 class Fault(Protocol):
     name: str
     group: Group
+    longest_s: float
 
     def begin(self) -> None: ...
 
@@ -40,9 +41,15 @@ class During:
     """A fault of two functions."""
 
     def __init__(
-        self, name: str, group: Group, begin: Callable[[], object], end: Callable[[], object] = lambda: None
+        self,
+        name: str,
+        group: Group,
+        begin: Callable[[], object],
+        end: Callable[[], object] = lambda: None,
+        *,
+        longest_s: float = LONGEST_S,
     ) -> None:
-        self.name, self.group = name, group
+        self.name, self.group, self.longest_s = name, group, longest_s
         self._begin, self._end = begin, end
 
     def begin(self) -> None:
@@ -55,7 +62,7 @@ class During:
 class Signalled:
     """One of the run's processes gets a signal at the beginning, and SIGCONT at the end."""
 
-    group = Group.ENGINE
+    group, longest_s = Group.ENGINE, LONGEST_S
 
     def __init__(self, site: Site, luck: random.Random, what: str, signum: signal.Signals) -> None:
         self.name = f"{signum.name} to {what}"
@@ -90,6 +97,26 @@ class Signalled:
             self._process = None
 
 
+class Paused:
+    """Paused is still: no row leaves pending."""
+
+    name, group, longest_s = "pause, resume", Group.ENGINE, LONGEST_S
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._pending: int | None = None
+
+    def begin(self) -> None:
+        took_it = self._site.command("pause").code == 0
+        self._pending = self._site.status()["totals"]["pending"] if took_it else None
+
+    def end(self) -> None:
+        document = self._site.status()
+        if self._pending is not None and document["state"] == "paused":
+            assert document["totals"]["pending"] >= self._pending, "a paused run has taken up a row"
+        self._site.command("resume")
+
+
 def process_faults(site: Site, luck: random.Random) -> list[Fault]:
     """`a helper` is the process that reads headers, or the one that stores."""
     who = ("a worker", "a helper", "the engine")
@@ -99,33 +126,17 @@ def process_faults(site: Site, luck: random.Random) -> list[Fault]:
 
 
 def orders(site: Site, luck: random.Random) -> list[Fault]:
-    def and_wait(command: str) -> Callable[[], object]:
-        def ordered() -> None:
-            site.command(command)
-            wait_for_end(site.root)
-
-        return ordered
-
     def requeue() -> None:
         site.command("requeue", "--all")
 
     def look() -> None:
         for command in (("check",), ("reconcile",), ("list",), ("failures", "--json"), ("report",)):
-            site.command(*command, codes=(0, 1, 2))
-
-    def pause() -> None:
-        """Paused is still: nothing changes but what was in flight."""
-        if site.command("pause").code:
-            return
-        wait_until(lambda: not site.status()["totals"]["in_flight"] or site.status()["hold"], "the pause")
-        before = site.status()["totals"]["pending"]
-        site.command("status")
-        assert site.status()["totals"]["pending"] == before, "a pause has started something"
+            site.command(*command)
 
     return [
-        During("pause, resume", Group.ENGINE, pause, lambda: site.command("resume")),
-        During("drain, new run", Group.ENGINE, and_wait("drain")),
-        During("stop, new run", Group.ENGINE, and_wait("stop")),
+        Paused(site),
+        During("drain, new run", Group.ENGINE, lambda: site.command("drain")),
+        During("stop, new run", Group.ENGINE, lambda: site.command("stop")),
         During("SIGTERM to the engine", Group.ENGINE, lambda: _terminate(site)),
         During("workers N", Group.ENGINE, lambda: site.command("workers", str(luck.randint(1, 3)))),
         During("requeue --all", Group.ENGINE, requeue),
@@ -139,4 +150,3 @@ def _terminate(site: Site) -> None:
     if engine is not None:
         with suppress(psutil.NoSuchProcess):
             os.kill(engine.pid, signal.SIGTERM)
-        wait_for_end(site.root)

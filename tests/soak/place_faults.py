@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ _PASSING = (
     RelayFault(Kind.FORGE_ETAG),
     RelayFault(Kind.THROTTLE, bytes_per_s=20_000),
 )
+_NOT_MOUNTED = "NOT_MOUNTED"
 
 
 def s3_faults(server: Seaweed, relay: Relay, luck: random.Random) -> list[Fault]:
@@ -59,13 +61,14 @@ def volume_faults(mountpoint: Path, volume: Path) -> list[Fault]:
         subprocess.run(["umount", "-l", str(mountpoint)], check=True)
 
     def back() -> None:
-        for left in mountpoint.iterdir():
-            left.unlink()
+        found = [path.name for path in mountpoint.iterdir()]
+        assert set(found) <= {_NOT_MOUNTED}, f"written to the directory below the volume: {found}"
+        (mountpoint / _NOT_MOUNTED).unlink(missing_ok=True)
         bind(volume, mountpoint)
 
     def other() -> None:
         away()
-        (mountpoint / "NOT_MOUNTED").touch()
+        (mountpoint / _NOT_MOUNTED).touch()
 
     return [
         During("the store's volume unmounted", Group.STORE, away, back),
@@ -134,3 +137,28 @@ def full_disk(what: str, directory: Path) -> Fault:
                         os.fsync(file.fileno())
 
     return During(f"no space under {what}", Group.DISK, fill, lambda: ballast.unlink(missing_ok=True))
+
+
+def read_only(what: str, mountpoint: Path) -> Fault:
+    return During(
+        f"{what} read-only",
+        Group.DISK,
+        lambda: _remount(mountpoint, "ro"),
+        lambda: _remount(mountpoint, "rw"),
+    )
+
+
+def locked_ledger(path: Path) -> Fault:
+    """Another program has the ledger's write lock, as `sqlite3` or a backup does."""
+    holders: list[sqlite3.Connection] = []
+
+    def lock() -> None:
+        holder = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+        holders.append(holder)
+        with suppress(sqlite3.OperationalError):  # the disk may be full as well
+            holder.execute("BEGIN IMMEDIATE")
+
+    def unlock() -> None:
+        holders.pop().close()
+
+    return During("the ledger locked by another program", Group.DISK, lock, unlock, longest_s=16.0)

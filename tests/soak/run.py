@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine.workspace import Workspace
 from tests.conftest import end_engine
 from tests.soak.collection import Outcome, calm_outcomes, make_share
 from tests.soak.faults import Fault, Group, orders, process_faults
@@ -26,8 +27,10 @@ from tests.soak.place_faults import (
     bind,
     full_disk,
     hanging_sources,
+    locked_ledger,
     mount_tmpfs,
     moved_share,
+    read_only,
     s3_faults,
     volume_faults,
 )
@@ -37,7 +40,7 @@ from tests.support.s3_relay import Relay
 from tests.support.seaweed import BUCKET, ENVIRONMENT, Seaweed
 from tests.support.waiting import wait_until
 
-_LONGEST_FAULT_S = 6.0
+_SHORTEST_FAULT_S = 0.5
 _CALM_EVERY = 5
 """After so many faults a row must have come to its end."""
 _TO_FINISH_S = 900.0
@@ -83,20 +86,23 @@ class Soak:
         for directory in (volume / "jpegs", mountpoint):
             directory.mkdir(parents=True)
         bind(volume, mountpoint)
-        root = self._directory / "to-directory"
-        scratch = self._directory / "scratch"
+        root, scratch = self._directory / "to-directory", self._directory / "scratch"
+        mount_tmpfs(root, "256m")
+        mount_tmpfs(root / "logs", "64m")
         mount_tmpfs(scratch, "48m")
         settings = f'[engine]\nscratch = "{scratch}"\n[store]\nurl = "file:{mountpoint}/jpegs"\n'
         site = Site(root, self.hanging.directory, settings)
         faults = [*process_faults(site, self.luck), *orders(site, self.luck)]
         faults += [*hanging_sources(self.hanging, self.luck), *volume_faults(mountpoint, volume)]
-        return Place(site, [*faults, full_disk("scratch", scratch)])
+        faults += [full_disk("scratch", scratch), read_only("scratch", scratch)]
+        faults += [full_disk("the ledger", root), full_disk("logs/", root / "logs")]
+        return Place(site, [*faults, locked_ledger(Workspace(root).ledger_path)])
 
     def run(self, minutes: float) -> None:
         deadline, rounds = time.monotonic() + 60 * minutes, 0
         for place in self.places:
             place.site.top_up()
-            wait_until(place.site.has_progressed(), f"{place.site.name} to begin")
+            wait_until(place.site.has_done, f"the first JPEG of {place.site.name}")
         while time.monotonic() < deadline:
             place = self.luck.choice(self.places)
             self._disturb(place)
@@ -111,7 +117,7 @@ class Soak:
 
     def _disturb(self, place: Place) -> None:
         faults = self._draw(place)
-        seconds = self.luck.uniform(0.5, _LONGEST_FAULT_S)
+        seconds = self.luck.uniform(_SHORTEST_FAULT_S, max(fault.longest_s for fault in faults))
         self._say(f"{place.site.name}: {' and '.join(fault.name for fault in faults)}, {seconds:.1f} s")
         for fault in faults:
             self.drawn[fault.name] += 1

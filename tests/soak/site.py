@@ -32,7 +32,7 @@ class Site:
     def name(self) -> str:
         return self.root.name
 
-    def command(self, *args: str | Path, codes: tuple[int, ...] = (0, 1, 3)) -> Outcome:
+    def command(self, *args: str | Path, codes: tuple[int, ...] = (0, 1, 2, 3)) -> Outcome:
         """Whatever the engine's state, a command ends with one of these codes and without a traceback."""
         outcome = photostat(*args, workspace=self.root, expect=None)
         said = (
@@ -65,8 +65,10 @@ class Site:
         self.keep_running()
 
     def keep_running(self) -> None:
-        """Starts an engine if none is there and something is left to do."""
+        """Starts an engine if none is there, or one that was told to end has, and something is left to do."""
         document = self.status()
+        if document["state"] in ("draining", "stopped"):
+            document = wait_for_end(self.root)
         if document["engine"] is None and document["totals"]["pending"] + document["totals"]["in_flight"]:
             self.command("run", "--detach", codes=(0,))
 
@@ -82,10 +84,19 @@ class Site:
         wait_until(finished, lambda: f"{self.name} to finish: {self._where()}", longest_s)
         wait_for_end(self.root)
 
+    def has_done(self) -> bool:
+        """Whether something is in the store."""
+        return bool(self.status()["totals"]["done"])
+
     def has_progressed(self) -> Callable[[], bool]:
         """Whether a row has come to its end since this was called."""
         before = self._ended()
-        return lambda: self._ended() > before or not self.status()["totals"]["pending"]
+
+        def progressed() -> bool:
+            self.keep_running()
+            return self._ended() > before or not self.status()["totals"]["pending"]
+
+        return progressed
 
     def _ended(self) -> int:
         totals = self.status()["totals"]
