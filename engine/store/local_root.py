@@ -25,7 +25,7 @@ from engine.messages import FaultKind, KnownObject, KnownStore
 from engine.store.base import StoreError
 from engine.store.errors import classify_os_error, not_the_images
 from engine.store.local_files import FileId, closing, file_id, open_directory
-from engine.store.mount_points import absent_mount
+from engine.store.mount_points import absent_mount, mounts_above
 
 _ABSENT: FileId = (0, 0)
 _REMEMBERED = 16
@@ -60,6 +60,8 @@ class StoreRoot:
         self._lock = threading.Lock()
         self._accepted: FileId | None = None
         """The directory that was found to be the right one."""
+        self._mounts = 0
+        """See `mounts_above`; of that directory."""
         self._refused: FileId | None = None
         """The directory that was the wrong one at the last look; None if it was the right one, or could not be seen."""
         self._overrule = False
@@ -185,11 +187,16 @@ class StoreRoot:
             is_right = self._overrule or _shows_one(descriptor, files)
         else:
             self._check_mounted(found)
-            # Nothing else tells it, but a volume's directory keeps its inode when it is mounted again.
-            is_right = self._overrule or self._accepted is None or self._accepted[1] == found[1]
+            is_right = self._overrule or self._may_be_the_same(found)
         if not is_right:
             raise self._refuse(found, f"it {_contents(descriptor)}")
-        self._accepted = found
+        self._accepted, self._mounts = found, mounts_above(self.path)
+
+    def _may_be_the_same(self, found: FileId) -> bool:
+        """Without a file to tell it by: a volume's directory keeps its inode, and one more may have been mounted."""
+        if self._accepted is None or self._accepted[1] == found[1]:
+            return True
+        return mounts_above(self.path) > self._mounts
 
     def _files(self) -> tuple[KnownObject, ...]:
         return (*self._known.sample, *self._stored)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 
 _FSTAB = Path("/etc/fstab")
@@ -25,6 +26,16 @@ def absent_mount(directory: Path) -> str | None:
         return None
     mounted = _mount_points(_MOUNTED)
     return str(above) if mounted and str(above) not in mounted else None
+
+
+def mounts_above(directory: Path) -> int:
+    """How many times the file system changes on the way from the root to this directory."""
+    path = Path(os.path.realpath(directory))
+    devices = []
+    for place in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            devices.append(place.stat().st_dev)
+    return sum(one != other for one, other in pairwise(devices))
 
 
 def _mount_points(table: Path) -> set[str]:

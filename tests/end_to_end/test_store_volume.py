@@ -29,7 +29,7 @@ from tests.support.engine_runs import (
 from tests.support.staged_jpegs import MakeRequest, store_error_of
 from tests.support.waiting import wait_until
 
-IMAGES = 12
+IMAGES = 6
 Mount = Callable[..., None]
 
 
@@ -220,6 +220,19 @@ def test_a_volume_that_is_unmounted_lazily_while_a_file_is_written_has_the_file_
     assert [path.name for path in volume.rglob("*") if path.is_file()] == ["1.jpg"]
     assert list(out.iterdir()) == []
     assert "none of the 1 image that should be there" in store_error_of(store.write_probe).failure.message
+
+
+def test_without_a_stored_file_a_volume_may_come_and_not_go(mount: Mount, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    store = LocalStore(out)
+    store.write_probe()
+    mount(out)
+    store.write_probe()
+    unmount(out)
+    for action in (store.write_probe, store.probe):
+        assert "is another directory than before (it is empty)" in store_error_of(action).failure.message
+    mount(out)
+    store.write_probe()
 
 
 def test_a_volume_that_is_mounted_read_only_is_named_as_such_and_can_be_listed(
