@@ -15,7 +15,6 @@ from engine.processes.child import tie_to_parent
 
 if TYPE_CHECKING:
     from engine.jp2.codestream.features import CodestreamFeatures
-    from engine.jp2.header import Header
     from engine.jp2.jp2_file import Jp2File
     from engine.messages import Plan
 
@@ -115,7 +114,7 @@ def _by_other_decoders(file: Jp2File, request: DecodeImage, folder: Path) -> Ite
     unable = {
         decoder.name: why
         for decoder in request.decoders
-        if not decoder.problem and (why := _why_not(decoder, header, features))
+        if not decoder.problem and (why := _why_not(decoder, features))
     }
     for name, why in unable.items():
         yield Comparison(name, Outcome.NO_OPINION, message=why)
@@ -137,9 +136,7 @@ def _by_other_decoders(file: Jp2File, request: DecodeImage, folder: Path) -> Ite
                 yield Comparison(name, Outcome.NO_OPINION, message=one_line(str(error)))
 
 
-def _why_not(decoder: OtherDecoder, header: Header, features: CodestreamFeatures) -> str:
-    if len({(part.dx, part.dy) for part in header.components}) > 1:
-        return "components that are subsampled differently are not compared"
+def _why_not(decoder: OtherDecoder, features: CodestreamFeatures) -> str:
     if features.high_throughput and not decoder.reads_high_throughput:
         return "it does not decode a known picture with HT code-blocks right"
     return ""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from engine.deep_check.known_pictures import HEIGHT, HIGH_THROUGHPUT, PLAIN, WIDTH, is_known
-from engine.deep_check.programs import NoOpinion, Plane, read_pgx, read_raw, run
+from engine.deep_check.programs import NoOpinion, Plane, read_pgx, read_planes, read_raw, run
 from engine.deep_check.results import OtherDecoder
 from engine.jp2.header import Component
 
@@ -46,6 +46,16 @@ class Task:
     @property
     def signed(self) -> bool:
         return any(part.signed for part in self.components)
+
+    @property
+    def steps(self) -> tuple[tuple[int, int], ...]:
+        """Each component's subsampling."""
+        return tuple((part.dx, part.dy) for part in self.components)
+
+    def check_alike(self) -> None:
+        """Raises NoOpinion if components are subsampled differently: most programs make RGB of such."""
+        if len(set(self.steps)) > 1:
+            raise NoOpinion("components that are subsampled differently are not compared with it")
 
 
 class Decoder(ABC):
@@ -109,6 +119,13 @@ _FFMPEG_FORMATS = {
 """By components and bits: the formats in which it decodes, so that nothing is converted."""
 
 
+_FFMPEG_SUBSAMPLED: dict[tuple[tuple[int, int], ...], str] = {
+    ((1, 1), (2, 2), (2, 2)): "yuv420p", ((1, 1), (2, 1), (2, 1)): "yuv422p", ((1, 1), (1, 2), (1, 2)): "yuv440p",
+    ((1, 1), (4, 1), (4, 1)): "yuv411p",
+}  # fmt: skip
+"""By the components' subsampling, of 8 bits."""
+
+
 class Ffmpeg(Program):
     name = "ffmpeg"
     relation = "a JPEG 2000 decoder of its own: independent"
@@ -117,7 +134,10 @@ class Ffmpeg(Program):
 
     def planes(self, task: Task) -> list[Plane]:
         depth = next(iter(task.bits)) if len(task.bits) == 1 and not task.signed else 0
-        pixels = _FFMPEG_FORMATS.get((len(task.components), depth))
+        planar = _FFMPEG_SUBSAMPLED.get(task.steps) if depth == 8 else None
+        if planar is None:
+            task.check_alike()
+        pixels = planar or _FFMPEG_FORMATS.get((len(task.components), depth))
         if pixels is None:
             raise NoOpinion("it is asked for 1, 3 or 4 components of 8 bits, and 1 or 3 of 16")
         target = task.folder / "ffmpeg.raw"
@@ -126,11 +146,12 @@ class Ffmpeg(Program):
             task, "-v", "error", "-nostdin", "-y", "-threads", "1", "-c:v", "jpeg2000", "-f", "j2k_pipe",
             "-i", str(task.codestream), "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", pixels, str(target),
         )  # fmt: skip
-        return read_raw(target, task.components, "<")
+        return read_planes(target, task.components) if planar else read_raw(target, task.components, "<")
 
 
 class _PgxWriter(Program):
     def planes(self, task: Task) -> list[Plane]:
+        task.check_alike()
         self.run(task, "-i", str(task.codestream), "-o", str(task.folder / f"{self.name}.pgx"))
         names = [task.folder / f"{self.name}_{index}.pgx" for index in range(len(task.components))]
         return [read_pgx(path) for path in names]
@@ -146,6 +167,17 @@ class OpenJpegProgram(_PgxWriter):
     name = "opj_decompress"
     relation = _OTHER_BUILD
     version_option, version_pattern = "-h", r"openjp2 library v(\S+?)\.?\s"
+
+    def planes(self, task: Task) -> list[Plane]:
+        """Components that are subsampled differently one by one: of three together it would make RGB."""
+        if len(set(task.steps)) == 1:
+            return super().planes(task)
+        found = []
+        for index in range(len(task.components)):
+            target = task.folder / f"component{index}.pgx"
+            self.run(task, "-i", str(task.codestream), "-o", str(target), "-c", str(index))
+            found.append(read_pgx(task.folder / f"component{index}_0.pgx"))
+        return found
 
 
 class Kakadu(Program):
@@ -174,6 +206,7 @@ class Imagecodecs(Decoder):
         return f"{module.__version__}, {module.jpeg2k_version()}"
 
     def planes(self, task: Task) -> list[Plane]:
+        task.check_alike()
         module = _imported("imagecodecs")
         if module is None:
             raise NoOpinion("it is not installed")
@@ -201,8 +234,8 @@ class Pillow(Decoder):
         from PIL import Image
 
         mode = _PILLOW_MODES.get(len(task.components))
-        if mode is None or task.bits != {8} or task.signed:
-            raise NoOpinion("it is asked for 1, 3 or 4 components of 8 bits")
+        if mode is None or task.bits != {8} or task.signed or set(task.steps) != {(1, 1)}:
+            raise NoOpinion("it is asked for 1, 3 or 4 components of 8 bits that are not subsampled")
         Image.MAX_IMAGE_PIXELS = None
         try:
             with Image.open(task.codestream) as image:

@@ -78,3 +78,16 @@ def read_raw(path: Path, components: Sequence[Component], order: str) -> list[Pl
     except (OSError, ValueError) as error:
         raise NoOpinion(f"it wrote nothing that can be read: {error}") from error
     return [samples[:, :, band] for band in range(len(components))]
+
+
+def read_planes(path: Path, components: Sequence[Component]) -> list[Plane]:
+    """Components of 8 bits, one after the other."""
+    try:
+        samples = np.fromfile(path, np.uint8)
+        edges = np.cumsum([part.width * part.height for part in components])
+        if len(samples) != edges[-1]:
+            raise NoOpinion(f"it wrote {len(samples):,} samples, not {edges[-1]:,}")
+        planes = np.split(samples, edges[:-1])
+        return [plane.reshape(p.height, p.width) for plane, p in zip(planes, components, strict=True)]
+    except (OSError, ValueError) as error:
+        raise NoOpinion(f"it wrote nothing that can be read: {error}") from error

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from engine.deep_check.other_decoders import (
-    DECODERS,
     Decoder,
     Ffmpeg,
     Grok,
@@ -21,10 +20,7 @@ from engine.deep_check.other_decoders import (
 from engine.deep_check.programs import NoOpinion
 from engine.jp2.jp2_file import read_header
 from tests.support import fake_decoder
-from tests.support.jp2_files import Encoding, make_codestream
-
-INSTALLED = {decoder.name: decoder for decoder in DECODERS}
-BOUNDS = {"memory_bytes": 4 << 30, "timeout_s": 120.0}
+from tests.support.jp2_files import Encoding, Plane, make_codestream, picture, write_codestream
 
 
 def task(folder: Path, **options: object) -> tuple[Task, np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
@@ -68,6 +64,23 @@ def test_a_program_of_the_system_reads_what_it_is_asked_for(decoder: Decoder, tm
 @pytest.mark.parametrize("bits", [5, 10, 12])
 def test_odd_depths_are_read_too(decoder: Decoder, bits: int, tmp_path: Path) -> None:
     assert decodes(decoder, tmp_path, bits=bits, channels=1)
+
+
+@pytest.mark.needs_tool("ffmpeg", "opj_decompress")
+@pytest.mark.parametrize("decoder", [Ffmpeg(), OpenJpegProgram()], ids=lambda decoder: decoder.name)
+@pytest.mark.parametrize("steps", [(2, 2), (2, 1), (1, 2), (4, 1)])
+def test_subsampled_components_are_read_as_they_are(
+    decoder: Decoder, steps: tuple[int, int], tmp_path: Path
+) -> None:
+    full, (dx, dy) = picture(61, 47), steps
+    planes = [Plane(full[:, :, 0]), *(Plane(full[::dy, ::dx, c], dx=dx, dy=dy) for c in (1, 2))]
+    write_codestream(tmp_path / "new.j2k", planes)
+    parts = read_header(tmp_path / "new.j2k").components
+    found = decoder.planes(Task(tmp_path / "new.j2k", parts, tmp_path, 4 << 30, 120.0))
+    assert all(np.array_equal(plane, own.samples) for plane, own in zip(found, planes, strict=True))
+    for other in (Grok(), Pillow()):
+        with pytest.raises(NoOpinion):
+            other.planes(Task(tmp_path / "new.j2k", parts, tmp_path, 4 << 30, 120.0))
 
 
 @pytest.mark.parametrize(
