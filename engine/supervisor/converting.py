@@ -154,7 +154,8 @@ class Converting:
         self.failures += 1
         self.run_alone.discard(image.image_id)
         self._run.fail(image.subject, failure, facts, pid)
-        if failure.cause in UNEXPLAINED:
+        killed_for_memory = failure.cause is Cause.OUT_OF_MEMORY and pid is not None and facts is None
+        if failure.cause in UNEXPLAINED or killed_for_memory:
             self._faults.failed(image.subject, failure)
         elif facts is not None:
             self._faults.worked()

@@ -150,6 +150,51 @@ def test_a_fault_that_nobody_foresaw_holds_the_run_and_costs_no_image(
     assert (totals["done"], totals["failed"]) == (MANY, 0)
 
 
+KILLED_FOR_MEMORY = """
+import os
+import pathlib
+import signal
+import sys
+
+if any("spawn_main" in argument for argument in sys.orig_argv):
+    import engine.conversion.convert as patched
+
+    real = patched.convert_image
+
+    def killed(*arguments, **options):
+        if pathlib.Path("{flag}").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **options)
+
+    patched.convert_image = killed
+elif "engine" in sys.orig_argv:
+    from engine.supervisor.oom_kills import OomKillDetector
+
+    OomKillDetector.was_oom_killed = lambda detector, child: child.exit_code == -signal.SIGKILL
+"""
+
+
+def test_images_that_the_kernel_kills_for_memory_one_after_another_hold_the_run(
+    workspace: MakeWorkspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Even alone: then something else takes the memory, and no image is too large."""
+    root = workspace(images=MANY)
+    flag = tmp_path / "faulty"
+    flag.touch()
+    (tmp_path / "patches").mkdir()
+    patch = KILLED_FOR_MEMORY.format(flag=flag)
+    (tmp_path / "patches" / "sitecustomize.py").write_text(patch, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patches"))
+    start_engine(root, "--workers", "1")
+    held = wait_until(lambda: _held(root, "unexpected"), "the hold")
+    assert held["totals"]["failed"] == 0
+    assert "killed by the kernel for memory" in held["hold"]["detail"]
+    flag.unlink()
+    photostat("resume", workspace=root)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (MANY, 0)
+
+
 def with_another_share(root: Path) -> int:
     """Adds a representation on a second share; returns how many images there are now."""
     source = root / "other" / "r" / "lone.jp2"
