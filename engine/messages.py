@@ -233,6 +233,17 @@ class NotSurveyed:
 
 
 @dataclass(frozen=True)
+class SurveyProgress:
+    """What has been read since the last message, and what is being read; sent every second, and at the end."""
+
+    found: tuple[Surveyed | NotSurveyed, ...]
+    reading: int | None
+    """This image's header; None if all that was asked for has been answered."""
+    reading_s: float = 0.0
+    """For so long."""
+
+
+@dataclass(frozen=True)
 class NeighbourSource:
     """Another source of the export, by which the surveyor finds out whether the share is there."""
 
@@ -275,6 +286,13 @@ class ProbeSource:
     """Ask the surveyor whether the share that these sources are on is there again."""
 
     missing: tuple[MissingSource, ...]
+
+
+@dataclass(frozen=True)
+class ReadSource:
+    """Ask the surveyor to read the beginning of this source; any SourceProbed shows that the share answers."""
+
+    source_path: str
 
 
 @dataclass(frozen=True)

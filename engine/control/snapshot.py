@@ -19,6 +19,7 @@ from engine.ledger.states import OrderKind
 
 _BEYOND = 2**53
 """Larger than any count, size or time there is; numbers from here on lose their last digits where they are shown."""
+_SHOWN_AS_HANGING_S = 5.0
 Count = Annotated[int, Meta(ge=0, lt=_BEYOND)]
 Signed = Annotated[int, Meta(gt=-_BEYOND, lt=_BEYOND)]
 Number = Annotated[float, Meta(gt=-float(_BEYOND), lt=float(_BEYOND))]
@@ -104,11 +105,13 @@ class LeftBehind(Struct, frozen=True):
     """When it was killed, Unix time, s."""
 
     def __str__(self) -> str:
-        """`process 4711 (photostat-worker-2), at /mnt/scans/a.jp2 for plates/…/a.jpg`."""
+        """`process 4711 (photostat-worker-2), at /mnt/scans/a.jp2 for image 12 (plates/…/a.jpg)`."""
         what = f"process {self.pid} ({self.name})"
         if self.path:
             what += f", at {self.path}"
-        return f"{what} for {self.image}" if self.image else what
+        if self.image_id is not None:
+            what += f" for image {self.image_id}"
+        return f"{what} ({self.image})" if self.image else what
 
 
 class WorkerSnapshot(Struct, frozen=True):
@@ -124,6 +127,14 @@ class WorkerSnapshot(Struct, frozen=True):
     rss_bytes: Count | None
     predicted_bytes: Count | None
     threads: Count = 1
+    quiet_seconds: Number | None = None
+    """For so long it has read and written nothing and not used the processor."""
+
+    @property
+    def hangs_s(self) -> float | None:
+        """For so long it has been waiting, if that is long enough to be shown."""
+        quiet = self.quiet_seconds
+        return quiet if quiet is not None and quiet >= _SHOWN_AS_HANGING_S else None
 
 
 class MemorySnapshot(Struct, frozen=True):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -11,35 +14,92 @@ from engine.messages import (
     MissingSource,
     NotSurveyed,
     ProbeSource,
+    ReadSource,
     ShareAway,
     SourceDiagnosis,
     SourceProbed,
     Surveyed,
+    SurveyProgress,
     SurveyRequest,
 )
 from engine.processes.child import tie_to_parent
-from engine.processes.share_check import ShareCheck
+from engine.processes.share_check import AWAY_ERRORS, ShareCheck
+from engine.regular_files import open_bytes
+
+_REPORTS_EVERY_S = 1.0
+_BEGINNING_BYTES = 4096
 
 
 def surveyor_main(connection: Connection[Any, Any], parent_pid: int, root: str) -> None:
     """The process's main; ends with its pipe.
 
-    Answers a list of SurveyRequest by a list of Surveyed and NotSurveyed, a MissingSource by a SourceDiagnosis, a
-    ProbeSource by a SourceProbed. `root` is the directory before relative sources, absolute, or empty."""
+    Answers a list of SurveyRequest by SurveyProgress, a MissingSource by a SourceDiagnosis, a ProbeSource and a
+    ReadSource by a SourceProbed. `root` is the directory before relative sources, absolute, or empty."""
     tie_to_parent(parent_pid, killed_first=False)
     check = ShareCheck(root)
+    surveys = _Surveys(connection, check)
     while True:
         try:
             message = connection.recv()
             match message:
                 case ProbeSource():
                     connection.send(SourceProbed(_probe(check, message)))
+                case ReadSource():
+                    connection.send(SourceProbed(_read_beginning(message.source_path)))
                 case MissingSource():
                     connection.send(diagnose(check, message))
                 case _:
-                    connection.send([_look(check, request) for request in message])
+                    surveys.answer(message)
         except (EOFError, OSError):
             return
+
+
+class _Surveys:
+    """Reads headers one after another; a thread beside it reports where it is, because a read may never return."""
+
+    def __init__(self, connection: Connection[Any, Any], check: ShareCheck) -> None:
+        self._connection = connection
+        self._check = check
+        self._lock = threading.Lock()
+        self._found: list[Surveyed | NotSurveyed] = []
+        self._reading: int | None = None
+        self._since = 0.0
+        threading.Thread(target=self._report, daemon=True).start()
+
+    def answer(self, requests: Sequence[SurveyRequest]) -> None:
+        for request in requests:
+            with self._lock:
+                self._reading, self._since = request.image_id, time.monotonic()
+            found = _look(self._check, request)
+            with self._lock:
+                self._found.append(found)
+        with self._lock:
+            self._reading = None
+            self._send()
+
+    def _report(self) -> None:
+        while True:
+            time.sleep(_REPORTS_EVERY_S)
+            with self._lock:
+                if self._reading is not None:
+                    try:
+                        self._send()
+                    except OSError:
+                        return  # the engine is gone; the process ends with its pipe
+
+    def _send(self) -> None:
+        found, self._found = tuple(self._found), []
+        self._connection.send(SurveyProgress(found, self._reading, time.monotonic() - self._since))
+
+
+def _read_beginning(path: str) -> str | None:
+    """Returns as soon as the share has answered: None, or its error if that is one of a share that is away."""
+    try:
+        with open_bytes(path) as source:
+            source.read(_BEGINNING_BYTES)
+    except OSError as error:
+        return f"{path}: {error.strerror}" if error.errno in AWAY_ERRORS else None
+    return None
 
 
 def _probe(check: ShareCheck, probe: ProbeSource) -> str | None:

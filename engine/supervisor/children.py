@@ -130,7 +130,7 @@ class Children:
             with contextlib.suppress(OSError):
                 os.kill(record.pid, signal.SIGKILL)
         deadline = time.monotonic() + _DIES_WITHIN_S
-        while any(record.runs for record in found) and time.monotonic() < deadline:
+        while any(record.runs for record in found if record.left is None) and time.monotonic() < deadline:
             time.sleep(_LOOK_EVERY_S)
         for record in found:
             if not record.runs:
@@ -140,6 +140,11 @@ class Children:
             self._records[record.pid] = record
             self._leave(None, At(), record)
         self._write()
+
+    def stuck(self, name: str) -> int:
+        """How many processes with such a name (of any number) have been killed and have not ended."""
+        names = [self._records[pid].name for pid in self._left] + [one.child.name for one in self._dismissed]
+        return sum(1 for one in names if one.startswith(name))
 
     @property
     def left_behind(self) -> tuple[LeftBehind, ...]:

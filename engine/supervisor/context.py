@@ -17,6 +17,7 @@ from engine.supervisor.children import Children
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog
 from engine.supervisor.holds import Holds
+from engine.supervisor.hung_images import HungImages
 from engine.supervisor.oom_kills import OomKillDetector
 from engine.workspace import Workspace
 
@@ -40,6 +41,11 @@ class RunContext:
     def children(self) -> Children:
         """Of this engine, and those that an earlier one left behind."""
         return Children(self.workspace.children_path, self.events, self.wake_up)
+
+    @cached_property
+    def hung_images(self) -> HungImages:
+        """Those whose sources do not answer."""
+        return HungImages(self.holds, self.events, self.children, self.config.engine.timeout_s)
 
     @cached_property
     def scratch(self) -> Scratch:

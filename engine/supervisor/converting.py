@@ -15,6 +15,7 @@ from engine.messages import (
     Converted,
     DecodeMode,
     Job,
+    MissingSource,
     NotConverted,
     Plan,
     StageChanged,
@@ -27,7 +28,14 @@ from engine.supervisor.children import At
 from engine.supervisor.context import RunContext
 from engine.supervisor.surveying import DiagnoseSource, SourceOutcome
 from engine.supervisor.unexplained import UnexplainedFaults
-from engine.supervisor.worker_pool import RunningAttempt, Slot, StartThrottle, WorkerPool, time_limit_s
+from engine.supervisor.worker_pool import (
+    WORKER,
+    RunningAttempt,
+    Slot,
+    StartThrottle,
+    WorkerPool,
+    time_limit_s,
+)
 
 _MODE_WORDS = {
     DecodeMode.WHOLE: "decoded whole",
@@ -77,10 +85,14 @@ class Converting:
             if slot.child.exit_code is not None:
                 self._reap(slot)
 
-    def check_workers(self, now: float) -> None:
-        """Measure the workers, and stop those that have exceeded their time."""
+    def check_workers(self, now: float, *, is_leaving: bool) -> None:
+        """Measure the workers, and stop those that have exceeded their time.
+
+        When the engine leaves, it waits for none of those that hang."""
         for slot in self.pool:
             slot.rss_bytes = rss_bytes(slot.child.pid)
+            slot.activity.look(now)
+        self._give_up_hanging(now, is_leaving)
         for slot in self.pool.overdue(now):
             assert slot.running is not None
             slot.running.timed_out = True
@@ -173,6 +185,7 @@ class Converting:
                 self._throttle.image_finished()
                 attempt = slot.release()
                 self._run.holds.source_read(attempt.image.source, attempt.started)
+                self._run.hung_images.read(attempt.image.image_id, attempt.started)
                 self._converted(attempt.image, message, slot.child.pid)
             case NotConverted() if slot.running is not None:
                 self._throttle.image_finished()
@@ -194,11 +207,36 @@ class Converting:
         else:
             self._not_converted(attempt, self._failure_of_ended(slot, attempt), slot.child.pid, None)
 
+    def _give_up_hanging(self, now: float, is_leaving: bool) -> None:
+        """Leave workers behind that wait for something which does not answer; their images are not at fault."""
+        hung = self._run.hung_images
+        hanging = self.pool.hanging(now, hung.hangs_after_s)
+        for slot in hanging:
+            running = slot.running
+            if running is not None and not is_leaving and not self._run.holds.may_survey:
+                continue  # the whole share hangs: if it answers again, this worker goes on
+            if running is not None and not is_leaving and not hung.may_give_up(WORKER):
+                if len(hanging) == len(self.pool.staying):
+                    hung.all_hang(self._missing(running), slot.activity.quiet_s(now), now)
+                continue
+            waited_s = slot.activity.quiet_s(now)
+            self._dismiss(slot)
+            if running is not None:
+                self._put_back(
+                    running, f"no answer for {waited_s:.0f} s from {running.image.source}", slot.child.pid
+                )
+                hung.hangs(running.image.subject, self._missing(running), waited_s, now)
+
+    def _missing(self, running: RunningAttempt) -> MissingSource:
+        image = running.image
+        request = SurveyRequest(image.image_id, image.source, image.uuid)
+        return MissingSource(request, self._run.ledger.neighbours_of(image.image_id))
+
     def _dismiss(self, slot: Slot) -> None:
         """Its place is free for another worker, whatever becomes of its process."""
         self.pool.remove(slot)
         image = slot.running.image if slot.running else None
-        at = At(image.source, image.image_id, image.target) if image else At()
+        at = At(image.source, image.image_id, image.target) if image else At(slot.read_ahead_path)
         self._run.children.dismiss(slot.child, at)
 
     def _reap_idle(self, slot: Slot) -> None:

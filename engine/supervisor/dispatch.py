@@ -72,7 +72,7 @@ class Dispatch:
             self._run.hold_for_disk(f"nothing can be written on scratch: {problem}")
             may_start = False
         if may_start and free:
-            candidates = self._run.ledger.queue.to_convert(self._run.batches, _MOST_CANDIDATES)
+            candidates = self._candidates(now)
         inputs = self._inputs(now, free if may_start else [], candidates, more_to_come)
         self._committed_bytes, self._headroom_bytes = inputs.committed_bytes, inputs.headroom_bytes
         decision = decide(inputs, self._state, self._calibration)
@@ -88,6 +88,12 @@ class Dispatch:
             committed=self._committed_bytes,
             headroom=self._headroom_bytes,
         )
+
+    def _candidates(self, now: float) -> list[PendingImage]:
+        """The first images that may start, without those whose sources do not answer."""
+        hung = self._run.hung_images
+        found = self._run.ledger.queue.to_convert(self._run.batches, _MOST_CANDIDATES + len(hung))
+        return [image for image in found if hung.may_start(image.image_id, now)][:_MOST_CANDIDATES]
 
     def _inputs(
         self, now: float, free: list[Slot], candidates: list[PendingImage], more_to_come: bool

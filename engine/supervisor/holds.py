@@ -57,6 +57,10 @@ class Holds:
         self._scratch_full_since: float | None = None
         self.source_suspects: tuple[MissingSource, ...] = ()
         """Sources that showed that the share is away; a probe checks these."""
+        self.source_must_be_read = False
+        """The engine holds because sources do not answer; that they are there shows nothing then."""
+        self.waiting: Hold | None = None
+        """Set by the loop when nothing is left to do but images whose sources do not answer."""
         self.memory: Hold | None = None
         """Set by `dispatch`; its times are Unix time."""
 
@@ -147,6 +151,14 @@ class Holds:
         overrules, self._overrules_store = self._overrules_store, False
         return overrules
 
+    def store_hangs(self, failure: Failure, now: float) -> bool:
+        """A write does not return. True if that begins a hold."""
+        was_closed = self._store.is_closed
+        if was_closed:
+            self._store = self._store.opened(failure.message, now, random.random())
+        self._note_store_fault(FaultKind.TRANSIENT, failure)
+        return was_closed
+
     def store_wants_probe(self) -> bool:
         return self._store.state is CircuitState.HALF_OPEN
 
@@ -186,6 +198,16 @@ class Holds:
         self.source_suspects = (*self.source_suspects, missing)[-_MOST_SUSPECTS:]
         return True
 
+    def source_hangs(self, away: ShareAway, missing: MissingSource, now: float) -> None:
+        """Sources do not answer: a probe has to read one."""
+        if self.source_away(away, missing, now):
+            self.source_must_be_read = True
+
+    def something_answers(self, now: float) -> None:
+        """There is reason to believe that a share or the store answers again."""
+        self._source = self._source.probe_now(now)
+        self._store = self._store.probe_now(now)
+
     def source_worked(self) -> None:
         self._source = self._source.succeeded()
 
@@ -205,12 +227,14 @@ class Holds:
         if self._source.is_closed:
             return False
         if problem is not None and self._resumed_at is not None:
-            self._gone |= dict.fromkeys(self._away, self._resumed_at)
+            if not self.source_must_be_read:
+                self._gone |= dict.fromkeys(self._away, self._resumed_at)
             self._source = self._source.closed()
         else:
             self._source = self._source.probed(problem, now, random.random())
         if self._source.is_closed:
             self.source_suspects, self._away, self._resumed_at = (), set(), None
+            self.source_must_be_read = False
         return self._source.is_closed
 
     # -- disk ----
@@ -263,7 +287,7 @@ class Holds:
         if self._scratch_full_since is not None:
             detail = "scratch is full: conversion waits until the store has taken some of it"
             return _hold(HoldReason.STORE, detail, self._scratch_full_since, None, now)
-        return self.memory
+        return self.memory or self.waiting
 
 
 def _detail(fault: FaultKind, failure: Failure, never_answered: bool) -> str:

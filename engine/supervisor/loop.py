@@ -142,7 +142,7 @@ class Supervisor:
     def _work(self) -> None:
         self._receive()
         self._update_holds()
-        self._converting.check_workers(time.monotonic())
+        self._converting.check_workers(time.monotonic(), is_leaving=self.desired is DesiredState.DRAIN)
         self._run.ledger.check()  # what it shows would be old
         self._give_out_work()
 
@@ -161,7 +161,9 @@ class Supervisor:
     def _update_holds(self) -> None:
         now, holds = time.monotonic(), self._run.holds
         holds.tick(now)
+        self._run.hung_images.tick(now)
         holds.scratch_used(self._storing.on_scratch_bytes, now)
+        holds.waiting = self._run.hung_images.hold(now) if self._waits_for_hung_images else None
         probe_disk(self._run)
 
     def _notify_of_hold(self) -> None:
@@ -169,6 +171,13 @@ class Supervisor:
         if hold is not None and not self._was_holding:
             self._notifier.notify("holding", f"{hold.reason}: {hold.detail}", self.account())
         self._was_holding = hold is not None
+
+    @property
+    def _waits_for_hung_images(self) -> bool:
+        """Nothing is left but images whose sources do not answer."""
+        hung = len(self._run.hung_images)
+        is_busy = self._converting.in_flight or self._storing.on_scratch
+        return bool(hung) and not is_busy and self.account().pending <= hung
 
     def _give_out_work(self) -> None:
         now = time.monotonic()

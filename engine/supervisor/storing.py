@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.failures import Cause, Failure, Stage
-from engine.formatting import data_size, measured_time
+from engine.failures import Cause, Failure, Stage, one_line
+from engine.formatting import data_size, duration, measured_time
 from engine.ledger.known_store import known_store
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
@@ -25,11 +25,13 @@ from engine.messages import (
 )
 from engine.processes.child import Child
 from engine.processes.uploader import uploader_main
+from engine.supervisor.activity import Activity
 from engine.supervisor.children import At
 from engine.supervisor.context import RunContext
 from engine.supervisor.progress import Finished, Progress
 from engine.supervisor.unexplained import UnexplainedFaults
 
+UPLOADER = "photostat-uploader"
 _MOST_SETBACKS = 8
 """Each is all attempts of the uploader, so that a store that fails half its transfers fails no image."""
 _FINISHES_WITHIN_S = 2.0
@@ -76,6 +78,8 @@ class Storing:
         self._has_looked = not run.config.store.url.startswith("file:")
         """A local store is looked at before the first image: whether it is there, and which directory it is."""
         self._faults = UnexplainedFaults(run, "stored")
+        self._activity: Activity | None = None
+        """Of the uploader, if the store is a local directory; others have time limits of their own."""
         self._setbacks: dict[int, Setbacks] = {}
         self._successes = 0
         """Images stored and successful probes."""
@@ -124,12 +128,17 @@ class Storing:
                     self._probed(message)
         if self._uploader.exit_code is not None:
             self._replace(self._uploader)
+        else:
+            self._give_up_if_hanging(self._uploader, time.monotonic())
 
     def work(self) -> None:
         """Send the uploader as many JPEGs as it can take, or a probe if the store was away."""
         holds = self._run.holds
         if not self._probing and (holds.store_wants_probe() or not self._has_looked):
             self._probing = self._has_looked = True
+            if not self._run.hung_images.may_give_up(UPLOADER):  # each waits for this store
+                self._store_hangs(holds.store_detail, time.monotonic())
+                return
             self._send(ProbeStore(self._known_store, holds.take_overrule()))
         most = 1 if holds.only_tries else 2 * self._run.config.store.transfers
         while holds.may_store and holds.may_try and self._waiting and len(self._transferring) < most:
@@ -165,8 +174,10 @@ class Storing:
         if self._uploader is None:
             settings, root = self._run.config.store, str(self._run.workspace.root)
             self._uploader = self._run.children.start(
-                "photostat-uploader", uploader_main, settings, root, self._known_store
+                UPLOADER, uploader_main, settings, root, self._known_store
             )
+            if settings.url.startswith("file:"):
+                self._activity = Activity(self._uploader.pid, time.monotonic())
         self._uploader.send(message)
 
     def _stored(self, jpeg: WaitingJpeg, message: Stored) -> None:
@@ -221,6 +232,34 @@ class Storing:
                 self._run.events.info(EventKind.END_OF_HOLD, "the store answers again")
         elif result.fault and failure and holds.store_failed(result.fault, failure, now):  # at the first look
             self._run.events.warning(EventKind.HOLD, f"{failure.cause}: {holds.store_detail}")
+
+    def _give_up_if_hanging(self, uploader: Child, now: float) -> None:
+        """Leave it to the write that does not return, and hold until the store answers another one."""
+        activity, hung = self._activity, self._run.hung_images
+        if activity is None:
+            return
+        activity.look(now)
+        if not (self._transferring or self._probing):
+            activity.begins(now)
+        waited_s = activity.quiet_s(now)
+        if waited_s < hung.hangs_after_s:
+            return
+        at = self._at
+        self._run.children.dismiss(uploader, at)
+        what = f"while {at.image} was stored" if at.image else "when it was tried"
+        message = f"{self._run.config.store.url}: no answer for {duration(waited_s)} {what}: the store hangs"
+        self._store_hangs(message, now)
+        self._waiting.extend(self._transferring.values())  # behind those that may go through
+        self._uploader, self._activity = None, None
+        self._transferring.clear()
+
+    def _store_hangs(self, message: str, now: float) -> None:
+        failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, one_line(message))
+        if not self._run.holds.may_store:
+            self._run.holds.store_probed(FaultKind.TRANSIENT, failure, now)
+        elif self._run.holds.store_hangs(failure, now):
+            self._run.events.warning(EventKind.HOLD, f"{failure.cause}: {failure.message}")
+        self._probing = False
 
     def _replace(self, ended: Child) -> None:
         how = self._run.oom_kills.describe(ended)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePath
 
 from engine.failures import SOURCE_CAUSES, UNEXPLAINED, Cause, Failure, Stage
 from engine.ledger.states import EventKind
@@ -19,10 +18,12 @@ from engine.messages import (
     MissingSource,
     NotSurveyed,
     ProbeSource,
+    ReadSource,
     ShareAway,
     SourceDiagnosis,
     SourceProbed,
     Surveyed,
+    SurveyProgress,
     SurveyRequest,
 )
 from engine.processes.child import Child
@@ -31,9 +32,10 @@ from engine.supervisor.children import At
 from engine.supervisor.context import RunContext
 from engine.supervisor.unexplained import UnexplainedFaults
 
+SURVEYOR = "photostat-surveyor"
 _REQUESTS_AT_ONCE = 32
-_HANGS_AFTER_S = 60.0
-"""A share that has not answered for so long is away."""
+_SILENT_AFTER_S = 60.0
+"""A surveyor reports every second what it reads; one that says nothing at all for so long does not run."""
 _GONE = "a person has resumed the run, and the sources are still missing: they count as gone"
 _MOST_DIAGNOSES = 2
 """The surveyor may end so often over one missing source; then the outcome is that nobody could look."""
@@ -73,6 +75,9 @@ class Surveying:
         self._asked: dict[int, SurveyRequest] = {}
         """The requests that the surveyor has not answered yet."""
         self._asked_at = 0.0
+        self._reading: tuple[int, float] | None = None
+        """The image whose header is being read, and since when, as the surveyor has said."""
+        self._probes = 0
         self._one_by_one = 0
         """So many requests are sent one at a time, because the surveyor ended over one of them."""
         self._probing = False
@@ -96,14 +101,16 @@ class Surveying:
             return
         for message in self._surveyor.messages():
             match message:
-                case SourceProbed():
+                case SourceProbed() if self._probing:
                     self._probing = False
+                    if message.fault is None:
+                        self._run.hung_images.share_answers()
                     if self._run.holds.source_probed(message.fault, time.monotonic()):
                         end = "the sources are there again" if message.fault is None else _GONE
                         self._run.events.info(EventKind.END_OF_HOLD, end)
                 case SourceDiagnosis():
                     self._take_diagnosis(message)
-                case _:
+                case SurveyProgress():
                     self._take_surveys(message)
         if self._surveyor.exit_code is not None:
             self._replace(self._surveyor)
@@ -117,10 +124,9 @@ class Surveying:
 
         If nothing may begin, only images that workers had are diagnosed."""
         holds = self._run.holds
-        self._hold_if_hanging(now)
+        self._give_up_if_hanging(now)
         if self._may_begin and holds.source_wants_probe() and not self._probing:
-            self._probing = True
-            self._send(ProbeSource(holds.source_suspects))
+            self._probe(now)
         if not holds.may_survey:
             self._end_diagnoses(holds.source_detail)
             return
@@ -138,19 +144,19 @@ class Surveying:
 
     def _send(self, message: object) -> None:
         if self._surveyor is None:
-            self._surveyor = self._run.children.start(
-                "photostat-surveyor", surveyor_main, self._run.source_root
-            )
+            self._surveyor = self._run.children.start(SURVEYOR, surveyor_main, self._run.source_root)
         self._surveyor.send(message)
 
     def _ask_surveys(self, now: float) -> None:
         count = 1 if self._one_by_one or self._run.holds.only_tries else _REQUESTS_AT_ONCE
-        requests = self._run.ledger.queue.to_survey(self._run.batches, count)
+        hung = self._run.hung_images
+        found = self._run.ledger.queue.to_survey(self._run.batches, count + len(hung))
+        requests = [request for request in found if hung.may_start(request.image_id, now)][:count]
         self.all_surveyed = not requests
         if requests:
             self._one_by_one = max(0, self._one_by_one - 1)
             self._asked = {request.image_id: request for request in requests}
-            self._asked_at = now
+            self._asked_at, self._reading = now, None
             self._send(requests)
 
     def _ask_first_diagnosis(self, now: float) -> None:
@@ -160,41 +166,87 @@ class Surveying:
             first.times_asked, self._asked_at = 1, now
             self._send(first.missing)
 
-    def _hold_if_hanging(self, now: float) -> None:
-        unanswered = self._unanswered
-        if unanswered is not None and now - self._asked_at > _HANGS_AFTER_S:
-            why = f"{unanswered.source_path}: no answer for {_HANGS_AFTER_S:.0f} s: the share hangs"
-            away = ShareAway(str(PurePath(unanswered.source_path).parent), why)
-            self._hold(away, self._missing(unanswered))
+    def _probe(self, now: float) -> None:
+        """Look at the sources that were missing, or, if sources did not answer, read the beginning of one."""
+        holds = self._run.holds
+        if not self._run.hung_images.may_give_up(SURVEYOR):
+            holds.source_probed(holds.source_detail, now)
+            return
+        self._probing, self._asked_at = True, now
+        self._probes += 1
+        if not holds.source_must_be_read:
+            self._send(ProbeSource(holds.source_suspects))
+            return
+        suspects = [missing.request.source_path for missing in holds.source_suspects]
+        others = [other.source_path for missing in holds.source_suspects for other in missing.neighbours]
+        paths = [path for path in dict.fromkeys(others) if path not in suspects] + suspects
+        self._send(ReadSource(paths[(self._probes - 1) % len(paths)]))
+
+    def _give_up_if_hanging(self, now: float) -> None:
+        """Leave the surveyor to the read that does not return, and let another one go on with the other images."""
+        hung, surveyor = self._run.hung_images, self._surveyor
+        request, since = self._unanswered, self._unanswered_since
+        if surveyor is None or now - since <= hung.hangs_after_s or not (request or self._probing):
+            return
+        if self._probing:
+            self._probing = False
+            self._run.holds.source_probed(self._run.holds.source_detail, now)
+        elif request is not None and self._may_begin and not hung.may_give_up(SURVEYOR):
+            if self._run.holds.may_survey:
+                hung.all_hang(self._missing(request), now - since, now)
+            return
+        self._run.children.dismiss(surveyor, self._at)
+        self._surveyor, self._asked, self._reading = None, {}, None
+        if request is None:
+            return
+        hung.hangs(self._run.ledger.subject(request.image_id), self._missing(request), now - since, now)
+        if self._diagnoses and self._diagnoses[0].times_asked:
+            away = f"{request.source_path}: no answer for {now - since:.0f} s"
+            self._diagnoses.popleft().on_outcome(SourceOutcome(away=away))
+
+    @property
+    def _unanswered_since(self) -> float:
+        """When the surveyor began what it has not answered."""
+        if self._reading is not None and not self._probing:
+            return self._reading[1]
+        if self._asked:  # it has not said which it reads: it may just not get a processor
+            return self._asked_at + _SILENT_AFTER_S
+        return self._asked_at
 
     @property
     def _unanswered(self) -> SurveyRequest | None:
         """A request that the surveyor has not answered yet."""
         if self._diagnoses and self._diagnoses[0].times_asked:
             return self._diagnoses[0].request
+        if self._reading is not None:
+            return self._asked.get(self._reading[0])
         return next(iter(self._asked.values()), None)
 
     @property
     def _at(self) -> At:
         """What the surveyor has had longest."""
         request = self._unanswered
-        if request is None:
-            return At()
-        return At(request.source_path, request.image_id, self._run.ledger.subject(request.image_id).target)
+        return At(request.source_path, request.image_id) if request else At()
 
     def _missing(self, request: SurveyRequest) -> MissingSource:
         return MissingSource(request, self._run.ledger.neighbours_of(request.image_id))
 
     # -- from the surveyor ----
 
-    def _take_surveys(self, results: Sequence[Surveyed | NotSurveyed]) -> None:
-        asked, self._asked = self._asked, {}
+    def _take_surveys(self, progress: SurveyProgress) -> None:
+        asked, results = self._asked, progress.found
+        answered = {result.image_id for result in results}
+        self._asked = {image_id: asked[image_id] for image_id in asked if image_id not in answered}
+        self._reading = None
+        if progress.reading is not None:
+            self._reading = (progress.reading, time.monotonic() - progress.reading_s)
         self._run.ledger.surveyed([result for result in results if isinstance(result, Surveyed)])
         for result in results:
             if isinstance(result, Surveyed):
                 self._faults.worked()
                 self._run.holds.source_worked()
                 self._run.holds.source_read(asked[result.image_id].source_path, self._asked_at)
+                self._run.hung_images.read(result.image_id, self._asked_at)
                 continue
             if not self._may_begin:
                 continue  # it stays pending, and is read again when the run goes on
@@ -254,7 +306,7 @@ class Surveying:
     def _replace(self, ended: Child) -> None:
         how = self._run.oom_kills.describe(ended)
         self._run.children.dismiss(ended)
-        self._surveyor, self._probing = None, False
+        self._surveyor, self._probing, self._reading = None, False, None
         asked, self._asked = self._asked, {}
         self._run.events.warning(
             EventKind.SURVEYOR, f"the surveyor {how}; a new one takes over", pid=ended.pid

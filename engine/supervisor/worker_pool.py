@@ -13,7 +13,10 @@ from engine.memory.admission import OWN_IDLE_WORKER_BYTES
 from engine.messages import DecodeMode, Job, Plan, Quit, ReadAhead
 from engine.processes.child import Child
 from engine.processes.worker import worker_main
+from engine.supervisor.activity import Activity
+from engine.supervisor.children import does_not_end
 
+WORKER = "photostat-worker"
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
 _UNRELATED_AFTER_S = 300.0
@@ -50,6 +53,11 @@ class Slot:
     rss_bytes: int = 0
     retiring: bool = False
     """It ends after its image, and gets no other."""
+    read_ahead_path: str = ""
+    """What it was last told to read ahead."""
+
+    def __post_init__(self) -> None:
+        self.activity = Activity(self.child.pid, time.monotonic())
 
     @property
     def free(self) -> bool:
@@ -59,19 +67,23 @@ class Slot:
         now = time.monotonic()
         self.running = RunningAttempt(image, job.plan, job.attempt, now, now + timeout_s)
         self.stage = Stage.READING
+        self.activity.begins(now)
         self.child.send(job)
 
     def release(self) -> RunningAttempt:
         """The worker is free again; returns what it had."""
         assert self.running is not None
         running, self.running, self.stage = self.running, None, Stage.IDLE
+        self.activity.begins(time.monotonic())
         return running
 
     def read_ahead(self, image: PendingImage) -> None:
+        self.read_ahead_path = image.source
         self.child.send(ReadAhead(image.source))
 
     def retire(self) -> None:
         self.retiring = True
+        self.activity.begins(time.monotonic())
         self.child.send(Quit())
 
     def snapshot(self, now: float) -> WorkerSnapshot:
@@ -87,6 +99,7 @@ class Slot:
             rss_bytes=self.rss_bytes or None,
             predicted_bytes=(running.plan.predicted_bytes or None) if running else None,
             threads=running.plan.threads if running else 1,
+            quiet_seconds=self.activity.quiet_s(now) if running else None,
         )
 
 
@@ -115,6 +128,19 @@ class WorkerPool:
     def free(self) -> list[Slot]:
         return [slot for slot in self if slot.free]
 
+    def hanging(self, now: float, after_s: float) -> list[Slot]:
+        """Those that have done nothing for so long, though they have an image, are to end, or have been killed."""
+        return [
+            slot
+            for slot in self
+            if does_not_end(slot.child, now)
+            or (
+                slot.running is not None
+                and slot.activity.quiet_s(now) >= _patience_s(slot.running, now, after_s)
+            )
+            or (slot.retiring and slot.running is None and slot.activity.quiet_s(now) >= after_s)
+        ]
+
     def overdue(self, now: float) -> list[Slot]:
         return [slot for slot in self if slot.running is not None and now > slot.running.deadline]
 
@@ -122,7 +148,7 @@ class WorkerPool:
         """Start so many new workers."""
         for _ in range(count):
             number = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots)
-            self._slots[number] = Slot(number, self._start_child(f"photostat-worker-{number}", worker_main))
+            self._slots[number] = Slot(number, self._start_child(f"{WORKER}-{number}", worker_main))
 
     def retire_surplus(self) -> None:
         """Free workers end first, the others after their image."""
@@ -187,6 +213,15 @@ class StartThrottle:
             return 0
         killed, self._oom_killed = self._oom_killed, 0
         return killed
+
+
+def _patience_s(running: RunningAttempt, now: float, after_s: float) -> float:
+    """One whose time is over has taken too long, unless it did nothing for most of it."""
+    return (
+        min(after_s, max(1.5, (running.deadline - running.started) / 2))
+        if now > running.deadline
+        else after_s
+    )
 
 
 def time_limit_s(image: PendingImage, plan: Plan) -> float:

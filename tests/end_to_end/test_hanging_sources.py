@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import start_engine, status, wait_for_end
+from tests.support.engine_runs import (
+    list_rows,
+    resume_worker,
+    start_engine,
+    status,
+    suspend_busy_worker,
+    wait_for_end,
+)
 from tests.support.hung_sources import HungSources
 from tests.support.waiting import has_ended, wait_until
 
@@ -42,3 +52,101 @@ def test_stop_leaves_behind_what_no_signal_ends_and_names_it(
     assert wait_for_end(root)["totals"]["done"] == 3
     assert not status(root)["left_behind"]
     assert not (root / "engine.children").exists()
+
+
+QUICK = "[engine]\ntimeout = 4\n"
+"""What has not answered for so long hangs; by itself that is a minute."""
+
+
+def events(root: Path) -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in (root / "logs").glob("run-*.log"))
+
+
+def test_a_header_that_is_never_read_costs_its_own_image_and_the_others_are_done(
+    workspace: MakeWorkspace, hung_sources: HungSources
+) -> None:
+    root = workspace(images=40, settings=QUICK)
+    share = hung_sources(root / "source")
+    source = first_source(root)
+    share.hang("read", source.name)
+    start_engine(root, "--workers", "1")
+    held = wait_until(lambda: done_but_one(root, 39), "the others, and the state that says what is left")
+    assert (held["state"], held["hold"]["reason"]) == ("holding", "source")
+    assert str(source) in held["hold"]["detail"]
+    assert held["totals"]["failed"] == 0
+    assert f"{source}: no answer for" in events(root)
+    share.answer()
+    assert wait_for_end(root)["totals"]["done"] == 40
+
+
+def done_but_one(root: Path, done: int) -> dict[str, Any] | None:
+    now = status(root)
+    return now if now["totals"]["done"] == done and now["hold"] else None
+
+
+def test_a_worker_whose_source_hangs_is_shown_left_behind_and_replaced(
+    workspace: MakeWorkspace, hung_sources: HungSources
+) -> None:
+    root = workspace(images=6, settings="[engine]\ntimeout = 8\n")
+    share = hung_sources(root / "source")
+    start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
+    waiting = wait_until(lambda: surveyed_and_pending(root), "all headers")
+    source = Path(waiting[0]["source"])
+    share.hang("open", source.name)
+    resume_worker(busy)
+    seen = wait_until(lambda: hanging_worker(root), "the worker that hangs")
+    assert "no read for" in photostat("status", workspace=root).stdout
+    wait_until(lambda: status(root)["totals"]["done"] == 5, "the others")
+    (left,) = wait_until(lambda: status(root)["left_behind"], "the process that no signal ends")
+    assert (left["pid"], left["path"], left["image_id"]) == (seen["pid"], str(source), seen["image_id"])
+    assert status(root)["totals"]["failed"] == 0
+    share.answer()
+    assert wait_for_end(root)["totals"]["done"] == 6
+    attempts = {row["id"]: row["attempts"] for row in list_rows(root)}
+    assert attempts[seen["image_id"]] == 1
+
+
+def surveyed_and_pending(root: Path) -> list[dict[str, Any]] | None:
+    rows = list_rows(root)
+    found = [row for row in rows if row["state"] == "pending" and row["width"]]
+    return found if all(row["width"] for row in rows) and found else None
+
+
+def hanging_worker(root: Path) -> dict[str, Any] | None:
+    found = [w for w in status(root)["workers"] if w["image_id"] and (w["quiet_seconds"] or 0) > 5]
+    return found[0] if found else None
+
+
+def test_a_share_that_hangs_is_a_hold_that_ends_when_it_answers(
+    workspace: MakeWorkspace, hung_sources: HungSources
+) -> None:
+    root = workspace(images=8, settings=QUICK)
+    share = hung_sources(root / "source")
+    share.hang("read", "*")
+    start_engine(root, "--workers", "2")
+    held = wait_until(lambda: (now := status(root))["hold"] and now, "the hold")
+    assert (held["state"], held["hold"]["reason"]) == ("holding", "source")
+    assert "the share hangs" in held["hold"]["detail"]
+    assert held["totals"]["pending"] == 8
+    share.answer()
+    assert wait_for_end(root)["totals"]["done"] == 8
+
+
+def test_a_store_that_hangs_is_a_hold_and_drain_and_stop_leave_it(
+    workspace: MakeWorkspace, hung_sources: HungSources
+) -> None:
+    root = workspace(images=3, settings=QUICK)
+    share = hung_sources(root / "out")
+    share.hang("write", "*")
+    pid = start_engine(root, "--workers", "1")
+    held = wait_until(lambda: (now := status(root))["hold"] and now, "the hold")
+    assert (held["state"], held["hold"]["reason"]) == ("holding", "store")
+    assert "the store hangs" in held["hold"]["detail"]
+    assert held["totals"]["failed"] == 0
+    os.kill(pid, signal.SIGTERM)  # as Ctrl-C does: it finishes what is in flight
+    left = wait_for_end(root)["left_behind"]
+    assert {one["name"] for one in left} == {"photostat-uploader"}
+    share.answer()
+    photostat("run", "--headless", workspace=root)
+    assert status(root)["totals"]["done"] == 3

@@ -153,7 +153,7 @@ def _print_engine(snapshot: Snapshot) -> None:
                     three_figures(w.megapixels or 0),
                     duration(w.seconds),
                     memory_size(w.rss_bytes or 0),
-                    w.image,
+                    w.image if w.hangs_s is None else f"{w.image}: no read for {duration(w.hangs_s)}",
                 ]
                 for w in busy
             ],

@@ -44,6 +44,13 @@ def workers_note(snapshot: Snapshot, shown: int) -> str:
     return ", ".join(parts)
 
 
+def _image(worker: WorkerSnapshot) -> str:
+    """Its name, and that it hangs."""
+    if worker.hangs_s is None:
+        return worker.image
+    return f"no read for {formatting.duration(worker.hangs_s)}: {worker.image}"
+
+
 def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
     """Columns that line up: slot, phase, image, megapixels, seconds, memory now/predicted."""
     slot = right_aligned(str(worker.slot), _SLOT - 1) + " "
@@ -65,7 +72,7 @@ def worker_line(worker: WorkerSnapshot, columns: int) -> Text:
         (slot, LABEL),
         padded(worker.phase, _PHASE),
         " ",
-        (padded(worker.image, room, Keep.BOTH), STRONG),
+        (padded(_image(worker), room, Keep.BOTH), STRONG),
         size,
         right_aligned(formatting.short_duration(worker.seconds), _TIME),
         " ",

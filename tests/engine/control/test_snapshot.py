@@ -38,7 +38,7 @@ SNAPSHOT = Snapshot(
         BatchSnapshot.of("maps", Account(2, 2), selected=False),
     ),
     workers=(
-        WorkerSnapshot(1, 4712, Stage.DECODING, 7, "a_0001.jpg", 39.2, 5.5, 310 << 20, 667 << 20, 2),
+        WorkerSnapshot(1, 4712, Stage.DECODING, 7, "a_0001.jpg", 39.2, 5.5, 310 << 20, 667 << 20, 2, 61.5),
         WorkerSnapshot(2, None, Stage.IDLE, None, "", None, None, None, None),
     ),
     workers_wanted=2,
@@ -100,6 +100,7 @@ DOCUMENT = {
             "rss_bytes": 325058560,
             "predicted_bytes": 699400192,
             "threads": 2,
+            "quiet_seconds": 61.5,
         },
         {
             "slot": 2,
@@ -112,6 +113,7 @@ DOCUMENT = {
             "rss_bytes": None,
             "predicted_bytes": None,
             "threads": 1,
+            "quiet_seconds": None,
         },
     ],
     "workers_wanted": 2,
