@@ -87,7 +87,7 @@ def test_what_damaged_files_are_refused_for_is_in_the_table(kind: str, tmp_path:
     path = tmp_path / "a.jp2"
     make_jp2(path, 64, 64, encoding=encoding, wrapping=wrapping)
     good, chance = path.read_bytes(), random.Random(kind)
-    warned = {as_pattern(one.message) for one in refusal_table.warnings(refusal_table.sources())}
+    warned = {as_pattern(one.message) for one in refusal_table.warnings()}
     found: set[tuple[Cause, str]] = set()
     for _ in range(150):
         bad = bytearray(good)

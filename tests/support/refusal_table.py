@@ -73,8 +73,8 @@ class Warned:
     module: str
 
 
-def sources() -> Sources:
-    return Sources.read(ROOT, [f"engine/{package}" for package in PACKAGES])
+def sources(*more: str) -> Sources:
+    return Sources.read(ROOT, [f"engine/{package}" for package in (*PACKAGES, *more)])
 
 
 def refusals(code: Sources) -> list[Refusal]:
@@ -111,7 +111,9 @@ def _refusals_of(code: Sources, call: Call) -> Iterator[Refusal]:
             )
 
 
-def warnings(code: Sources) -> list[Warned]:
+def warnings() -> list[Warned]:
+    """Also those of the store."""
+    code = sources("store")
     return sorted({Warned(value.text, value.module) for value in code.warnings()})
 
 
@@ -121,12 +123,11 @@ def as_pattern(message: str) -> re.Pattern[str]:
 
 
 def page() -> str:
-    code = sources()
     lines = _BEGINNING.splitlines()
-    for cause, group in groupby(refusals(code), key=lambda one: one.cause):
+    for cause, group in groupby(refusals(sources()), key=lambda one: one.cause):
         if cause in _MEANINGS:
             lines += _section(cause, list(group))
-    lines += _warning_section(warnings(code))
+    lines += _warning_section(warnings())
     return "\n".join(lines) + "\n"
 
 
