@@ -16,6 +16,7 @@ import click
 from engine import __version__
 from engine.failures import UserError, one_line, system_error_text
 from engine.formatting import visible_lines
+from tui.guarded import GUARDED, guard
 from tui.text_encoding import as_typed, print_what_the_terminal_can_show, restart_in_utf_8_mode
 
 COMMANDS: dict[str, dict[str, str]] = {
@@ -74,6 +75,9 @@ Exit codes: 0 done; 1 it ran and something failed or differs; 2 usage, configura
 class Photostat(click.Group):
     """Loads commands by name and turns every error into one line on stderr."""
 
+    is_own_process = False
+    """The shell has started it, and waits for it."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for names in COMMANDS.values() for name in names]
 
@@ -111,6 +115,7 @@ class Photostat(click.Group):
         kwargs |= {"prog_name": "photostat", "standalone_mode": False}
         if not args and kwargs.get("args") is None:
             restart_in_utf_8_mode()
+            Photostat.is_own_process = True
             kwargs["args"] = as_typed(sys.argv[1:])
         print_what_the_terminal_can_show()
         try:
@@ -187,6 +192,8 @@ def main(ctx: click.Context, directory: Path | None, read_only: bool) -> None:
     if ctx.invoked_subcommand is not None:
         if read_only:
             raise click.UsageError("--read-only is for the TUI, without a command")
+        if Photostat.is_own_process and ctx.invoked_subcommand in GUARDED:
+            guard()
         return
     from tui.app import run
     from tui.commands.shared.options import workspace_of

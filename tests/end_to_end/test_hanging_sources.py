@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat
+from tests.support.command_line import photostat, start
 from tests.support.engine_runs import (
     list_rows,
     resume_worker,
@@ -20,7 +20,7 @@ from tests.support.engine_runs import (
     wait_for_end,
 )
 from tests.support.hung_sources import HungSources
-from tests.support.waiting import has_ended, wait_until
+from tests.support.waiting import LONGEST_WAIT_S, has_ended, wait_until
 
 
 def first_source(root: Path) -> Path:
@@ -150,3 +150,28 @@ def test_a_store_that_hangs_is_a_hold_and_drain_and_stop_leave_it(
     share.answer()
     photostat("run", "--headless", workspace=root)
     assert status(root)["totals"]["done"] == 3
+
+
+def test_ctrl_c_ends_a_command_whose_path_never_answers(
+    workspace: MakeWorkspace, hung_sources: HungSources
+) -> None:
+    root = workspace(images=3)
+    photostat("run", "--headless", workspace=root)
+    (root / "export.csv").rename(root / "source" / "export.csv")
+    share, store = hung_sources(root / "source"), hung_sources(root / "out")
+    export = root / "source" / "again.csv"
+    export.write_bytes((root / "source" / "export.csv").read_bytes())
+    share.hang("read", "again.csv")
+    store.hang("read", "*")
+    printed = root / "printed"  # no pipe, which what is left behind would keep open
+    with printed.open("w") as out:
+        commands = [
+            start("add", export, workspace=root, stdout=out, stderr=out),
+            start("reconcile", workspace=root, stdout=out, stderr=out),
+        ]
+    share.wait_for_requests()
+    store.wait_for_requests()
+    for command in commands:
+        command.send_signal(signal.SIGINT)
+    assert [command.wait(LONGEST_WAIT_S) for command in commands] == [130, 130]
+    assert printed.read_text().count("is left behind: no signal ends it") == 2
