@@ -18,6 +18,7 @@ class Measurement:
 
 MEASUREMENTS = (
     Measurement("conversion"),
+    Measurement("witness"),
     Measurement("busy"),
     Measurement("manifest"),
     Measurement("terminal_bytes"),

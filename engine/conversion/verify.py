@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage
 from engine.formatting import decibels
-from engine.jp2.decoding.decode import ReleasePages
+from engine.jp2.decoding.pixel_memory import ReleasePages
 from engine.jpeg.inspect import JpegError, JpegFacts, read_jpeg
 from engine.jpeg.libvips import Image, Region, VipsError, vips_failure
 from engine.jpeg.quality import Table, standard_tables

@@ -60,6 +60,10 @@ class ReferenceGrid:
         return self.y1 - self.y0
 
     @property
+    def area(self) -> Area:
+        return self.x0, self.y0, self.x1, self.y1
+
+    @property
     def tiles_across(self) -> int:
         return -(-(self.x1 - self.tile_x0) // self.tile_width)
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from engine.config import JpegSettings
 from engine.failures import Stage
-from engine.jp2.decoding.decode import ReleasePages
+from engine.jp2.decoding.pixel_memory import ReleasePages
 from engine.jpeg.libvips import TargetCustom, VipsError, vips_failure
 from engine.jpeg.render import Rendered
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.decoding.colour import ColourConversion, ColourModel, ColourPlan, Xyz
-from engine.jp2.decoding.decode import Picture, ReleasePages
+from engine.jp2.decoding.decode import Picture
+from engine.jp2.decoding.pixel_memory import ReleasePages
 from engine.jp2.decoding.pixels import Pixels
 from engine.jpeg.libvips import BlobType, Image, VipsError, srgb_profile, vips_failure
 from engine.jpeg.limits import LONGEST_SIDE

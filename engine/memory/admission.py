@@ -30,17 +30,9 @@ from engine.memory.admission_types import (
     NeverFits,
     Start,
 )
+from engine.memory.calibration import UNCORRECTED, Calibration
 from engine.memory.floor_hold import hold_detail, image_to_stop, remember_stop, update_hold
-from engine.memory.prediction import (
-    MIB,
-    UNCORRECTED,
-    Calibration,
-    DoesNotFit,
-    HeaderFacts,
-    choose_plan,
-    predict,
-    slowdown,
-)
+from engine.memory.prediction import MIB, DoesNotFit, HeaderFacts, choose_plan, predict, slowdown
 from engine.messages import Plan
 
 MAY_BE_PASSED_S = 60.0

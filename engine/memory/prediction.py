@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from engine.config import PLAIN_JPEG, JpegSettings
+from engine.memory.calibration import UNCORRECTED, Calibration
 from engine.messages import DecodeMode, Plan
 
 MIB = 2**20
@@ -84,61 +85,9 @@ class HeaderFacts(Protocol):
     @property
     def code_block_samples(self) -> int: ...
     @property
+    def levels(self) -> int: ...
+    @property
     def whole_only(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class PeakSample:
-    """What an attempt was predicted to need, without correction, and what it took. Bytes."""
-
-    mode: DecodeMode
-    predicted_bytes: int
-    peak_bytes: int
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A factor on the predictions for each decode mode, learnt from measured peaks."""
-
-    whole: float = 1.0
-    tiles: float = 1.0
-    strips: float = 1.0
-
-    def factor(self, mode: DecodeMode) -> float:
-        return {DecodeMode.WHOLE: self.whole, DecodeMode.TILES: self.tiles, DecodeMode.STRIPS: self.strips}[
-            mode
-        ]
-
-    def times(self, factor: float) -> Calibration:
-        return Calibration(self.whole * factor, self.tiles * factor, self.strips * factor)
-
-
-UNCORRECTED = Calibration()
-
-_SAMPLES_PER_MODE = 64
-_MARGIN = 1.03
-_HIGHEST_FACTOR = 4.0
-_LEAST_PREDICTED_BYTES = 256 * MIB
-"""The peak of a small image is mostly the process's own and shows little about larger images."""
-
-
-def calibrate(peaks: Iterable[PeakSample]) -> Calibration:
-    """The correction that follows from the newest attempts; `peaks` are newest first.
-
-    The factor of a mode is the largest of its newest ratios, and a little more. It never lowers a prediction: one that
-    is too high costs a short wait, one that is too low costs an image."""
-    ratios: dict[DecodeMode, list[float]] = {mode: [] for mode in DecodeMode}
-    for peak in peaks:
-        if len(ratios[peak.mode]) < _SAMPLES_PER_MODE and peak.predicted_bytes >= _LEAST_PREDICTED_BYTES:
-            ratios[peak.mode].append(peak.peak_bytes / peak.predicted_bytes)
-    return Calibration(
-        *(_factor(ratios[mode]) for mode in (DecodeMode.WHOLE, DecodeMode.TILES, DecodeMode.STRIPS))
-    )
-
-
-def _factor(ratios: list[float]) -> float:
-    worst = max(ratios, default=1.0)
-    return 1.0 if worst <= 1.0 else min(worst * _MARGIN, _HIGHEST_FACTOR)
 
 
 def predict(
@@ -153,10 +102,37 @@ def predict(
             decoding = _tiles_bytes(facts, plan, row_bytes)
         case DecodeMode.STRIPS:
             decoding = _strips_bytes(facts, plan, row_bytes)
+    if plan.mode is not DecodeMode.WHOLE:
+        decoding = _with_witness_bytes(facts, plan, decoding)
     decoding += _compressed_bytes(facts, plan) / _SAFETY
     need = _PROCESS_BYTES + max(decoding, _encoding_bytes(facts, plan, row_bytes, jpeg))
     need += _THREAD_BYTES * (plan.threads - 1)
     return int(need * _SAFETY * calibration.factor(plan.mode))
+
+
+def witness_levels(levels: int) -> int:
+    """By how many of its decomposition levels a picture is reduced to compare tiles and strips with; 0: it is not.
+
+    Four cost less than 1 % of decoding it, three 2 to 4 %, two 6 to 8 %, and one would cost a third.
+    """
+    return min(4, levels) if levels >= 2 else 0
+
+
+def _with_witness_bytes(facts: HeaderFacts, plan: Plan, decoding: float) -> float:
+    """The reduced picture is decoded before the full one, and is kept beside it with some rows of the last strip."""
+    levels = witness_levels(facts.levels)
+    if not levels:
+        return decoding
+    samples = records = _samples(facts)
+    kept = samples / (1 << 2 * levels)
+    reduced = kept * _SAMPLE_BYTES
+    if plan.mode is DecodeMode.STRIPS:
+        rows = min(facts.height, (8 << levels) + (1 << levels))  # with the 9-7, which reaches furthest
+        kept += rows * facts.width * max(1, facts.components)
+    else:
+        records = min(samples, facts.tile_width * facts.tile_height * max(1, facts.components))
+    kept *= 1 if facts.bits <= 8 else 2 if facts.bits <= 16 else 4
+    return max(decoding, reduced + _records_bytes(facts, records)) + kept
 
 
 def _compressed_bytes(facts: HeaderFacts, plan: Plan) -> float:

@@ -19,6 +19,8 @@ from engine.memory.usage import OOM_WORKER, set_oom_score
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LEFT_TO_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)  # before the first fork: nothing is loaded between fork and exec
+_ONE_THREAD_EACH = ("OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""numpy's matrix products would use every core in every worker; the setting counts when numpy is imported."""
 
 
 def tie_to_parent(parent_pid: int, *, killed_first: bool) -> None:
@@ -60,6 +62,7 @@ class Child:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-X", "utf8", "-c", code, name],
             stdin=subprocess.DEVNULL,
+            env=os.environ | {name: os.environ.get(name, "1") for name in _ONE_THREAD_EACH},
             pass_fds=(theirs.fileno(),),
             preexec_fn=_obey_the_parent_alone,
         )

@@ -19,7 +19,7 @@ from engine.memory.admission_types import (
     RunningImage,
 )
 from engine.memory.available import MemoryReader, is_memory_filesystem, parse_floor
-from engine.memory.prediction import Calibration, PeakSample, calibrate
+from engine.memory.calibration import Calibration, PeakSample, calibrate
 from engine.memory.usage import own_tree, tree_bytes
 from engine.messages import DecodeMode
 from engine.supervisor.context import RunContext

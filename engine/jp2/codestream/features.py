@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.jp2.codestream.coding_style import Styles
 
 
 @dataclass(frozen=True)
@@ -24,3 +27,5 @@ class CodestreamFeatures:
     """How many tile-parts with data each tile has, by its number; 0, or nothing at all, if that is not known."""
     patches: tuple[Patch, ...] = ()
     """By offset: where the file states something wrong that a decoder would follow."""
+    tile_styles: Mapping[int, Styles] = field(default_factory=dict)
+    """How those tiles are coded that have a COD or COC of their own."""

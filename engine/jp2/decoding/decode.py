@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import math
-import mmap
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,19 +17,19 @@ from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.colour import ColourPlan
 from engine.jp2.decoding.consumption import TilePartStart, check_consumed
 from engine.jp2.decoding.mode_rules import DecodeWay, fault_of
-from engine.jp2.decoding.openjpeg import DecodedPlane, Decoder, DecoderMessages, open_decoder
+from engine.jp2.decoding.openjpeg import Decoder, DecoderMessages, open_decoder
+from engine.jp2.decoding.pixel_memory import (
+    ReleasePages,
+    mapped_pixels,
+    nothing_to_release,
+    release_rows,
+)
 from engine.jp2.decoding.pixels import PixelGrid, Pixels, PixelWriter, pixel_grid
+from engine.jp2.decoding.witness import Witness, reduced_decode
 from engine.jp2.header import Area, Header
 from engine.jp2.jp2_file import Jp2File
 from engine.memory.usage import give_memory_back
 from engine.messages import DecodeMode, Plan
-
-ReleasePages = Callable[[], None]
-"""Drops the pages of a pixel file from this process's memory; to be called now and then while pixels are read."""
-
-
-def _nothing_to_release() -> None:
-    pass
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,7 @@ class Picture:
     """(height, width, bands); a mapped file if the plan puts them on disk."""
     release_pages: ReleasePages
     warnings: tuple[str, ...] = ()
-    """Samples that were beyond what the header declares."""
+    """Samples that were beyond what the header declares; that nothing could be compared."""
 
 
 @contextmanager
@@ -62,22 +56,28 @@ def decoded(
 
     Every decode mode and any number of threads make the same pixels (`mode_rules`). Raises ImageError with OpenJPEG's
     messages, OUT_OF_MEMORY if the plan's mode is none that makes the right pixels of this file, or PROOF_FAILED if
-    OpenJPEG did not read every tile-part; MemoryError, and OSError if there is no room for the pixel file.
+    OpenJPEG did not read every tile-part, or tiles or strips are not those of a decode at a reduced resolution;
+    MemoryError, and OSError if there is no room for the pixel file.
     """
     grid = pixel_grid(file.header)
     shape = (grid.height, grid.width, colour_plan.bands)
     dtype = np.dtype(np.uint16 if colour_plan.wide else np.uint8)
+    witness: Witness | None = None
+    warnings: tuple[str, ...] = ()
+    if possible_mode(file.header, plan.mode) is not DecodeMode.WHOLE:
+        witness, warnings = reduced_decode(file, features, plan.threads)
     try:
         if plan.pixels_on_disk:
-            pixels, release_pages = _mapped(pixel_file, shape, dtype)
+            pixels, release_pages = mapped_pixels(pixel_file, shape, dtype)
         else:
-            pixels, release_pages = np.empty(shape, dtype), _nothing_to_release
+            pixels, release_pages = np.empty(shape, dtype), nothing_to_release
         writer = PixelWriter(colour_plan, grid, pixels)
-        decoding = _Decoding(file, features, grid, writer, release_pages, messages, plan.threads)
+        decoding = _Decoding(file, features, grid, writer, release_pages, messages, plan.threads, witness)
         _decode(decoding, plan)
         check_consumed(decoding.read, features.tile_parts)
+        del decoding, witness  # their memory, before the picture is encoded
         give_memory_back()
-        yield Picture(pixels, release_pages, writer.warnings)
+        yield Picture(pixels, release_pages, (*writer.warnings, *warnings))
     finally:
         if plan.pixels_on_disk:
             pixel_file.unlink(missing_ok=True)
@@ -103,6 +103,7 @@ class _Decoding:
     release_pages: ReleasePages
     messages: DecoderMessages
     threads: int
+    witness: Witness | None
     read: set[TilePartStart] = field(default_factory=set)
     """The tile-parts that any codec has read."""
 
@@ -123,7 +124,10 @@ class _Decoding:
             self.read.update(decoder.tile_parts_read())
 
     def write(self, decoder: Decoder, area: Area) -> None:
-        self.writer.write(decoder.planes(), self.grid.covered(area))
+        planes = decoder.planes()
+        if self.witness is not None:
+            self.witness.compare(planes, area)
+        self.writer.write(planes, self.grid.covered(area))
 
 
 def _decode(decoding: _Decoding, plan: Plan) -> None:
@@ -171,6 +175,8 @@ def _decode_tiles(decoding: _Decoding) -> None:
             message = f"{error.failure.message}: the tiles cannot be decoded one by one, and {fault}"
             raise ImageError(Cause.UNSUPPORTED, Stage.DECODING, message) from error
         decoding.messages.errors.clear()
+        if decoding.witness is not None:
+            decoding.witness.restart()
         _decode_strips(decoding, -(-grid.tile_height // decoding.grid.dy), per_codec=1)
 
 
@@ -231,60 +237,3 @@ def strip_edges(header: Header, grid: PixelGrid, strip_rows: int) -> list[tuple[
 def _rows(dy: int, top: int, bottom: int) -> int:
     """Rows of a component's samples between two rows of the reference grid."""
     return -(-bottom // dy) - -(-top // dy)
-
-
-def _mapped(file: Path, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> tuple[Pixels, ReleasePages]:
-    """Pixels in a mapped file. Its blocks are allocated now: a full disk is an error here, and no SIGBUS later."""
-    size = math.prod(shape) * dtype.itemsize
-    with file.open("w+b") as opened:
-        _allocate(opened.fileno(), size)
-        mapping = mmap.mmap(opened.fileno(), size)
-    pixels: Pixels = np.frombuffer(mapping, dtype).reshape(shape)
-
-    def release_pages() -> None:
-        # Of a shared mapping this drops the pages from the process, not from the file (madvise(2)).
-        if hasattr(mmap, "MADV_DONTNEED"):
-            mapping.madvise(mmap.MADV_DONTNEED)
-
-    return pixels, release_pages
-
-
-def _allocate(descriptor: int, size: int) -> None:
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, size)
-        return
-    block = bytes(1 << 20)
-    for start in range(0, size, len(block)):
-        os.write(descriptor, block[: size - start])
-
-
-_MADV_DONTNEED = 4
-"""Linux (madvise(2)): private pages read as zeros afterwards, and nothing reads these again."""
-
-
-def release_rows(planes: Sequence[DecodedPlane], y: int) -> None:
-    """Frees whole pages of the rows above `y` on the reference grid; their samples are lost.
-
-    Decoding an image whole peaks at OpenJPEG's own samples, 12 bytes a pixel of RGB: with this the pixels that are
-    made of them need no further memory.
-    """
-    madvise = _madvise()
-    if madvise is None:
-        return
-    for plane in planes:
-        height, width = plane.samples.shape
-        rows = min(max(y // plane.dy - plane.y0, 0), height)
-        start = plane.samples.ctypes.data
-        first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
-        last = (start + rows * width * 4) // mmap.PAGESIZE * mmap.PAGESIZE
-        if last > first:
-            madvise(first, last - first, _MADV_DONTNEED)
-
-
-@cache
-def _madvise() -> Any:
-    if sys.platform != "linux":
-        return None
-    call = ctypes.CDLL(None).madvise
-    call.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    return call

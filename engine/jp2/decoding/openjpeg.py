@@ -133,6 +133,7 @@ def _declare(library: Any) -> None:
     """Declares the calls that glymur does not wrap, or wraps for UTF-8 file names only."""
     library.opj_stream_create_default_file_stream.argtypes = [ctypes.c_char_p, ctypes.c_int32]
     library.opj_stream_create_default_file_stream.restype = ctypes.c_void_p
+    library.opj_set_decoded_resolution_factor.argtypes = [ctypes.c_void_p, ctypes.c_uint32]
     if hasattr(library, "opj_decoder_set_strict_mode"):  # 2.5.0; strict is the default since
         library.opj_decoder_set_strict_mode.argtypes = [ctypes.c_void_p, ctypes.c_int32]
         library.opj_decoder_set_strict_mode.restype = ctypes.c_int32
@@ -153,6 +154,13 @@ class Decoder:
 
     def whole(self) -> None:
         self._call("decode", self._codec, self._stream, self._image)
+
+    def reduced(self, levels: int) -> None:
+        """Decodes it whole, without the finest resolutions."""
+        factor = self._calls.OPENJP2.opj_set_decoded_resolution_factor
+        if not factor(self._codec, levels):
+            raise decoding_error(self._messages.errors, self._messages.warnings)
+        self.whole()
 
     def area(self, area: Area) -> None:
         """Decodes an area of the reference grid; may be called again only if the image is untiled."""

@@ -106,6 +106,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
     with_data: Counter[int] = Counter()
     high_throughput, markers = main.styles.high_throughput, set(main.markers)
     packets = Packets()
+    tile_styles: dict[int, Styles] = {}
     for part in tile_parts(reader, main, codestream_end):
         header = part.header
         _check_order(part, found, main.size.grid.tiles)
@@ -116,7 +117,9 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
         counts.append(_StatedCount(part.tile, part.start, part.count))
         markers.update(header.markers)
         with_data[part.tile] += part.end > part.start + _SOT_BYTES
-        high_throughput |= header.styles is not None and header.styles.high_throughput
+        if header.styles is not None:
+            tile_styles.setdefault(part.tile, header.styles)
+            high_throughput |= header.styles.high_throughput
         chain.end, chain.is_open = part.end, part.is_open
         chain.segments += len(header.markers)
         if chain.segments > MAX_SEGMENTS:
@@ -135,6 +138,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
             with_data[tile] if found[tile] <= _MOST_STATED else 0 for tile in range(main.size.grid.tiles)
         ),
         patches=tuple(sorted(patches, key=lambda patch: patch.offset)),
+        tile_styles=tile_styles,
     )
     return chain
 

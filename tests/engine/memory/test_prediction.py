@@ -9,17 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.config import JpegSettings
-from engine.memory.prediction import (
-    UNCORRECTED,
-    Calibration,
-    DoesNotFit,
-    PeakSample,
-    calibrate,
-    choose_plan,
-    plans,
-    predict,
-    slowdown,
-)
+from engine.memory.calibration import UNCORRECTED, Calibration, PeakSample, calibrate
+from engine.memory.prediction import DoesNotFit, choose_plan, plans, predict, slowdown
 from engine.messages import DecodeMode, Plan, Surveyed
 from tests.support.measured_peaks import MEASURED, Measured
 from tests.support.simulated_run import GIB, MIB, image
@@ -51,6 +42,20 @@ class TestAgainstMeasurements:
 
 
 class TestTheModel:
+    def test_the_reduced_picture_that_tiles_and_strips_are_compared_with_is_counted(self) -> None:
+        large = replace(image(1, 1000), levels=5, bits=8)
+        strips = Plan(DecodeMode.STRIPS, strip_rows=64, pixels_on_disk=True)
+        tiled = replace(large, tile_width=1024, tile_height=1024)
+        kept = large.width * large.height * large.components / 256
+        assert predict(large, strips) >= predict(replace(large, levels=1), strips) + kept
+        for facts, plan in ((large, strips), (tiled, Plan(DecodeMode.TILES, pixels_on_disk=True))):
+            # With two levels it is large: decoding it takes more than decoding a tile or a strip.
+            assert predict(replace(facts, levels=2), plan) > 16 * kept * 4
+            assert predict(facts, plan) < predict(replace(facts, levels=2), plan)
+        assert predict(large, Plan(DecodeMode.WHOLE)) == predict(
+            replace(large, levels=1), Plan(DecodeMode.WHOLE)
+        )
+
     @given(st.floats(20, 2000))
     def test_fewer_rows_need_less(self, megapixels: float) -> None:
         facts = image(1, megapixels)
