@@ -5,10 +5,11 @@ Only what this workspace has provably left behind is removed; what is another's,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import psutil
 
@@ -73,25 +74,35 @@ def _why_kept(
     if not is_ours:
         whose = "another workspace's" if leftover.owner else "nothing shows whose it is"
         return f"{whose}: {_BY_HAND}"
-    partial = parse_partial(PurePosixPath(leftover.key).name)
+    name = PurePosixPath(leftover.key).name
+    partial = parse_partial(name)
     if partial is not None:
-        return _why_being_written(partial, leftover.modified or now, holder, now)
+        return _why_being_written(name, partial, leftover.modified or now, holder, now)
     return f"may be under way: {holder}" if holder is not None else None
 
 
 def _why_being_written(
-    partial: PartialFile, modified: float, holder: Holder | str | None, now: float
+    name: str, partial: PartialFile, modified: float, holder: Holder | str | None, now: float
 ) -> str | None:
     if not partial.is_of_this_host:
         silent = now - modified > STALE_AFTER_S
         return None if silent else f"written on {partial.host} less than a day ago"
     if isinstance(holder, Holder) and not (holder.is_here and psutil.pid_exists(holder.pid)):
         return f"may be under way: {holder}"
+    return f"process {partial.pid} writes it" if _may_write(partial.pid, name, modified) else None
+
+
+def _may_write(pid: int, name: str, modified: float) -> bool:
+    """Whether that process was there when the file was last written, and has it open, as far as can be seen."""
     try:
-        is_writer = psutil.Process(partial.pid).create_time() <= modified
-    except psutil.Error:
-        return None
-    return f"process {partial.pid} writes it" if is_writer else None
+        if psutil.Process(pid).create_time() > modified:
+            return False
+        with os.scandir(f"/proc/{pid}/fd") as descriptors:
+            return any(Path(each.path).readlink().name == name for each in descriptors)
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return psutil.pid_exists(pid)  # a descriptor was closed meanwhile, or there is no /proc
+    except (psutil.Error, PermissionError):
+        return True
 
 
 def _clear(store: Store, leftover: Leftover, why_kept: str | None) -> ToldLeftover:

@@ -70,7 +70,8 @@ def test_unfinished_files_of_this_workspace_are_removed_and_all_others_told(work
         (directory / name).write_bytes(b"half a JPEG")
         if modified := removed.get(name):
             os.utime(directory / name, (modified, modified))
-    with Ledger.open(workspace):  # as an engine that runs
+    being_written = directory / next(iter(kept))
+    with being_written.open("ab"), Ledger.open(workspace):  # as an engine that runs
         found = told(workspace)
     where = str(directory.relative_to(out))
     assert {key for key, (gone, _) in found.items() if gone} == {f"{where}/{name}" for name in removed}
@@ -79,6 +80,7 @@ def test_unfinished_files_of_this_workspace_are_removed_and_all_others_told(work
     assert {path.name for path in directory.iterdir()} == set(kept)
     text = photostat("reconcile", workspace=workspace.root).stdout
     assert text.count("partial-file") == len(kept)
+    assert not being_written.exists()  # nobody has it open any more
 
 
 def test_a_copy_of_a_workspace_does_not_own_the_originals_files(workspace: Workspace, tmp_path: Path) -> None:
