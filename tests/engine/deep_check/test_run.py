@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from engine.deep_check import run
-from engine.deep_check.child import _steps
+from engine.deep_check.child import _steps, modes_tolerance
 from engine.deep_check.other_decoders import find_decoders
 from engine.deep_check.results import (
     Comparison,
@@ -30,9 +30,12 @@ from engine.deep_check.run import DeepCheck
 from engine.deep_check.sample import KindSample
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.decoding import decode
+from engine.jp2.decoding.colour import plan_colour
+from engine.jp2.jp2_file import read_header
 from engine.jp2.survey import survey_source
 from engine.messages import DecodeMode, SurveyRequest
 from tests.engine.jp2.validation.test_high_throughput import HIGH_THROUGHPUT
+from tests.support.codestreams import codestream, siz
 from tests.support.jp2_files import Encoding, Wrapping, cut, make_jp2
 from tests.support.odd_codestreams import encoded, with_packed_headers
 
@@ -108,6 +111,39 @@ def test_a_file_that_cannot_be_decoded_costs_only_itself(tmp_path: Path) -> None
     assert by_id[1].failure.cause is Cause.TRUNCATED
     assert not by_id[2].is_bad
     assert (report.is_clean, report.kinds[0].bad) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("colour", "bits", "lossy", "expected"),
+    [("srgb", 8, False, 0), ("srgb", 8, True, 1), ("sycc", 8, True, 2), ("cmyk", 16, True, 257)],
+)
+def test_only_the_rounding_of_lossy_files_may_differ(
+    colour: str, bits: int, lossy: bool, expected: int, tmp_path: Path
+) -> None:
+    channels = 4 if colour == "cmyk" else 3
+    encoding = Encoding(reversible=not lossy, ratios=(4.0,) if lossy else (1.0,))
+    make_jp2(
+        tmp_path / "a.jp2", channels=channels, bits=bits, encoding=encoding, wrapping=Wrapping(colour=colour)
+    )
+    header = read_header(tmp_path / "a.jp2")
+    assert modes_tolerance(header.reversible, plan_colour(header)) == expected
+
+
+def test_a_child_cannot_take_more_memory_than_its_image_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_ADDRESS_SPACE_BYTES", 1 << 30)
+    make_jp2(tmp_path / "a.jp2")
+    small = sampled(tmp_path / "a.jp2", 1)
+    flat = codestream(siz(area=(0, 0, 30_000, 30_000), tile=(30_000, 30_000)))
+    (tmp_path / "b.j2k").write_bytes(flat)
+    # It was small when its header was read.
+    grown = replace(small, image_id=2, source_path=str(tmp_path / "b.j2k"))
+    by_id = {image.image.image_id: image for image in checked(small, grown).images}
+    assert not by_id[1].is_bad
+    failure = by_id[2].failure
+    assert failure is not None
+    assert failure.cause is Cause.OUT_OF_MEMORY
 
 
 def dies(connection: Any, parent_pid: int, request: DecodeImage) -> None:
