@@ -4,10 +4,14 @@ What is ordered about images is only recorded at once: the loop does it in slice
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from engine.control import snapshot
+from engine.control.peers import Peer
+from engine.control.people import person_at
 from engine.control.requests import (
     Accept,
     CountReply,
@@ -30,7 +34,7 @@ from engine.control.requests import (
     WorkersReply,
     read_request,
 )
-from engine.control.snapshot import HoldReason, OrderSnapshot, Snapshot
+from engine.control.snapshot import HoldReason, OrderSnapshot, Person, Snapshot
 from engine.failures import UserError, one_line
 from engine.ledger.filters import Selection
 from engine.ledger.order import Order
@@ -55,6 +59,8 @@ class CommandedEngine(Protocol):
     """What the commands need of an engine."""
 
     desired: DesiredState
+    pause: snapshot.Pause | None
+    """Who has paused it, and when; None if it is not paused."""
 
     @property
     def in_flight(self) -> int:
@@ -110,56 +116,60 @@ class Commands:
         self._ledger = ledger
         self._journal = journal
 
-    def answer(self, command: str, arguments: Mapping[str, Any]) -> Reply:
-        """Raises UserError to refuse, and then nothing was done."""
-        reply = self._carry_out(read_request(command, arguments))
+    def answer(self, command: str, arguments: Mapping[str, Any], peer: Peer | None = None) -> Reply:
+        """Raises UserError to refuse, and then nothing was done. `peer` is the process that asks."""
+        reply = self._carry_out(read_request(command, arguments), peer)
         self._engine.wake()
         return reply
 
-    def _carry_out(self, request: Request[Any]) -> Reply:
+    def _carry_out(self, request: Request[Any], peer: Peer | None) -> Reply:
         match request:
             case GetSnapshot():
                 return SnapshotReply(snapshot=self._engine.snapshot())
             case Pause():
-                return self._pause()
+                return self._pause(person_at(peer))
             case Resume():
-                return self._resume()
+                return self._resume(person_at(peer))
             case Drain():
-                return self._drain()
+                return self._drain(person_at(peer))
             case Stop():
-                return self._stop()
+                return self._stop(person_at(peer))
             case SetWorkers():
-                return self._set_workers(request.count)
+                return self._set_workers(request.count, person_at(peer))
             case GetOrder():
                 return OrderReply(order=OrderSnapshot.of(self._ledger.order(request.order)))
             case Requeue() | RequeueMissing() | Accept():
                 return self._take(request)
         raise NotImplementedError(request)
 
-    def _pause(self) -> InFlightReply:
+    def _pause(self, person: Person) -> InFlightReply:
         self._refuse_when_leaving()
-        self._set_desired(DesiredState.PAUSE, "paused by a person")
+        if self._engine.pause is None:
+            self._engine.pause = snapshot.Pause(person, time.time())
+        self._set_desired(DesiredState.PAUSE, f"paused by {person}")
         return InFlightReply(in_flight=self._engine.in_flight)
 
-    def _resume(self) -> Reply:
+    def _resume(self, person: Person) -> Reply:
         self._refuse_when_leaving()
         self._engine.probe_now()
-        self._set_desired(DesiredState.RUN, "resumed by a person")
+        self._engine.pause = None
+        self._set_desired(DesiredState.RUN, f"resumed by {person}")
         return Reply()
 
-    def _drain(self) -> InFlightReply:
+    def _drain(self, person: Person) -> InFlightReply:
         self._refuse_when_leaving()
-        self._set_desired(DesiredState.DRAIN, "draining: finishing what is in flight, then leaving")
+        what = f"drained by {person}: finishing what is in flight, then leaving"
+        self._set_desired(DesiredState.DRAIN, what)
         return InFlightReply(in_flight=self._engine.in_flight)
 
-    def _stop(self) -> StopReply:
-        self._set_desired(DesiredState.STOP, "stopped by a person")
+    def _stop(self, person: Person) -> StopReply:
+        self._set_desired(DesiredState.STOP, f"stopped by {person}")
         return StopReply(in_flight=self._engine.in_flight, on_scratch=self._engine.on_scratch)
 
-    def _set_workers(self, count: int) -> WorkersReply:
+    def _set_workers(self, count: int, person: Person) -> WorkersReply:
         before, now = self._engine.want_workers(count)
         limit = f" instead of {count}: memory allows no more" if now < count else ""
-        self._journal.info(EventKind.ENGINE, f"workers: {before} to {now}{limit}")
+        self._journal.info(EventKind.ENGINE, f"workers: {before} to {now}{limit}, by {person}")
         return WorkersReply(before=before, count=now, limited_by=HoldReason.MEMORY if now < count else None)
 
     def _take(self, request: LedgerRequest) -> OrderReply:

@@ -21,7 +21,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from engine import __version__
-from engine.control.peers import may_order, peer_of
+from engine.control.peers import Peer, may_order, peer_of
 from engine.control.requests import MAX_LINE_BYTES, PROTOCOL, Hello, Id, Reply
 from engine.failures import UserError, one_line
 from engine.workspace import SOCKET_DIRECTORY
@@ -30,7 +30,7 @@ _CLIENT_READS_WITHIN_S = 10.0
 """A client that leaves a reply unread for longer is dropped."""
 _MAX_CLIENTS = 64
 
-Handler = Callable[[str, Mapping[str, Any]], Reply]
+Handler = Callable[[str, Mapping[str, Any], Peer | None], Reply]
 
 
 @dataclass(eq=False)
@@ -50,7 +50,9 @@ class _Client:
 
 
 class ControlServer:
-    """Answers on `path` (mode 0600) by calling `handler(command, arguments)`, which raises UserError to refuse."""
+    """Answers on `path` (mode 0600) by calling `handler(command, arguments, peer)`.
+
+    That raises UserError to refuse."""
 
     def __init__(self, path: Path, handler: Handler) -> None:
         self.path = path
@@ -89,7 +91,8 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = self._admit(writer)
         try:
-            if not may_order(peer_of(writer.get_extra_info("socket"))):
+            peer = peer_of(writer.get_extra_info("socket"))
+            if not may_order(peer):
                 await _send(
                     writer, _refusal(None, f"only user {os.geteuid()} and root give orders to this engine")
                 )
@@ -97,7 +100,7 @@ class ControlServer:
             await _send(writer, to_builtins(Hello(PROTOCOL, __version__, os.getpid())))
             while (line := await _read_line(reader, writer)) and not self._closed:
                 client.last_active, client.has_asked = time.monotonic(), True
-                await _send(writer, self._answer(line))
+                await _send(writer, self._answer(line, peer))
         except (ConnectionError, TimeoutError):  # it has gone, or does not read
             client.drop()
         finally:
@@ -115,13 +118,13 @@ class ControlServer:
         self._clients.add(client)
         return client
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    def _answer(self, line: bytes, peer: Peer | None) -> dict[str, Any]:
         """The reply to whatever was sent; no request can end the connection, let alone the engine."""
         request_id: Id = None
         try:
             request = _parse(line)
             request_id = _id_of(request)
-            return {"id": request_id, "ok": True, **to_builtins(self._handler(*_split(request)))}
+            return {"id": request_id, "ok": True, **to_builtins(self._handler(*_split(request), peer))}
         except UserError as error:
             return _refusal(request_id, one_line(str(error)))
         except Exception as error:  # noqa: BLE001 - a client's request; the trace goes to the engine's output

@@ -57,6 +57,27 @@ class Hold(Struct, frozen=True):
     """When it looks again, Unix time; None: as soon as there is room, or when somebody acts."""
 
 
+class Person(Struct, frozen=True):
+    """Who has given an order."""
+
+    user: str
+    host: str
+    """Where they sit: the other end of their SSH connection, else this machine."""
+    tty: str
+    """Empty without a terminal."""
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.tty}, {self.host})" if self.tty else f"{self.user} ({self.host})"
+
+
+class Pause(Struct, frozen=True):
+    """A person stopped the engine."""
+
+    by: Person
+    since: Number
+    """Unix time, s."""
+
+
 class BatchSnapshot(Struct, frozen=True):
     """A batch with its account; the six counts are those of `Account`."""
 
@@ -240,6 +261,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """In hand, the oldest first; without an engine, the next one goes on with them."""
     left_behind: tuple[LeftBehind, ...]
     """Of this engine and earlier ones, until they end."""
+    pause: Pause | None = None
     ended: str | None
     """Why no engine runs although nobody had ordered that, and there is work."""
 

@@ -20,7 +20,7 @@ from engine import __version__
 from engine.config import Config
 from engine.control.commands import Commands, DesiredState
 from engine.control.server import ControlServer
-from engine.control.snapshot import Snapshot, State
+from engine.control.snapshot import Pause, Snapshot, State
 from engine.failures import UserError
 from engine.formatting import counted
 from engine.ledger.account import Account
@@ -80,6 +80,8 @@ class Supervisor:
         self._dispatch = Dispatch(self._run, self._converting)
         self._orders = Orders(self._run)
         self.desired = DesiredState.RUN
+        self.pause: Pause | None = None
+        """Who has paused it, and when."""
         self.workers_asked = workers
         """By a person or the settings; more than `workers_wanted` if memory does not allow so many."""
         self.want_workers(workers)
@@ -269,6 +271,7 @@ class Supervisor:
             state=self.state,
             started=self._started,
             workers_asked=self.workers_asked,
+            pause=self.pause if self.state is State.PAUSED else None,
             failures=self._surveying.failures + self._converting.failures + self._storing.failures,
         )
 

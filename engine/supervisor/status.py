@@ -11,6 +11,7 @@ from engine.control.snapshot import (
     Bytes,
     EngineIdentity,
     OrderSnapshot,
+    Pause,
     Snapshot,
     State,
     StoreSnapshot,
@@ -32,6 +33,7 @@ def take_snapshot(
     state: State,
     started: float,
     workers_asked: int,
+    pause: Pause | None,
     failures: int,
 ) -> Snapshot:
     """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s."""
@@ -69,5 +71,6 @@ def take_snapshot(
         left_behind=run.children.left_behind,
         engine=EngineIdentity(os.getpid(), time.time() - (now - started), __version__),
         orders=tuple(map(OrderSnapshot.of, figures.orders)),
+        pause=pause,
         ended=None,
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
+import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +23,11 @@ from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace, end_engine, make_sources
-from tests.support.command_line import photostat
+from tests.support.command_line import COMMAND, photostat
 from tests.support.engine_runs import start_engine_without_share, status, wait_for_end
 from tests.support.jp2_files import write_export
 from tests.support.ledgers import make_ledger
+from tests.support.terminals import Terminal
 from tests.support.waiting import LONGEST_WAIT_S
 from tui.commands.shared.engine import draining, in_flight
 
@@ -182,8 +187,30 @@ def test_a_paused_engine_is_paused_even_if_something_holds_it_too(root: Path) ->
     paused = photostat("pause", workspace=root).stdout
     assert paused == "Paused. Nothing is in flight. `photostat resume` continues.\n"
     text = photostat("status", workspace=root).stdout
-    assert text.startswith("PAUSED by you; also holding for source since ")
+    me = getpass.getuser()
+    assert re.match(
+        rf"PAUSED by {me} \(.*{socket.gethostname()}\) since \d\d:\d\d; also holding for source since ", text
+    )
     assert "is the share mounted?" in text and "HOLDING" not in text
+
+
+def test_a_pause_says_who_and_where(root: Path) -> None:
+    """The user as the kernel says it, the terminal, and the other end of the SSH connection."""
+    began = time.time()
+    over_ssh = {"SSH_CONNECTION": "192.0.2.7 50022 192.0.2.1 22", "USER": "somebody-else"}
+    with Terminal([*COMMAND[1:], "-C", str(root), "pause"], env=over_ssh) as terminal:
+        tty = os.readlink(f"/proc/{terminal.process.pid}/fd/0").removeprefix("/dev/")
+        terminal.wait_for("Paused.")
+        terminal.wait_for_end()
+    pause = status(root)["pause"]
+    assert pause["by"] == {"user": getpass.getuser(), "host": "192.0.2.7", "tty": tty}
+    assert began <= pause["since"] <= time.time()
+    who = f"{getpass.getuser()} ({tty}, 192.0.2.7)"
+    assert photostat("status", workspace=root).stdout.startswith(f"PAUSED by {who} since ")
+    assert f"paused by {who}" in _journal(root)
+    photostat("resume", workspace=root)
+    assert status(root)["pause"] is None
+    assert f"resumed by {getpass.getuser()} (" in _journal(root)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from engine.control.snapshot import (
     Hold,
     HoldReason,
     MemorySnapshot,
+    Pause,
+    Person,
     Rates,
     Snapshot,
     State,
@@ -129,8 +131,8 @@ EVENTS = tuple(
             ("info", "put-back", "map of the county [sheet 12].jpg", "its worker was stopped to free memory"),
             ("error", "failed", "glass [b]plate 00411.jpg", "corrupt: \x1b[31mred\x1b[0m"),
             ("info", "converted", "NB_0001_1887-03-14_0003.jpg", "16.8 MB to 6.8 MB, PSNR 41.2 dB, 9.4 s"),
-            ("info", "engine", "", "resumed by a person"),
-            ("info", "engine", "", "paused by a person"),
+            ("info", "engine", "", "resumed by anna (pts/3, reading-room)"),
+            ("info", "engine", "", "paused by anna (pts/3, reading-room)"),
             ("info", "engine", "", "started, version 0.1.0, 6 workers"),
         )
     )
@@ -151,7 +153,8 @@ def engine_status(snapshot: Snapshot) -> EngineStatus:
 
 
 def paused() -> EngineStatus:
-    return engine_status(structs.replace(running(), state=State.PAUSED))
+    by = Pause(Person("anna", "reading-room", "pts/3"), NOW - 1200)
+    return engine_status(structs.replace(running(), state=State.PAUSED, pause=by))
 
 
 def holding() -> EngineStatus:

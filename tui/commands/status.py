@@ -110,7 +110,12 @@ def _print_orders(snapshot: Snapshot) -> None:
 
 def _headline(snapshot: Snapshot) -> str:
     engine, hold = snapshot.engine, snapshot.hold
-    parts = [snapshot.state.value.upper() + (" by you" if snapshot.state is State.PAUSED else "")]
+    pause = (
+        f" by {snapshot.pause.by} since {clock(snapshot.pause.since, snapshot.time)}"
+        if snapshot.pause
+        else ""
+    )
+    parts = [snapshot.state.value.upper() + pause]
     if hold is not None:
         why = f"for {hold.reason} since {clock(hold.since, snapshot.time)}: {hold.detail}"
         parts = [f"HOLDING {why}"] if snapshot.state is State.HOLDING else [*parts, f"also holding {why}"]

@@ -94,7 +94,7 @@ def banner(status: EngineStatus, now: float) -> Banner:
     glyph, word, tone = _STATES[snapshot.state]
     detail = ""
     if snapshot.state is State.PAUSED:
-        detail = "by you"
+        detail = paused_by(snapshot, now)
     elif snapshot.state is State.DRAINING:
         detail = "ends when what is in flight is done"
     elif snapshot.state is State.HOLDING and snapshot.hold is not None:
@@ -103,6 +103,12 @@ def banner(status: EngineStatus, now: float) -> Banner:
     elif snapshot.state is State.STOPPED and snapshot.totals.rows == 0:
         detail = "nothing imported yet"
     return Banner(glyph, word, tone, detail)
+
+
+def paused_by(snapshot: Snapshot, now: float) -> str:
+    """`by anna (pts/3, reading-room) since 02:10`; empty if nobody knows."""
+    pause = snapshot.pause
+    return f"by {pause.by} since {formatting.clock(pause.since, now)}" if pause else ""
 
 
 def _finished(snapshot: Snapshot) -> Banner:

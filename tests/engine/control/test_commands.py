@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 import pytest
 
 from engine.control.commands import Commands, DesiredState
+from engine.control.people import person_at
 from engine.control.requests import InFlightReply, OrderReply, Reply, SnapshotReply, StopReply, WorkersReply
-from engine.control.snapshot import HoldReason, OrderSnapshot, Snapshot
+from engine.control.snapshot import HoldReason, OrderSnapshot, Pause, Snapshot
 from engine.failures import UserError
 from engine.ledger.account import LedgerFigures
 from engine.ledger.filters import Selection
 from engine.ledger.order import Order
 from engine.ledger.states import OrderKind
 
+ME = person_at(None)
 SNAPSHOT = Snapshot.from_ledger(LedgerFigures({}, 0, 0, ()), 5.0)
 
 
@@ -23,6 +25,7 @@ class RecordingEngine:
     """Has two images in flight and three JPEGs on scratch; memory allows four workers."""
 
     desired: DesiredState = DesiredState.RUN
+    pause: Pause | None = None
     in_flight: int = 2
     on_scratch: int = 3
     workers: int = 1
@@ -80,10 +83,15 @@ def commands(engine: RecordingEngine, ledger: RecordingLedger) -> Commands:
 def test_a_pause_and_its_end(commands: Commands, engine: RecordingEngine, ledger: RecordingLedger) -> None:
     assert commands.answer("pause", {}) == InFlightReply(in_flight=2)
     assert engine.desired is DesiredState.PAUSE
+    first = engine.pause
+    assert first is not None
+    assert first.by == ME
     commands.answer("pause", {})
+    assert engine.pause is first, "who paused it first"
     assert commands.answer("resume", {}) == Reply()
+    assert engine.pause is None
     assert (engine.desired, engine.probes, engine.wakes) == (DesiredState.RUN, 1, 3)
-    assert ledger.events == [("engine", "paused by a person"), ("engine", "resumed by a person")]
+    assert ledger.events == [("engine", f"paused by {ME}"), ("engine", f"resumed by {ME}")]
 
 
 def test_an_engine_that_leaves_takes_no_pause(commands: Commands, engine: RecordingEngine) -> None:
@@ -101,8 +109,8 @@ def test_workers_are_as_many_as_memory_allows(commands: Commands, ledger: Record
     limited = WorkersReply(before=3, count=4, limited_by=HoldReason.MEMORY)
     assert commands.answer("workers", {"count": 9}) == limited
     assert ledger.events == [
-        ("engine", "workers: 1 to 3"),
-        ("engine", "workers: 3 to 4 instead of 9: memory allows no more"),
+        ("engine", f"workers: 1 to 3, by {ME}"),
+        ("engine", f"workers: 3 to 4 instead of 9: memory allows no more, by {ME}"),
     ]
 
 

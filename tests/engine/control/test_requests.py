@@ -47,7 +47,14 @@ REQUESTS: list[tuple[Request[Any], dict[str, Any], type[Reply]]] = [
         Requeue(Selection((1, 2), "maps")),
         {
             "command": "requeue",
-            "selection": {"ids": [1, 2], "batch": "maps", "cause": None, "all": False, "text": None},
+            "selection": {
+                "ids": [1, 2],
+                "batch": "maps",
+                "cause": None,
+                "all": False,
+                "text": None,
+                "until_event": None,
+            },
         },
         OrderReply,
     ),

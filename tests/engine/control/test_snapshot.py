@@ -54,6 +54,7 @@ SNAPSHOT = Snapshot(
     engine=EngineIdentity(4711, 1_772_409_832.75, "0.1.0"),
     orders=(OrderSnapshot(3, OrderKind.REQUEUE, 1_772_409_833.5, 4, 2, 1),),
     left_behind=(LeftBehind(4713, "photostat-worker-1", 8, "maps/u/b.jpg", "/mnt/b.jp2", 1_772_409_840.0),),
+    pause=None,
     ended=None,
 )
 DOCUMENT = {
@@ -166,6 +167,7 @@ DOCUMENT = {
             "since": 1_772_409_840.0,
         }
     ],
+    "pause": None,
     "ended": None,
 }
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("utc")
     ("name", "text"),
     [
         ("running", "► RUNNING"),
-        ("paused", "‖ PAUSED by you"),
+        ("paused", "‖ PAUSED by anna (pts/3, reading-room) since Sun 23:44"),
         ("holding", "▲ HOLDING memory low since Sun 23:51"),
         ("draining", "▼ DRAINING ends when what is in flight is done"),
         ("disconnected", "╳ DISCONNECTED since 00:01"),

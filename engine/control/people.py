@@ -1,0 +1,48 @@
+"""Who gives an order: the user as the kernel says it, the terminal, and the machine that they sit at."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+from functools import lru_cache
+
+from engine.control.peers import Peer
+from engine.control.snapshot import Person
+
+
+def person_at(peer: Peer | None) -> Person:
+    """Whose process this is; `host` is that of an SSH connection if the process belongs to one."""
+    if peer is None:
+        return Person(_user(os.geteuid()), socket.gethostname(), "")
+    return Person(_user(peer.uid), _host(peer.pid), _terminal(peer.pid))
+
+
+@lru_cache(maxsize=64)
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _terminal(pid: int) -> str:
+    """`pts/3`; empty for a process without one, and for one that cannot be looked at."""
+    import psutil  # only here: the modules of the commands import this one
+
+    try:
+        return (psutil.Process(pid).terminal() or "").removeprefix("/dev/") if pid else ""
+    except psutil.Error:
+        return ""
+
+
+def _host(pid: int) -> str:
+    """SSH_CONNECTION is `client-address client-port server-address server-port` (sshd(8))."""
+    import psutil
+
+    here = socket.gethostname()
+    try:
+        connection = psutil.Process(pid).environ().get("SSH_CONNECTION", "") if pid else ""
+    except (psutil.Error, OSError):
+        return here
+    return connection.split()[0] if connection.split() else here
