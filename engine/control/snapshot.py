@@ -261,7 +261,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """In hand, the oldest first; without an engine, the next one goes on with them."""
     left_behind: tuple[LeftBehind, ...]
     """Of this engine and earlier ones, until they end."""
-    pause: Pause | None = None
+    pause: Pause | None
+    """None if it is not paused."""
     ended: str | None
     """Why no engine runs although nobody had ordered that, and there is work."""
 
@@ -305,6 +306,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             engine=None,
             orders=tuple(map(OrderSnapshot.of, figures.orders)),
             left_behind=tuple(left_behind),
+            pause=None,
             ended=None if is_finished else ended,
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import re
 import socket
 import time
@@ -196,10 +195,11 @@ def test_a_paused_engine_is_paused_even_if_something_holds_it_too(root: Path) ->
 
 def test_a_pause_says_who_and_where(root: Path) -> None:
     """The user as the kernel says it, the terminal, and the other end of the SSH connection."""
+    photostat("resume", workspace=root)
     began = time.time()
     over_ssh = {"SSH_CONNECTION": "192.0.2.7 50022 192.0.2.1 22", "USER": "somebody-else"}
     with Terminal([*COMMAND[1:], "-C", str(root), "pause"], env=over_ssh) as terminal:
-        tty = os.readlink(f"/proc/{terminal.process.pid}/fd/0").removeprefix("/dev/")
+        tty = str(Path(f"/proc/{terminal.process.pid}/fd/0").readlink()).removeprefix("/dev/")
         terminal.wait_for("Paused.")
         terminal.wait_for_end()
     pause = status(root)["pause"]

@@ -102,6 +102,7 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
         engine=EngineIdentity(4711, NOW - 116_520, "0.1.0"),
         orders=(),
         left_behind=(),
+        pause=None,
         ended=None,
     )
 
@@ -188,6 +189,7 @@ def finished() -> EngineStatus:
         eta_seconds=None,
         engine=None,
         orders=(),
+        pause=None,
         ended=None,
         memory=MemorySnapshot(),
         failures_by_cause={"source-missing": 6},
