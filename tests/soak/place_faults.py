@@ -9,7 +9,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from tests.soak.faults import During, Fault, Group
+from tests.soak.faults import LONGEST_S, During, Fault, Group
 from tests.support.hung_sources import HangingShare
 from tests.support.s3_relay import ChooseFault, Kind, Relay
 from tests.support.s3_relay import Fault as RelayFault
@@ -28,6 +28,8 @@ _PASSING = (
     RelayFault(Kind.THROTTLE, bytes_per_s=20_000),
 )
 _NOT_MOUNTED = "NOT_MOUNTED"
+_UNTIL_IT_IS_SHOWN_S = 80.0
+"""An image that hangs is shown as such after a minute."""
 
 
 def s3_faults(server: Seaweed, relay: Relay, luck: random.Random) -> list[Fault]:
@@ -119,8 +121,9 @@ def hanging_sources(share: HangingShare, luck: random.Random) -> list[Fault]:
             Group.SOURCES,
             lambda operation=operation: share.hang(operation, luck.choice(names)),  # type: ignore[misc]
             share.answer,
+            longest_s=longest_s,
         )
-        for operation in ("stat", "open", "read")
+        for operation, longest_s in (("stat", LONGEST_S), ("open", LONGEST_S), ("read", _UNTIL_IT_IS_SHOWN_S))
     ]
 
 

@@ -43,6 +43,8 @@ from tests.support.waiting import wait_until
 _SHORTEST_FAULT_S = 0.5
 _CALM_EVERY = 5
 """After so many faults a row must have come to its end."""
+_RESUMED = 0.6
+"""So often a person notices the end of a fault before the engine tries again."""
 _TO_FINISH_S = 900.0
 _ENGINE_ENDS = 0.25
 """How often a fault that ends the engine is taken when it is drawn: memory and descriptors need time to grow."""
@@ -125,6 +127,8 @@ class Soak:
         time.sleep(seconds)
         for fault in self.luck.sample(faults, len(faults)):
             fault.end()
+        if self.luck.random() < _RESUMED:
+            place.site.command("resume")
 
     def _draw(self, place: Place) -> list[Fault]:
         first = self.luck.choice(place.faults)
