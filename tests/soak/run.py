@@ -1,8 +1,8 @@
 """The soak itself, alone in a mount namespace: `unshare -m python -m tests.soak.run DIRECTORY MINUTES [SEED]`.
 
 Two workspaces are at work at the same time: one stores on a real S3 server behind a relay, the other in a directory
-on a volume, from a share that may hang. Again and again one or two faults are drawn and begun, stay for some seconds,
-and end. When the minutes are over, all is calm, every row comes to its end, and `judgement` looks at what there is.
+on a volume, from a share that may hang. Each meets faults of its own, one or two at once. When the minutes are over,
+all is calm, every row comes to its end, and `judgement` looks at what there is.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 from engine.workspace import Workspace
 from tests.conftest import end_engine
 from tests.soak.collection import Outcome, calm_outcomes, make_share
-from tests.soak.faults import Fault, Group, orders, process_faults
+from tests.soak.faults import orders, process_faults
 from tests.soak.judgement import files_in, judge
+from tests.soak.place import TO_FINISH_S, Place
 from tests.soak.place_faults import (
     bind,
     full_disk,
@@ -38,30 +40,11 @@ from tests.soak.site import Site
 from tests.support.hung_sources import HangingShare
 from tests.support.s3_relay import Relay
 from tests.support.seaweed import BUCKET, ENVIRONMENT, Seaweed
-from tests.support.waiting import wait_until
-
-_SHORTEST_FAULT_S = 0.5
-_CALM_EVERY = 5
-"""After so many faults a row must have come to its end."""
-_RESUMED = 0.6
-"""So often a person notices the end of a fault before the engine tries again."""
-_TO_FINISH_S = 900.0
-_ENGINE_ENDS = 0.25
-"""How often a fault that ends the engine is taken when it is drawn: memory and descriptors need time to grow."""
-
-
-@dataclass
-class Place:
-    """A site with its faults."""
-
-    site: Site
-    faults: list[Fault]
 
 
 class Soak:
     def __init__(self, directory: Path, seed: int) -> None:
-        self.luck = random.Random(seed)
-        self.drawn: Counter[str] = Counter()
+        self._seed = seed
         self._directory = directory
         self._began = time.monotonic()
         self.calm: Mapping[str, Outcome] = calm_outcomes(directory / "calm")
@@ -80,8 +63,9 @@ class Soak:
         share = make_share(self._directory / "share")
         settings = f'[store]\nurl = "s3://{BUCKET}/soak"\nendpoint = "{self.relay.endpoint}"\n'
         site = Site(self._directory / "to-s3", share, settings)
-        faults = [*process_faults(site, self.luck), *orders(site, self.luck), moved_share(share)]
-        return Place(site, [*faults, *s3_faults(self.server, self.relay, self.luck)])
+        luck = random.Random(f"{self._seed} {site.name}")
+        faults = [*process_faults(site, luck), *orders(site, luck), moved_share(share)]
+        return Place(site, [*faults, *s3_faults(self.server, self.relay, luck)], luck, self._say)
 
     def _local(self) -> Place:
         volume, mountpoint = self._directory / "volume", self._directory / "mounted"
@@ -94,53 +78,24 @@ class Soak:
         mount_tmpfs(scratch, "48m")
         settings = f'[engine]\nscratch = "{scratch}"\n[store]\nurl = "file:{mountpoint}/jpegs"\n'
         site = Site(root, self.hanging.directory, settings)
-        faults = [*process_faults(site, self.luck), *orders(site, self.luck)]
-        faults += [*hanging_sources(self.hanging, self.luck), *volume_faults(mountpoint, volume)]
+        luck = random.Random(f"{self._seed} {site.name}")
+        faults = [*process_faults(site, luck), *orders(site, luck)]
+        faults += [*hanging_sources(self.hanging, luck), *volume_faults(mountpoint, volume)]
         faults += [full_disk("scratch", scratch), read_only("scratch", scratch)]
         faults += [full_disk("the ledger", root), full_disk("logs/", root / "logs")]
-        return Place(site, [*faults, locked_ledger(Workspace(root).ledger_path)])
+        faults += [locked_ledger(Workspace(root).ledger_path)]
+        return Place(site, faults, luck, self._say)
 
     def run(self, minutes: float) -> None:
-        deadline, rounds = time.monotonic() + 60 * minutes, 0
-        for place in self.places:
-            place.site.top_up()
-            wait_until(place.site.has_done, f"the first JPEG of {place.site.name}")
-        while time.monotonic() < deadline:
-            place = self.luck.choice(self.places)
-            self._disturb(place)
-            rounds += 1
-            for other in self.places:
-                other.site.keep_running()
-                other.site.look()
-                other.site.top_up()
-            if rounds % _CALM_EVERY == 0:
-                self._say(f"{place.site.name}: calm: {place.site.status()['totals']}")
-                wait_until(place.site.has_progressed(), f"a row of {place.site.name} to end", _TO_FINISH_S)
-
-    def _disturb(self, place: Place) -> None:
-        faults = self._draw(place)
-        seconds = self.luck.uniform(_SHORTEST_FAULT_S, max(fault.longest_s for fault in faults))
-        self._say(f"{place.site.name}: {' and '.join(fault.name for fault in faults)}, {seconds:.1f} s")
-        for fault in faults:
-            self.drawn[fault.name] += 1
-            fault.begin()
-        time.sleep(seconds)
-        for fault in self.luck.sample(faults, len(faults)):
-            fault.end()
-        if self.luck.random() < _RESUMED:
-            place.site.command("resume")
-
-    def _draw(self, place: Place) -> list[Fault]:
-        first = self.luck.choice(place.faults)
-        while first.group is Group.ENGINE and self.luck.random() > _ENGINE_ENDS and _ends_the_engine(first):
-            first = self.luck.choice(place.faults)
-        others = [fault for fault in place.faults if fault.group is not first.group]
-        return [first, self.luck.choice(others)] if self.luck.random() < 0.3 else [first]
+        deadline_s = time.monotonic() + 60 * minutes
+        with ThreadPoolExecutor(len(self.places)) as pool:
+            for ended in [pool.submit(place.disturb_until, deadline_s) for place in self.places]:
+                ended.result()
 
     def finish(self) -> dict[str, object]:
         self._say("calm, to the end")
         for place in self.places:
-            place.site.finish(_TO_FINISH_S)
+            place.site.finish(TO_FINISH_S)
         in_bucket = {
             key: hashlib.md5(data).hexdigest() for key, data in self.server.contents("soak/").items()
         }
@@ -152,7 +107,7 @@ class Soak:
             ),
         }
         minutes = (time.monotonic() - self._began) / 60
-        drawn = dict(self.drawn.most_common())
+        drawn = dict(sum((place.drawn for place in self.places), Counter()).most_common())
         return {
             "minutes": round(minutes, 1),
             "faults": sum(drawn.values()),
@@ -168,10 +123,6 @@ class Soak:
 
     def _say(self, what: str) -> None:
         print(f"{time.monotonic() - self._began:7.1f}  {what}", flush=True)
-
-
-def _ends_the_engine(fault: Fault) -> bool:
-    return fault.name.endswith("new run") or fault.name in ("SIGKILL to the engine", "SIGTERM to the engine")
 
 
 def main(directory: str, minutes: str, seed: str = "") -> None:
