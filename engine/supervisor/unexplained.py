@@ -1,9 +1,10 @@
 """Faults that no image's bytes show: one may be the image's, a second in a row from another image is the engine's.
 
 Then the engine holds, what failed goes back to pending, and from time to time the stage tries again. What a store
-refuses, or has another object for, may be true of each image: a few in a row fail. More are a hold, because then it is
-more likely that the store is not the right one. If these images are right to fail, a person resumes: then ten times as
-many may fail in a row before the next hold, so that a long series ends after a few questions.
+refuses, or has another object for, may be true of each image: a few in a row fail, and are tried once more when the
+store has taken another image. More are a hold, because then it is more likely that the store is not the right one. If
+these images are right to fail, a person resumes: then ten times as many may fail in a row before the next hold, so that
+a long series ends after a few questions.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ class UnexplainedFaults:
             self._judged |= self._suspects.keys()
             if self._run.holds.unexpected_ended():
                 self._run.events.info(EventKind.END_OF_HOLD, "other images go through")
+        elif self._are_refused:  # perhaps it was the store's; the second time it is theirs
+            self._judged |= self._suspects.keys()
+            self._run.ledger.give_back(tuple(self._suspects))
         self._suspects, self._is_holding = {}, False
         self._refused_in_a_row = _REFUSED_IN_A_ROW
 
