@@ -82,9 +82,12 @@ def test_a_decoder_that_differs_is_a_finding(workspace: MakeWorkspace, tmp_path:
     assert photostat("check", workspace=root, env=env).code == 0
     printed = photostat("check", "--deep", workspace=root, env=env, expect=1).stdout
     assert "kdu_expand differs from whole in " in printed
-    assert "channel 1, column 0, row 0" in printed
+    assert "first at channel 1, column 0, row 0; photostat agrees with Pillow" in printed
     assert "kdu_expand 9.9: independent; differs about 2 images" in printed
     assert printed.count("One of two decoders is wrong.") == 1
+    wrong = fake_decoder.install(tmp_path / "bin", fake_decoder.NEVER_RIGHT)
+    printed = photostat("check", "--deep", "--sample", "1", workspace=root, env=wrong).stdout
+    assert "kdu_expand 9.9: not asked: it decodes a known picture wrongly" in printed
     silent = fake_decoder.install(tmp_path / "bin", fake_decoder.FAILS)
     printed = photostat("check", "--deep", workspace=root, env=silent).stdout
     assert "has no opinion about 2 images" in printed
