@@ -25,7 +25,7 @@ PACKAGES = ("jp2", "jpeg", "conversion", "memory", "processes", "supervisor")
 OPEN = "…"
 _MAKERS = ("ImageError", "Failure")
 
-_MEANINGS = {
+MEANINGS = {
     Cause.SOURCE_MISSING: "The source is not where the export says.",
     Cause.SOURCE_UNREADABLE: "The source is there, and the system does not let photostat read it, or it changes.",
     Cause.NOT_JPEG2000: "The file is something else: the message says what.",
@@ -125,7 +125,7 @@ def as_pattern(message: str) -> re.Pattern[str]:
 def page() -> str:
     lines = _BEGINNING.splitlines()
     for cause, group in groupby(refusals(sources()), key=lambda one: one.cause):
-        if cause in _MEANINGS:
+        if cause in MEANINGS:
             lines += _section(cause, list(group))
     lines += _warning_section(warnings())
     return "\n".join(lines) + "\n"
@@ -137,7 +137,7 @@ def _section(cause: Cause, group: list[Refusal]) -> list[str]:
         "",
         f"## `{cause.value}`",
         "",
-        f"{_MEANINGS[cause]} {again}",
+        f"{MEANINGS[cause]} {again}",
         "",
         f"*What to do:* {REMEDIES[cause]}",
         "",
