@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import math
 import os
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,17 @@ class Plane:
     dx: int = 1
     """Horizontal subsampling on the reference grid (XRsiz)."""
     dy: int = 1
+
+
+class ProgressionChange(NamedTuple):
+    """Packets in an order of their own (ISO/IEC 15444-1 A.6.6); an end is outside."""
+
+    first_resolution: int
+    first_component: int
+    layers_end: int
+    resolutions_end: int
+    components_end: int
+    progression: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,10 @@ class Encoding:
     tlm: bool = False
     block_style: int = 0
     """Table A.19: 1 bypass, 2 reset, 4 terminate each pass, 8 vertically causal, 32 segmentation symbols."""
+    region_of_interest: tuple[int, int] | None = None
+    """A component, and by how many bits its coefficients are shifted up (RGN)."""
+    progression_changes: tuple[ProgressionChange, ...] = ()
+    """POC; together they must cover every packet."""
     component_transform: bool | None = None
     """None: for three or more alike components of a size."""
 
@@ -202,10 +218,29 @@ def _parameters(opj: Any, planes: Sequence[Plane], encoding: Encoding) -> Any:
         parameters.csty |= 0x01
         parameters.res_spec = 1
         parameters.prcw_init[0] = parameters.prch_init[0] = encoding.precinct
+    if encoding.region_of_interest:
+        parameters.roi_compno, parameters.roi_shift = encoding.region_of_interest
+    if encoding.progression_changes:
+        _set_progression_changes(parameters, planes, encoding)
     if encoding.tile_parts:
         parameters.tp_on = 1
         parameters.tp_flag = ord(encoding.tile_parts)
     return parameters
+
+
+def _set_progression_changes(parameters: Any, planes: Sequence[Plane], encoding: Encoding) -> None:
+    """OpenJPEG wants those of each tile, 32 in all, and writes those of the first one for all."""
+    tiles = 1
+    if encoding.tile:
+        _, _, x1, y1 = _image_area(planes, encoding)
+        sides = zip((x1, y1), encoding.tile_origin, encoding.tile, strict=True)
+        tiles = math.prod(-(-(end - first) // side) for end, first, side in sides)
+    entries = [(tile, change) for tile in range(tiles) for change in encoding.progression_changes]
+    parameters.numpocs = len(entries)
+    for entry, (tile, change) in zip(parameters.poc, entries, strict=False):
+        entry.tile = tile + 1
+        entry.resno0, entry.compno0, entry.layno1, entry.resno1, entry.compno1 = change[:5]
+        entry.prg1 = PROGRESSIONS[change.progression]
 
 
 def _levels(planes: Sequence[Plane], encoding: Encoding) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -10,17 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from engine.demo.jp2_encoder import ProgressionChange
 from engine.failures import Cause, ImageError
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.mode_rules import DecodeWay, fault_of
-from engine.jp2.jp2_file import read_header
+from engine.jp2.jp2_file import Jp2File, read_header
 from engine.jp2.survey import survey
+from engine.jp2.validation.validate import check_structure
 from engine.memory.prediction import DoesNotFit, choose_plan, plans
 from engine.messages import DecodeMode, Plan, Surveyed
 from tests.engine.jp2.validation.test_high_throughput import HIGH_THROUGHPUT
 from tests.support.decodes import EVERY_PLAN, pixels_of
-from tests.support.jp2_files import Encoding
+from tests.support.jp2_files import Encoding, picture
 from tests.support.jp2_reads import structure_warnings
 from tests.support.odd_codestreams import (
     Codestream,
@@ -117,6 +121,13 @@ def test_packed_packet_headers(
     check_every_plan(odd, pixels, tmp_path / "odd.j2k")
 
 
+RGN, POC = b"\xff\x5e\x00\x05", b"\xff\x5f\x00\x10"
+ORDER_CHANGES = (
+    ProgressionChange(0, 0, 1, 2, 3, "RLCP"),
+    ProgressionChange(2, 0, 1, 4, 3, "CPRL"),
+)
+"""The two coarsest resolutions first, then component by component."""
+
 FEATURES: dict[str, Encoding] = {
     "layers": Encoding(ratios=(20, 5, 1)),
     "precincts": Encoding(precinct=64, progression="RPCL"),
@@ -127,6 +138,15 @@ FEATURES: dict[str, Encoding] = {
     "layers in tile-parts": Encoding(tile_parts="L", ratios=(9, 3, 1)),
     "block styles": Encoding(block_style=1 | 2 | 4 | 8 | 32),
     "lengths of packets": Encoding(tile=(64, 64), plt=True, tlm=True),
+    "a region of interest": Encoding(region_of_interest=(0, 12)),
+    "a region of interest, tiled": Encoding(
+        region_of_interest=(1, 7), tile=(64, 64), component_transform=False
+    ),
+    "order changes": Encoding(levels=3, progression_changes=ORDER_CHANGES),
+    "order changes, tiled": Encoding(levels=3, progression_changes=ORDER_CHANGES, tile=(64, 64)),
+    "layers and precincts, tiled": Encoding(
+        ratios=(20, 5, 1), precinct=64, progression="PCRL", tile=(64, 64)
+    ),
     "no transform of components": Encoding(component_transform=False),
 } | {f"order {order}": Encoding(progression=order, precinct=64) for order in ("LRCP", "RLCP", "PCRL", "CPRL")}
 
@@ -137,9 +157,33 @@ def test_features_without_a_rule_are_right_in_every_mode(
     feature: str, open_length: bool, tmp_path: Path
 ) -> None:
     odd, pixels = encoded(tmp_path, FEATURES[feature])
+    for name, marker in (("region", RGN), ("order changes", POC)):
+        assert (marker in odd.main + odd.parts[0].header) == (name in feature)
     if open_length:
         odd = replace(odd, parts=(*odd.parts[:-1], replace(odd.parts[-1], length=0)))
     check_every_plan(odd, pixels, tmp_path / "odd.j2k")
+
+
+@pytest.mark.parametrize("tile", [None, (64, 64)], ids=["untiled", "tiled"])
+def test_order_changes_in_the_main_header(tile: tuple[int, int] | None, tmp_path: Path) -> None:
+    good, pixels = encoded(tmp_path, Encoding(levels=3, progression_changes=ORDER_CHANGES, tile=tile))
+    assert all((part.header[:4] == POC) == (part.index == 0) for part in good.parts)
+    odd = replace(good, main=good.main + good.parts[0].header[:18])
+    odd = odd.with_parts(lambda part: replace(part, header=b""))
+    check_every_plan(odd, pixels, tmp_path / "odd.j2k")
+
+
+@pytest.mark.needs_tool("grk_compress")
+@pytest.mark.parametrize("options", [[], ["-n", "3", "-p", "RPCL"], ["-u", "R", "-p", "RLCP"]], ids=str)
+def test_high_throughput_in_tiles_is_right_in_every_mode(options: list[str], tmp_path: Path) -> None:
+    pixels = picture(200, 150)
+    Image.fromarray(pixels).save(tmp_path / "a.ppm")
+    command = ["grk_compress", "-i", "a.ppm", "-o", "a.jp2", "-M", "64", "-t", "64,64", *options]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    with Jp2File.open(tmp_path / "a.jp2") as file:
+        assert check_structure(file).features.high_throughput
+    for plan in EVERY_PLAN:
+        assert np.array_equal(pixels_of(tmp_path / "a.jp2", plan), pixels), plan
 
 
 def test_high_throughput_is_never_decoded_in_strips(tmp_path: Path) -> None:
