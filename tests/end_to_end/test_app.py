@@ -68,7 +68,7 @@ async def test_starts_controls_survives_and_sees_the_end(workspace: MakeWorkspac
         assert paused.snapshot.engine is not None
         kill_engine(paused.snapshot.engine.pid)
         crashed = await until(app, pilot, lambda status: status.connection is ConnectionState.LEDGER)
-        assert "ended unexpectedly" in crashed.problem
+        assert "was killed" in crashed.problem
 
         await pilot.press("s")
         await until(app, pilot, lambda status: status.connection is ConnectionState.ENGINE)
