@@ -21,6 +21,7 @@ MEASUREMENTS = (
     Measurement("witness"),
     Measurement("busy"),
     Measurement("manifest"),
+    Measurement("supervisor"),
     Measurement("terminal_bytes"),
     Measurement("memory", short=False),
     Measurement("peaks", short=False),

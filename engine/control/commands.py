@@ -14,6 +14,8 @@ from engine.control.peers import Peer
 from engine.control.people import person_at
 from engine.control.requests import (
     Accept,
+    Add,
+    AddReply,
     CountReply,
     Drain,
     GetOrder,
@@ -88,6 +90,9 @@ class Orders(Protocol):
     def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
         """Raises UserError, and then nothing is recorded."""
 
+    def take_add(self, plan: str, summary: str) -> Order | None:
+        """None if the plan does not fit any more. Raises UserError for one that cannot be read."""
+
     def order(self, number: int) -> Order:
         """Raises UserError if there is no such order."""
 
@@ -140,6 +145,8 @@ class Commands:
                 return OrderReply(order=OrderSnapshot.of(self._ledger.order(request.order)))
             case Requeue() | RequeueMissing() | Accept():
                 return self._take(request)
+            case Add():
+                return self._add(request)
         raise NotImplementedError(request)
 
     def _pause(self, person: Person) -> InFlightReply:
@@ -172,9 +179,13 @@ class Commands:
         self._journal.info(EventKind.ENGINE, f"workers: {before} to {now}{limit}, by {person}")
         return WorkersReply(before=before, count=now, limited_by=HoldReason.MEMORY if now < count else None)
 
+    def _add(self, request: Add) -> AddReply:
+        self._refuse_when_stopping()
+        order = self._ledger.take_add(request.plan, one_line(request.summary))
+        return AddReply(order=None if order is None else OrderSnapshot.of(order))
+
     def _take(self, request: LedgerRequest) -> OrderReply:
-        if self._engine.desired is DesiredState.STOP:
-            raise UserError(_LEAVING)
+        self._refuse_when_stopping()
         match request:
             case Requeue():
                 order = self._ledger.take_order(OrderKind.REQUEUE, request.selection)
@@ -192,6 +203,10 @@ class Commands:
         if self._engine.desired is not desired:
             self._engine.desired = desired
             self._journal.info(EventKind.ENGINE, message)
+
+    def _refuse_when_stopping(self) -> None:
+        if self._engine.desired is DesiredState.STOP:
+            raise UserError(_LEAVING)
 
     def _refuse_when_leaving(self) -> None:
         if self._engine.desired in (DesiredState.DRAIN, DesiredState.STOP):

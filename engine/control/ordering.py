@@ -37,10 +37,31 @@ def order(client: EngineClient, request: LedgerRequest, progress: Progress = no_
         if not taken:
             raise
         raise OrderLeft(f"{error}. {_what_becomes(taken, all_taken=len(taken) == len(parts))}") from error
+    _check(taken)
+    return CountReply(count=sum(order.changed for order in taken))
+
+
+def wait_for(client: EngineClient, order: OrderSnapshot, progress: Progress = no_progress) -> None:
+    """Until the engine has done it. Raises OrderLeft, and UserError for an order that ended early."""
+    taken = [order]
+    try:
+        _wait(client, taken, progress)
+    except NoEngine as error:
+        raise OrderLeft(f"{error}. {_what_becomes(taken, all_taken=True)}") from error
+    _check(taken)
+
+
+def wait_until_idle(client: EngineClient, progress: Progress = no_progress) -> None:
+    """Until no order is in hand."""
+    while orders := client.snapshot().orders:
+        progress(sum(order.seen for order in orders), sum(order.images for order in orders))
+        time.sleep(_ASK_EVERY_S)
+
+
+def _check(taken: Sequence[OrderSnapshot]) -> None:
     problem = next((order.problem for order in taken if order.problem), None)
     if problem is not None:
         raise UserError(f"{problem} ({_so_far(taken)})")
-    return CountReply(count=sum(order.changed for order in taken))
 
 
 def _wait(client: EngineClient, taken: list[OrderSnapshot], progress: Progress) -> None:

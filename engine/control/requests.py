@@ -84,6 +84,11 @@ class OrderReply(Reply, frozen=True, kw_only=True):
     order: OrderSnapshot
 
 
+class AddReply(Reply, frozen=True, kw_only=True):
+    order: OrderSnapshot | None
+    """None if orders were taken since the plan was made: another plan is needed."""
+
+
 class CountReply(Reply, frozen=True, kw_only=True):
     """What has come of orders: no engine sends it."""
 
@@ -155,6 +160,14 @@ class Accept(Request[OrderReply], frozen=True, tag="accept"):
     reason: Annotated[str, Meta(description="text")]
 
 
+class Add(Request[AddReply], frozen=True, tag="add"):
+    """Carry out what an import has found out beside the engine (`engine.ledger.staging`)."""
+
+    plan: Annotated[str, Meta(description="the name of a file")]
+    summary: Annotated[str, Meta(description="text")]
+    """For the history, one line."""
+
+
 LedgerRequest = Requeue | RequeueMissing | Accept
 """Needs the ledger alone: without an engine, the command itself can carry it out."""
 
@@ -183,6 +196,7 @@ _REQUESTS: dict[str, type[Request[Any]]] = {
         Requeue,
         RequeueMissing,
         Accept,
+        Add,
     )
 }
 

@@ -62,10 +62,12 @@ class ExportRow(NamedTuple):
     target: str
 
 
-def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow], export: str = "") -> ImportReport:
+def import_rows(
+    db: sqlite3.Connection, rows: Iterable[ExportRow], export: str = "", *, keep_tables: bool = False
+) -> ImportReport:
     """Inside a transaction of the caller's; 430,057 rows take seconds and little memory (temporary tables).
 
-    `export` is the name of the file that has the rows."""
+    `export` is the name of the file that has the rows. `keep_tables` leaves the temporary tables to the caller."""
     now = time.time()
     is_first = not db.execute(_SQL["has_batches"]).fetchone()[0]
     _create_tables(db)
@@ -89,7 +91,8 @@ def import_rows(db: sqlite3.Connection, rows: Iterable[ExportRow], export: str =
     freed = collisions.requeue_freed(db, now)
     collisions.mark_colliding(db)
     report = read_report(db, changed, freed, respelled)
-    _drop_tables(db)
+    if not keep_tables:
+        _drop_tables(db)
     return report
 
 

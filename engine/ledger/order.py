@@ -34,10 +34,13 @@ class Order:
 
     @property
     def event_kind(self) -> EventKind:
-        return EventKind.ACCEPT if self.kind is OrderKind.ACCEPT else EventKind.REQUEUE
+        kinds = {OrderKind.ACCEPT: EventKind.ACCEPT, OrderKind.ADD: EventKind.ADD}
+        return kinds.get(self.kind, EventKind.REQUEUE)
 
     @property
     def summary(self) -> str:
-        """What has come of it, in words: `5 images requeued`."""
+        """What has come of it, in words: `5 images requeued`; empty if an import has changed nothing."""
+        if self.kind is OrderKind.ADD:
+            return self.reason
         what = "accepted" if self.kind is OrderKind.ACCEPT else "requeued"
         return f"{counted(self.changed, 'image')} {what}" + (f": {self.reason}" if self.reason else "")

@@ -17,8 +17,9 @@ from msgspec.json import decode, encode
 from engine.failures import UserError, one_line
 from engine.formatting import integer
 from engine.ledger import chosen
-from engine.ledger.filters import Selection, with_ids
+from engine.ledger.filters import Selection
 from engine.ledger.order import Order
+from engine.ledger.plan import AttachedPlan, PlanSize
 from engine.ledger.statements import statements
 from engine.ledger.states import EventKind, ImageState, OrderKind
 
@@ -39,7 +40,11 @@ class OrderSlice:
 
     order: Order
     is_last: bool
-    """Nothing was left to do: the order can be ended."""
+    """Nothing is left to do: the order can be ended."""
+    touched: frozenset[int] = frozenset()
+    """Pending images that have another source now, or have failed."""
+    may_start: bool = True
+    """False while images change their targets, and two may have the same one."""
 
 
 def take(db: sqlite3.Connection, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
@@ -55,6 +60,22 @@ def take(db: sqlite3.Connection, kind: OrderKind, selection: Selection, reason: 
     what = encode(selection).decode()
     row = {"kind": kind, "what": what, "reason": reason, "now": time.time(), "images": images}
     return find(db, int(db.execute(_SQL["take"], row).lastrowid or 0))
+
+
+def take_plan(db: sqlite3.Connection, name: str, size: PlanSize, summary: str) -> Order | None:
+    """Records an import; None if orders were taken since its plan was made, so that it may not fit any more."""
+    last_order = db.execute(_SQL["last_order"]).fetchone()[0]
+    if size.last_order != last_order or are_open(db):
+        return None
+    images = size.changed + size.added
+    row = {"kind": OrderKind.ADD, "what": name, "reason": summary, "now": time.time(), "images": images}
+    return find(db, int(db.execute(_SQL["take"], row).lastrowid or 0))
+
+
+def next_plan(db: sqlite3.Connection) -> tuple[int, str] | None:
+    """The oldest open order and the name of its plan, if it is an import."""
+    row = db.execute(_SQL["next"]).fetchone()
+    return (row["id"], row["what"]) if row is not None and row["kind"] == OrderKind.ADD else None
 
 
 def find(db: sqlite3.Connection, number: int) -> Order:
@@ -74,11 +95,15 @@ def note_later(db: sqlite3.Connection, image_id: int) -> None:
     db.execute(_SQL["note_later"], {"image": image_id})
 
 
-def work(db: sqlite3.Connection, limit: int) -> OrderSlice | None:
-    """The next slice of the oldest open order, `limit` images at most; None if none is open."""
+def work(db: sqlite3.Connection, limit: int, plan: AttachedPlan | None) -> OrderSlice | None:
+    """The next slice of the oldest open order, `limit` images at most; None if none is open.
+
+    `plan` is that of `next_plan`."""
     row = db.execute(_SQL["next"]).fetchone()
     if row is None:
         return None
+    if plan is not None:
+        return _work_on_plan(db, Order.of(row), plan, row["position"], limit)
     order, selection = Order.of(row), decode(row["what"], type=Selection)
     window = _window(db, selection, row["position"], limit)
     if not window:
@@ -88,6 +113,21 @@ def work(db: sqlite3.Connection, limit: int) -> OrderSlice | None:
     values = {"seen": seen, "changed": changed, "position": window[-1], "order": order.id}
     db.execute(_SQL["advance"], values)
     return OrderSlice(find(db, order.id), is_last=False)
+
+
+def _work_on_plan(
+    db: sqlite3.Connection, order: Order, plan: AttachedPlan, position: int, limit: int
+) -> OrderSlice:
+    upto = min(position + limit, order.images)
+    changed, touched = plan.work(position, upto)
+    values = {"seen": upto - position, "changed": changed, "position": upto, "order": order.id}
+    db.execute(_SQL["advance"], values)
+    return OrderSlice(
+        find(db, order.id),
+        is_last=upto == order.images,
+        touched=touched,
+        may_start=upto >= plan.size.retargeted,
+    )
 
 
 def end(db: sqlite3.Connection, number: int, problem: str | None = None) -> Order:
@@ -116,8 +156,7 @@ def _window(db: sqlite3.Connection, selection: Selection, position: int, limit: 
 
 def _choose(db: sqlite3.Connection, order: Order, selection: Selection, window: Sequence[int]) -> int:
     """Puts those of these images that the order is about into `chosen`; returns how many."""
-    where, values = with_ids(window, selection.filter.condition())
-    chosen.choose(db, where, values)
+    chosen.choose_among(db, window, *selection.filter.condition())
     states = _EXAMINED[order.kind][: None if selection.ids else 1]
     db.execute(_SQL["keep_part_of_order"], {"order": order.id, "states": json.dumps(states)})
     return int(db.execute(_SQL["count_chosen"]).fetchone()[0])

@@ -21,6 +21,7 @@ class OrderKind(StrEnum):
     REQUEUE = "requeue"
     REQUEUE_MISSING = "requeue_missing"
     ACCEPT = "accept"
+    ADD = "add"
 
 
 class AttemptOutcome(StrEnum):

@@ -32,6 +32,7 @@ from engine.ledger.lock import ENGINE_COMMAND, Lock
 from engine.ledger.models import Recovered
 from engine.ledger.order import Order
 from engine.ledger.orders import OrderSlice
+from engine.ledger.plan import AttachedPlan, plans_in
 from engine.ledger.queries import LedgerQueries, Values
 from engine.ledger.statements import statements
 from engine.ledger.states import AttemptOutcome, EventKind, EventLevel, ImageState, OrderKind
@@ -40,6 +41,14 @@ from engine.messages import Converted, NotConverted, Surveyed
 from engine.workspace import Workspace
 
 _SQL = statements("changes")
+
+
+class OrderLost(Exception):
+    """An order cannot go on; the message says why in one line."""
+
+    def __init__(self, order: int, why: str) -> None:
+        self.order = order
+        super().__init__(why)
 
 
 class NotInState(Exception):
@@ -60,6 +69,8 @@ class Ledger(LedgerQueries):
         self.queue = WorkQueue(connection, sources)
         self.has_orders = orders.are_open(connection)
         """Whether some are in hand."""
+        self._plan: AttachedPlan | None = None
+        """Of the import that is being carried out."""
 
     @classmethod
     def open(cls, workspace: Workspace, command: str = ENGINE_COMMAND) -> Self:
@@ -256,12 +267,27 @@ class Ledger(LedgerQueries):
         self.has_orders = True
         return order
 
+    def take_add(self, plan: str, summary: str) -> Order | None:
+        """Records an import whose plan lies beside the ledger; None if it was made before other orders came.
+
+        Raises UserError for a plan that cannot be read."""
+        if self.has_orders:
+            return None
+        attached = AttachedPlan(self._db, self._path.parent, plan)
+        size = attached.size
+        attached.close()
+        with self.transaction(power_safe=True):
+            order = orders.take_plan(self._db, plan, size, summary)
+        self.has_orders = self.has_orders or order is not None
+        return order
+
     def work_on_orders(self, limit: int) -> OrderSlice | None:
         """Looks at the next `limit` images of the oldest order; None if no order is in hand.
 
-        After its last slice the order has to be ended."""
+        After its last slice the order has to be ended. Raises OrderLost if it cannot go on."""
+        self._attach_next_plan()
         with self.transaction():
-            done = orders.work(self._db, limit)
+            done = orders.work(self._db, limit, self._plan)
         self.has_orders = done is not None
         return done
 
@@ -270,14 +296,42 @@ class Ledger(LedgerQueries):
         with self.transaction(power_safe=True):
             order = orders.end(self._db, number, problem)
         self.has_orders = orders.are_open(self._db)
+        if self._plan is not None:
+            self._plan.remove()
+            self._plan = None
         return order
 
     def finish_orders(self) -> None:
         """Those that an engine took and did not finish, in their order."""
-        while (done := self.work_on_orders(orders.MOST_IDS)) is not None:
-            if done.is_last:
-                order = self.end_order(done.order.id)
-                self.event(EventLevel.INFO, order.event_kind, order.summary, pid=os.getpid())
+        while (ended := self._finish_order()) is not None:
+            self.event(EventLevel.INFO, ended.event_kind, ended.problem or ended.summary, pid=os.getpid())
+        self.remove_lost_plans()
+
+    def _finish_order(self) -> Order | None:
+        """The oldest one, as it has ended."""
+        try:
+            while (done := self.work_on_orders(orders.MOST_IDS)) is not None and not done.is_last:
+                pass
+        except OrderLost as lost:
+            return self.end_order(lost.order, str(lost))
+        return None if done is None else self.end_order(done.order.id)
+
+    def remove_lost_plans(self) -> None:
+        """Those of imports that no engine took."""
+        if not self.has_orders:
+            for path in plans_in(self._path.parent):
+                path.unlink(missing_ok=True)
+
+    def _attach_next_plan(self) -> None:
+        if self._plan is not None:
+            return
+        found = orders.next_plan(self._db)
+        if found is None:
+            return
+        try:
+            self._plan = AttachedPlan(self._db, self._path.parent, found[1])
+        except UserError as error:
+            raise OrderLost(found[0], str(error)) from error
 
     # The connection
 

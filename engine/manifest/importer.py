@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from itertools import chain, islice
 from pathlib import Path
+from typing import Protocol
 
 from engine.config import ManifestSettings
 from engine.formatting import counted
+from engine.ledger.import_report import ImportReport
+from engine.ledger.import_rows import ExportRow
 from engine.ledger.states import EventKind, EventLevel
-from engine.ledger.writer import Ledger
 from engine.manifest.batches import BatchNames, batch_for_all
 from engine.manifest.columns import find_columns
 from engine.manifest.export_file import ExportFile
@@ -24,8 +27,21 @@ _RECORDS_EXAMINED = 100
 """Enough to tell whether there is a header, and how many columns there are."""
 
 
+class ImportTarget(Protocol):
+    """What an import needs of a ledger, or of a copy of one."""
+
+    def account(self) -> Mapping[str, object]:
+        """By batch."""
+
+    def transaction(self, *, power_safe: bool = False) -> AbstractContextManager[None]: ...
+
+    def import_rows(self, rows: Iterator[ExportRow], export: str = "") -> ImportReport: ...
+
+    def event(self, level: EventLevel, kind: EventKind, message: str, *, pid: int | None = None) -> None: ...
+
+
 def add(
-    ledger: Ledger,
+    ledger: ImportTarget,
     export: Path,
     settings: ManifestSettings,
     *,
@@ -75,7 +91,7 @@ def _respelled(rows: int) -> tuple[str, ...]:
     )
 
 
-def _note_in_history(ledger: Ledger, export: Path, report: AddReport) -> None:
+def _note_in_history(ledger: ImportTarget, export: Path, report: AddReport) -> None:
     """An event about the import, if it changed anything."""
     total = report.total
     if total.new or total.changed or report.freed:

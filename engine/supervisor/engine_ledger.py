@@ -137,6 +137,10 @@ class EngineLedger(Ledger):
         self.write_kept()
         return super().take_order(kind, selection, reason)
 
+    def take_add(self, plan: str, summary: str) -> Order | None:
+        self.write_kept()
+        return super().take_add(plan, summary)
+
     # What is shown: the last that could be read
 
     def account(self) -> dict[str, Account]:

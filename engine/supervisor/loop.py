@@ -78,7 +78,7 @@ class Supervisor:
             self._run, workers, self._storing.enqueue_converted, self._surveying.diagnose
         )
         self._dispatch = Dispatch(self._run, self._converting)
-        self._orders = Orders(self._run)
+        self._orders = Orders(self._run, self._surveying.forget)
         self.desired = DesiredState.RUN
         self.pause: Pause | None = None
         """Who has paused it, and when."""
@@ -108,6 +108,7 @@ class Supervisor:
             run.events.info(EventKind.ENGINE, message)
             reused = take_over(run, self._storing)
         run.scratch.sweep(reused)
+        run.ledger.remove_lost_plans()
         await self._control.start()
         run.ledger.publish_socket(self._control.path)
         run.ledger.answer_while_locked()
@@ -189,7 +190,9 @@ class Supervisor:
             self._surveying.work(now, look_ahead=may_look)
         self._dispatch.work(
             now,
-            may_start=self.desired is DesiredState.RUN and self._run.holds.may_start,
+            may_start=self.desired is DesiredState.RUN
+            and self._run.holds.may_start
+            and self._orders.may_start,
             more_to_come=not self._surveying.all_surveyed,
         )
         self._converting.adjust_pool(now, self._dispatch.headroom_bytes)

@@ -74,6 +74,8 @@ class Surveying:
         self._surveyor: Child | None = None
         self._asked: dict[int, SurveyRequest] = {}
         """The requests that the surveyor has not answered yet."""
+        self._outdated: set[int] = set()
+        """Those of them whose answers do not count any more."""
         self._asked_at = 0.0
         self._reading: tuple[int, float] | None = None
         """The image whose header is being read, and since when, as the surveyor has said."""
@@ -134,6 +136,15 @@ class Surveying:
             self._ask_first_diagnosis(now)
         if self._may_begin and look_ahead and holds.may_try and not self._asked and not self._diagnoses:
             self._ask_surveys(now)
+
+    def forget(self, images: frozenset[int]) -> None:
+        """These pending images have another source now, or have failed: what is asked about them does not count."""
+        self._outdated |= images & self._asked.keys()
+        self._diagnoses = deque(
+            diagnosis
+            for diagnosis in self._diagnoses
+            if diagnosis.in_flight or diagnosis.request.image_id not in images
+        )
 
     def close(self) -> None:
         if self._surveyor is not None:
@@ -240,6 +251,8 @@ class Surveying:
         self._reading = None
         if progress.reading is not None:
             self._reading = (progress.reading, time.monotonic() - progress.reading_s)
+        results = tuple(result for result in results if result.image_id not in self._outdated)
+        self._outdated -= answered
         self._run.ledger.surveyed([result for result in results if isinstance(result, Surveyed)])
         for result in results:
             if isinstance(result, Surveyed):
@@ -308,6 +321,8 @@ class Surveying:
         self._run.children.dismiss(ended)
         self._surveyor, self._probing, self._reading = None, False, None
         asked, self._asked = self._asked, {}
+        asked = {image: request for image, request in asked.items() if image not in self._outdated}
+        self._outdated.clear()
         self._run.events.warning(
             EventKind.SURVEYOR, f"the surveyor {how}; a new one takes over", pid=ended.pid
         )

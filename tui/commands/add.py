@@ -8,8 +8,7 @@ import click
 
 from engine.formatting import counted, integer
 from engine.ledger.import_report import LineNote
-from engine.ledger.writer import Ledger
-from engine.manifest.importer import add as add_export
+from engine.manifest.adding import add_to_workspace
 from engine.manifest.report import AddReport
 from tui.commands.shared.options import complete_batch, existing_file, json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line, print_table
@@ -37,22 +36,16 @@ def add(ctx: click.Context, export: Path, batch: str | None, split_by: str | Non
     The export is CSV (also compressed: .csv.gz) or an Excel workbook (.xlsx). [manifest] in photostat.toml says
     which column is what. Adding the same file again changes nothing; a
     corrected file changes the rows that were corrected. A row that is malformed, or has the target of another
-    row, is listed with its line number; the other rows are added, and the exit code is 1.
+    row, is listed with its line number; the other rows are added, and the exit code is 1. A running engine takes
+    the rows and begins with them.
     """
     if batch is not None and split_by is not None:
         raise click.UsageError("--batch and --split-by exclude each other")
     workspace = workspace_of(ctx)
     settings = workspace.config().manifest
     existing_file(export)
-    with Ledger.open(workspace, "add") as ledger, spinner("Reading the export") as show:
-        report = add_export(
-            ledger,
-            export,
-            settings,
-            batch=batch,
-            split_by=split_by,
-            progress=lambda rows: show(f"{integer(rows)} rows read"),
-        )
+    with spinner("Reading the export") as show:
+        report = add_to_workspace(workspace, export, settings, batch=batch, split_by=split_by, show=show)
     if as_json:
         print_json(report.to_json())
     else:

@@ -1,4 +1,5 @@
--- What is done with all images of the temporary table `chosen` at once.
+-- What is done with all images of the temporary table `chosen` at once. CROSS JOIN because SQLite takes `chosen` for large,
+-- and would read all images to look each up there.
 
 -- name: create_chosen
 CREATE TEMP TABLE IF NOT EXISTS chosen (id INTEGER PRIMARY KEY)
@@ -18,7 +19,7 @@ SELECT id FROM main.images WHERE state = 'done' AND id IN (SELECT value FROM jso
 -- name: leave_out_taken_targets
 -- Images whose target another image has that is, or will be, stored under it.
 DELETE FROM temp.chosen WHERE id IN (
-    SELECT i.id FROM temp.chosen c JOIN main.images i ON i.id = c.id
+    SELECT i.id FROM temp.chosen c CROSS JOIN main.images i ON i.id = c.id
     WHERE EXISTS (
         SELECT 1 FROM main.images o
         WHERE o.target_key = i.target_key AND o.target = i.target AND o.id <> i.id AND o.state <> 'accepted'
@@ -28,8 +29,8 @@ DELETE FROM temp.chosen WHERE id IN (
 -- name: leave_out_shared_targets
 -- Accepted images that share a target with one another must not come back together.
 DELETE FROM temp.chosen WHERE id IN (
-    SELECT i.id FROM temp.chosen c JOIN main.images i ON i.id = c.id
-    JOIN main.images o ON o.target_key = i.target_key AND o.target = i.target AND o.id <> i.id
+    SELECT i.id FROM temp.chosen c CROSS JOIN main.images i ON i.id = c.id
+    CROSS JOIN main.images o ON o.target_key = i.target_key AND o.target = i.target AND o.id <> i.id
     WHERE o.id IN (SELECT id FROM temp.chosen)
 )
 
@@ -37,8 +38,8 @@ DELETE FROM temp.chosen WHERE id IN (
 -- The same where only a part of the images in :ids, a JSON array, is chosen: a failed image takes its target from all
 -- accepted ones, which leave_out_taken_targets leaves out then.
 DELETE FROM temp.chosen WHERE id IN (
-    SELECT i.id FROM temp.chosen c JOIN main.images i ON i.id = c.id
-    JOIN main.images o ON o.target_key = i.target_key AND o.target = i.target AND o.id <> i.id
+    SELECT i.id FROM temp.chosen c CROSS JOIN main.images i ON i.id = c.id
+    CROSS JOIN main.images o ON o.target_key = i.target_key AND o.target = i.target AND o.id <> i.id
     WHERE i.state = 'accepted' AND o.state = 'accepted' AND o.id IN (SELECT value FROM json_each(:ids))
 )
 

@@ -57,6 +57,9 @@ class RecordingLedger:
         self.decisions.append((kind, selection, reason))
         return self.order(len(self.decisions))
 
+    def take_add(self, plan: str, summary: str) -> Order | None:
+        return None
+
     def order(self, number: int) -> Order:
         kind, _, reason = self.decisions[number - 1]
         return Order(number, kind, 5.0, 3, 0, 0, None, None, reason)

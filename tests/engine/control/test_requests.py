@@ -11,6 +11,8 @@ from msgspec import ValidationError, convert, to_builtins
 from engine.config import MOST_WORKERS
 from engine.control.requests import (
     Accept,
+    Add,
+    AddReply,
     Answer,
     CountReply,
     Drain,
@@ -60,6 +62,7 @@ REQUESTS: list[tuple[Request[Any], dict[str, Any], type[Reply]]] = [
     ),
     (RequeueMissing((7,)), {"command": "requeue_missing", "ids": [7]}, OrderReply),
     (Accept((7,), "lost"), {"command": "accept", "ids": [7], "reason": "lost"}, OrderReply),
+    (Add("a plan", "5 new"), {"command": "add", "plan": "a plan", "summary": "5 new"}, AddReply),
     (GetOrder(7), {"command": "order", "order": 7}, OrderReply),
 ]
 

@@ -56,10 +56,11 @@ def test_add_of_something_else_than_an_export_exits_with_2(tmp_path: Path) -> No
     )
 
 
-def test_add_does_not_wait_for_an_engine_and_names_it(collection: Path) -> None:
+def test_add_beside_an_engine_that_does_not_answer_names_it(collection: Path) -> None:
     lock = Lock.acquire(Workspace(collection).lock_path, "run")
     try:
-        message = complaint("add", write_rows(collection, f"{U},B,R,a.tif,map,/s/a.jp2"), at=collection)
+        export = write_rows(collection, f"{U},B,R,a.tif,map,/s/a.jp2")
+        message = complaint("add", export, at=collection, code=3)
     finally:
         lock.release()
-    assert f"the ledger is being written by `photostat run` (process {os.getpid()}" in message
+    assert f"the engine (pid {os.getpid()}, since " in message and "does not answer" in message
