@@ -15,7 +15,7 @@ from tests.support.engine_runs import status, wait_for_end
 from tests.support.jp2_files import write_export
 from tests.support.waiting import wait_until
 
-_ROWS_AT_ONCE = 800
+_ROWS_AT_ONCE = 400
 _FEWEST_PENDING = 100
 
 
