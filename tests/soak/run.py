@@ -86,13 +86,15 @@ class Soak:
         faults += [locked_ledger(Workspace(root).ledger_path)]
         return Place(site, faults, luck, self._say)
 
-    def run(self, minutes: float) -> None:
+    def run(self, minutes: float) -> dict[str, object]:
+        """The figures. The threads live until the end: the S3 server ends with the one that has started it."""
         deadline_s = time.monotonic() + 60 * minutes
         with ThreadPoolExecutor(len(self.places)) as pool:
             for ended in [pool.submit(place.disturb_until, deadline_s) for place in self.places]:
                 ended.result()
+            return self._finish()
 
-    def finish(self) -> dict[str, object]:
+    def _finish(self) -> dict[str, object]:
         self._say("calm, to the end")
         for place in self.places:
             place.site.finish(TO_FINISH_S)
@@ -131,8 +133,7 @@ def main(directory: str, minutes: str, seed: str = "") -> None:
     print(f"seed {drawn}: SEED={drawn} repeats the draw", flush=True)
     soak = Soak(Path(directory), drawn)
     try:
-        soak.run(float(minutes))
-        print(json.dumps({"seed": drawn, **soak.finish()}, indent=2), flush=True)
+        print(json.dumps({"seed": drawn, **soak.run(float(minutes))}, indent=2), flush=True)
     finally:
         soak.close()
         for place in soak.places:
