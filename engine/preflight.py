@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from engine.config import Config
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, nearest
 from engine.jp2.survey import examine_source
 from engine.jpeg.limits import check_sides
-from engine.ledger.filters import ImageFilter
 from engine.ledger.known_store import known_store
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
-from engine.ledger.states import ImageState
 from engine.memory.admission_types import NeverFits
 from engine.memory.available import MemoryReader, parse_floor
 from engine.memory.prediction import choose_plan, slowdown
@@ -62,6 +59,8 @@ class Preflight:
     """What the check has found so far; `megapixels` and bytes are those of images that can be converted."""
 
     images: int = 0
+    converted_meanwhile: int = 0
+    """Were to be looked at, and a running engine had begun or finished them before."""
     megapixels: float = 0.0
     source_bytes: int = 0
     cpu_s: float = 0.0
@@ -126,11 +125,11 @@ def check(
     config: Config,
     workers: int,
     batch: str | None,
-    progress: Callable[[int], None],
+    progress: Callable[[int, int], None],
     for_header: ForHeader = lambda row, source_path, found: None,
 ) -> Preflight:
     """Looks at every image that is pending or failed, but not at its pixels. `progress` is called with the number
-    of images looked at so far, `for_header` with every image whose header can be read."""
+    of images looked at so far and their total, `for_header` with every image whose header can be read."""
     started = time.monotonic()
     result = Preflight(workers=workers, capacity_bytes=memory_capacity(config))
     with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
@@ -138,20 +137,17 @@ def check(
         result.scratch_problem = _scratch_problem(workspace, config, reader)
         result.warnings += _unknown_batches(config, list(reader.account()))
         images = _ImageChecks(workspace, config, reader, result)
-        rows = _open_rows(reader, batch)
-        while chunk := list(islice(rows, _CHUNK)):
+        ids = reader.open_ids(batch)
+        for first in range(0, len(ids), _CHUNK):
+            chunk = reader.still_open(ids[first : first + _CHUNK])
             for row, found in zip(chunk, pool.map(images.read_header, chunk), strict=True):
                 images.add(row, found)
                 if isinstance(found, Surveyed):
                     for_header(row, images.source_path(row), found)
-            progress(result.images)
+            result.converted_meanwhile += len(ids[first : first + _CHUNK]) - len(chunk)
+            progress(min(first + _CHUNK, len(ids)), len(ids))
     result.seconds_taken = time.monotonic() - started
     return result
-
-
-def _open_rows(reader: LedgerReader, batch: str | None) -> Iterator[ImageRow]:
-    yield from reader.iterate(ImageFilter(batch, ImageState.PENDING))
-    yield from reader.iterate(ImageFilter(batch, ImageState.FAILED))
 
 
 class _ImageChecks:

@@ -29,6 +29,7 @@ from engine.workspace import SOCKET_DIRECTORY
 _CLIENT_READS_WITHIN_S = 10.0
 """A client that leaves a reply unread for longer is dropped."""
 _MAX_CLIENTS = 64
+_CLIENTS_END_WITHIN_S = 2.0
 
 Handler = Callable[[str, Mapping[str, Any], Peer | None], Reply]
 
@@ -39,6 +40,8 @@ class _Client:
     last_active: float = field(default_factory=time.monotonic)
     """When it came, or asked last."""
     has_asked: bool = False
+    task: asyncio.Task[Any] | None = field(default_factory=asyncio.current_task)
+    """It serves the client."""
 
     @property
     def priority(self) -> tuple[bool, float]:
@@ -81,8 +84,11 @@ class ControlServer:
         self._closed = True
         if self._server is not None:
             self._server.close()
+        serving = {client.task for client in self._clients if client.task is not None}
         for client in list(self._clients):
             client.drop()
+        if serving:  # else the loop's end cancels them, and asyncio prints a traceback for each
+            await asyncio.wait(serving, timeout=_CLIENTS_END_WITHIN_S)
         with contextlib.suppress(OSError):  # it is in somebody's way, or is not there any more
             self.path.unlink()
             if self.path.parent.name == SOCKET_DIRECTORY:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.failures import UserError
@@ -69,9 +71,28 @@ class ReadOnlyConnection:
         self._path = workspace.ledger_path
         self._valid_for: tuple[int, ...] | None = None
         """The files' marks while this connection serves only as long as they stay so; else None."""
+        self._is_pinned = False
         self._connection = self._open()
 
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever is written meanwhile; within another one it joins that."""
+        if self._is_pinned:
+            yield
+            return
+        connection = self.current()
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_schema")  # the first reading fixes the moment
+        self._is_pinned = True
+        try:
+            yield
+        finally:
+            self._is_pinned = False
+            connection.execute("ROLLBACK")
+
     def current(self) -> sqlite3.Connection:
+        if self._is_pinned:
+            return self._connection
         if self._valid_for is not None and self._valid_for != self._marks():
             self._connection.close()
             self._connection = self._open()

@@ -6,6 +6,8 @@ import json
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 
 from engine.config import SourcePaths
 from engine.file_kind import FileKind
@@ -21,6 +23,7 @@ from engine.ledger.states import AttemptOutcome, ImageState
 from engine.workspace import Workspace
 
 _SQL = statements("history")
+_OPEN = (ImageState.PENDING, ImageState.FAILED)
 _CHUNK = 2000
 """Rows that `iterate` holds at once."""
 _MOST_IN_ONE_ITEM = 1_000_000
@@ -47,6 +50,12 @@ class LedgerReader(LedgerQueries):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """All that is read inside is of one moment: figures that are read one after another agree."""
+        with self._file.one_view():
+            yield
 
     # Images
 
@@ -85,6 +94,18 @@ class LedgerReader(LedgerQueries):
         if among is not None:
             where = with_ids(among, where)
         return [row[0] for row in self._select(*lists.ids_where(where))]
+
+    def open_ids(self, batch: str | None = None) -> list[int]:
+        """Of the images that are pending or failed, each once."""
+        with self.one_view():
+            ids = [self.ids(ImageFilter(batch, state)) for state in _OPEN]
+        return sorted(chain.from_iterable(ids))
+
+    def still_open(self, ids: Collection[int]) -> list[ImageRow]:
+        """Those of these images that are pending or failed now, by id."""
+        states = ", ".join("?" for _ in _OPEN)
+        where, values = lists.images_where(with_ids(ids, (f"i.state IN ({states})", list(_OPEN))))
+        return [ImageRow.of(row) for row in self._select(f"{where} ORDER BY i.id", values)]
 
     def selected(self, selection: Selection) -> int:
         """How many images a requeue of this would mean."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from engine.control.client import EngineClient
+from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat, start
 from tests.support.engine_runs import (
@@ -204,3 +206,13 @@ def test_headless_counts_as_status_does(workspace: MakeWorkspace) -> None:
 
 def _a_source(root: Path) -> Path:
     return next(path.relative_to(root / "source") for path in sorted((root / "source").rglob("*.jp2")))
+
+
+def test_a_drain_with_clients_attached_leaves_no_traceback(workspace: MakeWorkspace) -> None:
+    root = workspace(images=2, width=300, height=250)
+    start_engine(root, "--workers", "1")
+    with EngineClient.connect(Workspace(root)) as client, EngineClient.connect(Workspace(root)):
+        client.snapshot()
+        photostat("drain", workspace=root, expect=None)
+        wait_for_end(root)
+    assert (root / "logs" / "engine-output.log").read_text() == ""

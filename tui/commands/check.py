@@ -62,7 +62,6 @@ def check(
     check_batch(batch, accounts)
     config = workspace.config()
     workers = config.engine.worker_count(os.cpu_count() or 1)
-    total = sum(a.pending + a.failed for name, a in accounts.items() if batch in (None, name))
     kinds = DeepSample(config, _SAMPLE if sample is None else sample, seed or 0) if deep else None
     with spinner("") as show:
         result = look(
@@ -70,7 +69,7 @@ def check(
             config,
             workers,
             batch,
-            lambda n: show(f"{integer(n)} of {integer(total)} headers"),
+            lambda n, total: show(f"{integer(n)} of {integer(total)} headers"),
             *([kinds.add] if kinds else []),
         )
     report = kinds.decode(workers, result.images) if kinds else None
@@ -89,6 +88,7 @@ def _document(result: Preflight) -> dict[str, Any]:
     fault = result.store_failure
     return {
         "images": result.images,
+        "converted_meanwhile": result.converted_meanwhile,
         "ok": result.images - len(result.findings),
         "megapixels": round(result.megapixels, 3),
         "source_bytes": result.source_bytes,
@@ -144,8 +144,13 @@ def _print(result: Preflight) -> None:
 def _facts(result: Preflight) -> list[tuple[str, str]]:
     good = result.images - len(result.findings)
     fault = result.store_failure
+    later = result.converted_meanwhile
+    meanwhile = f"; {integer(later)} more were converted meanwhile" if later else ""
     facts = [
-        ("images checked", f"{integer(result.images)} in {duration(result.seconds_taken)}"),
+        (
+            "images checked",
+            f"{integer(result.images)} in {duration(result.seconds_taken)}{meanwhile}",
+        ),
         ("can be converted", f"{integer(good)}, {three_figures(result.megapixels)} megapixels"),
         ("source", data_size(result.source_bytes)),
         ("JPEG, about", data_size(result.predicted_jpeg_bytes)),

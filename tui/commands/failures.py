@@ -27,7 +27,7 @@ from tui.commands.shared.output import print_json_array, print_line
 def failures(ctx: click.Context, batch: str | None, cause: str | None, as_json: bool) -> None:
     """List the images that failed, by cause, with what to do about it."""
     check_cause(cause)
-    with LedgerReader(workspace_of(ctx)) as reader:
+    with LedgerReader(workspace_of(ctx)) as reader, reader.one_view():
         check_batch(batch, reader.account())
         if as_json:
             print_json_array(

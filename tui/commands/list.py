@@ -39,7 +39,7 @@ def list_images(
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
-    with LedgerReader(workspace_of(ctx)) as reader:
+    with LedgerReader(workspace_of(ctx)) as reader, reader.one_view():
         check_batch(batch, reader.account())
         images = reader.iterate(ImageFilter(batch=batch, state=state))
         if as_json:

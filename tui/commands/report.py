@@ -43,7 +43,11 @@ def report(ctx: click.Context, batch: str | None, output: Path | None, as_json: 
     config = workspace.config()
     directory = output or workspace.root / "report"
     title = workspace.root.name if batch is None else f"{workspace.root.name}: {batch}"
-    with LedgerReader(workspace) as reader, spinner("Reading the ledger") as show:
+    with (
+        LedgerReader(workspace) as reader,
+        reader.one_view(),
+        spinner("Reading the ledger") as show,
+    ):
         check_batch(batch, reader.account())
         written = write_report(
             reader,

@@ -19,7 +19,7 @@ _COUNTS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
 
 def print_account(workspace: Workspace, batches: Collection[str] | None = None) -> None:
     """Prints the account of these batches (None: all) and their failures, as at the end of a run."""
-    with LedgerReader(workspace) as reader:
+    with LedgerReader(workspace) as reader, reader.one_view():
         snapshot = Snapshot.from_ledger(reader.figures(), time.time())
         groups = reader.failure_groups()
     print_batches([b for b in snapshot.batches if batches is None or b.name in batches])
