@@ -25,5 +25,5 @@ def test_waits_have_no_bounds_of_their_own_and_sleeps_have_a_reason() -> None:
 
 def test_tests_lie_in_the_packages_of_what_they_test() -> None:
     packages = {path.parent.relative_to(TESTS) for path in TESTS.rglob("test_*.py")}
-    own = {Path(), Path("end_to_end")}
+    own = {Path(), Path("end_to_end"), Path("soak")}
     assert [package for package in packages - own if not (ROOT / package / "__init__.py").exists()] == []

@@ -13,6 +13,7 @@ from typing import Protocol
 import psutil
 
 from tests.soak.site import Site
+from tests.support.waiting import LONGEST_WAIT_S
 
 LONGEST_S = 6.0
 
@@ -79,7 +80,7 @@ class Signalled:
                 self._process = self._luck.choice(candidates)
                 self._process.send_signal(self._signum)
         if self._what == "the engine" and self._signum is signal.SIGKILL:
-            psutil.wait_procs([engine], timeout=60)
+            psutil.wait_procs([engine], timeout=LONGEST_WAIT_S)
 
     def _candidates(self, engine: psutil.Process) -> list[psutil.Process]:
         if self._what == "the engine":

@@ -53,7 +53,7 @@ class Place:
         for fault in faults:
             self.drawn[fault.name] += 1
             fault.begin()
-        time.sleep(seconds)
+        time.sleep(seconds)  # how long the fault lasts is drawn too
         for fault in self._luck.sample(faults, len(faults)):
             fault.end()
         if self._luck.random() < _RESUMED:

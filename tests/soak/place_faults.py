@@ -14,6 +14,7 @@ from tests.support.hung_sources import HangingShare
 from tests.support.s3_relay import ChooseFault, Kind, Relay
 from tests.support.s3_relay import Fault as RelayFault
 from tests.support.seaweed import Seaweed
+from tests.support.waiting import LONGEST_WAIT_S
 from tests.support.wrong_stores import WRONG_STORES, poor_store
 
 _PASSING = (
@@ -156,7 +157,7 @@ def locked_ledger(path: Path) -> Fault:
     holders: list[sqlite3.Connection] = []
 
     def lock() -> None:
-        holder = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+        holder = sqlite3.connect(path, isolation_level=None, timeout=LONGEST_WAIT_S, check_same_thread=False)
         holders.append(holder)
         with suppress(sqlite3.OperationalError):  # the disk may be full as well
             holder.execute("BEGIN IMMEDIATE")
