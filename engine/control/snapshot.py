@@ -250,6 +250,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     store: StoreSnapshot
     eta_seconds: Number | None
     """None while nobody can know: nothing is finished yet, or the engine is not running."""
+    eta_range_seconds: tuple[Number, Number] | None
+    """The shortest and the longest that it may take."""
     elapsed_seconds: Number
     bytes: Bytes
     failures_by_cause: dict[str, Count]
@@ -299,6 +301,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             rates=Rates(),
             store=StoreSnapshot(),
             eta_seconds=None,
+            eta_range_seconds=None,
             elapsed_seconds=0.0,
             bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
             failures_by_cause=dict(figures.failures_by_cause),

@@ -17,6 +17,7 @@ from engine.ledger.account import Outstanding
 WINDOW_S = 120.0
 _MIN_SPAN_S = 5.0
 _COUNT_EVERY_S = 10.0
+_MOST_DOUBT = 0.5
 _LONGEST_STEP_S = 5.0
 """In a longer gap between two turns of the loop nothing was done: the machine or the process was suspended."""
 
@@ -67,15 +68,24 @@ class Progress:
         )
 
     def eta_s(self, now: float, count: Callable[[], Outstanding]) -> float | None:
-        """Seconds until all is done at the present rate of megapixels; None while the rate is unknown.
+        """Seconds until all is done at the present rates: the middle of `eta_range_s`."""
+        spread = self.eta_range_s(now, count)
+        return (spread[0] + spread[1]) / 2 if spread else None
 
+    def eta_range_s(self, now: float, count: Callable[[], Outstanding]) -> tuple[float, float] | None:
+        """From the shortest to the longest that the rest may take, s; None while the rates are unknown.
+
+        An image costs time for its pixels and time for being one, so the truth is between the estimate by
+        megapixels and that by images. Few images say little: the range is wider by 1/sqrt of their number.
         `count` asks the ledger what is outstanding; it is called every ten seconds."""
         if now >= self._outstanding_until:
             self._outstanding, self._outstanding_until = count(), now + _COUNT_EVERY_S
-        outstanding = self._outstanding
-        rate = self.rates().megapixels_per_s
-        if rate <= 0 or not self._images:
+        outstanding, rates = self._outstanding, self.rates()
+        if rates.megapixels_per_s <= 0 or rates.images_per_s <= 0:
             return None
         known = outstanding.surveyed + self._images
         mean = (outstanding.megapixels + self._megapixels) / known
-        return (outstanding.megapixels + outstanding.unsurveyed * mean) / rate
+        by_pixels = (outstanding.megapixels + outstanding.unsurveyed * mean) / rates.megapixels_per_s
+        by_images = (outstanding.surveyed + outstanding.unsurveyed) / rates.images_per_s
+        doubt = min(_MOST_DOUBT, len(self._recent) ** -0.5)
+        return min(by_pixels, by_images) * (1 - doubt), max(by_pixels, by_images) * (1 + doubt)

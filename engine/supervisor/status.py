@@ -39,6 +39,9 @@ def take_snapshot(
     """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s."""
     now, wanted = time.monotonic(), run.batches
     figures = run.ledger.figures()
+    left = None  # nobody knows when a run that does not run continues
+    if state is State.RUNNING:
+        left = progress.eta_range_s(now, lambda: run.ledger.outstanding(run.batches))
     return Snapshot(
         state=state,
         time=time.time(),
@@ -59,11 +62,8 @@ def take_snapshot(
             transferring=storing.transferring,
             scratch_limit=run.config.engine.scratch_limit,
         ),
-        eta_seconds=(
-            progress.eta_s(now, lambda: run.ledger.outstanding(run.batches))
-            if state is State.RUNNING
-            else None  # nobody knows when the run continues
-        ),
+        eta_seconds=sum(left) / 2 if left else None,
+        eta_range_seconds=left,
         elapsed_seconds=now - started,
         bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
         failures_by_cause=dict(figures.failures_by_cause),

@@ -93,6 +93,7 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
         rates=Rates(1.103 + (tick % 5) / 100, 41.7, 18.53e6, 7.52e6),
         store=StoreSnapshot("s3://holdings/jpeg", 3, 41_000_000, 2, 20 * GIB),
         eta_seconds=274_320.0 - tick,
+        eta_range_seconds=None,
         elapsed_seconds=116_520.0 + tick,
         bytes=Bytes(done * 16_800_000, done * 6_810_000),
         failures_by_cause={"truncated": 312, "source-missing": 110, "corrupt": 55},

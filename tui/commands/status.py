@@ -23,6 +23,7 @@ from engine.workspace import Workspace
 from tui.commands.shared.account import print_batches, print_left_behind, print_sizes
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line, print_table, warn
+from tui.state.eta import time_left
 
 
 @click.command()
@@ -124,7 +125,7 @@ def _headline(snapshot: Snapshot) -> str:
     if snapshot.elapsed_seconds:
         parts.append(f"for {duration(snapshot.elapsed_seconds)}")
     if snapshot.eta_seconds is not None:
-        parts.append(f"{duration(snapshot.eta_seconds)} to go")
+        parts.append(f"{time_left(snapshot)} to go")
     return "; ".join(parts)
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from engine import formatting
 from engine.control.snapshot import Snapshot, State
+from tui.state.eta import is_uncertain, time_left
 from tui.state.status import ConnectionState, Tone, banner
 from tui.state.view import View
 from tui.terminal_text import bar, fit, names_that_fit
@@ -113,8 +114,11 @@ def _elapsed(view: View, snapshot: Snapshot) -> float | None:
 
 
 def _eta(view: View, snapshot: Snapshot) -> str:
-    """The time left, and the clock time at its end."""
+    """The time left, and the clock time at its end; while a range is uncertain, at its latest end."""
     if snapshot.eta_seconds is None:
         return formatting.UNKNOWN
-    until = formatting.clock(snapshot.time + snapshot.eta_seconds, view.now)
-    return f"{formatting.duration(snapshot.eta_seconds)} ({until})"
+    latest_s = snapshot.eta_seconds
+    if snapshot.eta_range_seconds is not None and is_uncertain(snapshot):
+        latest_s = snapshot.eta_range_seconds[1]
+    until = formatting.clock(snapshot.time + latest_s, view.now)
+    return f"{time_left(snapshot)} ({'' if latest_s == snapshot.eta_seconds else 'by '}{until})"

@@ -74,3 +74,27 @@ def test_there_is_no_estimate_before_the_first_image() -> None:
     progress = Progress(0.0)
     progress.pass_time(4.0)
     assert progress.eta_s(4.0, lambda: LEFT) is None
+
+
+def test_the_estimate_combines_images_and_megapixels() -> None:
+    """The rest is of small images: 4.9 h of their pixels, 9.6 h of their number."""
+    progress = Progress(0.0)
+    now = working(progress, 0.0, 400)
+    rest = Outstanding(surveyed=34_560, megapixels=176_400.0, unsurveyed=0)
+    spread = progress.eta_range_s(now, lambda: rest)
+    assert spread is not None
+    assert spread[0] == pytest.approx(4.9 * 3600, rel=0.1)
+    assert spread[1] == pytest.approx(9.6 * 3600, rel=0.1)
+    assert progress.eta_s(now, lambda: rest) == pytest.approx(7.25 * 3600, rel=0.05)
+
+
+def test_few_images_give_a_wide_range_and_many_a_narrow_one() -> None:
+    progress = Progress(0.0)
+    now = working(progress, 0.0, 4)
+    few = progress.eta_range_s(now, lambda: LEFT)
+    now = working(progress, now, 200)
+    many = progress.eta_range_s(now, lambda: LEFT)
+    assert few is not None
+    assert many is not None
+    assert few[1] / few[0] > 2
+    assert many[1] / many[0] < 1.25

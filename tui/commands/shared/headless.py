@@ -20,7 +20,7 @@ from engine.control.launch import OUTPUT_NAME
 from engine.control.requests import Drain, Stop
 from engine.control.snapshot import Snapshot, State
 from engine.control.without_engine import why_ended
-from engine.formatting import duration, per_minute, visible
+from engine.formatting import per_minute, visible
 from engine.ledger.account import Account
 from engine.ledger.lock import find_holder
 from engine.ledger.reader import LedgerReader
@@ -28,6 +28,7 @@ from engine.workspace import Workspace
 from tui.commands.shared.account import print_account
 from tui.commands.shared.engine import draining
 from tui.commands.shared.output import warn
+from tui.state.eta import time_left
 
 _POLL_S = 0.5
 _LINE_EVERY_S = 30.0
@@ -232,7 +233,7 @@ def _rest(snapshot: Snapshot) -> str:
         f"{per_minute(snapshot.rates_now.images_per_s)} images/min",
     ]
     if snapshot.eta_seconds is not None and snapshot.state is State.RUNNING:
-        parts.append(f"{duration(snapshot.eta_seconds)} to go")
+        parts.append(f"{time_left(snapshot)} to go")
     return ", ".join(parts)
 
 
