@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from engine.formatting import counted
 from engine.ledger.order import Order
@@ -33,18 +33,16 @@ class Account:
 
     def of(self, state: ImageState) -> int:
         """How many images are in that state."""
-        counts: dict[str, int] = asdict(self)
+        counts: dict[str, int] = vars(self)
         return counts[state]
 
     def summary(self) -> str:
         """`46 images: 40 done, 6 failed`."""
-        parts = [
-            f"{n:,} {name.replace('_', ' ')}" for name, n in asdict(self).items() if n and name != "rows"
-        ]
+        parts = [f"{n:,} {name.replace('_', ' ')}" for name, n in vars(self).items() if n and name != "rows"]
         return f"{counted(self.rows, 'image')}: {', '.join(parts) or 'nothing to do'}"
 
     def __add__(self, other: Account) -> Account:
-        return Account(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+        return Account(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import Any
 
 from engine.config import SourcePaths
 from engine.ledger.account import Outstanding
@@ -72,6 +72,7 @@ class WorkQueue:
 
     def _pending(self, row: sqlite3.Row, batch: str) -> PendingImage:
         image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only = row
-        surveyed = replace(Surveyed(image_id, *facts), whole_only=bool(whole_only))
+        values: list[Any] = [image_id, *facts, bool(whole_only)]
+        surveyed = Surveyed(*values)
         path = self._sources.path(source)
         return PendingImage(image_id, batch, uuid, record, path, target, checksum, attempts, surveyed)

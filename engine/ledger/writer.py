@@ -159,7 +159,7 @@ class Ledger(LedgerQueries):
             kinds = [facts.kind.to_text() if facts.kind else None for facts in found]
             self._db.executemany(_SQL["add_kind"], [{"kind": kind} for kind in {*kinds} - {None}])
             rows = [
-                {**asdict(facts), "kind": kind, "now": now} for facts, kind in zip(found, kinds, strict=True)
+                {**vars(facts), "kind": kind, "now": now} for facts, kind in zip(found, kinds, strict=True)
             ]
             self._db.executemany(_SQL["survey"], rows)
 
