@@ -197,7 +197,8 @@ def write_problem(directory: Path) -> str | None:
             trial.write(b"photostat was here\n")
             trial.flush()
     except OSError as error:
-        return f"{_describe_os_error(error, directory)}; {SCRATCH_ADVICE}"
+        advice = "free space there, or make it writable" if error.errno in DISK_ERRORS else SCRATCH_ADVICE
+        return f"{_describe_os_error(error, directory)}; {advice}"
     finally:
         for path in made:
             with contextlib.suppress(OSError):

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.memory.usage import OOM_WORKER, set_oom_score
+from engine.visible_stderr import make_stderr_visible
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LEFT_TO_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -29,6 +30,7 @@ def tie_to_parent(parent_pid: int, *, killed_first: bool) -> None:
     Ctrl-C and SIGTERM reach a whole process group; only the supervisor decides what they mean. With `killed_first` the
     kernel kills this process before the supervisor when memory runs out."""
     _obey_the_parent_alone()
+    make_stderr_visible()
     if sys.platform == "linux" and killed_first:
         set_oom_score(OOM_WORKER)
     if os.getppid() != parent_pid:  # the parent ended before the request was in force

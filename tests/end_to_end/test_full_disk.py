@@ -19,6 +19,8 @@ from tests.support.engine_runs import (
     suspend_busy_worker,
     wait_for_end,
 )
+from tests.support.hung_sources import HungSources
+from tests.support.hung_sources import hung_sources as hung_sources
 from tests.support.small_disks import fill, remount, small_disk
 from tests.support.waiting import wait_until
 
@@ -103,6 +105,23 @@ def test_scratch_that_turns_read_only_holds_the_engine_until_it_is_writable(work
         assert len(stored_digests(root)) == 6
         assert scratch_contents(root) == []
     assert "Traceback" not in (root / "logs" / "engine-output.log").read_text()
+
+
+@pytest.mark.parametrize("error", ["EIO", "EDQUOT"])
+def test_scratch_on_a_disk_that_fails_holds_the_engine_until_it_works(
+    workspace: MakeWorkspace, hung_sources: HungSources, error: str
+) -> None:
+    root = workspace(images=4, settings="[engine]\nretries = 0\n", **LARGE)
+    disk = hung_sources(root / "scratch")
+    start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
+    disk.fail(error, "write", "*")
+    resume_worker(busy)
+    assert "scratch" in wait_until(lambda: held_for_disk(root), "the hold")
+    disk.answer()
+    photostat("resume", workspace=root)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (4, 0)
 
 
 @pytest.mark.parametrize("fault", ["full", "read-only"])

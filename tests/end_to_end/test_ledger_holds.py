@@ -26,6 +26,8 @@ from tests.support.engine_runs import (
     suspend_busy_worker,
     wait_for_end,
 )
+from tests.support.hung_sources import HungSources
+from tests.support.hung_sources import hung_sources as hung_sources
 from tests.support.small_disks import fill, small_disk
 from tests.support.waiting import has_ended, wait_until
 
@@ -189,3 +191,21 @@ def test_a_killed_engine_s_status_says_what_became_of_it(workspace: MakeWorkspac
     assert f"the engine (pid {engine}, since " in photostat("status", "--json", workspace=root).json["ended"]
     photostat("run", "--headless", workspace=root)
     assert status(root)["ended"] is None
+
+
+def test_a_disk_that_fails_under_the_ledger_holds_the_engine_until_it_works(
+    workspace: MakeWorkspace, hung_sources: HungSources
+) -> None:
+    root = workspace(images=4, **LARGE)
+    disk = hung_sources(root)
+    engine = start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
+    disk.fail("EIO", "write", "ledger.sqlite-wal")
+    resume_worker(busy)
+    document = wait_until(lambda: held(root, "ledger"), "the hold")
+    assert "cannot be read or written (disk I/O error)" in document["hold"]["detail"]
+    assert psutil.pid_exists(engine)
+    disk.answer()
+    assert wait_for_end(root)["totals"]["done"] == 4
+    assert {row["attempts"] for row in list_rows(root)} == {1}
+    assert_clean_output(root)

@@ -4,9 +4,10 @@ A request that the server has read and never answers keeps its process in the ke
 NFS server does to a hard mount. When the file is answered again, or the share is unmounted, the process goes on.
 
 It runs as a process of its own (`python -m tests.support.hanging_share MOUNTPOINT DIRECTORY`) and shows that directory:
-files can be read, made, written, linked, renamed and removed there. Lines on stdin say what hangs: `hang read NAME`,
-`hang open NAME`, `hang stat NAME`, `hang write NAME`; NAME is the end of a path, or `*`. `answer` answers all that
-waits, and nothing hangs any more. Each line is answered on stdout by `ok` and how many requests wait.
+files and sockets can be read, made, written, linked, renamed and removed there. Lines on stdin say what hangs: `hang
+read NAME`, `hang open NAME`, `hang stat NAME`, `hang write NAME`; NAME is the end of a path, or `*`. `fail EIO write
+NAME` refuses in place of hanging. `answer` answers all that waits, and nothing hangs or fails any more. Each line is
+answered on stdout by `ok` and how many requests wait.
 
 Wire format: <linux/fuse.h>, protocol 7.31.
 """
@@ -56,11 +57,13 @@ class _Server:
         self._nodes = {os.fsencode(directory): 1}
         self._files: dict[int, int] = {}
         self._hangs: set[tuple[str, str]] = set()
+        self._fails: dict[tuple[str, str], int] = {}
         self._waiting: list[_Request] = []
         self._operations: dict[int, Callable[[_Request], bytes]] = {
             1: self._lookup,
             3: self._getattr,
             4: self._setattr,
+            8: self._mknod,
             9: self._mkdir,
             10: self._unlink,
             11: self._rmdir,
@@ -95,12 +98,16 @@ class _Server:
         for line in text.splitlines():
             if line == "answer":
                 self._hangs.clear()
+                self._fails.clear()
                 waiting, self._waiting = self._waiting, []
                 for request in waiting:
                     self._answer(request)
             elif line.startswith("hang "):
                 _, operation, name = line.split(" ", 2)
                 self._hangs.add((operation, name))
+            elif line.startswith("fail "):
+                _, error, operation, name = line.split(" ", 3)
+                self._fails[operation, name] = getattr(errno, error)
             print("ok", len(self._waiting), flush=True)
         return bool(text)
 
@@ -109,12 +116,16 @@ class _Server:
         request = _Request(opcode, unique, node, data[_HEADER.size :])
         if opcode in (2, 36, 42):  # FORGET, INTERRUPT, BATCH_FORGET have no reply
             return
-        if self._is_to_hang(request):
+        if any(self._is_about(request, *which) for which in self._hangs):
             self._waiting.append(request)
+            return
+        error = next((code for which, code in self._fails.items() if self._is_about(request, *which)), 0)
+        if error:
+            os.write(self._device, _REPLY.pack(_REPLY.size, -error, unique))
         else:
             self._answer(request)
 
-    def _is_to_hang(self, request: _Request) -> bool:
+    def _is_about(self, request: _Request, what: str, name: str) -> bool:
         operation = {1: "stat", 3: "stat", 14: "open", 15: "read", 16: "write", 35: "write", 13: "write"}.get(
             request.opcode
         )
@@ -122,7 +133,7 @@ class _Server:
         if request.opcode in (1, 35):
             path = path + b"/" + request.name(16 if request.opcode == 35 else 0)
         text = os.fsdecode(path)
-        return any(what == operation and (name == "*" or text.endswith(name)) for what, name in self._hangs)
+        return what == operation and (name == "*" or text.endswith(name))
 
     def _answer(self, request: _Request) -> None:
         operation = self._operations.get(request.opcode)
@@ -170,6 +181,11 @@ class _Server:
             os.chmod(path, stat.S_IMODE(mode))
         return self._getattr(request)
 
+    def _mknod(self, request: _Request) -> bytes:
+        mode, device = struct.unpack_from("<II", request.body)
+        os.mknod(self._child(request, 16), mode, device)
+        return self._entry(self._child(request, 16))
+
     def _mkdir(self, request: _Request) -> bytes:
         os.mkdir(self._child(request, 8))
         return self._entry(self._child(request, 8))
@@ -200,7 +216,8 @@ class _Server:
     def _opened(self, path: bytes, flags: int) -> bytes:
         descriptor = os.open(path, flags & (os.O_ACCMODE | os.O_TRUNC | os.O_APPEND))
         self._files[descriptor] = descriptor
-        return struct.pack("<QII", descriptor, _DIRECT_IO, 0)
+        is_mapped = path.rpartition(b"/")[2].startswith(b"ledger.")  # by SQLite
+        return struct.pack("<QII", descriptor, 0 if is_mapped else _DIRECT_IO, 0)
 
     def _open(self, request: _Request) -> bytes:
         return self._opened(self._paths[request.node], struct.unpack_from("<I", request.body)[0])

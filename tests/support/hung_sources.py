@@ -39,8 +39,12 @@ class HangingShare:
         """`operation` is read, open, stat or write; `name` the end of a path, or `*` for all."""
         self._say(f"hang {operation} {name}")
 
+    def fail(self, error: str, operation: str, name: str) -> None:
+        """Like `hang`, but the operation is refused with this error, like EIO."""
+        self._say(f"fail {error} {operation} {name}")
+
     def answer(self) -> None:
-        """Whatever waits goes on, and nothing hangs any more."""
+        """Whatever waits goes on, and nothing hangs or fails any more."""
         self._say("answer")
 
     @property
