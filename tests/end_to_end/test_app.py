@@ -69,6 +69,8 @@ async def test_starts_controls_survives_and_sees_the_end(workspace: MakeWorkspac
         kill_engine(paused.snapshot.engine.pid)
         crashed = await until(app, pilot, lambda status: status.connection is ConnectionState.LEDGER)
         assert "was killed" in crashed.problem
+        killed = f"the engine (pid {paused.snapshot.engine.pid}, since "
+        assert "ended unexpectedly" in crashed.problem and killed in crashed.problem
 
         await pilot.press("s")
         await until(app, pilot, lambda status: status.connection is ConnectionState.ENGINE)

@@ -170,7 +170,7 @@ class WorkspacePoller:
             problem, since = (_ENDED_UNEXPECTEDLY if crashed else ""), now
         status = _with_elapsed(self._ledger.status(), before)
         ended = status.snapshot.ended if status.snapshot else None
-        known = sentence(f"No engine runs: {ended}") if ended else problem
+        known = sentence(f"The engine ended unexpectedly: {ended}") if ended else problem
         return replace(
             status, connection=ConnectionState.LEDGER, since=since, problem=status.problem or known
         )
