@@ -104,7 +104,8 @@ def test_scratch_that_turns_read_only_holds_the_engine_until_it_is_writable(work
         assert (totals["done"], totals["failed"]) == (6, 0)
         assert len(stored_digests(root)) == 6
         assert scratch_contents(root) == []
-    assert "Traceback" not in (root / "logs" / "engine-output.log").read_text()
+    output = (root / "logs" / "engine-output.log").read_text()
+    assert "Traceback" not in output, output
 
 
 @pytest.mark.parametrize("error", ["EIO", "EDQUOT"])
