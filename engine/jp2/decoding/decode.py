@@ -54,10 +54,12 @@ def decoded(
 ) -> Iterator[Picture]:
     """Decodes a validated file and lends its pixels; `pixel_file` is used, and removed, if the plan puts them on disk.
 
-    Every decode mode and any number of threads make the same pixels (`mode_rules`). Raises ImageError with OpenJPEG's
-    messages, OUT_OF_MEMORY if the plan's mode is none that makes the right pixels of this file, or PROOF_FAILED if
-    OpenJPEG did not read every tile-part, or tiles or strips are not those of a decode at a reduced resolution;
-    MemoryError, and OSError if there is no room for the pixel file.
+    Every decode mode and any number of threads make the same pixels (`mode_rules`), except that in strips of a lossy
+    file about one of ten million samples differs by 1, because OpenJPEG computes areas of the 9-7 in another order.
+
+    Raises ImageError with OpenJPEG's messages, OUT_OF_MEMORY if the plan's mode is none that makes the right pixels of
+    this file, or PROOF_FAILED if OpenJPEG did not read every tile-part, or tiles or strips are not those of a decode at
+    a reduced resolution; MemoryError, and OSError if there is no room for the pixel file.
     """
     grid = pixel_grid(file.header)
     shape = (grid.height, grid.width, colour_plan.bands)

@@ -1,4 +1,4 @@
-"""Every decode mode makes the same pixels of the same file, and refuses the same damaged ones."""
+"""Every decode mode makes the same pixels of the same lossless file, and refuses the same damaged ones."""
 
 from __future__ import annotations
 
