@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.failures import ImageError
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.decoding.colour import plan_colour
@@ -12,7 +13,7 @@ from engine.jp2.file_reader import TILE_PART_WINDOW_BYTES
 from engine.jp2.header import Header
 from engine.jp2.jp2_file import Jp2File
 from engine.jp2.kinds import kind_of
-from engine.jp2.validation.tile_parts import walk_chain
+from engine.jp2.validation.tile_parts import tile_parts, walk_chain
 from engine.messages import Surveyed, SurveyRequest
 
 _EOC = Marker.EOC.to_bytes(2)
@@ -21,7 +22,7 @@ _EOC = Marker.EOC.to_bytes(2)
 def survey_source(request: SurveyRequest) -> Surveyed:
     """Reads the header only; raises ImageError as `Jp2File` does."""
     with Jp2File.open(request.source_path) as file:
-        return replace(survey(file.header, request.image_id), kind=kind_of(file))
+        return _surveyed(file, request.image_id)
 
 
 def examine_source(request: SurveyRequest) -> Surveyed:
@@ -32,7 +33,25 @@ def examine_source(request: SurveyRequest) -> Surveyed:
     with Jp2File.open(request.source_path) as file:
         plan_colour(file.header)
         _check_end(file)
-        return replace(survey(file.header, request.image_id), kind=kind_of(file))
+        return _surveyed(file, request.image_id)
+
+
+def _surveyed(file: Jp2File, image_id: int) -> Surveyed:
+    facts = survey(file.header, image_id)
+    if not file.header.tiles_stand_alone and not facts.whole_only:
+        facts = replace(facts, whole_only=_has_high_throughput_tile(file))
+    return replace(facts, kind=kind_of(file))
+
+
+def _has_high_throughput_tile(file: Jp2File) -> bool:
+    """Whether the first tile-part has HT code-blocks by a COD or COC of its own. If it is damaged, decoding says so."""
+    reader = file.reader.with_window(TILE_PART_WINDOW_BYTES)
+    try:
+        first = next(tile_parts(reader, file.main_header, file.header.codestream_end), None)
+    except ImageError:
+        return False
+    styles = first.header.styles if first is not None else None
+    return styles is not None and styles.high_throughput
 
 
 def _check_end(file: Jp2File) -> None:

@@ -18,10 +18,10 @@ from engine.failures import Cause, ImageError
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.mode_rules import DecodeWay, fault_of
 from engine.jp2.jp2_file import Jp2File, read_header
-from engine.jp2.survey import survey
+from engine.jp2.survey import survey, survey_source
 from engine.jp2.validation.validate import check_structure
 from engine.memory.prediction import DoesNotFit, choose_plan, plans
-from engine.messages import DecodeMode, Plan, Surveyed
+from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
 from tests.engine.jp2.validation.test_high_throughput import HIGH_THROUGHPUT
 from tests.support.decodes import EVERY_PLAN, pixels_of
 from tests.support.jp2_files import Encoding, picture
@@ -30,6 +30,7 @@ from tests.support.odd_codestreams import (
     Codestream,
     Part,
     encoded,
+    split,
     true_entries,
     with_packed_headers,
     with_tlm,
@@ -121,7 +122,7 @@ def test_packed_packet_headers(
     check_every_plan(odd, pixels, tmp_path / "odd.j2k")
 
 
-RGN, POC = b"\xff\x5e\x00\x05", b"\xff\x5f\x00\x10"
+COD, RGN, POC = b"\xff\x52", b"\xff\x5e\x00\x05", b"\xff\x5f\x00\x10"
 ORDER_CHANGES = (
     ProgressionChange(0, 0, 1, 2, 3, "RLCP"),
     ProgressionChange(2, 0, 1, 4, 3, "CPRL"),
@@ -196,6 +197,25 @@ def test_high_throughput_is_never_decoded_in_strips(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="only be decoded whole") as refused:
         pixels_of(path, Plan(DecodeMode.STRIPS, strip_rows=4))
     assert refused.value.failure.cause is Cause.OUT_OF_MEMORY
+
+
+def test_high_throughput_by_the_tiles_own_header_is_decoded_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.j2k"
+    stream = split(HIGH_THROUGHPUT[HIGH_THROUGHPUT.index(b"\xff\x4f\xff\x51") :])
+    at = stream.main.index(COD)
+    style = stream.main[at : at + 2 + int.from_bytes(stream.main[at + 2 : at + 4])]
+    plain = style[:12] + bytes([style[12] & ~0x40]) + style[13:]
+    (part,) = stream.parts
+    odd = replace(
+        stream, main=stream.main.replace(style, plain), parts=(replace(part, header=style + part.header),)
+    )
+    path.write_bytes(stream.to_bytes())
+    whole = pixels_of(path)
+    path.write_bytes(odd.to_bytes())
+    assert not read_header(path).high_throughput
+    facts = survey_source(SurveyRequest(1, str(path)))
+    assert [plan.mode for plan in plans(facts)] == [DecodeMode.WHOLE]
+    assert np.array_equal(pixels_of(path), whole)
 
 
 def test_what_fits_only_in_strips_and_has_none_does_not_fit() -> None:
