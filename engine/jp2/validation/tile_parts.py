@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from engine.failures import ImageError
 from engine.jp2.codestream.coding_style import StyleMarkers, Styles
 from engine.jp2.codestream.features import CodestreamFeatures, Patch
 from engine.jp2.codestream.main_header import MainHeader
@@ -126,11 +127,11 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
             corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the tile-part headers")
     chain.tile_parts = len(lengths)
     chain.is_counted = all(promised.values())
-    _check_complete(reader, main.size.grid.tiles, found, promised)
+    _check_tiles(reader, main.size.grid.tiles, found)
     chain.has_packet_lengths = packets.has_lengths
-    chain.warnings += packets.check(reader, main)
+    chain.warnings += _check_packets(reader, main, packets, found, promised)
     chain.has_every_packet = packets.are_all_there
-    patches = [*_check_lengths(reader, main, lengths, chain), *_check_counts(counts, found, chain)]
+    patches = [*_check_lengths(reader, main, lengths, chain), *_check_counts(counts, found, promised, chain)]
     chain.features = CodestreamFeatures(
         high_throughput=high_throughput,
         packed_headers=not _PACKED_HEADERS.isdisjoint(markers),
@@ -263,15 +264,28 @@ def _check_order(part: TilePart, found: dict[int, int], tiles: int) -> None:
         corrupt(f"{part.name} comes where its tile-part {expected} should: one is missing or out of order")
 
 
-def _check_complete(reader: FileReader, tiles: int, found: dict[int, int], promised: dict[int, int]) -> None:
+def _check_tiles(reader: FileReader, tiles: int, found: dict[int, int]) -> None:
     if len(found) < tiles:
         missing = next(tile for tile in range(tiles) if tile not in found)
         truncated(
             reader, f"{tiles - len(found):,} of {tiles:,} tiles are missing, the first of them tile {missing}"
         )
-    for tile, count in promised.items():
-        if found[tile] < count:
-            truncated(reader, f"tile {tile} has {found[tile]} of its {count} tile-parts")
+
+
+def _check_packets(
+    reader: FileReader, main: MainHeader, packets: Packets, found: dict[int, int], promised: dict[int, int]
+) -> list[str]:
+    """The packets' warnings. Fewer tile-parts than a tile states are enough if every packet was followed to its end."""
+    short = next((tile for tile, count in promised.items() if found[tile] < count), None)
+    warnings: list[str] = []
+    try:
+        warnings = packets.check(reader, main)
+    except ImageError:
+        if short is None:
+            raise
+    if short is not None and not packets.are_all_there:
+        truncated(reader, f"tile {short} has {found[short]} of its {promised[short]} tile-parts")
+    return warnings
 
 
 class _StatedCount(NamedTuple):
@@ -283,7 +297,9 @@ class _StatedCount(NamedTuple):
     """TNsot."""
 
 
-def _check_counts(counts: list[_StatedCount], found: dict[int, int], chain: TilePartChain) -> list[Patch]:
+def _check_counts(
+    counts: list[_StatedCount], found: dict[int, int], promised: dict[int, int], chain: TilePartChain
+) -> list[Patch]:
     """TNsot against the tile-parts that are there; patches that state the right number.
 
     Adobe's plug-in numbers the tile-parts from 0 to N under TNsot N. From 2.5.3 on, OpenJPEG then leaves the last one
@@ -291,9 +307,16 @@ def _check_counts(counts: list[_StatedCount], found: dict[int, int], chain: Tile
     """
     wrong = {part.tile for part in counts if part.stated and part.stated != found[part.tile]}
     if wrong:
-        chain.warnings.append(
-            f"tiles that have more tile-parts than they state (TNsot): {len(wrong):,}; all are decoded"
-        )
+        more = sum(found[tile] > promised[tile] for tile in wrong)
+        if more:
+            chain.warnings.append(
+                f"tiles that have more tile-parts than they state (TNsot): {more:,}; all are decoded"
+            )
+        if len(wrong) > more:
+            chain.warnings.append(
+                f"tiles that have fewer tile-parts than they state (TNsot): {len(wrong) - more:,}; "
+                "every packet is there"
+            )
     # A count may be left out (0). OpenJPEG's index of what it has read then has holes, and without a count and a
     # length it finds no end of the last tile, if it decodes tile by tile.
     patches = [

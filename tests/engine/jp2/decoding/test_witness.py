@@ -302,6 +302,7 @@ class TestNoFalseAlarm:
         monkeypatch.setattr(witness, "_ROUNDING", 4.5)
         monkeypatch.setattr(witness, "_CUT_OFF", 0.27)
         monkeypatch.setattr(witness, "_CUT_OFF_OPPOSITE", 0.1)
+        monkeypatch.setattr(witness, "_CUT_OFF_FAR", 4.5 / 255)
 
     @pytest.mark.parametrize("content", CONTENTS)
     @pytest.mark.parametrize("reversible", [True, False], ids=["5-3", "9-7"])
@@ -313,6 +314,21 @@ class TestNoFalseAlarm:
             encoding = Encoding(tile=tile, reversible=reversible, ratios=(ratio,), levels=levels)
             write_jp2(tmp_path / "a.jp2", pixels, encoding)
             assert decode(tmp_path / "a.jp2", TILES if tile else STRIPS)[1] == ()
+
+    @pytest.mark.parametrize("bits", [12, 16])
+    @pytest.mark.parametrize("levels", [2, 3, 5])
+    def test_deep_samples_that_lossy_coding_has_cut_off_far_away(
+        self, bits: int, levels: int, tmp_path: Path
+    ) -> None:
+        """What is cut off is a share of the range, and the weights reach beyond the nearest samples."""
+        most = (1 << bits) - 1
+        samples = np.full((300, 40), most // 2)
+        samples[100:150, 13:20] = most
+        samples[150:, :10] = 0
+        for ratio in (20.0, 100.0):
+            encoding = Encoding(reversible=False, ratios=(ratio,), levels=levels)
+            write_codestream(tmp_path / "a.j2k", [Plane(samples, bits)], encoding)
+            assert decode(tmp_path / "a.j2k", STRIPS)[1] == ()
 
     @pytest.mark.parametrize("reversible", [True, False], ids=["5-3", "9-7"])
     @pytest.mark.parametrize(

@@ -141,6 +141,32 @@ def test_a_last_tile_part_without_length_is_decoded_in_every_mode(tmp_path: Path
         assert np.array_equal(pixels_of(path, plan), pixels)
 
 
+@pytest.mark.parametrize("tile_parts", ["R", ""])
+@pytest.mark.parametrize("stated", [1, 200])
+def test_fewer_tile_parts_than_stated_are_enough_if_every_packet_is_there(
+    tmp_path: Path, tile_parts: str, stated: int
+) -> None:
+    path = tmp_path / "a.jp2"
+    whole = Kind(Encoding(tile=(64, 48), tile_parts=tile_parts)).make(path)
+    pixels = pixels_of(path)
+    content, last = bytearray(whole), 0
+    at = whole.index(SOT)
+    while whole[at : at + 4] == SOT:
+        content[at + 11] = min(whole[at + 11] + stated, 255)
+        last, at = at, at + int.from_bytes(whole[at + 6 : at + 10])
+    path.write_bytes(content)
+    (warning,) = structure_warnings(path)
+    assert "fewer tile-parts than they state (TNsot)" in warning
+    for plan in EVERY_PLAN:
+        assert np.array_equal(pixels_of(path, plan), pixels)
+    if tile_parts:
+        path.write_bytes(content[:last] + content[at:])
+        assert "of its" in refusal(path).message
+
+
+SOT = b"\xff\x90\x00\x0a"
+
+
 @pytest.mark.parametrize("open_length", [False, True])
 def test_a_cut_in_the_end_marker_is_truncation_if_the_packets_cannot_be_followed(
     tmp_path: Path, open_length: bool
@@ -201,7 +227,11 @@ def four_tiles(**changes: bytes) -> bytes:
 DAMAGES = {
     "missing tile": (four_tiles(tile_2=b""), Cause.TRUNCATED, "1 of 4 tiles"),
     "missing last tile": (four_tiles(tile_3=b""), Cause.TRUNCATED, "the first of them tile 3"),
-    "missing tile-part": (four_tiles(tile_1=tile_part(1, count=2)), Cause.TRUNCATED, "1 of its 2 tile-parts"),
+    "missing tile-part": (
+        four_tiles(tile_1=tile_part(1, count=2, data=b"")),
+        Cause.TRUNCATED,
+        "1 of its 2 tile-parts",
+    ),
     "missing tile-part before": (
         four_tiles(tile_1=tile_part(1, index=1, count=2)),
         Cause.CORRUPT,
