@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+from engine.bounded_reads import BoundedReads, NoAnswer, read_within
 from engine.config import Config
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, nearest
 from engine.jp2.survey import examine_source
@@ -22,7 +22,7 @@ from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
 from engine.processes.share_check import why_share_is_away
 from engine.processes.uploader import outcome_of
 from engine.scratch import sources_in_scratch, write_problem
-from engine.store.base import StoreStep, StoreTrial
+from engine.store.base import StoreError, StoreStep, StoreTrial
 from engine.store.open import open_store
 from engine.workspace import Workspace, path_variants, scratch_conflict
 
@@ -30,10 +30,16 @@ _READERS = 8
 """Threads that read headers: most of the time they wait for the share."""
 _CHUNK = 512
 """Images whose headers are read together."""
+_HANGS_AFTER_S = 60.0
+_MOST_UNANSWERED = 8
+"""So many sources in a row that do not answer are a share that hangs: no other is looked at."""
 CPU_S_PER_MEGASAMPLE = 0.066
 """Lossless JPEG 2000 to JPEG on one core: 39 megapixels of RGB in 7.9 s (measured; bench/README.md)."""
 JPEG_SHARE = 0.45
 """JPEG at quality 92 over lossless JP2, bytes: 7.23 TB became 2.93 TB at 0.41, the demo collection 0.45."""
+_HANG_ADVICE = (
+    "See whether the share is up; a run holds such images back, tries them again, and fails none for it."
+)
 _STORE_ADVICE = {
     Cause.STORE_UNAVAILABLE: "See whether url and endpoint under [store] are right and the store is up, "
     "then check again.",
@@ -132,15 +138,22 @@ def check(
     of images looked at so far and their total, `for_header` with every image whose header can be read."""
     started = time.monotonic()
     result = Preflight(workers=workers, capacity_bytes=memory_capacity(config))
-    with LedgerReader(workspace) as reader, ThreadPoolExecutor(_READERS) as pool:
-        result.store = _try_store(workspace, config, reader)
+    longest_s = min(_HANGS_AFTER_S, config.engine.timeout_s or _HANGS_AFTER_S)
+    with LedgerReader(workspace) as reader:
+        result.store = _try_store(workspace, config, reader, longest_s)
         result.scratch_problem = _scratch_problem(workspace, config, reader)
         result.warnings += _unknown_batches(config, list(reader.account()))
         images = _ImageChecks(workspace, config, reader, result)
+        headers = BoundedReads(images.read_header, _READERS, longest_s)
         ids = reader.open_ids(batch)
         for first in range(0, len(ids), _CHUNK):
-            chunk = reader.still_open(ids[first : first + _CHUNK])
-            for row, found in zip(chunk, pool.map(images.read_header, chunk), strict=True):
+            chunk = [] if images.share_hangs else reader.still_open(ids[first : first + _CHUNK])
+            for row, found in zip(chunk, headers.read(chunk), strict=False):
+                if isinstance(found, NoAnswer):
+                    images.add_unanswered(row, longest_s)
+                    if images.share_hangs:
+                        break
+                    continue
                 images.add(row, found)
                 if isinstance(found, Surveyed):
                     for_header(row, images.source_path(row), found)
@@ -158,6 +171,26 @@ class _ImageChecks:
         self._reader = reader
         self._result = result
         self._sources = workspace.source_paths(config)
+        self._unanswered = 0
+        """Sources in a row that have not answered."""
+
+    @property
+    def share_hangs(self) -> bool:
+        return self._unanswered >= _MOST_UNANSWERED
+
+    def add_unanswered(self, row: ImageRow, waited_s: float) -> None:
+        """Its header has not come in time."""
+        self._result.images += 1
+        self._unanswered += 1
+        path = self.source_path(row)
+        what = f"no answer for {waited_s:.0f} s"
+        failure = Failure(Cause.SOURCE_UNREADABLE, Stage.READING, f'{what}: "{path}"', _HANG_ADVICE)
+        self._result.findings.append(Finding(row.id, row.batch, path, row.target, failure))
+        if self.share_hangs:
+            self._result.share_problem = (
+                f"{self._unanswered} sources in a row do not answer, like {path}: the share hangs, and the other "
+                "images were not looked at"
+            )
 
     def read_header(self, row: ImageRow) -> Surveyed | Failure:
         """Called in several threads at once."""
@@ -171,6 +204,7 @@ class _ImageChecks:
 
     def add(self, row: ImageRow, found: Surveyed | Failure) -> None:
         self._result.images += 1
+        self._unanswered = 0
         failure = self._add_header(row, found) if isinstance(found, Surveyed) else self._unread(row, found)
         if failure is None and row.cause == Cause.TARGET_COLLISION:
             message = row.message or "two rows have this target"
@@ -234,10 +268,23 @@ def _scratch_problem(workspace: Workspace, config: Config, reader: LedgerReader)
     return f"{directory}: {problem}" if problem else write_problem(directory)
 
 
-def _try_store(workspace: Workspace, config: Config, reader: LedgerReader) -> StoreTrial | Failure:
+def _try_store(
+    workspace: Workspace, config: Config, reader: LedgerReader, longest_s: float
+) -> StoreTrial | Failure:
     """Lists the store, puts a tiny object there, looks at it, reads it back, finds it in the listing and deletes it."""
-    with closing(open_store(config.store, workspace.root, known_store(reader, workspace.root))) as store:
-        outcome = outcome_of(store.write_probe)
+    known, url = known_store(reader, workspace.root), config.store.url
+
+    def try_out() -> StoreTrial | StoreError:
+        with closing(open_store(config.store, workspace.root, known)) as store:
+            return outcome_of(store.write_probe)
+
+    # Stores that are no directory have time limits of their own.
+    outcome = read_within(longest_s, try_out) if url.startswith("file:") else try_out()
+    if isinstance(outcome, NoAnswer):
+        message = f"{url}: no answer for {longest_s:.0f} s: the store hangs"
+        return Failure(
+            Cause.STORE_UNAVAILABLE, Stage.STORING, message, _STORE_ADVICE[Cause.STORE_UNAVAILABLE]
+        )
     if isinstance(outcome, StoreTrial):
         return outcome
     failure = outcome.failure

@@ -16,7 +16,7 @@ import click
 from engine import __version__
 from engine.failures import UserError, one_line, system_error_text
 from engine.formatting import visible_lines
-from tui.guarded import GUARDED, guard
+from tui.guarded import GUARDED, guard, report
 from tui.text_encoding import as_typed, print_what_the_terminal_can_show, restart_in_utf_8_mode
 
 COMMANDS: dict[str, dict[str, str]] = {
@@ -112,6 +112,13 @@ class Photostat(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Click's `main` with this project's messages and exit codes; always ends with SystemExit."""
+        try:
+            self._main(*args, **kwargs)
+        except SystemExit as end:
+            report(end.code)
+            raise
+
+    def _main(self, *args: Any, **kwargs: Any) -> NoReturn:
         kwargs |= {"prog_name": "photostat", "standalone_mode": False}
         if not args and kwargs.get("args") is None:
             restart_in_utf_8_mode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +11,7 @@ from engine.jp2.boxes.file_boxes import SIGNATURE_BOX, FileBoxes, read_file_boxe
 from engine.jp2.boxes.jp2_header import Jp2Header, choose_colour
 from engine.jp2.boxes.jpx_header import with_jpx_headers
 from engine.jp2.boxes.metadata import Metadata, read_metadata
+from engine.jp2.cached_part import cached_part
 from engine.jp2.codestream.main_header import SIGNATURE, MainHeader, read_main_header
 from engine.jp2.consistency import check_consistency
 from engine.jp2.file_reader import FileReader
@@ -39,7 +39,7 @@ class Jp2File:
     def path(self) -> str:
         return self.reader.path
 
-    @cached_property
+    @cached_part
     def boxes(self) -> FileBoxes | None:
         """None if the file is a raw codestream."""
         beginning = self.reader.read(0, BEGINNING_BYTES)
@@ -49,16 +49,16 @@ class Jp2File:
             return read_file_boxes(self.reader)
         raise _not_jpeg2000(beginning, self.reader.size)
 
-    @cached_property
+    @cached_part
     def main_header(self) -> MainHeader:
         return read_main_header(self.reader, self.boxes.codestream_start if self.boxes else 0)
 
-    @cached_property
+    @cached_part
     def header(self) -> Header:
         """The facts of boxes and main header together: tens of kilobytes are read, however large the file is."""
         return _header(self.reader.size, self.boxes, self.main_header)
 
-    @cached_property
+    @cached_part
     def metadata(self) -> Metadata:
         return Metadata() if self.boxes is None else read_metadata(self.reader, self.boxes)
 

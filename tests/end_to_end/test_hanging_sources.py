@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -175,3 +176,32 @@ def test_ctrl_c_ends_a_command_whose_path_never_answers(
         command.send_signal(signal.SIGINT)
     assert [command.wait(LONGEST_WAIT_S) for command in commands] == [130, 130]
     assert printed.read_text().count("is left behind: no signal ends it") == 2
+
+
+def test_check_names_sources_and_a_store_that_do_not_answer_and_ends(
+    workspace: MakeWorkspace, hung_sources: HungSources
+) -> None:
+    root = workspace(images=20, settings="[engine]\ntimeout = 3\n")
+    share, store = hung_sources(root / "source"), hung_sources(root / "out")
+    source = first_source(root)
+    share.hang("read", source.name)
+    store.hang("write", "*")
+    found = check_into_a_file(root)
+    assert found["images"] == 20
+    assert [(one["source"], one["cause"]) for one in found["findings"]] == [
+        (str(source), "source-unreadable")
+    ]
+    assert "no answer for 3 s" in found["findings"][0]["message"]
+    assert "the store hangs" in found["store"]["message"]
+    store.answer()
+    share.hang("read", "*")
+    found = check_into_a_file(root)
+    assert "the share hangs, and the other images were not looked at" in found["share"]
+
+
+def check_into_a_file(root: Path) -> Any:
+    """What it has left behind keeps its output open."""
+    printed = root / "check.json"
+    with printed.open("w") as out:
+        assert start("check", "--json", workspace=root, stdout=out, stderr=None).wait(LONGEST_WAIT_S) == 1
+    return json.loads(printed.read_text())
