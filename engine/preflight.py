@@ -147,7 +147,9 @@ def check(
         headers = BoundedReads(images.read_header, _READERS, longest_s)
         ids = reader.open_ids(batch)
         for first in range(0, len(ids), _CHUNK):
-            chunk = [] if images.share_hangs else reader.still_open(ids[first : first + _CHUNK])
+            if images.share_hangs:
+                break
+            chunk = reader.still_open(ids[first : first + _CHUNK])
             for row, found in zip(chunk, headers.read(chunk), strict=False):
                 if isinstance(found, NoAnswer):
                     images.add_unanswered(row, longest_s)

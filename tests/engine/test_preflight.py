@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from typing import NoReturn
+
 import pytest
 
+from engine import preflight
 from engine.preflight import Preflight
+from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.s3_relay import Fault, Kind, Relay, Request
@@ -29,6 +34,25 @@ def test_a_scratch_that_cannot_be_used_is_printed(workspace: MakeWorkspace) -> N
     printed = photostat("check", workspace=root, expect=1)
     assert "scratch: " in printed.stdout
     assert "not a directory" in printed.stdout
+
+
+def test_images_behind_a_share_that_hangs_are_not_counted_as_converted(
+    workspace: MakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+
+    def never(request: object) -> NoReturn:
+        answers.wait()
+        raise AssertionError
+
+    monkeypatch.setattr(preflight, "examine_source", never)
+    monkeypatch.setattr(preflight, "_CHUNK", 2)
+    monkeypatch.setattr(preflight, "_MOST_UNANSWERED", 2)
+    opened = Workspace(workspace(images=6, settings="[engine]\ntimeout = 1\n"))
+    found = preflight.check(opened, opened.config(), 1, None, lambda done, of: None)
+    answers.set()
+    assert "2 sources in a row do not answer" in (found.share_problem or "")
+    assert (found.images, found.converted_meanwhile) == (2, 0)
 
 
 @pytest.mark.usefixtures("s3_credentials")
