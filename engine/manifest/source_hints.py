@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.config import SourcePaths, is_windows_path
 from engine.formatting import counted, visible
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://?")
+_ROOT = re.compile(r"[A-Za-z]:(?!//)|[\\/]{2}[^\\/]+|[A-Za-z][A-Za-z0-9+.-]+:/{0,2}[^/]*|~[^/]*|")
+"""A drive, a server, a URL's scheme and host, or a home directory."""
 _SHOWN_CHARACTERS = 120
+_MOST_PREFIXES = 8
 
 
 @dataclass
@@ -22,15 +25,21 @@ class _Seen:
     line: int = 0
     """Of the first, as the text."""
     text: str = ""
-    prefix: str = ""
-    """That all of them share."""
+    prefixes: dict[str, str] = field(default_factory=dict)
+    """What all paths below a root share, for the first roots."""
 
     def add(self, line: int, text: str) -> None:
         if not self.rows:
-            self.line, self.text, self.prefix = line, text, text
+            self.line, self.text = line, text
         self.rows += 1
-        if not text.startswith(self.prefix):
-            self.prefix = _common(self.prefix, text)
+        match = _ROOT.match(text)
+        root = match[0] if match else ""
+        prefix = self.prefixes.get(root)
+        if prefix is None:
+            if len(self.prefixes) < _MOST_PREFIXES:
+                self.prefixes[root] = text
+        elif not text.startswith(prefix):
+            self.prefixes[root] = _common(prefix, text)
 
     def told(self, one: str, many: str) -> str:
         """`12 rows have …`, with the first as the example."""
@@ -66,9 +75,11 @@ class SourceHints:
     def notes(self) -> list[str]:
         """One for each kind that occurs."""
         found = [
-            _no_file(self._windows, "a Windows path", "Windows paths", "/mnt/scans/"),
-            _no_file(self._url, "a URL", "URLs", _path_in(self._url.prefix)),
-            _no_file(self._home, "a path in a home directory", "paths in a home directory", "/home/"),
+            _no_file(self._windows, "a Windows path", "Windows paths", lambda _: "/mnt/scans/"),
+            _no_file(self._url, "a URL", "URLs", _path_in),
+            _no_file(
+                self._home, "a path in a home directory", "paths in a home directory", lambda _: "/home/"
+            ),
         ]
         if self._padded.rows:
             what = self._padded.told(
@@ -93,20 +104,25 @@ def _common(one: str, other: str) -> str:
     return min(one, other, key=len) if length is None else one[:length]
 
 
-def _no_file(seen: _Seen, one: str, many: str, to: str) -> str:
+def _no_file(seen: _Seen, one: str, many: str, place_of: Callable[[str], str]) -> str:
     if not seen.rows:
         return ""
-    end = max(seen.prefix.rfind("/"), seen.prefix.rfind("\\")) + 1
-    prefix = seen.prefix[:end] or seen.prefix
-    key = visible(json.dumps(prefix, ensure_ascii=False))
+    entries = ", ".join(
+        f"{visible(json.dumps(prefix, ensure_ascii=False))} = {json.dumps(place_of(prefix))}"
+        for prefix in map(_directory, seen.prefixes.values())
+    )
     what = seen.told(f"has {one} as its source", f"have {many} as their sources")
     return (
-        f"{what}, and no file is called so here: say where they are, with replace = {{ {key} = {json.dumps(to)} }} "
+        f"{what}, and no file is called so here: say where they are, with replace = {{ {entries} }} "
         "under [manifest]; the export need not be added again"
     )
 
 
+def _directory(prefix: str) -> str:
+    return prefix[: max(prefix.rfind("/"), prefix.rfind("\\")) + 1] or prefix
+
+
 def _path_in(url: str) -> str:
     """A file: URL's own path, if it is of this machine."""
-    match = re.match(r"file:(?://(?:localhost)?)?(/[^/].*/|/)", url, re.IGNORECASE)
+    match = re.match(r"file:(?://(?:localhost)?)?(/[^/].*/|/$)", url, re.IGNORECASE)
     return match[1] if match else "/mnt/scans/"

@@ -17,6 +17,25 @@ def test_values_padded_with_blanks_are_told_and_kept(collection: Collection) -> 
     assert collection.images()[1].target == f"b/{U1}/a.tif   .jpg"
 
 
+def test_each_drive_and_server_has_a_prefix_of_its_own(collection: Collection) -> None:
+    """What two drives share is nothing: as a prefix it would fit every path."""
+    sources = (
+        r"Z:\scans\a.jp2",
+        r"Z:\scans\b.jp2",
+        r"Y:\c.jp2",
+        r"\\nas\old\d.jp2",
+        "file://nas/e.jp2",
+        "file:///f.jp2",
+    )
+    rows = (row(f"{number}.tif", source) for number, source in enumerate(sources))
+    report = collection.add(HEADER + "".join(rows))
+    (windows,) = [note for note in report.notes if "Windows paths" in note]
+    (urls,) = [note for note in report.notes if "URL" in note]
+    replace = r'replace = { "Z:\\scans\\" = "/mnt/scans/", "Y:\\" = "/mnt/scans/", "\\\\nas\\old\\" = "/mnt/scans/" }'
+    assert replace in windows
+    assert 'replace = { "file://nas/" = "/mnt/scans/", "file:///" = "/" }' in urls
+
+
 def test_strip_takes_blanks_off_every_value(collection: Collection) -> None:
     report = collection.add(HEADER + PADDED, strip=True)
     (image,) = collection.images()
