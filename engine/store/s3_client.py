@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import responses
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -107,9 +108,10 @@ class Bucket:
         except ClientError as error:
             document: dict[str, Any] = dict(error.response)
             status = int(document.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            code = str(document.get("Error", {}).get("Code", status))
+            code = str(document.get("Error", {}).get("Code") or status)  # a page that is XML has an empty one
             self._has_answered |= code != "400"  # what a TLS server answers to plain HTTP: not the store yet
-            message = redact(str(document.get("Error", {}).get("Message", "")), self._secrets)
+            said = document.get("Error", {}).get("Message") or responses.get(status, "")
+            message = redact(str(said), self._secrets)
             reply = ErrorReply(status, code, classify_s3_error(code, status, message, what))
             self._forget_when_denied(reply.error)
             raise reply from None

@@ -79,6 +79,18 @@ def test_a_page_in_the_stores_place_is_never_the_images_fault(
             assert "not S3's" in fault.failure.message
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(401, "401: Unauthorized."), (403, "403: Forbidden."), (503, "503: Service Unavailable")],
+)
+def test_an_error_page_without_a_code_of_s3_is_named_by_its_status(
+    store: Store, wrong_server: WrongServer, status: int, words: str
+) -> None:
+    for body in (b"<html><body>Sign in</body></html>", b'<Error xmlns="urn:x"><Reason>x</Reason></Error>'):
+        wrong_server.answer = lambda asked: Reply(status, body=body)  # noqa: B023
+        assert f": {words}" in store_error_of(lambda: list(store.list())).failure.with_remedy
+
+
 @pytest.mark.parametrize("name", ["page", "text", "json", "404"])
 def test_a_page_is_not_read_back_as_an_object(store: Store, wrong_server: WrongServer, name: str) -> None:
     wrong_server.answer = lambda asked: PAGES[name]
