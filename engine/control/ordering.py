@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from engine.control.client import EngineClient, NoEngine
 from engine.control.requests import CountReply, GetOrder, LedgerRequest, in_parts
@@ -14,11 +15,16 @@ from engine.formatting import counted, integer
 Progress = Callable[[int, int], None]
 """Takes how many images were looked at, of how many."""
 
+_REST = "the others were not ordered any more: give the command again"
 _ASK_FIRST_S, _ASK_EVERY_S = 0.01, 0.2
 
 
 class OrderLeft(NoEngine):
     """The engine took the order and is not there any more, or is silent; the message says what becomes of it."""
+
+
+class OrderInterrupted(KeyboardInterrupt):
+    """A person does not wait any longer for an order that the engine has taken; the message says what becomes of it."""
 
 
 def no_progress(seen: int, images: int) -> None:
@@ -27,27 +33,21 @@ def no_progress(seen: int, images: int) -> None:
 
 def order(client: EngineClient, request: LedgerRequest, progress: Progress = no_progress) -> CountReply:
     """Waits until the engine has done what is asked. Raises Refused, OrderLeft, NoEngine before the order is taken,
-    and UserError for an order that ended early."""
+    OrderInterrupted, and UserError for an order that ended early."""
     parts = in_parts(request)
     taken: list[OrderSnapshot] = []
-    try:
+    with _saying_what_becomes(taken, len(parts)):
         taken.extend(client.ask(part).order for part in parts)
         _wait(client, taken, progress)
-    except NoEngine as error:
-        if not taken:
-            raise
-        raise OrderLeft(f"{error}. {_what_becomes(taken, all_taken=len(taken) == len(parts))}") from error
     _check(taken)
     return CountReply(count=sum(order.changed for order in taken))
 
 
 def wait_for(client: EngineClient, order: OrderSnapshot, progress: Progress = no_progress) -> None:
-    """Until the engine has done it. Raises OrderLeft, and UserError for an order that ended early."""
+    """Until the engine has done it. Raises OrderLeft, OrderInterrupted, and UserError for an order that ended early."""
     taken = [order]
-    try:
+    with _saying_what_becomes(taken, 1):
         _wait(client, taken, progress)
-    except NoEngine as error:
-        raise OrderLeft(f"{error}. {_what_becomes(taken, all_taken=True)}") from error
     _check(taken)
 
 
@@ -56,6 +56,27 @@ def wait_until_idle(client: EngineClient, progress: Progress = no_progress) -> N
     while orders := client.snapshot().orders:
         progress(sum(order.seen for order in orders), sum(order.images for order in orders))
         time.sleep(_ASK_EVERY_S)
+
+
+@contextmanager
+def _saying_what_becomes(taken: Sequence[OrderSnapshot], parts: int) -> Iterator[None]:
+    """Of what the engine has taken, when the wait for it ends early."""
+    try:
+        yield
+    except NoEngine as error:
+        if not taken:
+            raise
+        rest = "" if len(taken) == parts else f"; {_REST}"
+        becomes = (
+            f"The order is taken ({_so_far(taken)}), and the engine that runs next goes on with it{rest}"
+        )
+        raise OrderLeft(f"{error}. {becomes}") from error
+    except KeyboardInterrupt as interrupt:
+        if not taken:
+            raise
+        rest = "`photostat status` shows how far it is" if len(taken) == parts else _REST
+        becomes = f"The engine goes on with the order ({_so_far(taken)}); {rest}."
+        raise OrderInterrupted(becomes) from interrupt
 
 
 def _check(taken: Sequence[OrderSnapshot]) -> None:
@@ -73,11 +94,6 @@ def _wait(client: EngineClient, taken: list[OrderSnapshot], progress: Progress) 
             pause_s = min(_ASK_EVERY_S, 2 * pause_s)
             order = taken[number] = client.ask(GetOrder(order.id)).order
             progress(sum(order.seen for order in taken), images)
-
-
-def _what_becomes(taken: Sequence[OrderSnapshot], *, all_taken: bool) -> str:
-    rest = "" if all_taken else "; the others were not ordered any more: give the command again"
-    return f"The order is taken ({_so_far(taken)}), and the engine that runs next goes on with it{rest}"
 
 
 def _so_far(taken: Sequence[OrderSnapshot]) -> str:

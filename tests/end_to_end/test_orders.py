@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,19 +13,30 @@ from typing import Any
 import pytest
 
 from engine.control.client import EngineClient
-from engine.control.ordering import order
-from engine.control.requests import Accept, Requeue
+from engine.control.ordering import OrderInterrupted, order
+from engine.control.requests import Accept, OrderReply, Requeue
 from engine.ledger.account import Account
 from engine.ledger.filters import Selection
+from engine.ledger.orders import MOST_IDS
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import end_engine
-from tests.support.command_line import photostat, start
+from tests.support.command_line import environment, photostat, start
 from tests.support.engine_runs import kill_engine, start_engine, status, wait_for_end
+from tests.support.jp2_files import Row, representation, write_export
 from tests.support.ledgers import make_ledger
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
-FAILED = 12_000
+FAILED, ADDED = 12_000, 3_000
+INTERRUPTED = """
+import os, signal, types
+from engine.control import ordering
+signal.signal(signal.SIGINT, signal.default_int_handler)
+ordering.time = types.SimpleNamespace(sleep=lambda seconds: os.kill(os.getpid(), signal.SIGINT))
+from tui.cli import main
+main()
+"""
+"""A person presses Ctrl-C as soon as the command waits for the engine, which has taken the order."""
 
 
 @pytest.fixture
@@ -100,6 +113,78 @@ def test_a_taken_order_outlives_its_client_and_its_engine(root: Path) -> None:
             requeued = [event for event in reader.events(image_id=image_id) if event.kind == "requeue"]
             assert len(requeued) == 1
     assert "12,000 images requeued" in "".join(path.read_text() for path in (root / "logs").glob("run-*"))
+
+
+@pytest.mark.parametrize("command", [["requeue", "--all"], ["add", "more.csv"]])
+def test_ctrl_c_says_that_the_engine_goes_on_with_the_order_and_it_does(
+    root: Path, command: list[str]
+) -> None:
+    paused_engine(root)
+    row = representation(0), "B1", "991", "maps"
+    write_export(
+        root / "more.csv", [Row(*row[:3], f"{n}.tif", row[3], f"/mnt/{n}.jp2") for n in range(ADDED)]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "-C", str(root), *command],
+        cwd=root,
+        env=environment(None),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    images = "12,000" if command[0] == "requeue" else "3,000"
+    assert done.stderr.strip() == (
+        f"The engine goes on with the order (0 of {images} images looked at, 0 changed so far); "
+        "`photostat status` shows how far it is."
+    )
+    assert (done.returncode, done.stdout) == (128 + signal.SIGINT, "")
+    wait_until(lambda: not status(root)["orders"], "the order's end")
+    expected = (0, 20 + FAILED) if command[0] == "requeue" else (FAILED, 20 + ADDED)
+    totals = status(root)["totals"]
+    assert (totals["failed"], totals["pending"]) == expected
+    assert not list(root.glob("ledger.add-*"))
+
+
+def test_ctrl_c_between_two_parts_of_an_order_says_that_the_rest_was_not_ordered(root: Path) -> None:
+    paused_engine(root)
+    with EngineClient.connect(Workspace(root), timeout_s=LONGEST_WAIT_S) as client:
+        ask = client.ask
+
+        def interrupted(request: Requeue) -> OrderReply:
+            if request.selection.ids[-1] == FAILED:
+                raise KeyboardInterrupt
+            return ask(request)
+
+        client.ask = interrupted  # type: ignore[method-assign, assignment]
+        with pytest.raises(OrderInterrupted, match="the others were not ordered any more: give the command"):
+            order(client, Requeue(Selection(ids=tuple(range(1, FAILED + 1)))))
+    wait_until(lambda: not status(root)["orders"], "the order's end")
+    assert status(root)["totals"]["failed"] == FAILED - MOST_IDS
+
+
+def test_missing_images_are_requeued_in_slices_beside_everything_else(tmp_path: Path) -> None:
+    root = make_ledger(tmp_path / "ws", FAILED + 20, done=FAILED).root
+    (root / "out").mkdir()
+    try:
+        paused_engine(root)
+        command = start("reconcile", "--requeue", "--lost", workspace=root)
+        seen = set()
+        with EngineClient.connect(Workspace(root), timeout_s=LONGEST_WAIT_S) as client:
+            wait_until(lambda: client.snapshot().orders or command.poll() is not None, "the order")
+            while orders := client.snapshot().orders:
+                assert orders[0].kind == "requeue_missing" and orders[0].images <= MOST_IDS
+                seen.add((orders[0].id, orders[0].seen))
+        printed, told = command.communicate(timeout=LONGEST_WAIT_S)
+        assert told == "12,000 missing images requeued.\n" and command.returncode == 1
+        assert "and more; --json lists them all" in printed
+        assert len({number for number, _ in seen}) == 2, "of so many, two orders were made"
+        assert len(seen) > 3, "the engine answered in the middle of them"
+        assert status(root)["totals"]["pending"] == FAILED + 20
+        with LedgerReader(Workspace(root)) as reader:
+            (event,) = [event for event in reader.events(image_id=FAILED) if event.kind == "requeue"]
+        assert event.message == "requeued: not in the store any more"
+    finally:
+        end_engine(root)
 
 
 def test_without_an_engine_the_next_command_finishes_what_was_taken_first(root: Path) -> None:

@@ -11,6 +11,7 @@ from engine.ledger.import_report import LineNote
 from engine.manifest.adding import add_to_workspace
 from engine.manifest.report import AddReport
 from tui.commands.shared.options import complete_batch, existing_file, json_option, workspace_of
+from tui.commands.shared.orders import told_when_interrupted
 from tui.commands.shared.output import print_json, print_line, print_table
 from tui.commands.shared.progress import spinner
 
@@ -44,7 +45,7 @@ def add(ctx: click.Context, export: Path, batch: str | None, split_by: str | Non
     workspace = workspace_of(ctx)
     settings = workspace.config().manifest
     existing_file(export)
-    with spinner("Reading the export") as show:
+    with told_when_interrupted(), spinner("Reading the export") as show:
         report = add_to_workspace(workspace, export, settings, batch=batch, split_by=split_by, show=show)
     if as_json:
         print_json(report.to_json())
