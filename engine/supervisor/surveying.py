@@ -208,6 +208,7 @@ class Surveying:
             return
         self._run.children.dismiss(surveyor, self._at)
         self._surveyor, self._asked, self._reading = None, {}, None
+        self._outdated.clear()
         if request is None:
             return
         hung.hangs(self._run.ledger.subject(request.image_id), self._missing(request), now - since, now)
