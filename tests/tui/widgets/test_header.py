@@ -1,0 +1,61 @@
+"""The header's lines: what people have ordered about many images, and how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from engine.control.snapshot import OrderSnapshot
+from engine.ledger.states import OrderKind
+from tests.support.app_pilot import opened
+from tests.support.statuses import NOW, engine_status, running
+from tui.state.view import View
+from tui.widgets.header import figures_line
+
+
+def order(kind: OrderKind, number: int = 1) -> OrderSnapshot:
+    return OrderSnapshot(number, kind, NOW - 5, images=12_000, seen=3_200, changed=3_000)
+
+
+def figures(*orders: OrderSnapshot, columns: int = 120) -> str:
+    return figures_line(
+        View(engine_status(structs.replace(running(), orders=orders)), NOW), columns
+    ).plain.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (OrderKind.REQUEUE, "requeue"),
+        (OrderKind.REQUEUE_MISSING, "requeue missing"),
+        (OrderKind.ACCEPT, "accept"),
+        (OrderKind.ADD, "add"),
+    ],
+)
+def test_the_order_in_hand_comes_first_with_how_far_it_is(kind: OrderKind, name: str) -> None:
+    assert figures(order(kind)).startswith(f"{name} 3,200 / 12,000   477 failed   elapsed ")
+
+
+def test_orders_that_wait_are_counted() -> None:
+    orders = [order(OrderKind.ADD, number) for number in (1, 2, 3)]
+    assert figures(*orders).startswith("add 3,200 / 12,000 (+2)   477 failed")
+
+
+def test_without_orders_nothing_is_said_of_them() -> None:
+    assert figures().startswith("477 failed   elapsed ")
+
+
+def test_a_narrow_terminal_keeps_the_order_and_leaves_out_other_figures() -> None:
+    assert figures(order(OrderKind.REQUEUE), columns=30) == "requeue 3,200 / 12,000"
+
+
+async def test_the_app_shows_an_order_while_it_is_in_hand(root: Path) -> None:
+    async with opened(root) as session:
+        assert "requeue" not in session.text
+        snapshot = structs.replace(running(), orders=(order(OrderKind.REQUEUE), order(OrderKind.ADD, 2)))
+        session.poller.show(engine_status(snapshot))
+        await session.until(lambda: "requeue 3,200 / 12,000 (+1)" in session.text, "the order")
+        session.poller.show(engine_status(running()))
+        await session.until(lambda: "3,200 / 12,000" not in session.text, "its end")
