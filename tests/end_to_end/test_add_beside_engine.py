@@ -5,17 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from engine.control.client import EngineClient
+from engine.control.requests import Add, Request
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace, end_engine, make_sources
+from tests.support.command_in_process import complaint
 from tests.support.command_line import photostat, start
 from tests.support.engine_runs import (
     kill_engine,
@@ -32,6 +39,13 @@ from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 MANY = 12_000
 LARGE = {"width": 1100, "height": 900}
+NOTE_STARTS = """
+CREATE TABLE starts (image INTEGER, seen INTEGER);
+CREATE TRIGGER note_starts AFTER UPDATE OF state ON images WHEN NEW.state = 'in_flight' BEGIN
+    INSERT INTO starts VALUES (NEW.id, (SELECT seen FROM orders WHERE ended IS NULL AND seen < images));
+END;
+"""
+"""How far the order in hand was when an image started."""
 OF_THE_ENGINE = ("engine", "hold")
 
 
@@ -137,6 +151,44 @@ def test_added_rows_are_converted_at_once(workspace: MakeWorkspace) -> None:
     assert wait_for_end(root)["totals"]["done"] == 8
 
 
+def test_nothing_starts_while_images_change_their_targets(workspace: MakeWorkspace) -> None:
+    root = workspace(images=6, **LARGE)
+    table = rows(range(MANY), source=str(root / "source"))
+    write_export(root / "many.csv", table)
+    photostat("add", root / "many.csv", workspace=root)
+    with closing(sqlite3.connect(root / "ledger.sqlite")) as ledger, ledger:
+        ledger.executescript(NOTE_STARTS)
+    pid = start_engine(root, "--workers", "1", "--batch", "plates")
+    busy = suspend_busy_worker(root)
+    write_export(root / "many.csv", [changed(row, name=f"renamed_{row.name}") for row in table])
+    command = start("add", root / "many.csv", workspace=root)
+    with LedgerReader(Workspace(root)) as reader:
+        wait_until(
+            lambda: any(order.seen for order in reader.open_orders()) or command.poll() is not None,
+            "the first slice",
+        )
+        os.kill(pid, signal.SIGSTOP)
+        (order,) = reader.open_orders()
+        assert 0 < order.seen < MANY
+        resume_worker(busy)
+        worker = psutil.Process(busy["pid"])
+        wait_until(lambda: is_idle(worker), "the worker to be done with its image")
+        os.kill(pid, signal.SIGCONT)
+    assert command.wait(LONGEST_WAIT_S) == 0
+    assert wait_for_end(root)["totals"]["done"] == 6
+    with closing(sqlite3.connect(root / "ledger.sqlite")) as ledger:
+        starts = [row[0] for row in ledger.execute("SELECT seen FROM starts")]
+    assert len(starts) == 6
+    assert [seen for seen in starts if seen] == [], "they started between the first slice and the last"
+
+
+def is_idle(worker: psutil.Process) -> bool:
+    """It has used no processor time for a while."""
+    before = worker.cpu_times()
+    time.sleep(0.3)
+    return worker.cpu_times() == before and worker.status() == psutil.STATUS_SLEEPING
+
+
 def test_an_image_that_is_being_converted_keeps_its_source_and_is_named(workspace: MakeWorkspace) -> None:
     root = workspace(images=6, **LARGE)
     table = make_sources(root, 6, **LARGE)
@@ -217,9 +269,39 @@ def test_two_adds_at_once_bring_each_row_once(root: Path) -> None:
         assert reader.account()["maps"] == Account(rows=2000, pending=2000)
 
 
-def test_a_holding_engine_takes_rows_and_a_stopping_one_refuses_by_name(workspace: MakeWorkspace) -> None:
+def test_a_holding_engine_takes_rows(workspace: MakeWorkspace) -> None:
     root = workspace(images=2)
     start_engine_without_share(root)
     write_export(root / "more.csv", rows(range(5)))
     photostat("add", root / "more.csv", workspace=root)
     assert status(root)["totals"]["rows"] == 7
+
+
+def test_an_engine_that_is_told_to_stop_refuses_rows_and_says_so(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is suspended until both wait in its sockets, so that it has no time to leave in between."""
+    pid = start_engine(root)
+    before = ledger_contents(root)
+    write_export(root / "more.csv", rows(range(5)))
+    ask, read_line = EngineClient.ask, EngineClient._read_line
+    with EngineClient.connect(Workspace(root), timeout_s=LONGEST_WAIT_S) as other:
+
+        def stop_first(client: EngineClient, request: Request[Any]) -> Any:
+            if isinstance(request, Add):
+                os.kill(pid, signal.SIGSTOP)
+                other._socket.sendall(b'{"id": 1, "command": "stop"}\n')
+            return ask(client, request)
+
+        def continue_then_read(client: EngineClient, deadline: float) -> Any:
+            os.kill(pid, signal.SIGCONT)
+            return read_line(client, deadline)
+
+        monkeypatch.setattr(EngineClient, "ask", stop_first)
+        monkeypatch.setattr(EngineClient, "_read_line", continue_then_read)
+        said = complaint("add", root / "more.csv", at=root)
+        monkeypatch.undo()
+    assert said == "the engine is leaving: start it again with `photostat run`"
+    wait_for_end(root)
+    assert ledger_contents(root) == before
+    assert not list(root.glob("ledger.add-*"))
