@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import end_engine, make_sources
 from tests.support.command_line import photostat
-from tests.support.engine_runs import start_engine_without_share, status
+from tests.support.engine_runs import start_engine_without_share, status, wait_for_end
 from tests.support.jp2_files import write_export
 
 NOBODY = 65534
@@ -176,3 +176,49 @@ def test_an_engine_listens_in_a_private_directory_only(root: Path, make: object)
     printed = photostat("run", "--headless", workspace=root, expect=2).stderr
     assert printed == f"photostat: {place} should be a directory only you can enter; move it away\n"
     assert status(root)["engine"] is None
+
+
+WITHOUT_MODES = """
+import os
+mkdir = os.mkdir
+def without_modes(path, mode=0o777, **more):
+    mkdir(path, mode, **more)
+    if os.path.dirname(os.path.abspath(path)) == ROOT:
+        os.chmod(path, 0o755)
+os.mkdir = without_modes
+"""
+OF_ANOTHER_OWNER = """
+import os
+stat = os.stat
+def of_another_owner(path, **more):
+    found = stat(path, **more)
+    if not isinstance(path, int) and os.path.dirname(os.path.abspath(path)) == ROOT:
+        return os.stat_result([*found[:4], 65534, *found[5:]])
+    return found
+os.stat = of_another_owner
+"""
+
+
+@pytest.mark.parametrize("behaviour", [WITHOUT_MODES, OF_ANOTHER_OWNER])
+def test_where_no_directory_can_be_private_the_engine_listens_in_the_temporary_one(
+    root: Path, behaviour: str
+) -> None:
+    """As on vfat: every directory there is open to all, or is another user's, whatever it was made with."""
+    hook = root / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(f"ROOT = {os.path.realpath(root)!r}\n{behaviour}")
+    temporary = root / "tmp"
+    temporary.mkdir()
+    env = {"PYTHONPATH": f"{hook}:{Path.cwd()}", "TMPDIR": str(temporary)}
+    (root / "source").rename(root / "elsewhere")
+    (root / "source").mkdir()
+    photostat("run", "--detach", workspace=root, env=env)
+    assert not (root / ".engine").exists(), "it is not left there"
+    private = temporary / f"photostat-{os.geteuid()}"
+    assert private.stat().st_mode & 0o777 == 0o700
+    (listening,) = private.iterdir()
+    assert listening.is_socket()
+    assert photostat("pause", workspace=root).stdout.startswith("Paused."), "clients need not know"
+    photostat("stop", workspace=root)
+    wait_for_end(root)
+    assert list(private.iterdir()) == []
