@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 import stat
 import tempfile
 from dataclasses import dataclass
@@ -93,8 +94,9 @@ class Workspace:
 
         It lies in a directory that nobody else can enter, which is made here: other people may be able to write into
         the workspace. If the path is too long for a socket, or the workspace's file system has no private
-        directories, that directory is under the temporary directory, and the socket is named after the workspace's
-        real path, so it is the same by whatever links one comes. Raises UserError if it is there and not private."""
+        directories or no sockets, that directory is under the temporary directory, and the socket is named after the
+        workspace's real path, so it is the same by whatever links one comes. Raises UserError if it is there and not
+        private."""
         root = self.root.resolve()
         path = root / SOCKET_DIRECTORY / "engine.sock"
         if _fits(path) and (path.parent.is_symlink() or path.parent.exists() or _can_be_private(path.parent)):
@@ -148,10 +150,11 @@ def _is_private(directory: Path) -> bool:
 
 
 def _can_be_private(directory: Path) -> bool:
-    """Makes it. False, and it is gone again, on a file system that keeps no modes or gives files another owner."""
+    """Makes it. False, and it is gone again, on a file system that keeps no modes, gives files another owner, or has no
+    sockets."""
     try:
         directory.mkdir(mode=0o700)
-        if _is_private(directory):
+        if _is_private(directory) and _takes_sockets(directory):
             return True
         directory.rmdir()
     except FileExistsError:
@@ -159,6 +162,17 @@ def _can_be_private(directory: Path) -> bool:
     except OSError as error:
         raise UserError(f"{directory}: {error.strerror}") from error
     return False
+
+
+def _takes_sockets(directory: Path) -> bool:
+    path = directory / "s"
+    with socket.socket(socket.AF_UNIX) as trial:
+        try:
+            trial.bind(str(path))
+        except OSError:
+            return False
+    path.unlink()
+    return True
 
 
 def scratch_conflict(place: Path, root: Path, config: Config, *, really: bool = False) -> str | None:
