@@ -2,9 +2,9 @@
 
     python -m bench.witness [REPEATS] [DIRECTORY]
 
-CPU seconds of converting an image with and without the comparison, in turns in fresh processes that have converted a
-small image before; the ratio is of the least of each. Lossless images as in bench.conversion, and a lossy one, whose
-decoding takes a quarter of the time.
+CPU seconds of converting an image with and without the comparison, in turns in fresh processes that have converted it
+once before: the filters for a kind of image are made once in a process that converts thousands. The ratio is of the
+least of each. Lossless images as in bench.conversion, and lossy ones, which decode in a quarter of the time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.demo.jp2_encoder import Encoding, write_jp2
 from engine.messages import DecodeMode, Plan
 
 LIMIT = 0.04
-"""Of the conversion of a lossless image."""
+"""Of the conversion."""
 
 TILES = Plan(DecodeMode.TILES)
 STRIPS = Plan(DecodeMode.STRIPS, strip_rows=1024)
@@ -44,6 +44,7 @@ CASES = (
     Case("39 Mpx, tiles", Subject("", 7216, 5412, 1024), TILES),
     Case("39 Mpx, strips", Subject("", 7216, 5412, None), STRIPS),
     Case("12 Mpx, tiles, lossy 20:1", Subject("", 4000, 3000, 1024), TILES, lossy=True),
+    Case("12 Mpx, strips, lossy 20:1", Subject("", 4000, 3000, None), STRIPS, lossy=True),
 )
 
 
@@ -59,7 +60,8 @@ def make_case(directory: Path, case: Case) -> Path:
         width, height = case.subject.width, case.subject.height
         pixels = samples(newspaper(np.random.default_rng(7), width, height, 9.0), 8)
         unfinished = lossy.with_suffix(".part")
-        write_jp2(unfinished, pixels, Encoding(tile=(1024, 1024), reversible=False, ratios=(20.0,)))
+        tile = (case.subject.tile, case.subject.tile) if case.subject.tile else None
+        write_jp2(unfinished, pixels, Encoding(tile=tile, reversible=False, ratios=(20.0,)))
         unfinished.replace(lossy)
     return lossy
 
@@ -91,12 +93,11 @@ def _convert(path: Path) -> Cost:
 
 def measure(case: Case, directory: Path, repeats: int) -> float:
     """Prints the figures; gives the share of the conversion."""
-    warm = make_subject(directory, Subject("", 256, 192, None))
     path = make_case(directory, case)
     costs: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(repeats):
         for compared, work in ((False, without_comparison), (True, with_comparison)):
-            costs[compared].append(in_fresh_process(work, path, warm).total_s)
+            costs[compared].append(in_fresh_process(work, path, path).total_s)
     least = {compared: min(found) for compared, found in costs.items()}
     share = 1 - least[False] / least[True]
     print(
@@ -111,9 +112,9 @@ def main(repeats: int, directory: Path) -> int:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     print(f"CPU seconds, least of {repeats}")
     shares = {case: measure(case, directory, repeats) for case in CASES}
-    worst = max(share for case, share in shares.items() if not case.lossy)
+    worst = max(shares.values())
     print(
-        f"the comparison takes {100 * worst:.1f} % of a lossless image at most; {100 * LIMIT:.0f} % are allowed"
+        f"the comparison takes {100 * worst:.1f} % of a conversion at most; {100 * LIMIT:.0f} % are allowed"
     )
     return 0 if worst <= LIMIT else 1
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.codestream.coding_style import Styles
 from engine.jp2.codestream.features import CodestreamFeatures
+from engine.jp2.decoding.compared_windows import Windows, windows_for
 from engine.jp2.decoding.low_band import LowBand, block_of
 from engine.jp2.decoding.openjpeg import DecodedPlane, DecoderMessages, open_decoder
 from engine.jp2.header import Area, Component, Header
@@ -25,7 +26,7 @@ from engine.jp2.jp2_file import Jp2File
 from engine.memory.prediction import witness_levels
 
 _ROWS_AT_ONCE, _COLUMNS_AT_ONCE = 128, 256
-"""Of the picture: with about so many the products take the least time."""
+"""Of the picture: with about so many the products take the least time. Of a lossy file a window has these columns."""
 _ROUNDING = 6
 """Steps from one value to the next. Measured: up to 4 with the 5-3 and a component transform, up to 1 with the 9-7."""
 _CUT_OFF, _CUT_OFF_OPPOSITE = 0.4, 0.15
@@ -93,6 +94,7 @@ class Witness:
     levels: int
     reduced: Sequence[NDArray[Any]]
     """The samples of each component."""
+    windows: Windows
     _parts: dict[tuple[int, int], _Part] = field(default_factory=dict)
     _kept: dict[int, NDArray[Any]] = field(default_factory=dict)
 
@@ -144,26 +146,45 @@ class Witness:
             stop = min(end, (rows.last - 1 - band.reach) // band.step + 1)
         is_deep = self.header.components[part.component].bits >= _DOUBLE_FROM_BITS
         dtype = np.dtype(np.float64 if is_deep else np.float32)
-        while part.next_row < stop:
-            span = part.next_row, min(part.next_row + (_ROWS_AT_ONCE >> band.levels), stop)
-            block = block_of(band, part.rows, span, dtype)
-            samples = rows.copy(block.line, part.columns, dtype)
-            made = _across(part, block.weights @ samples)
-            unlike = self._unlike(part, span, block.line[0], samples, made)
-            if unlike.any():
-                self._fail_at(part, span[0], unlike)
-            part.next_row = span[1]
+        columns, width = band.positions(*part.columns), _COLUMNS_AT_ONCE >> band.levels
+        height = _ROWS_AT_ONCE >> band.levels
+        for turn, top in enumerate(range(part.next_row, stop, height)):
+            span = top, min(top + height, stop)
+            for window in self.windows.of(columns, width, turn, part.tile + top // height):
+                self._compare_window(part, rows, span, window, dtype)
+        part.next_row = max(part.next_row, stop)
         return stop == end
 
+    def _compare_window(
+        self, part: _Part, rows: _Rows, span: Span, window: Span, dtype: np.dtype[Any]
+    ) -> None:
+        """Some of the band's rows and columns."""
+        down = block_of(part.band, part.rows, span, dtype)
+        line = (
+            block_of(part.band, part.columns, window, dtype).line if self.windows.are_some else part.columns
+        )
+        samples = rows.copy(down.line, line, dtype)
+        made = _across(part, window, line[0], down.weights @ samples)
+        unlike = self._unlike(part, (span, window), (down.line[0], line[0]), samples, made)
+        if unlike.any():
+            self._fail_at(part, (span[0], window[0]), unlike)
+
     def _unlike(
-        self, part: _Part, rows: Span, first_row: int, samples: NDArray[Any], made: NDArray[Any]
+        self,
+        part: _Part,
+        spans: tuple[Span, Span],
+        corner: tuple[int, int],
+        samples: NDArray[Any],
+        made: NDArray[Any],
     ) -> NDArray[np.bool_]:
-        """Where the band's rows that samples from `first_row` on have made are not those of the reduced picture."""
+        """Where the band's rows and columns that samples from `corner` on have made are not the reduced picture's."""
+        rows, columns = spans
         component = self.header.components[part.component]
         area = samples_of(component, self.header.grid.area)
         left, top = (-(-first // part.band.step) for first in area[:2])
-        first, last = part.band.positions(*part.columns)
-        shown = self.reduced[part.component][rows[0] - top : rows[1] - top, first - left : last - left]
+        shown = self.reduced[part.component][
+            rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left
+        ]
         lowest, highest = value_range(component)
         higher = np.clip(made, lowest, highest) - shown
         if part.band.reversible:
@@ -173,7 +194,7 @@ class Witness:
             span = highest - lowest
             cut_off = samples <= lowest, samples >= highest
             far = max(_ROUNDING, span * _CUT_OFF_FAR) if any(map(np.any, cut_off)) else _ROUNDING
-            too_low, too_high = (_near(part, rows, first_row, found) for found in cut_off)
+            too_low, too_high = (_near(part.band, spans, corner, found) for found in cut_off)
             # The weights are positive near the middle and negative further away; both are large at two levels.
             opposite = _CUT_OFF_OPPOSITE if part.band.levels > 2 else _CUT_OFF
             most = far + span * np.maximum(_CUT_OFF * too_low, opposite * too_high)
@@ -181,10 +202,10 @@ class Witness:
             unlike = (higher > most) | (higher < least)
         return unlike
 
-    def _fail_at(self, part: _Part, row: int, unlike: NDArray[np.bool_]) -> NoReturn:
+    def _fail_at(self, part: _Part, corner: tuple[int, int], unlike: NDArray[np.bool_]) -> NoReturn:
         header, component = self.header, self.header.components[part.component]
         rows, columns = np.nonzero(unlike)
-        column, _ = part.band.positions(*part.columns)
+        row, column = corner
         grid, step = header.grid, part.band.step
         down = _place(row + rows, step * component.dy, (grid.y0, grid.y1), header.finest_dy)
         across = _place(column + columns, step * component.dx, (grid.x0, grid.x1), header.finest_dx)
@@ -232,7 +253,7 @@ def reduced_decode(
         return None, (warning,)
     if [plane.shape for plane in reduced] != sizes:
         _fail("OpenJPEG decoded another size than the picture has at a reduced resolution")
-    return Witness(header, styles, features.tile_styles, levels, reduced), ()
+    return Witness(header, styles, features.tile_styles, levels, reduced, windows_for(header)), ()
 
 
 def _reduced_size(component: Component, area: Area, levels: int) -> tuple[int, int]:
@@ -270,31 +291,34 @@ def _tiles_within(header: Header, area: Area) -> Iterator[int]:
         yield from (row * grid.tiles_across + column for column in columns)
 
 
-def _across(part: _Part, rows: NDArray[Any]) -> NDArray[Any]:
-    """The band of rows that were made down the columns."""
-    first, last = part.band.positions(*part.columns)
+def _across(part: _Part, window: Span, left: int, rows: NDArray[Any]) -> NDArray[Any]:
+    """The band's columns in a window, of rows that were made down the columns from `left` on."""
+    first, last = window
     made = np.empty((len(rows), last - first), rows.dtype)
     step = _COLUMNS_AT_ONCE >> part.band.levels
     for start in range(first, last, step):
         stop = min(start + step, last)
         block = block_of(part.band, part.columns, (start, stop), rows.dtype)
-        line = slice(block.line[0] - part.columns[0], block.line[1] - part.columns[0])
+        line = slice(block.line[0] - left, block.line[1] - left)
         np.matmul(rows[:, line], block.weights.T, out=made[:, start - first : stop - first])
     return made
 
 
-def _near(part: _Part, rows: Span, top: int, samples: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """For each of the band's rows and columns whether any of these samples is near it, the first of them in row `top`.
+def _near(
+    band: LowBand, spans: tuple[Span, Span], corner: tuple[int, int], samples: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """For each of the band's rows and columns whether any of these samples from `corner` on is near it.
 
     Near is where the weights are large.
     """
-    margin = _margin(part.band)
-    found = np.logical_or.reduceat(samples, _cell_edges(part.band, rows, top, len(samples)), axis=0)
-    columns = part.band.positions(*part.columns)
-    edges = _cell_edges(part.band, columns, part.columns[0], samples.shape[1])
-    cells = np.logical_or.reduceat(found, edges, axis=1)
-    windows = np.lib.stride_tricks.sliding_window_view(cells, (2 * margin + 1, 2 * margin + 1))
-    return np.asarray(windows.any(axis=(2, 3)))
+    margin = _margin(band)
+    down, across = (
+        _cell_edges(band, span, first, count)
+        for span, first, count in zip(spans, corner, samples.shape, strict=True)
+    )
+    cells = np.logical_or.reduceat(np.logical_or.reduceat(samples, down, axis=0), across, axis=1)
+    near = np.lib.stride_tricks.sliding_window_view(cells, (2 * margin + 1, 2 * margin + 1))
+    return np.asarray(near.any(axis=(2, 3)))
 
 
 def _margin(band: LowBand) -> int:
