@@ -205,7 +205,8 @@ def test_the_command_prints_that_line(workspace: MakeWorkspace) -> None:
     root = workspace(images=1, add=False)
     with listening(Workspace(root), b"garbage\n"):
         printed = photostat("status", workspace=root, expect=2).stderr
-    assert printed == f"photostat: {root}/.engine/engine.sock: what listens there is not a photostat engine\n"
+    place = Workspace(root).socket_path
+    assert printed == f"photostat: {place}: what listens there is not a photostat engine\n"
 
 
 def test_run_without_a_terminal_starts_nothing(workspace: MakeWorkspace) -> None:
@@ -221,7 +222,7 @@ def test_run_headless_waits_for_an_engine_that_is_suspended(root: Path) -> None:
     watching = start("run", "--headless", workspace=root)
     assert watching.stderr is not None
     assert "watching it" in watching.stderr.readline()
-    wait_until(lambda: _clients(pid) > 1, "it to watch")
+    wait_until(lambda: _connections(pid, Workspace(root).socket_path) > 1, "it to watch")
     with suspended(pid):
         lines = iter(watching.stderr.readline, "")
         silent = next(line for line in lines if "does not answer" in line)
@@ -231,6 +232,6 @@ def test_run_headless_waits_for_an_engine_that_is_suspended(root: Path) -> None:
     assert watching.returncode == 0
 
 
-def _clients(pid: int) -> int:
+def _connections(pid: int, place: Path) -> int:
     """How many connections the engine has; its listening socket counts as one."""
-    return sum(1 for c in psutil.Process(pid).net_connections("unix") if "engine.sock" in str(c.laddr))
+    return sum(1 for c in psutil.Process(pid).net_connections("unix") if c.laddr == str(place))
