@@ -145,6 +145,7 @@ def test_clients_wait_for_an_engine_that_does_not_listen_yet(root: Path) -> None
 def listening(workspace: Workspace, *lines: bytes) -> Iterator[None]:
     """Another program at the engine's socket: it sends the first line, and then one to each request."""
     path = workspace.socket_path
+    path.unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.bind(str(path))
     server.listen()
@@ -234,4 +235,4 @@ def test_run_headless_waits_for_an_engine_that_is_suspended(root: Path) -> None:
 
 def _connections(pid: int, place: Path) -> int:
     """How many connections the engine has; its listening socket counts as one."""
-    return sum(1 for c in psutil.Process(pid).net_connections("unix") if c.laddr == str(place))
+    return sum(1 for c in psutil.Process(pid).net_connections("unix") if str(c.laddr) == str(place))
