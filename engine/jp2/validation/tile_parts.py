@@ -14,6 +14,7 @@ from engine.jp2.codestream.main_header import MainHeader
 from engine.jp2.codestream.marker_segments import Marker, segments
 from engine.jp2.errors import corrupt, truncated
 from engine.jp2.file_reader import FileReader
+from engine.jp2.validation.end_marker import ChainEnd, costs_no_pixel, fault_of_what_follows
 from engine.jp2.validation.packets import Packets, sum_of_lengths
 
 MAX_TILE_PARTS = 1_000_000
@@ -87,10 +88,16 @@ class TilePartChain:
     """Offset where the last tile-part ends."""
     is_open: bool = False
     """The last tile-part does not give its length."""
+    is_listed: bool = False
+    """TLM lists these tile-parts, with these lengths."""
     has_every_packet: bool = False
     """Every packet of every tile was followed to its end. If it is false, they may be there all the same."""
     features: CodestreamFeatures = field(default_factory=CodestreamFeatures)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def chain_end(self) -> ChainEnd:
+        return ChainEnd(self.end, self.is_open, self.is_counted, self.is_listed, self.has_every_packet)
 
 
 def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> TilePartChain:
@@ -127,11 +134,18 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
             corrupt(f"more than {MAX_SEGMENTS:,} marker segments in the tile-part headers")
     chain.tile_parts = len(lengths)
     chain.is_counted = all(promised.values())
-    _check_tiles(reader, main.size.grid.tiles, found)
     chain.has_packet_lengths = packets.has_lengths
-    chain.warnings += _check_packets(reader, main, packets, found, promised)
+    fault = fault_of_what_follows(reader, chain.end, codestream_end)
+    try:
+        _check_tiles(reader, main.size.grid.tiles, found)
+        chain.warnings += _check_packets(reader, main, packets, found, promised)
+        patches = _check_lengths(reader, main, lengths, chain)
+    except ImageError as error:
+        raise fault or error from error
     chain.has_every_packet = packets.are_all_there
-    patches = [*_check_lengths(reader, main, lengths, chain), *_check_counts(counts, found, promised, chain)]
+    if fault is not None and not costs_no_pixel(reader, chain.end, chain.has_every_packet):
+        raise fault
+    patches += _check_counts(counts, found, promised, chain)
     chain.features = CodestreamFeatures(
         high_throughput=high_throughput,
         packed_headers=not _PACKED_HEADERS.isdisjoint(markers),
@@ -145,15 +159,13 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
 
 
 def tile_parts(reader: FileReader, main: MainHeader, codestream_end: int) -> Iterator[TilePart]:
-    """Each tile-part, to the end of the chain; raises ImageError TRUNCATED or CORRUPT if it breaks off."""
+    """Each tile-part, to where none follows; raises ImageError TRUNCATED or CORRUPT if one cannot be."""
     position = main.first_tile_part
     for _ in range(MAX_TILE_PARTS):
         marker = reader.read(position, 2)
         if marker != Marker.SOT.to_bytes(2):
             if position == main.first_tile_part:
                 corrupt("there is no tile-part after the main header")
-            if position != codestream_end:
-                _check_chain_end(reader, marker, position)
             return
         part = _tile_part_at(reader, main, position, codestream_end)
         yield part
@@ -242,18 +254,6 @@ def _find_delimiter(block: bytes) -> int | None:
             return at
         at = block.find(b"\xff", at + 1)
     return None
-
-
-def _check_chain_end(reader: FileReader, marker: bytes, position: int) -> None:
-    """After the last tile-part comes EOC or nothing; anything else means that a length is wrong."""
-    if marker in (b"", b"\xff", Marker.EOC.to_bytes(2)):
-        return
-    if not reader.read(position, 4096).strip(b"\x00"):
-        truncated(reader, f"from byte {position:,} on there are only zeros instead of tile-parts and EOC")
-    corrupt(
-        f"the tile-part that should end at byte {position:,} is followed by {marker.hex(' ')} there, "
-        "neither a tile-part nor the end marker (EOC)"
-    )
 
 
 def _check_order(part: TilePart, found: dict[int, int], tiles: int) -> None:
@@ -345,6 +345,7 @@ def _check_lengths(
         for (tile, length), (real_tile, real) in zip(listed, lengths, strict=True)
     )
     if agrees:
+        chain.is_listed = bool(listed)
         return []
     if listed:
         chain.warnings.append("the TLM marker's list of tile-part lengths differs from the tile-parts")

@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 
 from engine.jp2.boxes.file_boxes import FileBoxes
 from engine.jp2.codestream.features import CodestreamFeatures, Patch
-from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.errors import truncated
 from engine.jp2.file_reader import TILE_PART_WINDOW_BYTES, FileReader
 from engine.jp2.jp2_file import Jp2File
+from engine.jp2.validation.end_marker import EOC, end_warnings
 from engine.jp2.validation.jpylyzer_checks import jpylyzer_warnings
-from engine.jp2.validation.tile_parts import TilePartChain, walk_chain
-
-_EOC = Marker.EOC.to_bytes(2)
+from engine.jp2.validation.tile_parts import walk_chain
 
 _METADATA_BOXES = frozenset({b"uuid", b"xml ", b"uinf", b"jp2i", b"asoc", b"nlst", b"lbl ", b"free", b"jp2c"})
 """Boxes that may follow a codestream: if one of these is cut, the file is, which stray bytes do not show."""
@@ -35,36 +33,14 @@ def check_structure(file: Jp2File) -> Structure:
     """
     reader = file.reader.with_window(TILE_PART_WINDOW_BYTES)
     chain = walk_chain(reader, file.main_header, file.header.codestream_end)
-    warnings = [*chain.warnings, *_end_warnings(reader, chain, file.header.codestream_end)]
+    warnings = [*chain.warnings, *end_warnings(reader, chain.chain_end, file.header.codestream_end)]
     if file.boxes is not None:
         _check_last_box(file.reader, file.boxes)
     features = chain.features
-    if reader.read(chain.end, 2) != _EOC:
+    if reader.read(chain.end, 2) != EOC:
         # Without the marker OpenJPEG fails: "Stream too short".
-        features = replace(features, patches=(*features.patches, Patch(chain.end, _EOC)))
+        features = replace(features, patches=(*features.patches, Patch(chain.end, EOC)))
     return Structure(features, (*warnings, *jpylyzer_warnings(file, chain)))
-
-
-def _end_warnings(reader: FileReader, chain: TilePartChain, codestream_end: int) -> list[str]:
-    """A warning for a missing EOC, or for bytes between EOC and the end of the codestream."""
-    if reader.read(chain.end, 2) != _EOC:
-        if reader.read(chain.end - 2, 2) == _EOC:
-            # Packets cannot hold this marker (ISO/IEC 15444-1 B.10.1): it stands where data should.
-            truncated(reader, "the last tile-part was cut and an end marker (EOC) pasted on")
-        if chain.has_every_packet:
-            return ["the end marker (EOC) is missing; every packet of every tile is there"]
-        if chain.is_open:
-            truncated(reader, "the last tile-part, of open length, is not ended by an end marker (EOC)")
-        if codestream_end > reader.size or min(codestream_end, reader.size) > chain.end:
-            truncated(reader, "the file ends where its end marker (EOC) should be")
-        if not chain.is_counted:
-            truncated(reader, "there is no end marker (EOC), and no tile says how many tile-parts it has")
-        return ["the end marker (EOC) is missing; all tile-parts are there"]
-    end = chain.end + 2
-    rest = min(codestream_end, reader.size) - end
-    if rest < 0:
-        return [f"the codestream ends {-rest:,} bytes after its box does"]
-    return [f"{rest:,} bytes follow the end marker (EOC)"] if rest else []
 
 
 def _check_last_box(reader: FileReader, boxes: FileBoxes) -> None:

@@ -89,7 +89,8 @@ BOMBS = {
     "layers without end": codestream(siz((0, 0, 30_000, 9), (1, 9)), cod(layers=65535)),
     "tiles without end": codestream(siz((0, 0, 65535, 1), (1, 1))),
     "boxes in boxes": jp2(codestream(), *[box(b"res ", box(b"res ", b"") * 50)] * 50)[:-9],
-    "a box of itself": jp2(codestream())[:-2] + struct.pack(">I4s", 8, b"jp2c") * 3000,
+    "a box of itself": jp2(codestream(tiles=tile_part(data=b"")))[:-2]
+    + struct.pack(">I4s", 8, b"jp2c") * 3000,
     "segments without end": codestream(tiles=tile_part(header=segment(0xFF64, b"") * 90_000)),
 }
 

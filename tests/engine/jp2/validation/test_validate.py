@@ -117,6 +117,83 @@ def test_a_cut_in_the_end_marker_itself_costs_no_pixel(
 NO_END_MARKER = "the end marker (EOC) is missing; every packet of every tile is there"
 
 
+INSTEAD_OF_THE_MARKER = {
+    "zeros": bytes(40),
+    "a line feed": b"\r\n",
+    "text": b"<eof/>",
+    "half a marker, then zeros": b"\xff" + bytes(9),
+    "another marker": b"\xff\xd8",
+    "one byte": b"\x1a",
+}
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("name", ["odd origins", "LRCP whole untiled", "lossy"])
+def test_other_bytes_in_the_end_markers_place_cost_no_pixel(tmp_path: Path, raw: bool, name: str) -> None:
+    path = tmp_path / "a"
+    whole = Kind(KINDS[name].encoding, raw).make(path)
+    assert whole[-3] not in (0, 0xFF)
+    pixels = pixels_of(path)
+    for what, instead in INSTEAD_OF_THE_MARKER.items():
+        path.write_bytes(whole[:-2] + instead)
+        warnings = structure_warnings(path)
+        assert any("where the end marker (EOC) should be; every packet" in text for text in warnings), what
+        for plan in EVERY_PLAN:
+            assert np.array_equal(pixels_of(path, plan), pixels), what
+
+
+def test_zeros_that_may_begin_within_the_last_packet_are_a_copy_that_broke_off(tmp_path: Path) -> None:
+    whole = KINDS["odd origins"].make(tmp_path / "a")
+    for lost in (1, 2, 5, 40):
+        (tmp_path / "a").write_bytes(whole[: -2 - lost] + bytes(lost + 2))
+        assert refusal(tmp_path / "a").cause is Cause.TRUNCATED
+        (tmp_path / "a").write_bytes(whole[: -2 - lost] + bytes(lost + 500))
+        assert refusal(tmp_path / "a").cause is Cause.TRUNCATED
+
+
+def test_other_bytes_after_fewer_tiles_than_there_are_stay_damage(tmp_path: Path) -> None:
+    whole = KINDS["odd origins"].make(tmp_path / "a")
+    last = whole.rindex(b"\xff\x90\x00\x0a")
+    for instead in (b"<eof/>", bytes(40), b"\xff\xd8"):
+        (tmp_path / "a").write_bytes(whole[:last] + instead)
+        assert refusal(tmp_path / "a").cause in (Cause.TRUNCATED, Cause.CORRUPT)
+
+
+def packed(*, counted: bool = True, listed: bool = False) -> bytes:
+    """Two tiles whose packet headers lie in PPT, where no packet can be followed."""
+    ppt = segment(0xFF61, b"\0" + b"\0")
+    parts = [tile_part(n, count=int(counted), header=ppt, data=b"") for n in (0, 1)]
+    tlm = [segment(0xFF55, b"\0\x50" + b"".join(struct.pack(">BI", n, len(p)) for n, p in enumerate(parts)))]
+    size = siz(tile=(8, 16))
+    return codestream(size, None, *(tlm if listed else []), tiles=b"".join(parts))
+
+
+NO_TILE_PART_IS_MISSING = "the end marker (EOC) is missing; all tile-parts are there"
+
+
+def test_what_shows_without_packets_that_nothing_but_the_end_marker_is_missing(tmp_path: Path) -> None:
+    """The count in every tile; the list in TLM; a box that ends two bytes further on. Without any, refused."""
+    path = tmp_path / "a"
+    boxed = jp2(packed(counted=False))
+    for content in (
+        packed()[:-2],
+        packed()[:-1],
+        packed(counted=False, listed=True)[:-2],
+        packed(counted=False, listed=True)[:-1],
+        jp2(packed())[:-2],
+        jp2(packed())[:-1],
+        boxed[:-2],
+        boxed[:-1],
+    ):
+        path.write_bytes(content)
+        assert structure_warnings(path) == (NO_TILE_PART_IS_MISSING,)
+    for content in (packed(counted=False)[:-2], packed(counted=False)[:-1], packed()[:-3], boxed[:-3]):
+        path.write_bytes(content)
+        assert refusal(path).cause is Cause.TRUNCATED
+    path.write_bytes(packed()[:-2] + b"<eof/>")
+    assert refusal(path).cause is Cause.CORRUPT
+
+
 def with_counts(whole: bytes, *, uncounted: bool, open_length: bool) -> bytes:
     """TNsot 0 in every tile-part, and Psot 0 in the last one."""
     content = bytearray(whole)
