@@ -5,12 +5,13 @@ from __future__ import annotations
 from engine.jp2.boxes.jp2_header import ImageHeaderBox, Jp2Header
 from engine.jp2.codestream.main_header import MAX_COMPONENTS, ImageSize
 from engine.jp2.errors import corrupt
-from engine.jp2.header import Palette
+from engine.jp2.header import ChannelKind, Palette
 
 _JPEG2000 = 7
 """The only compression type there is (ISO/IEC 15444-1 I.5.3.1)."""
 
 _NO_ASSOCIATION = 65535
+_ALPHAS = (ChannelKind.OPACITY, ChannelKind.PREMULTIPLIED)
 
 
 def check_consistency(jp2h: Jp2Header, palette: Palette | None, size: ImageSize) -> tuple[str, ...]:
@@ -85,11 +86,12 @@ def _check_palette(palette: Palette | None, components: int) -> None:
 
 
 def _check_channels(jp2h: Jp2Header, channels: int) -> None:
-    """Every channel is defined, and none that is not there, as OpenJPEG demands (ISO/IEC 15444-1 I.5.3.6)."""
+    """Every channel is defined, and none that is not there (ISO/IEC 15444-1 I.5.3.6); the colours may be left out."""
     for channel in jp2h.channels:
         if channel.index >= channels:
             corrupt(f"the channel definition names channel {channel.index} of {channels}")
         if channel.association != _NO_ASSOCIATION and channel.association > channels:
             corrupt(f"the channel definition names colour {channel.association} of {channels} channels")
-    if jp2h.channels and len({channel.index for channel in jp2h.channels}) < channels:
+    names_colours = any(channel.kind not in _ALPHAS for channel in jp2h.channels)
+    if names_colours and len({channel.index for channel in jp2h.channels}) < channels:
         corrupt(f"the channel definition leaves out some of the {channels} channels")

@@ -31,6 +31,7 @@ class Channels:
     """In the order of their colours."""
     opacity: ChannelSource | None = None
     premultiplied: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def sort_channels(header: Header) -> Channels:
@@ -62,6 +63,11 @@ def sort_channels(header: Header) -> Channels:
         else:
             opacities.append((channel, row.kind, row.association))
     missing = sorted(set(range(len(channels))) - defined)
+    if missing and opacities and not colours:
+        # Some writers list the alpha alone; what is left are the colours, in their order as without a definition.
+        rest = tuple(channels[index] for index in missing)
+        warning = "the channel definition lists the alpha alone: the other channels are taken as the colours"
+        return Channels(rest, *_one_opacity(opacities, len(rest)), warnings=(warning,))
     if missing:
         unsupported(f"channel {missing[0] + 1} is not in the channel definition (an extra channel)")
     if sorted(colours) != list(range(1, len(colours) + 1)):

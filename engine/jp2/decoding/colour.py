@@ -125,7 +125,7 @@ def plan_colour(header: Header, icc: str = "keep", background: str = "#ffffff") 
     plan = _with_conversion(plan, icc)
     if channels.opacity is not None:
         plan = _with_opacity(plan, channels.opacity, channels.premultiplied, background)
-    return plan
+    return replace(plan, warnings=(*channels.warnings, *plan.warnings))
 
 
 def _space_name(colour: Colour) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -272,6 +273,50 @@ def test_grey_with_alpha_on_a_coloured_background_names_the_grey_that_is_used(tm
     assert colour_plan_of(tmp_path / "a.jp2", background="#808080").warnings == (
         "alpha flattened on #808080",
     )
+
+
+def test_a_channel_definition_that_lists_the_alpha_alone(tmp_path: Path) -> None:
+    """Every other channel is a colour, in the order that they have without a definition."""
+    for colours, kind in product((1, 3), (1, 2)):
+        pixels = picture(40, 30, 4)[:, :, 3 - colours :]
+        full = (*((n, 0, n + 1) for n in range(colours)), (colours, kind, 0))
+        out = []
+        for rows in (full, full[-1:]):
+            write_jp2(tmp_path / "a.jp2", pixels, None, Wrapping(channels=rows))
+            out.append(pixels_of(tmp_path / "a.jp2"))
+        assert np.array_equal(out[0], out[1])
+        first, second = colour_plan_of(tmp_path / "a.jp2").warnings[:2]
+        assert "lists the alpha alone" in first
+        assert "flattened" in second
+
+
+def test_the_alpha_alone_beside_more_colours_than_there_are_is_refused(tmp_path: Path) -> None:
+    write_jp2(tmp_path / "a.jp2", picture(32, 24, 5), None, Wrapping(channels=((4, 1, 0),)))
+    assert "an extra channel beside the 3 of srgb" in refusal(tmp_path / "a.jp2")
+    write_jp2(tmp_path / "a.jp2", picture(32, 24, 4), None, Wrapping(channels=((0, 1, 0), (3, 1, 0))))
+    assert "2 opacity channels" in refusal(tmp_path / "a.jp2")
+
+
+UNREAD_COLOURS = {
+    "a vendor's": box(b"colr", b"\4\0\0" + bytes(20)),
+    "by CICP code points": box(b"colr", b"\5\0\0" + bytes([0, 1, 0, 13, 0, 0, 128])),
+    "by no method": box(b"colr", b"\0\0\0"),
+    "a number that is unknown": box(b"colr", b"\1\0\0" + (999).to_bytes(4)),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD_COLOURS)
+@pytest.mark.parametrize("brand", [b"jp2 ", b"jph ", b"jpx "])
+def test_a_colour_that_is_not_read_gives_way_to_one_beside_it(
+    name: str, brand: bytes, tmp_path: Path
+) -> None:
+    path, unread, read = tmp_path / "a.jp2", UNREAD_COLOURS[name], box(b"colr", b"\1\0\0\0\0\0\x10")
+    for colours in (unread + read, read + unread):
+        with_colour_box(path, colours)
+        path.write_bytes(path.read_bytes().replace(b"jp2 ", brand))
+        assert np.array_equal(pixels_of(path), picture(32, 24))
+    with_colour_box(path, unread)
+    assert "the colour space is" in refusal(path)
 
 
 @pytest.mark.parametrize(
