@@ -29,7 +29,7 @@ class ChainEnd:
     is_listed: bool
     """TLM lists these tile-parts, with these lengths."""
     has_every_packet: bool
-    """Every packet of every tile was followed to its end."""
+    """Every packet of every tile was followed to its end, and no zeros at an open end may hide a part of the last."""
 
 
 def fault_of_what_follows(reader: FileReader, position: int, codestream_end: int) -> ImageError | None:

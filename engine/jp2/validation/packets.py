@@ -56,6 +56,8 @@ class Packets:
         self._tiles: dict[int, _Tile] = {}
         self.are_all_there = False
         """Every packet of every tile was followed to its end."""
+        self.are_padded = False
+        """Zeros follow the last packet of some tile."""
 
     def add(
         self,
@@ -88,6 +90,7 @@ class Packets:
             too_long += surplus > 0
         if _HEADERS_ELSEWHERE.isdisjoint(main.markers):
             padded = self._count(reader, main)
+        self.are_padded = padded > 0
         warnings = []
         if too_long:
             warnings.append(f"tiles that hold more bytes than their packets (PLT) add up to: {too_long:,}")

@@ -92,12 +92,15 @@ class TilePartChain:
     """TLM lists these tile-parts, with these lengths."""
     has_every_packet: bool = False
     """Every packet of every tile was followed to its end. If it is false, they may be there all the same."""
+    is_padded: bool = False
+    """Zeros follow the last packet of some tile."""
     features: CodestreamFeatures = field(default_factory=CodestreamFeatures)
     warnings: list[str] = field(default_factory=list)
 
     @property
     def chain_end(self) -> ChainEnd:
-        return ChainEnd(self.end, self.is_open, self.is_counted, self.is_listed, self.has_every_packet)
+        has_every_packet = self.has_every_packet and not (self.is_open and self.is_padded)
+        return ChainEnd(self.end, self.is_open, self.is_counted, self.is_listed, has_every_packet)
 
 
 def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> TilePartChain:
@@ -142,7 +145,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
         patches = _check_lengths(reader, main, lengths, chain)
     except ImageError as error:
         raise fault or error from error
-    chain.has_every_packet = packets.are_all_there
+    chain.has_every_packet, chain.is_padded = packets.are_all_there, packets.are_padded
     if fault is not None and not costs_no_pixel(reader, chain.end, chain.has_every_packet):
         raise fault
     patches += _check_counts(counts, found, promised, chain)

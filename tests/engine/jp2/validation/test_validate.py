@@ -151,6 +151,15 @@ def test_zeros_that_may_begin_within_the_last_packet_are_a_copy_that_broke_off(t
         assert refusal(tmp_path / "a").cause is Cause.TRUNCATED
 
 
+@pytest.mark.parametrize("lost", [1, 5, 40])
+def test_zeros_in_place_of_the_end_of_a_tile_part_of_open_length_are_a_copy_that_broke_off(
+    lost: int, tmp_path: Path
+) -> None:
+    whole = with_counts(Kind().make(tmp_path / "a"), uncounted=False, open_length=True)
+    (tmp_path / "a").write_bytes(whole[: -2 - lost] + bytes(lost + 2))
+    assert refusal(tmp_path / "a").cause is Cause.TRUNCATED
+
+
 def test_other_bytes_after_fewer_tiles_than_there_are_stay_damage(tmp_path: Path) -> None:
     whole = KINDS["odd origins"].make(tmp_path / "a")
     last = whole.rindex(b"\xff\x90\x00\x0a")
