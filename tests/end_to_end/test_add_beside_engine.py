@@ -151,6 +151,40 @@ def test_added_rows_are_converted_at_once(workspace: MakeWorkspace) -> None:
     assert wait_for_end(root)["totals"]["done"] == 8
 
 
+def test_what_is_read_of_a_source_that_was_corrected_meanwhile_does_not_count(
+    workspace: MakeWorkspace,
+) -> None:
+    root = workspace(images=3, **LARGE)
+    pid = start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
+    wait_until(lambda: waits_for_surveys(root, 0), "the headers of all three")
+    (surveyor,) = [c for c in psutil.Process(pid).children(recursive=True) if is_surveyor(c)]
+    surveyor.suspend()
+    (source,) = make_sources(root, 1, 160, 120)
+    (root / "empty.jp2").touch()
+    more = changed(source, name="more.tif", source=str(root / "empty.jp2"))
+    write_export(root / "more.csv", [more])
+    photostat("add", root / "more.csv", workspace=root)
+    for _ in range(10):
+        status(root)  # each answer is followed by a turn of the loop, which asks the surveyor
+    write_export(root / "more.csv", [changed(more, source=source.source)])
+    photostat("add", root / "more.csv", workspace=root)
+    surveyor.resume()
+    resume_worker(busy)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (4, 0)
+
+
+def is_surveyor(process: psutil.Process) -> bool:
+    return "photostat-surveyor" in " ".join(process.cmdline())
+
+
+def waits_for_surveys(root: Path, count: int) -> bool:
+    with closing(sqlite3.connect(root / "ledger.sqlite")) as ledger:
+        query = "SELECT count(*) FROM images WHERE state = 'pending' AND width IS NULL"
+        return bool(ledger.execute(query).fetchone()[0] == count)
+
+
 def test_nothing_starts_while_images_change_their_targets(workspace: MakeWorkspace) -> None:
     root = workspace(images=6, **LARGE)
     table = rows(range(MANY), source=str(root / "source"))
