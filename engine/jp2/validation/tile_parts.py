@@ -148,7 +148,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
     chain.has_every_packet, chain.is_padded = packets.are_all_there, packets.are_padded
     if fault is not None and not costs_no_pixel(reader, chain.end, chain.has_every_packet):
         raise fault
-    patches += _check_counts(counts, found, promised, chain)
+    patches += _check_counts(counts, found, chain)
     chain.features = CodestreamFeatures(
         high_throughput=high_throughput,
         packed_headers=not _PACKED_HEADERS.isdisjoint(markers),
@@ -300,26 +300,22 @@ class _StatedCount(NamedTuple):
     """TNsot."""
 
 
-def _check_counts(
-    counts: list[_StatedCount], found: dict[int, int], promised: dict[int, int], chain: TilePartChain
-) -> list[Patch]:
+def _check_counts(counts: list[_StatedCount], found: dict[int, int], chain: TilePartChain) -> list[Patch]:
     """TNsot against the tile-parts that are there; patches that state the right number.
 
     Adobe's plug-in numbers the tile-parts from 0 to N under TNsot N. From 2.5.3 on, OpenJPEG then leaves the last one
     out, which holds the finest resolution, without an error.
     """
-    wrong = {part.tile for part in counts if part.stated and part.stated != found[part.tile]}
-    if wrong:
-        more = sum(found[tile] > promised[tile] for tile in wrong)
-        if more:
-            chain.warnings.append(
-                f"tiles that have more tile-parts than they state (TNsot): {more:,}; all are decoded"
-            )
-        if len(wrong) > more:
-            chain.warnings.append(
-                f"tiles that have fewer tile-parts than they state (TNsot): {len(wrong) - more:,}; "
-                "every packet is there"
-            )
+    more = {part.tile for part in counts if 0 < part.stated < found[part.tile]}
+    if more:
+        chain.warnings.append(
+            f"tiles that have more tile-parts than they state (TNsot): {len(more):,}; all are decoded"
+        )
+    fewer = {part.tile for part in counts if part.stated > found[part.tile]}
+    if fewer:
+        chain.warnings.append(
+            f"tiles that have fewer tile-parts than they state (TNsot): {len(fewer):,}; every packet is there"
+        )
     # A count may be left out (0). OpenJPEG's index of what it has read then has holes, and without a count and a
     # length it finds no end of the last tile, if it decodes tile by tile.
     patches = [
