@@ -6,9 +6,12 @@ import os
 import pwd
 import socket
 from functools import lru_cache
+from pathlib import Path
 
 from engine.control.peers import Peer
 from engine.control.snapshot import Person
+
+_PSEUDO_TERMINALS = range(136, 144)
 
 
 def person_at(peer: Peer | None) -> Person:
@@ -27,12 +30,20 @@ def _user(uid: int) -> str:
 
 
 def _terminal(pid: int) -> str:
-    """`pts/3`; empty for a process without one, and for one that cannot be looked at."""
-    import psutil  # only here: the modules of the commands import this one
+    """`pts/3`; empty for a process without one, and for one that cannot be looked at.
 
+    From proc_pid_stat(5), field 7, whose first 256 pseudo-terminals have major number 136 (Linux, Documentation/
+    admin-guide/devices.txt). psutil knows only the terminals that there were when it was first asked.
+    """
     try:
-        return (psutil.Process(pid).terminal() or "").removeprefix("/dev/") if pid else ""
-    except psutil.Error:
+        number = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[4])
+        if number <= 0:
+            return ""
+        major, minor = os.major(number), os.minor(number)
+        if major in _PSEUDO_TERMINALS:
+            return f"pts/{minor + 256 * (major - _PSEUDO_TERMINALS.start)}"
+        return Path(f"/sys/dev/char/{major}:{minor}").readlink().name
+    except OSError:
         return ""
 
 

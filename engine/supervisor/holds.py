@@ -100,7 +100,7 @@ class Holds:
     def probe_now(self, now: float, *, after_pause: bool = False) -> None:
         """A person says that everything works again: probe at once, and if sources are still missing, they are gone.
 
-        What the store does not show is gone too; but who ends a pause has not said that."""
+        What the store does not show is gone too; but who ends a pause has said neither."""
         self._overrules_store = not after_pause and not self._store.is_closed
         self._store = self._store.probe_now(now)
         self._disk = self._disk.probe_now(now)
@@ -109,7 +109,7 @@ class Holds:
         self._unexpected = self._unexpected.closed()
         self.resumes += 1
         if not self._source.is_closed:
-            self._resumed_at = now
+            self._resumed_at = None if after_pause else now
             self._source = self._source.probe_now(now)
 
     def scratch_used(self, used_bytes: int, now: float) -> None:
