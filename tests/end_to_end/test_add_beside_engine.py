@@ -39,6 +39,8 @@ from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 MANY = 12_000
 LARGE = {"width": 1100, "height": 900}
+SLOW = "CREATE TRIGGER slow AFTER INSERT ON images BEGIN SELECT length(randomblob(1000000)); END"
+"""Each new row takes milliseconds, so that the engine is in the middle of an order when the test looks."""
 NOTE_STARTS = """
 CREATE TABLE starts (image INTEGER, seen INTEGER);
 CREATE TRIGGER note_starts AFTER UPDATE OF state ON images WHEN NEW.state = 'in_flight' BEGIN
@@ -216,7 +218,7 @@ def test_nothing_starts_while_images_change_their_targets(workspace: MakeWorkspa
 def is_idle(worker: psutil.Process) -> bool:
     """It has used no processor time for a while."""
     before = worker.cpu_times()
-    time.sleep(0.3)
+    time.sleep(0.3)  # what a process uses shows only over a time
     return worker.cpu_times() == before and worker.status() == psutil.STATUS_SLEEPING
 
 
@@ -240,8 +242,14 @@ def test_an_image_that_is_being_converted_keeps_its_source_and_is_named(workspac
     assert wait_for_end(root)["totals"]["done"] == 6
 
 
+def change_ledger(root: Path, sql: str) -> None:
+    with closing(sqlite3.connect(root / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute(sql)
+
+
 def test_a_large_export_is_written_beside_everything_else_and_outlives_its_engine(root: Path) -> None:
     write_export(root / "many.csv", rows(range(MANY)))
+    change_ledger(root, SLOW)
     pid = start_engine(root)
     photostat("pause", workspace=root)
     command = start("add", root / "many.csv", workspace=root)
@@ -251,6 +259,7 @@ def test_a_large_export_is_written_beside_everything_else_and_outlives_its_engin
         (taken,) = reader.open_orders()
         assert (taken.kind, taken.images) == ("add", MANY)
     kill_engine(pid)
+    change_ledger(root, "DROP TRIGGER slow")
     _, told = command.communicate(timeout=LONGEST_WAIT_S)
     assert command.returncode == 3 and "The order is taken (" in told
     start_engine(root)
@@ -268,12 +277,14 @@ def test_a_large_export_is_written_beside_everything_else_and_outlives_its_engin
 
 def test_a_plan_that_is_lost_ends_the_order_with_one_clear_line(root: Path) -> None:
     write_export(root / "many.csv", rows(range(MANY)))
+    change_ledger(root, SLOW)
     pid = start_engine(root)
     photostat("pause", workspace=root)
     command = start("add", root / "many.csv", workspace=root)
     with LedgerReader(Workspace(root)) as reader:
         wait_until(lambda: reader.open_orders() or command.poll() is not None, "the rows to be taken")
     kill_engine(pid)
+    change_ledger(root, "DROP TRIGGER slow")
     command.communicate(timeout=LONGEST_WAIT_S)
     (plan,) = root.glob("ledger.add-*")
     plan.unlink()
