@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ from tests.support.ledgers import make_ledger
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 FAILED, ADDED = 12_000, 3_000
+SLOW = "CREATE TRIGGER slow AFTER UPDATE ON images BEGIN SELECT length(randomblob(60000)); END"
+"""An order takes seconds, so that the engine is in the middle of it when the test looks."""
 INTERRUPTED = """
 import os, signal, types
 from engine.control import ordering
@@ -47,7 +51,13 @@ def root(tmp_path: Path) -> Iterator[Path]:
     end_engine(place)
 
 
+def change_ledger(root: Path, sql: str) -> None:
+    with closing(sqlite3.connect(root / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute(sql)
+
+
 def paused_engine(root: Path) -> int:
+    change_ledger(root, SLOW)
     pid = start_engine(root)
     photostat("pause", workspace=root)
     return pid
