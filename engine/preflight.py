@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from engine.bounded_reads import BoundedReads, NoAnswer, read_within
 from engine.config import Config
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, nearest
+from engine.files.bounded_reads import BoundedReads, NoAnswer, read_within
 from engine.jp2.survey import examine_source
 from engine.jpeg.limits import check_sides
 from engine.ledger.known_store import known_store

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from engine.atomic_files import replacing
 from engine.control.snapshot import LeftBehind
+from engine.files.atomic_files import replacing
 
 CHILD_MARK = "engine.processes.child"
 """The module that children begin in; their command line shows it."""

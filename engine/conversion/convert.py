@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.atomic_files import sync_directory
 from engine.conversion.source_file import SourceFile
 from engine.conversion.verify import ExpectedJpeg, Verification, verify_jpeg
 from engine.failures import Cause, ImageError, Stage
+from engine.files.atomic_files import sync_directory
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.decode import decoded
 from engine.jp2.decoding.openjpeg import DecoderMessages

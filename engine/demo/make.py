@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.atomic_files import naming, replacing
 from engine.demo.collection import SEED, Plate, colliding, identity, plates
 from engine.demo.painting import make_plate
 from engine.failures import Cause, UserError
+from engine.files.atomic_files import naming, replacing
 from engine.workspace import Workspace
 
 EXPORT_NAME = "export.csv"

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from engine.failures import Cause, ImageError, Stage
-from engine.near_path import Difference, find_near_path
-from engine.regular_files import NotRegular, open_regular
+from engine.files.near_path import Difference, find_near_path
+from engine.files.regular_files import NotRegular, open_regular
 
 HEADER_WINDOW_BYTES = 64 * 1024
 """A read of this size holds nearly every file's whole header; on a network share a read is a round trip."""

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from engine import __version__
-from engine.atomic_files import naming
 from engine.failures import UserError
+from engine.files.atomic_files import naming
 from engine.formatting import date_and_second
 
 ENGINE_COMMAND = "run"

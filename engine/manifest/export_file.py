@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from engine.failures import UserError
+from engine.files.regular_files import open_bytes
 from engine.formatting import visible
 from engine.manifest import file_types
 from engine.manifest.csv_reader import CsvReader, Record
@@ -23,7 +24,6 @@ from engine.manifest.encodings import (
     has_c1_bytes,
     is_utf_8_text,
 )
-from engine.regular_files import open_bytes
 
 AUTO = "auto"
 _XLSX = "xlsx"

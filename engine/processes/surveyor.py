@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, one_line
+from engine.files.regular_files import open_bytes
 from engine.jp2.survey import survey_source
 from engine.messages import (
     MissingSource,
@@ -24,7 +25,6 @@ from engine.messages import (
 )
 from engine.processes.child import tie_to_parent
 from engine.processes.share_check import AWAY_ERRORS, ShareCheck
-from engine.regular_files import open_bytes
 
 _REPORTS_EVERY_S = 1.0
 _BEGINNING_BYTES = 4096

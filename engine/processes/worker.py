@@ -12,10 +12,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
+from engine.files.regular_files import open_bytes
 from engine.memory.usage import peak_rss_bytes
 from engine.messages import Converted, Job, NotConverted, Quit, ReadAhead, StageChanged, WorkerReady
 from engine.processes.child import tie_to_parent
-from engine.regular_files import open_bytes
 
 _READ_AHEAD_BYTES = 1 << 20
 

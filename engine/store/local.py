@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from engine.failures import Cause
+from engine.files.regular_files import NotRegular, open_regular
 from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
-from engine.regular_files import NotRegular, open_regular
 from engine.store.base import Leftover, LeftoverKind, StoredObject, StoreError, StoreTrial
 from engine.store.errors import classify_os_error, not_the_images
 from engine.store.local_files import (

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.regular_files import open_regular
+from engine.files.regular_files import open_regular
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from engine.atomic_files import sync_directory
 from engine.failures import Cause
+from engine.files.atomic_files import sync_directory
 from engine.formatting import counted
 from engine.messages import FaultKind, KnownObject, KnownStore
 from engine.store.base import StoreError

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from engine.failures import Cause, ImageError, Stage
+from engine.files.regular_files import open_regular
 from engine.jp2.codestream.features import Patch
-from engine.regular_files import open_regular
 
 _READ = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
 _SKIP = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)

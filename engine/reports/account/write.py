@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.atomic_files import replacing
 from engine.csv_output import start_table
+from engine.files.atomic_files import replacing
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.reports.account.collect import collect

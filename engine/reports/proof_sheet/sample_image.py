@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import structs
 
-from engine.atomic_files import naming
 from engine.config import JpegSettings
 from engine.conversion.verify import ExpectedJpeg, verify_jpeg
 from engine.failures import Cause, Failure, ImageError, Stage
+from engine.files.atomic_files import naming
 from engine.formatting import memory_size
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.decode import decoded

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.atomic_files import replacing
+from engine.files.atomic_files import replacing
 from engine.ledger.filters import ImageFilter
 from engine.ledger.reader import LedgerReader
 from engine.memory.available import MemoryReader

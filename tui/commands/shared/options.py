@@ -10,9 +10,9 @@ import click
 
 from engine.config import MOST_WORKERS
 from engine.failures import Cause, UserError, nearest, one_line
+from engine.files.regular_files import NotRegular, check_regular
 from engine.formatting import counted
 from engine.ledger.reader import LedgerReader
-from engine.regular_files import NotRegular, check_regular
 from engine.workspace import Workspace
 from tui.commands.shared.output import warn
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.failures import Cause, ImageError
+from engine.files.near_path import find_near_path
 from engine.jp2.file_reader import FileReader
-from engine.near_path import find_near_path
 from tests.support.command_line import photostat
 from tests.support.exports import Collection, row
 from tests.support.jp2_files import make_jp2

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine.failures import Cause, ImageError
+from engine.files.regular_files import NotRegular, open_bytes
 from engine.jp2.file_reader import FileReader
 from engine.processes.worker import read_ahead
-from engine.regular_files import NotRegular, open_bytes
 from engine.store.base import StoreError
 from engine.store.local import LocalStore
 from tests.support.waiting import LONGEST_WAIT_S, wait_until

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.atomic_files import replacing, sync_directory
+from engine.files.atomic_files import replacing, sync_directory
 
 
 def test_a_file_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
