@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from engine.config import SourcePaths
 from engine.failures import UserError
-from engine.ledger import neighbours
+from engine.ledger import neighbours, runs
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.models import FailureGroup, Subject
 from engine.ledger.order import Order
+from engine.ledger.runs import RunRecord
 from engine.ledger.statements import statements
 from engine.messages import KnownObject, NeighbourSource
 from engine.workspace import is_within
@@ -84,6 +85,14 @@ class LedgerQueries(ABC):
         """Images that are failed now, by cause; the most frequent cause first."""
         rows = self._select(_SQL["failures_by_cause"], {"batch": batch})
         return [FailureGroup(cause, images) for cause, images in rows]
+
+    def last_run(self) -> RunRecord | None:
+        """The one that is under way, or the last one; None if no engine has begun with work to do."""
+        return runs.last_run(self._select)
+
+    def new_failures(self, since: float) -> dict[str, int]:
+        """Images that are failed now and failed after that time (Unix time, s), by cause. Reads every failed image."""
+        return runs.new_failures(self._select, since)
 
     def subject(self, image_id: int) -> Subject:
         """What an event says of an image. Raises UserError if it is not in the ledger."""

@@ -21,7 +21,7 @@ from typing import Self
 
 from engine.config import SourcePaths
 from engine.failures import Failure, UserError
-from engine.ledger import import_rows, orders, recovery, requeue
+from engine.ledger import import_rows, orders, recovery, requeue, runs
 from engine.ledger.connection import connect_for_writing
 from engine.ledger.events import add_event
 from engine.ledger.faults import ledger_faults
@@ -34,6 +34,7 @@ from engine.ledger.order import Order
 from engine.ledger.orders import OrderSlice
 from engine.ledger.plan import AttachedPlan, plans_in
 from engine.ledger.queries import LedgerQueries, Values
+from engine.ledger.runs import RunNote, RunStart
 from engine.ledger.statements import statements
 from engine.ledger.states import AttemptOutcome, EventKind, EventLevel, ImageState, OrderKind
 from engine.ledger.work_queue import WorkQueue
@@ -224,6 +225,18 @@ class Ledger(LedgerQueries):
         """A line of the history; `at` is when it happened, Unix time, if that was not just now."""
         with self.transaction():
             add_event(self._db, level, kind, message, image_id, pid, at)
+
+    # The run
+
+    def start_run(self) -> RunStart:
+        """An engine begins: it goes on with the open run, or begins one; those before it have ended."""
+        with self.transaction():
+            return runs.start(self._db)
+
+    def keep_run(self, note: RunNote) -> None:
+        """What an engine knows of its run by now, written over what it wrote before."""
+        with self.transaction():
+            runs.keep(self._db, note)
 
     # What a person decides
 

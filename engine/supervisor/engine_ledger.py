@@ -20,6 +20,7 @@ from engine.ledger.filters import Selection
 from engine.ledger.lock import Lock
 from engine.ledger.models import Subject
 from engine.ledger.order import Order
+from engine.ledger.runs import RunNote
 from engine.ledger.states import EventKind, EventLevel, OrderKind
 from engine.ledger.writer import Ledger
 from engine.messages import Converted, NotConverted, Surveyed
@@ -123,6 +124,9 @@ class EngineLedger(Ledger):
         if len(self._kept) < _MOST_KEPT or self._in_turn:
             at = time.time() if at is None else at
             self._keep(partial(super().event, level, kind, message, image_id, pid, at))
+
+    def keep_run(self, note: RunNote) -> None:
+        self._keep(partial(super().keep_run, note))
 
     # What waits for the ledger
 

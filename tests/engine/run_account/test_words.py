@@ -1,0 +1,86 @@
+"""The account of a run in words, read by somebody who has slept."""
+
+from __future__ import annotations
+
+from engine.ledger.runs import Ending, WaitKind
+from engine.run_account.account import account_of, new_from
+from engine.run_account.words import lines, text
+from tests.support.run_records import engine, figures, run, span, wait
+
+
+def test_a_night_with_everything_in_it() -> None:
+    night = run(
+        engine(0, 7, None),
+        engine(7.1, 13, Ending.FINISHED),
+        ended_h=13,
+        waits=(
+            wait(WaitKind.HELD, "store", 8, 5400),
+            wait(WaitKind.HELD, "memory", 9.75, 60, times=12),
+            wait(WaitKind.PAUSED, "anna (pts/3, reading-room)", 1, 2520),
+        ),
+        throughput=(span(0, 600), span(5, 1200)),
+    )
+    account = account_of(
+        night, figures(done=1800, failed=6), {"truncated": 1}, new_from(night), is_running=False
+    )
+    assert [tuple(line) for line in lines(account)] == [
+        ("run", "finished: began 01 Mar 2026 18:00, ended 02 Mar 07:00:00, after 13 h 00 min"),
+        ("time", "10 h 41 min at work, 1 h 31 min held, 42 min 00 s paused, 6 min 00 s without an engine"),
+        (
+            "held",
+            "store 1 h 30 min (02 Mar 02:00:00–03:30:00: why: store); "
+            "memory 1 min 00 s (12 times, mostly 02 Mar 03:45:00–03:46:00: why: memory)",
+        ),
+        ("paused", "42 min 00 s by anna (pts/3, reading-room), 19:00:00–19:42:00"),
+        (
+            "restarts",
+            "1 restart; the engine (process 4711) died at 02 Mar 01:00:00; the next began 6 min 00 s later",
+        ),
+        (
+            "images",
+            "1,800 images into the store, 1.80 MB to 720 kB (60.0 % smaller); 90.0 images/min at work, "
+            "at best 120 (23:00:00)",
+        ),
+        ("failed", "6 images: source-missing 5, truncated 1"),
+        (
+            "next",
+            "see why 6 images failed: `photostat failures` (f), then `photostat requeue` or `photostat accept`",
+        ),
+    ]
+
+
+def test_new_failures_are_told_only_of_a_run_that_began_before_yesterday() -> None:
+    night = run(engine(0, 40, Ending.DRAINED), throughput=(span(0, 1, worked_s=1),))
+    account = account_of(
+        night, figures(pending=2, failed=6), {"truncated": 1}, new_from(night), is_running=False
+    )
+    told = text(account).split("\n")
+    assert told[0].startswith(
+        "run     drained: what was in flight is finished: began 01 Mar 2026 18:00, ended 03 Mar"
+    )
+    assert told[-3:-1] == [
+        "failed  6 images: source-missing 5 (none in the last 24 h), truncated 1 (1 in the last 24 h)",
+        "next    go on with 2 images: `photostat run` (s in the app)",
+    ]
+
+
+def test_an_engine_that_died_says_where_to_look_first_and_how_to_go_on() -> None:
+    night = run(engine(0, 2, None, clock_change_s=3600))
+    account = account_of(night, figures(pending=2), {}, new_from(night), is_running=False)
+    told = dict(lines(account))
+    assert told["run"] == "the engine died: began 01 Mar 2026 18:00, last seen 21:00:00, after 2 h 00 min"
+    assert told["restarts"] == "the engine (process 4711) died at 21:00:00"
+    assert "was set forward by 1 h 00 min" in told["clock"]
+    assert told["images"] == "none came into the store"
+    assert [line.text for line in lines(account) if line.label == "next"] == [
+        "see how it ended: `photostat events`, and engine-output.log in logs/",
+        "go on with 2 images: `photostat run` (s in the app)",
+    ]
+
+
+def test_without_failures_and_work_there_is_a_next_step_too() -> None:
+    night = run(engine(0, 1, Ending.FINISHED), ended_h=1)
+    told = text(account_of(night, figures(done=2), {}, new_from(night), is_running=False))
+    assert told.endswith(
+        "next    compare with the store: `photostat reconcile`; write the account: `photostat report`"
+    )
