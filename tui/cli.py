@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "requeue": "requeue:requeue",
         "accept": "accept:accept",
     },
+    "Sign-off": {"review": "review:review"},
     "The account": {
         "list": "list:list_images",
         "reconcile": "reconcile:reconcile",

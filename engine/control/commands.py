@@ -16,10 +16,13 @@ from engine.control.requests import (
     Accept,
     Add,
     AddReply,
+    ApprovalReply,
+    Approve,
     CountReply,
     Drain,
     GetOrder,
     GetSnapshot,
+    GiveVerdicts,
     InFlightReply,
     LedgerRequest,
     OrderReply,
@@ -30,9 +33,12 @@ from engine.control.requests import (
     RequeueMissing,
     Resume,
     SetWorkers,
+    SignOffRequest,
     SnapshotReply,
     Stop,
     StopReply,
+    VerdictsReply,
+    WithdrawApproval,
     WorkersReply,
     read_request,
 )
@@ -41,6 +47,7 @@ from engine.failures import UserError, one_line
 from engine.ledger.filters import Selection
 from engine.ledger.order import Order
 from engine.ledger.states import EventKind, OrderKind
+from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
 
 _MISSING = "not in the store any more"
 _LEAVING = "the engine is leaving: start it again with `photostat run`"
@@ -84,7 +91,21 @@ class CommandedEngine(Protocol):
         """Begin the next turn of the loop at once."""
 
 
-class Orders(Protocol):
+class Opinions(Protocol):
+    """The ledger's record of what people say of images and batches; see `engine.ledger.sign_off`.
+
+    Each raises UserError, and then nothing is recorded."""
+
+    def give_verdicts(self, given: Sequence[GivenVerdict], person: str) -> VerdictsTaken: ...
+
+    def approve(
+        self, batch: str, note: str, person: str, given: float | None, seen: tuple[int, int]
+    ) -> bool: ...
+
+    def withdraw_approval(self, batch: str, note: str, person: str) -> bool: ...
+
+
+class Orders(Opinions, Protocol):
     """The ledger's record of what people order about images."""
 
     def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
@@ -147,6 +168,9 @@ class Commands:
                 return self._take(request)
             case Add():
                 return self._add(request)
+            case GiveVerdicts() | Approve() | WithdrawApproval():
+                self._refuse_when_stopping()
+                return record(self._ledger, request, person_at(peer))
         raise NotImplementedError(request)
 
     def _pause(self, person: Person) -> InFlightReply:
@@ -211,6 +235,23 @@ class Commands:
     def _refuse_when_leaving(self) -> None:
         if self._engine.desired in (DesiredState.DRAIN, DesiredState.STOP):
             raise UserError(_LEAVING)
+
+
+def record(ledger: Opinions, request: SignOffRequest, person: Person) -> VerdictsReply | ApprovalReply:
+    """Raises UserError, and then nothing was recorded."""
+    who = f"{person.user}@{person.host}"
+    if name := one_line(request.by).strip():
+        who = f"{name} ({who})"
+    match request:
+        case GiveVerdicts():
+            return VerdictsReply(taken=ledger.give_verdicts(request.verdicts, who))
+        case Approve():
+            seen = (request.changes, request.not_fine)
+            return ApprovalReply(
+                recorded=ledger.approve(request.batch, request.note, who, request.given, seen)
+            )
+        case WithdrawApproval():
+            return ApprovalReply(recorded=ledger.withdraw_approval(request.batch, request.note, who))
 
 
 def decide(ledger: Decisions, request: LedgerRequest) -> CountReply:

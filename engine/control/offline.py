@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from engine.control.client import running_engine
-from engine.control.commands import decide
+from engine.control.commands import decide, record
 from engine.control.ordering import Progress, no_progress, order
-from engine.control.requests import CountReply, LedgerRequest
+from engine.control.peers import Peer
+from engine.control.people import person_at
+from engine.control.requests import CountReply, LedgerRequest, ReplyT, Request, SignOffRequest
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
 
@@ -30,6 +34,17 @@ def engine_or_ledger(
     else:
         with open_ledger(workspace, command) as ledger:
             yield lambda request: decide(ledger, request)
+
+
+def sign_off(workspace: Workspace, command: str, request: Request[ReplyT], timeout_s: float = 5.0) -> ReplyT:
+    """Has a SignOffRequest recorded. Raises EngineSilent, NoEngine, and UserError: then nothing was recorded."""
+    client = running_engine(workspace, timeout_s)
+    if client is not None:
+        with client:
+            return client.ask(request)
+    with open_ledger(workspace, command) as ledger:
+        person = person_at(Peer(os.geteuid(), os.getpid()))
+        return cast(ReplyT, record(ledger, cast(SignOffRequest, request), person))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from engine.control.snapshot import Count, HoldReason, LeftBehind, OrderSnapshot
 from engine.failures import UserError, one_line
 from engine.ledger.filters import Selection
 from engine.ledger.orders import MOST_IDS
+from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
 
 PROTOCOL = 1
 MAX_LINE_BYTES = 4 << 20
@@ -87,6 +88,15 @@ class OrderReply(Reply, frozen=True, kw_only=True):
 class AddReply(Reply, frozen=True, kw_only=True):
     order: OrderSnapshot | None
     """None if orders were taken since the plan was made: another plan is needed."""
+
+
+class VerdictsReply(Reply, frozen=True, kw_only=True):
+    taken: VerdictsTaken
+
+
+class ApprovalReply(Reply, frozen=True, kw_only=True):
+    recorded: bool
+    """False if the ledger had it so already."""
 
 
 class CountReply(Reply, frozen=True, kw_only=True):
@@ -168,6 +178,35 @@ class Add(Request[AddReply], frozen=True, tag="add"):
     """For the history, one line."""
 
 
+class GiveVerdicts(Request[VerdictsReply], frozen=True, tag="verdicts"):
+    """What a person says of delivered JPEGs."""
+
+    verdicts: Annotated[tuple[GivenVerdict, ...], Meta(description="an array of verdicts")]
+    by: Annotated[str, Meta(description="text")]
+    """The name that they give; empty if none. Whose process asks is recorded in any case."""
+
+
+class Approve(Request[ApprovalReply], frozen=True, tag="approve"):
+    """A person approves a batch as it was shown to them."""
+
+    batch: Annotated[str, Meta(description="text")]
+    note: Annotated[str, Meta(description="text")]
+    by: Annotated[str, Meta(description="text")]
+    given: Annotated[float | None, Meta(description="Unix time or null")]
+    changes: Annotated[int, Meta(ge=0, lt=2**53, description="a whole number")]
+    """Of the batch's Standing that they saw, as `not_fine`."""
+    not_fine: Annotated[int, Meta(ge=0, lt=2**53, description="a whole number")]
+
+
+class WithdrawApproval(Request[ApprovalReply], frozen=True, tag="withdraw_approval"):
+    batch: Annotated[str, Meta(description="text")]
+    note: Annotated[str, Meta(description="text")]
+    by: Annotated[str, Meta(description="text")]
+
+
+SignOffRequest = GiveVerdicts | Approve | WithdrawApproval
+"""Recorded at once, by the engine or, without one, by the command itself."""
+
 LedgerRequest = Requeue | RequeueMissing | Accept
 """Needs the ledger alone: without an engine, the command itself can carry it out."""
 
@@ -197,6 +236,9 @@ _REQUESTS: dict[str, type[Request[Any]]] = {
         RequeueMissing,
         Accept,
         Add,
+        GiveVerdicts,
+        Approve,
+        WithdrawApproval,
     )
 }
 

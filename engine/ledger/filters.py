@@ -16,6 +16,8 @@ Condition = tuple[str, list[Any]]
 
 _SEARCHED = ("i.target", "i.source", "i.record", "i.barcode", "i.cause", "i.message")
 """The target contains batch, UUID and name."""
+NO_VERDICT = "none"
+_PRESENT_VERDICT = "SELECT 1 FROM verdicts v WHERE v.id = i.verdict AND v.md5 = i.md5 AND v.verdict"
 
 
 def with_ids(ids: Collection[int], condition: Condition) -> Condition:
@@ -36,6 +38,8 @@ class ImageFilter:
     uuid: str | None = None
     until_event: int | None = None
     """Only images about which the ledger has no event after this one: they are as they were then."""
+    verdict: str | None = None
+    """`fine` or `not-fine`, or `none` for delivered images without a verdict."""
 
     def condition(self) -> Condition:
         parts: list[str] = []
@@ -55,6 +59,11 @@ class ImageFilter:
             parts.append("(" + " OR ".join(f"{column} LIKE ? ESCAPE '!'" for column in _SEARCHED) + ")")
             escaped = self.text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
             values.extend([f"%{escaped}%"] * len(_SEARCHED))
+        if self.verdict == NO_VERDICT:
+            parts.append(f"i.state = 'done' AND NOT EXISTS ({_PRESENT_VERDICT} <> 'withdrawn')")
+        elif self.verdict is not None:
+            parts.append(f"i.verdict IS NOT NULL AND i.state = 'done' AND EXISTS ({_PRESENT_VERDICT} = ?)")
+            values.append(self.verdict)
         if self.until_event is not None:
             parts.append("NOT EXISTS (SELECT 1 FROM events e WHERE e.image = i.id AND e.id > ?)")
             values.append(self.until_event)

@@ -131,6 +131,12 @@ class ImageRow:
     peak_rss_bytes: int | None
     updated: float
     """Unix time, s, of the last change."""
+    verdict: str | None = None
+    """`fine` or `not-fine`, of the JPEG that it has now; None if nobody has said so."""
+    verdict_why: str | None = None
+    verdict_by: str | None = None
+    verdict_at: float | None = None
+    """Unix time, s."""
 
     @property
     def remedy(self) -> str | None:
@@ -166,9 +172,19 @@ class ImageRow:
 _NAMES = tuple(field.name for field in fields(ImageRow) if field.name != "hint")
 _STATE = [field.name for field in fields(ImageRow)].index("state")
 _WARNINGS = [field.name for field in fields(ImageRow)].index("warnings")
-IMAGE_COLUMNS = ", ".join(
-    "b.name" if field.name == "batch" else f"i.{field.name}" for field in fields(ImageRow)
+_PRESENT_VERDICT = (
+    "(SELECT v.{} FROM verdicts v WHERE v.id = i.verdict AND v.md5 = i.md5 AND i.state = 'done' "
+    "AND v.verdict <> 'withdrawn')"
 )
+_ELSEWHERE = {
+    "batch": "b.name",
+    "verdict": _PRESENT_VERDICT.format("verdict"),
+    "verdict_why": _PRESENT_VERDICT.format("why"),
+    "verdict_by": _PRESENT_VERDICT.format("person"),
+    "verdict_at": _PRESENT_VERDICT.format("given"),
+}
+"""Fields that are no columns of `images`."""
+IMAGE_COLUMNS = ", ".join(_ELSEWHERE.get(field.name, f"i.{field.name}") for field in fields(ImageRow))
 """In the order of ImageRow's fields, over `images i JOIN batches b`."""
 
 

@@ -15,6 +15,7 @@ from engine.ledger.models import FailureGroup, Subject
 from engine.ledger.order import Order
 from engine.ledger.runs import RunRecord
 from engine.ledger.statements import statements
+from engine.ledger.verdicts import Standing, VerdictEntry, standing, verdicts_of
 from engine.messages import KnownObject, NeighbourSource
 from engine.workspace import is_within
 
@@ -80,6 +81,14 @@ class LedgerQueries(ABC):
         if self._select(_SQL["store_overruled"]):
             return len(sample)
         return sum(account.done for account in self.account().values())
+
+    def standing(self, batch: str) -> Standing:
+        """How far the sign-off of a batch is. Raises UserError if there is no such batch."""
+        return standing(self._select, batch)
+
+    def verdicts(self, image_id: int) -> list[VerdictEntry]:
+        """What people have said of an image, the oldest first."""
+        return verdicts_of(self._select, image_id)
 
     def failure_groups(self, batch: str | None = None) -> list[FailureGroup]:
         """Images that are failed now, by cause; the most frequent cause first."""

@@ -80,7 +80,7 @@ class LedgerReader(LedgerQueries):
     def count(self, wanted: ImageFilter = ALL_IMAGES) -> int:
         """How many images `images` would list altogether."""
         batch, state, cause = wanted.batch, wanted.state, wanted.cause
-        if wanted.text or wanted.uuid or (cause and state != ImageState.FAILED):
+        if wanted.text or wanted.uuid or wanted.verdict or (cause and state != ImageState.FAILED):
             return int(self._select(*lists.count_where(wanted.condition()))[0][0])
         if cause:
             return sum(group.images for group in self.failure_groups(batch) if group.cause == cause)

@@ -63,3 +63,7 @@ class EventKind(StrEnum):
     """A later export has other values for the image."""
     REQUEUE = "requeue"
     ACCEPT = "accept"
+    VERDICT = "verdict"
+    """What a person says of a delivered image."""
+    APPROVAL = "approval"
+    """A person approves a batch, or takes that back."""

@@ -21,7 +21,7 @@ from typing import Self
 
 from engine.config import SourcePaths
 from engine.failures import Failure, UserError
-from engine.ledger import import_rows, orders, recovery, requeue, runs
+from engine.ledger import import_rows, orders, recovery, requeue, runs, sign_off
 from engine.ledger.connection import connect_for_writing
 from engine.ledger.events import add_event
 from engine.ledger.faults import ledger_faults
@@ -37,6 +37,7 @@ from engine.ledger.queries import LedgerQueries, Values
 from engine.ledger.runs import RunNote, RunStart
 from engine.ledger.statements import statements
 from engine.ledger.states import AttemptOutcome, EventKind, EventLevel, ImageState, OrderKind
+from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
 from engine.ledger.work_queue import WorkQueue
 from engine.messages import Converted, NotConverted, Surveyed
 from engine.workspace import Workspace
@@ -272,6 +273,21 @@ class Ledger(LedgerQueries):
         """From now on nothing is expected in the store that was done before: a person says so."""
         with self.transaction(power_safe=True):
             self._db.execute(_SQL["overrule_store"], {"now": time.time()})
+
+    def give_verdicts(self, given: Sequence[GivenVerdict], person: str) -> VerdictsTaken:
+        """See sign_off.give_verdicts."""
+        with self.transaction(power_safe=True):
+            return sign_off.give_verdicts(self._db, given, person)
+
+    def approve(self, batch: str, note: str, person: str, given: float | None, seen: tuple[int, int]) -> bool:
+        """See sign_off.approve."""
+        with self.transaction(power_safe=True):
+            return sign_off.approve(self._db, batch, note, person, given, seen)
+
+    def withdraw_approval(self, batch: str, note: str, person: str) -> bool:
+        """See sign_off.withdraw."""
+        with self.transaction(power_safe=True):
+            return sign_off.withdraw(self._db, batch, note, person)
 
     def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
         """Records what a person orders, to be done by `work_on_orders`. Raises UserError, and then nothing is."""

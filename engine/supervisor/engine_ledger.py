@@ -22,6 +22,7 @@ from engine.ledger.models import Subject
 from engine.ledger.order import Order
 from engine.ledger.runs import RunNote
 from engine.ledger.states import EventKind, EventLevel, OrderKind
+from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
 from engine.ledger.writer import Ledger
 from engine.messages import Converted, NotConverted, Surveyed
 from engine.workspace import Workspace
@@ -144,6 +145,18 @@ class EngineLedger(Ledger):
     def take_add(self, plan: str, summary: str) -> Order | None:
         self.write_kept()
         return super().take_add(plan, summary)
+
+    def give_verdicts(self, given: Sequence[GivenVerdict], person: str) -> VerdictsTaken:
+        self.write_kept()
+        return super().give_verdicts(given, person)
+
+    def approve(self, batch: str, note: str, person: str, given: float | None, seen: tuple[int, int]) -> bool:
+        self.write_kept()
+        return super().approve(batch, note, person, given, seen)
+
+    def withdraw_approval(self, batch: str, note: str, person: str) -> bool:
+        self.write_kept()
+        return super().withdraw_approval(batch, note, person)
 
     # What is shown: the last that could be read
 

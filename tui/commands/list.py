@@ -10,10 +10,11 @@ import click
 
 from engine.csv_output import start_table
 from engine.formatting import UNKNOWN, data_size, decibels
-from engine.ledger.filters import ImageFilter
+from engine.ledger.filters import NO_VERDICT, ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
+from engine.ledger.verdicts import Verdict
 from engine.reports.account.psnr_distribution import PsnrDistribution
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_json_array, print_line, warn
@@ -26,11 +27,21 @@ _MOST_OUTLIERS = 20
 @click.option(
     "--state", type=click.Choice([state.value for state in ImageState]), help="Only images in this state."
 )
+@click.option(
+    "--verdict",
+    type=click.Choice([Verdict.FINE.value, Verdict.NOT_FINE.value, NO_VERDICT]),
+    help="Only delivered images of which people say this in a review; none: of which nobody says anything.",
+)
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header on stdout instead.")
 @json_option
 @click.pass_context
 def list_images(
-    ctx: click.Context, batch: str | None, state: str | None, as_csv: bool, as_json: bool
+    ctx: click.Context,
+    batch: str | None,
+    state: str | None,
+    verdict: str | None,
+    as_csv: bool,
+    as_json: bool,
 ) -> None:
     """List every image: the manifest for the next system, with --csv or --json.
 
@@ -41,7 +52,7 @@ def list_images(
         raise click.UsageError("--csv and --json exclude each other")
     with LedgerReader(workspace_of(ctx)) as reader, reader.one_view():
         check_batch(batch, reader.account())
-        images = reader.iterate(ImageFilter(batch=batch, state=state))
+        images = reader.iterate(ImageFilter(batch=batch, state=state, verdict=verdict))
         if as_json:
             print_json_array(image.to_json() for image in images)
         elif as_csv:

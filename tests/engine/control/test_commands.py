@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from engine.control.commands import Commands, DesiredState
 from engine.control.people import person_at
-from engine.control.requests import InFlightReply, OrderReply, Reply, SnapshotReply, StopReply, WorkersReply
+from engine.control.requests import (
+    ApprovalReply,
+    InFlightReply,
+    OrderReply,
+    Reply,
+    SnapshotReply,
+    StopReply,
+    VerdictsReply,
+    WorkersReply,
+)
 from engine.control.snapshot import HoldReason, OrderSnapshot, Pause, Snapshot
 from engine.failures import UserError
 from engine.ledger.account import LedgerFigures
 from engine.ledger.filters import Selection
 from engine.ledger.order import Order
 from engine.ledger.states import OrderKind
+from engine.ledger.verdicts import GivenVerdict, Verdict, VerdictsTaken
 
 ME = person_at(None)
 SNAPSHOT = Snapshot.from_ledger(LedgerFigures({}, 0, 0, ()), 5.0)
@@ -50,6 +61,7 @@ class RecordingEngine:
 class RecordingLedger:
     decisions: list[tuple[OrderKind, Selection, str]] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
+    said: list[tuple[object, ...]] = field(default_factory=list)
 
     def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
         if kind is OrderKind.ACCEPT and not reason:
@@ -63,6 +75,18 @@ class RecordingLedger:
     def order(self, number: int) -> Order:
         kind, _, reason = self.decisions[number - 1]
         return Order(number, kind, 5.0, 3, 0, 0, None, None, reason)
+
+    def give_verdicts(self, given: Sequence[GivenVerdict], person: str) -> VerdictsTaken:
+        self.said.append((person, *given))
+        return VerdictsTaken(tuple(one.image for one in given))
+
+    def approve(self, batch: str, note: str, person: str, given: float | None, seen: tuple[int, int]) -> bool:
+        self.said.append((person, batch, note, given, seen))
+        return True
+
+    def withdraw_approval(self, batch: str, note: str, person: str) -> bool:
+        self.said.append((person, batch, note))
+        return False
 
     def info(self, kind: str, message: str, /) -> None:
         self.events.append((kind, message))
@@ -95,6 +119,30 @@ def test_a_pause_and_its_end(commands: Commands, engine: RecordingEngine, ledger
     assert engine.pause is None
     assert (engine.desired, engine.probes, engine.wakes) == (DesiredState.RUN, 1, 3)
     assert ledger.events == [("engine", f"paused by {ME}"), ("engine", f"resumed by {ME}")]
+
+
+def test_what_people_say_is_recorded_with_who_they_are_whatever_name_they_give(
+    commands: Commands, engine: RecordingEngine, ledger: RecordingLedger
+) -> None:
+    me = f"{ME.user}@{ME.host}"
+    verdict = {"image": 4, "verdict": "not-fine", "md5": "aa", "why": "too dark", "given": 3.5}
+    taken = commands.answer("verdicts", {"verdicts": [verdict], "by": ""})
+    assert taken == VerdictsReply(taken=VerdictsTaken((4,)))
+    approval = {"batch": "maps", "note": "", "by": "Jane\nDoe ", "given": None, "changes": 9, "not_fine": 1}
+    assert commands.answer("approve", approval) == ApprovalReply(recorded=True)
+    withdrawal = {"batch": "maps", "note": "no", "by": ""}
+    assert commands.answer("withdraw_approval", withdrawal) == ApprovalReply(recorded=False)
+    assert ledger.said == [
+        (me, GivenVerdict(4, Verdict.NOT_FINE, "aa", "too dark", 3.5)),
+        (f"Jane Doe ({me})", "maps", "", None, (9, 1)),
+        (me, "maps", "no"),
+    ]
+    for wrong in ({"verdict": "splendid"}, {"image": "4"}, {"colour": 1}):
+        with pytest.raises(UserError, match="verdicts: verdicts: an array of verdicts, not"):
+            commands.answer("verdicts", {"verdicts": [verdict | wrong], "by": ""})
+    engine.desired = DesiredState.STOP
+    with pytest.raises(UserError, match="the engine is leaving"):
+        commands.answer("approve", approval)
 
 
 def test_an_engine_that_leaves_takes_no_pause(commands: Commands, engine: RecordingEngine) -> None:

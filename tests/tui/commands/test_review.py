@@ -1,0 +1,62 @@
+"""`photostat review`: verdicts and approvals from the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from engine.control.people import person_at
+from tests.support.command_in_process import complaint, run
+
+
+def listed(root: Path, verdict: str) -> list[dict[str, str]]:
+    text = run("list", "--csv", "--verdict", verdict, at=root).stdout
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_verdicts_are_recorded_and_listed(collection: Path) -> None:
+    said = run("review", "newspapers", "--fine", "6", "--not-fine", "7", "--why", "too dark", at=collection)
+    assert "2 verdicts recorded." in said.stdout and "1 fine, 1 not fine" in said.stdout
+    again = run("review", "newspapers", "--not-fine", "7", "--why", "too dark", at=collection).stdout
+    assert "1 verdict already in the ledger." in again
+    (image,) = listed(collection, "not-fine")
+    me = person_at(None)
+    assert (image["id"], image["verdict_why"]) == ("7", "too dark")
+    assert image["verdict_by"].startswith(f"{me.user}@")
+    (document,) = json.loads(run("list", "--json", "--verdict", "fine", at=collection).stdout)
+    assert (document["id"], document["verdict"]) == (6, "fine")
+    run("review", "newspapers", "--no-verdict", "6,7", at=collection)
+    assert [image["id"] for image in listed(collection, "none")] == ["6", "7"]
+
+
+def test_an_approval_says_what_is_open_and_wants_a_yes(collection: Path) -> None:
+    why_not = complaint("review", "newspapers", "--approve", at=collection)
+    assert "5 images failed, 3 images not converted yet: approve it all the same with --yes" in why_not
+    approve = ("review", "newspapers", "--approve", "--yes", "--by", "Jane", "--note", "for the exhibition")
+    text = run(*approve, at=collection).stdout
+    assert "Approved by Jane (" in text and "for the exhibition" in text and "5 failed" in text
+    run("requeue", "1", at=collection)
+    assert (
+        "Changed since the approval: 1 change of its images."
+        in run(*approve[:2], "--status", at=collection).stdout
+    )
+    document = json.loads(run(*approve[:2], "--withdraw", "--json", at=collection).stdout)
+    assert (document["approved"], len(document["approvals"])) == (False, 2)
+    assert "nothing to withdraw" in run(*approve[:2], "--withdraw", at=collection).stderr
+
+
+def test_what_cannot_be_recorded_is_refused_in_a_line(collection: Path) -> None:
+    for options, why in (
+        (("newspapers", "--not-fine", "6"), '--not-fine needs --why "…"'),
+        (("newspapers", "--fine", "1"), "image 1 is failed: it has no delivered JPEG; nothing was changed"),
+        (("newspapers", "--fine", "99"), "no image 99 in the ledger; nothing was changed"),
+        (("newspapers", "--fine", "6", "--no-verdict", "6"), "image 6 is named twice"),
+        (("newspapers", "--fine", "x"), "give ids of images, like 7 or 7,9,12"),
+        (("newspapers", "--why", "x"), "--why is for --not-fine"),
+        (("newspapers", "--note", "x"), "--note is for --approve or --withdraw"),
+        (("maps", "--fine", "6"), "no batch 'maps' in the ledger; there is newspapers"),
+    ):
+        assert why in complaint("review", *options, at=collection)
+    assert not listed(collection, "fine")
