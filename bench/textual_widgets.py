@@ -32,7 +32,7 @@ from tests.support.statuses import engine_status, running
 from tui.actions.registry import Scope, bindings
 from tui.state.view import View
 from tui.terminal import HangUpWatch, TerminalDriver
-from tui.theme import THEME
+from tui.theme import TERMINAL
 from tui.widgets import header, memory, throughput
 from tui.widgets.failures import remedy_of
 from tui.widgets.image_columns import name_of
@@ -57,8 +57,8 @@ class _App(App[int]):
     def __init__(self) -> None:
         super().__init__(driver_class=TerminalDriver, ansi_color=True)
         self.animation_level = "none"
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        self.register_theme(TERMINAL)
+        self.theme = TERMINAL.name
         self._shown: dict[str, str] = {}
 
     def show(self, line_id: str, text: Text) -> None:

@@ -29,7 +29,7 @@ from tui.state.status import ConnectionState, EngineStatus, is_urgent
 from tui.state.view import ActionResult, View
 from tui.state.worker_target import WorkerTarget
 from tui.terminal import TerminalDriver
-from tui.theme import THEME
+from tui.theme import TERMINAL, THEMES, sixteen_colours
 from tui.typed_keys import TypedKeys
 
 _MESSAGE_S = 15.0
@@ -76,8 +76,16 @@ class BaseApp(App[int]):
         self._message_status = EngineStatus()
         """What it was shown beside."""
         self.animation_level = "none"
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        self.register_theme(TERMINAL)
+        self.use_theme(TERMINAL.name)
+
+    def use_theme(self, name: str) -> None:
+        """Draw in these colours from now on; `name` is one of THEMES."""
+        is_own = THEMES[name].ansi
+        if not is_own:
+            self.ansi_theme_dark = self.ansi_theme_light = sixteen_colours(name)
+        self.ansi_color = is_own
+        self.theme = name
 
     # -- what screens may ask: AppProtocol ----
 

@@ -16,6 +16,16 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 _EIGHTHS_UP = " " + _SPARKS
 
 
+class Mark(StrEnum):
+    """The glyph of each state of an image in a stacked bar, because colour alone must not show it."""
+
+    DONE = "█"
+    ACCEPTED = "▓"
+    FAILED = "▒"
+    IN_FLIGHT = "░"
+    WAITING = "·"
+
+
 class Keep(StrEnum):
     """Which part of a text that is too long stays."""
 
@@ -76,6 +86,20 @@ def bar(fraction: float, columns: int) -> str:
     full, part = divmod(eighths, 8)
     filled = "█" * full + (_EIGHTHS[part] if part else "")
     return filled + "·" * (columns - len(filled))
+
+
+def stacked(counts: Sequence[int], columns: int) -> list[int]:
+    """The columns of each part of a bar, `columns` in all. One image of 430,057 has a column, taken from the widest."""
+    total = sum(counts)
+    if columns <= 0 or total <= 0:
+        return [0] * len(counts)
+    ends = [round(columns * sum(counts[: index + 1]) / total) for index in range(len(counts))]
+    parts = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    for index, count in enumerate(counts):
+        if count and not parts[index] and max(parts) > 1:
+            parts[parts.index(max(parts))] -= 1
+            parts[index] = 1
+    return parts
 
 
 def sparkline(values: Sequence[float], columns: int, ceiling: float | None = None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from tui.actions.available import HINT_GAP, Hint
-from tui.widgets.line_widget import LineWidget, line
+from tui.widgets.line_widget import LABEL, STRONG, LineWidget, line
 
 
 class Footer(LineWidget):
@@ -22,5 +22,5 @@ class Footer(LineWidget):
         for hint in self.hints:
             if parts:
                 parts.append(" " * HINT_GAP)
-            parts += [(hint.key, "bold reverse"), f" {hint.label}"]
+            parts += [(hint.key, STRONG), (f" {hint.label}", LABEL)]
         return [line(*parts)]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from engine import formatting
 from engine.control.snapshot import Snapshot, State
+from engine.ledger.account import Account
 from tui.state.eta import is_uncertain, time_left
 from tui.state.status import ConnectionState, Tone, banner
 from tui.state.view import View
-from tui.terminal_text import bar, fit, names_that_fit
-from tui.widgets.line_widget import BAD, LABEL, STRONG, TONES, line
+from tui.terminal_text import Mark, fit, names_that_fit, stacked
+from tui.widgets.line_widget import BAD, LABEL, MARKS, STRONG, TONES, line
 from tui.widgets.panel import Panel
+
+_GAP = 3
 
 
 class Header(Panel):
@@ -55,56 +59,97 @@ def _subject(view: View, columns: int) -> str:
 
 
 def progress_line(view: View, columns: int) -> Text:
+    """How the rows are divided, as in the report, and how many are done or accepted."""
     snapshot = view.snapshot
     if snapshot is None:
-        return line((bar(0, columns), LABEL))
+        return line((Mark.WAITING * columns, LABEL))
     totals = snapshot.totals
     ready = totals.done_or_accepted
     figures = f"{formatting.integer(ready)} / {formatting.integer(totals.rows)}"
     share = formatting.percent(ready, totals.rows)
     width = max(0, columns - len(figures) - len(share) - 4)
-    fraction = ready / totals.rows if totals.rows else 0.0
-    return line((bar(fraction, width), LABEL), "  ", (figures, STRONG), "  ", share)
+    return line(*account_bar(totals, width), "  ", (figures, STRONG), "  ", share)
+
+
+def account_bar(account: Account, columns: int) -> list[tuple[str, str]]:
+    """A stacked bar; a state that has any image can be seen."""
+    counts = (account.done, account.accepted, account.failed, account.in_flight, account.pending)
+    widths = stacked(counts, columns) if account.rows else [0, 0, 0, 0, columns]
+    return [(mark * width, MARKS[mark]) for mark, width in zip(Mark, widths, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Figure:
+    label: str
+    value: str
+    style: str = ""
+    mark: Mark | None = None
+    """The glyph that it has in the bar."""
+
+    @property
+    def parts(self) -> list[str | tuple[str, str]]:
+        mark = [(f"{self.mark} ", MARKS[self.mark])] if self.mark else []
+        return [*mark, (self.label, LABEL), (self.value, self.style)]
+
+    @property
+    def columns(self) -> int:
+        return cell_len(self.label + self.value) + (2 if self.mark else 0)
 
 
 def figures_line(view: View, columns: int) -> Text:
-    """Failures, elapsed and ETA; a narrow terminal leaves out the last figures."""
+    """What needs a person and the rest of the account to the left, the times to the right, where they stay.
+
+    A narrow terminal leaves out what matters least."""
     snapshot = view.snapshot
     if snapshot is None:
         return line("")
-    totals = snapshot.totals
-    figures: list[tuple[str, str, str]] = [
-        *_orders(snapshot),
-        ("", f"{formatting.integer(totals.failed)} failed", BAD if totals.failed else ""),
-        ("elapsed ", formatting.duration(_elapsed(view, snapshot)), ""),
-    ]
-    if snapshot.state is not State.FINISHED:
-        figures.append(("ETA ", _eta(view, snapshot), ""))
-    if totals.accepted:
-        figures.append(("", f"{formatting.integer(totals.accepted)} accepted", ""))
-    if totals.in_flight:
-        figures.append(("", f"{formatting.integer(totals.in_flight)} in flight", ""))
-    if totals.pending:
-        figures.append(("", f"{formatting.integer(totals.pending)} waiting", ""))
+    orders, account, times = _orders(snapshot), _account(snapshot.totals), _times(view, snapshot)
+    by_weight = [*orders, *account[:1], *times[:1], *account[1:], *times[1:]]
+    shown: list[_Figure] = []
+    for figure in by_weight:
+        if sum(other.columns + _GAP for other in shown) + figure.columns <= columns:
+            shown.append(figure)
+    left = _spaced([figure for figure in (*orders, *account) if figure in shown])
+    right = _spaced([figure for figure in reversed(times) if figure in shown])
+    gap = columns - line(*left).cell_len - line(*right).cell_len
+    return line(*left, " " * max(0, gap), *right)
+
+
+def _spaced(figures: Sequence[_Figure]) -> list[str | tuple[str, str]]:
     parts: list[str | tuple[str, str]] = []
-    used = 0
-    for label, value, style in figures:
-        gap = "   " if parts else ""
-        need = cell_len(gap + label + value)
-        if used + need > columns:
-            break
-        used += need
-        parts += [gap, (label, LABEL), (value, style)]
-    return line(*parts)
+    for figure in figures:
+        parts += [" " * _GAP, *figure.parts] if parts else figure.parts
+    return parts
 
 
-def _orders(snapshot: Snapshot) -> list[tuple[str, str, str]]:
+def _account(totals: Account) -> list[_Figure]:
+    """The states that have images, and the failed ones even if there are none; what needs a person comes first."""
+
+    def figure(mark: Mark, count: int, word: str, style: str = "") -> _Figure:
+        return _Figure("", f"{formatting.integer(count)} {word}", style, mark)
+
+    figures = [figure(Mark.FAILED, totals.failed, "failed", BAD if totals.failed else "")]
+    if totals.accepted:
+        figures.append(figure(Mark.ACCEPTED, totals.accepted, "accepted"))
+    if totals.in_flight:
+        figures.append(figure(Mark.IN_FLIGHT, totals.in_flight, "in flight"))
+    if totals.pending:
+        figures.append(figure(Mark.WAITING, totals.pending, "waiting"))
+    return figures
+
+
+def _times(view: View, snapshot: Snapshot) -> list[_Figure]:
+    elapsed = _Figure("elapsed ", formatting.duration(_elapsed(view, snapshot)))
+    return [elapsed] if snapshot.state is State.FINISHED else [_Figure("ETA ", _eta(view, snapshot)), elapsed]
+
+
+def _orders(snapshot: Snapshot) -> list[_Figure]:
     """The order in hand and how far it is, and how many wait behind it."""
     if not snapshot.orders:
         return []
     order, more = snapshot.orders[0], len(snapshot.orders) - 1
     far = f"{formatting.integer(order.seen)} / {formatting.integer(order.images)}"
-    return [(f"{order.kind.replace('_', ' ')} ", far + (f" (+{more})" if more else ""), STRONG)]
+    return [_Figure(f"{order.kind.replace('_', ' ')} ", far + (f" (+{more})" if more else ""), STRONG)]
 
 
 def _elapsed(view: View, snapshot: Snapshot) -> float | None:

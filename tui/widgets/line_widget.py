@@ -15,21 +15,34 @@ from textual.widget import Widget
 
 from engine import formatting
 from tui.state.status import Tone
-from tui.terminal_text import fit
+from tui.terminal_text import Mark, fit
 
 LABEL = "dim"
 STRONG = "bold"
+GOOD = "green"
+BUSY = "cyan"
+WARNING = "yellow"
 BAD = "bold red"
 CURSOR = "reverse"
 _PLAIN = Console(color_system=None, markup=False, emoji=False, highlight=False)
 """Only resolves style names; nothing is printed to it."""
 TONES = {
-    Tone.GOOD: "bold black on green",
+    Tone.GOOD: "bold green",
     Tone.WARNING: "bold black on yellow",
     Tone.BAD: "bold white on red",
     Tone.NEUTRAL: "bold reverse",
 }
-"""The terminal's own sixteen colours, so that light and dark stay as its owner set them."""
+"""What is well is quiet: only what a person may have to do something about has a ground of its own."""
+MARKS = {
+    Mark.DONE: GOOD,
+    Mark.ACCEPTED: WARNING,
+    Mark.FAILED: "red",
+    Mark.IN_FLIGHT: BUSY,
+    Mark.WAITING: LABEL,
+}
+"""The hue of each state of an image, in bars and beside its number."""
+_ON_THEME = Style(color="default", bgcolor="default")
+"""A theme that brings its own background needs both to be said."""
 
 
 def line(*parts: str | tuple[str, str]) -> Text:
@@ -119,4 +132,5 @@ class LineWidget(Widget):
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
-        return self._painted[y] if y < len(self._painted) else Strip.blank(self.size.width)
+        strip = self._painted[y] if y < len(self._painted) else Strip.blank(self.size.width)
+        return strip if self.app.native_ansi_color else strip.apply_style(_ON_THEME)
