@@ -125,7 +125,7 @@ class Decisions(Protocol):
 
     def convert_again(self, ids: Sequence[int], reason: str) -> int: ...
 
-    def accept(self, ids: Sequence[int], reason: str) -> int: ...
+    def accept_selected(self, selection: Selection, reason: str) -> int: ...
 
 
 class Journal(Protocol):
@@ -218,9 +218,7 @@ class Commands:
                     OrderKind.REQUEUE_MISSING, Selection(ids=request.ids), _MISSING
                 )
             case Accept():
-                order = self._ledger.take_order(
-                    OrderKind.ACCEPT, Selection(ids=request.ids), one_line(request.reason)
-                )
+                order = self._ledger.take_order(OrderKind.ACCEPT, request.selection, one_line(request.reason))
         return OrderReply(order=OrderSnapshot.of(order))
 
     def _set_desired(self, desired: DesiredState, message: str) -> None:
@@ -262,4 +260,4 @@ def decide(ledger: Decisions, request: LedgerRequest) -> CountReply:
         case RequeueMissing():
             return CountReply(count=ledger.convert_again(request.ids, _MISSING))
         case Accept():
-            return CountReply(count=ledger.accept(request.ids, one_line(request.reason)))
+            return CountReply(count=ledger.accept_selected(request.selection, one_line(request.reason)))

@@ -166,7 +166,7 @@ class RequeueMissing(Request[OrderReply], frozen=True, tag="requeue_missing"):
 class Accept(Request[OrderReply], frozen=True, tag="accept"):
     """Take failed images out of the account."""
 
-    ids: ImageIds
+    selection: Annotated[Selection, Meta(description="a JSON object that selects images")]
     reason: Annotated[str, Meta(description="text")]
 
 
@@ -213,13 +213,14 @@ LedgerRequest = Requeue | RequeueMissing | Accept
 
 def in_parts(request: LedgerRequest) -> list[LedgerRequest]:
     """The same as several orders, none of which names too many images."""
-    ids = request.selection.ids if isinstance(request, Requeue) else request.ids
+    ids = request.ids if isinstance(request, RequeueMissing) else request.selection.ids
     if len(ids) <= MOST_IDS:
         return [request]
     parts = [ids[at : at + MOST_IDS] for at in range(0, len(ids), MOST_IDS)]
-    if isinstance(request, Requeue):
-        return [Requeue(structs.replace(request.selection, ids=part)) for part in parts]
-    return [structs.replace(request, ids=part) for part in parts]
+    if isinstance(request, RequeueMissing):
+        return [RequeueMissing(part) for part in parts]
+    selections = [structs.replace(request.selection, ids=part) for part in parts]
+    return [structs.replace(request, selection=selection) for selection in selections]
 
 
 _REQUESTS: dict[str, type[Request[Any]]] = {

@@ -38,13 +38,6 @@ def choose_among(db: sqlite3.Connection, ids: Sequence[int], where: str, values:
     )
 
 
-def choose_failed(db: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """Those of these images that are failed. UserError if one of them is not in the ledger."""
-    check_known(db, ids)
-    clear(db)
-    db.execute(_SQL["choose_failed"], {"ids": json.dumps(list(ids))})
-
-
 def choose_done(db: sqlite3.Connection, ids: Sequence[int]) -> None:
     """Those of these images that are done. UserError if one of them is not in the ledger."""
     check_known(db, ids)

@@ -74,9 +74,9 @@ ALL_IMAGES = ImageFilter()
 
 
 class Selection(Struct, frozen=True, forbid_unknown_fields=True):
-    """Failed images to requeue: those with these ids, or all that meet every other condition.
+    """Failed images to requeue or accept: those with these ids, or all that meet every other condition.
 
-    Ids may be of accepted images too, to take an acceptance back. An empty selection selects nothing.
+    Ids to requeue may be of accepted images too, to take an acceptance back. An empty selection selects nothing.
     """
 
     ids: tuple[int, ...] = ()

@@ -23,12 +23,14 @@ def requeue(db: sqlite3.Connection, selection: Selection) -> int:
     return chosen.start_another_round(db, now)
 
 
-def accept(db: sqlite3.Connection, ids: Sequence[int], reason: str) -> int:
-    """See Ledger.accept."""
+def accept(db: sqlite3.Connection, selection: Selection, reason: str) -> int:
+    """See Ledger.accept_selected."""
     if not reason.strip():
         raise UserError("accepting needs a reason")
+    chosen.check_known(db, selection.ids)
     now = time.time()
-    chosen.choose_failed(db, ids)
+    where, values = selection.condition()
+    chosen.choose(db, f"i.state = 'failed' AND {where}", values)
     chosen.add_events(db, EventKind.ACCEPT, f"accepted: {one_line(reason)}", now)
     return chosen.accept(db, reason.strip(), now)
 

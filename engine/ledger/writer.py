@@ -261,8 +261,12 @@ class Ledger(LedgerQueries):
         """failed → accepted, out of the account's open items; returns how many. Others are left alone.
 
         Raises UserError for an empty reason and for ids that are not in the ledger."""
+        return self.accept_selected(Selection(ids=tuple(ids)), reason)
+
+    def accept_selected(self, selection: Selection, reason: str) -> int:
+        """The same for the failed images of a selection."""
         with self.transaction(power_safe=True):
-            return requeue.accept(self._db, ids, reason)
+            return requeue.accept(self._db, selection, reason)
 
     def convert_again(self, ids: Sequence[int], reason: str) -> int:
         """done → pending, for images whose object is not in the store any more; returns how many."""

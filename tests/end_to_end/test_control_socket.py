@@ -18,6 +18,7 @@ from engine.control.client import EngineClient, Refused
 from engine.control.ordering import order
 from engine.control.requests import MAX_LINE_BYTES, Accept, SetWorkers
 from engine.failures import Cause, Failure, Stage
+from engine.ledger.filters import Selection
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
@@ -109,11 +110,23 @@ def line(root: Path) -> Iterator[Line]:
         (b'{"id": 3, "command": "requeue", "selection": {"ids": [1000000000000000000000]}}', 3, "no image"),
         (b'{"id": 3, "command": "requeue_missing", "ids": [1e400]}', 3, "an array of whole numbers"),
         (b'{"id": 3, "command": "requeue_missing", "ids": 5}', 3, "an array of whole numbers"),
-        (b'{"id": 3, "command": "accept", "ids": [1], "reason": 5}', 3, "accept: reason: text, not 5"),
-        (b'{"id": 3, "command": "accept", "ids": [1], "reason": "\\ud800"}', 3, "not a text"),
-        (b'{"id": 3, "command": "accept", "ids": [1], "reason": " \\n "}', 3, "accepting needs a reason"),
-        (b'{"id": 3, "command": "accept", "ids": {"1": 1}, "reason": "x"}', 3, "an array of whole numbers"),
-        (b'{"id": 3, "command": "accept", "ids": [true], "reason": "x"}', 3, "an array of whole numbers"),
+        (
+            b'{"id": 3, "command": "accept", "selection": {"ids": [1]}, "reason": 5}',
+            3,
+            "accept: reason: text, not 5",
+        ),
+        (b'{"id": 3, "command": "accept", "selection": {"ids": [1]}, "reason": "\\ud800"}', 3, "not a text"),
+        (
+            b'{"id": 3, "command": "accept", "selection": {"ids": [1]}, "reason": " \\n "}',
+            3,
+            "accepting needs a reason",
+        ),
+        (
+            b'{"id": 3, "command": "accept", "selection": {"ids": {"1": 1}}, "reason": "x"}',
+            3,
+            "selects images",
+        ),
+        (b'{"id": 3, "command": "accept", "selection": {"ids": [true]}, "reason": "x"}', 3, "selects images"),
     ],
 )
 def test_a_bad_request_gets_one_clear_reply(
@@ -133,12 +146,12 @@ def test_a_request_without_an_end_is_answered_before_the_connection_ends(line: L
 
 def test_a_reason_is_recorded_without_control_characters(root: Path) -> None:
     with EngineClient.connect(Workspace(root)) as client:
-        assert order(client, Accept((1,), "lost\x1b[2J in\nthe flood")).count == 1
+        assert order(client, Accept(Selection(ids=(1,)), "lost\x1b[2J in\nthe flood")).count == 1
         with LedgerReader(Workspace(root)) as reader:
             accepted = reader.image(1)
         assert accepted is not None and accepted.reason == r"lost\x1b[2J in the flood"
         with pytest.raises(Refused, match="no image 99"):
-            client.ask(Accept((99,), "x"))
+            client.ask(Accept(Selection(ids=(99,)), "x"))
 
 
 def test_so_is_a_reason_without_an_engine(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from engine.ledger.orders import MOST_IDS
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import end_engine
+from tests.support.app_pilot import on_the_ledger
 from tests.support.command_line import environment, photostat, start
 from tests.support.engine_runs import kill_engine, start_engine, status, wait_for_end
 from tests.support.jp2_files import Row, representation, write_export
@@ -89,8 +90,19 @@ def test_two_orders_at_once_are_done_one_after_the_other(root: Path) -> None:
     with EngineClient.connect(Workspace(root), timeout_s=LONGEST_WAIT_S) as client:
         first = client.ask(Requeue(Selection(all=True))).order
         assert first.ended is None, "it is taken, not done"
-        assert order(client, Accept((FAILED,), "lost")).count == 0, "requeued before"
-        assert order(client, Accept(tuple(range(1, FAILED + 1)), "lost")).count == 0, "as two orders"
+        assert order(client, Accept(Selection(ids=(FAILED,)), "lost")).count == 0, "requeued before"
+        assert order(client, Accept(Selection(ids=tuple(range(1, FAILED + 1))), "lost")).count == 0, (
+            "as two orders"
+        )
+    assert status(root)["totals"]["pending"] == FAILED + 20
+
+
+async def test_all_selected_in_the_app_are_an_order_like_any_other(root: Path) -> None:
+    paused_engine(root)
+    async with on_the_ledger(Workspace(root)) as session:
+        await session.press("f", "A", "r")
+        await session.until(lambda: "12,000 images requeued" in session.message, "the requeue")
+        assert "selected" not in session.text
     assert status(root)["totals"]["pending"] == FAILED + 20
 
 

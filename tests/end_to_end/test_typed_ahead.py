@@ -13,6 +13,7 @@ from tests.support.terminals import Terminal
 from tests.support.waiting import wait_until
 
 FAILED = 12
+ACCEPTS_THE_FIRST = "Accept(selection=Selection(ids=(1,), batch=None, cause=None, all=False, text=None), "
 
 
 class TypedAt:
@@ -78,7 +79,7 @@ def test_bursts_on_the_failures_page(at: TypedAt) -> None:
     at.burst("arSdq")
     at.terminal.wait_for("rSdq")
     at.burst("\r")
-    at.wait_for_sent("Accept(ids=(1,), reason='rSdq'")
+    at.wait_for_sent(ACCEPTS_THE_FIRST + "reason='rSdq'")
     at.burst("ttR")  # t is no key of this page
     at.terminal.wait_for(f"Requeue {FAILED} images?")
     at.burst("y")
@@ -95,7 +96,7 @@ def test_bursts_that_open_the_page_they_are_meant_for(at: TypedAt) -> None:
     at.burst("i\rr")
     at.wait_for_sent("Requeue(selection=Selection(ids=(1,)")
     at.burst("i\ra gone, d\r")
-    at.wait_for_sent("Accept(ids=(1,), reason='gone, d'")
+    at.wait_for_sent(ACCEPTS_THE_FIRST + "reason='gone, d'")
     at.burst("f\ru/Sd\rp")  # the page of a representation has no a and no r
     at.wait_for_sent("Pause")
 

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import structs
 from textual.pilot import Pilot
 
-from engine.control.requests import Request, Requeue
+from engine.control.requests import Accept, Request, Requeue
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.fake_poller import FakePoller
@@ -78,9 +78,9 @@ class AppSession:
 
 
 def _unbounded(request: Request[Any] | StartEngine) -> Request[Any] | StartEngine:
-    if isinstance(request, Requeue):
+    if isinstance(request, Requeue | Accept):
         assert request.selection.until_event is not None, "it is about the images as the person saw them"
-        return Requeue(structs.replace(request.selection, until_event=None))
+        return structs.replace(request, selection=structs.replace(request.selection, until_event=None))
     return request
 
 

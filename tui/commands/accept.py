@@ -7,6 +7,7 @@ import click
 from engine.control.requests import Accept
 from engine.failures import one_line
 from engine.formatting import counted
+from engine.ledger.filters import Selection
 from engine.ledger.reader import LedgerReader
 from tui.commands.shared.options import check_ids, json_option, warn_of_others, workspace_of
 from tui.commands.shared.orders import carry_out
@@ -29,7 +30,8 @@ def accept(ctx: click.Context, ids: tuple[int, ...], reason: str, as_json: bool)
     workspace = workspace_of(ctx)
     with LedgerReader(workspace) as reader:
         check_ids(reader, ids)
-    count = carry_out(workspace, "accept", "Accepting", Accept(ids, reason))
+        selection = Selection(ids=ids, until_event=reader.last_event())
+    count = carry_out(workspace, "accept", "Accepting", Accept(selection, reason))
     others = len(set(ids)) - count
     if as_json:
         print_json({"accepted": count, "not_failed": others})

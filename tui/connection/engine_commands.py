@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +67,8 @@ class EngineCommand:
             which = "The image is" if left == 1 else f"All {formatting.integer(left)} images are"
             return ActionResult(f"{which} left as {'it is' if left == 1 else 'they are'}: {why}.", good=False)
         done = self.done_text.replace("{count}", formatting.counted(count, "image")).rstrip(".")
-        return ActionResult(f"{done}, {formatting.integer(left)} left as they are: {why}.", good=False)
+        are = "it is" if left == 1 else "they are"
+        return ActionResult(f"{done}, {formatting.integer(left)} left as {are}: {why}.", good=False)
 
 
 _LIMITS: dict[HoldReason | None, str] = {HoldReason.MEMORY: "there is no memory for more"}
@@ -117,8 +117,9 @@ def requeue(selection: Selection, images: int) -> EngineCommand:
     return EngineCommand(Requeue(selection), "{count} requeued.", images=images)
 
 
-def accept(ids: Sequence[int], reason: str) -> EngineCommand:
-    return EngineCommand(Accept(tuple(ids), reason), "{count} accepted.", images=len(ids))
+def accept(selection: Selection, reason: str, images: int) -> EngineCommand:
+    """`images` is how many the person was told."""
+    return EngineCommand(Accept(selection, reason), "{count} accepted.", images=images)
 
 
 def start() -> EngineCommand:

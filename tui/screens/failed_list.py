@@ -8,6 +8,7 @@ from textual import work
 
 from engine import formatting
 from engine.ledger.filters import ImageFilter, Selection
+from engine.ledger.orders import MOST_IDS
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
 from tui.actions.registry import Scope, bindings
@@ -25,9 +26,9 @@ from tui.widgets.image_columns import FAILED_COLUMNS, Column, name_of
 class ChosenImages:
     """The images that `r` and `a` apply to."""
 
-    ids: tuple[int, ...]
-    until_event: int
-    """They are meant as they are at this event of the ledger."""
+    selection: Selection
+    """As they are now, whatever happens to them later."""
+    count: int
     unlisted: int = 0
     """How many of them the list does not show."""
 
@@ -106,7 +107,7 @@ class FailedList(QueriedImages):
         row, query, selected = self.paged_list.current, self.image_query, frozenset(self.paged_list.selected)
         wanted = selected or frozenset([row.id] if row is not None else [])
         chosen = await self.ask(lambda reader: choose(reader, query, wanted))
-        if chosen is not None and not chosen.ids:
+        if chosen is not None and not chosen.count:
             which = "None of the selected images" if selected else "This image"
             self.typed_app.show_message(
                 f"{which} is {'' if selected else 'not '}failed any more.", good=False
@@ -123,14 +124,13 @@ class FailedList(QueriedImages):
             return
         if chosen.unlisted:
             question = ConfirmDialog(
-                f"Requeue {formatting.counted(len(chosen.ids), 'image')}?",
+                f"Requeue {formatting.counted(chosen.count, 'image')}?",
                 [f"{self._unlisted_fact(chosen)} To leave these out, choose No; then A unselects all."],
                 "requeue",
             )
             if not await self.app.push_screen_wait(question):
                 return
-        selection = Selection(ids=chosen.ids, until_event=chosen.until_event)
-        self._send(engine_commands.requeue(selection, len(chosen.ids)))
+        self._send(engine_commands.requeue(chosen.selection, chosen.count))
 
     def _unlisted_fact(self, chosen: ChosenImages) -> str:
         is_one = chosen.unlisted == 1
@@ -177,21 +177,24 @@ class FailedList(QueriedImages):
         chosen = await self._chosen()
         if chosen is None:
             return
-        question = accept_question(
-            len(chosen.ids), name_of(row) if row and not self.paged_list.selected else ""
-        )
+        question = accept_question(chosen.count, name_of(row) if row and not self.paged_list.selected else "")
         facts = [self._unlisted_fact(chosen)] if chosen.unlisted else []
         reason = await self.app.push_screen_wait(ReasonDialog(question, facts))
         if reason:
-            self._send(engine_commands.accept(chosen.ids, reason))
+            self._send(engine_commands.accept(chosen.selection, reason, chosen.count))
 
 
 def choose(reader: LedgerReader, query: ImageQuery, wanted: frozenset[int]) -> ChosenImages:
-    """Those of these images that are failed now."""
-    now = reader.last_event()
-    failed = reader.ids(ImageFilter(state=ImageState.FAILED, until_event=now), among=wanted)
-    listed = reader.ids(query.filter, among=wanted)
-    return ChosenImages(tuple(failed), now, len(frozenset(failed) - frozenset(listed)))
+    """Those of these images that are failed now; all that the list shows by what it shows, so that one order does."""
+    with reader.one_view():
+        now = reader.last_event()
+        failed = reader.ids(ImageFilter(state=ImageState.FAILED, until_event=now), among=wanted)
+        listed = reader.ids(query.filter, among=wanted)
+        selection = Selection(ids=tuple(failed), until_event=now)
+        if len(failed) > MOST_IDS:
+            all_shown, count = all_matching(reader, query)
+            selection = all_shown if count == len(failed) == len(listed) else selection
+    return ChosenImages(selection, len(failed), len(frozenset(failed) - frozenset(listed)))
 
 
 def all_matching(reader: LedgerReader, query: ImageQuery) -> tuple[Selection, int]:

@@ -98,8 +98,9 @@ class ImageDetail(BaseScreen):
     async def action_accept(self) -> None:
         if self._record is not None and self._is_failed("accepted") and self.typed_app.may_change():
             question = accept_question(1, image_columns.name_of(self._record.image))
+            selection = Selection(ids=(self.image_id,), until_event=self._record.until_event)
             if reason := await self.app.push_screen_wait(ReasonDialog(question)):
-                self.typed_app.send_command(engine_commands.accept([self.image_id], reason))
+                self.typed_app.send_command(engine_commands.accept(selection, reason, 1))
 
     def _is_failed(self, what: str, *others: str) -> bool:
         if self._record is None:

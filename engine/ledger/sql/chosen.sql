@@ -7,12 +7,8 @@ CREATE TEMP TABLE IF NOT EXISTS chosen (id INTEGER PRIMARY KEY)
 -- name: clear_chosen
 DELETE FROM temp.chosen
 
--- name: choose_failed
--- :ids is a JSON array.
-INSERT INTO temp.chosen
-SELECT id FROM main.images WHERE state = 'failed' AND id IN (SELECT value FROM json_each(:ids))
-
 -- name: choose_done
+-- :ids is a JSON array.
 INSERT INTO temp.chosen
 SELECT id FROM main.images WHERE state = 'done' AND id IN (SELECT value FROM json_each(:ids))
 

@@ -35,7 +35,7 @@ def test_the_ledger_is_written_when_no_engine_runs(workspace: Workspace) -> None
     with engine_or_ledger(workspace, "requeue") as carry_out:
         holder = find_holder(workspace.lock_path)
         assert holder is not None and holder.command == "requeue"
-        assert carry_out(Accept((failed[0],), "lost")).count == 1
+        assert carry_out(Accept(Selection(ids=(failed[0],)), "lost")).count == 1
         assert carry_out(RequeueMissing(tuple(done))).count == 1
         assert carry_out(Requeue(Selection(all=True))).count == 1
     assert account(workspace) == Account(rows=5, pending=4, accepted=1)
@@ -45,7 +45,11 @@ def test_the_ledger_is_written_when_no_engine_runs(workspace: Workspace) -> None
 def test_what_is_refused_changes_nothing(workspace: Workspace) -> None:
     before = account(workspace)
     with engine_or_ledger(workspace, "accept") as carry_out:
-        for request in (Accept((1,), " \n "), Accept((99,), "lost"), Requeue(Selection(ids=(99,)))):
+        for request in (
+            Accept(Selection(ids=(1,)), " \n "),
+            Accept(Selection(ids=(99,)), "lost"),
+            Requeue(Selection(ids=(99,))),
+        ):
             with pytest.raises(UserError):
                 carry_out(request)
     assert account(workspace) == before

@@ -61,7 +61,22 @@ REQUESTS: list[tuple[Request[Any], dict[str, Any], type[Reply]]] = [
         OrderReply,
     ),
     (RequeueMissing((7,)), {"command": "requeue_missing", "ids": [7]}, OrderReply),
-    (Accept((7,), "lost"), {"command": "accept", "ids": [7], "reason": "lost"}, OrderReply),
+    (
+        Accept(Selection(cause="corrupt", until_event=9), "lost"),
+        {
+            "command": "accept",
+            "selection": {
+                "ids": [],
+                "batch": None,
+                "cause": "corrupt",
+                "all": False,
+                "text": None,
+                "until_event": 9,
+            },
+            "reason": "lost",
+        },
+        OrderReply,
+    ),
     (Add("a plan", "5 new"), {"command": "add", "plan": "a plan", "summary": "5 new"}, AddReply),
     (GetOrder(7), {"command": "order", "order": 7}, OrderReply),
 ]
@@ -92,8 +107,9 @@ def test_a_selection_needs_only_what_it_selects_by() -> None:
         ("workers", {"count": None}, "a number from 1 to 1024, not None"),
         ("requeue", {"selection": {"everything": True}}, "a JSON object that selects images, not"),
         ("requeue", {"selection": {"text": "\ud800"}}, "requeue: not a text"),
-        ("accept", {"ids": [1], "reason": None}, "accept: reason: text, not None"),
-        ("accept", {"ids": "1", "reason": "x"}, "accept: ids: an array of whole numbers, not '1'"),
+        ("accept", {"selection": {"ids": [1]}, "reason": None}, "accept: reason: text, not None"),
+        ("requeue_missing", {"ids": "1"}, "requeue_missing: ids: an array of whole numbers, not '1'"),
+        ("accept", {"selection": {"ids": "1"}, "reason": "x"}, "a JSON object that selects images, not"),
     ],
 )
 def test_a_bad_request_is_refused_with_what_is_wrong(
@@ -106,7 +122,7 @@ def test_a_bad_request_is_refused_with_what_is_wrong(
 
 def test_a_long_value_is_cut_in_the_refusal() -> None:
     with pytest.raises(UserError) as caught:
-        read_request("accept", {"ids": ["1"] * 10_000, "reason": "x"})
+        read_request("accept", {"selection": {"ids": ["1"] * 10_000}, "reason": "x"})
     assert len(str(caught.value)) < 200
 
 

@@ -87,7 +87,7 @@ async def test_a_accepts_with_a_reason_and_not_without(root: Path) -> None:
         assert "Give a reason first" in session.text
         await session.press("escape")
         await session.press("a", *"gone", "space", *"[b]1944[/b]", "enter")
-        assert session.sent == [Accept((1,), "gone [b]1944[/b]")]
+        assert session.sent_unbounded == [Accept(Selection(ids=(1,)), "gone [b]1944[/b]")]
 
 
 @pytest.mark.parametrize("keys", [["r"], ["a", "x", "enter"], ["R", "y"]], ids=["r", "a", "R"])
@@ -222,3 +222,33 @@ async def test_capital_r_requeues_what_the_question_was_about_and_nothing_that_c
         assert session.message.startswith(f"{FAILED - 2} images requeued, 2 left as they are")
     with LedgerReader(workspace) as reader:
         assert reader.ids(ImageFilter(state="failed")) == [2, ROWS - 1, ROWS]
+
+
+async def test_a_accepts_what_the_question_was_about_and_nothing_that_came_later(tmp_path: Path) -> None:
+    """While the reason is typed, one of three selected images is requeued and fails again."""
+    workspace = make_ledger(tmp_path / "workspace", ROWS, failed=FAILED)
+    async with on_the_ledger(workspace) as session:
+        await session.press("f", "space", "space", "space", "a", *"lost")
+        with Ledger.open(workspace, "other") as ledger:
+            ledger.requeue(Selection(ids=(2,)))
+            with ledger.transaction():
+                ledger.failed(2, Failure(Cause.CORRUPT, Stage.DECODING, "later"))
+        await session.press("enter")
+        await session.until(lambda: "accepted" in session.message, "the acceptance")
+        assert session.message.startswith("2 images accepted, 1 left as it is")
+    with LedgerReader(workspace) as reader:
+        assert reader.ids(ImageFilter(state="accepted")) == [1, 3]
+
+
+async def test_all_of_a_long_list_are_one_order_and_the_rest_of_it_are_ids(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`A` selects more images than one order names."""
+    monkeypatch.setattr("tui.screens.failed_list.MOST_IDS", FAILED - 10)
+    async with opened(root) as session:
+        session.poller.reply = lambda command: "No engine answers."
+        await session.press("f", "A", "r", "a", *"lost", "enter")
+        everything = Selection(all=True)
+        assert session.sent_unbounded == [Requeue(everything), Accept(everything, "lost")]
+        await session.press("space", "r")  # all but the first
+        assert session.sent_unbounded[2] == Requeue(Selection(ids=tuple(range(2, FAILED + 1))))

@@ -19,7 +19,7 @@ async def test_enter_shows_everything_known_about_an_image(root: Path) -> None:
         await session.press("r")
         assert session.sent_unbounded == [Requeue(Selection(ids=(4,)))]
         await session.press("a", *"lost", "enter")
-        assert session.sent[1:] == [Accept((4,), "lost")]
+        assert session.sent_unbounded[1:] == [Accept(Selection(ids=(4,)), "lost")]
 
 
 async def test_the_detail_of_an_image_that_is_done(root: Path) -> None:
