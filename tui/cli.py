@@ -34,6 +34,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "drain": "drain:drain",
         "stop": "stop:stop",
         "workers": "workers:workers",
+        "batches": "batches:batches",
     },
     "Failures": {
         "failures": "failures:failures",

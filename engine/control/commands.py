@@ -10,6 +10,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from engine.control import snapshot
+from engine.control.batch_orders import BatchLedger, arrange
 from engine.control.peers import Peer
 from engine.control.people import person_at
 from engine.control.requests import (
@@ -18,15 +19,20 @@ from engine.control.requests import (
     AddReply,
     ApprovalReply,
     Approve,
+    BatchesReply,
+    BatchRequest,
     CountReply,
     Drain,
     GetOrder,
     GetSnapshot,
     GiveVerdicts,
+    HoldBatch,
     InFlightReply,
     LedgerRequest,
+    MoveBatch,
     OrderReply,
     Pause,
+    ReleaseBatch,
     Reply,
     Request,
     Requeue,
@@ -105,8 +111,8 @@ class Opinions(Protocol):
     def withdraw_approval(self, batch: str, note: str, person: str) -> bool: ...
 
 
-class Orders(Opinions, Protocol):
-    """The ledger's record of what people order about images."""
+class Orders(Opinions, BatchLedger, Protocol):
+    """The ledger's record of what people order about images and batches."""
 
     def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
         """Raises UserError, and then nothing is recorded."""
@@ -171,6 +177,8 @@ class Commands:
             case GiveVerdicts() | Approve() | WithdrawApproval():
                 self._refuse_when_stopping()
                 return record(self._ledger, request, person_at(peer))
+            case MoveBatch() | HoldBatch() | ReleaseBatch():
+                return self._arrange(request, person_at(peer))
         raise NotImplementedError(request)
 
     def _pause(self, person: Person) -> InFlightReply:
@@ -207,6 +215,13 @@ class Commands:
         self._refuse_when_stopping()
         order = self._ledger.take_add(request.plan, one_line(request.summary))
         return AddReply(order=None if order is None else OrderSnapshot.of(order))
+
+    def _arrange(self, request: BatchRequest, person: Person) -> BatchesReply:
+        self._refuse_when_stopping()
+        event = arrange(self._ledger, request, person)
+        if event is not None:
+            self._journal.info(EventKind.BATCH, event)
+        return BatchesReply(changed=event is not None, batches=self._engine.snapshot().batches)
 
     def _take(self, request: LedgerRequest) -> OrderReply:
         self._refuse_when_stopping()

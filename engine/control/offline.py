@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
+from engine.control.batch_orders import arrange
 from engine.control.client import running_engine
 from engine.control.commands import decide, record
 from engine.control.ordering import Progress, no_progress, order
 from engine.control.peers import Peer
 from engine.control.people import person_at
-from engine.control.requests import CountReply, LedgerRequest, ReplyT, Request, SignOffRequest
+from engine.control.requests import (
+    BatchesReply,
+    BatchRequest,
+    CountReply,
+    LedgerRequest,
+    ReplyT,
+    Request,
+    SignOffRequest,
+)
+from engine.control.snapshot import Snapshot
+from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
 
@@ -53,3 +65,19 @@ def open_ledger(workspace: Workspace, command: str) -> Iterator[Ledger]:
     with Ledger.open(workspace, command) as ledger:
         ledger.finish_orders()
         yield ledger
+
+
+def arrange_batches(
+    workspace: Workspace, command: str, request: BatchRequest, timeout_s: float = 5.0
+) -> BatchesReply:
+    """By the engine if one runs, else in the ledger. Raises EngineSilent, and UserError for an unknown batch."""
+    client = running_engine(workspace, timeout_s)
+    if client is not None:
+        with client:
+            return client.ask(request)
+    with open_ledger(workspace, command) as ledger, ledger.transaction(power_safe=True):
+        event = arrange(ledger, request, person_at(Peer(os.geteuid(), os.getpid())))
+        if event is not None:
+            ledger.event(EventLevel.INFO, EventKind.BATCH, event, pid=os.getpid())
+        batches = Snapshot.from_ledger(ledger.figures(), time.time()).batches
+    return BatchesReply(changed=event is not None, batches=batches)

@@ -14,8 +14,16 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from engine.config import MOST_WORKERS
-from engine.control.snapshot import Count, HoldReason, LeftBehind, OrderSnapshot, Snapshot
+from engine.control.snapshot import (
+    BatchSnapshot,
+    Count,
+    HoldReason,
+    LeftBehind,
+    OrderSnapshot,
+    Snapshot,
+)
 from engine.failures import UserError, one_line
+from engine.ledger.batch_order import BatchMove
 from engine.ledger.filters import Selection
 from engine.ledger.orders import MOST_IDS
 from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
@@ -26,6 +34,7 @@ MAX_LINE_BYTES = 4 << 20
 ReplyT = TypeVar("ReplyT", bound="Reply")
 
 Id = int | str | None
+BatchName = Annotated[str, Meta(description="the name of a batch")]
 ImageIds = Annotated[tuple[int, ...], Meta(description="an array of whole numbers")]
 
 
@@ -97,6 +106,15 @@ class VerdictsReply(Reply, frozen=True, kw_only=True):
 class ApprovalReply(Reply, frozen=True, kw_only=True):
     recorded: bool
     """False if the ledger had it so already."""
+
+
+class BatchesReply(Reply, frozen=True, kw_only=True):
+    """Recorded in the ledger, for this engine and those after it."""
+
+    changed: bool
+    """False if it was so before."""
+    batches: tuple[BatchSnapshot, ...]
+    """All of them, in their order now."""
 
 
 class CountReply(Reply, frozen=True, kw_only=True):
@@ -207,6 +225,28 @@ class WithdrawApproval(Request[ApprovalReply], frozen=True, tag="withdraw_approv
 SignOffRequest = GiveVerdicts | Approve | WithdrawApproval
 """Recorded at once, by the engine or, without one, by the command itself."""
 
+
+class MoveBatch(Request[BatchesReply], frozen=True, tag="move_batch"):
+    """Give a batch another place in the order in which batches are converted."""
+
+    batch: BatchName
+    to: Annotated[BatchMove, Meta(description="first, up, down or last")]
+
+
+class HoldBatch(Request[BatchesReply], frozen=True, tag="hold_batch"):
+    """Start nothing of a batch any more."""
+
+    batch: BatchName
+    reason: Annotated[str, Meta(description="text")]
+    """May be empty."""
+
+
+class ReleaseBatch(Request[BatchesReply], frozen=True, tag="release_batch"):
+    batch: BatchName
+
+
+BatchRequest = MoveBatch | HoldBatch | ReleaseBatch
+"""Needs the ledger alone, and is carried out at once."""
 LedgerRequest = Requeue | RequeueMissing | Accept
 """Needs the ledger alone: without an engine, the command itself can carry it out."""
 
@@ -240,6 +280,9 @@ _REQUESTS: dict[str, type[Request[Any]]] = {
         GiveVerdicts,
         Approve,
         WithdrawApproval,
+        MoveBatch,
+        HoldBatch,
+        ReleaseBatch,
     )
 }
 

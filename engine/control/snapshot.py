@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, structs, to_builtins
+from msgspec import Meta, Struct, json, structs, to_builtins
 
 from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
+from engine.ledger.batch_order import BatchHold
 from engine.ledger.order import Order
 from engine.ledger.states import OrderKind
 
@@ -43,6 +44,8 @@ class HoldReason(StrEnum):
     LEDGER = "ledger"
     UNEXPECTED = "unexpected"
     """Images fail one after another for a reason that nobody foresaw."""
+    BATCH = "batch"
+    """People hold every batch in which images wait."""
 
 
 class Hold(Struct, frozen=True):
@@ -78,6 +81,20 @@ class Pause(Struct, frozen=True):
     """Unix time, s."""
 
 
+class HeldBatch(Struct, frozen=True):
+    """A person wants nothing of a batch to start."""
+
+    by: Person
+    since: Number
+    """Unix time, s."""
+    reason: str
+    """Empty if none was given."""
+
+    @classmethod
+    def of(cls, hold: BatchHold) -> HeldBatch:
+        return cls(json.decode(hold.by, type=Person), hold.since, hold.reason)
+
+
 class BatchSnapshot(Struct, frozen=True):
     """A batch with its account; the six counts are those of `Account`."""
 
@@ -90,9 +107,13 @@ class BatchSnapshot(Struct, frozen=True):
     done: Count
     failed: Count
     accepted: Count
+    held: HeldBatch | None = None
+    """None if no person holds it."""
 
     @classmethod
-    def of(cls, name: str, account: Account, selected: bool = True) -> BatchSnapshot:
+    def of(
+        cls, name: str, account: Account, selected: bool = True, hold: BatchHold | None = None
+    ) -> BatchSnapshot:
         return cls(
             name,
             selected,
@@ -102,6 +123,7 @@ class BatchSnapshot(Struct, frozen=True):
             account.done,
             account.failed,
             account.accepted,
+            None if hold is None else HeldBatch.of(hold),
         )
 
     @property
@@ -241,6 +263,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     totals: Account = Account()
     """The sum of the batches, whatever is given."""
     batches: tuple[BatchSnapshot, ...]
+    """In the order in which they are converted."""
     workers: tuple[WorkerSnapshot, ...]
     workers_wanted: Count
     workers_asked: Count
@@ -293,7 +316,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             state=State.FINISHED if is_finished else State.STOPPED,
             time=time,
             hold=None,
-            batches=tuple(BatchSnapshot.of(name, account) for name, account in figures.accounts.items()),
+            batches=tuple(
+                BatchSnapshot.of(name, account, hold=figures.batch_holds.get(name))
+                for name, account in figures.accounts.items()
+            ),
             workers=(),
             workers_wanted=0,
             workers_asked=0,

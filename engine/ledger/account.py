@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.formatting import counted
+from engine.ledger.batch_order import BatchHold
 from engine.ledger.order import Order
 from engine.ledger.states import ImageState
 
@@ -50,7 +51,7 @@ class LedgerFigures:
     """The sums that a snapshot shows."""
 
     accounts: Mapping[str, Account]
-    """By batch, in the order they were added."""
+    """By batch, in the order in which they are converted."""
     source_bytes: int
     """Of the images that are done, like `jpeg_bytes`."""
     jpeg_bytes: int
@@ -58,6 +59,8 @@ class LedgerFigures:
     """Images that are failed now; the most frequent cause first."""
     orders: tuple[Order, ...] = ()
     """In hand, the oldest first."""
+    batch_holds: Mapping[str, BatchHold] = field(default_factory=dict)
+    """Of the batches that people hold, by name."""
 
     @property
     def totals(self) -> Account:

@@ -11,6 +11,7 @@ from engine.config import SourcePaths
 from engine.failures import UserError
 from engine.ledger import neighbours, runs
 from engine.ledger.account import Account, LedgerFigures
+from engine.ledger.batch_order import BatchHold
 from engine.ledger.models import FailureGroup, Subject
 from engine.ledger.order import Order
 from engine.ledger.runs import RunRecord
@@ -21,6 +22,7 @@ from engine.workspace import is_within
 
 _SQL = statements("queries")
 _ORDERS = statements("orders")
+_BATCHES = statements("batches")
 
 Values = Sequence[object] | Mapping[str, object]
 """Of a statement's parameters, by place or by name."""
@@ -43,14 +45,25 @@ class LedgerQueries(ABC):
         return str(self._select(_SQL["identity"])[0][0])
 
     def account(self) -> dict[str, Account]:
-        """By batch, in the order they were added."""
+        """By batch, in the order in which they are converted."""
         return {name: Account(*counts) for name, *counts in self._select(_SQL["account"])}
+
+    def batch_holds(self) -> dict[str, BatchHold]:
+        """Of the batches that people hold, by name."""
+        return dict(map(BatchHold.of, self._select(_BATCHES["holds"])))
 
     def figures(self) -> LedgerFigures:
         """The sums that a snapshot shows."""
         source_bytes, jpeg_bytes = self._select(_SQL["bytes_done"])[0]
         causes = tuple((group.cause, group.images) for group in self.failure_groups())
-        return LedgerFigures(self.account(), int(source_bytes), int(jpeg_bytes), causes, self.open_orders())
+        return LedgerFigures(
+            self.account(),
+            int(source_bytes),
+            int(jpeg_bytes),
+            causes,
+            self.open_orders(),
+            self.batch_holds(),
+        )
 
     def open_orders(self) -> tuple[Order, ...]:
         """In hand, the oldest first."""

@@ -61,6 +61,8 @@ class EventKind(StrEnum):
     ADD = "add"
     CHANGED = "changed"
     """A later export has other values for the image."""
+    BATCH = "batch"
+    """A person has moved, held or released one."""
     REQUEUE = "requeue"
     ACCEPT = "accept"
     VERDICT = "verdict"

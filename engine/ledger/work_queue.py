@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 from engine.config import SourcePaths
@@ -18,13 +18,14 @@ _SQL = statements("work_queue")
 class WorkQueue:
     """Reads an index and a handful of rows for each answer, under a millisecond, unless its docstring says more.
 
-    `batches` are the names of those that count, in their order; None is every batch, in the order they were added."""
+    `batches` are the names of those that count; None is every batch. They come in the ledger's order, and what people
+    hold does not count at all."""
 
     def __init__(self, db: sqlite3.Connection, sources: SourcePaths) -> None:
         self._db = db
         self._sources = sources
 
-    def to_survey(self, batches: Sequence[str] | None, limit: int) -> list[SurveyRequest]:
+    def to_survey(self, batches: Collection[str] | None, limit: int) -> list[SurveyRequest]:
         """Pending images whose header has not been read, batch after batch, as the export has them."""
         found: list[SurveyRequest] = []
         for batch, _ in self._waiting_batches(batches):
@@ -36,18 +37,27 @@ class WorkQueue:
                 break
         return found
 
-    def to_convert(self, batches: Sequence[str] | None, limit: int) -> list[PendingImage]:
-        """Images that may start: batch after batch, the largest first."""
+    def to_convert(
+        self, batches: Collection[str] | None, limit: int, unreadable: Collection[int] = ()
+    ) -> list[PendingImage]:
+        """Images that may start: batch after batch, the largest first.
+
+        None of a later batch comes before all headers of an earlier one are read, but those that are `unreadable`."""
         found: list[PendingImage] = []
         for batch, name in self._waiting_batches(batches):
             rows = self._db.execute(_SQL["to_convert"], {"batch": batch, "limit": limit - len(found)})
             found += [self._pending(row, name) for row in rows]
-            if len(found) >= limit:
+            if len(found) >= limit or self._has_unread(batch, unreadable):
                 break
         return found
 
-    def outstanding(self, batches: Sequence[str] | None) -> Outstanding:
-        """What is pending. Reads an index row an image: some tens of milliseconds for 400,000."""
+    def _has_unread(self, batch: int, unreadable: Collection[int]) -> bool:
+        """Whether headers of the batch are still to be read; not those of these images."""
+        rows = self._db.execute(_SQL["unread"], {"batch": batch, "limit": len(unreadable) + 1})
+        return any(image_id not in unreadable for (image_id,) in rows)
+
+    def outstanding(self, batches: Collection[str] | None) -> Outstanding:
+        """What is pending and not held. Reads an index row an image: some tens of milliseconds for 400,000."""
         surveyed = unsurveyed = 0
         pixels = 0.0
         for number, name, pending in self._db.execute(_SQL["waiting_batches"]).fetchall():
@@ -66,9 +76,9 @@ class WorkQueue:
         rows = self._db.execute(_SQL["measured_peaks"], {"limit": limit})
         return [MeasuredPeak(*row) for row in rows]
 
-    def _waiting_batches(self, names: Sequence[str] | None) -> list[tuple[int, str]]:
-        waiting = {name: number for number, name, _ in self._db.execute(_SQL["waiting_batches"])}
-        return [(waiting[name], name) for name in (waiting if names is None else names) if name in waiting]
+    def _waiting_batches(self, names: Collection[str] | None) -> list[tuple[int, str]]:
+        rows = self._db.execute(_SQL["waiting_batches"]).fetchall()
+        return [(number, name) for number, name, _ in rows if names is None or name in names]
 
     def _pending(self, row: sqlite3.Row, batch: str) -> PendingImage:
         image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only = row

@@ -21,7 +21,8 @@ from typing import Self
 
 from engine.config import SourcePaths
 from engine.failures import Failure, UserError
-from engine.ledger import import_rows, orders, recovery, requeue, runs, sign_off
+from engine.ledger import batch_order, import_rows, orders, recovery, requeue, runs, sign_off
+from engine.ledger.batch_order import BatchMove
 from engine.ledger.connection import connect_for_writing
 from engine.ledger.events import add_event
 from engine.ledger.faults import ledger_faults
@@ -272,6 +273,21 @@ class Ledger(LedgerQueries):
         """done → pending, for images whose object is not in the store any more; returns how many."""
         with self.transaction(power_safe=True):
             return requeue.convert_again(self._db, ids, reason)
+
+    def move_batch(self, name: str, to: BatchMove) -> bool:
+        """False if it is there already. Raises UserError for a batch that is not in the ledger."""
+        with self.transaction(power_safe=True):
+            return batch_order.move(self._db, name, to)
+
+    def hold_batch(self, name: str, by: str, reason: str) -> bool:
+        """False if it is held already; `by` is a JSON object. Raises UserError for an unknown batch."""
+        with self.transaction(power_safe=True):
+            return batch_order.hold(self._db, name, by, reason)
+
+    def release_batch(self, name: str) -> bool:
+        """False if it is not held. Raises UserError for an unknown batch."""
+        with self.transaction(power_safe=True):
+            return batch_order.release(self._db, name)
 
     def overrule_store(self) -> None:
         """From now on nothing is expected in the store that was done before: a person says so."""

@@ -91,9 +91,9 @@ class Dispatch:
 
     def _candidates(self, now: float) -> list[PendingImage]:
         """The first images that may start, without those whose sources do not answer."""
-        hung = self._run.hung_images
-        found = self._run.ledger.queue.to_convert(self._run.batches, _MOST_CANDIDATES + len(hung))
-        return [image for image in found if hung.may_start(image.image_id, now)][:_MOST_CANDIDATES]
+        hung = self._run.hung_images.unreadable(now)
+        found = self._run.ledger.queue.to_convert(self._run.batches, _MOST_CANDIDATES + len(hung), hung)
+        return [image for image in found if image.image_id not in hung][:_MOST_CANDIDATES]
 
     def _inputs(
         self, now: float, free: list[Slot], candidates: list[PendingImage], more_to_come: bool

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 from engine.config import SourcePaths
 from engine.failures import Failure
 from engine.ledger.account import Account, LedgerFigures, Outstanding
+from engine.ledger.batch_order import BatchHold, BatchMove
 from engine.ledger.faults import LedgerFault, fault_of
 from engine.ledger.filters import Selection
 from engine.ledger.lock import Lock
@@ -45,6 +46,7 @@ class EngineLedger(Ledger):
         self._fault: LedgerFault | None = None
         """What has gone wrong since the last turn began."""
         self._account: dict[str, Account] = {}
+        self._batch_holds: dict[str, BatchHold] = {}
         self._figures = LedgerFigures({}, 0, 0, ())
         self._outstanding = Outstanding(0, 0.0, 0)
 
@@ -158,6 +160,18 @@ class EngineLedger(Ledger):
         self.write_kept()
         return super().withdraw_approval(batch, note, person)
 
+    def move_batch(self, name: str, to: BatchMove) -> bool:
+        self.write_kept()
+        return super().move_batch(name, to)
+
+    def hold_batch(self, name: str, by: str, reason: str) -> bool:
+        self.write_kept()
+        return super().hold_batch(name, by, reason)
+
+    def release_batch(self, name: str) -> bool:
+        self.write_kept()
+        return super().release_batch(name)
+
     # What is shown: the last that could be read
 
     def account(self) -> dict[str, Account]:
@@ -165,12 +179,17 @@ class EngineLedger(Ledger):
             self._account = super().account()
         return self._account
 
+    def batch_holds(self) -> dict[str, BatchHold]:
+        with self._last_known():
+            self._batch_holds = super().batch_holds()
+        return self._batch_holds
+
     def figures(self) -> LedgerFigures:
         with self._last_known():
             self._figures = super().figures()
         return self._figures
 
-    def outstanding(self, batches: Sequence[str] | None) -> Outstanding:
+    def outstanding(self, batches: Collection[str] | None) -> Outstanding:
         """See WorkQueue.outstanding."""
         with self._last_known():
             self._outstanding = self.queue.outstanding(batches)

@@ -60,7 +60,7 @@ class Holds:
         self.source_must_be_read = False
         """The engine holds because sources do not answer; that they are there shows nothing then."""
         self.waiting: Hold | None = None
-        """Set by the loop when nothing is left to do but images whose sources do not answer."""
+        """Set by the loop when nothing is left to do but images whose sources do not answer, or of held batches."""
         self.memory: Hold | None = None
         """Set by `dispatch`; its times are Unix time."""
 

@@ -94,6 +94,10 @@ class HungImages:
         hung = self._images.get(image_id)
         return hung is None or now >= hung.again_at
 
+    def unreadable(self, now: float) -> frozenset[int]:
+        """The images that may not start, because their sources are not expected to answer."""
+        return frozenset(image_id for image_id in self._images if not self.may_start(image_id, now))
+
     def tick(self, now: float) -> None:
         """Try again at once when a person resumes, or when a process that had been left behind has ended."""
         seen = (self._holds.resumes, self._children.ended_late)

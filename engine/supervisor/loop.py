@@ -34,6 +34,7 @@ from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.holds import Holds
 from engine.supervisor.ledger_turns import LedgerTurns
 from engine.supervisor.notifications import Notifier
+from engine.supervisor.ordered_holds import OrderedHolds
 from engine.supervisor.orders import Orders
 from engine.supervisor.progress import Progress
 from engine.supervisor.status import take_snapshot
@@ -78,6 +79,7 @@ class Supervisor:
             self._run, workers, self._storing.enqueue_converted, self._surveying.diagnose
         )
         self._dispatch = Dispatch(self._run, self._converting)
+        self._ordered_holds = OrderedHolds(self._run)
         self._orders = Orders(self._run, self._surveying.forget)
         self.desired = DesiredState.RUN
         self.pause: Pause | None = None
@@ -166,7 +168,8 @@ class Supervisor:
         holds.tick(now)
         self._run.hung_images.tick(now)
         holds.scratch_used(self._storing.on_scratch_bytes, now)
-        holds.waiting = self._run.hung_images.hold(now) if self._waits_for_hung_images else None
+        busy = bool(self._converting.in_flight or self._storing.on_scratch)
+        holds.waiting = self._ordered_holds.nothing_left(self._accounts(), busy=busy, now=now)
         probe_disk(self._run)
 
     def _notify_of_hold(self) -> None:
@@ -174,13 +177,6 @@ class Supervisor:
         if hold is not None and not self._was_holding:
             self._notifier.notify("holding", f"{hold.reason}: {hold.detail}", self.account())
         self._was_holding = hold is not None
-
-    @property
-    def _waits_for_hung_images(self) -> bool:
-        """Nothing is left but images whose sources do not answer."""
-        hung = len(self._run.hung_images)
-        is_busy = self._converting.in_flight or self._storing.on_scratch
-        return bool(hung) and not is_busy and self.account().pending <= hung
 
     def _give_out_work(self) -> None:
         now = time.monotonic()
@@ -280,9 +276,12 @@ class Supervisor:
 
     def account(self) -> Account:
         """Of the batches of this run."""
+        return sum(self._accounts().values(), Account())
+
+    def _accounts(self) -> dict[str, Account]:
         wanted = self._run.batches
         accounts = self._run.ledger.account()
-        return sum((a for name, a in accounts.items() if wanted is None or name in wanted), Account())
+        return {name: account for name, account in accounts.items() if wanted is None or name in wanted}
 
     @property
     def in_flight(self) -> int:

@@ -47,7 +47,7 @@ def take_snapshot(
         time=time.time(),
         hold=run.holds.hold(now),
         batches=tuple(
-            BatchSnapshot.of(name, account, wanted is None or name in wanted)
+            BatchSnapshot.of(name, account, wanted is None or name in wanted, figures.batch_holds.get(name))
             for name, account in figures.accounts.items()
         ),
         workers=tuple(slot.snapshot(now) for slot in converting.pool),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+
 import click
 
 from engine.control.client import running_pid
 from engine.control.launch import Started, start_engine
+from engine.control.snapshot import BatchSnapshot, Snapshot
 from engine.failures import UserError
 from engine.formatting import counted, integer
 from engine.ledger.reader import LedgerReader
+from tui.commands.shared.account import held_words
 from tui.commands.shared.headless import watch_headless
 from tui.commands.shared.options import check_batch, complete_batch, worker_count, workspace_of
 from tui.commands.shared.output import has_terminal, warn
@@ -49,11 +54,13 @@ def run(
     pid, started = running_pid(workspace), None
     if pid is None:
         with LedgerReader(workspace) as reader:
-            names = list(reader.account())
-        for batch in batches:
-            check_batch(batch, names)
+            known = Snapshot.from_ledger(reader.figures(), time.time()).batches
+        for name in batches:
+            check_batch(name, [batch.name for batch in known])
         started = start_engine(workspace, batches, workers)
         warn(_has_started(started))
+        for text in _held(known, batches):
+            warn(text)
     elif detach or batches or workers:
         raise UserError(
             f"an engine (pid {pid}) is already running here: `photostat status` shows what it does"
@@ -66,6 +73,16 @@ def run(
         from tui.app import run as run_app
 
         ctx.exit(run_app(workspace))
+
+
+def _held(known: Sequence[BatchSnapshot], chosen: Sequence[str]) -> list[str]:
+    """A line for each batch of this run of which nothing starts, because a person holds it."""
+    now = time.time()
+    return [
+        f"{batch.name} is {held_words(batch, now)}; `photostat batches release {batch.name}` lets it start."
+        for batch in known
+        if batch.held is not None and batch.pending and (not chosen or batch.name in chosen)
+    ]
 
 
 def _has_started(started: Started) -> str:

@@ -20,7 +20,7 @@ from engine.formatting import (
 )
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tui.commands.shared.account import print_batches, print_left_behind, print_sizes
+from tui.commands.shared.account import print_batches, print_held, print_left_behind, print_sizes
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line, print_table, warn
 from tui.state.eta import time_left
@@ -69,6 +69,7 @@ def _print(snapshot: Snapshot, problem: str) -> None:
     print_line()
     print_batches(snapshot.batches)
     print_sizes(snapshot)
+    print_held(snapshot.batches, snapshot.time)
     if snapshot.engine is not None and snapshot.engine.answers:
         print_line()
         _print_engine(snapshot)

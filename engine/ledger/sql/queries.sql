@@ -4,7 +4,7 @@
 SELECT id FROM identity
 
 -- name: account
-SELECT name, images, pending, in_flight, done, failed, accepted FROM batches ORDER BY id
+SELECT name, images, pending, in_flight, done, failed, accepted FROM batches ORDER BY place
 
 -- name: bytes_done
 SELECT total(source_bytes), total(jpeg_bytes) FROM batches

@@ -2,12 +2,17 @@
 -- images_by_batch, and then reads all that is pending; a partial index is only possible with its condition in words.
 
 -- name: waiting_batches
-SELECT id, name, pending FROM batches WHERE pending > 0 ORDER BY id
+SELECT id, name, pending FROM batches WHERE pending > 0 AND held IS NULL ORDER BY place
 
 -- name: to_survey
 SELECT id, source, uuid FROM images INDEXED BY images_to_survey
 WHERE batch = :batch AND state = 'pending' AND surveyed = 0
 ORDER BY id LIMIT :limit
+
+-- name: unread
+SELECT id FROM images INDEXED BY images_to_survey
+WHERE batch = :batch AND state = 'pending' AND surveyed = 0
+LIMIT :limit
 
 -- name: to_convert
 SELECT id, uuid, record, source, target, checksum, attempts, source_bytes, width, height, components, bits,

@@ -22,6 +22,7 @@ from engine.control.requests import (
 from engine.control.snapshot import HoldReason, OrderSnapshot, Pause, Snapshot
 from engine.failures import UserError
 from engine.ledger.account import LedgerFigures
+from engine.ledger.batch_order import BatchMove
 from engine.ledger.filters import Selection
 from engine.ledger.order import Order
 from engine.ledger.states import OrderKind
@@ -71,6 +72,21 @@ class RecordingLedger:
 
     def take_add(self, plan: str, summary: str) -> Order | None:
         return None
+
+    def move_batch(self, name: str, to: BatchMove) -> bool:
+        return self._known(name) and to is not BatchMove.FIRST
+
+    def hold_batch(self, name: str, by: str, reason: str) -> bool:
+        return self._known(name)
+
+    def release_batch(self, name: str) -> bool:
+        return self._known(name)
+
+    @staticmethod
+    def _known(name: str) -> bool:
+        if name != "maps":
+            raise UserError(f"no batch {name!r}")
+        return True
 
     def order(self, number: int) -> Order:
         kind, _, reason = self.decisions[number - 1]

@@ -27,6 +27,7 @@ from engine.control.snapshot import (
 )
 from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
+from engine.ledger.batch_order import BatchHold
 from engine.ledger.states import OrderKind
 
 SNAPSHOT = Snapshot(
@@ -35,7 +36,12 @@ SNAPSHOT = Snapshot(
     hold=Hold(HoldReason.SOURCE, "is the share mounted?", 1_772_409_800.0, None),
     batches=(
         BatchSnapshot.of("newspapers", Account(10, 4, 1, 3, 1, 1)),
-        BatchSnapshot.of("maps", Account(2, 2), selected=False),
+        BatchSnapshot.of(
+            "maps",
+            Account(2, 2),
+            selected=False,
+            hold=BatchHold(1_772_400_000.5, '{"user":"anna","host":"desk","tty":"pts/3"}', "the review"),
+        ),
     ),
     workers=(
         WorkerSnapshot(1, 4712, Stage.DECODING, 7, "a_0001.jpg", 39.2, 5.5, 310 << 20, 667 << 20, 2, 61.5),
@@ -78,6 +84,7 @@ DOCUMENT = {
             "done": 3,
             "failed": 1,
             "accepted": 1,
+            "held": None,
         },
         {
             "name": "maps",
@@ -88,6 +95,11 @@ DOCUMENT = {
             "done": 0,
             "failed": 0,
             "accepted": 0,
+            "held": {
+                "by": {"user": "anna", "host": "desk", "tty": "pts/3"},
+                "since": 1_772_400_000.5,
+                "reason": "the review",
+            },
         },
     ],
     "workers": [
@@ -239,6 +251,8 @@ NAN, INFINITY = float("nan"), float("inf")
         ("batches.0.name", [None, 3]),
         ("batches.0.selected", [None, 1, "yes"]),
         ("batches.1.rows", [-1, 2.0, True, None, "2", 2**53, 10**400]),
+        ("batches.1.held", [3, {}, "anna"]),
+        ("batches.1.held.since", [None, "long"]),
         ("workers", [None, 3, [1, 2], [[]]]),
         ("workers.0.slot", [None, -1, 1.5]),
         ("workers.0.phase", ["dreaming", None]),

@@ -18,7 +18,7 @@ def test_the_largest_start_first_batch_after_batch(tmp_path: Path) -> None:
         assert [r.image_id for r in ledger.queue.to_survey(["maps"], 100)] == [4, 5, 6]
         ledger.surveyed([surveyed(i, width=100 + i) for i in range(1, 7)])
         assert [c.image_id for c in ledger.queue.to_convert(None, 100)] == [3, 2, 1, 6, 5, 4]
-        assert [c.image_id for c in ledger.queue.to_convert(["maps", "newspapers"], 4)] == [6, 5, 4, 3]
+        assert [c.image_id for c in ledger.queue.to_convert(["maps", "newspapers"], 4)] == [3, 2, 1, 6]
         assert ledger.queue.to_convert(["nowhere"], 5) == []
         assert ledger.queue.to_survey(None, 5) == []
 

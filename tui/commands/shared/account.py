@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from engine.control.children_file import left_behind
 from engine.control.snapshot import BatchSnapshot, LeftBehind, Snapshot
-from engine.formatting import data_size, integer, reduction
+from engine.formatting import clock, counted, data_size, integer, reduction
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
@@ -22,8 +22,10 @@ def print_account(workspace: Workspace, batches: Collection[str] | None = None) 
     with LedgerReader(workspace) as reader, reader.one_view():
         snapshot = Snapshot.from_ledger(reader.figures(), time.time())
         groups = reader.failure_groups()
-    print_batches([b for b in snapshot.batches if batches is None or b.name in batches])
+    shown = [b for b in snapshot.batches if batches is None or b.name in batches]
+    print_batches(shown)
     print_sizes(snapshot)
+    print_held(shown, snapshot.time)
     if groups:
         print_line()
         print_line("Failures:")
@@ -41,6 +43,24 @@ def print_batches(batches: Sequence[BatchSnapshot]) -> None:
         rows.append(["all", *_numbers(sum((b.account for b in batches), Account()))])
     names = [name.replace("_", " ") for name in _COUNTS]
     print_table(["batch", *names], rows, right=names)
+
+
+def held_words(batch: BatchSnapshot, now: float) -> str:
+    """`held by anna (pts/3, reading-room) since 10:14: the review comes first`; empty if it is not held."""
+    held = batch.held
+    if held is None:
+        return ""
+    return f"held by {held.by} since {clock(held.since, now)}{f': {held.reason}' if held.reason else ''}"
+
+
+def print_held(batches: Sequence[BatchSnapshot], now: float) -> None:
+    """A line for each batch of which images wait because a person holds it."""
+    for batch in batches:
+        if batch.held is not None and batch.pending:
+            print_line(
+                f"{counted(batch.pending, 'image')} of {batch.name} pending: it is {held_words(batch, now)}. "
+                f"`photostat batches release {batch.name}` lets {'it' if batch.pending == 1 else 'them'} start."
+            )
 
 
 def print_left_behind(left: Iterable[LeftBehind], show: Callable[[str], None] | None = None) -> None:

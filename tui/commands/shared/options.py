@@ -12,6 +12,7 @@ from engine.config import MOST_WORKERS
 from engine.failures import Cause, UserError, nearest, one_line
 from engine.files.regular_files import NotRegular, check_regular
 from engine.formatting import counted
+from engine.ledger.batch_order import check_known
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.commands.shared.output import warn
@@ -51,16 +52,9 @@ cause_option: Callable[[F], F] = click.option(
 
 
 def check_batch(batch: str | None, known: Iterable[str]) -> None:
-    """Raises UserError for a batch that is not among those of the ledger; the message names these."""
-    names = list(known)
-    if batch is not None and batch not in names:
-        raise UserError(f"no batch {one_line(batch)!r} in the ledger; there {_are(names)}")
-
-
-def _are(names: list[str]) -> str:
-    if not names:
-        return "are none yet: `photostat add CSV` adds images"
-    return ("is " if len(names) == 1 else "are ") + ", ".join(names)
+    """Raises UserError for a batch that is not among those of the ledger; the message names the nearest, or all."""
+    if batch is not None:
+        check_known(batch, list(known))
 
 
 def check_cause(cause: str | None) -> None:
