@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.deep_check.results import WHOLE, Comparison, DecodeImage, OtherDecoder, Outcome, ProbeDecoders
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
-from engine.memory.usage import set_oom_score
+from engine.memory.usage import OOM_FIRST, set_oom_score
 from engine.processes.child import tie_to_parent
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from engine.jp2.jp2_file import Jp2File
     from engine.messages import Plan
 
-_KILLED_FIRST = 1000
-"""Before an engine's workers: what is only looked at must not cost what is converted."""
 _LEAST_STRIPS = 3
 _COPIED_BYTES = 1 << 20
 _LOSSY_MODES_TOLERANCE = 1
@@ -35,7 +33,7 @@ def child_main(
 ) -> None:
     """Sends the name of each step before it (str), then its Comparison; in the end None, or the Failure."""
     tie_to_parent(parent_pid, killed_first=True)
-    set_oom_score(_KILLED_FIRST)
+    set_oom_score(OOM_FIRST)
     if isinstance(request, ProbeDecoders):
         from engine.deep_check.other_decoders import find_decoders
 

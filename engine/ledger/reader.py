@@ -159,6 +159,11 @@ class LedgerReader(LedgerQueries):
             for row in rows
         ]
 
+    def waiting_jpeg(self, image_id: int) -> str | None:
+        """The path of its JPEG on scratch, while that waits for the store."""
+        rows = self._select(_SQL["waiting_jpeg"], {"image": image_id})
+        return rows[0][0] if rows else None
+
     def conversions(self, since: float, limit: int = 20_000) -> list[float]:
         """When images were converted after `since`, Unix times in s; at most of the last `limit` attempts."""
         return [row[0] for row in self._select(_SQL["conversions"], {"since": since, "limit": limit})]

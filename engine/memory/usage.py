@@ -20,6 +20,8 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 OOM_WORKER = 900
 """Workers are killed first (proc_pid_oom_score_adj(5): from -1000, never, to 1000, first)."""
 OOM_SUPERVISOR = -500
+OOM_FIRST = 1000
+"""Before an engine's workers: what is only looked at must not cost what is converted."""
 
 
 def rss_bytes(pid: int) -> int:

@@ -117,6 +117,9 @@ class Store(Protocol):
     def digest(self, key: str) -> str | None:
         """The MD5 of an object's bytes, read back, hexadecimal; None when there is no such object."""
 
+    def read(self, key: str, most_bytes: int) -> bytes | None:
+        """An object's first bytes; None when there is no such object. Raises StoreError."""
+
     def probe(self) -> None:
         """Check by reading only that the store is there and ours to use; raises StoreError."""
 

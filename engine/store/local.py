@@ -123,6 +123,20 @@ class LocalStore:
         except OSError as error:
             raise classify_os_error(error, f"reading {self.root / key}") from error
 
+    def read(self, key: str, most_bytes: int) -> bytes | None:
+        """See Store."""
+        _check_key(key)
+        try:
+            with self._directory.opened_if_there() as root:
+                if root is None:
+                    return None
+                with os.fdopen(open_regular(key, root), "rb") as file:
+                    return file.read(most_bytes)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise classify_os_error(error, f"reading {self.root / key}") from error
+
     def probe(self) -> None:
         """See Store: the root, or the directory that it will be made in, is there and writable."""
         try:

@@ -129,6 +129,19 @@ class S3Store:
         self._raise_unless_listed(whole_key, found.size_bytes, "GET")
         return found.md5
 
+    def read(self, key: str, most_bytes: int) -> bytes | None:
+        """See Store."""
+        whole_key = self._key(key)
+        try:
+            return self._bucket.call(
+                f"reading {whole_key}",
+                lambda c: c.get_object(Bucket=self._bucket.name, Key=whole_key)["Body"].read(most_bytes),
+            )
+        except ErrorReply as reply:
+            if reply.code in _NO_SUCH_OBJECT:
+                return None
+            raise reply.error from None
+
     def probe(self) -> None:
         """See Store: lists one key, because an error reply to a HEAD has no text."""
         location = self._bucket.location

@@ -209,10 +209,13 @@ def open_decoder(
     messages: DecoderMessages,
     threads: int = 1,
     patches: Sequence[Patch] = (),
+    *,
+    strict: bool = True,
 ) -> Iterator[Decoder]:
-    """A strict decoder on a file handle of its own; everything is freed when the block ends.
+    """A decoder on a file handle of its own; everything is freed when the block ends.
 
-    It reads `patches` in place of the bytes that the file has there.
+    It reads `patches` in place of the bytes that the file has there. If it is not strict, it decodes what is there of a
+    file that was cut.
     """
     calls = glymur_calls()
     library = calls.OPENJP2
@@ -237,7 +240,7 @@ def open_decoder(
         try:
             calls.setup_decoder(codec, parameters)
             if hasattr(library, "opj_decoder_set_strict_mode"):
-                library.opj_decoder_set_strict_mode(codec, 1)
+                library.opj_decoder_set_strict_mode(codec, int(strict))
             if threads > 1:  # because one thread still starts a pool of one
                 calls.codec_set_threads(codec, threads)
             image = calls.read_header(stream, codec)

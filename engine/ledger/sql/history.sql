@@ -5,6 +5,9 @@ SELECT number, round, pid, lane AS mode, predicted_bytes, started, ended, outcom
     cpu_s, wall_s
 FROM attempts WHERE image = :image ORDER BY id
 
+-- name: waiting_jpeg
+SELECT scratch_path FROM images WHERE id = :image AND storing = 1
+
 -- name: conversions
 -- When they ended, of the last :limit attempts.
 SELECT ended FROM attempts

@@ -231,6 +231,15 @@ def test_endpoints_without_an_answer(endpoint: str, expected: FaultKind) -> None
     assert fault.fault is expected
 
 
+def test_an_objects_first_bytes_are_read(store: Store, request_for: MakeRequest) -> None:
+    request = request_for()
+    store.put(request)
+    content = Path(request.scratch_path).read_bytes()
+    assert store.read(request.target, 100) == content[:100]
+    assert store.read(request.target, len(content) + 1) == content
+    assert store.read("nothing/there.jpg", 100) is None
+
+
 def test_urls_are_read_or_refused() -> None:
     assert (parse_url("s3://b").bucket, parse_url("s3://b").prefix) == ("b", "")
     assert parse_url("s3://b/p/q/").prefix == "p/q/"
