@@ -11,9 +11,10 @@ from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
-from engine.control.snapshot import State
+from engine.control.snapshot import BatchSnapshot, State
 from engine.failures import UserError
 from engine.ledger.account import Account
+from engine.ledger.batch_order import BatchMove
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.actions.registry import Scope, bindings
@@ -33,9 +34,10 @@ from tui.screens.image_detail import ImageDetail
 from tui.screens.image_list import ImageList
 from tui.screens.navigation import OpenBatch, OpenCause, OpenImage, OpenRepresentation
 from tui.screens.representation import RepresentationScreen
-from tui.state.refusals import cannot_start, drain_facts, stop_facts, without_engine
+from tui.state.refusals import cannot_start, drain_facts, hold_facts, stop_facts, without_engine
 from tui.state.status import ConnectionState
 from tui.terminal import HangUpWatch, require_terminal
+from tui.widgets.batches import Batches
 
 
 class PhotostatApp(BaseApp):
@@ -135,6 +137,45 @@ class PhotostatApp(BaseApp):
         facts = stop_facts(in_flight, draining=self._latest.state is State.DRAINING)
         if await self.push_screen_wait(ConfirmDialog("Stop the engine?", facts, "stop it")):
             self.send_command(engine_commands.stop())
+
+    # -- orders about batches: to the engine, or without one into the ledger ----
+
+    def on_batches_moved(self, message: Batches.Moved) -> None:
+        self._move_batch(message.batch, message.to)
+
+    def on_batches_held(self, message: Batches.Held) -> None:
+        self._hold_batch(message.batch)
+
+    def on_batches_released(self, message: Batches.Released) -> None:
+        self._release_batch(message.batch)
+
+    def _move_batch(self, batch: str, to: BatchMove) -> None:
+        if self._can_arrange(f"move {batch}", lambda: self._move_batch(batch, to)):
+            self.send_command(engine_commands.move_batch(batch, to))
+
+    @work(exclusive=True, group=QUESTIONS)
+    async def _hold_batch(self, batch: str) -> None:
+        if not self._can_arrange(f"hold {batch}", lambda: self._hold_batch(batch)):
+            return
+        found = self._batch(batch)
+        if found is None or found.held is not None:
+            self.show_message(f"{batch} is held already. r releases it.", good=False)
+        elif await self.push_screen_wait(ConfirmDialog(f"Hold {batch}?", hold_facts(found), "hold it")):
+            self.send_command(engine_commands.hold_batch(batch))
+
+    def _release_batch(self, batch: str) -> None:
+        if self._can_arrange(f"release {batch}", lambda: self._release_batch(batch)):
+            self.send_command(engine_commands.release_batch(batch))
+
+    def _batch(self, name: str) -> BatchSnapshot | None:
+        batches = self._latest.snapshot.batches if self._latest.snapshot else ()
+        return next((batch for batch in batches if batch.name == name), None)
+
+    def _can_arrange(self, name: str, give: Callable[[], object]) -> bool:
+        """As `_can_give`, but without an engine too."""
+        if self._latest.connection is ConnectionState.LEDGER and not self._kept.must_wait(self._latest):
+            return self.may_change()
+        return self._can_give(name, give)
 
     def action_start(self) -> None:
         if self._kept.is_starting:

@@ -59,6 +59,12 @@ def at(tmp_path: Path) -> Iterator[TypedAt]:
 def test_bursts_on_the_dashboard(at: TypedAt) -> None:
     at.burst("pp++-")
     at.wait_for_sent("Pause", "Resume", "SetWorkers(count=9", "SetWorkers(count=10", "SetWorkers(count=9")
+    at.burst("hrJ\tKJhnhy")  # they are keys of the batches, and tab gives these the keys
+    at.wait_for_sent(
+        "MoveBatch(batch='newspapers'", "MoveBatch(batch='newspapers'", "HoldBatch(batch='newspapers'"
+    )
+    at.burst("r\t")
+    at.wait_for_sent("ReleaseBatch(batch='newspapers'")
     at.burst("drawing")  # d asks, r and a and w and i are no answers, n is No
     at.terminal.wait_for("Drain and end the engine?")
     at.burst("Sq")  # in a question q is No

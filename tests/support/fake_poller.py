@@ -16,10 +16,14 @@ from msgspec import structs
 
 from engine.control.requests import (
     Accept,
+    BatchesReply,
     CountReply,
     Drain,
+    HoldBatch,
     InFlightReply,
+    MoveBatch,
     Pause,
+    ReleaseBatch,
     Reply,
     Requeue,
     SetWorkers,
@@ -46,6 +50,8 @@ def obeyed(command: EngineCommand) -> Reply:
             return WorkersReply(before=count, count=count)
         case Requeue() | Accept():
             return CountReply(count=1)
+        case MoveBatch() | HoldBatch() | ReleaseBatch():
+            return BatchesReply(changed=True, batches=running().batches)
         case Pause() | Drain():
             return InFlightReply(in_flight=0)
         case Stop():

@@ -13,6 +13,7 @@ class Scope(StrEnum):
     """Where an action is available."""
 
     DASHBOARD = "On the dashboard"
+    BATCHES = "With a batch of the dashboard"
     LIST = "In a list"
     FAILED = "With failed images"
     DETAIL = "In an image's detail"
@@ -59,7 +60,53 @@ _TEXTS = (Scope.DETAIL, Scope.HELP)
 
 ACTIONS: tuple[Action, ...] = (
     Action(
-        "open", "enter", "open", "Open what is under the cursor", (Scope.DASHBOARD,), rank=40, by_widget=True
+        "open",
+        "enter",
+        "open",
+        "Open what is under the cursor",
+        (Scope.DASHBOARD, Scope.BATCHES),
+        rank=40,
+        by_widget=True,
+    ),
+    Action(
+        "move_batch('up')",
+        "K",
+        "earlier",
+        "Convert this batch one place earlier",
+        (Scope.BATCHES,),
+        changes=True,
+        rank=12,
+        by_widget=True,
+    ),
+    Action(
+        "move_batch('down')",
+        "J",
+        "later",
+        "Convert this batch one place later",
+        (Scope.BATCHES,),
+        changes=True,
+        rank=13,
+        by_widget=True,
+    ),
+    Action(
+        "hold_batch",
+        "h",
+        "hold",
+        "Hold this batch, after a confirmation: nothing more of it starts",
+        (Scope.BATCHES,),
+        changes=True,
+        rank=10,
+        by_widget=True,
+    ),
+    Action(
+        "release_batch",
+        "r",
+        "release",
+        "End the hold of this batch",
+        (Scope.BATCHES,),
+        changes=True,
+        rank=11,
+        by_widget=True,
     ),
     Action(
         "next_section",

@@ -8,9 +8,13 @@ from typing import Any
 from engine import formatting
 from engine.control.requests import (
     Accept,
+    BatchesReply,
     CountReply,
     Drain,
+    HoldBatch,
+    MoveBatch,
     Pause,
+    ReleaseBatch,
     Reply,
     Request,
     Requeue,
@@ -20,6 +24,7 @@ from engine.control.requests import (
     WorkersReply,
 )
 from engine.control.snapshot import Hold, HoldReason, State
+from engine.ledger.batch_order import BatchMove
 from engine.ledger.filters import Selection
 from tui.state.view import ActionResult
 
@@ -53,6 +58,10 @@ class EngineCommand:
                 return _workers_result(self.request.count, reply)
             case _, CountReply():
                 return self._count_result(reply.count)
+            case MoveBatch(), BatchesReply():
+                return _moved(self.request, reply)
+            case ((HoldBatch() | ReleaseBatch()), BatchesReply()):
+                return ActionResult(self.done_text, good=reply.changed, true_in=self.true_in)
         return ActionResult(self.done_text, true_in=self.true_in)
 
     def _count_result(self, count: int) -> ActionResult:
@@ -83,6 +92,27 @@ def _workers_result(asked: int, reply: WorkersReply) -> ActionResult:
     if reply.count == reply.before:
         return ActionResult(f"Still {workers}: {why}.", good=False)
     return ActionResult(f"{workers}, not {formatting.integer(asked)}: {why}.", good=False)
+
+
+def _moved(request: MoveBatch, reply: BatchesReply) -> ActionResult:
+    names = [batch.name for batch in reply.batches]
+    place = f"number {names.index(request.batch) + 1} of {len(names)}"
+    if not reply.changed:
+        return ActionResult(f"{request.batch} is {place} already.", good=False)
+    return ActionResult(f"{request.batch} is now {place}.", true_in=frozenset(State))
+
+
+def move_batch(batch: str, to: BatchMove) -> EngineCommand:
+    return EngineCommand(MoveBatch(batch, to))
+
+
+def hold_batch(batch: str) -> EngineCommand:
+    text = f"{batch} is held: nothing more of it starts until it is released."
+    return EngineCommand(HoldBatch(batch, ""), text, frozenset(State))
+
+
+def release_batch(batch: str) -> EngineCommand:
+    return EngineCommand(ReleaseBatch(batch), f"{batch} is released.", frozenset(State))
 
 
 def pause() -> EngineCommand:

@@ -20,8 +20,8 @@ from textual.message import Message
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine, running_engine
 from engine.control.launch import start_engine
-from engine.control.offline import engine_or_ledger
-from engine.control.requests import LedgerRequest, Reply
+from engine.control.offline import arrange_batches, engine_or_ledger
+from engine.control.requests import BatchRequest, LedgerRequest, Reply
 from engine.control.snapshot import State
 from engine.failures import UserError
 from engine.workspace import Workspace
@@ -201,6 +201,8 @@ class WorkspacePoller:
         if isinstance(request, LedgerRequest):
             with engine_or_ledger(self._workspace, command.name, ANSWER_S, self._check_open) as carry_out:
                 return carry_out(request)
+        if isinstance(request, BatchRequest):
+            return arrange_batches(self._workspace, "batches", request, ANSWER_S)
         client = running_engine(self._workspace, ANSWER_S)
         if client is None:
             raise UserError("no engine is running here: s starts it")

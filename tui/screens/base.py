@@ -47,6 +47,11 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         yield Footer(id="footer")
 
     @property
+    def scope_in_use(self) -> Scope:
+        """Whose keys the footer shows."""
+        return self.SCOPE
+
+    @property
     def is_read(self) -> bool:
         """Whether what its keys are about has been read."""
         return True
@@ -82,7 +87,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def show_footer(self) -> None:
         view = self.typed_app.view
         hints = available.footer_hints(
-            self.SCOPE,
+            self.scope_in_use,
             view.status,
             self.size.width,
             read_only=view.read_only,

@@ -58,6 +58,13 @@ class Dashboard(BaseScreen):
     def body(self) -> Iterable[Widget]:
         yield PanelArea()
 
+    @property
+    def scope_in_use(self) -> Scope:
+        return Scope.BATCHES if isinstance(self.focused, Batches) else self.SCOPE
+
+    def on_descendant_focus(self) -> None:
+        self.show_footer()
+
     def show(self, view: View) -> None:
         super().show(view)
         self._arrange(view)

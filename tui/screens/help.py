@@ -35,7 +35,7 @@ def help_text(*, read_only: bool) -> list[Text]:
         line(("The engine converts by itself; this app shows it and sends it commands.", STRONG)),
         line("Leaving the app or losing the connection does not affect the engine."),
     ]
-    for scope in (Scope.ANYWHERE, Scope.DASHBOARD, Scope.LIST, Scope.FAILED, Scope.DETAIL):
+    for scope in (Scope.ANYWHERE, Scope.DASHBOARD, Scope.BATCHES, Scope.LIST, Scope.FAILED, Scope.DETAIL):
         actions = [action for action in ACTIONS if action.scopes[0] is scope]
         if actions:
             text += [line(""), title(scope.value, 40)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine import formatting
+from engine.control.snapshot import BatchSnapshot
 from engine.ledger.account import Account
 from tui.state.status import ConnectionState, EngineStatus
 
@@ -51,6 +52,17 @@ def drain_facts(totals: Account) -> list[str]:
         first = "Nothing is in flight: the engine ends at once."
     waiting = f"{formatting.counted(totals.pending, 'image')} waiting stay for the next run."
     return [first, *([waiting] if totals.pending else []), "To leave only this app, press q."]
+
+
+def hold_facts(batch: BatchSnapshot) -> list[str]:
+    """What a person should know before holding a batch."""
+    in_flight = formatting.counted(batch.in_flight, "image")
+    first = (
+        f"{in_flight} of it in flight will be finished." if batch.in_flight else "Nothing of it is in flight."
+    )
+    waits = "waits" if batch.pending == 1 else "wait"
+    waiting = f"{formatting.counted(batch.pending, 'image')} {waits} until somebody releases it (r)."
+    return [first, waiting, "The other batches go on."]
 
 
 def stop_facts(in_flight: int, *, draining: bool) -> list[str]:

@@ -1,25 +1,51 @@
-"""The batches with their accounts; enter shows the images of one."""
+"""The batches in their order, with their accounts; keys move, hold and release the one under the cursor."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual.binding import BindingType
+from textual.message import Message
 
 from engine import formatting
 from engine.control.snapshot import BatchSnapshot
+from engine.ledger.batch_order import BatchMove
+from tui.actions.registry import Scope, widget_bindings
 from tui.state.view import View
 from tui.terminal_text import Keep, bar, padded, right_aligned
-from tui.widgets.line_widget import LABEL, STRONG, line, title
+from tui.widgets.line_widget import LABEL, STRONG, WARNING, line, title
 from tui.widgets.selectable_panel import SelectablePanel
 
 _NAME = 24
 _SHARE = 7
 
 
+class BatchMessage(Message):
+    """A key was pressed at a batch."""
+
+    def __init__(self, batch: str) -> None:
+        super().__init__()
+        self.batch = batch
+
+
 class Batches(SelectablePanel):
+    BINDINGS: ClassVar[list[BindingType]] = widget_bindings(Scope.BATCHES)
+
+    class Moved(BatchMessage):
+        def __init__(self, batch: str, to: BatchMove) -> None:
+            super().__init__(batch)
+            self.to = to
+
+    class Held(BatchMessage):
+        pass
+
+    class Released(BatchMessage):
+        pass
+
     def keys(self, view: View) -> list[str]:
         return [batch.name for batch in view.snapshot.batches] if view.snapshot else []
 
@@ -37,6 +63,21 @@ class Batches(SelectablePanel):
     def empty_row(self, view: View) -> Text:
         return line((" none", LABEL))
 
+    def action_move_batch(self, to: str) -> None:
+        self._post(lambda batch: self.Moved(batch, BatchMove(to)))
+
+    def action_hold_batch(self) -> None:
+        self._post(self.Held)
+
+    def action_release_batch(self) -> None:
+        self._post(self.Released)
+
+    def _post(self, message: Callable[[str], BatchMessage]) -> None:
+        """About the batch under the cursor, which stays there when it moves."""
+        if (batch := self.current) is not None:
+            self.cursor = batch
+            self.post_message(message(batch))
+
 
 @dataclass(frozen=True)
 class ColumnWidths:
@@ -44,7 +85,7 @@ class ColumnWidths:
 
     name: int
     figures: int
-    failed: int
+    notes: int
 
     @classmethod
     def of(cls, batches: Sequence[BatchSnapshot], columns: int) -> ColumnWidths:
@@ -52,16 +93,16 @@ class ColumnWidths:
         return cls(
             name=max(6, min(longest, _NAME, columns // 4)),
             figures=max((cell_len(_figures(batch)) for batch in batches), default=0),
-            failed=max((cell_len(_failed(batch)) for batch in batches), default=0),
+            notes=max((cell_len(_notes(batch)) for batch in batches), default=0),
         )
 
 
 def batch_line(batch: BatchSnapshot, widths: ColumnWidths, columns: int) -> Text:
-    """Name, bar, percentage, done of rows, failures."""
+    """Name, bar, percentage, done of rows; failures, and what keeps it from being converted."""
     account = batch.account
     ready = account.done_or_accepted
-    gaps = 5 if widths.failed else 3
-    width = columns - widths.name - _SHARE - widths.figures - widths.failed - gaps
+    gaps = 5 if widths.notes else 3
+    width = columns - widths.name - _SHARE - widths.figures - widths.notes - gaps
     fraction = ready / account.rows if account.rows else 0.0
     style = "" if batch.selected else LABEL
     return line(
@@ -73,7 +114,7 @@ def batch_line(batch: BatchSnapshot, widths: ColumnWidths, columns: int) -> Text
         " ",
         (right_aligned(_figures(batch), widths.figures), style),
         "  ",
-        (right_aligned(_failed(batch), widths.failed), STRONG if account.failed else LABEL),
+        (right_aligned(_notes(batch), widths.notes), _notes_style(batch)),
     )
 
 
@@ -82,6 +123,13 @@ def _figures(batch: BatchSnapshot) -> str:
     return f"{formatting.integer(account.done_or_accepted)}/{formatting.integer(account.rows)}"
 
 
-def _failed(batch: BatchSnapshot) -> str:
-    failed = [f"{formatting.integer(batch.account.failed)} failed"] if batch.account.failed else []
-    return ", ".join(failed if batch.selected else [*failed, "not in this run"])
+def _notes(batch: BatchSnapshot) -> str:
+    failed = f"{formatting.integer(batch.account.failed)} failed" if batch.account.failed else ""
+    held = "held" if batch.held is not None else ""
+    return ", ".join(filter(None, (failed, held, "" if batch.selected else "not in this run")))
+
+
+def _notes_style(batch: BatchSnapshot) -> str:
+    if batch.held is not None and batch.pending:
+        return WARNING
+    return STRONG if batch.account.failed else LABEL

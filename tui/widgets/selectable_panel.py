@@ -75,10 +75,17 @@ class SelectablePanel(Panel, can_focus=True):
     def action_jump(self, to: int) -> None:
         self.action_move(to * len(self.keys(self.view)) if self.view else 0)
 
-    def action_open(self) -> None:
+    @property
+    def current(self) -> str | None:
+        """The key of the row under the cursor; None if there are no rows."""
         keys = self.keys(self.view) if self.view else []
-        if keys:
-            self.post_message(self.RowOpened(self, self.cursor if self.cursor in keys else keys[0]))
+        if not keys:
+            return None
+        return self.cursor if self.cursor in keys else keys[0]
+
+    def action_open(self) -> None:
+        if (key := self.current) is not None:
+            self.post_message(self.RowOpened(self, key))
 
     def on_focus(self) -> None:
         self.redraw()
