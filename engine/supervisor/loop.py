@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sqlite3
 import time
 from dataclasses import dataclass
 
@@ -21,9 +22,10 @@ from engine.config import Config
 from engine.control.commands import Commands, DesiredState
 from engine.control.server import ControlServer
 from engine.control.snapshot import Pause, Snapshot, State
-from engine.failures import UserError
+from engine.failures import UserError, one_line
 from engine.formatting import counted
 from engine.ledger.account import Account
+from engine.ledger.runs import Ending, WaitKind
 from engine.ledger.states import EventKind, EventLevel
 from engine.supervisor.context import RunContext
 from engine.supervisor.converting import Converting
@@ -37,6 +39,8 @@ from engine.supervisor.notifications import Notifier
 from engine.supervisor.ordered_holds import OrderedHolds
 from engine.supervisor.orders import Orders
 from engine.supervisor.progress import Progress
+from engine.supervisor.run_recorder import RunRecorder, engine_died
+from engine.supervisor.run_times import Doing
 from engine.supervisor.status import take_snapshot
 from engine.supervisor.storing import Storing
 from engine.supervisor.surveying import Surveying
@@ -89,6 +93,7 @@ class Supervisor:
         self.want_workers(workers)
         self._notifier = Notifier(config.notify.urls, str(workspace.root))
         self._was_holding = False
+        self._recorder = RunRecorder(ledger)
         commands = Commands(self, ledger, self._run.events)
         self._control = ControlServer(workspace.socket_path, commands.answer)
 
@@ -106,6 +111,8 @@ class Supervisor:
         check_scratch(run)
         with run.ledger.turn():
             run.ledger.account()
+            for engine in self._recorder.begin():
+                run.events.warning(EventKind.ENGINE, engine_died(engine))
             message = f"started, version {__version__}, {self._workers_in_words()}"
             run.events.info(EventKind.ENGINE, message)
             reused = take_over(run, self._storing)
@@ -124,8 +131,11 @@ class Supervisor:
                 await self._announce_end()  # a client may requeue images in these seconds
             return self._is_finished
         except Exception as error:
-            message = f"engine: ended by a fault: {type(error).__name__}: {error}"
-            self._log_file.write(EventLevel.ERROR, os.getpid(), message)
+            message = f"ended by a fault: {type(error).__name__}: {error}"
+            self._log_file.write(EventLevel.ERROR, os.getpid(), f"engine: {message}")
+            with contextlib.suppress(sqlite3.Error, UserError):  # the ledger may be what is at fault
+                self._recorder.end(Ending.FAULT, one_line(str(error)))
+                self._run.ledger.event(EventLevel.ERROR, EventKind.ENGINE, message, pid=os.getpid())
             raise
         finally:
             await self._close()
@@ -137,6 +147,7 @@ class Supervisor:
     async def _turn(self) -> None:
         await self._wait_for_events()
         self._progress.pass_time(time.monotonic(), self._share_at_work)
+        self._recorder.pass_time(self._doing)
         if self._turns.take(self._work):
             self._storing.unlink_finished()
             self._turns.attempt(self._orders.work)
@@ -150,6 +161,7 @@ class Supervisor:
         self._converting.check_workers(time.monotonic(), is_leaving=self.desired is DesiredState.DRAIN)
         self._run.ledger.check()  # what it shows would be old
         self._give_out_work()
+        self._recorder.note(self._progress.total, has_work=not self._is_finished)
 
     async def _wait_for_events(self) -> None:
         wake_up = self._run.wake_up
@@ -216,6 +228,7 @@ class Supervisor:
         stopped = "stopped" if self.desired is DesiredState.STOP else "drained"
         end = "finished" if self._is_finished else stopped
         self._run.events.info(EventKind.ENGINE, f"{end}: {account.summary()}")
+        self._recorder.end(Ending(end))
         self._notifier.notify(end, account.summary(), account)
         deadline = time.monotonic() + _LINGER_S
         while self._control.clients and time.monotonic() < deadline and not self._orders.in_hand:  # noqa: ASYNC110 - bounded
@@ -320,6 +333,16 @@ class Supervisor:
     @property
     def _is_finished(self) -> bool:
         return self.account().remaining == 0 and not self._run.ledger.kept
+
+    @property
+    def _doing(self) -> Doing:
+        """A pause comes before a hold, whatever would keep the engine waiting then."""
+        if self.pause is not None and self.desired is DesiredState.PAUSE:
+            return Doing(WaitKind.PAUSED, str(self.pause.by), since=self.pause.since)
+        hold = self._run.holds.hold(time.monotonic())
+        if hold is None or self._is_finished:
+            return Doing()
+        return Doing(WaitKind.HELD, hold.reason, hold.detail, hold.since)
 
     @property
     def _share_at_work(self) -> float:

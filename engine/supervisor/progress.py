@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from engine.control.snapshot import Rates
 from engine.ledger.account import Outstanding
+from engine.supervisor import run_times
 
 WINDOW_S = 120.0
 _MIN_SPAN_S = 5.0
@@ -43,6 +44,8 @@ class Progress:
         """Each with the value of `_worked_s` when it was finished."""
         self._images = 0
         self._megapixels = 0.0
+        self._source_bytes = 0
+        self._jpeg_bytes = 0
 
     def pass_time(self, now: float, share: float = 1.0) -> None:
         """Count the time since the last call; in it this share of the workers, 0 to 1, had images."""
@@ -55,6 +58,13 @@ class Progress:
         self._recent.append((self._worked_s, finished))
         self._images += 1
         self._megapixels += finished.megapixels
+        self._source_bytes += finished.source_bytes
+        self._jpeg_bytes += finished.jpeg_bytes
+
+    @property
+    def total(self) -> run_times.Stored:
+        """All that was added."""
+        return run_times.Stored(self._images, self._megapixels, self._source_bytes, self._jpeg_bytes)
 
     def rates(self) -> Rates:
         """Per second of work, over the window or, if that is shorter, over the run so far."""

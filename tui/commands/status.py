@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.snapshot import EngineIdentity, Snapshot, State
@@ -19,6 +19,9 @@ from engine.formatting import (
     three_figures,
 )
 from engine.ledger.reader import LedgerReader
+from engine.run_account.account import RunAccount
+from engine.run_account.reading import account_in
+from engine.run_account.words import text
 from engine.workspace import Workspace
 from tui.commands.shared.account import print_batches, print_held, print_left_behind, print_sizes
 from tui.commands.shared.options import json_option, workspace_of
@@ -31,13 +34,21 @@ from tui.state.eta import time_left
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     """Show the state of the work, once."""
-    snapshot, problem = _current_snapshot(workspace_of(ctx))
+    workspace = workspace_of(ctx)
+    snapshot, problem = _current_snapshot(workspace)
+    run = _account_of_run(workspace)
     if as_json:
-        print_json(snapshot.to_json())
+        print_json(snapshot.to_json() | {"run": to_builtins(run)})
         if problem:
             warn(f"photostat: {problem}")
     else:
-        _print(snapshot, problem)
+        _print(snapshot, problem, run)
+
+
+def _account_of_run(workspace: Workspace) -> RunAccount | None:
+    """Of the run under way or the last one; None if there was none."""
+    with LedgerReader(workspace) as reader:
+        return account_in(workspace, reader)
 
 
 def _current_snapshot(workspace: Workspace) -> tuple[Snapshot, str]:
@@ -61,8 +72,12 @@ def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:
     return structs.replace(snapshot, state=state, engine=engine)
 
 
-def _print(snapshot: Snapshot, problem: str) -> None:
+def _print(snapshot: Snapshot, problem: str, run: RunAccount | None) -> None:
     print_line(f"DISCONNECTED: {problem}. This is what the ledger has." if problem else _headline(snapshot))
+    if run is not None and snapshot.engine is None:
+        print_line()
+        for told in text(run).split("\n"):
+            print_line(told)
     if not snapshot.batches:
         print_line("The ledger is empty: `photostat add EXPORT.csv` adds images.")
         return
