@@ -60,8 +60,10 @@ class EngineCommand:
                 return self._count_result(reply.count)
             case MoveBatch(), BatchesReply():
                 return _moved(self.request, reply)
-            case ((HoldBatch() | ReleaseBatch()), BatchesReply()):
-                return ActionResult(self.done_text, good=reply.changed, true_in=self.true_in)
+            case HoldBatch(batch), BatchesReply(changed=False):
+                return ActionResult(f"{batch} is held already. r releases it.", good=False)
+            case ReleaseBatch(batch), BatchesReply(changed=False):
+                return ActionResult(f"{batch} is not held.", good=False)
         return ActionResult(self.done_text, true_in=self.true_in)
 
     def _count_result(self, count: int) -> ActionResult:

@@ -185,7 +185,7 @@ def test_orders_are_recorded_and_told_how_far_they_are(commands: Commands, ledge
     orders: tuple[tuple[str, dict[str, object]], ...] = (
         ("requeue", {"selection": {"batch": "maps"}}),
         ("requeue_missing", {"ids": [4, 5, 6]}),
-        ("accept", {"ids": [1], "reason": " lost\x1b in\nthe flood "}),
+        ("accept", {"selection": {"ids": [1]}, "reason": " lost\x1b in\nthe flood "}),
     )
     for number, (command, arguments) in enumerate(orders, start=1):
         taken = OrderReply(order=OrderSnapshot(number, OrderKind(command), 5.0, 3, 0, 0))
@@ -213,7 +213,7 @@ def test_a_refusal_changes_nothing(
     commands: Commands, engine: RecordingEngine, ledger: RecordingLedger
 ) -> None:
     for command, arguments in (
-        ("accept", {"ids": [1], "reason": " "}),
+        ("accept", {"selection": {"ids": [1]}, "reason": " "}),
         ("workers", {"count": 0}),
         ("dance", {}),
     ):
