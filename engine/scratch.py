@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.failures import UserError
+from engine.memory.available import is_memory_filesystem
 from engine.messages import StoreRequest
 from engine.workspace import CONFIG_NAME, SCRATCH_ADVICE, is_within
 
@@ -49,6 +50,7 @@ class Scratch:
         self.own = directory / (
             inside if is_within(os.path.realpath(directory), os.path.realpath(root)) else outside
         )
+        self._in_memory: bool | None = None
         self._made_directory = False
         self._to_remove: set[Path] = set()
         """Files that are not needed any more, and could not be removed yet."""
@@ -76,6 +78,13 @@ class Scratch:
         except OSError as error:
             return _describe_os_error(error, self.directory)
         return None
+
+    @property
+    def in_memory(self) -> bool | None:
+        """Whether files there are in memory (tmpfs), so that they save none; None while nobody knows."""
+        if self._in_memory is None and self.make_directory() is None:
+            self._in_memory = is_memory_filesystem(self.own)
+        return self._in_memory
 
     def jpeg_path(self, image_id: int, attempt: int) -> Path:
         """Where this attempt's JPEG will be."""

@@ -1,4 +1,4 @@
-"""What the stages of one run share."""
+"""What the stages of one run share, and what those of one host do."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from functools import cached_property
 
 from engine.config import Config
 from engine.failures import Failure
+from engine.hosts.base import Host
+from engine.hosts.children import Children
 from engine.ledger.models import Subject
 from engine.ledger.states import EventKind
 from engine.messages import NotConverted
 from engine.scratch import Scratch
-from engine.supervisor.children import Children
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog
 from engine.supervisor.holds import Holds
+from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.hung_images import HungImages
-from engine.supervisor.oom_kills import OomKillDetector
 from engine.workspace import Workspace
 
 
@@ -28,12 +29,14 @@ class RunContext:
     config: Config
     ledger: EngineLedger
     events: EventLog
-    holds: Holds
     batches: tuple[str, ...] | None = None
     """Those of this run; None is every batch."""
+    holds: Holds = field(default_factory=Holds)
+    """Of the whole run; each host has its own."""
     wake_up: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to make the loop's next turn begin at once."""
-    oom_kills: OomKillDetector = field(default_factory=OomKillDetector)
+    run_alone: set[int] = field(default_factory=set)
+    """Images whose worker was killed for memory: they are tried once more, with nothing beside them."""
     unwritten: str = ""
     """What the ledger does not have at the engine's end, and why; empty if it has all."""
 
@@ -43,13 +46,8 @@ class RunContext:
         return Children(self.workspace.children_path, self.events, self.wake_up)
 
     @cached_property
-    def hung_images(self) -> HungImages:
-        """Those whose sources do not answer."""
-        return HungImages(self.holds, self.events, self.children, self.config.engine.timeout_s)
-
-    @cached_property
     def scratch(self) -> Scratch:
-        """This workspace's part of scratch."""
+        """This workspace's part of scratch on this machine."""
         directory = self.workspace.scratch_dir(self.config)
         return Scratch(directory, self.workspace.root, self.ledger.identity)
 
@@ -65,7 +63,20 @@ class RunContext:
         self.ledger.failed(subject.image_id, failure, facts)
         self.events.error(EventKind.FAILED, f"{failure.cause}: {failure.message}", subject, pid)
 
+
+@dataclass
+class HostContext:
+    run: RunContext
+    host: Host
+    holds: HostHolds
+
+    @cached_property
+    def hung_images(self) -> HungImages:
+        """Those whose sources do not answer here."""
+        run = self.run
+        return HungImages(self.holds, run.holds, run.events, self.host, run.config.engine.timeout_s)
+
     def hold_for_disk(self, why: str, needs_bytes: int = 1) -> None:
         """Scratch cannot be written, or has no room for an image of about this size."""
         if self.holds.disk_full(why, needs_bytes, time.monotonic()):
-            self.events.warning(EventKind.HOLD, why)
+            self.run.events.warning(EventKind.HOLD, why)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from engine.failures import RETRYABLE, SOURCE_CAUSES, UNEXPLAINED, Cause, Failure
 from engine.formatting import data_size, decibels, measured_time, megapixels
+from engine.hosts.base import WORKER, At
 from engine.ledger.models import PendingImage
 from engine.ledger.states import EventKind
-from engine.memory.usage import rss_bytes
 from engine.messages import (
     Converted,
     DecodeMode,
@@ -24,18 +24,10 @@ from engine.messages import (
     WorkerReady,
 )
 from engine.processes.child import describe_exit
-from engine.supervisor.children import At
-from engine.supervisor.context import RunContext
+from engine.supervisor.context import HostContext
 from engine.supervisor.surveying import DiagnoseSource, SourceOutcome
 from engine.supervisor.unexplained import UnexplainedFaults
-from engine.supervisor.worker_pool import (
-    WORKER,
-    RunningAttempt,
-    Slot,
-    StartThrottle,
-    WorkerPool,
-    time_limit_s,
-)
+from engine.supervisor.worker_pool import RunningAttempt, Slot, StartThrottle, WorkerPool, time_limit_s
 
 _MODE_WORDS = {
     DecodeMode.WHOLE: "decoded whole",
@@ -49,24 +41,23 @@ _STOPPED = "the engine was stopped"
 class Converting:
     def __init__(
         self,
-        run: RunContext,
+        context: HostContext,
         workers: int,
         hand_over: Callable[[PendingImage, Converted], None],
         diagnose: DiagnoseSource,
     ) -> None:
         """`hand_over` takes what was converted to the next stage; `diagnose` explains a source that is missing."""
-        self._run = run
+        self._context = context
+        self._run, self._host, self._holds = context.run, context.host, context.holds
         self._hand_over = hand_over
         self._diagnose = diagnose
         self._in_diagnosis: dict[int, RunningAttempt] = {}
         """Images whose worker could not read the source; in flight until it is known whose fault that is."""
-        self._faults = UnexplainedFaults(run)
+        self._faults = UnexplainedFaults(context.run)
         self._throttle = StartThrottle()
         self._failed_starts = 0
         """Workers in a row that ended before they were ready."""
-        self.pool = WorkerPool(workers, run.children.start)
-        self.run_alone: set[int] = set()
-        """Images whose worker was killed for memory: they are tried once more, with nothing beside them."""
+        self.pool = WorkerPool(workers, context.host)
         self.failures = 0
         self.fatal_problem: str | None = None
         """Why no worker can be started, so that the run must end."""
@@ -78,7 +69,7 @@ class Converting:
 
     def receive(self) -> None:
         """Take what the workers have sent, and remove those that have ended."""
-        self._run.oom_kills.sample(time.monotonic())
+        self._host.look_for_kills(time.monotonic())
         for slot in self.pool:
             for message in slot.child.messages():
                 self._handle(slot, message)
@@ -90,7 +81,7 @@ class Converting:
 
         When the engine leaves, it waits for none of those that hang."""
         for slot in self.pool:
-            slot.rss_bytes = rss_bytes(slot.child.pid)
+            slot.rss_bytes = self._host.rss_bytes(slot.child)
             slot.activity.look(now)
         self._give_up_hanging(now, is_leaving)
         for slot in self.pool.overdue(now):
@@ -112,7 +103,7 @@ class Converting:
             there=len(staying),
             coming=sum(not slot.ready for slot in staying),
             headroom_bytes=headroom_bytes,
-            holding=self._run.holds.memory is not None,
+            holding=self._holds.memory is not None,
         )
         if self.fatal_problem is None:
             self.pool.start(count)
@@ -129,7 +120,7 @@ class Converting:
             uuid=image.uuid,
             source_path=image.source,
             checksum=image.checksum,
-            scratch_path=str(self._run.scratch.jpeg_path(image.image_id, attempt)),
+            scratch_path=str(self._host.scratch.jpeg_path(image.image_id, attempt)),
             jpeg=self._run.config.jpeg_for(image.batch),
             strict=settings.strict,
             plan=plan,
@@ -164,7 +155,7 @@ class Converting:
     ) -> None:
         """The image has failed for good."""
         self.failures += 1
-        self.run_alone.discard(image.image_id)
+        self._run.run_alone.discard(image.image_id)
         self._run.fail(image.subject, failure, facts, pid)
         killed_for_memory = failure.cause is Cause.OUT_OF_MEMORY and pid is not None and facts is None
         if failure.cause in UNEXPLAINED or killed_for_memory:
@@ -184,8 +175,8 @@ class Converting:
             case Converted() if slot.running is not None:
                 self._throttle.image_finished()
                 attempt = slot.release()
-                self._run.holds.source_read(attempt.image.source, attempt.started)
-                self._run.hung_images.read(attempt.image.image_id, attempt.started)
+                self._holds.source_read(attempt.image.source, attempt.started)
+                self._context.hung_images.read(attempt.image.image_id, attempt.started)
                 self._converted(attempt.image, message, slot.child.pid)
             case NotConverted() if slot.running is not None:
                 self._throttle.image_finished()
@@ -209,11 +200,11 @@ class Converting:
 
     def _give_up_hanging(self, now: float, is_leaving: bool) -> None:
         """Leave workers behind that wait for something which does not answer; their images are not at fault."""
-        hung = self._run.hung_images
+        hung = self._context.hung_images
         hanging = self.pool.hanging(now, hung.hangs_after_s)
         for slot in hanging:
             running = slot.running
-            if running is not None and not is_leaving and not self._run.holds.may_survey:
+            if running is not None and not is_leaving and not self._holds.may_survey:
                 continue  # the whole share hangs: if it answers again, this worker goes on
             if running is not None and not is_leaving and not hung.may_give_up(WORKER):
                 if len(hanging) == len(self.pool.staying):
@@ -237,14 +228,14 @@ class Converting:
         self.pool.remove(slot)
         image = slot.running.image if slot.running else None
         at = At(image.source, image.image_id, image.target) if image else At(slot.read_ahead_path)
-        self._run.children.dismiss(slot.child, at)
+        self._host.dismiss(slot.child, at)
 
     def _reap_idle(self, slot: Slot) -> None:
         """A worker without an image has ended. Kills for memory are reported together, and are no sign that workers
         cannot run here."""
         if slot.retiring:
             return
-        oom_killed = self._run.oom_kills.was_oom_killed(slot.child)
+        oom_killed = self._host.was_oom_killed(slot.child)
         self._throttle.idle_worker_died(time.monotonic(), oom_killed=oom_killed)
         if oom_killed:
             return
@@ -263,7 +254,7 @@ class Converting:
             return Failure(
                 Cause.TIMED_OUT, slot.stage, f"not done after {seconds:.0f} s; its worker was stopped"
             )
-        if self._run.oom_kills.was_oom_killed(slot.child):
+        if self._host.was_oom_killed(slot.child):
             return Failure(Cause.OUT_OF_MEMORY, slot.stage, "its worker was killed by the kernel for memory")
         how = describe_exit(slot.child.exit_code)
         return Failure(Cause.WORKER_CRASHED, slot.stage, f"its worker {how} while {slot.stage}")
@@ -310,7 +301,7 @@ class Converting:
         image = attempt.image
         self._remove_leftovers(attempt)
         if failure.cause is Cause.DISK_FULL:
-            self._run.hold_for_disk(failure.message, image.source_bytes)
+            self._context.hold_for_disk(failure.message, image.source_bytes)
             self._put_back(attempt, failure.message, pid)
         elif self._may_retry(attempt, failure, source_is_back):
             self._run.ledger.back_to_pending(image.image_id, failure.message, counts=True, facts=facts)
@@ -324,8 +315,8 @@ class Converting:
     def _may_retry(self, attempt: RunningAttempt, failure: Failure, source_is_back: bool) -> bool:
         """Whether retries are left; what ran out of memory is tried once more, alone, whatever is left."""
         if failure.cause is Cause.OUT_OF_MEMORY:
-            was_alone = attempt.image.image_id in self.run_alone
-            self.run_alone.add(attempt.image.image_id)
+            was_alone = attempt.image.image_id in self._run.run_alone
+            self._run.run_alone.add(attempt.image.image_id)
             return not was_alone
         may_help = failure.cause in RETRYABLE or source_is_back
         return may_help and attempt.number <= self._run.config.engine.retries
@@ -338,4 +329,4 @@ class Converting:
 
     def _remove_leftovers(self, attempt: RunningAttempt) -> None:
         """Remove what a worker that has ended left of this attempt on scratch."""
-        self._run.scratch.remove_attempt(attempt.image.image_id, attempt.number)
+        self._host.scratch.remove_attempt(attempt.image.image_id, attempt.number)

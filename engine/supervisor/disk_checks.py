@@ -6,22 +6,23 @@ import time
 
 from engine.control.snapshot import HoldReason
 from engine.ledger.states import EventKind
-from engine.supervisor.context import RunContext
+from engine.supervisor.context import HostContext, RunContext
 from engine.supervisor.event_log import RunLogFile
 
 
-def probe_disk(run: RunContext) -> None:
+def probe_disk(context: HostContext) -> None:
     """Ends the hold for scratch if there is room again."""
-    if run.holds.disk_wants_probe():
-        problem = run.scratch.space_problem(run.holds.disk_needs_bytes)
-        if run.holds.disk_probed(problem, time.monotonic()):
-            run.events.info(EventKind.END_OF_HOLD, "there is room on the disk again")
+    holds = context.holds
+    if holds.disk_wants_probe():
+        problem = context.host.scratch.space_problem(holds.disk_needs_bytes)
+        if holds.disk_probed(problem, time.monotonic()):
+            context.run.events.info(EventKind.END_OF_HOLD, "there is room on the disk again")
 
 
-def check_removals(run: RunContext) -> None:
+def check_removals(context: HostContext) -> None:
     """What is not needed any more, and cannot be removed, shows that scratch cannot be written."""
-    if (problem := run.scratch.removal_problem()) is not None:
-        run.hold_for_disk(f"files cannot be removed from scratch: {problem}")
+    if (problem := context.host.scratch.removal_problem()) is not None:
+        context.hold_for_disk(f"files cannot be removed from scratch: {problem}")
 
 
 def check_log(run: RunContext, log: RunLogFile) -> None:

@@ -18,31 +18,29 @@ from engine.memory.admission_types import (
     MemoryHold,
     RunningImage,
 )
-from engine.memory.available import MemoryReader, is_memory_filesystem, parse_floor
+from engine.memory.available import parse_floor
 from engine.memory.calibration import Calibration, PeakSample, calibrate
-from engine.memory.usage import own_tree, tree_bytes
 from engine.messages import DecodeMode
-from engine.supervisor.context import RunContext
+from engine.supervisor.candidates import Candidates
+from engine.supervisor.context import HostContext
 from engine.supervisor.converting import Converting
 from engine.supervisor.worker_pool import Slot
 
-_MOST_CANDIDATES = 64
 _CALIBRATE_EVERY_S = 20.0
 _CALIBRATION_ATTEMPTS = 400
 
 
 class Dispatch:
-    def __init__(self, run: RunContext, converting: Converting) -> None:
-        self._run = run
+    def __init__(self, context: HostContext, converting: Converting, candidates: Candidates) -> None:
+        self._context = context
+        self._run, self._host = context.run, context.host
         self._converting = converting
-        self._reader = MemoryReader(run.config.engine.memory_limit)
-        self._memory = self._reader.read()
-        self._floor_bytes = parse_floor(run.config.engine.memory_floor, self._memory.total_bytes)
+        self._candidates = candidates
+        self._memory = self._host.memory()
+        self._floor_bytes = parse_floor(self._run.config.engine.memory_floor, self._memory.total_bytes)
         self._state = AdmissionState()
         self._calibration = Calibration()
         self._calibrate_at = 0.0
-        self._disk_saves_memory: bool | None = None
-        """None until it is known."""
         self._committed_bytes = 0
         self._headroom_bytes = 0
         self._read_ahead: set[int] = set()
@@ -65,14 +63,14 @@ class Dispatch:
     def work(self, now: float, *, may_start: bool, more_to_come: bool) -> None:
         """Read the memory, decide, and carry the decision out."""
         self._calibrate(now)
-        self._memory = self._reader.read(tree_bytes(own_tree()))
+        self._memory = self._host.memory()
         free = self._converting.pool.free
         candidates: list[PendingImage] = []
-        if may_start and free and (problem := self._run.scratch.make_directory()) is not None:
-            self._run.hold_for_disk(f"nothing can be written on scratch: {problem}")
+        if may_start and free and (problem := self._host.scratch.make_directory()) is not None:
+            self._context.hold_for_disk(f"nothing can be written on scratch: {problem}")
             may_start = False
         if may_start and free:
-            candidates = self._candidates(now)
+            candidates = self._first(now)
         inputs = self._inputs(now, free if may_start else [], candidates, more_to_come)
         self._committed_bytes, self._headroom_bytes = inputs.committed_bytes, inputs.headroom_bytes
         decision = decide(inputs, self._state, self._calibration)
@@ -89,16 +87,15 @@ class Dispatch:
             headroom=self._headroom_bytes,
         )
 
-    def _candidates(self, now: float) -> list[PendingImage]:
+    def _first(self, now: float) -> list[PendingImage]:
         """The first images that may start, without those whose sources do not answer."""
-        hung = self._run.hung_images.unreadable(now)
-        found = self._run.ledger.queue.to_convert(self._run.batches, _MOST_CANDIDATES + len(hung), hung)
-        return [image for image in found if image.image_id not in hung][:_MOST_CANDIDATES]
+        held_back = self._context.hung_images.unreadable(now)
+        return self._candidates.of(self._host.name, held_back)
 
     def _inputs(
         self, now: float, free: list[Slot], candidates: list[PendingImage], more_to_come: bool
     ) -> AdmissionInput:
-        run_alone = self._converting.run_alone
+        run_alone = self._run.run_alone
         return AdmissionInput(
             now=now,
             total_bytes=self._memory.total_bytes,
@@ -128,7 +125,7 @@ class Dispatch:
             idle_rss_bytes=[slot.rss_bytes for slot in free],
             cores=self._converting.pool.wanted,
             more_to_come=more_to_come,
-            disk_saves_memory=self._scratch_saves_memory(),
+            disk_saves_memory=self._host.scratch.in_memory is False,
         )
 
     def _carry_out(self, decision: Decision, candidates: list[PendingImage], free: list[Slot]) -> None:
@@ -138,8 +135,10 @@ class Dispatch:
         for start, slot in zip(decision.starts, slots, strict=False):
             self._converting.start(slot, images[start.image_id], start.plan)
             started.add(start.image_id)
+        self._candidates.started(started)
         for never_fits in decision.never_fits:
-            self._converting.fail(images[never_fits.image_id], never_fits.failure())
+            if self._candidates.fits_nowhere(self._host.name, never_fits.image_id):
+                self._converting.fail(images[never_fits.image_id], never_fits.failure())
         if decision.stop is not None:
             self._converting.preempt(decision.stop)
         if started:
@@ -157,7 +156,7 @@ class Dispatch:
             slot.read_ahead(image)
 
     def _update_hold(self, hold: MemoryHold | None, now: float) -> None:
-        holds, events = self._run.holds, self._run.events
+        holds, events = self._context.holds, self._run.events
         if hold is None:
             if holds.memory is not None:
                 events.info(EventKind.END_OF_HOLD, "there is memory again")
@@ -176,10 +175,3 @@ class Dispatch:
                 PeakSample(DecodeMode(peak.mode), peak.predicted_bytes, peak.peak_rss_bytes)
                 for peak in self._run.ledger.queue.measured_peaks(_CALIBRATION_ATTEMPTS)
             )
-
-    def _scratch_saves_memory(self) -> bool:
-        if self._disk_saves_memory is None:
-            if self._run.scratch.make_directory() is not None:
-                return False
-            self._disk_saves_memory = not is_memory_filesystem(self._run.scratch.own)
-        return self._disk_saves_memory

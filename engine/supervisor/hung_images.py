@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from engine.control.snapshot import Hold, HoldReason
 from engine.failures import one_line
 from engine.formatting import counted, duration
+from engine.hosts.base import Host
 from engine.ledger.models import Subject
 from engine.ledger.states import EventKind
 from engine.messages import MissingSource, ShareAway
-from engine.supervisor.children import Children
 from engine.supervisor.event_log import EventLog
 from engine.supervisor.holds import Holds
+from engine.supervisor.host_holds import HostHolds
 
 _HANGS_AFTER_S = 60.0
 _LONGEST_WAIT_S = 1800.0
@@ -34,11 +35,14 @@ class _HungImage:
 
 
 class HungImages:
-    def __init__(self, holds: Holds, events: EventLog, children: Children, timeout_s: float | None) -> None:
+    def __init__(
+        self, holds: HostHolds, of_run: Holds, events: EventLog, host: Host, timeout_s: float | None
+    ) -> None:
         """`timeout_s` is what an image may take, if the settings say so."""
         self._holds = holds
         self._events = events
-        self._children = children
+        self._of_run = of_run
+        self._host = host
         self.hangs_after_s = min(_HANGS_AFTER_S, timeout_s or _HANGS_AFTER_S)
         """A source that has not answered for so long hangs."""
         self._images: dict[int, _HungImage] = {}
@@ -52,7 +56,7 @@ class HungImages:
 
     def may_give_up(self, name: str) -> bool:
         """Whether another process with such a name may be left behind."""
-        return self._children.stuck(name) < _MOST_LEFT_BEHIND
+        return self._host.stuck(name) < _MOST_LEFT_BEHIND
 
     def hangs(self, subject: Subject, missing: MissingSource, waited_s: float, now: float) -> None:
         """The source of this image has not answered for so long; the second one in a row begins a hold."""
@@ -100,7 +104,7 @@ class HungImages:
 
     def tick(self, now: float) -> None:
         """Try again at once when a person resumes, or when a process that had been left behind has ended."""
-        seen = (self._holds.resumes, self._children.ended_late)
+        seen = (self._of_run.resumes, self._host.ended_late)
         if seen == self._seen:
             return
         if seen[1] != self._seen[1]:

@@ -21,19 +21,21 @@ from engine import __version__
 from engine.config import Config
 from engine.control.commands import Commands, DesiredState
 from engine.control.server import ControlServer
-from engine.control.snapshot import Pause, Snapshot, State
+from engine.control.snapshot import Hold, Pause, Snapshot, State
 from engine.failures import UserError, one_line
 from engine.formatting import counted
+from engine.hosts.local import LocalHost
 from engine.ledger.account import Account
+from engine.ledger.models import PendingImage
 from engine.ledger.runs import Ending, WaitKind
 from engine.ledger.states import EventKind, EventLevel
-from engine.supervisor.context import RunContext
-from engine.supervisor.converting import Converting
-from engine.supervisor.disk_checks import check_log, check_removals, probe_disk
-from engine.supervisor.dispatch import Dispatch
+from engine.supervisor.candidates import Candidates
+from engine.supervisor.context import HostContext, RunContext
+from engine.supervisor.crew import Crew
+from engine.supervisor.disk_checks import check_log, check_removals
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
-from engine.supervisor.holds import Holds
+from engine.supervisor.host_holds import HostHolds, hold_of_all
 from engine.supervisor.ledger_turns import LedgerTurns
 from engine.supervisor.notifications import Notifier
 from engine.supervisor.ordered_holds import OrderedHolds
@@ -42,7 +44,6 @@ from engine.supervisor.progress import Progress
 from engine.supervisor.run_recorder import RunRecorder, engine_died
 from engine.supervisor.run_times import Doing
 from engine.supervisor.status import take_snapshot
-from engine.supervisor.storing import Storing
 from engine.supervisor.surveying import Surveying
 from engine.supervisor.takeover import check_scratch, take_over
 from engine.workspace import Workspace
@@ -70,20 +71,20 @@ class Supervisor:
             config,
             ledger,
             EventLog(ledger, self._log_file),
-            Holds(config.engine.scratch_limit),
             options.batches,
         )
         self._turns = LedgerTurns(self._run)
         self._started = time.monotonic()
         self._progress = Progress(self._started)
-        self._storing = Storing(self._run, self._progress)
-        self._surveying = Surveying(self._run)
-        workers = options.workers or config.engine.worker_count(os.cpu_count() or 1)
-        self._converting = Converting(
-            self._run, workers, self._storing.enqueue_converted, self._surveying.diagnose
-        )
-        self._dispatch = Dispatch(self._run, self._converting)
-        self._ordered_holds = OrderedHolds(self._run)
+        here = self._this_machine()
+        self._surveying = Surveying(here)
+        self._candidates = Candidates(self._to_convert)
+        workers = options.workers or config.engine.worker_count(here.host.cores)
+        self._here = Crew(here, workers, self._candidates, self._progress, self._surveying.diagnose)
+        """The crew of the engine's own machine."""
+        self._crews = [self._here]
+        self._candidates.joined(here.host.name)
+        self._ordered_holds = OrderedHolds(self._run, here.hung_images)
         self._orders = Orders(self._run, self._surveying.forget)
         self.desired = DesiredState.RUN
         self.pause: Pause | None = None
@@ -97,6 +98,17 @@ class Supervisor:
         commands = Commands(self, ledger, self._run.events)
         self._control = ControlServer(workspace.socket_path, commands.answer)
 
+    def _this_machine(self) -> HostContext:
+        run, settings = self._run, self._run.config
+        host = LocalHost(
+            run.children, run.scratch, settings.store, run.workspace.root, settings.engine.memory_limit
+        )
+        return HostContext(run, host, HostHolds(settings.engine.scratch_limit))
+
+    def _to_convert(self, limit: int) -> list[PendingImage]:
+        unreadable = self._here.context.hung_images.unreadable(time.monotonic())
+        return self._run.ledger.queue.to_convert(self._run.batches, limit, unreadable)
+
     # -- the run ----
 
     async def open(self) -> None:
@@ -108,14 +120,14 @@ class Supervisor:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         run = self._run
         run.children.take_over()
-        check_scratch(run)
+        check_scratch(self._here.context)
         with run.ledger.turn():
             run.ledger.account()
             for engine in self._recorder.begin():
                 run.events.warning(EventKind.ENGINE, engine_died(engine))
             message = f"started, version {__version__}, {self._workers_in_words()}"
             run.events.info(EventKind.ENGINE, message)
-            reused = take_over(run, self._storing)
+            reused = take_over(run, self._here.storing)
         run.scratch.sweep(reused)
         run.ledger.remove_lost_plans()
         await self._control.start()
@@ -149,16 +161,19 @@ class Supervisor:
         self._progress.pass_time(time.monotonic(), self._share_at_work)
         self._recorder.pass_time(self._doing)
         if self._turns.take(self._work):
-            self._storing.unlink_finished()
+            for crew in self._crews:
+                crew.storing.unlink_finished()
             self._turns.attempt(self._orders.work)
-        check_removals(self._run)
+        for crew in self._crews:
+            check_removals(crew.context)
         check_log(self._run, self._log_file)
         self._notify_of_hold()
 
     def _work(self) -> None:
         self._receive()
         self._update_holds()
-        self._converting.check_workers(time.monotonic(), is_leaving=self.desired is DesiredState.DRAIN)
+        for crew in self._crews:
+            crew.converting.check_workers(time.monotonic(), is_leaving=self.desired is DesiredState.DRAIN)
         self._run.ledger.check()  # what it shows would be old
         self._give_out_work()
         self._recorder.note(self._progress.total, has_work=not self._is_finished)
@@ -171,55 +186,53 @@ class Supervisor:
 
     def _receive(self) -> None:
         self._surveying.receive(may_begin=self.desired is DesiredState.RUN)
-        self._converting.receive()
-        self._storing.receive()
+        for crew in self._crews:
+            crew.receive()
         self._run.children.collect(time.monotonic())
 
     def _update_holds(self) -> None:
         now, holds = time.monotonic(), self._run.holds
         holds.tick(now)
-        self._run.hung_images.tick(now)
-        holds.scratch_used(self._storing.on_scratch_bytes, now)
-        busy = bool(self._converting.in_flight or self._storing.on_scratch)
+        for crew in self._crews:
+            crew.update_holds(now)
+        busy = any(crew.is_busy for crew in self._crews)
         holds.waiting = self._ordered_holds.nothing_left(self._accounts(), busy=busy, now=now)
-        probe_disk(self._run)
 
     def _notify_of_hold(self) -> None:
-        hold = self._run.holds.hold(time.monotonic())
+        hold = self._hold
         if hold is not None and not self._was_holding:
             self._notifier.notify("holding", f"{hold.reason}: {hold.detail}", self.account())
         self._was_holding = hold is not None
+
+    @property
+    def _hold(self) -> Hold | None:
+        return hold_of_all(self._run.holds, [crew.holds for crew in self._crews], time.monotonic())
 
     def _give_out_work(self) -> None:
         now = time.monotonic()
         is_stopping = self.desired is DesiredState.STOP
         if not is_stopping:
-            may_look = not self._dispatch.below_floor and self._run.holds.log.is_closed
+            may_look = not self._here.dispatch.below_floor and self._run.holds.log.is_closed
             self._surveying.work(now, look_ahead=may_look)
-        self._dispatch.work(
-            now,
-            may_start=self.desired is DesiredState.RUN
-            and self._run.holds.may_start
-            and self._orders.may_start,
-            more_to_come=not self._surveying.all_surveyed,
-        )
-        self._converting.adjust_pool(now, self._dispatch.headroom_bytes)
-        if not is_stopping:
-            self._storing.work()
+        may_start = self.desired is DesiredState.RUN and self._run.holds.may_start and self._orders.may_start
+        self._candidates.begin_turn()
+        for crew in self._crews:
+            crew.work(now, may_start=may_start, more_to_come=not self._surveying.all_surveyed)
+            if not is_stopping:
+                crew.storing.work()
 
     def _is_over(self) -> bool:
-        if self._converting.fatal_problem is not None:
-            raise UserError(self._converting.fatal_problem)
+        if self._here.converting.fatal_problem is not None:
+            raise UserError(self._here.converting.fatal_problem)
         self._run.ledger.check_in_place()
         match self.desired:
             case DesiredState.STOP:
                 return True
             case DesiredState.DRAIN:
-                holds = self._run.holds
-                if not holds.ledger.is_closed:
+                if not self._run.holds.ledger.is_closed:
                     return self._turns.drain_has_waited(time.monotonic())
-                is_storing = self._storing.on_scratch and holds.may_store and holds.may_try
-                return not self._converting.in_flight and not is_storing and not self._orders.in_hand
+                is_storing = any(crew.is_storing for crew in self._crews)
+                return not self.in_flight and not is_storing and not self._orders.in_hand
         return self._is_finished and not self._orders.in_hand
 
     async def _announce_end(self) -> None:
@@ -242,13 +255,16 @@ class Supervisor:
             steps.callback(self._run.scratch.remove_if_empty)
             steps.callback(self._write_the_rest)
             steps.push_async_callback(self._run.children.close)
-            steps.callback(self._storing.close)
+            for crew in self._crews:
+                steps.callback(crew.storing.close)
             steps.callback(self._surveying.close)
-            steps.callback(self._converting.stop_all)
+            for crew in self._crews:
+                steps.callback(crew.converting.stop_all)
 
     def _write_the_rest(self) -> None:
         if self._turns.write_the_rest():
-            self._storing.unlink_finished()
+            for crew in self._crews:
+                crew.storing.unlink_finished()
 
     def _signalled(self, signum: int) -> None:
         """The first SIGTERM or SIGINT drains, the second stops at once."""
@@ -271,20 +287,19 @@ class Supervisor:
                 return State.DRAINING
             case DesiredState.PAUSE:
                 return State.PAUSED
-        return State.HOLDING if self._run.holds.hold(time.monotonic()) else State.RUNNING
+        return State.HOLDING if self._hold else State.RUNNING
 
     def snapshot(self) -> Snapshot:
         return take_snapshot(
             self._run,
-            self._converting,
-            self._storing,
-            self._dispatch,
+            self._crews,
             self._progress,
             state=self.state,
             started=self._started,
             workers_asked=self.workers_asked,
             pause=self.pause if self.state is State.PAUSED else None,
-            failures=self._surveying.failures + self._converting.failures + self._storing.failures,
+            hold=self._hold,
+            failures=self._surveying.failures + sum(crew.failures for crew in self._crews),
         )
 
     def account(self) -> Account:
@@ -299,16 +314,16 @@ class Supervisor:
     @property
     def in_flight(self) -> int:
         """Images that workers have."""
-        return self._converting.in_flight
+        return sum(crew.converting.in_flight for crew in self._crews)
 
     @property
     def on_scratch(self) -> int:
         """JPEGs that wait for the store."""
-        return self._storing.on_scratch
+        return sum(crew.storing.on_scratch for crew in self._crews)
 
     @property
     def workers_wanted(self) -> int:
-        return self._converting.pool.wanted
+        return self._here.converting.pool.wanted
 
     @property
     def unwritten(self) -> str:
@@ -317,14 +332,14 @@ class Supervisor:
 
     def want_workers(self, count: int) -> tuple[int, int]:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
-        pool = self._converting.pool
-        before = pool.wanted
-        self.workers_asked, pool.wanted = count, self._dispatch.affordable(count)
-        return before, pool.wanted
+        before, self.workers_asked = self.workers_wanted, count
+        return before, self._here.want_workers(count)
 
     def probe_now(self) -> None:
         """Probe at once whether what the engine holds for works again."""
-        self._run.holds.probe_now(time.monotonic(), after_pause=self.desired is DesiredState.PAUSE)
+        self._run.holds.probe_now(time.monotonic())
+        for crew in self._crews:
+            crew.probe_now(after_pause=self.desired is DesiredState.PAUSE)
 
     def wake(self) -> None:
         """Begin the next turn of the loop at once."""
@@ -339,7 +354,7 @@ class Supervisor:
         """A pause comes before a hold, whatever would keep the engine waiting then."""
         if self.pause is not None and self.desired is DesiredState.PAUSE:
             return Doing(WaitKind.PAUSED, str(self.pause.by), since=self.pause.since)
-        hold = self._run.holds.hold(time.monotonic())
+        hold = self._hold
         if hold is None or self._is_finished:
             return Doing()
         return Doing(WaitKind.HELD, hold.reason, hold.detail, hold.since)
@@ -351,8 +366,8 @@ class Supervisor:
             return 1.0
         if not self._run.holds.ledger.is_closed:
             return 0.0
-        pool = self._converting.pool
-        return min(1.0, len(pool.running) / pool.wanted)
+        pools = [crew.converting.pool for crew in self._crews]
+        return min(1.0, sum(len(pool.running) for pool in pools) / sum(pool.wanted for pool in pools))
 
     def _workers_in_words(self) -> str:
         words = counted(self.workers_wanted, "worker")

@@ -10,13 +10,15 @@ from engine.formatting import counted
 from engine.ledger.account import Account
 from engine.ledger.states import EventKind
 from engine.supervisor.context import RunContext
+from engine.supervisor.hung_images import HungImages
 
 _MOST_NAMES = 5
 
 
 class OrderedHolds:
-    def __init__(self, run: RunContext) -> None:
+    def __init__(self, run: RunContext, hung: HungImages) -> None:
         self._run = run
+        self._hung = hung
         self._only_held_since: float | None = None
         """When nothing but held batches was left, Unix time, s."""
 
@@ -30,8 +32,7 @@ class OrderedHolds:
         self._note(None if busy or startable or not waiting else waiting)
         if self._only_held_since is not None:
             return Hold(HoldReason.BATCH, only_held(waiting), self._only_held_since, None)
-        hung = self._run.hung_images
-        return hung.hold(now) if not busy and 0 < startable <= len(hung) else None
+        return self._hung.hold(now) if not busy and 0 < startable <= len(self._hung) else None
 
     def _note(self, waiting: Mapping[str, int] | None) -> None:
         events = self._run.events

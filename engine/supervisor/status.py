@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 
 from engine import __version__
 from engine.control.snapshot import (
     BatchSnapshot,
     Bytes,
     EngineIdentity,
+    Hold,
     OrderSnapshot,
     Pause,
     Snapshot,
@@ -17,27 +19,26 @@ from engine.control.snapshot import (
     StoreSnapshot,
 )
 from engine.supervisor.context import RunContext
-from engine.supervisor.converting import Converting
-from engine.supervisor.dispatch import Dispatch
+from engine.supervisor.crew import Crew
 from engine.supervisor.progress import Progress
-from engine.supervisor.storing import Storing
 
 
 def take_snapshot(
     run: RunContext,
-    converting: Converting,
-    storing: Storing,
-    dispatch: Dispatch,
+    crews: Sequence[Crew],
     progress: Progress,
     *,
     state: State,
+    hold: Hold | None,
     started: float,
     workers_asked: int,
     pause: Pause | None,
     failures: int,
 ) -> Snapshot:
-    """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s."""
-    now, wanted = time.monotonic(), run.batches
+    """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s.
+
+    The first crew is the one of the engine's own machine."""
+    here, now, wanted = crews[0], time.monotonic(), run.batches
     figures = run.ledger.figures()
     left = None  # nobody knows when a run that does not run continues
     if state is State.RUNNING:
@@ -45,21 +46,21 @@ def take_snapshot(
     return Snapshot(
         state=state,
         time=time.time(),
-        hold=run.holds.hold(now),
+        hold=hold,
         batches=tuple(
             BatchSnapshot.of(name, account, wanted is None or name in wanted, figures.batch_holds.get(name))
             for name, account in figures.accounts.items()
         ),
-        workers=tuple(slot.snapshot(now) for slot in converting.pool),
-        workers_wanted=converting.pool.wanted,
+        workers=tuple(slot.snapshot(now) for crew in crews for slot in crew.converting.pool),
+        workers_wanted=here.converting.pool.wanted,
         workers_asked=workers_asked,
-        memory=dispatch.snapshot(),
+        memory=here.dispatch.snapshot(),
         rates=progress.rates(),
         store=StoreSnapshot(
             url=run.config.store.url,
-            waiting=storing.on_scratch,
-            waiting_bytes=storing.on_scratch_bytes,
-            transferring=storing.transferring,
+            waiting=sum(crew.storing.on_scratch for crew in crews),
+            waiting_bytes=sum(crew.storing.on_scratch_bytes for crew in crews),
+            transferring=sum(crew.storing.transferring for crew in crews),
             scratch_limit=run.config.engine.scratch_limit,
         ),
         eta_seconds=sum(left) / 2 if left else None,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from engine.failures import Cause, Failure, Stage, one_line
 from engine.formatting import data_size, duration, measured_time
+from engine.hosts.activity import Activity
+from engine.hosts.base import UPLOADER, At, ChildProcess, describe_end
 from engine.ledger.known_store import known_store
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
@@ -23,15 +26,10 @@ from engine.messages import (
     StoreProbed,
     StoreRequest,
 )
-from engine.processes.child import Child
-from engine.processes.uploader import uploader_main
-from engine.supervisor.activity import Activity
-from engine.supervisor.children import At
-from engine.supervisor.context import RunContext
+from engine.supervisor.context import HostContext
 from engine.supervisor.progress import Finished, Progress
 from engine.supervisor.unexplained import UnexplainedFaults
 
-UPLOADER = "photostat-uploader"
 _MOST_SETBACKS = 8
 """Each is all attempts of the uploader, so that a store that fails half its transfers fails no image."""
 _FINISHES_WITHIN_S = 2.0
@@ -67,17 +65,18 @@ class Setbacks:
 
 
 class Storing:
-    def __init__(self, run: RunContext, progress: Progress) -> None:
-        self._run = run
+    def __init__(self, context: HostContext, progress: Progress) -> None:
+        self._context = context
+        self._run, self._host, self._holds = context.run, context.host, context.holds
         self._progress = progress
-        self._uploader: Child | None = None
+        self._uploader: ChildProcess | None = None
         self._waiting: deque[WaitingJpeg] = deque()
         self._transferring: dict[int, WaitingJpeg] = {}
         self._to_unlink: list[Path] = []
         self._probing = False
-        self._has_looked = not run.config.store.url.startswith("file:")
+        self._has_looked = not self._run.config.store.url.startswith("file:")
         """A local store is looked at before the first image: whether it is there, and which directory it is."""
-        self._faults = UnexplainedFaults(run, "stored")
+        self._faults = UnexplainedFaults(self._run, "stored")
         self._activity: Activity | None = None
         """Of the uploader, if the store is a local directory; others have time limits of their own."""
         self._setbacks: dict[int, Setbacks] = {}
@@ -133,15 +132,15 @@ class Storing:
 
     def work(self) -> None:
         """Send the uploader as many JPEGs as it can take, or a probe if the store was away."""
-        holds = self._run.holds
+        holds, of_run = self._holds, self._run.holds
         if not self._probing and (holds.store_wants_probe() or not self._has_looked):
             self._probing = self._has_looked = True
-            if not self._run.hung_images.may_give_up(UPLOADER):  # each waits for this store
+            if not self._context.hung_images.may_give_up(UPLOADER):  # each waits for this store
                 self._store_hangs(holds.store_detail, time.monotonic())
                 return
             self._send(ProbeStore(self._known_store, holds.take_overrule()))
-        most = 1 if holds.only_tries else 2 * self._run.config.store.transfers
-        while holds.may_store and holds.may_try and self._waiting and len(self._transferring) < most:
+        most = 1 if of_run.only_tries else 2 * self._run.config.store.transfers
+        while holds.may_store and of_run.may_try and self._waiting and len(self._transferring) < most:
             jpeg = self._waiting.popleft()
             self._transferring[jpeg.request.image_id] = jpeg
             self._send(jpeg.request)
@@ -149,14 +148,14 @@ class Storing:
     def unlink_finished(self) -> None:
         """After the ledger's commit: remove the scratch files of images that are done or failed."""
         for path in self._to_unlink:
-            self._run.scratch.remove(path)
+            self._host.scratch.remove(path)
         self._to_unlink.clear()
 
     def close(self) -> None:
         """End the uploader; what it has not stored stays on scratch for the next engine."""
         if self._uploader is not None:
             self._uploader.send(Quit())
-            self._run.children.dismiss(self._uploader, self._at, after_s=_FINISHES_WITHIN_S)
+            self._host.dismiss(self._uploader, self._at, after_s=_FINISHES_WITHIN_S)
             self._uploader = None
 
     @property
@@ -172,12 +171,9 @@ class Storing:
 
     def _send(self, message: object) -> None:
         if self._uploader is None:
-            settings, root = self._run.config.store, str(self._run.workspace.root)
-            self._uploader = self._run.children.start(
-                UPLOADER, uploader_main, settings, root, self._known_store
-            )
-            if settings.url.startswith("file:"):
-                self._activity = Activity(self._uploader.pid, time.monotonic())
+            self._uploader = self._host.uploader(self._known_store)
+            if self._run.config.store.url.startswith("file:"):
+                self._activity = Activity(partial(self._host.activity, self._uploader), time.monotonic())
         self._uploader.send(message)
 
     def _stored(self, jpeg: WaitingJpeg, message: Stored) -> None:
@@ -185,7 +181,7 @@ class Storing:
         self._successes += 1
         self._setbacks.pop(request.image_id, None)
         self._faults.worked()
-        self._run.holds.store_worked()
+        self._holds.store_worked()
         self._run.ledger.done(request.image_id, message.warnings)
         if jpeg.converted_here:
             self._progress.add(Finished(jpeg.megapixels, jpeg.source_bytes, request.jpeg_bytes))
@@ -196,7 +192,7 @@ class Storing:
     def _not_stored(self, jpeg: WaitingJpeg, message: NotStored) -> None:
         request, failure, events = jpeg.request, message.failure, self._run.events
         if message.fault is not FaultKind.ITEM:
-            holds, now = self._run.holds, time.monotonic()
+            holds, now = self._holds, time.monotonic()
             if holds.store_failed(message.fault, failure, now, never_answered=message.never_answered):
                 events.warning(EventKind.HOLD, f"{failure.cause}: {holds.store_detail}", jpeg.subject)
             if not self._fails_alone(request.image_id, message):
@@ -226,16 +222,16 @@ class Storing:
         if result.overruled:
             self._run.ledger.overrule_store()
             self._run.events.warning(EventKind.ENGINE, _OVERRULED)
-        holds, now, failure = self._run.holds, time.monotonic(), result.failure
+        holds, now, failure = self._holds, time.monotonic(), result.failure
         if not holds.may_store:
             if holds.store_probed(result.fault, failure, now, never_answered=result.never_answered):
                 self._run.events.info(EventKind.END_OF_HOLD, "the store answers again")
         elif result.fault and failure and holds.store_failed(result.fault, failure, now):  # at the first look
             self._run.events.warning(EventKind.HOLD, f"{failure.cause}: {holds.store_detail}")
 
-    def _give_up_if_hanging(self, uploader: Child, now: float) -> None:
+    def _give_up_if_hanging(self, uploader: ChildProcess, now: float) -> None:
         """Leave it to the write that does not return, and hold until the store answers another one."""
-        activity, hung = self._activity, self._run.hung_images
+        activity, hung = self._activity, self._context.hung_images
         if activity is None:
             return
         activity.look(now)
@@ -245,7 +241,7 @@ class Storing:
         if waited_s < hung.hangs_after_s:
             return
         at = self._at
-        self._run.children.dismiss(uploader, at)
+        self._host.dismiss(uploader, at)
         what = f"while {at.image} was stored" if at.image else "when it was tried"
         message = f"{self._run.config.store.url}: no answer for {duration(waited_s)} {what}: the store hangs"
         self._store_hangs(message, now)
@@ -255,23 +251,23 @@ class Storing:
 
     def _store_hangs(self, message: str, now: float) -> None:
         failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, one_line(message))
-        if not self._run.holds.may_store:
-            self._run.holds.store_probed(FaultKind.TRANSIENT, failure, now)
-        elif self._run.holds.store_hangs(failure, now):
+        if not self._holds.may_store:
+            self._holds.store_probed(FaultKind.TRANSIENT, failure, now)
+        elif self._holds.store_hangs(failure, now):
             self._run.events.warning(EventKind.HOLD, f"{failure.cause}: {failure.message}")
         self._probing = False
 
-    def _replace(self, ended: Child) -> None:
-        how = self._run.oom_kills.describe(ended)
+    def _replace(self, ended: ChildProcess) -> None:
+        how = describe_end(self._host, ended)
         self._run.events.warning(
             EventKind.UPLOADER, f"the uploader {how}; a new one takes over", pid=ended.pid
         )
-        self._run.children.dismiss(ended)
+        self._host.dismiss(ended)
         failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, f"the uploader {how}")
         if self._probing:  # otherwise an uploader that cannot even start would be started again and again
-            self._run.holds.store_probed(FaultKind.TRANSIENT, failure, time.monotonic())
+            self._holds.store_probed(FaultKind.TRANSIENT, failure, time.monotonic())
         else:
-            self._run.holds.store_failed(FaultKind.TRANSIENT, failure, time.monotonic())
+            self._holds.store_failed(FaultKind.TRANSIENT, failure, time.monotonic())
         self._uploader, self._probing = None, False
         self._waiting.extendleft(self._transferring.values())
         self._transferring.clear()

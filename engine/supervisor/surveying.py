@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from engine.failures import SOURCE_CAUSES, UNEXPLAINED, Cause, Failure, Stage
+from engine.hosts.base import At, describe_end
 from engine.ledger.states import EventKind
 from engine.messages import (
     MissingSource,
@@ -28,8 +29,7 @@ from engine.messages import (
 )
 from engine.processes.child import Child
 from engine.processes.surveyor import surveyor_main
-from engine.supervisor.children import At
-from engine.supervisor.context import RunContext
+from engine.supervisor.context import HostContext
 from engine.supervisor.unexplained import UnexplainedFaults
 
 SURVEYOR = "photostat-surveyor"
@@ -69,8 +69,10 @@ class _Diagnosis:
 
 
 class Surveying:
-    def __init__(self, run: RunContext) -> None:
-        self._run = run
+    def __init__(self, here: HostContext) -> None:
+        """It runs on the engine's machine, `here`."""
+        self._here = here
+        self._run, self._holds = here.run, here.holds
         self._surveyor: Child | None = None
         self._asked: dict[int, SurveyRequest] = {}
         """The requests that the surveyor has not answered yet."""
@@ -89,7 +91,7 @@ class Surveying:
         """False while the engine is paused or leaves: sources are left alone, and so are images that no worker had."""
         self._deaths: dict[int, int] = {}
         """How often the surveyor ended while it had this image alone."""
-        self._faults = UnexplainedFaults(run)
+        self._faults = UnexplainedFaults(self._run)
         self.failures = 0
         self.all_surveyed = False
         """Every pending image has been surveyed."""
@@ -106,8 +108,8 @@ class Surveying:
                 case SourceProbed() if self._probing:
                     self._probing = False
                     if message.fault is None:
-                        self._run.hung_images.share_answers()
-                    if self._run.holds.source_probed(message.fault, time.monotonic()):
+                        self._here.hung_images.share_answers()
+                    if self._holds.source_probed(message.fault, time.monotonic()):
                         end = "the sources are there again" if message.fault is None else _GONE
                         self._run.events.info(EventKind.END_OF_HOLD, end)
                 case SourceDiagnosis():
@@ -125,7 +127,7 @@ class Surveying:
         """Ask about missing sources, probe a share that was away, and, if `look_ahead`, survey more images.
 
         If nothing may begin, only images that workers had are diagnosed."""
-        holds = self._run.holds
+        holds = self._holds
         self._give_up_if_hanging(now)
         if self._may_begin and holds.source_wants_probe() and not self._probing:
             self._probe(now)
@@ -134,7 +136,13 @@ class Surveying:
             return
         if self._diagnoses and not self._asked:
             self._ask_first_diagnosis(now)
-        if self._may_begin and look_ahead and holds.may_try and not self._asked and not self._diagnoses:
+        if (
+            self._may_begin
+            and look_ahead
+            and self._run.holds.may_try
+            and not self._asked
+            and not self._diagnoses
+        ):
             self._ask_surveys(now)
 
     def forget(self, images: frozenset[int]) -> None:
@@ -160,7 +168,7 @@ class Surveying:
 
     def _ask_surveys(self, now: float) -> None:
         count = 1 if self._one_by_one or self._run.holds.only_tries else _REQUESTS_AT_ONCE
-        hung = self._run.hung_images
+        hung = self._here.hung_images
         found = self._run.ledger.queue.to_survey(self._run.batches, count + len(hung))
         requests = [request for request in found if hung.may_start(request.image_id, now)][:count]
         self.all_surveyed = not requests
@@ -179,8 +187,8 @@ class Surveying:
 
     def _probe(self, now: float) -> None:
         """Look at the sources that were missing, or, if sources did not answer, read the beginning of one."""
-        holds = self._run.holds
-        if not self._run.hung_images.may_give_up(SURVEYOR):
+        holds = self._holds
+        if not self._here.hung_images.may_give_up(SURVEYOR):
             holds.source_probed(holds.source_detail, now)
             return
         self._probing, self._asked_at = True, now
@@ -195,15 +203,15 @@ class Surveying:
 
     def _give_up_if_hanging(self, now: float) -> None:
         """Leave the surveyor to the read that does not return, and let another one go on with the other images."""
-        hung, surveyor = self._run.hung_images, self._surveyor
+        hung, surveyor = self._here.hung_images, self._surveyor
         request, since = self._unanswered, self._unanswered_since
         if surveyor is None or now - since <= hung.hangs_after_s or not (request or self._probing):
             return
         if self._probing:
             self._probing = False
-            self._run.holds.source_probed(self._run.holds.source_detail, now)
+            self._holds.source_probed(self._holds.source_detail, now)
         elif request is not None and self._may_begin and not hung.may_give_up(SURVEYOR):
-            if self._run.holds.may_survey:
+            if self._holds.may_survey:
                 hung.all_hang(self._missing(request), now - since, now)
             return
         self._run.children.dismiss(surveyor, self._at)
@@ -258,9 +266,9 @@ class Surveying:
         for result in results:
             if isinstance(result, Surveyed):
                 self._faults.worked()
-                self._run.holds.source_worked()
-                self._run.holds.source_read(asked[result.image_id].source_path, self._asked_at)
-                self._run.hung_images.read(result.image_id, self._asked_at)
+                self._holds.source_worked()
+                self._holds.source_read(asked[result.image_id].source_path, self._asked_at)
+                self._here.hung_images.read(result.image_id, self._asked_at)
                 continue
             if not self._may_begin:
                 continue  # it stays pending, and is read again when the run goes on
@@ -278,8 +286,8 @@ class Surveying:
             return  # the image is pending, and is surveyed when the share is there again
         if isinstance(outcome.found, Surveyed):
             self._run.ledger.surveyed([outcome.found])
-            self._run.holds.source_worked()
-            self._run.holds.source_read(request.source_path, self._asked_at)
+            self._holds.source_worked()
+            self._holds.source_read(request.source_path, self._asked_at)
         else:
             self._fail(request, outcome.found.failure if outcome.found else failure)
 
@@ -299,7 +307,7 @@ class Surveying:
             self._diagnoses.popleft().on_outcome(SourceOutcome(away=away))
 
     def _hold(self, away: ShareAway, missing: MissingSource) -> bool:
-        holds = self._run.holds
+        holds = self._holds
         was_open = holds.may_survey
         is_away = holds.source_away(away, missing, time.monotonic())
         if is_away and was_open:
@@ -318,7 +326,7 @@ class Surveying:
     # -- a surveyor that has ended ----
 
     def _replace(self, ended: Child) -> None:
-        how = self._run.oom_kills.describe(ended)
+        how = describe_end(self._here.host, ended)
         self._run.children.dismiss(ended)
         self._surveyor, self._probing, self._reading = None, False, None
         asked, self._asked = self._asked, {}
@@ -327,7 +335,7 @@ class Surveying:
         self._run.events.warning(
             EventKind.SURVEYOR, f"the surveyor {how}; a new one takes over", pid=ended.pid
         )
-        if len(asked) == 1 and not self._run.oom_kills.was_oom_killed(ended):
+        if len(asked) == 1 and not self._here.host.was_oom_killed(ended):
             (request,) = asked.values()
             deaths = self._deaths.pop(request.image_id, 0) + 1
             if deaths <= self._run.config.engine.retries:

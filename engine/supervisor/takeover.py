@@ -5,15 +5,16 @@ from __future__ import annotations
 from engine.failures import UserError
 from engine.ledger.models import Recovered, Subject
 from engine.scratch import sources_in_scratch
-from engine.supervisor.context import RunContext
+from engine.supervisor.context import HostContext, RunContext
 from engine.supervisor.storing import Storing, WaitingJpeg
 from engine.workspace import path_variants, scratch_conflict
 
 
-def check_scratch(run: RunContext) -> None:
+def check_scratch(here: HostContext) -> None:
     """Raises UserError if scratch is a directory with other things in it, or one where no files can be made.
 
     A disk that is full, or not writable for now, is a hold: the store may take what is there."""
+    run = here.run
     directory = run.scratch.directory
     problem = scratch_conflict(directory, run.workspace.root, run.config, really=True)
     for variant in path_variants(directory):
@@ -22,7 +23,7 @@ def check_scratch(run: RunContext) -> None:
     if problem is not None:
         raise UserError(f"[engine] scratch: {directory}: {problem}")
     if (full := run.scratch.prepare()) is not None:
-        run.hold_for_disk(f"nothing can be written on scratch: {full}")
+        here.hold_for_disk(f"nothing can be written on scratch: {full}")
 
 
 def take_over(run: RunContext, storing: Storing) -> list[str]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from engine.control.snapshot import WorkerSnapshot
 from engine.failures import Stage
+from engine.hosts.activity import Activity
+from engine.hosts.base import WORKER, ChildProcess, Host, does_not_end
 from engine.ledger.models import PendingImage
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
 from engine.messages import DecodeMode, Job, Plan, Quit, ReadAhead
-from engine.processes.child import Child
-from engine.processes.worker import worker_main
-from engine.supervisor.activity import Activity
-from engine.supervisor.children import does_not_end
 
-WORKER = "photostat-worker"
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
 _UNRELATED_AFTER_S = 300.0
@@ -45,7 +43,8 @@ class Slot:
     """A worker and the image that it has."""
 
     number: int
-    child: Child
+    child: ChildProcess
+    activity: Activity
     stage: Stage = Stage.IDLE
     ready: bool = False
     """Its libraries are loaded, and it takes images."""
@@ -55,9 +54,6 @@ class Slot:
     """It ends after its image, and gets no other."""
     read_ahead_path: str = ""
     """What it was last told to read ahead."""
-
-    def __post_init__(self) -> None:
-        self.activity = Activity(self.child.pid, time.monotonic())
 
     @property
     def free(self) -> bool:
@@ -106,10 +102,9 @@ class Slot:
 class WorkerPool:
     """The workers that there are, and how many are wanted."""
 
-    def __init__(self, wanted: int, start_child: Callable[..., Child]) -> None:
-        """`start_child` starts a process, as `Children.start` does."""
+    def __init__(self, wanted: int, host: Host) -> None:
         self.wanted = wanted
-        self._start_child = start_child
+        self._host = host
         self._slots: dict[int, Slot] = {}
 
     def __iter__(self) -> Iterator[Slot]:
@@ -148,7 +143,9 @@ class WorkerPool:
         """Start so many new workers."""
         for _ in range(count):
             number = next(n for n in range(1, len(self._slots) + 2) if n not in self._slots)
-            self._slots[number] = Slot(number, self._start_child(f"{WORKER}-{number}", worker_main))
+            child = self._host.hire(f"{WORKER}-{number}")
+            activity = Activity(partial(self._host.activity, child), time.monotonic())
+            self._slots[number] = Slot(number, child, activity)
 
     def retire_surplus(self) -> None:
         """Free workers end first, the others after their image."""

@@ -168,7 +168,7 @@ if any("spawn_main" in argument for argument in sys.orig_argv):
 
     patched.convert_image = killed
 elif "engine" in sys.orig_argv:
-    from engine.supervisor.oom_kills import OomKillDetector
+    from engine.hosts.oom_kills import OomKillDetector
 
     OomKillDetector.was_oom_killed = lambda detector, child: child.exit_code == -signal.SIGKILL
 """

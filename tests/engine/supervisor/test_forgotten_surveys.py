@@ -10,6 +10,7 @@ import pytest
 from engine.failures import Cause, Failure, Stage
 from engine.messages import MissingSource, NotSurveyed, SourceDiagnosis, SurveyProgress, SurveyRequest
 from engine.supervisor.holds import Holds
+from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.surveying import SourceOutcome, Surveying
 from tests.support.ledgers import surveyed
 
@@ -41,13 +42,19 @@ def surveyor() -> Surveyor:
 
 @pytest.fixture
 def run(surveyor: Surveyor) -> Mock:
-    run = Mock(holds=Holds(1 << 30))
+    run = Mock(holds=Holds())
     run.children.start.return_value = surveyor
     run.ledger.queue.to_survey.return_value = REQUESTS
     run.ledger.neighbours_of.return_value = ()
-    run.hung_images.__len__ = Mock(return_value=0)
-    run.hung_images.hangs_after_s = 900.0
     return run
+
+
+@pytest.fixture
+def here(run: Mock) -> Mock:
+    here = Mock(run=run, holds=HostHolds(1 << 30))
+    here.hung_images.__len__ = Mock(return_value=0)
+    here.hung_images.hangs_after_s = 900.0
+    return here
 
 
 def say(surveying: Surveying, surveyor: Surveyor, *found: object) -> None:
@@ -60,9 +67,9 @@ def failed(run: Mock) -> list[Cause]:
 
 
 def test_an_answer_about_the_former_source_is_left_out_and_the_next_one_counts(
-    run: Mock, surveyor: Surveyor
+    run: Mock, here: Mock, surveyor: Surveyor
 ) -> None:
-    surveying = Surveying(run)
+    surveying = Surveying(here)
     surveying.work(0.0, look_ahead=True)
     surveying.forget(frozenset({1, 2, 77}))
     say(surveying, surveyor, surveyed(1), NotSurveyed(2, BAD), NotSurveyed(3, BAD))
@@ -74,9 +81,9 @@ def test_an_answer_about_the_former_source_is_left_out_and_the_next_one_counts(
 
 
 def test_nobody_looks_for_a_missing_source_that_is_not_the_image_s_any_more(
-    run: Mock, surveyor: Surveyor
+    run: Mock, here: Mock, surveyor: Surveyor
 ) -> None:
-    surveying = Surveying(run)
+    surveying = Surveying(here)
     outcomes: list[SourceOutcome] = []
     surveying.work(0.0, look_ahead=True)
     say(surveying, surveyor, NotSurveyed(1, GONE), NotSurveyed(2, GONE), surveyed(3))
@@ -94,9 +101,9 @@ def test_nobody_looks_for_a_missing_source_that_is_not_the_image_s_any_more(
 
 
 def test_what_a_surveyor_that_hung_never_answered_is_asked_again_and_counts(
-    run: Mock, surveyor: Surveyor
+    run: Mock, here: Mock, surveyor: Surveyor
 ) -> None:
-    surveying = Surveying(run)
+    surveying = Surveying(here)
     surveying.work(0.0, look_ahead=True)
     surveying.forget(frozenset({2}))
     surveying.work(1e9, look_ahead=False)

@@ -7,12 +7,13 @@ from engine.failures import Cause, Failure, Stage
 from engine.messages import FaultKind, MissingSource, ShareAway, SurveyRequest
 from engine.store.errors import CHECKSUM_HINT
 from engine.supervisor.holds import Holds
+from engine.supervisor.host_holds import HostHolds, hold_of_all
 
 REFUSED = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, "MissingContentLength (411)", CHECKSUM_HINT)
 DOWN = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, "connection refused", "Is endpoint right?")
 
 
-def detail(holds: Holds, now: float) -> str:
+def detail(holds: HostHolds, now: float) -> str:
     hold = holds.hold(now)
     assert hold is not None
     assert hold.reason == HoldReason.STORE
@@ -20,7 +21,7 @@ def detail(holds: Holds, now: float) -> str:
 
 
 def test_the_remedy_of_a_configuration_s_fault_stays_through_every_probe() -> None:
-    holds, now = Holds(1 << 30), 100.0
+    holds, now = HostHolds(1 << 30), 100.0
     assert holds.store_failed(FaultKind.CONFIGURATION, REFUSED, now)
     text = detail(holds, now)
     assert 'checksum = "when_required"' in text
@@ -34,7 +35,7 @@ def test_the_remedy_of_a_configuration_s_fault_stays_through_every_probe() -> No
 
 
 def test_a_store_that_never_answered_holds_at_once_and_points_at_the_endpoint() -> None:
-    holds, now = Holds(1 << 30), 100.0
+    holds, now = HostHolds(1 << 30), 100.0
     assert holds.store_failed(FaultKind.TRANSIENT, DOWN, now, never_answered=True)
     assert detail(holds, now) == "connection refused. Is endpoint right?"
     holds.tick(now + 10)
@@ -44,7 +45,7 @@ def test_a_store_that_never_answered_holds_at_once_and_points_at_the_endpoint() 
 
 
 def test_a_store_that_has_answered_does_not_hold_for_one_transfer() -> None:
-    holds = Holds(1 << 30)
+    holds = HostHolds(1 << 30)
     holds.store_worked()
     assert not holds.store_failed(
         FaultKind.TRANSIENT, DOWN, 100.0, never_answered=True
@@ -53,7 +54,7 @@ def test_a_store_that_has_answered_does_not_hold_for_one_transfer() -> None:
 
 
 def test_a_person_s_word_that_a_share_is_gone_holds_until_it_is_read_again() -> None:
-    holds, now = Holds(1 << 30), 100.0
+    holds, now = HostHolds(1 << 30), 100.0
     away = ShareAway("/mnt/share", "/mnt/share is empty: is the share mounted?")
     missing = MissingSource(SurveyRequest(1, "/mnt/share/r1/1.jp2", "r1"), ())
     assert holds.source_away(away, missing, now)
@@ -72,7 +73,7 @@ def test_a_person_s_word_that_a_share_is_gone_holds_until_it_is_read_again() -> 
 
 
 def test_a_person_s_word_when_the_share_is_back_is_no_word_about_the_next_time() -> None:
-    holds, now = Holds(1 << 30), 100.0
+    holds, now = HostHolds(1 << 30), 100.0
     away = ShareAway("/mnt/share", "/mnt/share is empty: is the share mounted?")
     missing = MissingSource(SurveyRequest(1, "/mnt/share/r1/1.jp2", "r1"), ())
     assert holds.source_away(away, missing, now)
@@ -80,3 +81,20 @@ def test_a_person_s_word_when_the_share_is_back_is_no_word_about_the_next_time()
     holds.tick(now)
     assert holds.source_probed(None, now)
     assert holds.source_away(away, missing, now + 1)
+
+
+def test_a_host_s_hold_is_the_engine_s_only_if_every_host_holds() -> None:
+    run, now, hosts = Holds(), 100.0, [HostHolds(1 << 30), HostHolds(1 << 30)]
+    assert hosts[1].disk_full("no space left", 1, now)
+    assert hold_of_all(run, hosts, now) is None and hold_of_all(run, hosts[:1], now) is None
+    assert hosts[0].store_failed(FaultKind.CONFIGURATION, REFUSED, now)
+    held = hold_of_all(run, hosts, now)
+    assert held is not None and held.reason is HoldReason.STORE
+    assert run.unexpected("three in a row", now)
+    held = hold_of_all(run, hosts, now)
+    assert held is not None and held.reason is HoldReason.UNEXPECTED
+    held = hold_of_all(run, hosts[1:], now)
+    assert held is not None and held.detail == "no space left"
+    assert run.log.failed(HoldReason.DISK, "no log", now)
+    held = hold_of_all(run, hosts[:0], now)
+    assert held is not None and held.detail == "no log"

@@ -24,7 +24,7 @@ def requeued(run: Mock) -> list[tuple[int, ...]]:
 
 
 def test_the_second_in_a_row_from_another_image_holds_and_gives_both_back() -> None:
-    run = Mock(holds=Holds(1 << 30))
+    run = Mock(holds=Holds())
     faults = UnexplainedFaults(run)
     faults.failed(subject(1), FAILURE)
     faults.failed(subject(1), FAILURE)
@@ -39,7 +39,7 @@ def test_the_second_in_a_row_from_another_image_holds_and_gives_both_back() -> N
 
 
 def test_images_that_fail_so_while_others_go_through_fail_the_second_time() -> None:
-    run = Mock(holds=Holds(1 << 30))
+    run = Mock(holds=Holds())
     faults = UnexplainedFaults(run)
     faults.failed(subject(1), FAILURE)
     faults.failed(subject(2), FAILURE)
@@ -52,7 +52,7 @@ def test_images_that_fail_so_while_others_go_through_fail_the_second_time() -> N
 
 
 def test_a_resume_lets_these_images_fail_and_no_others() -> None:
-    run = Mock(holds=Holds(1 << 30))
+    run = Mock(holds=Holds())
     faults = UnexplainedFaults(run)
     for image in (1, 2):
         faults.failed(subject(image), FAILURE)
@@ -65,7 +65,7 @@ def test_a_resume_lets_these_images_fail_and_no_others() -> None:
 
 
 def test_refusals_of_the_store_hold_at_the_fourth_in_a_row() -> None:
-    run = Mock(holds=Holds(1 << 30))
+    run = Mock(holds=Holds())
     faults = UnexplainedFaults(run, "stored")
     for image in (1, 2, 3):
         faults.failed(subject(image), MISMATCH)
@@ -82,7 +82,7 @@ def test_refusals_of_the_store_hold_at_the_fourth_in_a_row() -> None:
 
 def test_each_resume_lets_ten_times_as_many_refusals_through() -> None:
     """A series that is right to fail ends after a few resumes, each of which says what it will do."""
-    run = Mock(holds=Holds(1 << 30))
+    run = Mock(holds=Holds())
     faults = UnexplainedFaults(run, "stored")
     image, resumes = 1, 0
     while image <= 2000:
@@ -105,7 +105,7 @@ def test_each_resume_lets_ten_times_as_many_refusals_through() -> None:
 
 
 def test_a_refusal_beside_a_fault_that_nobody_foresaw_holds_at_once() -> None:
-    run = Mock(holds=Holds(1 << 30))
+    run = Mock(holds=Holds())
     faults = UnexplainedFaults(run, "stored")
     faults.failed(subject(1), MISMATCH)
     faults.failed(subject(2), FAILURE)

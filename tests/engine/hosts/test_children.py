@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import psutil
 
 from engine.control.children_file import record_of, running_children, write_children
-from engine.supervisor.children import Children
+from engine.hosts.children import Children
 from tests.support.waiting import has_ended, wait_until
 
 STOPPED_AT_ONCE = """
@@ -31,7 +31,7 @@ from pathlib import Path
 sys.path.insert(0, "{tests}")
 from engine.control.children_file import record_of, write_children
 from engine.processes.child import Child
-from tests.engine.supervisor.test_children import untied_and_stopped
+from tests.engine.hosts.test_children import untied_and_stopped
 child = Child("photostat-worker-1", untied_and_stopped)
 os.waitpid(child.pid, os.WUNTRACED)
 write_children(Path("{file}"), [record_of(child.pid, "photostat-worker-1")])

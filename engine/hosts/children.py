@@ -15,29 +15,26 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import structs
 
 from engine.control.children_file import ChildRecord, record_of, running_children, write_children
 from engine.control.snapshot import LeftBehind
 from engine.formatting import counted
+from engine.hosts.base import DIES_WITHIN_S, At, does_not_end
 from engine.ledger.states import EventKind
 from engine.processes.child import Child
-from engine.supervisor.event_log import EventLog
 
-_DIES_WITHIN_S = 5.0
-"""After SIGKILL. A process with much memory takes a second or two."""
 _LOOK_EVERY_S = 0.02
 
 
-@dataclass(frozen=True)
-class At:
-    """What a child is at."""
+class Journal(Protocol):
+    """Where it is told what became of processes."""
 
-    path: str = ""
-    image_id: int | None = None
-    image: str = ""
-    """The target."""
+    def info(self, kind: EventKind, message: str, /, *, pid: int | None = None) -> None: ...
+
+    def warning(self, kind: EventKind, message: str, /, *, pid: int | None = None) -> None: ...
 
 
 @dataclass
@@ -49,7 +46,7 @@ class _Dismissed:
 
 
 class Children:
-    def __init__(self, file: Path, events: EventLog, wake_up: asyncio.Event) -> None:
+    def __init__(self, file: Path, events: Journal, wake_up: asyncio.Event) -> None:
         self._file = file
         self._events = events
         self._wake_up = wake_up
@@ -129,7 +126,7 @@ class Children:
         for record in found:
             with contextlib.suppress(OSError):
                 os.kill(record.pid, signal.SIGKILL)
-        deadline = time.monotonic() + _DIES_WITHIN_S
+        deadline = time.monotonic() + DIES_WITHIN_S
         while any(record.runs for record in found if record.left is None) and time.monotonic() < deadline:
             time.sleep(_LOOK_EVERY_S)
         for record in found:
@@ -154,7 +151,7 @@ class Children:
     def _leave(self, child: Child | None, at: At, record: ChildRecord | None = None) -> None:
         record = record or self._records[child.pid if child else 0]
         left = record.left or LeftBehind(
-            record.pid, record.name, at.image_id, at.image, at.path, time.time() - _DIES_WITHIN_S
+            record.pid, record.name, at.image_id, at.image, at.path, time.time() - DIES_WITHIN_S
         )
         self._records[record.pid] = structs.replace(record, left=left)
         self._left[record.pid] = child
@@ -174,8 +171,3 @@ class Children:
         """Best effort: children are tied to this process also without the list."""
         with contextlib.suppress(OSError):
             write_children(self._file, list(self._records.values()))
-
-
-def does_not_end(child: Child, now: float) -> bool:
-    """Whether it was killed so long ago that no signal will end it."""
-    return child.killed_at is not None and now - child.killed_at > _DIES_WITHIN_S

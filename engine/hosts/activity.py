@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
+from engine.hosts.base import ActivitySample
+
 _LOOK_EVERY_S = 1.0
-
-
-@dataclass(frozen=True)
-class _Sample:
-    processor_ticks: int
-    bytes_moved: int
-    is_suspended: bool
-    """By a signal (SIGSTOP) or a debugger: that is somebody's doing, and no read that hangs."""
 
 
 class Activity:
     """Of one process. Times are monotonic, s."""
 
-    def __init__(self, pid: int, now: float) -> None:
-        self._pid = pid
+    def __init__(self, sample: Callable[[], ActivitySample | None], now: float) -> None:
+        self._sample = sample
         self._looked_at = now
-        self._last: _Sample | None = None
+        self._last: ActivitySample | None = None
         self._quiet_since = now
 
     def look(self, now: float) -> None:
@@ -30,7 +24,7 @@ class Activity:
         if now - self._looked_at < _LOOK_EVERY_S and self._last is not None:
             return
         self._looked_at = now
-        sample = _sample(self._pid)
+        sample = self._sample()
         if sample != self._last or sample is None or sample.is_suspended:
             self._quiet_since = now
         self._last = sample
@@ -44,13 +38,13 @@ class Activity:
         return max(0.0, now - self._quiet_since)
 
 
-def _sample(pid: int) -> _Sample | None:
+def sample_process(pid: int) -> ActivitySample | None:
     """From proc_pid_stat(5), fields 3, 14 and 15, and proc_pid_io(5); None where the system has none of it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         moved = Path(f"/proc/{pid}/io").read_bytes().split()
     except OSError:
         return None
-    return _Sample(
+    return ActivitySample(
         int(fields[11]) + int(fields[12]), int(moved[1]) + int(moved[3]), fields[0] in (b"T", b"t")
     )

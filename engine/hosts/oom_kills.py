@@ -7,8 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from engine.hosts.base import ChildProcess
 from engine.memory.usage import oom_kill_count
-from engine.processes.child import Child, describe_exit
 
 _RECENT_S = 10.0
 """A process with much memory takes some seconds to end after the kernel has counted it."""
@@ -27,14 +27,6 @@ class OomKillDetector:
         while len(self._samples) > 1 and self._samples[1][0] <= now - _RECENT_S:
             self._samples.popleft()
 
-    def was_oom_killed(self, child: Child) -> bool:
+    def was_oom_killed(self, child: ChildProcess) -> bool:
         """Whether this child, which has ended, was killed for memory; also true for several at once."""
         return child.exit_code == -signal.SIGKILL and self._count() > self._samples[0][1]
-
-    def describe(self, child: Child) -> str:
-        """How this child ended, to follow its name: `was killed by the kernel for memory`."""
-        return (
-            "was killed by the kernel for memory"
-            if self.was_oom_killed(child)
-            else describe_exit(child.exit_code)
-        )

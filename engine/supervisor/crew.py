@@ -1,0 +1,72 @@
+"""What converts and stores on one host: its workers, its uploader, and what keeps that host from working."""
+
+from __future__ import annotations
+
+import time
+
+from engine.supervisor.candidates import Candidates
+from engine.supervisor.context import HostContext
+from engine.supervisor.converting import Converting
+from engine.supervisor.disk_checks import probe_disk
+from engine.supervisor.dispatch import Dispatch
+from engine.supervisor.progress import Progress
+from engine.supervisor.storing import Storing
+from engine.supervisor.surveying import DiagnoseSource
+
+
+class Crew:
+    """Its loop is the supervisor's: at every turn it receives, updates its holds, and gives out work."""
+
+    def __init__(
+        self,
+        context: HostContext,
+        workers: int,
+        candidates: Candidates,
+        progress: Progress,
+        diagnose: DiagnoseSource,
+    ) -> None:
+        self.context = context
+        self.holds = context.holds
+        self.storing = Storing(context, progress)
+        self.converting = Converting(context, workers, self.storing.enqueue_converted, diagnose)
+        self.dispatch = Dispatch(context, self.converting, candidates)
+
+    def receive(self) -> None:
+        """Take what the workers and the uploader have sent."""
+        self.converting.receive()
+        self.storing.receive()
+
+    def update_holds(self, now: float) -> None:
+        self.holds.tick(now)
+        self.context.hung_images.tick(now)
+        self.holds.scratch_used(self.storing.on_scratch_bytes, now)
+        probe_disk(self.context)
+
+    def work(self, now: float, *, may_start: bool, more_to_come: bool) -> None:
+        """Start what may start, and as many workers as are missing."""
+        self.dispatch.work(now, may_start=may_start and self.holds.may_start, more_to_come=more_to_come)
+        self.converting.adjust_pool(now, self.dispatch.headroom_bytes)
+
+    @property
+    def is_storing(self) -> bool:
+        """Whether what waits on scratch is on its way to the store."""
+        return bool(self.storing.on_scratch) and self.holds.may_store and self.context.run.holds.may_try
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has images, in workers or on scratch."""
+        return bool(self.converting.in_flight or self.storing.on_scratch)
+
+    @property
+    def failures(self) -> int:
+        """How many images have failed here."""
+        return self.converting.failures + self.storing.failures
+
+    def want_workers(self, count: int) -> int:
+        """From now on so many, or as many as memory allows; returns how many that are."""
+        self.converting.pool.wanted = self.dispatch.affordable(count)
+        return self.converting.pool.wanted
+
+    def probe_now(self, *, after_pause: bool) -> None:
+        """Probe at once whether what it holds for works again."""
+        self.holds.probe_now(time.monotonic(), after_pause=after_pause)
