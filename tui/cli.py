@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "stop": "stop:stop",
         "workers": "workers:workers",
         "batches": "batches:batches",
+        "skip": "skip:skip",
     },
     "Failures": {
         "failures": "failures:failures",

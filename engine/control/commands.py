@@ -40,6 +40,8 @@ from engine.control.requests import (
     Resume,
     SetWorkers,
     SignOffRequest,
+    Skip,
+    SkipReply,
     SnapshotReply,
     Stop,
     StopReply,
@@ -89,6 +91,9 @@ class CommandedEngine(Protocol):
 
     def want_workers(self, count: int) -> tuple[int, int]:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
+
+    def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:
+        """End the attempt at this image now. Raises UserError if it is not there, and then nothing is changed."""
 
     def probe_now(self) -> None:
         """Probe at once whether what the engine holds for works again."""
@@ -168,6 +173,9 @@ class Commands:
                 return self._stop(person_at(peer))
             case SetWorkers():
                 return self._set_workers(request.count, person_at(peer))
+            case Skip():
+                self._refuse_when_stopping()
+                return self._engine.skip(request.image, request.started, person_at(peer), fail=request.fail)
             case GetOrder():
                 return OrderReply(order=OrderSnapshot.of(self._ledger.order(request.order)))
             case Requeue() | RequeueMissing() | Accept():

@@ -88,6 +88,15 @@ class WorkersReply(Reply, frozen=True, kw_only=True):
     """Why there are fewer than were asked for."""
 
 
+class SkipReply(Reply, frozen=True, kw_only=True):
+    image: Count
+    name: str
+    """The target's file name."""
+    worker: Count | None = None
+    """Which had it; None if it waited for a source that does not answer."""
+    pid: Count | None = None
+
+
 class OrderReply(Reply, frozen=True, kw_only=True):
     """It is recorded and will be done, by this engine or the next."""
 
@@ -167,6 +176,15 @@ class GetOrder(Request[OrderReply], frozen=True, tag="order"):
     """How far an order is."""
 
     order: Annotated[int, Meta(ge=0, lt=2**53, description="a whole number")]
+
+
+class Skip(Request[SkipReply], frozen=True, tag="skip"):
+    """End the attempt at one image now: it waits behind all others, or fails."""
+
+    image: Annotated[int, Meta(ge=0, lt=2**53, description="a whole number")]
+    started: Annotated[float | None, Meta(description="Unix time or null")]
+    """Of the attempt that the person was asked about, as its worker's `started`; null for any."""
+    fail: Annotated[bool, Meta(description="true or false")]
 
 
 class Requeue(Request[OrderReply], frozen=True, tag="requeue"):
@@ -272,6 +290,7 @@ _REQUESTS: dict[str, type[Request[Any]]] = {
         Drain,
         Stop,
         SetWorkers,
+        Skip,
         GetOrder,
         Requeue,
         RequeueMissing,

@@ -170,6 +170,8 @@ class WorkerSnapshot(Struct, frozen=True):
     rss_bytes: Count | None
     predicted_bytes: Count | None
     threads: Count = 1
+    started: Number | None = None
+    """When this attempt began, Unix time, s."""
     quiet_seconds: Number | None = None
     """For so long it has read and written nothing and not used the processor."""
 
@@ -284,6 +286,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """None when no engine runs and this is what the ledger alone shows."""
     orders: tuple[OrderSnapshot, ...]
     """In hand, the oldest first; without an engine, the next one goes on with them."""
+    skipped: tuple[Count, ...] = ()
+    """Images that a person has skipped, which wait behind all others; the next one first."""
     left_behind: tuple[LeftBehind, ...]
     """Of this engine and earlier ones, until they end."""
     pause: Pause | None

@@ -57,6 +57,8 @@ class EventKind(StrEnum):
     """Another attempt follows."""
     PUT_BACK = "put-back"
     """Pending again, and the attempt does not count."""
+    SKIP = "skip"
+    """A person has ended the attempt: it waits behind all others."""
     FAILED = "failed"
     ADD = "add"
     CHANGED = "changed"

@@ -382,6 +382,10 @@ class Ledger(LedgerQueries):
         except UserError as error:
             raise OrderLost(found[0], str(error)) from error
 
+    def state_of(self, image_id: int) -> ImageState:
+        """Of an image that is in the ledger."""
+        return ImageState(self._select(_SQL["state"], {"image": image_id})[0]["state"])
+
     # The connection
 
     def _select(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:

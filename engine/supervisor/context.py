@@ -20,6 +20,7 @@ from engine.supervisor.event_log import EventLog
 from engine.supervisor.holds import Holds
 from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.hung_images import HungImages
+from engine.supervisor.set_aside import SkippedImages
 from engine.workspace import Workspace
 
 
@@ -37,6 +38,7 @@ class RunContext:
     """Set to make the loop's next turn begin at once."""
     run_alone: set[int] = field(default_factory=set)
     """Images whose worker was killed for memory: they are tried once more, with nothing beside them."""
+    skipped: SkippedImages = field(default_factory=SkippedImages)
     unwritten: str = ""
     """What the ledger does not have at the engine's end, and why; empty if it has all."""
 

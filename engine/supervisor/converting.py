@@ -9,7 +9,7 @@ from collections.abc import Callable
 from engine.failures import RETRYABLE, SOURCE_CAUSES, UNEXPLAINED, Cause, Failure
 from engine.formatting import data_size, decibels, measured_time, megapixels
 from engine.hosts.base import WORKER, At
-from engine.ledger.models import PendingImage
+from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
 from engine.messages import (
     Converted,
@@ -25,6 +25,7 @@ from engine.messages import (
 )
 from engine.processes.child import describe_exit
 from engine.supervisor.context import HostContext
+from engine.supervisor.set_aside import SetAside
 from engine.supervisor.surveying import DiagnoseSource, SourceOutcome
 from engine.supervisor.unexplained import UnexplainedFaults
 from engine.supervisor.worker_pool import RunningAttempt, Slot, StartThrottle, WorkerPool, time_limit_s
@@ -36,6 +37,8 @@ _MODE_WORDS = {
 }
 _MOST_FAILED_STARTS = 5
 _STOPPED = "the engine was stopped"
+_ENDS_WITHIN_S = 1.0
+"""Of an image that a person has ended: then it is set aside, whatever becomes of its worker."""
 
 
 class Converting:
@@ -83,6 +86,9 @@ class Converting:
         for slot in self.pool:
             slot.rss_bytes = self._host.rss_bytes(slot.child)
             slot.activity.look(now)
+        for slot in self.pool.set_aside(now, _ENDS_WITHIN_S):
+            self._dismiss(slot)
+            self._end_for_person(slot)
         self._give_up_hanging(now, is_leaving)
         for slot in self.pool.overdue(now):
             assert slot.running is not None
@@ -125,6 +131,7 @@ class Converting:
             strict=settings.strict,
             plan=plan,
         )
+        self._run.skipped.discard(image.image_id)
         slot.assign(job, image, settings.timeout_s or time_limit_s(image, plan))
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
         message = f"attempt {attempt}, {megapixels(image.megapixels)}, {_MODE_WORDS[plan.mode]}{threads}"
@@ -137,11 +144,25 @@ class Converting:
                 slot.running.preempted = True
                 slot.child.kill()
 
+    def slot_of(self, image_id: int) -> Slot | None:
+        """The worker that has this image."""
+        return next(
+            (slot for slot in self.pool if slot.running and slot.running.image.image_id == image_id), None
+        )
+
+    def take_away(self, slot: Slot, order: SetAside) -> None:
+        """End the attempt of this worker; what it may still report of it does not count."""
+        assert slot.running is not None
+        slot.running.set_aside = order
+        slot.child.kill()
+
     def stop_all(self) -> None:
         """Kill every worker, and put back what was in flight."""
         for slot in self.pool:
             self._dismiss(slot)
-            if slot.running is not None:
+            if slot.running is not None and slot.running.set_aside is not None:
+                self._end_for_person(slot)
+            elif slot.running is not None:
                 self._put_back(slot.running, _STOPPED)
         for image_id in list(self._in_diagnosis):
             self._put_back(self._in_diagnosis.pop(image_id), _STOPPED)
@@ -163,6 +184,12 @@ class Converting:
         elif facts is not None:
             self._faults.worked()
 
+    def fail_for_person(self, subject: Subject, failure: Failure, pid: int | None = None) -> None:
+        """A person wants the image to fail, which shows nothing about the others."""
+        self.failures += 1
+        self._run.run_alone.discard(subject.image_id)
+        self._run.fail(subject, failure, pid=pid)
+
     # -- messages and ends of workers ----
 
     def _handle(self, slot: Slot, message: object) -> None:
@@ -172,6 +199,8 @@ class Converting:
                 self._failed_starts = 0
             case StageChanged():
                 slot.stage = message.stage
+            case Converted() | NotConverted() if slot.running is not None and slot.running.set_aside:
+                pass
             case Converted() if slot.running is not None:
                 self._throttle.image_finished()
                 attempt = slot.release()
@@ -193,10 +222,27 @@ class Converting:
             self._reap_idle(slot)
             return
         self._remove_leftovers(attempt)
-        if attempt.preempted:
+        if attempt.set_aside is not None:
+            self._end_for_person(slot)
+        elif attempt.preempted:
             self._put_back(attempt, "its worker was stopped to free memory", slot.child.pid)
         else:
             self._not_converted(attempt, self._failure_of_ended(slot, attempt), slot.child.pid, None)
+
+    def _end_for_person(self, slot: Slot) -> None:
+        attempt, pid = slot.running, slot.child.pid
+        assert attempt is not None and attempt.set_aside is not None
+        order, image = attempt.set_aside, attempt.image
+        self._remove_leftovers(attempt)
+        if order.fails:
+            failure = order.failure(slot.stage, time.monotonic() - attempt.started)
+            self.fail_for_person(image.subject, failure, pid)
+            return
+        self._run.ledger.back_to_pending(image.image_id, order.words, counts=False)
+        self._run.skipped.add(image.image_id)
+        self._run.events.info(
+            EventKind.SKIP, f"{order.words}: it waits behind all others", image.subject, pid
+        )
 
     def _give_up_hanging(self, now: float, is_leaving: bool) -> None:
         """Leave workers behind that wait for something which does not answer; their images are not at fault."""

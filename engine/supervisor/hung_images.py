@@ -54,6 +54,14 @@ class HungImages:
     def __len__(self) -> int:
         return len(self._images)
 
+    def __contains__(self, image_id: int) -> bool:
+        return image_id in self._images
+
+    def forget(self, image_id: int, now: float) -> float:
+        """A person wants no more of it; returns for how long its source has not answered, s."""
+        self._in_a_row.pop(image_id, None)
+        return now - self._images.pop(image_id).since
+
     def may_give_up(self, name: str) -> bool:
         """Whether another process with such a name may be left behind."""
         return self._host.stuck(name) < _MOST_LEFT_BEHIND

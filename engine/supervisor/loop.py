@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from engine import __version__
 from engine.config import Config
 from engine.control.commands import Commands, DesiredState
+from engine.control.requests import SkipReply
 from engine.control.server import ControlServer
-from engine.control.snapshot import Hold, Pause, Snapshot, State
+from engine.control.snapshot import Hold, Pause, Person, Snapshot, State
 from engine.failures import UserError, one_line
 from engine.formatting import counted
 from engine.hosts.local import LocalHost
@@ -43,6 +44,8 @@ from engine.supervisor.orders import Orders
 from engine.supervisor.progress import Progress
 from engine.supervisor.run_recorder import RunRecorder, engine_died
 from engine.supervisor.run_times import Doing
+from engine.supervisor.set_aside import SetAside
+from engine.supervisor.skipping import Skipping
 from engine.supervisor.status import take_snapshot
 from engine.supervisor.surveying import Surveying
 from engine.supervisor.takeover import check_scratch, take_over
@@ -84,6 +87,7 @@ class Supervisor:
         """The crew of the engine's own machine."""
         self._crews = [self._here]
         self._candidates.joined(here.host.name)
+        self._skipping = Skipping(self._run, self._crews, self._surveying)
         self._ordered_holds = OrderedHolds(self._run, here.hung_images)
         self._orders = Orders(self._run, self._surveying.forget)
         self.desired = DesiredState.RUN
@@ -107,7 +111,9 @@ class Supervisor:
 
     def _to_convert(self, limit: int) -> list[PendingImage]:
         unreadable = self._here.context.hung_images.unreadable(time.monotonic())
-        return self._run.ledger.queue.to_convert(self._run.batches, limit, unreadable)
+        skipped, more_to_come = self._run.skipped, not self._surveying.all_surveyed
+        found = self._run.ledger.queue.to_convert(self._run.batches, limit + len(skipped), unreadable)
+        return skipped.behind(found, more_to_come=more_to_come)[:limit]
 
     # -- the run ----
 
@@ -334,6 +340,10 @@ class Supervisor:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
         before, self.workers_asked = self.workers_wanted, count
         return before, self._here.want_workers(count)
+
+    def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:
+        """End the attempt at this image now. Raises UserError if it is not there, and then nothing is changed."""
+        return self._skipping.skip(image_id, started, SetAside(str(by), fail))
 
     def probe_now(self) -> None:
         """Probe at once whether what the engine holds for works again."""

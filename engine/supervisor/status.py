@@ -69,6 +69,7 @@ def take_snapshot(
         bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
         failures_by_cause=dict(figures.failures_by_cause),
         failures_this_run=failures,
+        skipped=run.skipped.ids,
         left_behind=run.children.left_behind,
         engine=EngineIdentity(os.getpid(), time.time() - (now - started), __version__),
         orders=tuple(map(OrderSnapshot.of, figures.orders)),

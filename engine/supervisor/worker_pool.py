@@ -14,6 +14,7 @@ from engine.hosts.base import WORKER, ChildProcess, Host, does_not_end
 from engine.ledger.models import PendingImage
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
 from engine.messages import DecodeMode, Job, Plan, Quit, ReadAhead
+from engine.supervisor.set_aside import SetAside
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
@@ -33,6 +34,10 @@ class RunningAttempt:
     """Of this attempt."""
     started: float
     deadline: float
+    started_at: float
+    """Unix time, s."""
+    set_aside: SetAside | None = None
+    """A person has ended it."""
     preempted: bool = False
     """The engine itself stopped the worker to get its memory back."""
     timed_out: bool = False
@@ -61,7 +66,7 @@ class Slot:
 
     def assign(self, job: Job, image: PendingImage, timeout_s: float) -> None:
         now = time.monotonic()
-        self.running = RunningAttempt(image, job.plan, job.attempt, now, now + timeout_s)
+        self.running = RunningAttempt(image, job.plan, job.attempt, now, now + timeout_s, time.time())
         self.stage = Stage.READING
         self.activity.begins(now)
         self.child.send(job)
@@ -95,6 +100,7 @@ class Slot:
             rss_bytes=self.rss_bytes or None,
             predicted_bytes=(running.plan.predicted_bytes or None) if running else None,
             threads=running.plan.threads if running else 1,
+            started=running.started_at if running else None,
             quiet_seconds=self.activity.quiet_s(now) if running else None,
         )
 
@@ -123,6 +129,17 @@ class WorkerPool:
     def free(self) -> list[Slot]:
         return [slot for slot in self if slot.free]
 
+    def set_aside(self, now: float, after_s: float) -> list[Slot]:
+        """Those whose image a person has taken away so long ago, and which have not ended."""
+        return [
+            slot
+            for slot in self
+            if slot.running is not None
+            and slot.running.set_aside is not None
+            and slot.child.killed_at is not None
+            and now - slot.child.killed_at > after_s
+        ]
+
     def hanging(self, now: float, after_s: float) -> list[Slot]:
         """Those that have done nothing for so long, though they have an image, are to end, or have been killed."""
         return [
@@ -131,6 +148,7 @@ class WorkerPool:
             if does_not_end(slot.child, now)
             or (
                 slot.running is not None
+                and slot.running.set_aside is None
                 and slot.activity.quiet_s(now) >= _patience_s(slot.running, now, after_s)
             )
             or (slot.retiring and slot.running is None and slot.activity.quiet_s(now) >= after_s)

@@ -87,7 +87,7 @@ def test_every_command_that_needs_it_names_a_wrong_setting(collection: Path) -> 
 
 
 def test_commands_that_need_an_engine_report_that_none_answers(collection: Path) -> None:
-    for command in (["pause"], ["resume"], ["drain"], ["stop"], ["workers", "2"]):
+    for command in (["pause"], ["resume"], ["drain"], ["stop"], ["workers", "2"], ["skip", "7"]):
         assert "no engine answers" in complaint(*command, at=collection, code=3)
 
 

@@ -14,12 +14,13 @@ from engine.control.requests import (
     InFlightReply,
     OrderReply,
     Reply,
+    SkipReply,
     SnapshotReply,
     StopReply,
     VerdictsReply,
     WorkersReply,
 )
-from engine.control.snapshot import HoldReason, OrderSnapshot, Pause, Snapshot
+from engine.control.snapshot import HoldReason, OrderSnapshot, Pause, Person, Snapshot
 from engine.failures import UserError
 from engine.ledger.account import LedgerFigures
 from engine.ledger.batch_order import BatchMove
@@ -41,6 +42,7 @@ class RecordingEngine:
     in_flight: int = 2
     on_scratch: int = 3
     workers: int = 1
+    skipped: list[tuple[object, ...]] = field(default_factory=list)
     probes: int = 0
     wakes: int = 0
 
@@ -50,6 +52,10 @@ class RecordingEngine:
     def want_workers(self, count: int) -> tuple[int, int]:
         before, self.workers = self.workers, min(count, 4)
         return before, self.workers
+
+    def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:
+        self.skipped.append((image_id, started, by, fail))
+        return SkipReply(image=image_id, name="a.jpg", worker=1, pid=4712)
 
     def probe_now(self) -> None:
         self.probes += 1
@@ -225,3 +231,16 @@ def test_a_refusal_changes_nothing(
 
 def test_a_snapshot_is_the_engine_s(commands: Commands) -> None:
     assert commands.answer("snapshot", {}) == SnapshotReply(snapshot=SNAPSHOT)
+
+
+def test_an_image_is_skipped_also_while_paused_or_draining_but_not_after_a_stop(
+    commands: Commands, engine: RecordingEngine
+) -> None:
+    for command in ("pause", "drain"):
+        commands.answer(command, {})
+        reply = commands.answer("skip", {"image": 7, "started": 5.5, "fail": True})
+        assert reply == SkipReply(image=7, name="a.jpg", worker=1, pid=4712)
+    commands.answer("stop", {})
+    with pytest.raises(UserError, match="leaving"):
+        commands.answer("skip", {"image": 8, "started": None, "fail": False})
+    assert engine.skipped == [(7, 5.5, ME, True)] * 2

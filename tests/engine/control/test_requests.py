@@ -28,6 +28,8 @@ from engine.control.requests import (
     RequeueMissing,
     Resume,
     SetWorkers,
+    Skip,
+    SkipReply,
     SnapshotReply,
     Stop,
     StopReply,
@@ -59,6 +61,11 @@ REQUESTS: list[tuple[Request[Any], dict[str, Any], type[Reply]]] = [
             },
         },
         OrderReply,
+    ),
+    (
+        Skip(7, 1772409845.123456, False),
+        {"command": "skip", "image": 7, "started": 1772409845.123456, "fail": False},
+        SkipReply,
     ),
     (RequeueMissing((7,)), {"command": "requeue_missing", "ids": [7]}, OrderReply),
     (
