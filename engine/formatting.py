@@ -225,10 +225,18 @@ def visible_controls(text: str) -> str:
     return text if text.isprintable() else _CONTROLS.sub(lambda found: _escaped(found[0]), text)
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_ASCII_JSON = json.JSONEncoder(allow_nan=False)
+"""Made once, because documents of many elements are written an element at a time."""
+
+
 def json_text(document: object, *, ascii_only: bool = False, indent: int | None = None) -> str:
     """JSON in which every text is as it was; what is not printable stands there as JSON's escape."""
-    text = json.dumps(document, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
-    if text.replace("\n", "").isprintable():
+    if indent is None:
+        text = (_ASCII_JSON if ascii_only else _JSON).encode(document)
+    else:
+        text = json.dumps(document, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 

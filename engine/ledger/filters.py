@@ -36,10 +36,21 @@ class ImageFilter:
     text: str | None = None
     """Anywhere in batch, UUID, name, source, record, barcode, cause or message; ASCII letters in any case."""
     uuid: str | None = None
+    barcode: str | None = None
+    """This one, ASCII letters in any case; with `*` at its end all that begin so."""
+    record: str | None = None
+    """Like `barcode`."""
     until_event: int | None = None
     """Only images about which the ledger has no event after this one: they are as they were then."""
     verdict: str | None = None
     """`fine` or `not-fine`, or `none` for delivered images without a verdict."""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the sums that the ledger keeps do not tell how many images it means."""
+        return any((self.text, self.uuid, self.verdict, self.until_event)) or not (
+            self.barcode is None and self.record is None
+        )
 
     def condition(self) -> Condition:
         parts: list[str] = []
@@ -55,10 +66,13 @@ class ImageFilter:
             if value is not None:
                 parts.append(f"{column} = ?")
                 values.append(value)
+        for column, value in (("i.barcode", self.barcode), ("i.record", self.record)):
+            if value is not None:
+                parts.append(f"{column} LIKE ? ESCAPE '!'")
+                values.append(_literal(value[:-1]) + "%" if value.endswith("*") else _literal(value))
         if self.text:
             parts.append("(" + " OR ".join(f"{column} LIKE ? ESCAPE '!'" for column in _SEARCHED) + ")")
-            escaped = self.text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-            values.extend([f"%{escaped}%"] * len(_SEARCHED))
+            values.extend([f"%{_literal(self.text)}%"] * len(_SEARCHED))
         if self.verdict == NO_VERDICT:
             parts.append(f"i.state = 'done' AND NOT EXISTS ({_PRESENT_VERDICT} <> 'withdrawn')")
         elif self.verdict is not None:
@@ -68,6 +82,11 @@ class ImageFilter:
             parts.append("NOT EXISTS (SELECT 1 FROM events e WHERE e.image = i.id AND e.id > ?)")
             values.append(self.until_event)
         return " AND ".join(parts) or "TRUE", values
+
+
+def _literal(text: str) -> str:
+    """As a part of a LIKE that stands for itself."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 ALL_IMAGES = ImageFilter()

@@ -62,6 +62,14 @@ def image_page(condition: Condition, page: Page) -> Query:
     return sql, [*values, page.limit, page.offset]
 
 
+def all_images(condition: Condition) -> Query:
+    """By id. The ids are found first, and the wide rows are never sorted."""
+    where, values = condition
+    among = "" if where == "TRUE" else f"WHERE i.id IN (SELECT i.id FROM images i WHERE {where}) "
+    sql = f"SELECT {IMAGE_COLUMNS} FROM images i JOIN batches b ON b.id = i.batch {among}ORDER BY i.id"
+    return sql, values
+
+
 def images_where(condition: Condition) -> Query:
     where, values = condition
     return f"SELECT {IMAGE_COLUMNS} FROM images i JOIN batches b ON b.id = i.batch WHERE {where}", values

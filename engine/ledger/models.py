@@ -169,9 +169,10 @@ class ImageRow:
         return document
 
 
-_NAMES = tuple(field.name for field in fields(ImageRow) if field.name != "hint")
-_STATE = [field.name for field in fields(ImageRow)].index("state")
-_WARNINGS = [field.name for field in fields(ImageRow)].index("warnings")
+FIELDS = tuple(field.name for field in fields(ImageRow))
+"""Of an ImageRow, and of a row of IMAGE_COLUMNS."""
+_NAMES = tuple(name for name in FIELDS if name != "hint")
+_STATE, _WARNINGS = FIELDS.index("state"), FIELDS.index("warnings")
 _PRESENT_VERDICT = (
     "(SELECT v.{} FROM verdicts v WHERE v.id = i.verdict AND v.md5 = i.md5 AND i.state = 'done' "
     "AND v.verdict <> 'withdrawn')"
@@ -184,7 +185,7 @@ _ELSEWHERE = {
     "verdict_at": _PRESENT_VERDICT.format("given"),
 }
 """Fields that are no columns of `images`."""
-IMAGE_COLUMNS = ", ".join(_ELSEWHERE.get(field.name, f"i.{field.name}") for field in fields(ImageRow))
+IMAGE_COLUMNS = ", ".join(_ELSEWHERE.get(name, f"i.{name}") for name in FIELDS)
 """In the order of ImageRow's fields, over `images i JOIN batches b`."""
 
 

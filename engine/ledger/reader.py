@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from typing import Any
 
 from engine.config import SourcePaths
 from engine.file_kind import FileKind
@@ -80,7 +81,7 @@ class LedgerReader(LedgerQueries):
     def count(self, wanted: ImageFilter = ALL_IMAGES) -> int:
         """How many images `images` would list altogether."""
         batch, state, cause = wanted.batch, wanted.state, wanted.cause
-        if wanted.text or wanted.uuid or wanted.verdict or (cause and state != ImageState.FAILED):
+        if wanted.is_narrow or (cause and state != ImageState.FAILED):
             return int(self._select(*lists.count_where(wanted.condition()))[0][0])
         if cause:
             return sum(group.images for group in self.failure_groups(batch) if group.cause == cause)
@@ -128,6 +129,22 @@ class LedgerReader(LedgerQueries):
         while page := self.images(wanted, limit=_CHUNK, after=last):
             yield from page
             last = page[-1].id
+
+    def stream(self, wanted: ImageFilter = ALL_IMAGES) -> Iterator[Sequence[Any]]:
+        """All of them, by id and of one moment, as rows of IMAGE_COLUMNS, which are quicker than objects are.
+
+        The ledger's write-ahead log grows until the last row is read."""
+        sql, values = lists.all_images(wanted.condition())
+        with self.one_view():
+            with self._lock:
+                cursor = self._file.current().execute(sql, values)
+                cursor.row_factory = None
+            while True:
+                with self._lock:
+                    rows = cursor.fetchmany(_CHUNK)
+                if not rows:
+                    return
+                yield from rows
 
     def representation(self, uuid: str) -> Representation:
         """One digitised item's images, in the order of their names; none for an unknown UUID."""

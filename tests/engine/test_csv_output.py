@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.csv_output import cell, start_table
+from engine.csv_output import cell, is_plain, start_table
 from engine.formatting import visible_controls
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,16 @@ def test_the_text_can_be_told_from_what_stands_in_the_cell(text: str) -> None:
     written = str(cell(text))
     assert not re.search(r"(?:^\s*|;)[=+\-@＝＋－＠]", written)
     assert re.sub(r"(^\s*|;)'(?='*[=+\-@＝＋－＠])", r"\1", written) == visible_controls(text)
+
+
+@given(st.lists(texts, max_size=4))
+def test_a_row_that_is_plain_at_a_glance_needs_no_change(row: list[str]) -> None:
+    assert not is_plain(row) or [cell(text) for text in row] == row
+
+
+def test_usual_rows_are_plain_at_a_glance() -> None:
+    assert is_plain(["maps", "12ab-34", "B1", "", "a b-1.tif", "/mnt/a/b;c.jp2"])
+    assert not is_plain(["a", "=1"]) and not is_plain(["a;-1"]) and not is_plain(["a\x1b"])
 
 
 def test_numbers_stay_numbers_and_names_stay_names() -> None:

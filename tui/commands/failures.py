@@ -2,49 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from engine.formatting import counted
 from engine.ledger.filters import ImageFilter
+from engine.ledger.image_table import documents, write_csv
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from tui.commands.shared.options import (
+    barcode_option,
     batch_option,
     cause_option,
     check_batch,
     check_cause,
+    csv_option,
     json_option,
+    record_option,
     workspace_of,
 )
-from tui.commands.shared.output import print_json_array, print_line
+from tui.commands.shared.output import print_csv, print_json_array, print_line
 
 
 @click.command()
 @batch_option
 @cause_option
+@barcode_option
+@record_option
+@csv_option
 @json_option
 @click.pass_context
-def failures(ctx: click.Context, batch: str | None, cause: str | None, as_json: bool) -> None:
-    """List the images that failed, by cause, with what to do about it."""
+def failures(
+    ctx: click.Context,
+    batch: str | None,
+    cause: str | None,
+    barcode: str | None,
+    record: str | None,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """List the images that failed, by cause, with what to do about it.
+
+    --csv and --json have the columns of `photostat list`. --barcode and --record take a whole one, or its beginning
+    and a *.
+    """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other")
     check_cause(cause)
+    wanted = ImageFilter(batch, "failed", cause, barcode=barcode, record=record)
     with LedgerReader(workspace_of(ctx)) as reader, reader.one_view():
         check_batch(batch, reader.account())
         if as_json:
-            print_json_array(
-                image.to_json()
-                for image in reader.iterate(ImageFilter(batch=batch, state="failed", cause=cause))
-            )
-            return
-        groups = [group for group in reader.failure_groups(batch) if cause in (None, group.cause)]
-        if not groups:
-            print_line("Nothing has failed.")
-        for number, group in enumerate(groups):
-            if number:
-                print_line()
-            print_line(f"{group.cause}: {counted(group.images, 'image')}")
-            print_line(f"  {group.remedy}")
-            for image in reader.iterate(ImageFilter(batch=batch, state="failed", cause=group.cause)):
-                _print_failure(image)
+            print_json_array(documents(reader.stream(wanted)))
+        elif as_csv:
+            print_csv(lambda stream: write_csv(stream, reader.stream(wanted)))
+        else:
+            _print_groups(reader, wanted)
+
+
+def _print_groups(reader: LedgerReader, wanted: ImageFilter) -> None:
+    is_part = wanted.barcode is not None or wanted.record is not None
+    found = 0
+    for group in reader.failure_groups(wanted.batch):
+        if wanted.cause not in (None, group.cause):
+            continue
+        of_this = replace(wanted, cause=group.cause)
+        images = reader.count(of_this) if is_part else group.images
+        if not images:
+            continue
+        if found:
+            print_line()
+        found += images
+        print_line(f"{group.cause}: {counted(images, 'image')}")
+        print_line(f"  {group.remedy}")
+        for row in reader.stream(of_this):
+            _print_failure(ImageRow.of(row))
+    if not found:
+        print_line("Nothing of these has failed." if is_part else "Nothing has failed.")
 
 
 def _print_failure(image: ImageRow) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Iterator
 
 import click
 
-from engine.csv_output import start_table
 from engine.formatting import UNKNOWN, data_size, decibels
 from engine.ledger.filters import NO_VERDICT, ImageFilter
+from engine.ledger.image_table import documents, write_csv
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
 from engine.ledger.verdicts import Verdict
 from engine.reports.account.psnr_distribution import PsnrDistribution
-from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
-from tui.commands.shared.output import print_json_array, print_line, warn
+from tui.commands.shared.options import (
+    barcode_option,
+    batch_option,
+    check_batch,
+    csv_option,
+    json_option,
+    record_option,
+    workspace_of,
+)
+from tui.commands.shared.output import print_csv, print_json_array, print_line, warn
 
 _MOST_OUTLIERS = 20
 
@@ -32,7 +38,9 @@ _MOST_OUTLIERS = 20
     type=click.Choice([Verdict.FINE.value, Verdict.NOT_FINE.value, NO_VERDICT]),
     help="Only delivered images of which people say this in a review; none: of which nobody says anything.",
 )
-@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header on stdout instead.")
+@barcode_option
+@record_option
+@csv_option
 @json_option
 @click.pass_context
 def list_images(
@@ -40,10 +48,14 @@ def list_images(
     batch: str | None,
     state: str | None,
     verdict: str | None,
+    barcode: str | None,
+    record: str | None,
     as_csv: bool,
     as_json: bool,
 ) -> None:
     """List every image: the manifest for the next system, with --csv or --json.
+
+    --barcode and --record take a whole one, or its beginning and a *, as in --barcode 'B0017*'.
 
     Text that a spreadsheet would run has an apostrophe before it in the CSV, and control characters are escapes
     there. --json has every name as it is.
@@ -52,24 +64,14 @@ def list_images(
         raise click.UsageError("--csv and --json exclude each other")
     with LedgerReader(workspace_of(ctx)) as reader, reader.one_view():
         check_batch(batch, reader.account())
-        images = reader.iterate(ImageFilter(batch=batch, state=state, verdict=verdict))
+        wanted = ImageFilter(batch=batch, state=state, verdict=verdict, barcode=barcode, record=record)
+        rows = reader.stream(wanted)
         if as_json:
-            print_json_array(image.to_json() for image in images)
+            print_json_array(documents(rows))
         elif as_csv:
-            _print_csv(images)
+            print_csv(lambda stream: write_csv(stream, rows))
         else:
-            _print_lines(reader, images)
-
-
-def _print_csv(images: Iterator[ImageRow]) -> None:
-    """In UTF-8 whatever the locale, because another program reads it."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")
-    columns = ImageRow.names()
-    add_row = start_table(sys.stdout, columns, line_end="\n")
-    for image in images:
-        row = image.to_json() | {"warnings": "; ".join(image.warnings)}
-        add_row([row[column] for column in columns])
+            _print_lines(reader, map(ImageRow.of, rows))
 
 
 def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:

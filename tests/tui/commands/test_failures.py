@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -29,3 +31,21 @@ def test_failures_are_grouped_by_cause_with_their_remedy(collection: Path) -> No
     }
     assert wanted <= listed[0].keys()
     assert listed[0]["remedy"].startswith("Restore the file")
+
+
+def test_failures_are_a_table_too_and_of_one_item_or_record(collection: Path) -> None:
+    documents = json.loads(run("failures", "--json", at=collection).stdout)
+    rows = list(csv.DictReader(io.StringIO(run("failures", "--csv", at=collection).stdout)))
+    assert list(rows[0]) == list(documents[0])
+    assert [(int(row["id"]), row["cause"], row["remedy"]) for row in rows] == [
+        (one["id"], one["cause"], one["remedy"]) for one in documents
+    ]
+    assert not any(map(str.isspace, "".join(row["message"][:1] for row in rows)))
+    barcode = documents[0]["barcode"]
+    assert len(json.loads(run("failures", "--json", "--barcode", barcode.lower(), at=collection).stdout)) == 5
+    assert (
+        run("failures", "--barcode", f"{barcode}x", at=collection).stdout == "Nothing of these has failed.\n"
+    )
+    text = run("failures", "--record", f"{documents[0]['record'][:4]}*", "--cause", "corrupt", at=collection)
+    assert text.stdout.startswith("corrupt: 1 image\n")
+    assert "exclude each other" in run("failures", "--csv", "--json", at=collection, code=2).stderr

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from engine.ledger.writer import Ledger
@@ -46,3 +48,27 @@ def test_psnr_far_below_its_batch_is_a_warning(tmp_path: Path) -> None:
     assert len(listed.stdout.splitlines()) == 10
     (warning,) = listed.stderr.splitlines()
     assert warning.startswith("PSNR far below its batch, 30.2 dB: 9  ")
+
+
+def test_list_finds_barcodes_and_records_whole_or_by_their_beginning(collection: Path) -> None:
+    def found(*options: str) -> list[int]:
+        return [image["id"] for image in json.loads(run("list", "--json", *options, at=collection).stdout)]
+
+    everything = list(range(1, 11))
+    assert found("--barcode", "B0000000") == found("--barcode", "b00*") == everything
+    assert found("--record", "9900000000") == everything and found("--record", "99*", "--state", "done") == [
+        6,
+        7,
+    ]
+    assert found("--barcode", "B000") == found("--record", "9_*") == []
+
+
+def test_a_reader_that_has_seen_enough_ends_the_list_quietly(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "ws", 4000)
+    for options in (("list", "--csv"), ("list", "--json"), ("failures", "--json"), ("list",)):
+        command = [sys.executable, "-m", "tui.cli", "-C", str(workspace.root), *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stderr is not None
+            assert process.stdout.read(1)
+            process.stdout.close()
+            assert process.stderr.read() == b"", options

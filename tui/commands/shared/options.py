@@ -49,6 +49,15 @@ batch_option: Callable[[F], F] = click.option(
 cause_option: Callable[[F], F] = click.option(
     "--cause", shell_complete=complete_cause, help="Only failures of this cause."
 )
+csv_option: Callable[[F], F] = click.option(
+    "--csv", "as_csv", is_flag=True, help="CSV with a header on stdout instead."
+)
+barcode_option: Callable[[F], F] = click.option(
+    "--barcode", metavar="B", help="Only images with this barcode; B* for all that begin so."
+)
+record_option: Callable[[F], F] = click.option(
+    "--record", metavar="R", help="Only images of this bibliographic record; R* for all that begin so."
+)
 
 
 def check_batch(batch: str | None, known: Iterable[str]) -> None:

@@ -4,9 +4,10 @@ Control characters in names and messages are made visible, because a terminal wo
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
@@ -44,12 +45,20 @@ def print_json_array(
     With `name` it is that member of an object, followed by the members of `rest()`, called after the last item."""
     ascii_only = ascii_only or not _stdout_is_utf8()
     separator = f'{{"{name}": [\n' if name else "[\n"
+    write = sys.stdout.write  # because click.echo flushes each time
     for item in items:
-        click.echo(separator + json_text(item, ascii_only=ascii_only), nl=False)
+        write(separator + json_text(item, ascii_only=ascii_only))
         separator = ",\n"
     opening = "" if separator == ",\n" else separator.rstrip()
     click.echo(f"{opening}{'' if opening else chr(10)}]", nl=False)
     click.echo(f", {json_text(rest(), ascii_only=ascii_only)[1:]}" if name else "")
+
+
+def print_csv(write: Callable[[TextIO], None]) -> None:
+    """A table on stdout, in UTF-8 whatever the locale, because another program reads it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    write(sys.stdout)
 
 
 def print_table(
