@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -216,3 +217,19 @@ def test_a_drain_with_clients_attached_leaves_no_traceback(workspace: MakeWorksp
         photostat("drain", workspace=root, expect=None)
         wait_for_end(root)
     assert (root / "logs" / "engine-output.log").read_text() == ""
+
+
+def test_a_watch_ends_with_the_engine_that_it_has_seen(workspace: MakeWorkspace) -> None:
+    root = workspace(images=2, **LARGE)
+    with start("status", "--watch", "0.2", "--json", workspace=root) as watching:
+        assert watching.stdout is not None
+        documents = [json.loads(watching.stdout.readline())]
+        start_engine(root, "--workers", "1")
+        busy = suspend_busy_worker(root)
+        while documents[-1]["engine"] is None:
+            documents.append(json.loads(watching.stdout.readline()))
+        resume_worker(busy)
+        documents += map(json.loads, watching.stdout)
+        assert watching.wait() == 0
+    assert documents[0]["engine"] is None and documents[-1]["engine"] is None
+    assert (documents[-1]["state"], documents[-1]["totals"]["done"]) == ("finished", 2)

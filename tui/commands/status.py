@@ -1,4 +1,4 @@
-"""`photostat status`: the state of the work once, from the engine if one runs, else from the ledger."""
+"""`photostat status`: the state of the work, once or again and again, from the engine or else from the ledger."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from engine.formatting import (
     clock,
     counted,
     data_size,
+    dated,
     duration,
     integer,
     memory_size,
@@ -25,24 +26,70 @@ from engine.run_account.words import text
 from engine.workspace import Workspace
 from tui.commands.shared.account import print_batches, print_held, print_left_behind, print_sizes
 from tui.commands.shared.options import json_option, workspace_of
-from tui.commands.shared.output import print_json, print_line, print_table, warn
+from tui.commands.shared.output import print_json, print_json_line, print_line, print_table, warn
+from tui.commands.shared.watching import watch
 from tui.state.eta import time_left
+
+_INTERVAL_S = 2.0
 
 
 @click.command()
+@click.option(
+    "--watch",
+    "interval_s",
+    is_flag=False,
+    flag_value=_INTERVAL_S,
+    type=click.FloatRange(0.2, 86_400),
+    metavar="SECONDS",
+    help=f"Again every so many seconds ({_INTERVAL_S:g} without a number), until the engine has ended or Ctrl-C.",
+)
 @json_option
 @click.pass_context
-def status(ctx: click.Context, as_json: bool) -> None:
-    """Show the state of the work, once."""
+def status(ctx: click.Context, interval_s: float | None, as_json: bool) -> None:
+    """Show the state of the work, once.
+
+    With --watch it is repainted in place on a terminal, and printed again into a file or pipe; with --json there is
+    one document a line. It ends with the engine that it has seen, and exit code 0, or by Ctrl-C, with 130. While no
+    engine runs it waits for one.
+    """
     workspace = workspace_of(ctx)
+    if interval_s is None:
+        _show(workspace, as_json=as_json)
+    else:
+        watch(_Watching(workspace, as_json=as_json), interval_s, gap="" if as_json else "\n")
+
+
+class _Watching:
+    """Shows the status, and knows when there is nothing more to watch."""
+
+    def __init__(self, workspace: Workspace, *, as_json: bool) -> None:
+        self._workspace = workspace
+        self._as_json = as_json
+        self._engine_was_there = False
+
+    def __call__(self) -> bool:
+        snapshot = _show(self._workspace, as_json=self._as_json, again=True)
+        is_there = snapshot.engine is not None
+        self._engine_was_there |= is_there
+        return is_there or not self._engine_was_there
+
+
+def _show(workspace: Workspace, *, as_json: bool, again: bool = False) -> Snapshot:
     snapshot, problem = _current_snapshot(workspace)
     run = _account_of_run(workspace)
     if as_json:
-        print_json(snapshot.to_json() | {"run": to_builtins(run)})
+        document = snapshot.to_json() | {"run": to_builtins(run)}
+        if again:
+            print_json_line(document)
+        else:
+            print_json(document)
         if problem:
             warn(f"photostat: {problem}")
     else:
+        if again:
+            print_line(dated(snapshot.time, snapshot.time))
         _print(snapshot, problem, run)
+    return snapshot
 
 
 def _account_of_run(workspace: Workspace) -> RunAccount | None:

@@ -33,6 +33,11 @@ def print_json(document: Any) -> None:
     click.echo(json_text(document, indent=2, ascii_only=not _stdout_is_utf8()))
 
 
+def print_json_line(document: Any) -> None:
+    """One document on one line of stdout."""
+    click.echo(json_text(document, ascii_only=not _stdout_is_utf8()))
+
+
 def print_json_array(
     items: Iterable[Any],
     *,
