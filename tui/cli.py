@@ -29,6 +29,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Watch and control": {
         "status": "status:status",
+        "events": "events:events",
         "pause": "pause:pause",
         "resume": "resume:resume",
         "drain": "drain:drain",

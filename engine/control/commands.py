@@ -4,8 +4,10 @@ What is ordered about images is only recorded at once: the loop does it in slice
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum, auto
 from typing import Any, Protocol
 
@@ -52,9 +54,10 @@ from engine.control.requests import (
 )
 from engine.control.snapshot import HoldReason, OrderSnapshot, Person, Snapshot
 from engine.failures import UserError, one_line
+from engine.formatting import counted
 from engine.ledger.filters import Selection
 from engine.ledger.order import Order
-from engine.ledger.states import EventKind, OrderKind
+from engine.ledger.states import EventKind, EventLevel, OrderKind
 from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
 
 _MISSING = "not in the store any more"
@@ -119,10 +122,10 @@ class Opinions(Protocol):
 class Orders(Opinions, BatchLedger, Protocol):
     """The ledger's record of what people order about images and batches."""
 
-    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
+    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "", person: str = "") -> Order:
         """Raises UserError, and then nothing is recorded."""
 
-    def take_add(self, plan: str, summary: str) -> Order | None:
+    def take_add(self, plan: str, summary: str, person: str = "") -> Order | None:
         """None if the plan does not fit any more. Raises UserError for one that cannot be read."""
 
     def order(self, number: int) -> Order:
@@ -137,6 +140,10 @@ class Decisions(Protocol):
     def convert_again(self, ids: Sequence[int], reason: str) -> int: ...
 
     def accept_selected(self, selection: Selection, reason: str) -> int: ...
+
+    def event(self, level: EventLevel, kind: EventKind, message: str, *, pid: int | None = None) -> None: ...
+
+    def transaction(self, *, power_safe: bool = False) -> AbstractContextManager[None]: ...
 
 
 class Journal(Protocol):
@@ -179,9 +186,9 @@ class Commands:
             case GetOrder():
                 return OrderReply(order=OrderSnapshot.of(self._ledger.order(request.order)))
             case Requeue() | RequeueMissing() | Accept():
-                return self._take(request)
+                return self._take(request, str(person_at(peer)))
             case Add():
-                return self._add(request)
+                return self._add(request, str(person_at(peer)))
             case GiveVerdicts() | Approve() | WithdrawApproval():
                 self._refuse_when_stopping()
                 return record(self._ledger, request, person_at(peer))
@@ -219,9 +226,9 @@ class Commands:
         self._journal.info(EventKind.ENGINE, f"workers: {before} to {now}{limit}, by {person}")
         return WorkersReply(before=before, count=now, limited_by=HoldReason.MEMORY if now < count else None)
 
-    def _add(self, request: Add) -> AddReply:
+    def _add(self, request: Add, person: str) -> AddReply:
         self._refuse_when_stopping()
-        order = self._ledger.take_add(request.plan, one_line(request.summary))
+        order = self._ledger.take_add(request.plan, one_line(request.summary), person)
         return AddReply(order=None if order is None else OrderSnapshot.of(order))
 
     def _arrange(self, request: BatchRequest, person: Person) -> BatchesReply:
@@ -231,17 +238,18 @@ class Commands:
             self._journal.info(EventKind.BATCH, event)
         return BatchesReply(changed=event is not None, batches=self._engine.snapshot().batches)
 
-    def _take(self, request: LedgerRequest) -> OrderReply:
+    def _take(self, request: LedgerRequest, person: str) -> OrderReply:
         self._refuse_when_stopping()
         match request:
             case Requeue():
-                order = self._ledger.take_order(OrderKind.REQUEUE, request.selection)
+                order = self._ledger.take_order(OrderKind.REQUEUE, request.selection, "", person)
             case RequeueMissing():
                 order = self._ledger.take_order(
-                    OrderKind.REQUEUE_MISSING, Selection(ids=request.ids), _MISSING
+                    OrderKind.REQUEUE_MISSING, Selection(ids=request.ids), _MISSING, person
                 )
             case Accept():
-                order = self._ledger.take_order(OrderKind.ACCEPT, request.selection, one_line(request.reason))
+                reason = one_line(request.reason)
+                order = self._ledger.take_order(OrderKind.ACCEPT, request.selection, reason, person)
         return OrderReply(order=OrderSnapshot.of(order))
 
     def _set_desired(self, desired: DesiredState, message: str) -> None:
@@ -275,12 +283,21 @@ def record(ledger: Opinions, request: SignOffRequest, person: Person) -> Verdict
             return ApprovalReply(recorded=ledger.withdraw_approval(request.batch, request.note, who))
 
 
-def decide(ledger: Decisions, request: LedgerRequest) -> CountReply:
-    """Carries out what a person has decided about images. Raises UserError, and then nothing was changed."""
-    match request:
-        case Requeue():
-            return CountReply(count=ledger.requeue(request.selection))
-        case RequeueMissing():
-            return CountReply(count=ledger.convert_again(request.ids, _MISSING))
-        case Accept():
-            return CountReply(count=ledger.accept_selected(request.selection, one_line(request.reason)))
+def decide(ledger: Decisions, request: LedgerRequest, person: Person) -> CountReply:
+    """Carries out what a person has decided about images, and records who it was. Raises UserError, and then nothing
+    was changed."""
+    with ledger.transaction(power_safe=True):
+        match request:
+            case Requeue():
+                count, kind, what = ledger.requeue(request.selection), EventKind.REQUEUE, "requeued"
+            case RequeueMissing():
+                count = ledger.convert_again(request.ids, _MISSING)
+                kind, what = EventKind.REQUEUE, f"requeued: {_MISSING}"
+            case Accept():
+                reason = one_line(request.reason)
+                count = ledger.accept_selected(request.selection, reason)
+                kind, what = EventKind.ACCEPT, f"accepted: {reason}"
+        if count:
+            message = f"{counted(count, 'image')} {what}, by {person}"
+            ledger.event(EventLevel.INFO, kind, message, pid=os.getpid())
+    return CountReply(count=count)

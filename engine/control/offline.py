@@ -12,8 +12,7 @@ from engine.control.batch_orders import arrange
 from engine.control.client import running_engine
 from engine.control.commands import decide, record
 from engine.control.ordering import Progress, no_progress, order
-from engine.control.peers import Peer
-from engine.control.people import person_at
+from engine.control.people import person_here
 from engine.control.requests import (
     BatchesReply,
     BatchRequest,
@@ -45,7 +44,7 @@ def engine_or_ledger(
             yield lambda request: order(client, request, progress)
     else:
         with open_ledger(workspace, command) as ledger:
-            yield lambda request: decide(ledger, request)
+            yield lambda request: decide(ledger, request, person_here())
 
 
 def sign_off(workspace: Workspace, command: str, request: Request[ReplyT], timeout_s: float = 5.0) -> ReplyT:
@@ -55,7 +54,7 @@ def sign_off(workspace: Workspace, command: str, request: Request[ReplyT], timeo
         with client:
             return client.ask(request)
     with open_ledger(workspace, command) as ledger:
-        person = person_at(Peer(os.geteuid(), os.getpid()))
+        person = person_here()
         return cast(ReplyT, record(ledger, cast(SignOffRequest, request), person))
 
 
@@ -76,7 +75,7 @@ def arrange_batches(
         with client:
             return client.ask(request)
     with open_ledger(workspace, command) as ledger, ledger.transaction(power_safe=True):
-        event = arrange(ledger, request, person_at(Peer(os.geteuid(), os.getpid())))
+        event = arrange(ledger, request, person_here())
         if event is not None:
             ledger.event(EventLevel.INFO, EventKind.BATCH, event, pid=os.getpid())
         batches = Snapshot.from_ledger(ledger.figures(), time.time()).batches

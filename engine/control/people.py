@@ -21,6 +21,11 @@ def person_at(peer: Peer | None) -> Person:
     return Person(_user(peer.uid), _host(peer.pid), _terminal(peer.pid))
 
 
+def person_here() -> Person:
+    """Whose process this one is."""
+    return person_at(Peer(os.geteuid(), os.getpid()))
+
+
 @lru_cache(maxsize=64)
 def _user(uid: int) -> str:
     try:

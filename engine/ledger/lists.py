@@ -85,28 +85,58 @@ def count_where(condition: Condition) -> Query:
     return f"SELECT count(*) FROM images i WHERE {where}", values
 
 
-def event_page(
-    after_id: int,
-    before_id: int | None,
-    image_id: int | None,
-    level: str | None,
-    text: str | None,
-    *,
-    limit: int,
-    newest_first: bool,
-) -> Query:
-    """The history after one event and before another; `text` is anywhere in kind or message."""
-    where, values = ["e.id > ?"], [after_id]  # type: tuple[list[str], list[Any]]
-    for part, value in (("e.id < ?", before_id), ("e.image = ?", image_id), ("e.level = ?", level)):
-        if value is not None:
-            where.append(part)
-            values.append(value)
-    if text:
-        where.append("instr(lower(e.kind || ' ' || e.message), lower(?)) > 0")
-        values.append(text)
+@dataclass(frozen=True)
+class EventFilter:
+    """Part of the history. The events of one image are all that it has; else those that notable ones tell are left
+    out."""
+
+    after_id: int = 0
+    before_id: int | None = None
+    image_id: int | None = None
+    level: str | None = None
+    text: str | None = None
+    """Anywhere in kind, message or target."""
+    notable: bool = False
+    since: float | None = None
+    """Unix time, s: what came, or came again, later."""
+
+    def condition(self) -> Condition:
+        """Over `events e LEFT JOIN images i`."""
+        where, values = ["e.id > ?"], [self.after_id]  # type: tuple[list[str], list[Any]]
+        for part, value in (
+            ("e.id < ?", self.before_id),
+            ("e.image = ?", self.image_id),
+            ("e.level = ?", self.level),
+            ("e.time >= ?", self.since),
+        ):
+            if value is not None:
+                where.append(part)
+                values.append(value)
+        if self.text:
+            said = "e.kind || ' ' || e.message || ' ' || coalesce(i.target, '')"
+            where.append(f"instr(lower({said}), lower(?)) > 0")
+            values.append(self.text)
+        if self.notable:
+            where.append("e.rank = 2")
+        else:
+            where.append("e.fold IS NULL" if self.image_id is not None else "e.rank >= 1")
+        return " AND ".join(where), values
+
+
+def event_page(wanted: EventFilter, *, limit: int, newest_first: bool, offset: int = 0) -> Query:
+    """By id, those of an image by time: a migration has moved some of its rows."""
+    where, values = wanted.condition()
+    direction = "DESC" if newest_first else "ASC"
+    order = f"e.time {direction}, e.id {direction}" if wanted.image_id is not None else f"e.id {direction}"
     sql = (
-        "SELECT e.id, e.time, e.level, e.kind, e.message, e.image, e.pid, coalesce(i.target, '') "
-        f"FROM events e LEFT JOIN images i ON i.id = e.image WHERE {' AND '.join(where)} "
-        f"ORDER BY e.id {'DESC' if newest_first else 'ASC'} LIMIT ?"
+        "SELECT e.id, e.time, e.level, e.kind, e.message, e.image, e.pid, coalesce(i.target, ''), "
+        "e.rank = 2, e.times, coalesce(e.first, e.time), coalesce(e.fold, '') "
+        f"FROM events e LEFT JOIN images i ON i.id = e.image WHERE {where} "
+        f"ORDER BY {order} LIMIT ? OFFSET ?"
     )
-    return sql, [*values, limit]
+    return sql, [*values, limit, offset]
+
+
+def event_count(wanted: EventFilter) -> Query:
+    where, values = wanted.condition()
+    return f"SELECT count(*) FROM events e WHERE {where}", values

@@ -224,11 +224,36 @@ class Event:
     pid: int | None
     target: str = ""
     """Of the image that it is about; empty if it is about none."""
+    notable: bool = False
+    """It is kept for good."""
+    times: int = 1
+    """So many events of its kind, for the same `fold`, are told as this one, which is the last of them."""
+    first: float = 0.0
+    """When the first of them came, Unix time, s."""
+    fold: str = ""
+    """A cause, or the reason of a hold; empty if it is told alone."""
 
     @property
     def image(self) -> str:
         """The target's file name."""
         return self.target.rpartition("/")[2]
+
+    def to_json(self) -> dict[str, Any]:
+        """As `events --json` prints it."""
+        return {
+            "id": self.id,
+            "time": self.time,
+            "first": self.first,
+            "times": self.times,
+            "level": self.level,
+            "kind": self.kind,
+            "cause": self.fold or None,
+            "notable": self.notable,
+            "message": self.message,
+            "image": self.image_id,
+            "target": self.target or None,
+            "pid": self.pid,
+        }
 
 
 @dataclass(frozen=True)

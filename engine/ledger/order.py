@@ -26,6 +26,8 @@ class Order:
     problem: str | None
     """Why it ended early."""
     reason: str
+    person: str = ""
+    """Who has ordered it; empty in an order that an earlier photostat took."""
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> Order:
@@ -41,6 +43,13 @@ class Order:
     def summary(self) -> str:
         """What has come of it, in words: `5 images requeued`; empty if an import has changed nothing."""
         if self.kind is OrderKind.ADD:
-            return self.reason
+            return self.reason and self.reason + self.by
         what = "accepted" if self.kind is OrderKind.ACCEPT else "requeued"
-        return f"{counted(self.changed, 'image')} {what}" + (f": {self.reason}" if self.reason else "")
+        return (
+            f"{counted(self.changed, 'image')} {what}" + (f": {self.reason}" if self.reason else "") + self.by
+        )
+
+    @property
+    def by(self) -> str:
+        """`, by anna (pts/3, reading-room)`; empty if it is not known."""
+        return f", by {self.person}" if self.person else ""

@@ -47,7 +47,9 @@ class OrderSlice:
     """False while images change their targets, and two may have the same one."""
 
 
-def take(db: sqlite3.Connection, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
+def take(
+    db: sqlite3.Connection, kind: OrderKind, selection: Selection, reason: str = "", person: str = ""
+) -> Order:
     """Records it; raises UserError for ids that are not in the ledger, and for no reason where one is needed."""
     reason = one_line(reason).strip()
     if kind is OrderKind.ACCEPT and not reason:
@@ -59,17 +61,19 @@ def take(db: sqlite3.Connection, kind: OrderKind, selection: Selection, reason: 
     images = len(set(ids)) if ids else _failed(db, selection)
     what = encode(selection).decode()
     row = {"kind": kind, "what": what, "reason": reason, "now": time.time(), "images": images}
-    return find(db, int(db.execute(_SQL["take"], row).lastrowid or 0))
+    return find(db, int(db.execute(_SQL["take"], {**row, "person": person}).lastrowid or 0))
 
 
-def take_plan(db: sqlite3.Connection, name: str, size: PlanSize, summary: str) -> Order | None:
+def take_plan(
+    db: sqlite3.Connection, name: str, size: PlanSize, summary: str, person: str = ""
+) -> Order | None:
     """Records an import; None if orders were taken since its plan was made, so that it may not fit any more."""
     last_order = db.execute(_SQL["last_order"]).fetchone()[0]
     if size.last_order != last_order or are_open(db):
         return None
     images = size.changed + size.added
     row = {"kind": OrderKind.ADD, "what": name, "reason": summary, "now": time.time(), "images": images}
-    return find(db, int(db.execute(_SQL["take"], row).lastrowid or 0))
+    return find(db, int(db.execute(_SQL["take"], {**row, "person": person}).lastrowid or 0))
 
 
 def next_plan(db: sqlite3.Connection) -> tuple[int, str] | None:

@@ -17,6 +17,7 @@ from engine.ledger.account import Account, WorkTimes
 from engine.ledger.collisions import target_key
 from engine.ledger.connection import ReadOnlyConnection
 from engine.ledger.filters import ALL_IMAGES, ImageFilter, Selection, with_ids
+from engine.ledger.lists import EventFilter
 from engine.ledger.models import Attempt, Event, ImageRow, KindCount, Representation
 from engine.ledger.queries import LedgerQueries, Values
 from engine.ledger.statements import statements
@@ -203,12 +204,27 @@ class LedgerReader(LedgerQueries):
         before_id: int | None = None,
         level: str | None = None,
         text: str | None = None,
+        notable: bool = False,
+        since: float | None = None,
+        offset: int = 0,
     ) -> list[Event]:
-        """A page of the history: after one event, or (newest first) before one."""
-        page = lists.event_page(
-            after_id, before_id, image_id, level, text, limit=limit, newest_first=newest_first
-        )
-        return [Event(*row) for row in self._select(*page)]
+        """A page of the history, or of an image's own: after one event, or (newest first) before one.
+
+        Rows before `offset` are read too, and with `text` all of them until there are enough."""
+        wanted = EventFilter(after_id, before_id, image_id, level, text, notable, since)
+        rows = self._select(*lists.event_page(wanted, limit=limit, newest_first=newest_first, offset=offset))
+        return [Event(*row) for row in rows]
+
+    def event_count(self, *, notable: bool = False, after_id: int = 0) -> int:
+        """How many events `events` would list altogether. Reads all of them that are later than `after_id`."""
+        return int(self._select(*lists.event_count(EventFilter(after_id, notable=notable)))[0][0])
+
+    def iterate_events(self, *, notable: bool, since: float | None = None) -> Iterator[Event]:
+        """All of them, the oldest first, in constant memory."""
+        last = 0
+        while page := self.events(last, _CHUNK, notable=notable, since=since):
+            yield from page
+            last = page[-1].id
 
     def last_event(self) -> int:
         """The newest event's id; 0 if there is none."""

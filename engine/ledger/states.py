@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class ImageState(StrEnum):
@@ -37,6 +37,17 @@ class EventLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class EventRank(IntEnum):
+    """How long an event is kept, and where it is shown."""
+
+    DETAIL = 0
+    """With its image alone: in the history, a notable event tells of it and of others like it. It ages out."""
+    ROUTINE = 1
+    """It ages out."""
+    NOTABLE = 2
+    """It is kept for good."""
 
 
 class EventKind(StrEnum):

@@ -24,7 +24,7 @@ from engine.failures import Failure, UserError
 from engine.ledger import batch_order, import_rows, orders, recovery, requeue, runs, sign_off
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.connection import connect_for_writing
-from engine.ledger.events import add_event
+from engine.ledger.events import add_event, age
 from engine.ledger.faults import ledger_faults
 from engine.ledger.filters import Selection
 from engine.ledger.import_report import ImportReport
@@ -72,6 +72,8 @@ class Ledger(LedgerQueries):
         self.queue = WorkQueue(connection, sources)
         self.has_orders = orders.are_open(connection)
         """Whether some are in hand."""
+        self._aged = 0
+        """Up to this event nothing is left to remove."""
         self._plan: AttachedPlan | None = None
         """Of the import that is being carried out."""
 
@@ -223,10 +225,17 @@ class Ledger(LedgerQueries):
         image_id: int | None = None,
         pid: int | None = None,
         at: float | None = None,
+        fold: str = "",
     ) -> None:
-        """A line of the history; `at` is when it happened, Unix time, if that was not just now."""
+        """A line of the history; `at` is when it happened, Unix time, if that was not just now. With `fold`, it is told
+        as one with others of its kind that have the same."""
         with self.transaction():
-            add_event(self._db, level, kind, message, image_id, pid, at)
+            add_event(self._db, level, kind, message, image_id, pid, at, fold)
+
+    def age_events(self, most: int = 500) -> None:
+        """Removes a few of the oldest events that are not notable, if there are more of those than are kept."""
+        with self.transaction():
+            self._aged = age(self._db, self._aged, most)
 
     # The run
 
@@ -309,14 +318,14 @@ class Ledger(LedgerQueries):
         with self.transaction(power_safe=True):
             return sign_off.withdraw(self._db, batch, note, person)
 
-    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
+    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "", person: str = "") -> Order:
         """Records what a person orders, to be done by `work_on_orders`. Raises UserError, and then nothing is."""
         with self.transaction(power_safe=True):
-            order = orders.take(self._db, kind, selection, reason)
+            order = orders.take(self._db, kind, selection, reason, person)
         self.has_orders = True
         return order
 
-    def take_add(self, plan: str, summary: str) -> Order | None:
+    def take_add(self, plan: str, summary: str, person: str = "") -> Order | None:
         """Records an import whose plan lies beside the ledger; None if it was made before other orders came.
 
         Raises UserError for a plan that cannot be read."""
@@ -326,7 +335,7 @@ class Ledger(LedgerQueries):
         size = attached.size
         attached.close()
         with self.transaction(power_safe=True):
-            order = orders.take_plan(self._db, plan, size, summary)
+            order = orders.take_plan(self._db, plan, size, summary, person)
         self.has_orders = self.has_orders or order is not None
         return order
 
@@ -353,7 +362,8 @@ class Ledger(LedgerQueries):
     def finish_orders(self) -> None:
         """Those that an engine took and did not finish, in their order."""
         while (ended := self._finish_order()) is not None:
-            self.event(EventLevel.INFO, ended.event_kind, ended.problem or ended.summary, pid=os.getpid())
+            told = ended.problem + ended.by if ended.problem else ended.summary
+            self.event(EventLevel.INFO, ended.event_kind, told, pid=os.getpid())
         self.remove_lost_plans()
 
     def _finish_order(self) -> Order | None:

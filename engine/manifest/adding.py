@@ -12,6 +12,7 @@ from engine.config import ManifestSettings
 from engine.control.client import EngineClient, running_engine
 from engine.control.offline import open_ledger
 from engine.control.ordering import wait_for, wait_until_idle
+from engine.control.people import person_here
 from engine.control.requests import Add
 from engine.failures import UserError
 from engine.formatting import integer
@@ -39,17 +40,17 @@ def add_to_workspace(
 ) -> AddReport:
     """See `importer.add`; `show` is told in words how far it is. Raises UserError, EngineSilent, and OrderLeft."""
 
-    def import_into(ledger: ImportTarget) -> AddReport:
+    def import_into(ledger: ImportTarget, person: str = "") -> AddReport:
         def progress(rows: int) -> None:
             show(f"{integer(rows)} rows read")
 
-        return add(ledger, export, settings, batch=batch, split_by=split_by, progress=progress)
+        return add(ledger, export, settings, batch=batch, split_by=split_by, progress=progress, person=person)
 
     client = running_engine(workspace)
     if client is None:
         try:
             with open_ledger(workspace, "add") as ledger:
-                return import_into(ledger)
+                return import_into(ledger, str(person_here()))
         except LedgerLocked as locked:
             if locked.holder is None or not locked.holder.is_engine:
                 raise

@@ -48,8 +48,10 @@ def add(
     batch: str | None = None,
     split_by: str | None = None,
     progress: Callable[[int], None] = lambda rows: None,
+    person: str = "",
 ) -> AddReport:
-    """Adds an export, in one transaction. `progress` is called now and then with the number of rows read.
+    """Adds an export, in one transaction. `progress` is called now and then with the number of rows read;
+    `person` is who adds it, if nobody else records that.
 
     Without `batch` and `split_by` the file's name is the batch's. Raises UserError if the file cannot be read as
     an export with the columns it should have; then nothing was added."""
@@ -78,7 +80,7 @@ def add(
                 *_respelled(imported.respelled),
             ),
         )
-        _note_in_history(ledger, export, report)
+        _note_in_history(ledger, export, report, person)
     return report
 
 
@@ -91,10 +93,11 @@ def _respelled(rows: int) -> tuple[str, ...]:
     )
 
 
-def _note_in_history(ledger: ImportTarget, export: Path, report: AddReport) -> None:
+def _note_in_history(ledger: ImportTarget, export: Path, report: AddReport, person: str) -> None:
     """An event about the import, if it changed anything."""
     total = report.total
     if total.new or total.changed or report.freed:
         counts = ", ".join(f"{getattr(total, key):,} {key}" for key in COUNTS)
         message = f"{export.name}: {counts}, {report.refused:,} refused"
+        message += f", by {person}" if person else ""
         ledger.event(EventLevel.INFO, EventKind.ADD, message, pid=os.getpid())

@@ -63,7 +63,9 @@ class RunContext:
     ) -> None:
         """The image has failed; `facts` has what the attempt took."""
         self.ledger.failed(subject.image_id, failure, facts)
-        self.events.error(EventKind.FAILED, f"{failure.cause}: {failure.message}", subject, pid)
+        self.events.error(
+            EventKind.FAILED, f"{failure.cause}: {failure.message}", subject, pid, fold=failure.cause
+        )
 
 
 @dataclass

@@ -354,7 +354,7 @@ class Converting:
             message = (
                 f"{failure.cause}: {failure.message}; that was attempt {attempt.number}, another follows"
             )
-            self._run.events.warning(EventKind.RETRY, message, image.subject, pid)
+            self._run.events.warning(EventKind.RETRY, message, image.subject, pid, fold=failure.cause)
         else:
             self.fail(image, failure, facts, pid)
 

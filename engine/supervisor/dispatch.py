@@ -159,10 +159,10 @@ class Dispatch:
         holds, events = self._context.holds, self._run.events
         if hold is None:
             if holds.memory is not None:
-                events.info(EventKind.END_OF_HOLD, "there is memory again")
+                events.info(EventKind.END_OF_HOLD, "there is memory again", fold=HoldReason.MEMORY)
             holds.memory = None
         elif holds.memory is None:
-            events.warning(EventKind.HOLD, hold.detail)
+            events.warning(EventKind.HOLD, hold.detail, fold=HoldReason.MEMORY)
             since = time.time() - (now - hold.since)
             holds.memory = Hold(HoldReason.MEMORY, hold.detail, since, None)
         else:

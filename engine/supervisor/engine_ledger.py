@@ -123,10 +123,11 @@ class EngineLedger(Ledger):
         image_id: int | None = None,
         pid: int | None = None,
         at: float | None = None,
+        fold: str = "",
     ) -> None:
         if len(self._kept) < _MOST_KEPT or self._in_turn:
             at = time.time() if at is None else at
-            self._keep(partial(super().event, level, kind, message, image_id, pid, at))
+            self._keep(partial(super().event, level, kind, message, image_id, pid, at, fold))
 
     def keep_run(self, note: RunNote) -> None:
         self._keep(partial(super().keep_run, note))
@@ -140,13 +141,13 @@ class EngineLedger(Ledger):
         self._kept.append(partial(super().start, image_id, pid, predicted_bytes, mode, correction))
         return number
 
-    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
+    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "", person: str = "") -> Order:
         self.write_kept()
-        return super().take_order(kind, selection, reason)
+        return super().take_order(kind, selection, reason, person)
 
-    def take_add(self, plan: str, summary: str) -> Order | None:
+    def take_add(self, plan: str, summary: str, person: str = "") -> Order | None:
         self.write_kept()
-        return super().take_add(plan, summary)
+        return super().take_add(plan, summary, person)
 
     def give_verdicts(self, given: Sequence[GivenVerdict], person: str) -> VerdictsTaken:
         self.write_kept()

@@ -17,32 +17,57 @@ _MOST_UNWRITTEN_BYTES = 8 << 20
 
 
 class EventLog:
-    """Events without a `pid` are the supervisor's own."""
+    """Events without a `pid` are the supervisor's own. Those with a `fold` are told as one with others of their kind
+    that have the same: a cause, or the reason of a hold."""
 
     def __init__(self, ledger: Ledger, file: RunLogFile) -> None:
         self._ledger = ledger
         self._file = file
 
     def info(
-        self, kind: EventKind, message: str, subject: Subject | None = None, pid: int | None = None
+        self,
+        kind: EventKind,
+        message: str,
+        subject: Subject | None = None,
+        pid: int | None = None,
+        *,
+        fold: str = "",
     ) -> None:
-        self._write(EventLevel.INFO, kind, message, subject, pid)
+        self._write(EventLevel.INFO, kind, message, subject, pid, fold)
 
     def warning(
-        self, kind: EventKind, message: str, subject: Subject | None = None, pid: int | None = None
+        self,
+        kind: EventKind,
+        message: str,
+        subject: Subject | None = None,
+        pid: int | None = None,
+        *,
+        fold: str = "",
     ) -> None:
-        self._write(EventLevel.WARNING, kind, message, subject, pid)
+        self._write(EventLevel.WARNING, kind, message, subject, pid, fold)
 
     def error(
-        self, kind: EventKind, message: str, subject: Subject | None = None, pid: int | None = None
+        self,
+        kind: EventKind,
+        message: str,
+        subject: Subject | None = None,
+        pid: int | None = None,
+        *,
+        fold: str = "",
     ) -> None:
-        self._write(EventLevel.ERROR, kind, message, subject, pid)
+        self._write(EventLevel.ERROR, kind, message, subject, pid, fold)
 
     def _write(
-        self, level: EventLevel, kind: EventKind, message: str, subject: Subject | None, pid: int | None
+        self,
+        level: EventLevel,
+        kind: EventKind,
+        message: str,
+        subject: Subject | None,
+        pid: int | None,
+        fold: str,
     ) -> None:
         pid = os.getpid() if pid is None else pid
-        self._ledger.event(level, kind, message, subject.image_id if subject else None, pid)
+        self._ledger.event(level, kind, message, subject.image_id if subject else None, pid, fold=fold)
         self._file.write(level, pid, f"{kind}: {message}", subject)
 
 

@@ -183,6 +183,7 @@ class Supervisor:
         self._run.ledger.check()  # what it shows would be old
         self._give_out_work()
         self._recorder.note(self._progress.total, has_work=not self._is_finished)
+        self._run.ledger.age_events()
 
     async def _wait_for_events(self) -> None:
         wake_up = self._run.wake_up

@@ -53,7 +53,7 @@ class Orders:
     def _end(self, number: int, problem: str | None = None) -> None:
         order = self._run.ledger.end_order(number, problem)
         if problem is not None:
-            self._run.events.warning(order.event_kind, problem)
+            self._run.events.warning(order.event_kind, problem + order.by)
         elif order.summary:
             self._run.events.info(order.event_kind, order.summary)
 

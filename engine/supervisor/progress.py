@@ -44,8 +44,8 @@ class Progress:
         """Each with the value of `_worked_s` when it was finished."""
         self._images = 0
         self._megapixels = 0.0
-        self._source_bytes = 0
-        self._jpeg_bytes = 0
+        self.total = run_times.Stored()
+        """All that came into the store, also what an earlier engine had converted."""
 
     def pass_time(self, now: float, share: float = 1.0) -> None:
         """Count the time since the last call; in it this share of the workers, 0 to 1, had images."""
@@ -58,13 +58,15 @@ class Progress:
         self._recent.append((self._worked_s, finished))
         self._images += 1
         self._megapixels += finished.megapixels
-        self._source_bytes += finished.source_bytes
-        self._jpeg_bytes += finished.jpeg_bytes
 
-    @property
-    def total(self) -> run_times.Stored:
-        """All that was added."""
-        return run_times.Stored(self._images, self._megapixels, self._source_bytes, self._jpeg_bytes)
+    def count(self, finished: Finished) -> None:
+        """It is part of `total`, whether it says something about the rates or not."""
+        self.total = run_times.Stored(
+            self.total.images + 1,
+            self.total.megapixels + finished.megapixels,
+            self.total.source_bytes + finished.source_bytes,
+            self.total.jpeg_bytes + finished.jpeg_bytes,
+        )
 
     def rates(self) -> Rates:
         """Per second of work, over the window or, if that is shorter, over the run so far."""

@@ -183,8 +183,10 @@ class Storing:
         self._faults.worked()
         self._holds.store_worked()
         self._run.ledger.done(request.image_id, message.warnings)
+        finished = Finished(jpeg.megapixels, jpeg.source_bytes, request.jpeg_bytes)
+        self._progress.count(finished)
         if jpeg.converted_here:
-            self._progress.add(Finished(jpeg.megapixels, jpeg.source_bytes, request.jpeg_bytes))
+            self._progress.add(finished)
         how = "was there already, identical" if message.existed else measured_time(message.wall_s)
         self._run.events.info(EventKind.STORED, f"{data_size(request.jpeg_bytes)}, {how}", jpeg.subject)
         self._to_unlink.append(Path(request.scratch_path))
@@ -201,7 +203,8 @@ class Storing:
         self._to_unlink.append(Path(request.scratch_path))
         if failure.cause is Cause.PROOF_FAILED:  # what is on scratch is not what was proved
             self._run.ledger.back_to_pending(request.image_id, failure.message, counts=True)
-            events.warning(EventKind.RETRY, f"{failure.cause}: {failure.message}", jpeg.subject)
+            why = f"{failure.cause}: {failure.message}"
+            events.warning(EventKind.RETRY, why, jpeg.subject, fold=failure.cause)
         else:
             self.failures += 1
             self._setbacks.pop(request.image_id, None)

@@ -64,7 +64,31 @@ UPDATE attempts SET message = :reason WHERE id = (SELECT max(id) FROM attempts W
 SELECT state FROM images WHERE id = :image
 
 -- name: add_event
-INSERT INTO events (time, level, kind, message, image, pid) VALUES (:now, :level, :kind, :message, :image, :pid)
+INSERT INTO events (time, level, kind, message, image, pid, rank)
+VALUES (:now, :level, :kind, :message, :image, :pid, :rank)
+
+-- name: add_folded_event
+INSERT INTO events (time, level, kind, message, image, pid, rank, fold, first)
+VALUES (:now, :level, :kind, :message, :image, :pid, 2, :fold, :now)
+
+-- name: fold_event
+-- The last event of this kind and fold becomes this one, if that is not long past.
+UPDATE events SET id = (SELECT max(id) + 1 FROM events), time = :now, level = :level, message = :message,
+    image = :image, pid = :pid, times = times + 1
+WHERE id = (
+        SELECT id FROM events INDEXED BY events_folded
+        WHERE fold IS NOT NULL AND fold = :fold AND kind = :kind ORDER BY id DESC LIMIT 1
+    )
+    AND time >= :last AND first >= :first
+
+-- name: last_event
+SELECT coalesce(max(id), 0) FROM events
+
+-- name: aged_events
+SELECT id FROM events WHERE id > :after AND id <= :upto AND rank < 2 ORDER BY id LIMIT :limit
+
+-- name: age_events
+DELETE FROM events WHERE id > :after AND id <= :upto AND rank < 2
 
 -- name: in_flight
 SELECT i.*, b.name AS batch_name FROM images i JOIN batches b ON b.id = i.batch

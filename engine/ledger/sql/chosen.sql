@@ -51,8 +51,8 @@ UPDATE main.images SET state = 'accepted', reason = :reason, updated = :now
 WHERE id IN (SELECT id FROM temp.chosen)
 
 -- name: add_events
-INSERT INTO main.events (time, level, kind, message, image, pid)
-SELECT :now, 'info', :kind, :message, id, :pid FROM temp.chosen
+INSERT INTO main.events (time, level, kind, message, image, pid, rank)
+SELECT :now, 'info', :kind, :message, id, :pid, 0 FROM temp.chosen
 
 -- name: known
 SELECT id FROM main.images WHERE id IN (SELECT value FROM json_each(:ids))

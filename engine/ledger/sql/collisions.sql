@@ -60,8 +60,8 @@ WHERE i.target_key IN (SELECT key FROM temp.shared) AND c.target = i.target
     AND o.id = iif(i.id = c.first, c.last, c.first) AND i.state IN ('pending', 'in_flight', 'failed')
 
 -- name: add_collision_events
-INSERT INTO main.events (time, level, kind, message, image, pid)
-SELECT :now, 'error', 'failed', 'target-collision: ' || c.message, i.id, :pid
+INSERT INTO main.events (time, level, kind, message, image, pid, rank)
+SELECT :now, 'error', 'failed', 'target-collision: ' || c.message, i.id, :pid, 0
 FROM temp.collided c JOIN main.images i ON i.id = c.image
 WHERE i.cause IS NOT 'target-collision'
 

@@ -133,13 +133,13 @@ WHERE n.how = 'changed' AND n.image = i.id
     AND (i.source <> n.source OR i.name <> n.name OR i.checksum <> n.checksum)
 
 -- name: add_changed_events
-INSERT INTO main.events (time, level, kind, message, image, pid)
+INSERT INTO main.events (time, level, kind, message, image, pid, rank)
 SELECT :now, 'info', 'changed',
     iif(i.state = 'done', 'done already, so kept as it is; the export now has ', 'the export now has ')
         || 'source ' || n.source || ', name ' || n.name || iif(n.checksum = '', '', ', checksum ' || n.checksum)
         || '; before: source ' || i.source || ', name ' || i.name
         || iif(i.checksum = '', '', ', checksum ' || i.checksum),
-    i.id, :pid
+    i.id, :pid, 0
 FROM temp.incoming n JOIN main.images i ON i.id = n.image
 WHERE n.how = 'changed' AND n.is_other
 

@@ -1,17 +1,19 @@
 -- Orders in hand: what was taken, how far it is, and the images of its next slice.
 
 -- name: take
-INSERT INTO orders (kind, what, reason, taken, images) VALUES (:kind, :what, :reason, :now, :images)
+INSERT INTO orders (kind, what, reason, taken, images, person)
+VALUES (:kind, :what, :reason, :now, :images, :person)
 
 -- name: open_orders
-SELECT id, kind, taken, images, seen, changed, ended, problem, reason FROM orders INDEXED BY orders_open
+SELECT id, kind, taken, images, seen, changed, ended, problem, reason, person FROM orders INDEXED BY orders_open
 WHERE ended IS NULL ORDER BY id
 
 -- name: order
-SELECT id, kind, taken, images, seen, changed, ended, problem, reason FROM orders WHERE id = :order
+SELECT id, kind, taken, images, seen, changed, ended, problem, reason, person FROM orders WHERE id = :order
 
 -- name: next
-SELECT id, kind, taken, images, seen, changed, ended, problem, reason, position, what FROM orders INDEXED BY orders_open
+SELECT id, kind, taken, images, seen, changed, ended, problem, reason, person, position, what
+FROM orders INDEXED BY orders_open
 WHERE ended IS NULL ORDER BY id LIMIT 1
 
 -- name: last_order

@@ -12,11 +12,11 @@ INSERT OR REPLACE INTO main.exports SELECT batch, name, added FROM plan.exports
 
 -- name: add_events
 -- A change that does not come about is told as such; a collision that does not is not told.
-INSERT INTO main.events (time, level, kind, message, image, pid)
+INSERT INTO main.events (time, level, kind, message, image, pid, rank)
 SELECT e.time, e.level, e.kind,
     iif(e.kind = 'changed' AND c.moved AND i.state IN ('done', 'in_flight'), 'converted meanwhile, so kept as it is; ', '')
         || e.message,
-    e.image, e.pid
+    e.image, e.pid, 0
 FROM plan.events e JOIN main.images i ON i.id = e.image LEFT JOIN plan.changed c ON c.seq = e.seq
 WHERE e.seq > :after AND e.seq <= :upto AND NOT (e.kind = 'failed' AND i.state IN ('done', 'in_flight'))
 ORDER BY e.seq, e.rowid

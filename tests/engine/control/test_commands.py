@@ -70,13 +70,14 @@ class RecordingLedger:
     events: list[tuple[str, str]] = field(default_factory=list)
     said: list[tuple[object, ...]] = field(default_factory=list)
 
-    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "") -> Order:
+    def take_order(self, kind: OrderKind, selection: Selection, reason: str = "", person: str = "") -> Order:
+        assert person == str(ME)
         if kind is OrderKind.ACCEPT and not reason:
             raise UserError("accepting needs a reason")
         self.decisions.append((kind, selection, reason))
         return self.order(len(self.decisions))
 
-    def take_add(self, plan: str, summary: str) -> Order | None:
+    def take_add(self, plan: str, summary: str, person: str = "") -> Order | None:
         return None
 
     def move_batch(self, name: str, to: BatchMove) -> bool:
