@@ -36,6 +36,7 @@ from tui.theme import TERMINAL
 from tui.widgets import header, memory, throughput
 from tui.widgets.failures import remedy_of
 from tui.widgets.image_columns import name_of
+from tui.widgets.line_widget import line
 from tui.widgets.row_details import detail_lines
 
 _STYLE = """
@@ -130,10 +131,10 @@ class DashboardApp(_App):
         self.show("state", header.state_line(view, width))
         self.show("progress", header.progress_line(view, width))
         self.show("figures", header.figures_line(view, width))
-        self.show("memory0", memory.memory_bar(snapshot.memory, half))
-        self.show("memory1", memory.figures_line(snapshot.memory))
-        self.show("memory2", memory.room_line(snapshot.memory))
-        self.show("throughput0", throughput.images_line(view, half, curve=True))
+        self.show("memory0", line(*memory.memory_bar(snapshot.memory, half)))
+        self.show("memory1", memory.figures_lines(snapshot.memory)[0])
+        self.show("memory2", memory.figures_lines(snapshot.memory)[1])
+        self.show("throughput0", throughput.images_line(snapshot, half)[1])
         self.show("throughput1", throughput.rates_line(snapshot, half))
         self.show("throughput2", throughput.saved_line(snapshot, half))
         _update(self.query_one("#workers", DataTable), _worker_rows(snapshot))

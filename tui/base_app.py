@@ -21,11 +21,10 @@ from tui.connection.ledger_thread import LedgerThread
 from tui.connection.poller import CommandAnswered, Poller, StatusArrived
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import QUESTIONS
-from tui.state.history import History
 from tui.state.kept_orders import KeptOrders
 from tui.state.notifications import Notifier
 from tui.state.pause_target import PauseTarget
-from tui.state.status import ConnectionState, EngineStatus, is_urgent
+from tui.state.status import EngineStatus, is_urgent
 from tui.state.view import ActionResult, View
 from tui.state.worker_target import WorkerTarget
 from tui.terminal import TerminalDriver
@@ -59,7 +58,6 @@ class BaseApp(App[int]):
         self._read_only = read_only
         self._bell = bell
         self._clock = clock
-        self._history = History()
         self._view = View(EngineStatus(), clock(), read_only=read_only)
         self._undrawn: EngineStatus | None = None
         """A status that waits until the terminal has taken the last output."""
@@ -205,9 +203,6 @@ class BaseApp(App[int]):
 
     def on_status_arrived(self, message: StatusArrived) -> None:
         status = self._latest = message.status
-        if status.snapshot is not None and status.connection is ConnectionState.ENGINE:
-            self._history.begin(status.converted, status.snapshot.time)
-            self._history.add(status.snapshot)
         is_waiting = self._undrawn is not None
         self._undrawn = status
         if not is_waiting:
@@ -238,8 +233,6 @@ class BaseApp(App[int]):
             self._view,
             status=status,
             now=self._clock(),
-            images_per_s=tuple(self._history.images_per_s()),
-            used_bytes=tuple(self._history.used_bytes()),
         )
         self._draw_view()
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from engine.config import MOST_WORKERS
+from engine.control.numbers import Count
 from engine.control.snapshot import (
     BatchSnapshot,
-    Count,
     HoldReason,
     LeftBehind,
     OrderSnapshot,

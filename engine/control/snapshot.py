@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta, Struct, json, structs, to_builtins
+from msgspec import Struct, json, structs, to_builtins
 
+from engine.control.numbers import Count, Number, Signed
+from engine.control.recent import Recent
 from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.batch_order import BatchHold
 from engine.ledger.order import Order
 from engine.ledger.states import OrderKind
 
-_BEYOND = 2**53
-"""Larger than any count, size or time there is; numbers from here on lose their last digits where they are shown."""
 _SHOWN_AS_HANGING_S = 5.0
-Count = Annotated[int, Meta(ge=0, lt=_BEYOND)]
-Signed = Annotated[int, Meta(gt=-_BEYOND, lt=_BEYOND)]
-Number = Annotated[float, Meta(gt=-float(_BEYOND), lt=float(_BEYOND))]
-"""Finite, because it has limits."""
 
 
 class State(StrEnum):
@@ -294,6 +290,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """None if it is not paused."""
     ended: str | None
     """Why no engine runs although nobody had ordered that, and there is work."""
+    recent: Recent = Recent()
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "totals", sum((batch.account for batch in self.batches), Account()))
@@ -344,6 +341,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The document of `status --json`."""
+        """The document of `status --json`: all but what only curves are drawn from."""
         document: dict[str, Any] = to_builtins(self)
+        del document["recent"]
         return document

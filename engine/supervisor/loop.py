@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from engine import __version__
 from engine.config import Config
 from engine.control.commands import Commands, DesiredState
+from engine.control.recent import SPAN_S, SPANS_KEPT, Rest
 from engine.control.requests import SkipReply
 from engine.control.server import ControlServer
 from engine.control.snapshot import Hold, Pause, Person, Snapshot, State
@@ -28,6 +29,7 @@ from engine.formatting import counted
 from engine.hosts.local import LocalHost
 from engine.ledger.account import Account
 from engine.ledger.models import PendingImage
+from engine.ledger.reader import LedgerReader
 from engine.ledger.runs import Ending, WaitKind
 from engine.ledger.states import EventKind, EventLevel
 from engine.supervisor.candidates import Candidates
@@ -42,6 +44,7 @@ from engine.supervisor.notifications import Notifier
 from engine.supervisor.ordered_holds import OrderedHolds
 from engine.supervisor.orders import Orders
 from engine.supervisor.progress import Progress
+from engine.supervisor.recent_spans import RecentSpans
 from engine.supervisor.run_recorder import RunRecorder, engine_died
 from engine.supervisor.run_times import Doing
 from engine.supervisor.set_aside import SetAside
@@ -54,6 +57,8 @@ from engine.workspace import Workspace
 _TICK_S = 0.25
 _LINGER_S = 1.5
 """A finished engine stays so long for clients that ask once a second, so that they see the end."""
+
+_RESTS = {State.PAUSED: Rest.PAUSED, State.HOLDING: Rest.HOLDING}
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class Supervisor:
         self._turns = LedgerTurns(self._run)
         self._started = time.monotonic()
         self._progress = Progress(self._started)
+        self._recent = RecentSpans()
         here = self._this_machine()
         self._surveying = Surveying(here)
         self._candidates = Candidates(self._to_convert)
@@ -134,11 +140,17 @@ class Supervisor:
             message = f"started, version {__version__}, {self._workers_in_words()}"
             run.events.info(EventKind.ENGINE, message)
             reused = take_over(run, self._here.storing)
+        self._begin_curves()
         run.scratch.sweep(reused)
         run.ledger.remove_lost_plans()
         await self._control.start()
         run.ledger.publish_socket(self._control.path)
         run.ledger.answer_while_locked()
+
+    def _begin_curves(self) -> None:
+        now = time.time()
+        with LedgerReader(self._run.workspace) as reader:
+            self._recent.begin(reader.conversions(now - SPAN_S * SPANS_KEPT), now)
 
     async def run(self) -> bool:
         """Work until every image is finished or a person wants the end; True if every image is finished."""
@@ -174,6 +186,7 @@ class Supervisor:
             check_removals(crew.context)
         check_log(self._run, self._log_file)
         self._notify_of_hold()
+        self._record()
 
     def _work(self) -> None:
         self._receive()
@@ -204,6 +217,13 @@ class Supervisor:
             crew.update_holds(now)
         busy = any(crew.is_busy for crew in self._crews)
         holds.waiting = self._ordered_holds.nothing_left(self._accounts(), busy=busy, now=now)
+
+    def _record(self) -> None:
+        """What clients draw curves from."""
+        memory, images = self._here.dispatch.snapshot(), self._progress.total.images
+        rest = _RESTS.get(self.state)
+        used_bytes = memory.total - memory.available
+        self._recent.look(time.time(), images=images, used_bytes=used_bytes, rest=rest)
 
     def _notify_of_hold(self) -> None:
         hold = self._hold
@@ -301,6 +321,7 @@ class Supervisor:
             self._run,
             self._crews,
             self._progress,
+            recent=self._recent.snapshot(),
             state=self.state,
             started=self._started,
             workers_asked=self.workers_asked,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from engine import __version__
+from engine.control.recent import Recent
 from engine.control.snapshot import (
     BatchSnapshot,
     Bytes,
@@ -28,6 +29,7 @@ def take_snapshot(
     crews: Sequence[Crew],
     progress: Progress,
     *,
+    recent: Recent,
     state: State,
     hold: Hold | None,
     started: float,
@@ -75,4 +77,5 @@ def take_snapshot(
         orders=tuple(map(OrderSnapshot.of, figures.orders)),
         pause=pause,
         ended=None,
+        recent=recent,
     )

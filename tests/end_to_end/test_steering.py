@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine.control.client import EngineClient
+from engine.control.recent import Recent, Rest
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat, start
@@ -85,8 +86,17 @@ def test_an_engine_that_is_paused_keeps_its_rates_and_promises_no_end(workspace:
     assert later["state"] == "paused"
     assert later["rates"] == before["rates"] and later["rates"]["images_per_s"] > 0
     assert before["eta_seconds"] is later["eta_seconds"] is None
+    recent = wait_until(lambda: _recent_with_pause(root), "a client that attaches later to see the pause")
+    assert sum(span.images for span in recent.spans) == later["totals"]["done"]
+    assert recent.spans[-1].used_bytes
     photostat("resume", workspace=root)
     assert wait_for_end(root)["totals"]["done"] == 14
+
+
+def _recent_with_pause(root: Path) -> Recent | None:
+    with EngineClient.connect(Workspace(root)) as client:
+        recent = client.snapshot().recent
+    return recent if recent.spans[-1].rest is Rest.PAUSED else None
 
 
 def _settled(root: Path) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
+from engine.control.recent import SPAN_S, SPANS_KEPT, Recent, Rest, Span
 from engine.control.snapshot import (
     BatchSnapshot,
     Bytes,
@@ -68,6 +69,25 @@ def worker(slot: int, tick: int = 0) -> WorkerSnapshot:
     )
 
 
+def recent(now: float) -> Recent:
+    """Half an hour, now faster, now slower: the engine held for two minutes, and a person paused it for one."""
+    last = int(now // SPAN_S)
+    numbers = range(last - SPANS_KEPT + 1, last + 1)
+    rests = {**dict.fromkeys(range(12), Rest.HOLDING), **dict.fromkeys(range(40, 46), Rest.PAUSED)}
+    at = {number: rests.get(number - int(NOW // SPAN_S) + 70) for number in numbers}
+    return Recent(
+        float(numbers[0] * SPAN_S),
+        tuple(
+            Span(
+                0 if at[number] else 8 + number * 7919 % 5 + number // 20 % 4,
+                (15 + number * 31 % 7 // 3 + number // 30 % 3) * GIB,
+                at[number],
+            )
+            for number in numbers
+        ),
+    )
+
+
 def running(workers: int = 8, tick: int = 0) -> Snapshot:
     """A run under way, `tick` seconds after NOW."""
     done = 128_412 + tick
@@ -105,6 +125,7 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
         left_behind=(),
         pause=None,
         ended=None,
+        recent=recent(NOW + tick),
     )
 
 
@@ -141,17 +162,8 @@ EVENTS = tuple(
 )
 
 
-CONVERTED = tuple(
-    moment + number * 10 / count
-    for moment in range(int(NOW) - 1200, int(NOW), 10)
-    for count in (6 + moment // 10 * 7919 % 5 + moment // 200 % 4,)
-    for number in range(count)
-)
-"""Twenty minutes of images before NOW, now more, now fewer of them."""
-
-
 def engine_status(snapshot: Snapshot) -> EngineStatus:
-    return EngineStatus(ConnectionState.ENGINE, snapshot, NOW - 600, events=EVENTS, converted=CONVERTED)
+    return EngineStatus(ConnectionState.ENGINE, snapshot, NOW - 600, events=EVENTS)
 
 
 def paused() -> EngineStatus:

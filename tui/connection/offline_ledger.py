@@ -40,13 +40,6 @@ class OfflineLedger:
             self.close()
             return ()
 
-    def conversions(self, since: float) -> tuple[float, ...]:
-        try:
-            return tuple(self._open().conversions(since))
-        except (UserError, sqlite3.Error):
-            self.close()
-            return ()
-
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()

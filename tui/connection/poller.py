@@ -27,7 +27,6 @@ from engine.failures import UserError
 from engine.workspace import Workspace
 from tui.connection.engine_commands import EngineCommand, StartEngine
 from tui.connection.offline_ledger import OfflineLedger
-from tui.state import history
 from tui.state.status import ConnectionState, EngineStatus
 from tui.state.view import ActionResult
 
@@ -146,12 +145,8 @@ class WorkspacePoller:
             was_connected = self._client is not None
             self._disconnect()
             return self._without_engine(before, error, now, was_connected=was_connected)
-        first = before.connection is ConnectionState.WAITING
-        converted = self._ledger.conversions(now - history.SPAN_S * history.SPANS_KEPT) if first else ()
         since = before.since if before.connection is ConnectionState.ENGINE else now
-        return EngineStatus(
-            ConnectionState.ENGINE, snapshot, since, events=self._ledger.events(), converted=converted
-        )
+        return EngineStatus(ConnectionState.ENGINE, snapshot, since, events=self._ledger.events())
 
     def _without_engine(
         self, before: EngineStatus, error: Exception, now: float, *, was_connected: bool

@@ -43,7 +43,9 @@ def help_text(*, read_only: bool) -> list[Text]:
     text += [
         line(""),
         title("Reading the dashboard", 40),
-        _fact("█ ▒ · ┃", "memory used, reserved for images in flight, free; the floor that must stay free"),
+        _fact("█ ▓ ▒ ░ ·", "images done, accepted, failed, in flight, waiting"),
+        _fact("█ ▒ · ░", "memory in use, promised to images in flight, headroom, the floor that stays free"),
+        _fact("░", "in a curve of throughput: the engine held, or was paused"),
         _fact("now/most", "a worker's memory now, and the most it is predicted to need"),
         _fact("PAUSED", "a person paused the engine: nothing new starts"),
         _fact("HOLDING", "the engine paused itself, says why, and continues by itself"),

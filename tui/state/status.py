@@ -32,8 +32,6 @@ class EngineStatus:
     """Why there is no better snapshot; one line."""
     events: tuple[Event, ...] = ()
     """The last few, newest first."""
-    converted: tuple[float, ...] = ()
-    """Unix times at which images were converted before the app started, s; only in the first status."""
 
     @property
     def state(self) -> State | None:

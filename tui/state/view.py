@@ -23,9 +23,6 @@ class View:
     status: EngineStatus
     now: float
     """Unix time at which the status came, s."""
-    images_per_s: tuple[float, ...] = ()
-    """Means over history.SPAN_S, oldest first; `used_bytes` too."""
-    used_bytes: tuple[float, ...] = ()
     frozen_at: float | None = None
     """Unix time at which the person froze the display, s; None: it is live."""
     read_only: bool = False

@@ -1,4 +1,4 @@
-"""Throughput: images a minute, bytes in and out, what the JPEGs save, and the last minutes as a curve."""
+"""Throughput: images a minute, bytes in and out, what the JPEGs save, and the last half hour as a curve."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from engine import formatting
+from engine.control.recent import Rest
 from engine.control.snapshot import Snapshot
-from tui.state import history
 from tui.state.view import View
-from tui.terminal_text import column_chart, right_aligned, sparkline
-from tui.widgets.line_widget import LABEL, STRONG, line, title
+from tui.widgets.chart import RESTED, Curve, chart, images_curve, round_ceiling, spark
+from tui.widgets.line_widget import BUSY, LABEL, STRONG, line, title
 from tui.widgets.panel import Panel
+
+_FIGURES_ROWS = 4
+_CHART_ROWS = 3
+"""The least rows of a curve with its time axis."""
+_UNIT = " images/min"
+_RESTS = {Rest.PAUSED: "paused", Rest.HOLDING: "held"}
 
 
 class Throughput(Panel):
@@ -23,29 +29,46 @@ class Throughput(Panel):
             return [title("Throughput", columns), line((f" {formatting.UNKNOWN}", LABEL))]
         if snapshot.engine is None:
             return [title("Throughput", columns), saved_line(snapshot, columns)]
-        spare = rows - 4
-        head = title("Throughput", columns, _span_note(view, columns))
-        rates = rates_line(snapshot, columns)
-        if spare > 0:
-            curve = [line((row, LABEL)) for row in column_chart(view.images_per_s, columns, spare)]
-            images = images_line(view, columns, curve=False)
-            return [head, images, rates, saved_line(snapshot, columns), *curve]
-        return [head, images_line(view, columns, curve=True), rates, saved_line(snapshot, columns)]
+        spare = rows - _FIGURES_ROWS
+        if spare >= _CHART_ROWS:
+            scale_columns = 6
+            curve = images_curve(snapshot.recent, columns - scale_columns)
+            ceiling = round_ceiling(max(curve.values, default=0.0) * 60) / 60
+            scale = formatting.per_minute(ceiling).removesuffix(".0")
+            drawn = chart(curve, columns, spare, ceiling, scale.rjust(scale_columns - 1), BUSY)
+            images = line(*_images(snapshot))
+        else:
+            drawn = []
+            curve, images = images_line(snapshot, columns)
+        head = title("Throughput", columns, curve_note(curve, columns - len("Throughput") - 4))
+        return [head, images, rates_line(snapshot, columns), saved_line(snapshot, columns), *drawn]
 
 
-def _span_note(view: View, columns: int) -> str:
-    minutes = len(view.images_per_s) * history.SPAN_S // 60
-    return f"last {min(minutes, columns * history.SPAN_S // 60)} min" if minutes else ""
+def _images(snapshot: Snapshot) -> list[tuple[str, str]]:
+    return [(formatting.per_minute(snapshot.rates_now.images_per_s), STRONG), (_UNIT, LABEL)]
 
 
-def images_line(view: View, columns: int, *, curve: bool) -> Text:
-    """Images a minute, with the curve beside it if it has no rows of its own."""
-    assert view.snapshot is not None
-    number = formatting.per_minute(view.snapshot.rates_now.images_per_s)
-    unit = " images/min"
-    room = columns - len(number) - len(unit) - 1
-    spark = right_aligned(sparkline(view.images_per_s, room), room) if curve else ""
-    return line((number, STRONG), (unit, LABEL), " ", (spark, LABEL))
+def images_line(snapshot: Snapshot, columns: int) -> tuple[Curve, Text]:
+    """Images a minute, and the curve beside it."""
+    figures = _images(snapshot)
+    room = max(0, columns - line(*figures).cell_len - 1)
+    curve = images_curve(snapshot.recent, room)
+    return curve, line(*figures, " ", *spark(curve, room, BUSY))
+
+
+def curve_note(curve: Curve, columns: int) -> str:
+    """`20 min: average 64, peak 84, ░ paused`; shorter words where there is little room."""
+    if not curve.minutes or curve.average is None:
+        return ""
+    average, peak = (formatting.per_minute(value) for value in (curve.average, max(curve.values)))
+    rests = sorted({_RESTS[point.rest] for point in curve.points if point.rest is not None})
+    shaded = f", {RESTED} {' or '.join(rests)}" if rests else ""
+    notes = (
+        f"{curve.minutes} min: average {average}, peak {peak}{shaded}",
+        f"{curve.minutes} min: avg {average}, peak {peak}{shaded}",
+        f"avg {average}, peak {peak}{shaded}",
+    )
+    return next((note for note in notes if cell_len(note) <= columns), f"avg {average}, peak {peak}")
 
 
 def rates_line(snapshot: Snapshot, columns: int) -> Text:
