@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 from engine.control.launch import NotStarted, Started, StartReport
+from engine.control.without_engine import why_ended
 from engine.failures import UserError, one_line, system_error_text
 from engine.ledger.faults import fault_of
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
@@ -43,13 +44,13 @@ def main() -> int:
 
 async def _run(root: Path, options: RunOptions, start: StartReport) -> int:
     workspace = Workspace(root)
-    config = workspace.config()
+    config, died = workspace.config(), why_ended(workspace)
     ledger = EngineLedger.open(workspace, command="run")
     set_oom_score(OOM_SUPERVISOR)
     why = ""
     try:
         supervisor = Supervisor(workspace, config, ledger, options)
-        await supervisor.open()
+        await supervisor.open(died)
         start.write(Started(os.getpid(), supervisor.workers_wanted, supervisor.workers_asked))
         finished = await supervisor.run()
         failed = supervisor.account().failed

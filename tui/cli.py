@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "drain": "drain:drain",
         "stop": "stop:stop",
         "workers": "workers:workers",
+        "notify": "notify:notify",
         "batches": "batches:batches",
         "skip": "skip:skip",
     },

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, field
 from engine.config.values import (
     Colour,
     Columns,
+    DayTime,
     Encoding,
     Endpoint,
     FilledText,
@@ -34,6 +35,7 @@ WorkerCount = Annotated[int, Meta(ge=1, le=MOST_WORKERS)]
 class ManifestSettings(Struct, frozen=True):
     columns: Annotated[
         Columns,
+        DayTime,
         "Which column is what: numbers from 1, or header names. uuid, name and source must be there; the others may "
         "be left out. checksum, if there is one, holds the md5, sha1 or sha256 of the source file.",
     ] = field(
@@ -154,7 +156,12 @@ class StoreSettings(Struct, frozen=True):
 
 
 class NotifySettings(Struct, frozen=True):
-    urls: Annotated[tuple[NotifyUrl, ...], "each gets a POST when a run ends or holds"] = ()
+    urls: Annotated[
+        tuple[NotifyUrl, ...],
+        "told when a run ends or holds or its engine dies: https://... gets a JSON POST; mailto://, msteams://, "
+        "slack://, ntfy://, ... are sent by apprise (extra [notify])",
+    ] = ()
+    morning: Annotated[DayTime, 'e.g. "08:00": also told every day at this time how the run stands'] = ""
     bell: Annotated[
         bool,
         "true: the TUI rings the terminal when all is done or the engine holds",

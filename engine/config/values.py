@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
+from engine.config.notify_urls import read_notify_url
 from engine.failures import nearest, one_line
 
 ColumnKey = int | str
@@ -173,6 +174,12 @@ def _read_seconds(value: Any) -> float:
     return seconds
 
 
+def _read_day_time(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"(?:(?:[01]\d|2[0-3]):[0-5]\d)?", value):
+        raise ValueError('must be empty or a time of day like "08:00"')
+    return value
+
+
 def _read_colour(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
         raise ValueError('must be a colour like "#ffffff"')
@@ -240,4 +247,6 @@ StoreUrl = Annotated[
     str, Form(_read_matching(r"file:.+|s3://[^/]+(/.*)?", '"file:DIRECTORY" or "s3://BUCKET/PREFIX"'))
 ]
 Endpoint = Annotated[str, Form(_read_endpoint)]
-NotifyUrl = Annotated[str, Form(_read_matching(r"[A-Za-z][A-Za-z0-9+.-]*:\S+", "URLs"))]
+NotifyUrl = Annotated[str, Form(read_notify_url)]
+DayTime = Annotated[str, Form(_read_day_time)]
+"""`08:00`, or empty."""

@@ -32,6 +32,7 @@ from engine.ledger.models import PendingImage
 from engine.ledger.reader import LedgerReader
 from engine.ledger.runs import Ending, WaitKind
 from engine.ledger.states import EventKind, EventLevel
+from engine.notify.protocol import Occasion
 from engine.supervisor.candidates import Candidates
 from engine.supervisor.context import HostContext, RunContext
 from engine.supervisor.crew import Crew
@@ -40,7 +41,7 @@ from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.host_holds import HostHolds, hold_of_all
 from engine.supervisor.ledger_turns import LedgerTurns
-from engine.supervisor.notifications import Notifier
+from engine.supervisor.notifications import Notifier, RunNow
 from engine.supervisor.ordered_holds import OrderedHolds
 from engine.supervisor.orders import Orders
 from engine.supervisor.progress import Progress
@@ -102,8 +103,7 @@ class Supervisor:
         self.workers_asked = workers
         """By a person or the settings; more than `workers_wanted` if memory does not allow so many."""
         self.want_workers(workers)
-        self._notifier = Notifier(config.notify.urls, str(workspace.root))
-        self._was_holding = False
+        self._notifier = Notifier(config.notify, workspace, self._run.events, options.batches, os.getpid())
         self._recorder = RunRecorder(ledger)
         commands = Commands(self, ledger, self._run.events)
         self._control = ControlServer(workspace.socket_path, commands.answer)
@@ -123,8 +123,10 @@ class Supervisor:
 
     # -- the run ----
 
-    async def open(self) -> None:
-        """Take over what an earlier engine left, and answer on the socket."""
+    async def open(self, died: str | None = None) -> None:
+        """Take over what an earlier engine left, and answer on the socket.
+
+        `died`: why the last engine has ended although nobody had ordered it."""
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._signalled, signum)
@@ -143,9 +145,14 @@ class Supervisor:
         self._begin_curves()
         run.scratch.sweep(reused)
         run.ledger.remove_lost_plans()
+        self._notifier.start()
         await self._control.start()
         run.ledger.publish_socket(self._control.path)
         run.ledger.answer_while_locked()
+        if died is not None:
+            self._notifier.notify(
+                Occasion.RESTARTED, f"an engine runs again, after one that ended: {died}", self._now()
+            )
 
     def _begin_curves(self) -> None:
         now = time.time()
@@ -172,7 +179,7 @@ class Supervisor:
 
     def wait_for_notifications(self) -> None:
         """Give the last notifications the time to arrive; the ledger need not be open for that."""
-        self._notifier.wait()
+        self._notifier.close()
 
     async def _turn(self) -> None:
         await self._wait_for_events()
@@ -185,7 +192,7 @@ class Supervisor:
         for crew in self._crews:
             check_removals(crew.context)
         check_log(self._run, self._log_file)
-        self._notify_of_hold()
+        self._notifier.look(self._hold, self._now)
         self._record()
 
     def _work(self) -> None:
@@ -225,12 +232,6 @@ class Supervisor:
         used_bytes = memory.total - memory.available
         self._recent.look(time.time(), images=images, used_bytes=used_bytes, rest=rest)
 
-    def _notify_of_hold(self) -> None:
-        hold = self._hold
-        if hold is not None and not self._was_holding:
-            self._notifier.notify("holding", f"{hold.reason}: {hold.detail}", self.account())
-        self._was_holding = hold is not None
-
     @property
     def _hold(self) -> Hold | None:
         return hold_of_all(self._run.holds, [crew.holds for crew in self._crews], time.monotonic())
@@ -265,14 +266,20 @@ class Supervisor:
     async def _announce_end(self) -> None:
         """Record how the run ends, and stay a moment so that clients see it."""
         account = self.account()
-        stopped = "stopped" if self.desired is DesiredState.STOP else "drained"
-        end = "finished" if self._is_finished else stopped
+        stopped = Occasion.STOPPED if self.desired is DesiredState.STOP else Occasion.DRAINED
+        end = Occasion.FINISHED if self._is_finished else stopped
         self._run.events.info(EventKind.ENGINE, f"{end}: {account.summary()}")
-        self._recorder.end(Ending(end))
-        self._notifier.notify(end, account.summary(), account)
+        self._recorder.end(Ending(end.value))
+        self._notifier.notify(end, account.summary(), RunNow(self.state, account))
         deadline = time.monotonic() + _LINGER_S
-        while self._control.clients and time.monotonic() < deadline and not self._orders.in_hand:  # noqa: ASYNC110 - bounded
+        while self._is_waited_for and time.monotonic() < deadline and not self._orders.in_hand:
             await asyncio.sleep(_TICK_S)
+            self._notifier.listen()
+
+    @property
+    def _is_waited_for(self) -> bool:
+        """By clients that have not seen the end, or by a notification whose fate is to be an event."""
+        return bool(self._control.clients) or self._notifier.is_sending
 
     async def _close(self) -> None:
         """Every step is taken, whatever happens in another; no child is left when the ledger is closed."""
@@ -338,6 +345,9 @@ class Supervisor:
         wanted = self._run.batches
         accounts = self._run.ledger.account()
         return {name: account for name, account in accounts.items() if wanted is None or name in wanted}
+
+    def _now(self) -> RunNow:
+        return RunNow(self.state, self.account())
 
     @property
     def in_flight(self) -> int:

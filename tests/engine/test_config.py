@@ -91,7 +91,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     )
     assert structs.astuple(config.engine) == (None, "10%", None, 2, None, "scratch", 20 * 2**30, False)
     assert structs.astuple(config.store) == ("file:out", "", "", "auto", "auto", 4)
-    assert structs.astuple(config.notify) == ((), False)
+    assert structs.astuple(config.notify) == ((), "", False)
     assert config.batch_jpeg == {}
 
 
@@ -243,6 +243,11 @@ def test_a_batch_overrides_what_it_names_and_no_more(tmp_path: Path) -> None:
         ("[store]\nendpoint = 'https://s3.example.org/minio/x'", "has a path, /minio/x"),
         ("[store]\ntransfers = 2.5", "[store] transfers = 2.5: must be a whole number from 1 to 256"),
         ("[notify]\nurls = 'https://example.org'", "[notify] urls"),
+        ("[notify]\nurls = ['mailto:joe@example.org']", "[notify] urls: must be addresses like"),
+        ("[notify]\nurls = ['http:///hook']", "[notify] urls: must be addresses like"),
+        ("[notify]\nurls = ['file:///etc/passwd']", "[notify] urls: must be addresses like"),
+        ("[notify]\nmorning = '8:00'", '[notify] morning = "8:00": must be empty or a time of day'),
+        ("[notify]\nmorning = '24:00'", "[notify] morning"),
         ("[manifest]\nencoding = 'latin-99'", "[manifest] encoding"),
         ("[manifest]\nencoding = 'base64'", "[manifest] encoding"),
         ("[manifest]\nheader = 'yes'", "[manifest] header"),

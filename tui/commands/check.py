@@ -13,6 +13,7 @@ import click
 from engine.failures import REMEDIES, Cause
 from engine.formatting import counted, data_size, duration, integer, memory_size, three_figures
 from engine.ledger.reader import LedgerReader
+from engine.notify.delivery import check_addresses
 from engine.preflight import Finding, Preflight
 from engine.preflight import check as look
 from tui.commands.shared.deep_check import DeepSample, deep_document, print_deep
@@ -61,6 +62,7 @@ def check(
         accounts = reader.account()
     check_batch(batch, accounts)
     config = workspace.config()
+    check_addresses(config.notify)
     workers = config.engine.worker_count(os.cpu_count() or 1)
     kinds = DeepSample(config, _SAMPLE if sample is None else sample, seed or 0) if deep else None
     with spinner("") as show:
