@@ -22,6 +22,7 @@ from engine.ledger.models import Attempt, Event, ImageRow, KindCount, Representa
 from engine.ledger.queries import LedgerQueries, Values
 from engine.ledger.statements import statements
 from engine.ledger.states import AttemptOutcome, ImageState
+from engine.ledger.verdicts import Candidate, candidates
 from engine.workspace import Workspace
 
 _SQL = statements("history")
@@ -166,6 +167,10 @@ class LedgerReader(LedgerQueries):
         Reads every image."""
         rows = self._select(_SQL["kinds"], {"batch": batch})
         return [KindCount(FileKind.of_text(kind) if kind else None, *counts) for kind, *counts in rows]
+
+    def candidates(self, batch: str) -> list[Candidate]:
+        """What a review of the batch is drawn from. Reads every image of the batch."""
+        return candidates(self._select, batch)
 
     # What happened
 

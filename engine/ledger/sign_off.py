@@ -26,7 +26,7 @@ def give_verdicts(db: sqlite3.Connection, given: Sequence[GivenVerdict], person:
     Raises UserError, and then nothing was changed, for an unknown image and for an image that is not fine without a
     reason."""
     chosen.check_known(db, [one.image for one in given])
-    recorded, known, changed = [], [], []
+    recorded, known, older, changed = [], [], [], []
     now = time.time()
     for one in given:
         why = _text(one.why, "a reason")
@@ -54,7 +54,9 @@ def give_verdicts(db: sqlite3.Connection, given: Sequence[GivenVerdict], person:
                 db, EventLevel.INFO, EventKind.VERDICT, f"{said}, by {person}", one.image, os.getpid(), now
             )
             recorded.append(one.image)
-    return VerdictsTaken(tuple(recorded), tuple(known), tuple(changed))
+            if db.execute(_SQL["is_older"], values).fetchone()[0]:
+                older.append(one.image)
+    return VerdictsTaken(tuple(recorded), tuple(known), tuple(older), tuple(changed))
 
 
 def _is_known(db: sqlite3.Connection, row: sqlite3.Row, values: dict[str, object]) -> bool:
@@ -71,10 +73,12 @@ def approve(
 ) -> bool:
     """`seen` is the `changes` and `not_fine` of the batch's Standing that the person saw.
 
-    False if the batch was approved as it is already, by the same person with the same note. Raises UserError if the
-    batch is not as the person saw it, or if nothing of it is delivered."""
+    False if the batch was approved as it is already, by the same person with the same note, or at the same time. Raises
+    UserError if the batch is not as the person saw it, or if nothing of it is delivered."""
     now = verdicts.standing(_select(db), batch)
     note = _text(note, "a note")
+    if given is not None and any(one.given == given and one.note == note for one in now.approvals):
+        return False  # the same file, imported again
     if (now.changes, now.not_fine) != seen:
         raise UserError(
             f"batch {one_line(batch)} was not approved: {_how_changed(now, seen)}; look at it again"

@@ -47,6 +47,8 @@ class VerdictsTaken(Struct, frozen=True):
     recorded: tuple[int, ...] = ()
     known: tuple[int, ...] = ()
     """The ledger had the same verdict already, or nothing to withdraw."""
+    older: tuple[int, ...] = ()
+    """Of those recorded: a later verdict is in the ledger, and counts."""
     changed: tuple[int, ...] = ()
     """Left alone: the image is not done, or has another JPEG than the person saw."""
 
@@ -137,6 +139,27 @@ class Standing:
             "changed_since": self.changed_since > 0,
             "approvals": [asdict(one) for one in self.approvals],
         }
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a review's sample is drawn by, of a delivered image."""
+
+    id: int
+    psnr: float | None
+    pixels: int | None
+    """Of the source."""
+    is_warned: bool
+    kind: int | None
+    """Equal for sources of one kind; None for those of no known kind."""
+
+
+def candidates(select: Select, batch: str) -> list[Candidate]:
+    """All delivered images of a batch, by id."""
+    rows = select(_SQL["candidates"], {"batch": batch})
+    return [
+        Candidate(number, psnr, pixels, bool(warned), kind) for number, psnr, pixels, warned, kind in rows
+    ]
 
 
 def standing(select: Select, batch: str) -> Standing:

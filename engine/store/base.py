@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from engine.failures import Cause, Failure, Stage, one_line
 from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
@@ -119,6 +119,11 @@ class Store(Protocol):
 
     def read(self, key: str, most_bytes: int) -> bytes | None:
         """An object's first bytes; None when there is no such object. Raises StoreError."""
+
+    def fetch(self, key: str, out: BinaryIO) -> str | None:
+        """Write an object's bytes into an empty file; returns their MD5, hexadecimal; None if there is no such object.
+
+        Raises StoreError, and OSError if the file cannot be written."""
 
     def probe(self) -> None:
         """Check by reading only that the store is there and ours to use; raises StoreError."""

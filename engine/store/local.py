@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import threading
 import time
@@ -134,6 +135,31 @@ class LocalStore:
                     return file.read(most_bytes)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise classify_os_error(error, f"reading {self.root / key}") from error
+
+    def fetch(self, key: str, out: BinaryIO) -> str | None:
+        """See Store."""
+        _check_key(key)
+        try:
+            with self._directory.opened_if_there() as root:
+                descriptor = None if root is None else open_regular(key, root)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise classify_os_error(error, f"reading {self.root / key}") from error
+        if descriptor is None:
+            return None
+        digest = hashlib.md5(usedforsecurity=False)
+        with os.fdopen(descriptor, "rb") as file:
+            while chunk := self._next_chunk(file, key):
+                digest.update(chunk)
+                out.write(chunk)
+        return digest.hexdigest()
+
+    def _next_chunk(self, file: BinaryIO, key: str) -> bytes:
+        try:
+            return file.read(CHUNK_BYTES)
         except OSError as error:
             raise classify_os_error(error, f"reading {self.root / key}") from error
 

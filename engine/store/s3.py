@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from engine.config import StoreSettings
 from engine.failures import Cause
@@ -122,8 +122,15 @@ class S3Store:
 
     def digest(self, key: str) -> str | None:
         """See Store."""
+        return self._fetch(key, None)
+
+    def fetch(self, key: str, out: BinaryIO) -> str | None:
+        """See Store."""
+        return self._fetch(key, out)
+
+    def _fetch(self, key: str, out: BinaryIO | None) -> str | None:
         whole_key = self._key(key)
-        found = with_retries(lambda: self._read_back(whole_key), Backoff(), random.random)
+        found = with_retries(lambda: self._read_back(whole_key, out), Backoff(), random.random)
         if found is None:
             return None
         self._raise_unless_listed(whole_key, found.size_bytes, "GET")
@@ -293,21 +300,26 @@ class S3Store:
         fact = "has not kept what was sent" if head else "does not have what it reported as stored"
         raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, f"storing {key}: the store {fact}")
 
-    def _read_back(self, key: str) -> _ReadBack | None:
-        """Size and MD5 of the object's bytes; None if there is no such object."""
+    def _read_back(self, key: str, out: BinaryIO | None = None) -> _ReadBack | None:
+        """Size and MD5 of the object's bytes, which are written into `out`; None if there is no such object."""
         try:
-            return self._bucket.call(f"reading {key}", lambda c: _read_object(c, self._bucket.name, key))
+            return self._bucket.call(f"reading {key}", lambda c: _read_object(c, self._bucket.name, key, out))
         except ErrorReply as reply:
             if reply.code in _NO_SUCH_OBJECT:
                 return None
             raise reply.error from None
 
 
-def _read_object(client: S3Client, bucket: str, key: str) -> _ReadBack:
+def _read_object(client: S3Client, bucket: str, key: str, out: BinaryIO | None) -> _ReadBack:
     digest, size_bytes = hashlib.md5(usedforsecurity=False), 0
+    if out is not None:  # an earlier attempt may have written a part
+        out.seek(0)
+        out.truncate()
     for chunk in client.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_READ_BYTES):
         digest.update(chunk)
         size_bytes += len(chunk)
+        if out is not None:
+            out.write(chunk)
     return _ReadBack(size_bytes, digest.hexdigest())
 
 

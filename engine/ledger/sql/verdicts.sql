@@ -10,6 +10,9 @@ SELECT EXISTS (
     WHERE image = :image AND given = :given AND verdict = :verdict AND why = :why AND md5 = :md5
 )
 
+-- name: is_older
+SELECT EXISTS (SELECT 1 FROM verdicts WHERE image = :image AND given > :given)
+
 -- name: give
 INSERT INTO verdicts (image, verdict, why, md5, person, given, recorded)
 VALUES (:image, :verdict, :why, :md5, :person, :given, :now)
@@ -42,3 +45,8 @@ VALUES
 SELECT v.verdict, v.why, v.person, v.given, v.recorded, v.md5 IS NOT i.md5 OR i.state <> 'done' AS of_another
 FROM verdicts v JOIN images i ON i.id = v.image
 WHERE v.image = :image ORDER BY v.given, v.id
+
+-- name: candidates
+-- What a sample is drawn from. Reads every image of the batch.
+SELECT i.id, i.psnr, i.pixels, i.warnings <> '[]' AS warned, i.kind
+FROM images i WHERE i.batch = (SELECT id FROM batches WHERE name = :batch) AND i.state = 'done' ORDER BY i.id

@@ -35,7 +35,7 @@ def choose_crop(image: Any) -> Crop:
     if min(image.width, image.height) < 4 * _SQUARE:
         return Crop((image.width - width) // 2, (image.height - height) // 2, width, height)
     detail = grey.sobel().shrink(_SQUARE, _SQUARE).numpy().astype(np.float64)
-    scores = _window_sums(detail, max(1, height // _SQUARE), max(1, width // _SQUARE))
+    scores = window_sums(detail, max(1, height // _SQUARE), max(1, width // _SQUARE))
     rows, columns = scores.shape
     margin_rows, margin_columns = int(rows * _MARGIN_SHARE), int(columns * _MARGIN_SHARE)
     inner = scores[margin_rows : rows - margin_rows, margin_columns : columns - margin_columns]
@@ -47,7 +47,7 @@ def choose_crop(image: Any) -> Crop:
     return Crop(left, top, width, height)
 
 
-def _window_sums(values: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
+def window_sums(values: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
     """The sum over every window of so many rows and columns, or of all there are."""
     rows, columns = min(rows, values.shape[0]), min(columns, values.shape[1])
     table = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))

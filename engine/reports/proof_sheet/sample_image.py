@@ -12,23 +12,14 @@ from engine.config import JpegSettings
 from engine.conversion.verify import ExpectedJpeg, verify_jpeg
 from engine.failures import Cause, Failure, ImageError, Stage
 from engine.files.atomic_files import naming
-from engine.formatting import memory_size
-from engine.jp2.decoding.colour import plan_colour
-from engine.jp2.decoding.decode import decoded
-from engine.jp2.decoding.openjpeg import DecoderMessages
-from engine.jp2.header import Header
 from engine.jp2.jp2_file import Jp2File
-from engine.jp2.survey import survey
-from engine.jp2.validation.validate import check_structure
 from engine.jpeg.encode import write_jpeg
-from engine.jpeg.libvips import BlobType, Image
-from engine.jpeg.limits import check_sides
+from engine.jpeg.libvips import Image
 from engine.jpeg.metadata import leading_markers, metadata_to_write
-from engine.jpeg.render import Rendered, render
+from engine.jpeg.render import Rendered
 from engine.ledger.models import ImageRow
-from engine.memory.prediction import DoesNotFit, choose_plan
-from engine.messages import Plan
 from engine.reports.proof_sheet.crop import Crop, choose_crop
+from engine.reports.rendered_source import DecodingRoom, png_of, rendered_source
 from engine.scratch import DISK_ERRORS
 
 
@@ -99,43 +90,21 @@ def encode_sample(
 def _encode_sample(
     row: ImageRow, source: Path, settings: JpegSettings, trial: Trial, budget_bytes: int
 ) -> SampleImage:
-    with Jp2File.open(source) as file:
-        header = file.header
-        check_sides(header.width, header.height, settings.oversize)
-        colour_plan = plan_colour(header, settings.icc, settings.background)
-        plan = _plan(header, row.id, budget_bytes, trial.threads)
-        pixel_file = trial.scratch / f"{row.id}.pixels"
-        structure = check_structure(file)
-        messages = DecoderMessages()
-        with decoded(file, structure.features, plan, colour_plan, messages, pixel_file) as picture:
-            rendered = render(picture, colour_plan)
-            crop = choose_crop(rendered.image)
-            variants = [structs.replace(settings, quality=one, verify="full") for one in trial.qualities]
-            return SampleImage(
-                row=row,
-                width=rendered.image.width,
-                height=rendered.image.height,
-                source_bytes=header.file_bytes,
-                crop=crop,
-                png=_png(rendered.image, crop, rendered.icc),
-                jpegs=tuple(_encode(file, rendered, one, crop, trial.scratch, row.id) for one in variants),
-                warnings=(
-                    *header.warnings,
-                    *file.metadata.warnings,
-                    *structure.warnings,
-                    *colour_plan.warnings,
-                    *rendered.warnings,
-                ),
-            )
-
-
-def _plan(header: Header, image_id: int, budget_bytes: int, threads: int) -> Plan:
-    plan = choose_plan(survey(header, image_id), budget_bytes, threads=threads)
-    if isinstance(plan, DoesNotFit):
-        needed, budget = memory_size(plan.needed_bytes), memory_size(budget_bytes)
-        message = f"needs {needed} of memory, and a proof sheet may take {budget} now"
-        raise ImageError(Cause.OUT_OF_MEMORY, Stage.DECODING, message)
-    return plan
+    room = DecodingRoom(budget_bytes, trial.threads, trial.scratch)
+    with rendered_source(source, row.id, settings, room) as found:
+        file, rendered = found.file, found.rendered
+        crop = choose_crop(rendered.image)
+        variants = [structs.replace(settings, quality=one, verify="full") for one in trial.qualities]
+        return SampleImage(
+            row=row,
+            width=rendered.image.width,
+            height=rendered.image.height,
+            source_bytes=file.header.file_bytes,
+            crop=crop,
+            png=_png(rendered.image, crop, rendered.icc),
+            jpegs=tuple(_encode(file, rendered, one, crop, trial.scratch, row.id) for one in variants),
+            warnings=found.warnings,
+        )
 
 
 def _encode(
@@ -160,8 +129,4 @@ def _encode(
 
 
 def _png(image: Any, crop: Crop, icc: bytes | None) -> bytes:
-    """The crop without loss, and with the profile, so that a browser shows the colours of the image."""
-    part = image.crop(crop.left, crop.top, crop.width, crop.height).copy_memory()
-    if icc is not None:
-        part.set_type(BlobType, "icc-profile-data", icc)
-    return bytes(part.pngsave_buffer(compression=9, keep="icc"))
+    return png_of(image.crop(crop.left, crop.top, crop.width, crop.height), icc)

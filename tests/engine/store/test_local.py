@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 import socket
@@ -67,6 +68,10 @@ def test_the_bytes_arrive(store: LocalStore, request_for: MakeRequest) -> None:
     assert files(store.root) == {"b/u/ä 1.jpg": request.md5}
     assert store.digest("b/u/ä 1.jpg") == request.md5
     assert store.digest("b/u/2.jpg") is None
+    out = io.BytesIO()
+    assert store.fetch("b/u/ä 1.jpg", out) == request.md5
+    assert out.getvalue() == (store.root / "b/u/ä 1.jpg").read_bytes()
+    assert store.fetch("b/u/2.jpg", out) is None
     mask = os.umask(0)
     os.umask(mask)
     assert (store.root / "b/u/ä 1.jpg").stat().st_mode & 0o777 == 0o666 & ~mask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,10 @@ def test_the_bytes_arrive_and_are_confirmed(
     assert not store.put(request).existed
     assert hashlib.md5(seaweed.contents(prefix)[request.target]).hexdigest() == request.md5
     assert store.digest(request.target) == request.md5
+    out = io.BytesIO(b"of an earlier attempt" * 1000)
+    assert store.fetch(request.target, out) == request.md5
+    assert out.getvalue() == seaweed.contents(prefix)[request.target]
+    assert store.fetch("b/u/nothing.jpg", out) is None
     assert seaweed.unfinished_uploads(prefix) == []
 
 

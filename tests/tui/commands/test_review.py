@@ -5,10 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 from engine.control.people import person_at
+from tests.conftest import MakeWorkspace
 from tests.support.command_in_process import complaint, run
+from tests.support.command_line import environment, photostat, start
+from tests.support.waiting import LONGEST_WAIT_S
 
 
 def listed(root: Path, verdict: str) -> list[dict[str, str]]:
@@ -60,3 +65,44 @@ def test_what_cannot_be_recorded_is_refused_in_a_line(collection: Path) -> None:
     ):
         assert why in complaint("review", *options, at=collection)
     assert not listed(collection, "fine")
+
+
+def test_a_served_page_records_what_it_sends_and_ends_when_it_is_told(workspace: MakeWorkspace) -> None:
+    root = workspace(images=2)
+    photostat("run", "--headless", workspace=root)
+    env = environment({"SSH_CONNECTION": "192.0.2.7 50000 192.0.2.1 22"})
+    command = start("review", "plates", "--serve", workspace=root, env=env)
+    assert command.stdout is not None
+    url = command.stdout.readline().split()[1]
+    port = url.split(":")[2].partition("/")[0]
+    assert f"ssh -L {port}:127.0.0.1:{port} " in command.stdout.readline()
+    with urllib.request.urlopen(url) as page:
+        html = page.read().decode()
+    assert "connect-src 'self'" in html
+    facts = json.loads(html.partition('id="facts">')[2].partition("</script>")[0])
+    first = facts["images"][0]
+    verdict = {"id": first["id"], "md5": first["md5"], "verdict": "fine", "given": facts["made"], "why": ""}
+    approval = {"given": facts["made"], "changes": facts["changes"], "not_fine": 0, "note": ""}
+    answers = {"photostat_review": 1, "ledger": facts["ledger"], "batch": "plates", "reviewer": "Jane"}
+
+    def send(place: str, document: object) -> str:
+        headers = {"Origin": url[: url.index("/", 8)], "Content-Type": "application/json"}
+        request = urllib.request.Request(url + place, json.dumps(document).encode(), headers)
+        try:
+            with urllib.request.urlopen(request) as reply:
+                return str(reply.read().decode())
+        except urllib.error.HTTPError as refusal:
+            return f"{refusal.code}: {refusal.read().decode()}"
+
+    assert send("answers", "text").startswith(
+        "409: Nothing was recorded: the page: these are not the answers"
+    )
+    told = send("answers", {**answers, "verdicts": [verdict], "approval": approval})
+    assert told.splitlines() == ["1 verdict recorded.", "Batch plates is approved."]
+    assert "another workspace" in send("answers", {**answers, "ledger": "x", "verdicts": []})
+    assert send("finish", {}) == "finished"
+    stdout, stderr = command.communicate(timeout=LONGEST_WAIT_S)
+    assert command.returncode == 0 and stdout.splitlines()[-1] == "Finished."
+    assert "another workspace" in stderr
+    standing = photostat("review", "plates", "--status", "--json", workspace=root).json
+    assert (standing["fine"], standing["approved"]) == (1, True)

@@ -6,9 +6,6 @@ from engine.formatting import counted, date_and_time
 from engine.ledger.verdicts import Approval, Standing, VerdictsTaken
 from tui.commands.shared.output import print_line, warn
 
-_MOST_NAMED = 20
-"""Ids in a message."""
-
 
 def print_standing(standing: Standing) -> None:
     """What is done, what is open, what people have said, and by whom the batch was approved."""
@@ -41,16 +38,15 @@ def _approval(approval: Approval) -> str:
 
 
 def say_what_was_taken(taken: VerdictsTaken) -> None:
-    """A line for each outcome that there is."""
+    """What has become of verdicts that were given here."""
     if taken.recorded:
         print_line(f"{counted(len(taken.recorded), 'verdict')} recorded.")
     if taken.known:
         print_line(f"{counted(len(taken.known), 'verdict')} already in the ledger.")
     if taken.changed:
-        ids = ", ".join(map(str, taken.changed[:_MOST_NAMED])) + (
-            "" if len(taken.changed) <= _MOST_NAMED else ", …"
-        )
-        warn(
-            f"{counted(len(taken.changed), 'verdict')} not recorded, because the image is not done any more or has "
-            f"another JPEG than was looked at: {ids}. Review these again."
-        )
+        ids = ", ".join(map(str, taken.changed))
+        warn(f"Not recorded, because the image has changed a moment ago: {ids}. Review these again.")
+
+
+def taken_document(taken: VerdictsTaken) -> dict[str, list[int]]:
+    return {name: list(getattr(taken, name)) for name in taken.__struct_fields__}
