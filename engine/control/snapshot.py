@@ -168,6 +168,10 @@ class WorkerSnapshot(Struct, frozen=True):
     threads: Count = 1
     started: Number | None = None
     """When this attempt began, Unix time, s."""
+    predicted_seconds: Number | None = None
+    """How long images of this kind and size have taken here; None while nobody can know."""
+    overdue: bool = False
+    """It takes far longer than that, and longer than any of its like."""
     quiet_seconds: Number | None = None
     """For so long it has read and written nothing and not used the processor."""
 

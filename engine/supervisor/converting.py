@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from engine.control.snapshot import WorkerSnapshot
 from engine.failures import RETRYABLE, SOURCE_CAUSES, UNEXPLAINED, Cause, Failure
 from engine.formatting import data_size, decibels, measured_time, megapixels
 from engine.hosts.base import WORKER, At
@@ -25,6 +26,7 @@ from engine.messages import (
 )
 from engine.processes.child import describe_exit
 from engine.supervisor.context import HostContext
+from engine.supervisor.durations import Durations
 from engine.supervisor.set_aside import SetAside
 from engine.supervisor.surveying import DiagnoseSource, SourceOutcome
 from engine.supervisor.unexplained import UnexplainedFaults
@@ -60,6 +62,7 @@ class Converting:
         self._throttle = StartThrottle()
         self._failed_starts = 0
         """Workers in a row that ended before they were ready."""
+        self._durations = Durations()
         self.pool = WorkerPool(workers, context.host)
         self.failures = 0
         self.fatal_problem: str | None = None
@@ -69,6 +72,13 @@ class Converting:
     def in_flight(self) -> int:
         """Images that workers have, or had and that are being diagnosed."""
         return len(self.pool.running) + len(self._in_diagnosis)
+
+    def snapshots(self, now: float) -> list[WorkerSnapshot]:
+        """Of all workers, with how long their images should take."""
+        for running in self.pool.running:
+            if running.expected is None:
+                running.expected = self._durations.expected(running.plan, running.megasamples)
+        return [slot.snapshot(now) for slot in self.pool]
 
     def receive(self) -> None:
         """Take what the workers have sent, and remove those that have ended."""
@@ -204,6 +214,8 @@ class Converting:
             case Converted() if slot.running is not None:
                 self._throttle.image_finished()
                 attempt = slot.release()
+                taken_s = time.monotonic() - attempt.started
+                self._durations.add(attempt.plan, attempt.megasamples, taken_s)
                 self._holds.source_read(attempt.image.source, attempt.started)
                 self._context.hung_images.read(attempt.image.image_id, attempt.started)
                 self._converted(attempt.image, message, slot.child.pid)

@@ -53,7 +53,7 @@ def take_snapshot(
             BatchSnapshot.of(name, account, wanted is None or name in wanted, figures.batch_holds.get(name))
             for name, account in figures.accounts.items()
         ),
-        workers=tuple(slot.snapshot(now) for crew in crews for slot in crew.converting.pool),
+        workers=tuple(worker for crew in crews for worker in crew.converting.snapshots(now)),
         workers_wanted=here.converting.pool.wanted,
         workers_asked=workers_asked,
         memory=here.dispatch.snapshot(),

@@ -14,6 +14,7 @@ from engine.hosts.base import WORKER, ChildProcess, Host, does_not_end
 from engine.ledger.models import PendingImage
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
 from engine.messages import DecodeMode, Job, Plan, Quit, ReadAhead
+from engine.supervisor.durations import ExpectedDuration
 from engine.supervisor.set_aside import SetAside
 
 _FIRST_WAIT_S = 1.0
@@ -36,11 +37,17 @@ class RunningAttempt:
     deadline: float
     started_at: float
     """Unix time, s."""
+    expected: ExpectedDuration | None = None
+    """None while nobody can know how long it takes."""
     set_aside: SetAside | None = None
     """A person has ended it."""
     preempted: bool = False
     """The engine itself stopped the worker to get its memory back."""
     timed_out: bool = False
+
+    @property
+    def megasamples(self) -> float:
+        return self.image.megapixels * max(self.image.surveyed.components, 1)
 
 
 @dataclass
@@ -89,6 +96,7 @@ class Slot:
 
     def snapshot(self, now: float) -> WorkerSnapshot:
         running = self.running
+        expected = running.expected if running else None
         return WorkerSnapshot(
             slot=self.number,
             pid=self.child.pid,
@@ -101,6 +109,8 @@ class Slot:
             predicted_bytes=(running.plan.predicted_bytes or None) if running else None,
             threads=running.plan.threads if running else 1,
             started=running.started_at if running else None,
+            predicted_seconds=expected.seconds if expected else None,
+            overdue=bool(running and expected and now - running.started > expected.overdue_after_s),
             quiet_seconds=self.activity.quiet_s(now) if running else None,
         )
 

@@ -10,6 +10,7 @@ from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     list_rows,
+    resume_worker,
     scratch_contents,
     start_engine,
     status,
@@ -80,6 +81,21 @@ def test_an_image_whose_source_hangs_is_stopped_and_its_worker_is_left_behind(
     assert (left["pid"], left["image_id"]) == (hung["pid"], hung["image_id"])
     share.answer()
     assert wait_for_end(root)["totals"]["done"] == 11
+
+
+def test_an_image_that_takes_far_longer_than_its_like_is_overdue(workspace: MakeWorkspace) -> None:
+    root = workspace(images=14, width=600, height=500)
+    start_engine(root, "--workers", "1")
+    first = suspend_busy_worker(root)
+    assert first["predicted_seconds"] is None, "nobody can know yet"
+    resume_worker(first)
+    wait_until(lambda: status(root)["totals"]["done"] >= 6, "six that were measured")
+    busy = suspend_busy_worker(root)
+    late = wait_until(lambda: (one := status(root)["workers"][0])["overdue"] and one, "it to be overdue")
+    assert late["image_id"] == busy["image_id"] and late["seconds"] > 2 * late["predicted_seconds"]
+    assert " overdue " in photostat("status", workspace=root).stdout
+    resume_worker(busy)
+    assert wait_for_end(root)["totals"]["done"] == 14
 
 
 def _waiting_worker(root: Path, requests: int) -> dict[str, int] | None:

@@ -213,19 +213,21 @@ def _print_engine(snapshot: Snapshot) -> None:
     print_line(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")
     if busy:
         print_table(
-            ["slot", "pid", "phase", "MP", "for", "memory", "image"],
+            ["slot", "pid", "phase", "MP", "for", "of about", "memory", "ID", "image"],
             [
                 [
                     str(w.slot),
                     str(w.pid or ""),
                     w.phase,
                     three_figures(w.megapixels or 0),
-                    duration(w.seconds),
+                    duration(w.seconds) + (" overdue" if w.overdue else ""),
+                    duration(w.predicted_seconds) if w.predicted_seconds is not None else "",
                     memory_size(w.rss_bytes or 0),
+                    str(w.image_id),
                     w.image if w.hangs_s is None else f"{w.image}: no read for {duration(w.hangs_s)}",
                 ]
                 for w in busy
             ],
-            right=["slot", "pid", "MP", "memory"],
+            right=["slot", "pid", "MP", "memory", "ID"],
             indent=2,
         )

@@ -44,7 +44,21 @@ SNAPSHOT = Snapshot(
         ),
     ),
     workers=(
-        WorkerSnapshot(1, 4712, Stage.DECODING, 7, "a_0001.jpg", 39.2, 5.5, 310 << 20, 667 << 20, 2, 61.5),
+        WorkerSnapshot(
+            1,
+            4712,
+            Stage.DECODING,
+            7,
+            "a_0001.jpg",
+            39.2,
+            5.5,
+            310 << 20,
+            667 << 20,
+            2,
+            predicted_seconds=12.5,
+            overdue=True,
+            quiet_seconds=61.5,
+        ),
         WorkerSnapshot(2, None, Stage.IDLE, None, "", None, None, None, None),
     ),
     workers_wanted=2,
@@ -60,6 +74,7 @@ SNAPSHOT = Snapshot(
     failures_this_run=2,
     engine=EngineIdentity(4711, 1_772_409_832.75, "0.1.0"),
     orders=(OrderSnapshot(3, OrderKind.REQUEUE, 1_772_409_833.5, 4, 2, 1),),
+    skipped=(9,),
     left_behind=(LeftBehind(4713, "photostat-worker-1", 8, "maps/u/b.jpg", "/mnt/b.jp2", 1_772_409_840.0),),
     pause=None,
     ended=None,
@@ -114,6 +129,9 @@ DOCUMENT = {
             "rss_bytes": 325058560,
             "predicted_bytes": 699400192,
             "threads": 2,
+            "started": None,
+            "predicted_seconds": 12.5,
+            "overdue": True,
             "quiet_seconds": 61.5,
         },
         {
@@ -127,6 +145,9 @@ DOCUMENT = {
             "rss_bytes": None,
             "predicted_bytes": None,
             "threads": 1,
+            "started": None,
+            "predicted_seconds": None,
+            "overdue": False,
             "quiet_seconds": None,
         },
     ],
@@ -171,6 +192,7 @@ DOCUMENT = {
             "problem": None,
         }
     ],
+    "skipped": [9],
     "left_behind": [
         {
             "pid": 4713,
