@@ -286,7 +286,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """None when no engine runs and this is what the ledger alone shows."""
     orders: tuple[OrderSnapshot, ...]
     """In hand, the oldest first; without an engine, the next one goes on with them."""
-    skipped: tuple[Count, ...] = ()
+    skipped: tuple[Count, ...]
     """Images that a person has skipped, which wait behind all others; the next one first."""
     left_behind: tuple[LeftBehind, ...]
     """Of this engine and earlier ones, until they end."""
@@ -339,6 +339,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             failures_this_run=0,
             engine=None,
             orders=tuple(map(OrderSnapshot.of, figures.orders)),
+            skipped=(),
             left_behind=tuple(left_behind),
             pause=None,
             ended=None if is_finished else ended,

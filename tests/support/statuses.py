@@ -122,6 +122,7 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
         workers_asked=workers,
         engine=EngineIdentity(4711, NOW - 116_520, "0.1.0"),
         orders=(),
+        skipped=(),
         left_behind=(),
         pause=None,
         ended=None,
