@@ -35,7 +35,7 @@ from tui.screens.image_list import ImageList
 from tui.screens.navigation import OpenBatch, OpenCause, OpenImage, OpenRepresentation
 from tui.screens.representation import RepresentationScreen
 from tui.state.refusals import cannot_start, drain_facts, hold_facts, stop_facts, without_engine
-from tui.state.status import ConnectionState
+from tui.state.status import ConnectionState, is_outside_hours
 from tui.terminal import HangUpWatch, require_terminal
 from tui.widgets.batches import Batches
 
@@ -182,6 +182,8 @@ class PhotostatApp(BaseApp):
             self.show_message("The engine is starting already.", good=False)
         elif self._latest.connection is ConnectionState.WAITING and self.may_change():
             self._keep("start", self.action_start)
+        elif is_outside_hours(self._latest.snapshot) and self._can_give("start", self.action_start):
+            self.send_command(engine_commands.resume())
         elif (why_not := cannot_start(self._latest)) is not None:
             self.show_message(why_not, good=False)
         elif self.may_change():

@@ -11,6 +11,7 @@ from engine.config.model import (
     NotifySettings,
     StoreSettings,
 )
+from engine.config.run_hours import RunHours
 from engine.config.source_paths import SourcePaths, is_windows_path
 from engine.config.template import template
 from engine.config.values import ColumnKey, check_batch_name, file_path, parse_size
@@ -24,6 +25,7 @@ __all__ = [
     "JpegSettings",
     "ManifestSettings",
     "NotifySettings",
+    "RunHours",
     "SourcePaths",
     "StoreSettings",
     "check_batch_name",

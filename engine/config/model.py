@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from engine.config.run_hours import RunHours, read_hours
 from engine.config.values import (
     Colour,
     Columns,
@@ -16,6 +17,7 @@ from engine.config.values import (
     Encoding,
     Endpoint,
     FilledText,
+    Form,
     MemoryFloor,
     NoneAs,
     NotifyUrl,
@@ -131,6 +133,13 @@ class EngineSettings(Struct, frozen=True):
         bool,
         "true: a decoder's warning fails the image, and so do pages of zeros in its data",
     ] = False
+
+    hours: Annotated[
+        RunHours,
+        Form(read_hours, lambda hours: hours.text),
+        'when images start, by local clocks: "18:00-08:00", or with the days on which it begins: '
+        '"Mon-Fri 18:00-08:00, Sat-Sun 00:00-24:00"; empty is always',
+    ] = RunHours()
 
     def worker_count(self, cores: int) -> int:
         """As set. Auto is a worker a core, with one core kept free from four cores up."""

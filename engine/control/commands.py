@@ -40,6 +40,7 @@ from engine.control.requests import (
     Requeue,
     RequeueMissing,
     Resume,
+    ResumeReply,
     SetWorkers,
     SignOffRequest,
     Skip,
@@ -54,7 +55,7 @@ from engine.control.requests import (
 )
 from engine.control.snapshot import HoldReason, OrderSnapshot, Person, Snapshot
 from engine.failures import UserError, one_line
-from engine.formatting import counted
+from engine.formatting import clock, counted
 from engine.ledger.filters import Selection
 from engine.ledger.order import Order
 from engine.ledger.states import EventKind, EventLevel, OrderKind
@@ -98,8 +99,9 @@ class CommandedEngine(Protocol):
     def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:
         """End the attempt at this image now. Raises UserError if it is not there, and then nothing is changed."""
 
-    def probe_now(self) -> None:
-        """Probe at once whether what the engine holds for works again."""
+    def probe_now(self) -> float | None:
+        """Probe at once whether what the engine holds for works again, and unless it is paused, work outside its hours
+        too. Returns until when, Unix time, s; None if it did not hold for them, or still does."""
 
     def wake(self) -> None:
         """Begin the next turn of the loop at once."""
@@ -203,12 +205,15 @@ class Commands:
         self._set_desired(DesiredState.PAUSE, f"paused by {person}")
         return InFlightReply(in_flight=self._engine.in_flight)
 
-    def _resume(self, person: Person) -> Reply:
+    def _resume(self, person: Person) -> ResumeReply:
         self._refuse_when_leaving()
-        self._engine.probe_now()
+        until = self._engine.probe_now()
+        if until is not None:
+            what = f"works outside its hours too, until {clock(until, time.time())}: resumed by {person}"
+            self._journal.info(EventKind.ENGINE, what)
         self._engine.pause = None
         self._set_desired(DesiredState.RUN, f"resumed by {person}")
-        return Reply()
+        return ResumeReply(outside_hours_until=until, hold=self._engine.snapshot().hold)
 
     def _drain(self, person: Person) -> InFlightReply:
         self._refuse_when_leaving()

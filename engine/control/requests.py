@@ -14,9 +14,10 @@ from typing import Annotated, Any, Generic, TypeVar, get_args
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from engine.config import MOST_WORKERS
-from engine.control.numbers import Count
+from engine.control.numbers import Count, Number
 from engine.control.snapshot import (
     BatchSnapshot,
+    Hold,
     HoldReason,
     LeftBehind,
     OrderSnapshot,
@@ -64,6 +65,14 @@ class Reply(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 class SnapshotReply(Reply, frozen=True, kw_only=True):
     snapshot: Snapshot
+
+
+class ResumeReply(Reply, frozen=True, kw_only=True):
+    outside_hours_until: Number | None = None
+    """Until then it works outside its hours too, Unix time, s: the end of its next ones. None if these are its hours,
+    or if it still holds for them."""
+    hold: Hold | None = None
+    """Still."""
 
 
 class InFlightReply(Reply, frozen=True, kw_only=True):
@@ -156,8 +165,10 @@ class Pause(Request[InFlightReply], frozen=True, tag="pause"):
     """Start no more images."""
 
 
-class Resume(Request[Reply], frozen=True, tag="resume"):
-    """Continue after a pause, and probe at once whether what the engine holds for works again."""
+class Resume(Request[ResumeReply], frozen=True, tag="resume"):
+    """Continue after a pause, and probe at once whether what the engine holds for works again.
+
+    Where it holds for its hours and is not paused, it works until the end of its next ones."""
 
 
 class Drain(Request[InFlightReply], frozen=True, tag="drain"):

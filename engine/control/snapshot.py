@@ -40,6 +40,8 @@ class HoldReason(StrEnum):
     LEDGER = "ledger"
     UNEXPECTED = "unexpected"
     """Images fail one after another for a reason that nobody foresaw."""
+    HOURS = "hours"
+    """It is outside the hours of the settings; no trouble."""
     BATCH = "batch"
     """People hold every batch in which images wait."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from engine.control.snapshot import Hold
+from engine.control.snapshot import Hold, HoldReason
 from engine.formatting import HOUR, MINUTE, counted, duration
 from engine.notify.protocol import Occasion
 
@@ -50,7 +50,7 @@ class HoldNotices:
 
     def look(self, hold: Hold | None, now: float) -> tuple[HoldNotices, ToTell | None]:
         """Asked at every turn."""
-        if hold is None:
+        if hold is None or hold.reason is HoldReason.HOURS:  # these begin and end every day
             return self._calm(now)
         before = self if self.holding_since is not None else self._begun(now)
         trouble = before.trouble

@@ -25,6 +25,8 @@ class Holds:
         self._unexpected = CircuitBreaker(_UNEXPECTED_RULES)
         self.resumes = 0
         """How often a person has resumed the run."""
+        self.hours: Hold | None = None
+        """Set by the loop outside the hours of the settings."""
         self.waiting: Hold | None = None
         """Set by the loop when nothing is left to do but images whose sources do not answer, or of held batches."""
 
@@ -45,7 +47,7 @@ class Holds:
     @property
     def may_start(self) -> bool:
         """As far as the run is concerned; each host's holds, and its memory, are considered apart."""
-        return self.may_try and self.log.is_closed
+        return self.may_try and self.log.is_closed and self.hours is None
 
     def probe_now(self, now: float) -> None:
         """A person says that everything works again."""

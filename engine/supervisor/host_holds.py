@@ -257,6 +257,8 @@ def hold_of_all(run: Holds, hosts: Sequence[HostHolds], now: float) -> Hold | No
     host_hold = of_hosts[0] if of_hosts and all(of_hosts) else None
     if host_hold and hosts[0].disk_hold(now):
         return host_hold
+    if run.hours and (host_hold is None or host_hold.reason is HoldReason.MEMORY):
+        host_hold = run.hours  # nothing would start, had it all the memory
     return run.unexpected_hold(now) or host_hold or run.waiting
 
 

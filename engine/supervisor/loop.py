@@ -53,6 +53,7 @@ from engine.supervisor.skipping import Skipping
 from engine.supervisor.status import take_snapshot
 from engine.supervisor.surveying import Surveying
 from engine.supervisor.takeover import check_scratch, take_over
+from engine.supervisor.working_hours import WorkingHours
 from engine.workspace import Workspace
 
 _TICK_S = 0.25
@@ -96,6 +97,7 @@ class Supervisor:
         self._candidates.joined(here.host.name)
         self._skipping = Skipping(self._run, self._crews, self._surveying)
         self._ordered_holds = OrderedHolds(self._run, here.hung_images)
+        self._hours = WorkingHours(self._run)
         self._orders = Orders(self._run, self._surveying.forget)
         self.desired = DesiredState.RUN
         self.pause: Pause | None = None
@@ -222,6 +224,7 @@ class Supervisor:
         holds.tick(now)
         for crew in self._crews:
             crew.update_holds(now)
+        self._hours.update(time.time())
         busy = any(crew.is_busy for crew in self._crews)
         holds.waiting = self._ordered_holds.nothing_left(self._accounts(), busy=busy, now=now)
 
@@ -240,7 +243,8 @@ class Supervisor:
         now = time.monotonic()
         is_stopping = self.desired is DesiredState.STOP
         if not is_stopping:
-            may_look = not self._here.dispatch.below_floor and self._run.holds.log.is_closed
+            holds = self._run.holds
+            may_look = not self._here.dispatch.below_floor and holds.log.is_closed and holds.hours is None
             self._surveying.work(now, look_ahead=may_look)
         may_start = self.desired is DesiredState.RUN and self._run.holds.may_start and self._orders.may_start
         self._candidates.begin_turn()
@@ -335,6 +339,7 @@ class Supervisor:
             pause=self.pause if self.state is State.PAUSED else None,
             hold=self._hold,
             failures=self._surveying.failures + sum(crew.failures for crew in self._crews),
+            hours=self._hours,
         )
 
     def account(self) -> Account:
@@ -377,11 +382,14 @@ class Supervisor:
         """End the attempt at this image now. Raises UserError if it is not there, and then nothing is changed."""
         return self._skipping.skip(image_id, started, SetAside(str(by), fail))
 
-    def probe_now(self) -> None:
-        """Probe at once whether what the engine holds for works again."""
+    def probe_now(self) -> float | None:
+        """Probe at once whether what the engine holds for works again, and work outside its hours too.
+
+        Who ends a pause has not said the latter. Returns until when, Unix time, s; None if nothing has changed."""
         self._run.holds.probe_now(time.monotonic())
         for crew in self._crews:
             crew.probe_now(after_pause=self.desired is DesiredState.PAUSE)
+        return None if self.desired is DesiredState.PAUSE else self._hours.overrule(time.time())
 
     def wake(self) -> None:
         """Begin the next turn of the loop at once."""

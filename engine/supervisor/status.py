@@ -13,6 +13,7 @@ from engine.control.snapshot import (
     Bytes,
     EngineIdentity,
     Hold,
+    HoldReason,
     OrderSnapshot,
     Pause,
     Snapshot,
@@ -22,6 +23,7 @@ from engine.control.snapshot import (
 from engine.supervisor.context import RunContext
 from engine.supervisor.crew import Crew
 from engine.supervisor.progress import Progress
+from engine.supervisor.working_hours import WorkingHours
 
 
 def take_snapshot(
@@ -36,6 +38,7 @@ def take_snapshot(
     workers_asked: int,
     pause: Pause | None,
     failures: int,
+    hours: WorkingHours,
 ) -> Snapshot:
     """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s.
 
@@ -43,8 +46,10 @@ def take_snapshot(
     here, now, wanted = crews[0], time.monotonic(), run.batches
     figures = run.ledger.figures()
     left = None  # nobody knows when a run that does not run continues
-    if state is State.RUNNING:
+    if state is State.RUNNING or (hold is not None and hold.reason is HoldReason.HOURS):
         left = progress.eta_range_s(now, lambda: run.ledger.outstanding(run.batches))
+    if left is not None:
+        left = (hours.seconds_for(left[0], time.time()), hours.seconds_for(left[1], time.time()))
     return Snapshot(
         state=state,
         time=time.time(),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.config import Config, JpegSettings, load, template
+from engine.config import Config, JpegSettings, RunHours, load, template
 from engine.config.values import parse_size, write_size
 from engine.failures import UserError
 
@@ -89,7 +89,17 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         False,
         "sample",
     )
-    assert structs.astuple(config.engine) == (None, "10%", None, 2, None, "scratch", 20 * 2**30, False)
+    assert structs.astuple(config.engine) == (
+        None,
+        "10%",
+        None,
+        2,
+        None,
+        "scratch",
+        20 * 2**30,
+        False,
+        RunHours(),
+    )
     assert structs.astuple(config.store) == ("file:out", "", "", "auto", "auto", 4)
     assert structs.astuple(config.notify) == ((), "", False)
     assert config.batch_jpeg == {}
@@ -242,6 +252,11 @@ def test_a_batch_overrides_what_it_names_and_no_more(tmp_path: Path) -> None:
         ("[store]\nendpoint = 'localhost:80'", "[store] endpoint"),
         ("[store]\nendpoint = 'https://s3.example.org/minio/x'", "has a path, /minio/x"),
         ("[store]\ntransfers = 2.5", "[store] transfers = 2.5: must be a whole number from 1 to 256"),
+        (
+            "[engine]\nhours = '18:00-25:00'",
+            "[engine] hours = \"18:00-25:00\": '18:00-25:00': 25:00 is no time",
+        ),
+        ("[engine]\nhours = 8", "[engine] hours = 8: must be hours like"),
         ("[notify]\nurls = 'https://example.org'", "[notify] urls"),
         ("[notify]\nurls = ['mailto:joe@example.org']", "[notify] urls: must be addresses like"),
         ("[notify]\nurls = ['http:///hook']", "[notify] urls: must be addresses like"),

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from engine.control.snapshot import State
 from tui.actions.registry import ALWAYS_SHOWN, Action, Precondition, Scope, actions_in, first_key
-from tui.state.status import ConnectionState, EngineStatus
+from tui.state.status import ConnectionState, EngineStatus, is_outside_hours
 
 _ENDING = (State.DRAINING, State.STOPPED, State.FINISHED)
 """States of an engine that no longer takes these commands."""
@@ -25,7 +25,10 @@ def is_offered(action: Action, status: EngineStatus, *, read_only: bool) -> bool
         return status.connection is ConnectionState.ENGINE and status.state not in _ENDING
     if action.requires is Precondition.NO_ENGINE:
         totals = status.snapshot.totals if status.snapshot else None
-        return status.connection is ConnectionState.LEDGER and bool(totals and totals.remaining)
+        is_waiting = status.connection is ConnectionState.ENGINE and is_outside_hours(status.snapshot)
+        return is_waiting or (
+            status.connection is ConnectionState.LEDGER and bool(totals and totals.remaining)
+        )
     return True
 
 

@@ -212,7 +212,7 @@ ACTIONS: tuple[Action, ...] = (
         "start",
         "s",
         "start",
-        "Start the engine",
+        "Start the engine; outside its hours, continue all the same until the end of its next ones",
         (Scope.ANYWHERE,),
         changes=True,
         requires=Precondition.NO_ENGINE,

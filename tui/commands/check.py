@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from engine.config import RunHours
 from engine.failures import REMEDIES, Cause
-from engine.formatting import counted, data_size, duration, integer, memory_size, three_figures
+from engine.formatting import clock, counted, data_size, duration, integer, memory_size, three_figures
 from engine.ledger.reader import LedgerReader
 from engine.notify.delivery import check_addresses
 from engine.preflight import Finding, Preflight
@@ -76,14 +78,34 @@ def check(
         )
     report = kinds.decode(workers, result.images) if kinds else None
     if as_json:
-        print_json(_document(result) | {"deep": deep_document(report) if report else None})
+        print_json(
+            _document(result)
+            | {
+                "hours": _hours_document(config.engine.hours),
+                "deep": deep_document(report) if report else None,
+            }
+        )
     else:
         _print(result)
+        _print_hours(config.engine.hours)
         if report:
             print_deep(report)
     if report is not None and report.interrupted:
         ctx.exit(128 + signal.SIGINT)
     ctx.exit(0 if result.is_clean and (report is None or report.is_clean) else 1)
+
+
+def _hours_document(hours: RunHours) -> dict[str, Any] | None:
+    """None if images may start at any time."""
+    now = time.time()
+    return {"hours": hours.text, "open": hours.is_open(now)} if hours.text else None
+
+
+def _print_hours(hours: RunHours) -> None:
+    now = time.time()
+    if not hours.is_open(now):
+        begins = clock(hours.next_span(now).opens, now)
+        print_line(f"Now is outside the hours ({hours.text}): a run begins its work at {begins} by itself.")
 
 
 def _document(result: Preflight) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from engine.control.client import running_pid
 from engine.control.launch import Started, start_engine
 from engine.control.snapshot import BatchSnapshot, Snapshot
 from engine.failures import UserError
-from engine.formatting import counted, integer
+from engine.formatting import clock, counted, integer
 from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
 from tui.commands.shared.account import held_words
 from tui.commands.shared.headless import watch_headless
 from tui.commands.shared.options import check_batch, complete_batch, worker_count, workspace_of
@@ -59,7 +60,7 @@ def run(
             check_batch(name, [batch.name for batch in known])
         started = start_engine(workspace, batches, workers)
         warn(_has_started(started))
-        for text in _held(known, batches):
+        for text in (*_held(known, batches), *_outside_hours(workspace)):
             warn(text)
     elif detach or batches or workers:
         raise UserError(
@@ -82,6 +83,17 @@ def _held(known: Sequence[BatchSnapshot], chosen: Sequence[str]) -> list[str]:
         f"{batch.name} is {held_words(batch, now)}; `photostat batches release {batch.name}` lets it start."
         for batch in known
         if batch.held is not None and batch.pending and (not chosen or batch.name in chosen)
+    ]
+
+
+def _outside_hours(workspace: Workspace) -> list[str]:
+    """A line if nothing starts yet, because it is outside the hours of the settings."""
+    hours, now = workspace.config().engine.hours, time.time()
+    if hours.is_open(now):
+        return []
+    begins = clock(hours.next_span(now).opens, now)
+    return [
+        f"It is outside its hours ({hours.text}): it begins at {begins} by itself; `photostat resume` begins now."
     ]
 
 

@@ -6,7 +6,7 @@ import click
 from msgspec import structs, to_builtins
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine
-from engine.control.snapshot import EngineIdentity, Snapshot, State
+from engine.control.snapshot import EngineIdentity, HoldReason, Snapshot, State
 from engine.control.without_engine import snapshot_of_ledger
 from engine.formatting import (
     clock,
@@ -182,6 +182,8 @@ def _headline(snapshot: Snapshot) -> str:
     parts = [snapshot.state.value.upper() + pause]
     if hold is not None:
         why = f"for {hold.reason} since {clock(hold.since, snapshot.time)}: {hold.detail}"
+        if hold.reason is HoldReason.HOURS:
+            why += "; `photostat resume` continues now"
         parts = [f"HOLDING {why}"] if snapshot.state is State.HOLDING else [*parts, f"also holding {why}"]
     nobody = f"no engine runs: {snapshot.ended}" if snapshot.ended else "no engine runs"
     parts.append(f"engine {engine.pid}, version {engine.version}" if engine else nobody)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from engine.control.requests import (
     Request,
     Requeue,
     Resume,
+    ResumeReply,
     SetWorkers,
     Stop,
     WorkersReply,
@@ -56,6 +58,10 @@ class EngineCommand:
         match self.request, reply:
             case SetWorkers(), WorkersReply():
                 return _workers_result(self.request.count, reply)
+            case Resume(), ResumeReply(outside_hours_until=float(until)):
+                at = formatting.clock(until, time.time())
+                text = f"Resumed: it works outside its hours too, until {at}, when its next hours end."
+                return ActionResult(text, true_in=_AT_WORK)
             case _, CountReply():
                 return self._count_result(reply.count)
             case MoveBatch(), BatchesReply():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.control.snapshot import Snapshot, State
+from tui.state.status import is_outside_hours
 
 OVER_S = 10.0
 """A hold is over when the engine has run for so long without it; one that returns sooner is the same hold."""
@@ -30,7 +31,7 @@ class Notifier:
 
     def _is_new_hold(self, snapshot: Snapshot) -> bool:
         """A pause does not end a hold: while nothing starts, nobody can know whether it is over."""
-        if snapshot.state is State.HOLDING:
+        if snapshot.state is State.HOLDING and not is_outside_hours(snapshot):
             reason = snapshot.hold.reason if snapshot.hold else ""
             is_new, self._hold, self._free_since = reason != self._hold, reason, None
             return is_new

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine import formatting
-from engine.control.snapshot import Snapshot, State
+from engine.control.snapshot import Hold, HoldReason, Snapshot, State
 from engine.ledger.models import Event
 
 
@@ -69,6 +69,7 @@ _STATES: dict[State, tuple[str, str, Tone]] = {
     State.STOPPED: ("■", "STOPPED", Tone.NEUTRAL),
 }
 _HOLDS = {
+    "batch": "only held batches are left",
     "memory": "memory low",
     "store": "store unreachable",
     "source": "source unreachable",
@@ -96,11 +97,17 @@ def banner(status: EngineStatus, now: float) -> Banner:
     elif snapshot.state is State.DRAINING:
         detail = "ends when what is in flight is done"
     elif snapshot.state is State.HOLDING and snapshot.hold is not None:
-        what = _HOLDS.get(snapshot.hold.reason, snapshot.hold.reason)
-        detail = f"{what} since {formatting.clock(snapshot.hold.since, now)}"
+        tone, detail = _holding(snapshot.hold, now)
     elif snapshot.state is State.STOPPED and snapshot.totals.rows == 0:
         detail = "nothing imported yet"
     return Banner(glyph, word, tone, detail)
+
+
+def _holding(hold: Hold, now: float) -> tuple[Tone, str]:
+    if hold.reason is HoldReason.HOURS:
+        return Tone.NEUTRAL, f"outside its hours, continues at {formatting.clock(hold.until or now, now)}"
+    what = _HOLDS.get(hold.reason, hold.reason)
+    return Tone.WARNING, f"{what} since {formatting.clock(hold.since, now)}"
 
 
 def paused_by(snapshot: Snapshot, now: float) -> str:
@@ -121,7 +128,15 @@ def _finished(snapshot: Snapshot) -> Banner:
 
 def is_urgent(status: EngineStatus) -> bool:
     """Whether something keeps the engine from working, which the person must see whatever else is shown."""
-    return status.connection is ConnectionState.LOST or status.state is State.HOLDING
+    return status.connection is ConnectionState.LOST or (
+        status.state is State.HOLDING and not is_outside_hours(status.snapshot)
+    )
+
+
+def is_outside_hours(snapshot: Snapshot | None) -> bool:
+    """Whether the engine holds for nothing but its hours, which is no trouble."""
+    hold = snapshot.hold if snapshot is not None and snapshot.state is State.HOLDING else None
+    return hold is not None and hold.reason is HoldReason.HOURS
 
 
 def status_hint(status: EngineStatus, *, read_only: bool) -> str:
@@ -135,7 +150,8 @@ def status_hint(status: EngineStatus, *, read_only: bool) -> str:
     if snapshot is None:
         return status.problem
     if snapshot.state is State.HOLDING and snapshot.hold is not None:
-        return snapshot.hold.detail
+        starts = is_outside_hours(snapshot) and not read_only
+        return f"{snapshot.hold.detail}. s continues now." if starts else snapshot.hold.detail
     totals = snapshot.totals
     if status.connection is ConnectionState.LEDGER:
         return f"{status.problem} {_without_engine(snapshot, read_only=read_only)}".strip()

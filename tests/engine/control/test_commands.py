@@ -13,7 +13,7 @@ from engine.control.requests import (
     ApprovalReply,
     InFlightReply,
     OrderReply,
-    Reply,
+    ResumeReply,
     SkipReply,
     SnapshotReply,
     StopReply,
@@ -45,6 +45,7 @@ class RecordingEngine:
     skipped: list[tuple[object, ...]] = field(default_factory=list)
     probes: int = 0
     wakes: int = 0
+    outside_hours_until: float | None = None
 
     def snapshot(self) -> Snapshot:
         return SNAPSHOT
@@ -57,8 +58,9 @@ class RecordingEngine:
         self.skipped.append((image_id, started, by, fail))
         return SkipReply(image=image_id, name="a.jpg", worker=1, pid=4712)
 
-    def probe_now(self) -> None:
+    def probe_now(self) -> float | None:
         self.probes += 1
+        return self.outside_hours_until
 
     def wake(self) -> None:
         self.wakes += 1
@@ -138,7 +140,7 @@ def test_a_pause_and_its_end(commands: Commands, engine: RecordingEngine, ledger
     assert first.by == ME
     commands.answer("pause", {})
     assert engine.pause is first, "who paused it first"
-    assert commands.answer("resume", {}) == Reply()
+    assert commands.answer("resume", {}) == ResumeReply(hold=SNAPSHOT.hold)
     assert engine.pause is None
     assert (engine.desired, engine.probes, engine.wakes) == (DesiredState.RUN, 1, 3)
     assert ledger.events == [("engine", f"paused by {ME}"), ("engine", f"resumed by {ME}")]
@@ -166,6 +168,17 @@ def test_what_people_say_is_recorded_with_who_they_are_whatever_name_they_give(
     engine.desired = DesiredState.STOP
     with pytest.raises(UserError, match="the engine is leaving"):
         commands.answer("approve", approval)
+
+
+def test_who_resumes_outside_the_hours_is_told_until_when_and_recorded(
+    commands: Commands, engine: RecordingEngine, ledger: RecordingLedger
+) -> None:
+    engine.outside_hours_until = 1_772_409_845.0
+    taken = commands.answer("resume", {})
+    assert taken == ResumeReply(outside_hours_until=1_772_409_845.0, hold=SNAPSHOT.hold)
+    ((kind, said),) = ledger.events
+    assert kind == "engine"
+    assert said.startswith("works outside its hours too, until ") and said.endswith(f": resumed by {ME}")
 
 
 def test_an_engine_that_leaves_takes_no_pause(commands: Commands, engine: RecordingEngine) -> None:

@@ -14,19 +14,24 @@ from engine.control.requests import (
     Add,
     AddReply,
     Answer,
+    BatchesReply,
     CountReply,
     Drain,
     GetOrder,
     GetSnapshot,
     Hello,
+    HoldBatch,
     InFlightReply,
+    MoveBatch,
     OrderReply,
     Pause,
+    ReleaseBatch,
     Reply,
     Request,
     Requeue,
     RequeueMissing,
     Resume,
+    ResumeReply,
     SetWorkers,
     Skip,
     SkipReply,
@@ -38,12 +43,13 @@ from engine.control.requests import (
 )
 from engine.control.snapshot import HoldReason
 from engine.failures import UserError
+from engine.ledger.batch_order import BatchMove
 from engine.ledger.filters import Selection
 
 REQUESTS: list[tuple[Request[Any], dict[str, Any], type[Reply]]] = [
     (GetSnapshot(), {"command": "snapshot"}, SnapshotReply),
     (Pause(), {"command": "pause"}, InFlightReply),
-    (Resume(), {"command": "resume"}, Reply),
+    (Resume(), {"command": "resume"}, ResumeReply),
     (Drain(), {"command": "drain"}, InFlightReply),
     (Stop(), {"command": "stop"}, StopReply),
     (SetWorkers(4), {"command": "workers", "count": 4}, WorkersReply),
@@ -85,6 +91,17 @@ REQUESTS: list[tuple[Request[Any], dict[str, Any], type[Reply]]] = [
         OrderReply,
     ),
     (Add("a plan", "5 new"), {"command": "add", "plan": "a plan", "summary": "5 new"}, AddReply),
+    (
+        MoveBatch("maps", BatchMove.UP),
+        {"command": "move_batch", "batch": "maps", "to": "up"},
+        BatchesReply,
+    ),
+    (
+        HoldBatch("maps", "the review"),
+        {"command": "hold_batch", "batch": "maps", "reason": "the review"},
+        BatchesReply,
+    ),
+    (ReleaseBatch("maps"), {"command": "release_batch", "batch": "maps"}, BatchesReply),
     (GetOrder(7), {"command": "order", "order": 7}, OrderReply),
 ]
 

@@ -61,3 +61,13 @@ def test_after_hours_of_calm_the_next_trouble_is_a_first_one_again() -> None:
     later = [(float(n), STORE if n == 20_000 else None) for n in range(3600, 21_000)]
     *_, (begun, _), (ended, end) = told(flapping + later)
     assert (begun, ended) == (20_000.0, 20_061.0) and end.occasion is Occasion.HOLD_ENDED
+
+
+def test_nobody_is_told_that_it_is_outside_its_hours() -> None:
+    hours = Hold(HoldReason.HOURS, "outside its hours (18:00-08:00)", 0.0, 36_000.0)
+    turns = [(0.0, None), *((float(n), hours) for n in range(10, 400)), (500.0, STORE), (501.0, hours)]
+    turns += [(float(n), hours) for n in range(502, 700)]
+    assert [(now, to_tell.occasion) for now, to_tell in told(turns)] == [
+        (500.0, Occasion.HOLDING),
+        (561.0, Occasion.HOLD_ENDED),
+    ]

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.control.requests import Drain, Pause, Resume, SetWorkers, Stop, WorkersReply
-from engine.control.snapshot import BatchSnapshot, HoldReason, State
+from engine.control.requests import Drain, Pause, Resume, ResumeReply, SetWorkers, Stop, WorkersReply
+from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, State
 from engine.ledger.account import Account
 from tests.support.app_pilot import opened
-from tests.support.statuses import STATUSES, engine_status, running
+from tests.support.statuses import NOW, STATUSES, engine_status, running
 from tui.actions.registry import ACTIONS
 from tui.connection.engine_commands import StartEngine
 from tui.screens.dashboard import Dashboard
@@ -114,6 +114,16 @@ async def test_s_says_that_an_engine_is_running(root: Path) -> None:
         await session.press("s")
         assert session.sent == []
         assert "already running" in session.message
+
+
+async def test_s_continues_outside_the_hours_and_says_until_when(root: Path) -> None:
+    hold = Hold(HoldReason.HOURS, "outside its hours", 1.0, 2.0)
+    status = engine_status(structs.replace(running(), state=State.HOLDING, hold=hold))
+    async with opened(root, status) as session:
+        session.poller.reply = lambda command: ResumeReply(outside_hours_until=NOW + 3600)
+        await session.press("s")
+        assert session.sent == [Resume()]
+        assert "works outside its hours too, until" in session.message
 
 
 async def test_s_says_that_there_is_nothing_to_convert(root: Path) -> None:

@@ -54,6 +54,8 @@ Step = tuple[State, Hold | None, float]
             ],
             2,
         ),
+        ([(State.RUNNING, None, 0), (State.HOLDING, hold(HoldReason.HOURS), 1)], 0),
+        ([(State.RUNNING, None, 0), (State.HOLDING, hold(HoldReason.BATCH), 1)], 1),
         ([(State.RUNNING, None, 0), (State.FINISHED, None, 1), (State.FINISHED, None, 2)], 1),
     ],
 )

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from msgspec import structs
 
-from engine.control.snapshot import BatchSnapshot, State
+from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, State
 from engine.ledger.account import Account
 from tests.support import statuses
 from tests.support.statuses import NOW, STATUSES, engine_status, running
-from tui.state.status import ConnectionState, EngineStatus, banner, status_hint
+from tui.state.status import ConnectionState, EngineStatus, Tone, banner, is_urgent, status_hint
 
 pytestmark = pytest.mark.usefixtures("utc")
 
@@ -32,6 +32,18 @@ pytestmark = pytest.mark.usefixtures("utc")
 def test_a_state_is_a_glyph_and_a_word(name: str, text: str) -> None:
     state = banner(STATUSES[name](), NOW)
     assert f"{state.label} {state.detail}".strip() == text
+
+
+def test_outside_its_hours_it_says_when_it_continues_and_alarms_nobody() -> None:
+    hold = Hold(HoldReason.HOURS, "outside its hours (18:00-08:00), continues at 18:00", NOW - 60, NOW + 7200)
+    status = engine_status(structs.replace(running(), state=State.HOLDING, hold=hold))
+    state = banner(status, NOW)
+    assert f"{state.label} {state.detail}" == "▲ HOLDING outside its hours, continues at 02:04"
+    assert state.tone is Tone.NEUTRAL
+    assert not is_urgent(status)
+    assert is_urgent(STATUSES["holding"]())
+    assert status_hint(status, read_only=False) == f"{hold.detail}. s continues now."
+    assert status_hint(status, read_only=True) == hold.detail
 
 
 @pytest.mark.parametrize(
