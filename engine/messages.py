@@ -93,6 +93,8 @@ class Converted:
     peak_rss_bytes: int
     cpu_s: float
     wall_s: float
+    attempt: int = 1
+    """The number that the job had."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class NotConverted:
     peak_rss_bytes: int
     cpu_s: float
     wall_s: float
+    attempt: int = 1
+    """The number that the job had."""
 
 
 @dataclass(frozen=True)

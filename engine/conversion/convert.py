@@ -74,6 +74,7 @@ def convert_image(job: Job, on_stage: OnStage) -> Converted:
         peak_rss_bytes=peak_rss_bytes(),
         cpu_s=time.process_time() - cpu_start,
         wall_s=time.monotonic() - wall_start,
+        attempt=job.attempt,
     )
 
 

@@ -45,10 +45,13 @@ def add_event(
     pid: int | None,
     at: float | None = None,
     fold: str = "",
+    host: str = "",
 ) -> None:
-    """`at` is Unix time; None is now. With `fold`, it is told as one with others of its kind that have the same."""
+    """`at` is Unix time; None is now. With `fold`, it is told as one with others of its kind that have the same.
+    `host` is the machine that `pid` is on; empty for the engine's own."""
     now = time.time() if at is None else at
     values = {"level": level, "kind": kind, "message": message, "image": image_id, "pid": pid, "now": now}
+    values |= {"host": host}
     if not fold:
         db.execute(_SQL["add_event"], {**values, "rank": rank_of(kind, image_id)})
         return

@@ -208,6 +208,8 @@ class Attempt:
     peak_rss_bytes: int | None
     cpu_s: float | None
     wall_s: float | None
+    host: str = ""
+    """The machine that `pid` is on; empty for the engine's own."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,8 @@ class Event:
     """When the first of them came, Unix time, s."""
     fold: str = ""
     """A cause, or the reason of a hold; empty if it is told alone."""
+    host: str = ""
+    """The machine that `pid` is on; empty for the engine's own."""
 
     @property
     def image(self) -> str:

@@ -1,4 +1,6 @@
-"""After an engine that died: images that it had converted go on to the store, others in flight are pending again."""
+"""After an engine that died: images that it had converted here go on to the store; others in flight are pending again.
+
+A JPEG on another machine's scratch is made again: nobody knows whether that machine comes back."""
 
 from __future__ import annotations
 
@@ -17,12 +19,16 @@ _SQL = statements("changes")
 
 
 def recover(db: sqlite3.Connection, sources: SourcePaths) -> list[Recovered]:
-    """Those that were converted and not stored. See Ledger.recover."""
+    """Those that were converted here and not stored. See Ledger.recover."""
     rows = db.execute(_SQL["in_flight"]).fetchall()
     for row in rows:
         if not row["storing"]:
-            _put_back(db, row["id"])
-    return [_recovered(row, sources) for row in rows if row["storing"]]
+            _put_back(db, row["id"], "the engine ended while it was in flight")
+        elif row["scratch_host"]:
+            _put_back(
+                db, row["id"], f"the engine ended while its JPEG was on scratch of {row['scratch_host']}"
+            )
+    return [_recovered(row, sources) for row in rows if row["storing"] and not row["scratch_host"]]
 
 
 def _recovered(row: sqlite3.Row, sources: SourcePaths) -> Recovered:
@@ -45,9 +51,9 @@ def _recovered(row: sqlite3.Row, sources: SourcePaths) -> Recovered:
     )
 
 
-def _put_back(db: sqlite3.Connection, image_id: int) -> None:
+def _put_back(db: sqlite3.Connection, image_id: int, reason: str) -> None:
     """The attempt does not count."""
-    reason, now = "the engine ended while it was in flight", time.time()
+    now = time.time()
     db.execute(_SQL["back_to_pending"], {"image": image_id, "given_back": 1, "now": now})
-    db.execute(_SQL["end_open_attempt"], {"image": image_id, "reason": reason, "now": now})
+    db.execute(_SQL["put_back_last_attempt"], {"image": image_id, "reason": reason, "now": now})
     add_event(db, EventLevel.WARNING, EventKind.PUT_BACK, reason, image_id, os.getpid())

@@ -168,20 +168,30 @@ class Ledger(LedgerQueries):
             ]
             self._db.executemany(_SQL["survey"], rows)
 
-    def start(self, image_id: int, pid: int, predicted_bytes: int, mode: str, correction: float = 1.0) -> int:
+    def start(
+        self,
+        image_id: int,
+        pid: int,
+        predicted_bytes: int,
+        mode: str,
+        correction: float = 1.0,
+        host: str = "",
+    ) -> int:
         """pending → in_flight; returns the attempt's number in this round, from 1.
 
-        `mode` is a DecodeMode; `correction` is the factor in the prediction that was learnt from earlier images."""
-        attempt = {"pid": pid, "mode": mode, "predicted_bytes": predicted_bytes, "correction": correction}
+        `mode` is a DecodeMode; `correction` is the factor in the prediction that was learnt from earlier images. `host`
+        is the machine that `pid` is on; empty for the engine's own."""
+        attempt = {"pid": pid, "host": host, "mode": mode}
+        attempt |= {"predicted_bytes": predicted_bytes, "correction": correction}
         with self.transaction():
             now = time.time()
             self._change("start", image_id, {"now": now}, ImageState.PENDING)
             rows = self._select(_SQL["add_attempt"], {**attempt, "image": image_id, "now": now})
             return int(rows[0]["number"])
 
-    def converted(self, result: Converted) -> None:
-        """A proved JPEG lies on scratch: the image stays in flight until it is stored."""
-        facts = {**asdict(result), "warnings": _json(result.warnings), "now": time.time()}
+    def converted(self, result: Converted, host: str = "") -> None:
+        """A proved JPEG lies on this host's scratch: the image stays in flight until it is stored."""
+        facts = {**asdict(result), "warnings": _json(result.warnings), "host": host, "now": time.time()}
         with self.transaction():
             self._change("converted", result.image_id, facts, ImageState.IN_FLIGHT)
             self._end_attempt(result.image_id, AttemptOutcome.CONVERTED, None, result)
@@ -226,11 +236,13 @@ class Ledger(LedgerQueries):
         pid: int | None = None,
         at: float | None = None,
         fold: str = "",
+        host: str = "",
     ) -> None:
         """A line of the history; `at` is when it happened, Unix time, if that was not just now. With `fold`, it is told
-        as one with others of its kind that have the same."""
+        as one with others of its kind that have the same. `host` is the machine that `pid` is on; empty for the
+        engine's own."""
         with self.transaction():
-            add_event(self._db, level, kind, message, image_id, pid, at, fold)
+            add_event(self._db, level, kind, message, image_id, pid, at, fold, host)
 
     def age_events(self, most: int = 500) -> None:
         """Removes a few of the oldest events that are not notable, if there are more of those than are kept."""

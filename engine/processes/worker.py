@@ -87,4 +87,5 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
         peak_rss_bytes=peak_rss_bytes(),
         cpu_s=time.process_time() - cpu_start,
         wall_s=time.monotonic() - wall_start,
+        attempt=job.attempt,
     )

@@ -59,13 +59,17 @@ class RunContext:
         return str(self.workspace.source_dir(self.config)) if self.config.manifest.root else ""
 
     def fail(
-        self, subject: Subject, failure: Failure, facts: NotConverted | None = None, pid: int | None = None
+        self,
+        subject: Subject,
+        failure: Failure,
+        facts: NotConverted | None = None,
+        pid: int | None = None,
+        host: str = "",
     ) -> None:
-        """The image has failed; `facts` has what the attempt took."""
+        """The image has failed; `facts` has what the attempt took, `host` the machine that `pid` is on."""
         self.ledger.failed(subject.image_id, failure, facts)
-        self.events.error(
-            EventKind.FAILED, f"{failure.cause}: {failure.message}", subject, pid, fold=failure.cause
-        )
+        message = f"{failure.cause}: {failure.message}"
+        self.events.of_host(host).error(EventKind.FAILED, message, subject, pid, fold=failure.cause)
 
 
 @dataclass
@@ -75,12 +79,16 @@ class HostContext:
     holds: HostHolds
 
     @cached_property
+    def events(self) -> EventLog:
+        return self.run.events.of_host(self.host.name)
+
+    @cached_property
     def hung_images(self) -> HungImages:
         """Those whose sources do not answer here."""
         run = self.run
-        return HungImages(self.holds, run.holds, run.events, self.host, run.config.engine.timeout_s)
+        return HungImages(self.holds, run.holds, self.events, self.host, run.config.engine.timeout_s)
 
     def hold_for_disk(self, why: str, needs_bytes: int = 1) -> None:
         """Scratch cannot be written, or has no room for an image of about this size."""
         if self.holds.disk_full(why, needs_bytes, time.monotonic()):
-            self.run.events.warning(EventKind.HOLD, why)
+            self.events.warning(EventKind.HOLD, why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.control.snapshot import WorkerSnapshot
 from engine.failures import RETRYABLE, SOURCE_CAUSES, UNEXPLAINED, Cause, Failure
@@ -54,6 +55,7 @@ class Converting:
         """`hand_over` takes what was converted to the next stage; `diagnose` explains a source that is missing."""
         self._context = context
         self._run, self._host, self._holds = context.run, context.host, context.holds
+        self._events = context.events
         self._hand_over = hand_over
         self._diagnose = diagnose
         self._in_diagnosis: dict[int, RunningAttempt] = {}
@@ -107,7 +109,7 @@ class Converting:
         if killed := self._throttle.oom_kills_to_report(now):
             workers = "an idle worker" if killed == 1 else f"{killed} idle workers"
             message = f"the kernel killed {workers} for memory; new ones start when there is room again"
-            self._run.events.warning(EventKind.WORKER, message)
+            self._events.warning(EventKind.WORKER, message)
 
     def adjust_pool(self, now: float, headroom_bytes: int) -> None:
         """Retire surplus workers, and start missing ones as far as there is room."""
@@ -127,7 +129,12 @@ class Converting:
     def start(self, slot: Slot, image: PendingImage, plan: Plan) -> None:
         """Give an image that fits to a free worker."""
         attempt = self._run.ledger.start(
-            image.image_id, slot.child.pid, plan.predicted_bytes, plan.mode.value, plan.correction
+            image.image_id,
+            slot.child.pid,
+            plan.predicted_bytes,
+            plan.mode.value,
+            plan.correction,
+            self._host.name,
         )
         settings = self._run.config.engine
         job = Job(
@@ -145,7 +152,7 @@ class Converting:
         slot.assign(job, image, settings.timeout_s or time_limit_s(image, plan))
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
         message = f"attempt {attempt}, {megapixels(image.megapixels)}, {_MODE_WORDS[plan.mode]}{threads}"
-        self._run.events.info(EventKind.STARTED, message, image.subject, slot.child.pid)
+        self._events.info(EventKind.STARTED, message, image.subject, slot.child.pid)
 
     def preempt(self, image_id: int) -> None:
         """Stop the worker of this image to get its memory back; the attempt does not count."""
@@ -187,7 +194,7 @@ class Converting:
         """The image has failed for good."""
         self.failures += 1
         self._run.run_alone.discard(image.image_id)
-        self._run.fail(image.subject, failure, facts, pid)
+        self._run.fail(image.subject, failure, facts, pid, self._host.name)
         killed_for_memory = failure.cause is Cause.OUT_OF_MEMORY and pid is not None and facts is None
         if failure.cause in UNEXPLAINED or killed_for_memory:
             self._faults.failed(image.subject, failure)
@@ -211,7 +218,9 @@ class Converting:
                 slot.stage = message.stage
             case Converted() | NotConverted() if slot.running is not None and slot.running.set_aside:
                 pass
-            case Converted() if slot.running is not None:
+            case Converted() | NotConverted() if not slot.has(message):
+                self._refuse(message, slot.child.pid)
+            case Converted():
                 self._throttle.image_finished()
                 attempt = slot.release()
                 taken_s = time.monotonic() - attempt.started
@@ -219,13 +228,20 @@ class Converting:
                 self._holds.source_read(attempt.image.source, attempt.started)
                 self._context.hung_images.read(attempt.image.image_id, attempt.started)
                 self._converted(attempt.image, message, slot.child.pid)
-            case NotConverted() if slot.running is not None:
+            case NotConverted():
                 self._throttle.image_finished()
                 attempt = slot.release()
                 if message.failure.cause in SOURCE_CAUSES:
                     self._ask_for_diagnosis(attempt, message, slot.child.pid)
                 else:
                     self._not_converted(attempt, message.failure, slot.child.pid, message)
+
+    def _refuse(self, late: Converted | NotConverted, pid: int) -> None:
+        """A result counts for the attempt in flight only; the image may be with another worker by now."""
+        message = f"a late result of attempt {late.attempt} of image {late.image_id} does not count"
+        self._events.warning(EventKind.WORKER, message, pid=pid)
+        if isinstance(late, Converted):
+            self._host.scratch.remove(Path(late.scratch_path))
 
     def _reap(self, slot: Slot) -> None:
         self._dismiss(slot)
@@ -252,7 +268,7 @@ class Converting:
             return
         self._run.ledger.back_to_pending(image.image_id, order.words, counts=False)
         self._run.skipped.add(image.image_id)
-        self._run.events.info(
+        self._events.info(
             EventKind.SKIP, f"{order.words}: it waits behind all others", image.subject, pid
         )
 
@@ -304,7 +320,7 @@ class Converting:
             self.fatal_problem = (
                 f"{_MOST_FAILED_STARTS} workers in a row {how} before they were ready: see logs/"
             )
-        self._run.events.warning(EventKind.WORKER, f"an idle worker {how}", pid=slot.child.pid)
+        self._events.warning(EventKind.WORKER, f"an idle worker {how}", pid=slot.child.pid)
 
     def _failure_of_ended(self, slot: Slot, attempt: RunningAttempt) -> Failure:
         if attempt.timed_out:
@@ -320,14 +336,14 @@ class Converting:
     # -- what follows for the image ----
 
     def _converted(self, image: PendingImage, result: Converted, pid: int) -> None:
-        self._run.ledger.converted(result)
+        self._run.ledger.converted(result, self._host.name)
         self._faults.worked()
         sizes = f"{data_size(result.source_bytes)} to {data_size(result.jpeg_bytes)}"
         times = f"{measured_time(result.wall_s)}, CPU {measured_time(result.cpu_s)}"
         message = f"{sizes}, PSNR {decibels(result.psnr_db)}, {times}"
-        self._run.events.info(EventKind.CONVERTED, message, image.subject, pid)
+        self._events.info(EventKind.CONVERTED, message, image.subject, pid)
         for warning in result.warnings:
-            self._run.events.warning(EventKind.WARNING, warning, image.subject, pid)
+            self._events.warning(EventKind.WARNING, warning, image.subject, pid)
         self._hand_over(image, result)
 
     def _ask_for_diagnosis(self, attempt: RunningAttempt, facts: NotConverted, pid: int) -> None:
@@ -366,7 +382,7 @@ class Converting:
             message = (
                 f"{failure.cause}: {failure.message}; that was attempt {attempt.number}, another follows"
             )
-            self._run.events.warning(EventKind.RETRY, message, image.subject, pid, fold=failure.cause)
+            self._events.warning(EventKind.RETRY, message, image.subject, pid, fold=failure.cause)
         else:
             self.fail(image, failure, facts, pid)
 
@@ -382,7 +398,7 @@ class Converting:
     def _put_back(self, attempt: RunningAttempt, why: str, pid: int | None = None) -> None:
         """Pending again; the attempt does not count."""
         self._run.ledger.back_to_pending(attempt.image.image_id, why, counts=False)
-        self._run.events.info(EventKind.PUT_BACK, why, attempt.image.subject, pid)
+        self._events.info(EventKind.PUT_BACK, why, attempt.image.subject, pid)
         self._remove_leftovers(attempt)
 
     def _remove_leftovers(self, attempt: RunningAttempt) -> None:

@@ -16,7 +16,7 @@ def probe_disk(context: HostContext) -> None:
     if holds.disk_wants_probe():
         problem = context.host.scratch.space_problem(holds.disk_needs_bytes)
         if holds.disk_probed(problem, time.monotonic()):
-            context.run.events.info(EventKind.END_OF_HOLD, "there is room on the disk again")
+            context.events.info(EventKind.END_OF_HOLD, "there is room on the disk again")
 
 
 def check_removals(context: HostContext) -> None:

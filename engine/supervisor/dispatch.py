@@ -33,7 +33,7 @@ _CALIBRATION_ATTEMPTS = 400
 class Dispatch:
     def __init__(self, context: HostContext, converting: Converting, candidates: Candidates) -> None:
         self._context = context
-        self._run, self._host = context.run, context.host
+        self._run, self._host, self._events = context.run, context.host, context.events
         self._converting = converting
         self._candidates = candidates
         self._memory = self._host.memory()
@@ -156,7 +156,7 @@ class Dispatch:
             slot.read_ahead(image)
 
     def _update_hold(self, hold: MemoryHold | None, now: float) -> None:
-        holds, events = self._context.holds, self._run.events
+        holds, events = self._context.holds, self._events
         if hold is None:
             if holds.memory is not None:
                 events.info(EventKind.END_OF_HOLD, "there is memory again", fold=HoldReason.MEMORY)

@@ -94,8 +94,8 @@ class EngineLedger(Ledger):
     def surveyed(self, found: Sequence[Surveyed]) -> None:
         self._keep(partial(super().surveyed, found))
 
-    def converted(self, result: Converted) -> None:
-        self._keep(partial(super().converted, result))
+    def converted(self, result: Converted, host: str = "") -> None:
+        self._keep(partial(super().converted, result, host))
 
     def done(self, image_id: int, warnings: Sequence[str] = ()) -> None:
         self._keep(partial(super().done, image_id, warnings))
@@ -124,21 +124,30 @@ class EngineLedger(Ledger):
         pid: int | None = None,
         at: float | None = None,
         fold: str = "",
+        host: str = "",
     ) -> None:
         if len(self._kept) < _MOST_KEPT or self._in_turn:
             at = time.time() if at is None else at
-            self._keep(partial(super().event, level, kind, message, image_id, pid, at, fold))
+            self._keep(partial(super().event, level, kind, message, image_id, pid, at, fold, host))
 
     def keep_run(self, note: RunNote) -> None:
         self._keep(partial(super().keep_run, note))
 
     # What waits for the ledger
 
-    def start(self, image_id: int, pid: int, predicted_bytes: int, mode: str, correction: float = 1.0) -> int:
+    def start(
+        self,
+        image_id: int,
+        pid: int,
+        predicted_bytes: int,
+        mode: str,
+        correction: float = 1.0,
+        host: str = "",
+    ) -> int:
         """Raises LedgerFault if that cannot be written now: then the image has not started."""
         self.check()
-        number = super().start(image_id, pid, predicted_bytes, mode, correction)
-        self._kept.append(partial(super().start, image_id, pid, predicted_bytes, mode, correction))
+        number = super().start(image_id, pid, predicted_bytes, mode, correction, host)
+        self._kept.append(partial(super().start, image_id, pid, predicted_bytes, mode, correction, host))
         return number
 
     def take_order(self, kind: OrderKind, selection: Selection, reason: str = "", person: str = "") -> Order:

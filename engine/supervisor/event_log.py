@@ -20,9 +20,15 @@ class EventLog:
     """Events without a `pid` are the supervisor's own. Those with a `fold` are told as one with others of their kind
     that have the same: a cause, or the reason of a hold."""
 
-    def __init__(self, ledger: Ledger, file: RunLogFile) -> None:
+    def __init__(self, ledger: Ledger, file: RunLogFile, host: str = "") -> None:
+        """`host` is the machine that the processes are on; empty for the engine's own."""
         self._ledger = ledger
         self._file = file
+        self._host = host
+
+    def of_host(self, host: str) -> EventLog:
+        """The same for what happens on another machine; what no process there has done begins with its name."""
+        return EventLog(self._ledger, self._file, host)
 
     def info(
         self,
@@ -66,15 +72,20 @@ class EventLog:
         pid: int | None,
         fold: str,
     ) -> None:
+        if pid is None and self._host:
+            message = f"{self._host}: {message}"
+        host = "" if pid is None else self._host
         pid = os.getpid() if pid is None else pid
-        self._ledger.event(level, kind, message, subject.image_id if subject else None, pid, fold=fold)
-        self._file.write(level, pid, f"{kind}: {message}", subject)
+        image_id = subject.image_id if subject else None
+        self._ledger.event(level, kind, message, image_id, pid, fold=fold, host=host)
+        self._file.write(level, pid, f"{kind}: {message}", subject, host)
 
 
 class RunLogFile:
     """`logs/run-20260131T091500Z.log`, tab-separated for people who grep.
 
-    Its columns: time, level, pid, record, image id, source, target, what happened. What cannot be written is kept, in
+    Its columns: time, level, pid, record, image id, source, target, what happened. The pid
+    of another machine's process follows that machine's name, `conv2:4711`. What cannot be written is kept, in
     its order, and written by a later call; `problem` says why."""
 
     def __init__(self, logs_dir: Path) -> None:
@@ -85,8 +96,10 @@ class RunLogFile:
         self.problem = ""
         self.flush()
 
-    def write(self, level: EventLevel, pid: int, what: str, subject: Subject | None = None) -> None:
-        columns = [_now(), level.value, str(pid)]
+    def write(
+        self, level: EventLevel, pid: int, what: str, subject: Subject | None = None, host: str = ""
+    ) -> None:
+        columns = [_now(), level.value, f"{host}:{pid}" if host else str(pid)]
         if subject is None:
             columns += ["-", "-", "-", "-"]
         else:

@@ -68,6 +68,7 @@ class Storing:
     def __init__(self, context: HostContext, progress: Progress) -> None:
         self._context = context
         self._run, self._host, self._holds = context.run, context.host, context.holds
+        self._events = context.events
         self._progress = progress
         self._uploader: ChildProcess | None = None
         self._waiting: deque[WaitingJpeg] = deque()
@@ -188,11 +189,11 @@ class Storing:
         if jpeg.converted_here:
             self._progress.add(finished)
         how = "was there already, identical" if message.existed else measured_time(message.wall_s)
-        self._run.events.info(EventKind.STORED, f"{data_size(request.jpeg_bytes)}, {how}", jpeg.subject)
+        self._events.info(EventKind.STORED, f"{data_size(request.jpeg_bytes)}, {how}", jpeg.subject)
         self._to_unlink.append(Path(request.scratch_path))
 
     def _not_stored(self, jpeg: WaitingJpeg, message: NotStored) -> None:
-        request, failure, events = jpeg.request, message.failure, self._run.events
+        request, failure, events = jpeg.request, message.failure, self._events
         if message.fault is not FaultKind.ITEM:
             holds, now = self._holds, time.monotonic()
             if holds.store_failed(message.fault, failure, now, never_answered=message.never_answered):
@@ -224,13 +225,13 @@ class Storing:
         self._successes += result.fault is None
         if result.overruled:
             self._run.ledger.overrule_store()
-            self._run.events.warning(EventKind.ENGINE, _OVERRULED)
+            self._events.warning(EventKind.ENGINE, _OVERRULED)
         holds, now, failure = self._holds, time.monotonic(), result.failure
         if not holds.may_store:
             if holds.store_probed(result.fault, failure, now, never_answered=result.never_answered):
-                self._run.events.info(EventKind.END_OF_HOLD, "the store answers again")
+                self._events.info(EventKind.END_OF_HOLD, "the store answers again")
         elif result.fault and failure and holds.store_failed(result.fault, failure, now):  # at the first look
-            self._run.events.warning(EventKind.HOLD, f"{failure.cause}: {holds.store_detail}")
+            self._events.warning(EventKind.HOLD, f"{failure.cause}: {holds.store_detail}")
 
     def _give_up_if_hanging(self, uploader: ChildProcess, now: float) -> None:
         """Leave it to the write that does not return, and hold until the store answers another one."""
@@ -257,14 +258,12 @@ class Storing:
         if not self._holds.may_store:
             self._holds.store_probed(FaultKind.TRANSIENT, failure, now)
         elif self._holds.store_hangs(failure, now):
-            self._run.events.warning(EventKind.HOLD, f"{failure.cause}: {failure.message}")
+            self._events.warning(EventKind.HOLD, f"{failure.cause}: {failure.message}")
         self._probing = False
 
     def _replace(self, ended: ChildProcess) -> None:
         how = describe_end(self._host, ended)
-        self._run.events.warning(
-            EventKind.UPLOADER, f"the uploader {how}; a new one takes over", pid=ended.pid
-        )
+        self._events.warning(EventKind.UPLOADER, f"the uploader {how}; a new one takes over", pid=ended.pid)
         self._host.dismiss(ended)
         failure = Failure(Cause.STORE_UNAVAILABLE, Stage.STORING, f"the uploader {how}")
         if self._probing:  # otherwise an uploader that cannot even start would be started again and again

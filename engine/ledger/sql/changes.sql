@@ -15,12 +15,12 @@ UPDATE images SET state = 'in_flight', attempts = attempts + 1, updated = :now
 WHERE id = :image AND state = 'pending'
 
 -- name: add_attempt
-INSERT INTO attempts (image, round, number, pid, lane, predicted_bytes, correction, started)
-SELECT id, round, attempts, :pid, :mode, :predicted_bytes, :correction, :now FROM images WHERE id = :image
+INSERT INTO attempts (image, round, number, pid, host, lane, predicted_bytes, correction, started)
+SELECT id, round, attempts, :pid, :host, :mode, :predicted_bytes, :correction, :now FROM images WHERE id = :image
 RETURNING number
 
 -- name: converted
-UPDATE images SET storing = 1, scratch_path = :scratch_path, source_bytes = :source_bytes,
+UPDATE images SET storing = 1, scratch_path = :scratch_path, scratch_host = :host, source_bytes = :source_bytes,
     source_digest = :source_digest, jpeg_bytes = :jpeg_bytes, jpeg_width = :width, jpeg_height = :height,
     md5 = :md5, psnr = :psnr_db, warnings = :warnings, peak_rss_bytes = :peak_rss_bytes, updated = :now
 WHERE id = :image AND state = 'in_flight'
@@ -64,17 +64,17 @@ UPDATE attempts SET message = :reason WHERE id = (SELECT max(id) FROM attempts W
 SELECT state FROM images WHERE id = :image
 
 -- name: add_event
-INSERT INTO events (time, level, kind, message, image, pid, rank)
-VALUES (:now, :level, :kind, :message, :image, :pid, :rank)
+INSERT INTO events (time, level, kind, message, image, pid, host, rank)
+VALUES (:now, :level, :kind, :message, :image, :pid, :host, :rank)
 
 -- name: add_folded_event
-INSERT INTO events (time, level, kind, message, image, pid, rank, fold, first)
-VALUES (:now, :level, :kind, :message, :image, :pid, 2, :fold, :now)
+INSERT INTO events (time, level, kind, message, image, pid, host, rank, fold, first)
+VALUES (:now, :level, :kind, :message, :image, :pid, :host, 2, :fold, :now)
 
 -- name: fold_event
 -- The last event of this kind and fold becomes this one, if that is not long past.
 UPDATE events SET id = (SELECT max(id) + 1 FROM events), time = :now, level = :level, message = :message,
-    image = :image, pid = :pid, times = times + 1
+    image = :image, pid = :pid, host = :host, times = times + 1
 WHERE id = (
         SELECT id FROM events INDEXED BY events_folded
         WHERE fold IS NOT NULL AND fold = :fold AND kind = :kind ORDER BY id DESC LIMIT 1
@@ -94,8 +94,9 @@ DELETE FROM events WHERE id > :after AND id <= :upto AND rank < 2
 SELECT i.*, b.name AS batch_name FROM images i JOIN batches b ON b.id = i.batch
 WHERE i.state = 'in_flight' ORDER BY i.id
 
--- name: end_open_attempt
-UPDATE attempts SET ended = :now, outcome = 'put-back', message = :reason WHERE image = :image AND outcome IS NULL
+-- name: put_back_last_attempt
+UPDATE attempts SET ended = :now, outcome = 'put-back', message = :reason
+WHERE id = (SELECT max(id) FROM attempts WHERE image = :image) AND (outcome IS NULL OR outcome = 'converted')
 
 -- name: overrule_store
 INSERT INTO store (id, not_expected_before) VALUES (1, :now)

@@ -1,12 +1,12 @@
 -- What reports and an image's page show of the past.
 
 -- name: attempts
-SELECT number, round, pid, lane AS mode, predicted_bytes, started, ended, outcome, stage, cause, message, peak_rss_bytes,
+SELECT number, round, pid, host, lane AS mode, predicted_bytes, started, ended, outcome, stage, cause, message, peak_rss_bytes,
     cpu_s, wall_s
 FROM attempts WHERE image = :image ORDER BY id
 
 -- name: waiting_jpeg
-SELECT scratch_path FROM images WHERE id = :image AND storing = 1
+SELECT scratch_path FROM images WHERE id = :image AND storing = 1 AND scratch_host = ''
 
 -- name: conversions
 -- When they ended, of the last :limit attempts.
