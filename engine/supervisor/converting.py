@@ -268,9 +268,7 @@ class Converting:
             return
         self._run.ledger.back_to_pending(image.image_id, order.words, counts=False)
         self._run.skipped.add(image.image_id)
-        self._events.info(
-            EventKind.SKIP, f"{order.words}: it waits behind all others", image.subject, pid
-        )
+        self._events.info(EventKind.SKIP, f"{order.words}: it waits behind all others", image.subject, pid)
 
     def _give_up_hanging(self, now: float, is_leaving: bool) -> None:
         """Leave workers behind that wait for something which does not answer; their images are not at fault."""
