@@ -36,6 +36,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "stop": "stop:stop",
         "workers": "workers:workers",
         "notify": "notify:notify",
+        "service": "service:service",
         "batches": "batches:batches",
         "skip": "skip:skip",
     },

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from msgspec import Struct, convert, to_builtins
 
@@ -46,11 +47,7 @@ def start_engine(
 
     Every file descriptor is given explicitly, so that it works from inside a running Textual app too.
     """
-    command = [sys.executable, "-P", "-X", "utf8", "-m", "engine", str(workspace.root)]
-    if workers is not None:
-        command += ["--workers", str(workers)]
-    for batch in batches or ():
-        command += ["--batch", batch]
+    command = _command(workspace, batches, workers)
     workspace.logs_dir.mkdir(parents=True, exist_ok=True)
     output = workspace.logs_dir / OUTPUT_NAME
     ready, write_ready = os.pipe()
@@ -80,6 +77,23 @@ def start_engine(
         raise UserError(report.error)
     threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves no zombie
     return report
+
+
+def become_engine(workspace: Workspace, batches: Sequence[str] | None, workers: int | None) -> NoReturn:
+    """This process becomes the engine, and has its exit code: for services, whose manager watches one process."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir(workspace.root)
+    command = _command(workspace, batches, workers)
+    os.execv(command[0], command)
+
+
+def _command(workspace: Workspace, batches: Sequence[str] | None, workers: int | None) -> list[str]:
+    command = [sys.executable, "-P", "-X", "utf8", "-m", "engine", str(workspace.root)]
+    if workers is not None:
+        command += ["--workers", str(workers)]
+    for batch in batches or ():
+        command += ["--batch", batch]
+    return command
 
 
 class StartReport:

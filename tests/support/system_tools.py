@@ -22,6 +22,7 @@ DEBIAN_PACKAGES = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
+    "systemd-analyze": "systemd",
 }
 _OTHER_NAMES = {"chromium": ("chromium-browser", "google-chrome", "chrome")}
 _ADMINISTRATORS_PATH = ("/usr/local/sbin", "/usr/sbin")

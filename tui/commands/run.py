@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from engine.control.client import running_pid
-from engine.control.launch import Started, start_engine
+from engine.control.launch import Started, become_engine, start_engine
 from engine.control.snapshot import BatchSnapshot, Snapshot
 from engine.failures import UserError
 from engine.formatting import clock, counted, integer
@@ -31,9 +31,17 @@ from tui.commands.shared.output import has_terminal, warn
 @click.option("--workers", type=worker_count, help="How many worker processes, instead of the setting.")
 @click.option("--headless", is_flag=True, help="A progress bar until all is done, instead of the TUI.")
 @click.option("--detach", is_flag=True, help="Return as soon as the engine has started.")
+@click.option(
+    "--foreground", is_flag=True, help="Be the engine, without showing anything: for services and containers."
+)
 @click.pass_context
 def run(
-    ctx: click.Context, batches: tuple[str, ...], workers: int | None, headless: bool, detach: bool
+    ctx: click.Context,
+    batches: tuple[str, ...],
+    workers: int | None,
+    headless: bool,
+    detach: bool,
+    foreground: bool,
 ) -> None:
     """Start the engine, and watch it.
 
@@ -43,11 +51,14 @@ def run(
     With --headless, Ctrl-C lets what is in flight finish and stops; a second Ctrl-C stops at once. Nothing is
     lost either way. If the engine was running before, Ctrl-C only ends the watching. The exit code is 0 when every
     image is done or accepted, and 1 when some failed or are left.
+
+    With --foreground this process itself is the engine, with the same exit codes. SIGTERM or Ctrl-C lets what is in
+    flight finish and stops, a second one stops at once. `photostat service` prints a systemd unit that uses it.
     """
-    if headless and detach:
-        raise click.UsageError("--headless watches and --detach does not: give one of them.")
+    if headless + detach + foreground > 1:
+        raise click.UsageError("--headless, --detach and --foreground exclude each other: give one of them.")
     workspace = workspace_of(ctx)
-    if not (headless or detach or has_terminal()):
+    if not (headless or detach or foreground or has_terminal()):
         raise click.UsageError(
             "the TUI needs a terminal, and nothing was started: give --headless for a progress bar here, "
             "or --detach to start the engine and return"
@@ -58,11 +69,13 @@ def run(
             known = Snapshot.from_ledger(reader.figures(), time.time()).batches
         for name in batches:
             check_batch(name, [batch.name for batch in known])
+        if foreground:
+            become_engine(workspace, batches, workers)
         started = start_engine(workspace, batches, workers)
         warn(_has_started(started))
         for text in (*_held(known, batches), *_outside_hours(workspace)):
             warn(text)
-    elif detach or batches or workers:
+    elif detach or foreground or batches or workers:
         raise UserError(
             f"an engine (pid {pid}) is already running here: `photostat status` shows what it does"
         )

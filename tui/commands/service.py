@@ -1,0 +1,133 @@
+"""`photostat service`: a systemd user unit that starts the engine again after a crash or a reboot."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from engine.failures import UserError
+from engine.formatting import visible
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
+from tui.commands.shared.options import check_batch, complete_batch, worker_count, workspace_of
+
+_UNIT = """\
+# A systemd user unit for one photostat workspace, printed by `photostat service`. To install it:
+#   mkdir -p ~/.config/systemd/user && {again} > ~/.config/systemd/user/{name}
+#   systemctl --user enable --now {name}
+# So that it also runs while you are not logged in, and after a reboot:  loginctl enable-linger
+# While it runs, `photostat`, `photostat status` and all other commands work as always.
+# `systemctl --user stop {name}` lets what is in flight finish. When all is converted the unit ends;
+# then `systemctl --user disable {name}`, or it looks for new work at every boot.
+
+[Unit]
+Description=photostat: {described}
+# An engine that cannot stay up is not started for ever.
+StartLimitIntervalSec=1h
+StartLimitBurst=6
+
+[Service]
+Type=exec
+{directory}ExecStart={command}
+# Exit code 1: it ran to its end, and some images failed or are left, because somebody has drained or stopped it.
+SuccessExitStatus=1
+# A crash, a kill, and exit code 2: a fault, or a disk with the workspace that is not there yet.
+Restart=on-failure
+RestartSec=30
+# SIGTERM drains; workers and what notifies leave it to the engine. What is not ready in time goes back to pending.
+KillSignal=SIGTERM
+KillMode=control-group
+TimeoutStopSec=5min
+# A worker that the kernel kills for memory costs its image one attempt, not the run.
+OOMPolicy=continue
+Nice=5
+{environment}
+[Install]
+WantedBy=default.target
+"""
+_CREDENTIALS = """\
+# A service does not see your shell's environment. Unless the store's credentials are in ~/.aws, put AWS_ACCESS_KEY_ID=…
+# and AWS_SECRET_ACCESS_KEY=… into a file that only you can read, and name it here without the #:
+#EnvironmentFile=%h/.config/photostat.env
+"""
+
+
+@click.command()
+@click.option(
+    "--batch",
+    "batches",
+    multiple=True,
+    shell_complete=complete_batch,
+    help="Only this batch; may be given again.",
+)
+@click.option("--workers", type=worker_count, help="How many worker processes, instead of the setting.")
+@click.pass_context
+def service(ctx: click.Context, batches: tuple[str, ...], workers: int | None) -> None:
+    """Print a systemd user unit that starts the engine again after a crash or a reboot.
+
+    Two commands install it; they stand at its top, with this workspace's names. It ends when all is converted, and is
+    started again only after a crash, not because images failed.
+    """
+    workspace = workspace_of(ctx)
+    with LedgerReader(workspace) as reader:
+        names = list(reader.account())
+    for batch in batches:
+        check_batch(batch, names)
+    options = [
+        *(["--workers", str(workers)] if workers else []),
+        *(w for b in batches for w in ("--batch", b)),
+    ]
+    is_s3 = workspace.config().store.url.startswith("s3:")
+    click.echo(unit_of(workspace, _program(), options, is_s3=is_s3), nl=False)
+
+
+def unit_of(workspace: Workspace, program: Sequence[str], options: Sequence[str], *, is_s3: bool) -> str:
+    """The unit's text. Raises UserError if the workspace's path cannot stand in one."""
+    root = str(workspace.root)
+    command = [*program, "-C", root, "run", "--foreground", *options]
+    for word in command:
+        if not word.isprintable():
+            raise UserError(
+                f"{visible(word)}: a systemd unit cannot have this path, which is not text: rename the directory"
+            )
+    if "$" in command[0]:  # systemd replaces variables in arguments, not in the program (systemd.service(5))
+        command.insert(0, "/usr/bin/env")
+    is_plain = root == root.strip() and not root.endswith("\\")  # which would end or continue a line
+    return _UNIT.format(
+        again=shlex.join([*program, "-C", root, "service", *options]),
+        name=unit_name(root),
+        described=_percent(root) if is_plain else unit_name(root),
+        directory=f"WorkingDirectory={_percent(root)}\n" if is_plain else "",
+        command=" ".join(map(_word, command)),
+        environment=_CREDENTIALS if is_s3 else "",
+    )
+
+
+def unit_name(root: str) -> str:
+    """`photostat-glass-plates.service`."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(root).name).strip("-.")
+    return f"photostat-{name}.service" if name else "photostat.service"
+
+
+def _program() -> list[str]:
+    """The installed command, by its absolute path; else this Python with its module."""
+    for place in (Path(sys.argv[0]).absolute(), Path(sys.executable).absolute().parent / "photostat"):
+        if place.name == "photostat" and os.access(place, os.X_OK) and place.is_file():
+            return [str(place)]
+    return [sys.executable, "-P", "-m", "tui.cli"]
+
+
+def _word(text: str) -> str:
+    """A word of a command line of systemd (systemd.service(5), systemd.syntax(7))."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return _percent(escaped if re.fullmatch(r"[\w@%+=:,./-]+", text) else f'"{escaped}"')
+
+
+def _percent(text: str) -> str:
+    return text.replace("%", "%%")
