@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
-from engine.control.snapshot import BatchSnapshot, State
+from engine.control.snapshot import BatchSnapshot, State, WorkerSnapshot
 from engine.failures import UserError
 from engine.ledger.account import Account
 from engine.ledger.batch_order import BatchMove
@@ -34,10 +34,11 @@ from tui.screens.image_detail import ImageDetail
 from tui.screens.image_list import ImageList
 from tui.screens.navigation import OpenBatch, OpenCause, OpenImage, OpenRepresentation
 from tui.screens.representation import RepresentationScreen
-from tui.state.refusals import cannot_start, drain_facts, hold_facts, stop_facts, without_engine
+from tui.state.refusals import cannot_start, drain_facts, hold_facts, skip_facts, stop_facts, without_engine
 from tui.state.status import ConnectionState, is_outside_hours
 from tui.terminal import HangUpWatch, require_terminal
 from tui.widgets.batches import Batches
+from tui.widgets.workers import Workers
 
 
 class PhotostatApp(BaseApp):
@@ -137,6 +138,30 @@ class PhotostatApp(BaseApp):
         facts = stop_facts(in_flight, draining=self._latest.state is State.DRAINING)
         if await self.push_screen_wait(ConfirmDialog("Stop the engine?", facts, "stop it")):
             self.send_command(engine_commands.stop())
+
+    # -- orders about the image of one worker ----
+
+    def on_workers_skipped(self, message: Workers.Skipped) -> None:
+        self._skip(message.worker, fail=False)
+
+    def on_workers_stopped(self, message: Workers.Stopped) -> None:
+        self._skip(message.worker, fail=True)
+
+    @work(exclusive=True, group=QUESTIONS)
+    async def _skip(self, worker: WorkerSnapshot, *, fail: bool) -> None:
+        """`worker` as it was shown: if it has another image when the answer comes, the engine refuses."""
+        what = "stop" if fail else "skip"
+        if worker.image_id is None:
+            self.show_message(
+                f"There is nothing to {what}: worker {worker.slot} has no image now.", good=False
+            )
+        elif self._can_give(f"{what} image {worker.image_id}", lambda: self._skip(worker, fail=fail)):
+            question = f"{what.capitalize()} image {worker.image_id}, {worker.image}?"
+            facts = skip_facts(worker, fail=fail)
+            if await self.push_screen_wait(ConfirmDialog(question, facts, f"{what} it")):
+                self.send_command(
+                    engine_commands.skip(worker.image_id, worker.image, worker.started, fail=fail)
+                )
 
     # -- orders about batches: to the engine, or without one into the ledger ----
 

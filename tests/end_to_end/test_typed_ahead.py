@@ -75,6 +75,15 @@ def test_bursts_on_the_dashboard(at: TypedAt) -> None:
     at.wait_for_sent("Stop")
 
 
+def test_bursts_on_the_workers(at: TypedAt) -> None:
+    at.burst("xXp")  # the failures have the keys
+    at.wait_for_sent("Pause")
+    at.burst("\x1b[Zjxnxy")  # shift+tab
+    at.wait_for_sent("Skip(image=1001, started=")
+    at.burst("kXyp")
+    at.wait_for_sent("Skip(image=1000, started=", "Resume")
+
+
 def test_bursts_on_the_failures_page(at: TypedAt) -> None:
     at.burst("f/drawing")
     at.terminal.wait_for("drawing")

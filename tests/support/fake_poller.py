@@ -27,6 +27,8 @@ from engine.control.requests import (
     Reply,
     Requeue,
     SetWorkers,
+    Skip,
+    SkipReply,
     Stop,
     StopReply,
     WorkersReply,
@@ -54,6 +56,8 @@ def obeyed(command: EngineCommand) -> Reply:
             return BatchesReply(changed=True, batches=running().batches)
         case Pause() | Drain():
             return InFlightReply(in_flight=0)
+        case Skip(image):
+            return SkipReply(image=image, name="a.jpg", worker=1, pid=4712)
         case Stop():
             return StopReply(in_flight=0, on_scratch=0)
     return Reply()

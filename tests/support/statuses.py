@@ -56,6 +56,7 @@ _NAMES = (
 def worker(slot: int, tick: int = 0) -> WorkerSnapshot:
     """A worker that is busy; `tick` seconds later than at NOW."""
     started = (slot * 5) % 17
+    predicted_s = (14.0, 14.0, None, 9.5, 9.5, 14.0, 4.5, 20.0)[slot % 8]
     return WorkerSnapshot(
         slot=slot + 1,
         pid=4712 + slot,
@@ -66,6 +67,9 @@ def worker(slot: int, tick: int = 0) -> WorkerSnapshot:
         seconds=float((started + tick) % 23),
         rss_bytes=(310 + 37 * slot + (tick * 13 + slot * 7) % 60) * MIB,
         predicted_bytes=(667 + (slot % 3) * 45) * MIB,
+        started=NOW - 60 * slot,
+        predicted_seconds=predicted_s,
+        overdue=(started + tick) % 23 > 2 * (predicted_s or 23.0) + 3,
     )
 
 

@@ -212,4 +212,4 @@ def test_every_snapshot_of_these_tests_is_one_that_an_engine_may_send() -> None:
     for status in STATUSES.values():
         snapshot = status().snapshot
         assert snapshot is not None
-        assert msgspec.convert(json.loads(json.dumps(snapshot.to_json())), Snapshot) == snapshot
+        assert msgspec.json.decode(msgspec.json.encode(snapshot), type=Snapshot) == snapshot

@@ -13,6 +13,7 @@ class Scope(StrEnum):
     """Where an action is available."""
 
     DASHBOARD = "On the dashboard"
+    WORKERS = "With a worker of the dashboard"
     BATCHES = "With a batch of the dashboard"
     LIST = "In a list"
     FAILED = "With failed images"
@@ -64,8 +65,30 @@ ACTIONS: tuple[Action, ...] = (
         "enter",
         "open",
         "Open what is under the cursor",
-        (Scope.DASHBOARD, Scope.BATCHES),
+        (Scope.DASHBOARD, Scope.BATCHES, Scope.WORKERS),
         rank=40,
+        by_widget=True,
+    ),
+    Action(
+        "skip_image",
+        "x",
+        "skip",
+        "Skip this worker's image, after a confirmation: it waits behind all others",
+        (Scope.WORKERS,),
+        changes=True,
+        requires=Precondition.ENGINE,
+        rank=10,
+        by_widget=True,
+    ),
+    Action(
+        "stop_image",
+        "X",
+        "let it fail",
+        "Stop this worker's image, after a confirmation: it fails until it is requeued",
+        (Scope.WORKERS,),
+        changes=True,
+        requires=Precondition.ENGINE,
+        rank=11,
         by_widget=True,
     ),
     Action(
@@ -110,9 +133,16 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "next_section",
-        "tab,shift+tab",
+        "tab",
         "next section",
-        "Move between batches and failures",
+        "To the next of failures, batches and workers",
+        (Scope.DASHBOARD,),
+    ),
+    Action(
+        "previous_section",
+        "shift+tab",
+        "previous section",
+        "To the one before",
         (Scope.DASHBOARD,),
     ),
     Action(
@@ -130,8 +160,17 @@ ACTIONS: tuple[Action, ...] = (
         "jump(-1)", "home,g", "first", "To the first", (Scope.DASHBOARD, *_PAGED, *_TEXTS), by_widget=True
     ),
     Action("jump(1)", "end,G", "last", "To the last", (Scope.DASHBOARD, *_PAGED, *_TEXTS), by_widget=True),
-    Action("page(-1)", "pageup,ctrl+b", "page up", "A page up", (*_PAGED, *_TEXTS), by_widget=True),
-    Action("page(1)", "pagedown,ctrl+f", "page down", "A page down", (*_PAGED, *_TEXTS), by_widget=True),
+    Action(
+        "page(-1)", "pageup,ctrl+b", "page up", "A page up", (*_PAGED, *_TEXTS, Scope.WORKERS), by_widget=True
+    ),
+    Action(
+        "page(1)",
+        "pagedown,ctrl+f",
+        "page down",
+        "A page down",
+        (*_PAGED, *_TEXTS, Scope.WORKERS),
+        by_widget=True,
+    ),
     Action("page(1)", "space", "page down", "A page down, too", _TEXTS, by_widget=True),
     Action("select", "space", "select", "Select or unselect this row", (Scope.FAILED,), rank=14),
     Action("select_all", "A", "select all", "Select all rows shown, or none", (Scope.FAILED,), rank=18),

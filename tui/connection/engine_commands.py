@@ -22,6 +22,7 @@ from engine.control.requests import (
     Resume,
     ResumeReply,
     SetWorkers,
+    Skip,
     Stop,
     WorkersReply,
 )
@@ -158,6 +159,13 @@ def requeue(selection: Selection, images: int) -> EngineCommand:
 def accept(selection: Selection, reason: str, images: int) -> EngineCommand:
     """`images` is how many the person was told."""
     return EngineCommand(Accept(selection, reason), "{count} accepted.", images=images)
+
+
+def skip(image_id: int, name: str, started: float | None, *, fail: bool) -> EngineCommand:
+    """`started` is when the attempt began that the person was asked about, Unix time."""
+    then = "fails" if fail else "waits behind all others"
+    text = f"{'Stopped' if fail else 'Skipped'}: image {image_id} ({name}) {then}."
+    return EngineCommand(Skip(image_id, started, fail), text, frozenset(State))
 
 
 def start() -> EngineCommand:

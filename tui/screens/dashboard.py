@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from tui.actions.registry import Scope, bindings
 from tui.screens.base import BaseScreen
-from tui.screens.navigation import OpenBatch, OpenCause
+from tui.screens.navigation import OpenBatch, OpenCause, OpenImage
 from tui.state.view import View
 from tui.widgets.batches import Batches
 from tui.widgets.dashboard_layout import PanelName, PanelRows, arrange
@@ -60,7 +60,8 @@ class Dashboard(BaseScreen):
 
     @property
     def scope_in_use(self) -> Scope:
-        return Scope.BATCHES if isinstance(self.focused, Batches) else self.SCOPE
+        scopes = {Batches: Scope.BATCHES, Workers: Scope.WORKERS}
+        return next((scope for kind, scope in scopes.items() if isinstance(self.focused, kind)), self.SCOPE)
 
     def on_descendant_focus(self) -> None:
         self.show_footer()
@@ -85,11 +86,20 @@ class Dashboard(BaseScreen):
             area.place(arrange(*arrangement))
 
     def action_next_section(self) -> None:
-        """There are two that can have the keys."""
         self.focus_next()
+
+    def action_previous_section(self) -> None:
+        self.focus_previous()
 
     def on_status_line_height_changed(self, event: StatusLine.HeightChanged) -> None:
         self._arrange(self.typed_app.view)
+
+    def on_workers_opened(self, message: Workers.Opened) -> None:
+        worker = message.worker
+        if worker.image_id is None:
+            self.typed_app.show_message(f"Worker {worker.slot} has no image now.", good=False)
+        else:
+            self.post_message(OpenImage(worker.image_id))
 
     def on_selectable_panel_row_opened(self, event: SelectablePanel.RowOpened) -> None:
         if isinstance(event.panel, Batches):

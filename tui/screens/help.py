@@ -35,7 +35,15 @@ def help_text(*, read_only: bool) -> list[Text]:
         line(("The engine converts by itself; this app shows it and sends it commands.", STRONG)),
         line("Leaving the app or losing the connection does not affect the engine."),
     ]
-    for scope in (Scope.ANYWHERE, Scope.DASHBOARD, Scope.BATCHES, Scope.LIST, Scope.FAILED, Scope.DETAIL):
+    for scope in (
+        Scope.ANYWHERE,
+        Scope.DASHBOARD,
+        Scope.WORKERS,
+        Scope.BATCHES,
+        Scope.LIST,
+        Scope.FAILED,
+        Scope.DETAIL,
+    ):
         actions = [action for action in ACTIONS if action.scopes[0] is scope]
         if actions:
             text += [line(""), title(scope.value, 40)]
@@ -46,7 +54,8 @@ def help_text(*, read_only: bool) -> list[Text]:
         _fact("█ ▓ ▒ ░ ·", "images done, accepted, failed, in flight, waiting"),
         _fact("█ ▒ · ░", "memory in use, promised to images in flight, headroom, the floor that stays free"),
         _fact("░", "in a curve of throughput: the engine held, or was paused"),
-        _fact("now/most", "a worker's memory now, and the most it is predicted to need"),
+        _fact("█▌····", "a worker's time, and its memory, of what they are predicted to come to"),
+        _fact("!", "overdue: longer than any image like it; or more memory than was predicted"),
         _fact("PAUSED", "a person paused the engine: nothing new starts"),
         _fact("HOLDING", "the engine paused itself, says why, and continues by itself"),
         _fact("FROZEN", "only this display stands still"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine import formatting
-from engine.control.snapshot import BatchSnapshot
+from engine.control.snapshot import BatchSnapshot, WorkerSnapshot
 from engine.ledger.account import Account
 from tui.state.status import ConnectionState, EngineStatus
 
@@ -63,6 +63,25 @@ def hold_facts(batch: BatchSnapshot) -> list[str]:
     waits = "waits" if batch.pending == 1 else "wait"
     waiting = f"{formatting.counted(batch.pending, 'image')} {waits} until somebody releases it (r)."
     return [first, waiting, "The other batches go on."]
+
+
+def skip_facts(worker: WorkerSnapshot, *, fail: bool) -> list[str]:
+    """What a person should know before the image of this worker is skipped or stopped."""
+    usual = (
+        ""
+        if worker.predicted_seconds is None
+        else f", of about {formatting.duration(worker.predicted_seconds)}"
+    )
+    first = (
+        f"Worker {worker.slot} has had it for {formatting.duration(worker.seconds)}{usual}. That ends now."
+    )
+    if fail:
+        then = "It fails (timed-out, stopped by you), until it is requeued or accepted."
+    else:
+        then = (
+            "It waits behind all others, and the attempt does not count. If no others wait, it starts again."
+        )
+    return [first, then, "The other workers go on."]
 
 
 def stop_facts(in_flight: int, *, draining: bool) -> list[str]:
