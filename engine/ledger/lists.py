@@ -129,8 +129,9 @@ def event_page(wanted: EventFilter, *, limit: int, newest_first: bool, offset: i
     direction = "DESC" if newest_first else "ASC"
     order = f"e.time {direction}, e.id {direction}" if wanted.image_id is not None else f"e.id {direction}"
     sql = (
-        "SELECT e.id, e.time, e.level, e.kind, e.message, e.image, e.pid, coalesce(i.target, ''), "
-        "e.rank = 2, e.times, coalesce(e.first, e.time), coalesce(e.fold, ''), e.host "
+        "SELECT e.id, e.time, e.level, e.kind, e.message, e.image AS image_id, e.pid, "
+        "coalesce(i.target, '') AS target, e.rank = 2 AS notable, e.times, coalesce(e.first, e.time) AS first, "
+        "coalesce(e.fold, '') AS fold, e.host "
         f"FROM events e LEFT JOIN images i ON i.id = e.image WHERE {where} "
         f"ORDER BY {order} LIMIT ? OFFSET ?"
     )

@@ -257,6 +257,7 @@ class Event:
             "image": self.image_id,
             "target": self.target or None,
             "pid": self.pid,
+            "host": self.host or None,
         }
 
 

@@ -218,7 +218,7 @@ class LedgerReader(LedgerQueries):
         Rows before `offset` are read too, and with `text` all of them until there are enough."""
         wanted = EventFilter(after_id, before_id, image_id, level, text, notable, since)
         rows = self._select(*lists.event_page(wanted, limit=limit, newest_first=newest_first, offset=offset))
-        return [Event(*row) for row in rows]
+        return [Event(**{**dict(row), "notable": bool(row["notable"])}) for row in rows]
 
     def event_count(self, *, notable: bool = False, after_id: int = 0) -> int:
         """How many events `events` would list altogether. Reads all of them that are later than `after_id`."""

@@ -190,6 +190,14 @@ ACTIONS: tuple[Action, ...] = (
         (Scope.LIST,),
         rank=17,
     ),
+    Action(
+        "notable",
+        "n",
+        "notable",
+        "Show only what matters for the whole run: holds, pauses, orders, crashes, failures; or everything again",
+        (Scope.EVENTS,),
+        rank=17,
+    ),
     Action("sort", "o", "sort", "Sort in the next order", _LISTS, rank=30),
     Action("sort_back", "O", "reverse", "Reverse the order", _LISTS),
     Action(

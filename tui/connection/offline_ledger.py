@@ -12,7 +12,7 @@ from engine.workspace import Workspace
 from tui.state.status import EngineStatus
 
 EVENTS = 40
-"""The last events that a status has: more than a dashboard shows."""
+"""The last events that a status has, and the last notable ones: more than a dashboard shows."""
 
 
 class OfflineLedger:
@@ -30,12 +30,12 @@ class OfflineLedger:
         except (UserError, sqlite3.Error) as error:
             self.close()
             return EngineStatus(problem=f"The ledger cannot be read: {error}.")
-        return EngineStatus(snapshot=snapshot, events=self.events())
+        return EngineStatus(snapshot=snapshot, events=self.events(), notable=self.events(notable=True))
 
-    def events(self) -> tuple[Event, ...]:
+    def events(self, *, notable: bool = False) -> tuple[Event, ...]:
         """The newest first; none if the ledger cannot be read now."""
         try:
-            return tuple(self._open().events(limit=EVENTS, newest_first=True))
+            return tuple(self._open().events(limit=EVENTS, newest_first=True, notable=notable))
         except (UserError, sqlite3.Error):
             self.close()
             return ()

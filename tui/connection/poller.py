@@ -146,7 +146,13 @@ class WorkspacePoller:
             self._disconnect()
             return self._without_engine(before, error, now, was_connected=was_connected)
         since = before.since if before.connection is ConnectionState.ENGINE else now
-        return EngineStatus(ConnectionState.ENGINE, snapshot, since, events=self._ledger.events())
+        return EngineStatus(
+            ConnectionState.ENGINE,
+            snapshot,
+            since,
+            events=self._ledger.events(),
+            notable=self._ledger.events(notable=True),
+        )
 
     def _without_engine(
         self, before: EngineStatus, error: Exception, now: float, *, was_connected: bool

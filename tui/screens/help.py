@@ -43,6 +43,7 @@ def help_text(*, read_only: bool) -> list[Text]:
         Scope.LIST,
         Scope.FAILED,
         Scope.DETAIL,
+        Scope.EVENTS,
     ):
         actions = [action for action in ACTIONS if action.scopes[0] is scope]
         if actions:

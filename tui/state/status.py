@@ -32,6 +32,8 @@ class EngineStatus:
     """Why there is no better snapshot; one line."""
     events: tuple[Event, ...] = ()
     """The last few, newest first."""
+    notable: tuple[Event, ...] = ()
+    """The last few of those that are kept for the whole run, newest first."""
 
     @property
     def state(self) -> State | None:

@@ -1,7 +1,8 @@
-"""The last lines of the event log."""
+"""The last lines of the event log: what is new, and above all what is notable, however long ago it was."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from rich.cells import cell_len
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from engine import formatting
 from engine.ledger.models import Event
+from engine.ledger.told_events import told
 from tui.state.view import View
 from tui.terminal_text import Keep, fit, padded
 from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
@@ -25,19 +27,37 @@ _STYLES = {"error": BAD, "warning": STRONG}
 
 class Events(Panel):
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
-        events = view.status.events[: rows - 1]
+        events = in_sight(view.status.events, view.status.notable, rows - 1)
         if not events:
             return [title("Events", columns), line((" none yet", LABEL))]
-        return [title("Events", columns, "e: all"), *(event_line(event, columns) for event in events)]
+        times = [_short_time(event.time, view.now) for event in events]
+        width = max(map(len, times))
+        drawn = [
+            event_line(event, columns, at=at.rjust(width)) for event, at in zip(events, times, strict=True)
+        ]
+        return [title("Events", columns, "e: all"), *drawn]
 
 
-def event_line(event: Event, columns: int, *, now: float | None = None) -> Text:
-    """Time, kind, image and message; with `now`, Unix time in s, the date too."""
-    at = formatting.time_of_day(event.time) if now is None else formatting.dated(event.time, now)
+def in_sight(newest: Sequence[Event], notable: Sequence[Event], rows: int) -> list[Event]:
+    """The events for a panel of so many rows, the newest first: up to half of them the last notable ones, so that
+    routine does not push them out of sight, and otherwise the newest of all."""
+    kept = {event.id: event for event in notable[: (rows + 1) // 2]}
+    for event in newest:
+        if len(kept) >= rows:
+            break
+        kept.setdefault(event.id, event)
+    return sorted(kept.values(), key=lambda event: -event.id)[: max(0, rows)]
+
+
+def event_line(event: Event, columns: int, *, now: float | None = None, at: str = "") -> Text:
+    """Time, kind, image and message; with `now`, Unix time in s, the date too. `at` is the time as it is shown."""
+    if not at:
+        at = formatting.time_of_day(event.time) if now is None else formatting.dated(event.time, now)
     mark = MARKS.get(event.level, " ")
     style = _STYLES.get(event.level, "")
     room = columns - len(at) - 3 - KIND - 1
-    name = fit(event.image, max(_NAME, room // 2), Keep.BOTH) if event.image else ""
+    has_name = bool(event.image) and event.times == 1
+    name = fit(event.image, max(_NAME, room // 2), Keep.BOTH) if has_name else ""
     parts: list[str | tuple[str, str]] = [
         (at, LABEL),
         f" {mark} ",
@@ -47,4 +67,11 @@ def event_line(event: Event, columns: int, *, now: float | None = None) -> Text:
     if name:
         parts.append((f"{name}: ", STRONG))
         room -= cell_len(name) + 2
-    return line(*parts, (fit(event.message, room), style))
+    return line(*parts, (fit(told(event), room), style))
+
+
+def _short_time(moment: float, now: float) -> str:
+    """`23:14:05`; of another day `Tue 23:14`."""
+    if time.localtime(moment)[:3] == time.localtime(now)[:3]:
+        return formatting.time_of_day(moment)
+    return formatting.clock(moment, now)

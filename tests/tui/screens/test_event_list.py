@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,3 +77,37 @@ async def test_the_event_log_follows_from_the_top_and_stays_below(tmp_path: Path
         assert "event 649." not in session.text
         await session.press("home")
         assert "event 649." in session.text
+
+
+async def test_the_event_log_goes_back_over_the_whole_run_and_n_shows_what_is_notable(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", ROWS)
+    with Ledger.open(workspace, "run") as ledger, ledger.transaction():
+        ledger.event(
+            EventLevel.WARNING, EventKind.HOLD, "the share went away at two", at=time.time() - 6 * 3600
+        )
+        for number in range(9000):
+            ledger.event(EventLevel.INFO, EventKind.CONVERTED, f"routine {number}.", number % ROWS + 1)
+            if number % 3 == 0:
+                why = f"corrupt: no. {number}"
+                ledger.event(EventLevel.ERROR, EventKind.FAILED, why, number % ROWS + 1, fold="corrupt")
+    async with opened(workspace.root) as session:
+        await session.press("e")
+        screen = session.app.screen
+        assert isinstance(screen, EventList)
+        assert "corrupt ×3,000, " in session.text
+        assert screen.paged_list.total == 9002
+        await session.press("end")
+        assert "! hold      the share went away at two" in session.text
+        assert "home: the newest" in session.text
+        await session.press("home", *"nn")
+        assert screen.paged_list.total == 9002, "twice is as before, also in one write"
+        await session.press("n")
+        assert screen.paged_list.total == 2
+        assert "notable only" in session.text and "the share went away" in session.text
+        assert "routine" not in session.text
+        await session.press("slash", *"share", "enter")
+        assert screen.paged_list.total == 1
+        await session.press("escape", "n", "slash", *"routine_88".replace("_", " "), "enter")
+        assert screen.paged_list.total == 111, "the filter looks at all of it"
+        await session.press("n")
+        assert "No events." in session.text
