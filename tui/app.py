@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -12,11 +13,12 @@ from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
 from engine.control.snapshot import BatchSnapshot, State, WorkerSnapshot
-from engine.failures import UserError
+from engine.failures import UserError, system_error_text
 from engine.ledger.account import Account
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
+from tui import theme_choice
 from tui.actions.registry import Scope, bindings
 from tui.base_app import BaseApp
 from tui.connection import engine_commands
@@ -24,7 +26,7 @@ from tui.connection.ledger_thread import ImageQuery, LedgerThread
 from tui.connection.poller import WorkspacePoller
 from tui.crash import crash_of, crashes_logged
 from tui.screens.base import BaseScreen
-from tui.screens.command_palette import ActionProvider
+from tui.screens.command_palette import ActionProvider, ThemeProvider
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import QUESTIONS, ConfirmDialog
 from tui.screens.event_list import EventList
@@ -70,6 +72,27 @@ class PhotostatApp(BaseApp):
     def action_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette())
+
+    def action_theme(self) -> None:
+        if self.no_color:
+            self.show_message("NO_COLOR is set: without it there are themes.", good=False)
+        elif not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(providers=[ThemeProvider], placeholder="Search for themes…"))
+
+    def choose_theme(self, name: str) -> None:
+        self.use_theme(name)
+        try:
+            theme_choice.remember(name)
+        except OSError as error:
+            why = system_error_text(error)
+            self.show_message(f"Theme {name}, until you leave; it cannot be remembered: {why}.", good=False)
+            return
+        again = (
+            f"; at the next start {theme_choice.VARIABLE} decides"
+            if os.environ.get(theme_choice.VARIABLE)
+            else ""
+        )
+        self.show_message(f"Theme {name}{again}.")
 
     def on_open_cause(self, message: OpenCause) -> None:
         self._open_list(FailedList(ImageQuery(state="failed", cause=message.cause)))
@@ -269,11 +292,13 @@ def run(
     Raises UserError if there is no terminal, AppCrash if the app ended with an error. `bell` None is the setting;
     with `farewell` False nothing is printed at the end."""
     require_terminal()
+    theme = theme_choice.chosen_theme()
     app = PhotostatApp(
         WorkspacePoller(workspace),
         LedgerThread(lambda: LedgerReader(workspace)),
         read_only=read_only,
         bell=_bell_setting(workspace) if bell is None else bell,
+        theme=theme,
     )
     with HangUpWatch(), crashes_logged(workspace.logs_dir / "app.log") as log:
         code = app.run(mouse=False)

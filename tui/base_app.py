@@ -29,6 +29,7 @@ from tui.state.view import ActionResult, View
 from tui.state.worker_target import WorkerTarget
 from tui.terminal import TerminalDriver
 from tui.theme import TERMINAL, THEMES, sixteen_colours
+from tui.theme_choice import OWN_COLOURS, ThemeChoice
 from tui.typed_keys import TypedKeys
 
 _MESSAGE_S = 15.0
@@ -50,6 +51,7 @@ class BaseApp(App[int]):
         *,
         read_only: bool = False,
         bell: bool = False,
+        theme: ThemeChoice = OWN_COLOURS,
         clock: Clock = time.time,
     ) -> None:
         super().__init__(driver_class=TerminalDriver, ansi_color=True)
@@ -75,7 +77,8 @@ class BaseApp(App[int]):
         """What it was shown beside."""
         self.animation_level = "none"
         self.register_theme(TERMINAL)
-        self.use_theme(TERMINAL.name)
+        self.use_theme(theme.name)
+        self._theme_problem = theme.problem
 
     def use_theme(self, name: str) -> None:
         """Draw in these colours from now on; `name` is one of THEMES."""
@@ -194,6 +197,8 @@ class BaseApp(App[int]):
     def on_mount(self) -> None:
         self._typing = asyncio.create_task(self._typed.work(), name="typed keys")
         self._poller.open(self.post_message)
+        if self._theme_problem:
+            self.show_message(self._theme_problem, good=False)
 
     def on_unmount(self) -> None:
         if self._typing is not None:

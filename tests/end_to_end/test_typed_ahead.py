@@ -128,6 +128,11 @@ def test_bursts_on_pages_without_decisions(at: TypedAt) -> None:
     at.burst("n:zzzz\r")  # z, the first letter, finds another command
     at.terminal.wait_for("No matches found")
     assert at.sent == []
+    at.burst("\x1b")
+    at.terminal.wait_for("RUNNING")
+    at.burst("Tterminal\r")  # R, A and r among them are letters of a name
+    at.terminal.wait_for("Theme terminal.")
+    assert at.sent == []
 
 
 def test_what_is_pasted_is_no_command(at: TypedAt) -> None:

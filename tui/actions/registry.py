@@ -313,6 +313,13 @@ ACTIONS: tuple[Action, ...] = (
         changes=True,
         requires=Precondition.ENGINE,
     ),
+    Action(
+        "theme",
+        "T",
+        "theme",
+        "Choose colours: the terminal's own, or a theme, dark or light; your choice is remembered",
+        (Scope.ANYWHERE,),
+    ),
     Action("palette", "ctrl+p,colon", "commands", "Find a command by name", (Scope.ANYWHERE,)),
     Action("help", "question_mark,f1", "help", "All keys", (Scope.ANYWHERE,), rank=90, at_once=True),
     Action(

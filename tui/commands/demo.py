@@ -32,9 +32,13 @@ def demo(ctx: click.Context, directory: Path, headless: bool) -> None:
     made, and converted to JPEGs in DIR/out. A few of them have planted faults, to show how failures look.
     Running it again makes and converts only what is missing.
     """
+    with_tui = not headless and has_terminal() and sys.stdout.isatty()
+    if with_tui:
+        from tui.theme_choice import chosen_theme
+
+        chosen_theme()
     report = make_with_progress(directory)
     workspace = Workspace(directory.absolute())
-    with_tui = not headless and has_terminal() and sys.stdout.isatty()
     print_line(
         f"{counted(report.images, 'JPEG 2000 image')} ({data_size(report.source_bytes)}) and "
         f"{counted(len(report.faults), 'planted fault')} are in {directory / 'source'}."

@@ -63,6 +63,10 @@ def run(
             "the TUI needs a terminal, and nothing was started: give --headless for a progress bar here, "
             "or --detach to start the engine and return"
         )
+    if not (headless or detach):
+        from tui.theme_choice import chosen_theme
+
+        chosen_theme()
     pid, started = running_pid(workspace), None
     if pid is None:
         with LedgerReader(workspace) as reader:

@@ -28,5 +28,8 @@ class AppProtocol(Protocol):
     def send_command(self, command: EngineCommand) -> None:
         """Send it to the engine, or refuse it if the app is read-only."""
 
+    def choose_theme(self, name: str) -> None:
+        """Draw in these colours from now on, and at the next start."""
+
     def may_change(self) -> bool:
         """Whether changes are allowed; if not, shows why."""

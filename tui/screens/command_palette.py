@@ -1,4 +1,4 @@
-"""The entries of the command palette, from the registry of actions."""
+"""The entries of the command palette, from the registry of actions; and the themes to choose from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tui.actions import available, registry
 from tui.actions.registry import Action
 from tui.screens.app_protocol import AppProtocol
 from tui.screens.base import BaseScreen
+from tui.theme import TERMINAL, THEMES
 
 
 class ActionProvider(Provider):
@@ -48,6 +49,30 @@ class ActionProvider(Provider):
             score = max(matcher.match(title), matcher.match(action.tooltip) * 0.6)
             if score > 0:
                 yield Hit(score, matcher.highlight(title), self._do(action), help=action.tooltip)
+
+
+class ThemeProvider(Provider):
+    """The themes, by name."""
+
+    async def discover(self) -> Hits:
+        for name in THEMES:
+            yield DiscoveryHit(theme_title(name), self._choose(name))
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for name in THEMES:
+            title = theme_title(name)
+            if (score := matcher.match(title)) > 0:
+                yield Hit(score, matcher.highlight(title), self._choose(name))
+
+    def _choose(self, name: str) -> partial[None]:
+        return partial(cast(AppProtocol, self.app).choose_theme, name)
+
+
+def theme_title(name: str) -> str:
+    if name == TERMINAL.name:
+        return f"{name}: its own colours"
+    return f"{name}: {'dark' if THEMES[name].dark else 'light'}"
 
 
 def action_name(action: Action) -> str:
