@@ -139,6 +139,13 @@ def system_error_text(error: OSError) -> str:
     return one_line(f"{name}{what}{advice.get(error.errno or 0, '')}")
 
 
+def without_path(message: str, path: str) -> str:
+    """The message of a failure for where the image's path stands beside it, relative as in the export or absolute."""
+    name = re.escape(one_line(path))
+    quoted = f'"{name}"' if path.startswith("/") else f'"(?:[^"]*/)?{name}"'
+    return re.sub(f"^{quoted} is ", "this is ", re.sub(f": {quoted}", "", message, count=1))
+
+
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that was probably meant by a misspelt word, whatever the case of either."""
     import difflib  # only where something is wrong

@@ -83,6 +83,11 @@ def megapixels(amount: float | None) -> str:
     return UNKNOWN if amount is None else f"{three_figures(amount)} Mpx"
 
 
+def tried(attempts: int) -> str:
+    """How often an image was tried, in at most 5 columns: `3×`; `never` if its row or header shows the fault."""
+    return f"{attempts}×" if attempts else "never"
+
+
 def decibels(value_db: float | None) -> str:
     """`43.2 dB`; `identical` for infinity."""
     if value_db is None:

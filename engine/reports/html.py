@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from engine import formatting
-from engine.failures import one_line
+from engine.failures import one_line, without_path
 
 _NARROW_NO_BREAK_SPACE = "\u202f"
 
@@ -43,6 +43,8 @@ def _environment() -> Environment:
         "long_date": formatting.long_date,
         "percent_of": _unbroken(formatting.percent),
         "png_uri": _png_uri,
+        "tried": formatting.tried,
+        "without_path": without_path,
         "three_figures": formatting.three_figures,
     }
     return environment

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from engine.config import RunHours
-from engine.failures import REMEDIES, Cause
+from engine.failures import REMEDIES, Cause, without_path
 from engine.formatting import clock, counted, data_size, duration, integer, memory_size, three_figures
 from engine.ledger.reader import LedgerReader
 from engine.notify.delivery import check_addresses
@@ -200,6 +200,7 @@ def _print_findings(findings: list[Finding]) -> None:
         print_line(f"{integer(count)} {cause}: {REMEDIES[Cause(cause)]}", bold=True)
         of_this = [finding for finding in findings if finding.failure.cause is cause]
         for finding in of_this[:_SHOWN_PER_CAUSE]:
-            print_line(f"  {finding.image_id}  {finding.source}: {finding.failure.message}")
+            message = without_path(finding.failure.message, finding.source)
+            print_line(f"  {finding.image_id}  {finding.source}: {message}")
         if count > _SHOWN_PER_CAUSE:
             print_line(f"  ... and {integer(count - _SHOWN_PER_CAUSE)} more; --json lists them all")

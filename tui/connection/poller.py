@@ -19,7 +19,7 @@ from msgspec import structs
 from textual.message import Message
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine, running_engine
-from engine.control.launch import start_engine
+from engine.control.launch import OUTPUT_NAME, start_engine
 from engine.control.offline import arrange_batches, engine_or_ledger
 from engine.control.requests import BatchRequest, LedgerRequest, Reply
 from engine.control.snapshot import State
@@ -35,7 +35,6 @@ PERIOD_S = 1.0
 ANSWER_S = 3.0
 """An engine that takes longer to answer counts as disconnected."""
 _LOG = logging.getLogger("photostat.poller")
-_ENDED_UNEXPECTEDLY = "The engine ended unexpectedly (its logs may say why); nothing that is done is lost."
 
 
 class StatusArrived(Message):
@@ -168,13 +167,18 @@ class WorkspacePoller:
             problem, since = before.problem, before.since
         else:
             crashed = before.connection is ConnectionState.LOST and not ending
-            problem, since = (_ENDED_UNEXPECTEDLY if crashed else ""), now
+            problem, since = (self._ended_unexpectedly if crashed else ""), now
         status = _with_elapsed(self._ledger.status(), before)
         ended = status.snapshot.ended if status.snapshot else None
         known = sentence(f"The engine ended unexpectedly: {ended}") if ended else problem
         return replace(
             status, connection=ConnectionState.LEDGER, since=since, problem=status.problem or known
         )
+
+    @property
+    def _ended_unexpectedly(self) -> str:
+        output = self._workspace.logs_dir / OUTPUT_NAME
+        return f"The engine ended unexpectedly ({output} may say why); nothing that is done is lost."
 
     def _disconnect(self) -> None:
         if self._client is not None:

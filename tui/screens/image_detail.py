@@ -10,7 +10,7 @@ from textual import work
 from textual.widget import Widget
 
 from engine import formatting
-from engine.failures import UserError
+from engine.failures import UserError, without_path
 from engine.ledger.filters import Selection
 from engine.ledger.models import Attempt, Event, ImageRow
 from engine.ledger.reader import LedgerReader
@@ -35,6 +35,8 @@ _OUTCOMES = {
     "again": "failed, tried again",
     "put-back": "put back, not counted",
 }
+
+_NEVER = "never: its row in the export or its header shows what is wrong"
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,10 @@ def detail_text(record: ImageRecord, now: float) -> list[Text]:
     text += _section("Source", _source(image))
     text += _section("JPEG", _jpeg(image))
     text += _section("Warnings", [_fact("", warning) for warning in image.warnings])
-    text += _section("Attempts", [part for attempt in record.attempts for part in _attempt(attempt, now)])
-    text += _section("Events", [_event(event, now) for event in record.events])
+    text += _section(
+        "Attempts", [part for attempt in record.attempts for part in _attempt(attempt, image.source, now)]
+    )
+    text += _section("Events", [_event(event, image.source, now) for event in record.events])
     return text
 
 
@@ -150,8 +154,10 @@ def _account(image: ImageRow, now: float) -> list[Text]:
     if image.cause:
         at = f", while {image.stage}" if image.stage else ""
         text.append(_fact("cause", f"{image.cause}{at}", BAD if image.state == "failed" else ""))
-        text.append(_fact("message", image.message or ""))
+        text.append(_fact("message", without_path(image.message or "", image.source)))
     if image.state == "failed":
+        if not image.attempts:
+            text.append(_fact("tried", _NEVER))
         text.append(_fact("what to do", image.remedy or ""))
     if image.reason:
         text.append(_fact("accepted because", image.reason))
@@ -210,7 +216,7 @@ def _jpeg(image: ImageRow) -> list[Text]:
     return text
 
 
-def _attempt(attempt: Attempt, now: float) -> list[Text]:
+def _attempt(attempt: Attempt, source: str, now: float) -> list[Text]:
     """When it began, its outcome and duration, and its memory against the prediction."""
     outcome = _OUTCOMES.get(attempt.outcome or "", attempt.outcome or "in progress")
     took = f" after {formatting.duration(attempt.wall_s)}" if attempt.wall_s is not None else ""
@@ -223,10 +229,10 @@ def _attempt(attempt: Attempt, now: float) -> list[Text]:
         _fact("", f"{attempt.mode}, memory {memory}, pid {attempt.pid}"),
     ]
     if attempt.message:
-        text.append(_fact("", attempt.message))
+        text.append(_fact("", without_path(attempt.message, source)))
     return text
 
 
-def _event(event: Event, now: float) -> Text:
+def _event(event: Event, source: str, now: float) -> Text:
     at = formatting.dated(event.time, now).ljust(_LABEL)
-    return line((at, LABEL), "  ", padded(event.kind, KIND), "  ", event.message)
+    return line((at, LABEL), "  ", padded(event.kind, KIND), "  ", without_path(event.message, source))

@@ -56,7 +56,14 @@ _IMAGE = Column("image", 16, name_of, Keep.BOTH, share=1, most=56)
 FAILED_COLUMNS = (
     _IMAGE,
     Column("cause", 18, lambda row: row.cause or ""),
-    Column("tries", 5, lambda row: str(row.attempts), to_the_right=True, from_columns=72, style=LABEL),
+    Column(
+        "tried",
+        5,
+        lambda row: formatting.tried(row.attempts),
+        to_the_right=True,
+        from_columns=72,
+        style=LABEL,
+    ),
     Column("message", 32, lambda row: row.message or "", from_columns=100, share=2),
     Column("batch", 14, lambda row: row.batch, Keep.BOTH, from_columns=140, style=LABEL),
 )

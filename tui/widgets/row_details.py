@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from engine.failures import without_path
 from engine.ledger.models import ImageRow
 from tui.terminal_text import Keep, fit
 from tui.widgets.line_widget import LABEL, LineWidget, line
@@ -29,7 +30,7 @@ def detail_lines(row: ImageRow, columns: int, rows: int) -> list[Text]:
     """What happened to the image, what to do, and where it is."""
     facts: list[tuple[str, str, Keep]] = []
     if row.message:
-        facts.append(("error", row.message, Keep.START))
+        facts.append(("error", without_path(row.message, row.source), Keep.START))
     if row.remedy and row.state == "failed":
         facts.append(("remedy", row.remedy, Keep.START))
     if row.warnings and not row.message:
