@@ -44,6 +44,11 @@ class LedgerReader(LedgerQueries):
         self._workspace = workspace
         self._file = ReadOnlyConnection(workspace)
 
+    @property
+    def workspace(self) -> Workspace:
+        """Whose ledger it is."""
+        return self._workspace
+
     def close(self) -> None:
         with self._lock:
             self._file.close()

@@ -27,4 +27,5 @@ def originals_of(workspace: Workspace, config: Config, reader: LedgerReader, ima
         return Originals(source, StoredJpeg(str(workspace.root), image.target))
     if waiting := reader.waiting_jpeg(image.id):
         return Originals(source, ScratchJpeg(waiting))
-    return Originals(source, NoRendition(f"there is none: the image is {image.state.replace('_', ' ')}"))
+    is_now = "has failed" if image.state == ImageState.FAILED else f"is {image.state.replace('_', ' ')}"
+    return Originals(source, NoRendition(f"There is none: the image {is_now}."))

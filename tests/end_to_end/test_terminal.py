@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeWorkspace
 from tests.support.ledgers import make_ledger
 from tests.support.terminals import ROOT, Terminal
 from tests.support.waiting import own_seconds_until
@@ -157,3 +159,23 @@ def test_without_a_terminal_it_is_one_clear_line(root: Path) -> None:
         check=False,
     )
     assert "needs a terminal" in done.stderr.splitlines()[-1]
+
+
+def test_a_picture_is_small_and_asks_the_terminal_nothing(workspace: MakeWorkspace) -> None:
+    root = workspace(images=1, width=1200, height=900)
+    with Terminal(["-m", "tui.cli", "-C", str(root)]) as terminal:
+        terminal.wait_for("STOPPED")
+        terminal.type("i")
+        terminal.wait_for("Images")
+        terminal.type("\r")
+        terminal.wait_for("original name")
+        terminal.wait_for_silence(0.5)
+        before = len(terminal.output)
+        terminal.type("I")
+        terminal.wait_for("▀")
+        terminal.wait_for("There is none: the image is pending.")
+        terminal.wait_for_silence(1.0)
+        drawn = terminal.output[before:]
+        assert len(drawn) < 20_000
+        assert not re.search(rb"\x1b\[[?>=]?[0-9;]*[cnt]|\x1b_|\x1bP", drawn), "a question, or graphics"
+        assert b"\x1b[38;5;" in drawn

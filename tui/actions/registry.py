@@ -237,6 +237,14 @@ ACTIONS: tuple[Action, ...] = (
         rank=32,
     ),
     Action(
+        "picture",
+        "I",
+        "picture",
+        "The source and the JPEG side by side, small, or the detail again",
+        (Scope.DETAIL,),
+        rank=15,
+    ),
+    Action(
         "back",
         "escape",
         "back",

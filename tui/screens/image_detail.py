@@ -10,21 +10,27 @@ from textual import work
 from textual.widget import Widget
 
 from engine import formatting
+from engine.config import Config
 from engine.failures import UserError, without_path
 from engine.ledger.filters import Selection
 from engine.ledger.models import Attempt, Event, ImageRow
 from engine.ledger.reader import LedgerReader
+from engine.renditions.of_image import Originals, originals_of
+from engine.renditions.request import NoRendition, Rendition
 from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
+from tui.connection.renditions import Renditions
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import QUESTIONS, ReasonDialog, accept_question
 from tui.screens.navigation import OpenRepresentation
 from tui.state.view import View
+from tui.terminal_pictures import NoPicture, PictureWay
 from tui.terminal_text import padded
 from tui.widgets import image_columns
 from tui.widgets.events import KIND
 from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
 from tui.widgets.list_header import ListHeader
+from tui.widgets.pictures import LONGEST_SIDE, Pictures, way_here
 from tui.widgets.text_view import TextView
 
 _LABEL = 16
@@ -59,6 +65,7 @@ class ImageDetail(BaseScreen):
         self.image_id = image_id
         self._record: ImageRecord | None = None
         self._totals: object = None
+        self._renditions = Renditions()
 
     @property
     def is_read(self) -> bool:
@@ -67,6 +74,7 @@ class ImageDetail(BaseScreen):
     def body(self) -> Iterable[Widget]:
         yield ListHeader(id="header")
         yield TextView(id="detail")
+        yield Pictures(id="pictures")
 
     def show(self, view: View) -> None:
         super().show(view)
@@ -86,6 +94,42 @@ class ImageDetail(BaseScreen):
 
     def action_back(self) -> None:
         self.dismiss()
+
+    def on_unmount(self) -> None:
+        self._renditions.stop()
+
+    def action_picture(self) -> None:
+        pictures, text = self.query_one(Pictures), self.query_one(TextView)
+        is_shown = pictures.display
+        way = way_here(self.app)
+        if isinstance(way, NoPicture):
+            self.typed_app.show_message(way.why, good=False)
+            return
+        pictures.display, text.display = not is_shown, is_shown
+        self._renditions.stop()
+        if is_shown:
+            pictures.clear()
+            text.focus()
+        else:
+            self._renditions = Renditions()
+            self._draw(self._renditions, way)
+
+    @work(exclusive=True, group="pictures")
+    async def _draw(self, renditions: Renditions, way: PictureWay) -> None:
+        pictures, image_id = self.query_one(Pictures), self.image_id
+        for index in range(2):
+            pictures.show(index, None, way)
+        found = await self.ask(lambda reader: read_originals(reader, image_id))
+        if found is None:
+            return
+        config, originals = found
+        for index, original in enumerate((originals.source, originals.jpeg)):
+            if isinstance(original, NoRendition):
+                made: Rendition | NoRendition = original
+            else:
+                made = await renditions.make(config, original, LONGEST_SIDE)
+            if pictures.display and self._renditions is renditions:
+                pictures.show(index, made, way)
 
     def action_representation(self) -> None:
         if self._record is not None:
@@ -125,6 +169,14 @@ def read_record(reader: LedgerReader, image_id: int) -> ImageRecord:
         raise UserError(f"there is no image {image_id} in the ledger")
     attempts, events = tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id))
     return ImageRecord(image, attempts, events, now)
+
+
+def read_originals(reader: LedgerReader, image_id: int) -> tuple[Config, Originals]:
+    """Where its source and its JPEG are. Raises UserError."""
+    config, image = reader.workspace.config(), reader.image(image_id)
+    if image is None:
+        raise UserError(f"there is no image {image_id} in the ledger")
+    return config, originals_of(reader.workspace, config, reader, image)
 
 
 def detail_text(record: ImageRecord, now: float) -> list[Text]:

@@ -141,9 +141,12 @@ def test_a_jpeg_is_looked_for_where_it_is(tmp_path: Path) -> None:
         ledger.converted(converted(3))
     with LedgerReader(workspace) as reader:
         found = [originals_of(workspace, workspace.config(), reader, image).jpeg for image in reader.images()]
-        assert found[0] == NoRendition("there is none: the image is failed")
+        assert found[0] == NoRendition("There is none: the image has failed.")
         assert isinstance(found[1], StoredJpeg) and found[1].target == reader.images()[1].target
-        assert found[2:] == [ScratchJpeg("scratch/3.jpg"), NoRendition("there is none: the image is pending")]
+        assert found[2:] == [
+            ScratchJpeg("scratch/3.jpg"),
+            NoRendition("There is none: the image is pending."),
+        ]
 
 
 def test_a_process_that_takes_too_long_is_ended(tmp_path: Path) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+
+import pytest
 
 from engine.control.requests import Accept, Requeue
 from engine.ledger.filters import Selection
 from tests.support.app_pilot import opened
+from tests.support.jp2_files import make_jp2
+from tests.support.ledgers import make_ledger
 from tui.screens.image_detail import ImageDetail
+from tui.widgets.pictures import PictureBlocks, Pictures
+from tui.widgets.text_view import TextView
 
 
 async def test_enter_shows_everything_known_about_an_image(root: Path) -> None:
@@ -37,3 +44,31 @@ async def test_the_detail_of_an_image_that_is_done(root: Path) -> None:
         await session.press("r")
         assert session.sent == []
         assert "Only failed images" in session.message
+
+
+async def test_source_and_jpeg_are_drawn_when_asked_and_not_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_ledger(tmp_path / "ws", 2, failed=1).root
+    source = make_jp2(root / "a.jp2", 300, 200)
+    with sqlite3.connect(root / "ledger.sqlite") as ledger:
+        ledger.execute("UPDATE images SET source = 'a.jp2' WHERE id = 1")
+    assert source.size
+    monkeypatch.setenv("TERM", "xterm-256color")
+    async with opened(root) as session:
+        monkeypatch.setattr(type(session.app.console), "color_system", "256")
+        await session.press("i", "enter", "I")
+        pictures = session.app.screen.query_one(Pictures)
+        shown = [strip.text for strip in pictures.query(PictureBlocks).first()._painted]
+        assert sum("▀▀▀" in line for line in shown) > 5
+        assert "Source  300 × 200" in session.text and "There is none: the image has failed." in session.text
+        before = [widget._painted for widget in pictures.query(PictureBlocks)]
+        session.app.screen.show(session.app.view)  # type: ignore[attr-defined]
+        await session.settle()
+        after = [widget._painted for widget in pictures.query(PictureBlocks)]
+        assert all(one is other for one, other in zip(before, after, strict=True)), "nothing is drawn anew"
+        await session.press("I", "down")
+        assert not pictures.display and session.app.screen.query_one(TextView).display
+        monkeypatch.setattr(type(session.app.console), "color_system", "standard")
+        await session.press("I")
+        assert "16 colours" in session.message and not pictures.display

@@ -1,0 +1,166 @@
+"""Source and JPEG side by side, small; in words what cannot be drawn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from engine.formatting import integer
+from engine.renditions.request import NoRendition, Rendition
+from tui.terminal_pictures import (
+    NoPicture,
+    PictureWay,
+    cell_pixels,
+    graphics_widget,
+    way_to_draw,
+    within_budget,
+)
+from tui.widgets.line_widget import LABEL, STRONG, LineWidget, line
+from tui.widgets.text_view import wrapped
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+BYTES_A_SCREEN = 13_500
+"""For both pictures on a terminal of 80x24, so that a slow connection carries them at once; more on a larger one."""
+_MOST_BYTES = 80_000
+_CELLS = 80 * 24
+LONGEST_SIDE = 480
+"""Pixels of a rendition: more than half blocks show, and little to send as sixel."""
+_NOTE_ROWS = 3
+_DRAWING = "drawing it …"
+
+
+class PicturePane(Vertical):
+    """One picture under its title."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(classes="picture")
+        self._label = label
+
+    def compose(self) -> ComposeResult:
+        yield PictureTitle(self._label)
+        yield PictureBlocks()
+
+    def show(self, made: Rendition | NoRendition | None, way: PictureWay) -> None:
+        """None while it is being made."""
+        self.query_one(PictureTitle).show(made)
+        self.clear()
+        blocks = self.query_one(PictureBlocks)
+        cell = cell_pixels() if way is not PictureWay.BLOCKS else None
+        if cell is None or not isinstance(made, Rendition):
+            blocks.show(made)
+            return
+        room = self.size.height - 1 - (_NOTE_ROWS if made.note else 0)
+        across, down = _cells_of(made, self.size.width - 1, max(1, room), cell)
+        drawn = graphics_widget(way, image_of(made), cell, self._write)
+        drawn.add_class("graphics")
+        drawn.styles.width, drawn.styles.height = across, down
+        self.mount(drawn, before=blocks)
+        blocks.show(NoRendition(made.note))
+
+    def clear(self) -> None:
+        """Takes pixels off the terminal, which keeps them otherwise."""
+        for drawn in self.query(".graphics"):
+            drawn.image = None  # type: ignore[attr-defined]
+            drawn.remove()
+
+    def _write(self, text: str) -> None:
+        """In its turn with all else that is drawn."""
+        if self.app._driver is not None:
+            self.app._driver.write(text)
+
+
+class PictureTitle(LineWidget):
+    _facts = ""
+
+    def __init__(self, label: str) -> None:
+        super().__init__()
+        self._label = label
+
+    def show(self, made: Rendition | NoRendition | None) -> None:
+        self._facts = ""
+        if isinstance(made, Rendition):
+            self._facts = f"{integer(made.full_width)} × {integer(made.full_height)}"
+        self.redraw()
+
+    def lines(self, columns: int, rows: int) -> Sequence[Text]:
+        return [line((self._label, STRONG), "  ", (self._facts, LABEL))]
+
+
+class PictureBlocks(LineWidget):
+    """Half blocks, or words. It draws when there is something new or another size, and not otherwise."""
+
+    _made: Rendition | NoRendition | None = None
+
+    def show(self, made: Rendition | NoRendition | None) -> None:
+        self._made = made
+        self.redraw()
+
+    def lines(self, columns: int, rows: int) -> Sequence[Text]:
+        if self._made is None:
+            return [line((_DRAWING, LABEL))]
+        if isinstance(self._made, NoRendition):
+            return wrapped(line(self._made.why), columns - 1)
+        note = (
+            wrapped(line((self._made.note, LABEL)), columns - 1)[: max(1, rows // 3)]
+            if self._made.note
+            else []
+        )
+        size = self.app.size
+        most = min(_MOST_BYTES, BYTES_A_SCREEN * max(_CELLS, size.width * size.height) // _CELLS) // 2
+        colour_system = "truecolor" if self.app.console.color_system == "truecolor" else "256"
+        drawn = within_budget(image_of(self._made), columns - 1, rows - len(note), most, colour_system)
+        return [
+            *(Text.assemble(*((part.text, part.style or "") for part in parts), end="") for parts in drawn),
+            *note,
+        ]
+
+
+def way_here(app: App[Any]) -> PictureWay | NoPicture:
+    """How pictures are drawn on the app's terminal; why they cannot be."""
+    return way_to_draw(
+        os.environ,
+        app.console.color_system,
+        no_color=app.no_color,
+        knows_pixels=cell_pixels() is not None,
+    )
+
+
+def image_of(made: Rendition) -> Image:
+    """Its pixels; they are not decoded here."""
+    from PIL import Image  # here, because commands and most pages do without
+
+    return Image.frombytes("RGB", (made.width, made.height), made.rgb)
+
+
+def _cells_of(made: Rendition, columns: int, rows: int, cell: tuple[int, int]) -> tuple[int, int]:
+    """As large as there is room for, and no larger than it is."""
+    width, height = cell
+    scale = min(1.0, columns * width / made.width, rows * height / made.height)
+    return max(1, int(made.width * scale / width)), max(1, int(made.height * scale / height))
+
+
+class Pictures(Horizontal):
+    """The two of an image."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        yield PicturePane("Source")
+        yield PicturePane("JPEG")
+
+    def show(self, index: int, made: Rendition | NoRendition | None, way: PictureWay) -> None:
+        """The source is 0, the JPEG 1."""
+        self.query(PicturePane)[index].show(made, way)
+
+    def clear(self) -> None:
+        for pane in self.query(PicturePane):
+            pane.clear()
