@@ -48,7 +48,7 @@ class TypedAt:
 
 @pytest.fixture
 def at(tmp_path: Path) -> Iterator[TypedAt]:
-    root = make_ledger(tmp_path / "workspace", 50, failed=FAILED).root
+    root = make_ledger(tmp_path / "workspace", 50, failed=FAILED, done=1).root
     log = tmp_path / "sent"
     with Terminal(["-m", "tests.support.fake_poller", "running", str(root), str(log)], rows=40) as terminal:
         terminal.wait_for("RUNNING")
@@ -63,8 +63,12 @@ def test_bursts_on_the_dashboard(at: TypedAt) -> None:
     at.wait_for_sent(
         "MoveBatch(batch='newspapers'", "MoveBatch(batch='newspapers'", "HoldBatch(batch='newspapers'"
     )
-    at.burst("r\t")
-    at.wait_for_sent("ReleaseBatch(batch='newspapers'")
+    at.burst("rvsad\rva\r\t")  # s and d are no answers, a approves; a note may be empty
+    at.wait_for_sent(
+        "ReleaseBatch(batch='newspapers'",
+        "Approve(batch='newspapers', note='d'",
+        "Approve(batch='newspapers', note=''",
+    )
     at.burst("drawing")  # d asks, r and a and w and i are no answers, n is No
     at.terminal.wait_for("Drain and end the engine?")
     at.burst("Sq")  # in a question q is No
@@ -114,6 +118,15 @@ def test_bursts_that_open_the_page_they_are_meant_for(at: TypedAt) -> None:
     at.wait_for_sent(ACCEPTS_THE_FIRST + "reason='gone, d'")
     at.burst("f\ru/Sd\rp")  # the page of a representation has no a and no r
     at.wait_for_sent("Pause")
+
+
+def test_bursts_on_the_page_of_a_delivered_image(at: TypedAt) -> None:
+    at.burst("ittt\rvnSdq\rvqvfp")  # in a reason no key is a command; q answers nothing
+    at.wait_for_sent(
+        f"GiveVerdicts(verdicts=(GivenVerdict(image={FAILED + 1}, verdict=<Verdict.NOT_FINE: 'not-fine'>",
+        f"GiveVerdicts(verdicts=(GivenVerdict(image={FAILED + 1}, verdict=<Verdict.FINE: 'fine'>",
+        "Pause",
+    )
 
 
 def test_bursts_on_pages_without_decisions(at: TypedAt) -> None:

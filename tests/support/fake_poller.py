@@ -16,9 +16,12 @@ from msgspec import structs
 
 from engine.control.requests import (
     Accept,
+    ApprovalReply,
+    Approve,
     BatchesReply,
     CountReply,
     Drain,
+    GiveVerdicts,
     HoldBatch,
     InFlightReply,
     MoveBatch,
@@ -31,9 +34,12 @@ from engine.control.requests import (
     SkipReply,
     Stop,
     StopReply,
+    VerdictsReply,
+    WithdrawApproval,
     WorkersReply,
 )
 from engine.ledger.reader import LedgerReader
+from engine.ledger.verdicts import VerdictsTaken
 from engine.workspace import Workspace
 from tests.support.statuses import NOW, STATUSES, running
 from tui.app import PhotostatApp
@@ -52,6 +58,10 @@ def obeyed(command: EngineCommand) -> Reply:
             return WorkersReply(before=count, count=count)
         case Requeue() | Accept():
             return CountReply(count=1)
+        case GiveVerdicts(verdicts):
+            return VerdictsReply(taken=VerdictsTaken(tuple(one.image for one in verdicts)))
+        case Approve() | WithdrawApproval():
+            return ApprovalReply(recorded=True)
         case MoveBatch() | HoldBatch() | ReleaseBatch():
             return BatchesReply(changed=True, batches=running().batches)
         case Pause() | Drain():

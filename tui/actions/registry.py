@@ -122,6 +122,16 @@ ACTIONS: tuple[Action, ...] = (
         by_widget=True,
     ),
     Action(
+        "sign_off",
+        "v",
+        "sign off",
+        "Approve this batch, or withdraw its approval: asks first and says what is open",
+        (Scope.BATCHES,),
+        changes=True,
+        rank=14,
+        by_widget=True,
+    ),
+    Action(
         "release_batch",
         "r",
         "release",
@@ -227,6 +237,15 @@ ACTIONS: tuple[Action, ...] = (
         (Scope.FAILED, Scope.DETAIL),
         changes=True,
         rank=13,
+    ),
+    Action(
+        "verdict",
+        "v",
+        "verdict",
+        "Say whether the delivered JPEG of this image is fine, and if not, why",
+        (Scope.DETAIL,),
+        changes=True,
+        rank=15,
     ),
     Action(
         "representation",

@@ -9,9 +9,12 @@ from typing import Any
 from engine import formatting
 from engine.control.requests import (
     Accept,
+    ApprovalReply,
+    Approve,
     BatchesReply,
     CountReply,
     Drain,
+    GiveVerdicts,
     HoldBatch,
     MoveBatch,
     Pause,
@@ -24,11 +27,14 @@ from engine.control.requests import (
     SetWorkers,
     Skip,
     Stop,
+    VerdictsReply,
+    WithdrawApproval,
     WorkersReply,
 )
 from engine.control.snapshot import Hold, HoldReason, State
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.filters import Selection
+from engine.ledger.verdicts import GivenVerdict, Standing, Verdict
 from tui.state.view import ActionResult
 
 _AT_WORK = frozenset({State.RUNNING, State.HOLDING})
@@ -65,6 +71,10 @@ class EngineCommand:
                 return ActionResult(text, true_in=_AT_WORK)
             case _, CountReply():
                 return self._count_result(reply.count)
+            case GiveVerdicts(), VerdictsReply():
+                return _said(self.done_text, reply)
+            case Approve() | WithdrawApproval(), ApprovalReply(recorded=False):
+                return ActionResult("It was so already: nothing was recorded.", good=False)
             case MoveBatch(), BatchesReply():
                 return _moved(self.request, reply)
             case HoldBatch(batch), BatchesReply(changed=False):
@@ -101,6 +111,35 @@ def _workers_result(asked: int, reply: WorkersReply) -> ActionResult:
     if reply.count == reply.before:
         return ActionResult(f"Still {workers}: {why}.", good=False)
     return ActionResult(f"{workers}, not {formatting.integer(asked)}: {why}.", good=False)
+
+
+def _said(done_text: str, reply: VerdictsReply) -> ActionResult:
+    if reply.taken.changed:
+        text = "Not recorded: the image has another JPEG now than was shown. Look at it again."
+        return ActionResult(text, good=False)
+    if reply.taken.known:
+        return ActionResult("The ledger has this verdict already.", good=False)
+    return ActionResult(done_text, true_in=frozenset(State))
+
+
+def verdict(image_id: int, said: Verdict, md5: str, why: str) -> EngineCommand:
+    """`md5` is that of the JPEG that was shown."""
+    text = (
+        "The verdict is taken back." if said is Verdict.WITHDRAWN else f"Recorded: {said.replace('-', ' ')}."
+    )
+    return EngineCommand(GiveVerdicts((GivenVerdict(image_id, said, md5, why),), ""), text)
+
+
+def approve(shown: Standing, note: str) -> EngineCommand:
+    request = Approve(shown.batch, note, "", None, shown.changes, shown.not_fine)
+    although = f", although it has {shown.open_items}" if shown.open_items else ""
+    return EngineCommand(request, f"{shown.batch} is approved{although}.", frozenset(State))
+
+
+def withdraw_approval(batch: str, note: str) -> EngineCommand:
+    return EngineCommand(
+        WithdrawApproval(batch, note, ""), f"{batch} is not approved any more.", frozenset(State)
+    )
 
 
 def _moved(request: MoveBatch, reply: BatchesReply) -> ActionResult:

@@ -13,15 +13,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec import structs
 from textual.message import Message
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine, running_engine
 from engine.control.launch import OUTPUT_NAME, start_engine
-from engine.control.offline import arrange_batches, engine_or_ledger
-from engine.control.requests import BatchRequest, LedgerRequest, Reply
+from engine.control.offline import arrange_batches, engine_or_ledger, sign_off
+from engine.control.requests import BatchRequest, LedgerRequest, Reply, Request, SignOffRequest
 from engine.control.snapshot import State
 from engine.failures import UserError
 from engine.workspace import Workspace
@@ -208,6 +208,8 @@ class WorkspacePoller:
                 return carry_out(request)
         if isinstance(request, BatchRequest):
             return arrange_batches(self._workspace, "batches", request, ANSWER_S)
+        if isinstance(request, SignOffRequest):
+            return sign_off(self._workspace, "review", cast(Request[Reply], request), ANSWER_S)
         client = running_engine(self._workspace, ANSWER_S)
         if client is None:
             raise UserError("no engine is running here: s starts it")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual import work
 from textual.geometry import Region
 from textual.widget import Widget
 
 from tui.actions.registry import Scope, bindings
+from tui.connection import engine_commands
 from tui.screens.base import BaseScreen
+from tui.screens.dialogs import QUESTIONS
 from tui.screens.navigation import OpenBatch, OpenCause, OpenImage
+from tui.screens.verdict_dialogs import NoteDialog, Opinion, approval_dialog
 from tui.state.view import View
 from tui.widgets.batches import Batches
 from tui.widgets.dashboard_layout import PanelName, PanelRows, arrange
@@ -90,6 +94,30 @@ class Dashboard(BaseScreen):
 
     def action_previous_section(self) -> None:
         self.focus_previous()
+
+    @work(exclusive=True, group=QUESTIONS)
+    async def on_batches_signed_off(self, message: Batches.SignedOff) -> None:
+        batch = message.batch
+        if not self.typed_app.may_change():
+            return
+        standing = await self.ask(lambda reader: reader.standing(batch))
+        if standing is None:
+            return
+        if not standing.account.done and standing.approval is None:
+            self.typed_app.show_message(f"Nothing of {batch} is delivered yet.", good=False)
+            return
+        opinion = await self.app.push_screen_wait(approval_dialog(standing))
+        if opinion is None:
+            return
+        what = f"Approve {batch}?" if opinion is Opinion.APPROVE else f"Withdraw the approval of {batch}?"
+        note = await self.app.push_screen_wait(NoteDialog(what))
+        if note is not None:
+            command = (
+                engine_commands.approve(standing, note)
+                if opinion is Opinion.APPROVE
+                else engine_commands.withdraw_approval(batch, note)
+            )
+            self.typed_app.send_command(command)
 
     def on_status_line_height_changed(self, event: StatusLine.HeightChanged) -> None:
         self._arrange(self.typed_app.view)

@@ -26,7 +26,7 @@ QUESTIONS = "question"
 ResultT = TypeVar("ResultT")
 
 
-class _Text(LineWidget):
+class DialogText(LineWidget):
     """The question and its facts, cut to the room that the answers leave."""
 
     def __init__(self, question: str, facts: Sequence[str]) -> None:
@@ -85,7 +85,7 @@ class _Choice(LineWidget, can_focus=True):
         ]
 
 
-class _Dialog(ModalScreen[ResultT]):
+class Dialog(ModalScreen[ResultT]):
     """A frame in the middle of the screen; on a low terminal the text alone."""
 
     ROWS_BELOW: ClassVar[int]
@@ -103,10 +103,10 @@ class _Dialog(ModalScreen[ResultT]):
         inner = min(_WIDTH, columns) - (4 if roomy else 2)
         gap = 1 if roomy else 0
         room = rows - self.ROWS_BELOW - gap - (2 if roomy else 0)
-        self.query_one(_Text).fit(inner, max(1, room), roomy=roomy)
+        self.query_one(DialogText).fit(inner, max(1, room), roomy=roomy)
 
 
-class ConfirmDialog(_Dialog[bool]):
+class ConfirmDialog(Dialog[bool]):
     ROWS_BELOW = 1
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", show=False),
@@ -121,7 +121,7 @@ class ConfirmDialog(_Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield _Text(self._question, self._facts)
+            yield DialogText(self._question, self._facts)
             yield _Choice(self._yes)
 
     def action_answer(self, yes: bool) -> None:
@@ -136,23 +136,25 @@ class ConfirmDialog(_Dialog[bool]):
         self.dismiss(self.query_one(_Choice).chosen)
 
 
-class ReasonDialog(_Dialog[str | None]):
+class ReasonDialog(Dialog[str | None]):
     """Returns the reason; None if the person cancels."""
 
     ROWS_BELOW = 2
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
+    MAY_BE_EMPTY: ClassVar[bool] = False
+    PLACEHOLDER: ClassVar[str] = "the reason; it is recorded"
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield _Text(self._question, self._facts)
-            field = Input(placeholder="the reason; it is recorded", id="reason", compact=True)
+            yield DialogText(self._question, self._facts)
+            field = Input(placeholder=self.PLACEHOLDER, id="reason", compact=True)
             field.cursor_blink = False
             yield field
             yield _Hint("enter accepts, esc cancels")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         reason = " ".join(event.value.split())
-        if reason:
+        if reason or self.MAY_BE_EMPTY:
             self.dismiss(reason)
         else:
             self.query_one(_Hint).show_error("Give a reason first; esc cancels.")

@@ -15,14 +15,17 @@ from engine.failures import UserError, without_path
 from engine.ledger.filters import Selection
 from engine.ledger.models import Attempt, Event, ImageRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.verdicts import Verdict, VerdictEntry
 from engine.renditions.of_image import Originals, originals_of
 from engine.renditions.request import NoRendition, Rendition
 from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
+from tui.connection.poller import CommandAnswered
 from tui.connection.renditions import Renditions
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import QUESTIONS, ReasonDialog, accept_question
 from tui.screens.navigation import OpenRepresentation
+from tui.screens.verdict_dialogs import Opinion, verdict_dialog
 from tui.state.view import View
 from tui.terminal_pictures import NoPicture, PictureWay
 from tui.terminal_text import padded
@@ -41,6 +44,11 @@ _OUTCOMES = {
     "again": "failed, tried again",
     "put-back": "put back, not counted",
 }
+_VERDICTS = {
+    Opinion.FINE: Verdict.FINE,
+    Opinion.NOT_FINE: Verdict.NOT_FINE,
+    Opinion.NONE: Verdict.WITHDRAWN,
+}
 
 _NEVER = "never: its row in the export or its header shows what is wrong"
 
@@ -52,6 +60,7 @@ class ImageRecord:
     image: ImageRow
     attempts: tuple[Attempt, ...]
     events: tuple[Event, ...]
+    verdicts: tuple[VerdictEntry, ...]
     until_event: int = field(compare=False)
     """The newest event of the ledger when it was read."""
 
@@ -148,6 +157,29 @@ class ImageDetail(BaseScreen):
             if reason := await self.app.push_screen_wait(ReasonDialog(question)):
                 self.typed_app.send_command(engine_commands.accept(selection, reason, 1))
 
+    @work(exclusive=True, group=QUESTIONS)
+    async def action_verdict(self) -> None:
+        if self._record is None or not self.typed_app.may_change():
+            return
+        image = self._record.image
+        if image.state != "done" or image.md5 is None:
+            state = image.state.replace("_", " ")
+            self.typed_app.show_message(
+                f"Only delivered images have a verdict; this one is {state}.", good=False
+            )
+            return
+        opinion = await self.app.push_screen_wait(verdict_dialog(image, image_columns.name_of(image)))
+        why: str | None = ""
+        if opinion is Opinion.NOT_FINE:
+            why = await self.app.push_screen_wait(ReasonDialog("Why is it not fine?"))
+        if opinion is not None and why is not None:
+            verdict = _VERDICTS[opinion]
+            self.typed_app.send_command(engine_commands.verdict(self.image_id, verdict, image.md5, why))
+
+    def answered(self, answer: CommandAnswered) -> None:
+        if answer.reply is not None:
+            self._load()
+
     def _is_failed(self, what: str, *others: str) -> bool:
         if self._record is None:
             self.typed_app.show_message("This image is not read from the ledger yet.", good=False)
@@ -168,7 +200,7 @@ def read_record(reader: LedgerReader, image_id: int) -> ImageRecord:
     if image is None:
         raise UserError(f"there is no image {image_id} in the ledger")
     attempts, events = tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id))
-    return ImageRecord(image, attempts, events, now)
+    return ImageRecord(image, attempts, events, tuple(reader.verdicts(image_id)), now)
 
 
 def read_originals(reader: LedgerReader, image_id: int) -> tuple[Config, Originals]:
@@ -185,6 +217,7 @@ def detail_text(record: ImageRecord, now: float) -> list[Text]:
     text = _account(image, now)
     text += _section("Source", _source(image))
     text += _section("JPEG", _jpeg(image))
+    text += _section("Verdicts", [_verdict(entry, now) for entry in reversed(record.verdicts)])
     text += _section("Warnings", [_fact("", warning) for warning in image.warnings])
     text += _section(
         "Attempts", [part for attempt in record.attempts for part in _attempt(attempt, image.source, now)]
@@ -203,6 +236,10 @@ def _section(name: str, facts: Sequence[Text]) -> list[Text]:
 
 def _account(image: ImageRow, now: float) -> list[Text]:
     text = [_fact("state", image_columns.state_of(image), STRONG)]
+    if image.verdict is not None:
+        why = f": {image.verdict_why}" if image.verdict_why else ""
+        said = f"{image.verdict.replace('-', ' ')}{why}, by {image.verdict_by}"
+        text.append(_fact("verdict", said, BAD if image.verdict == Verdict.NOT_FINE else ""))
     if image.cause:
         at = f", while {image.stage}" if image.stage else ""
         text.append(_fact("cause", f"{image.cause}{at}", BAD if image.state == "failed" else ""))
@@ -283,6 +320,12 @@ def _attempt(attempt: Attempt, source: str, now: float) -> list[Text]:
     if attempt.message:
         text.append(_fact("", without_path(attempt.message, source)))
     return text
+
+
+def _verdict(entry: VerdictEntry, now: float) -> Text:
+    said = entry.verdict.replace("-", " ") + (f": {entry.why}" if entry.why else "")
+    of = " (of an earlier JPEG)" if entry.of_another else ""
+    return _fact(formatting.dated(entry.given, now), f"{said}, by {entry.person}{of}")
 
 
 def _event(event: Event, source: str, now: float) -> Text:

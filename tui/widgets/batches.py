@@ -46,6 +46,9 @@ class Batches(SelectablePanel):
     class Released(BatchMessage):
         pass
 
+    class SignedOff(BatchMessage):
+        """Somebody wants to approve it, or to withdraw that."""
+
     def keys(self, view: View) -> list[str]:
         return [batch.name for batch in view.snapshot.batches] if view.snapshot else []
 
@@ -71,6 +74,9 @@ class Batches(SelectablePanel):
 
     def action_release_batch(self) -> None:
         self._post(self.Released)
+
+    def action_sign_off(self) -> None:
+        self._post(self.SignedOff)
 
     def _post(self, message: Callable[[str], BatchMessage]) -> None:
         """About the batch under the cursor, which stays there when it moves."""

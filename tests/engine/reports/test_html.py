@@ -35,8 +35,8 @@ def test_a_value_that_is_missing_is_an_error() -> None:
 
 
 def test_every_template_is_used() -> None:
-    """From one of the two pages, directly or not."""
-    used = {"report.html", "proof_sheet.html"}
+    """From one of the pages, directly or not."""
+    used = {"report.html", "proof_sheet.html", "review.html"}
     while True:
         texts = [(TEMPLATES / name).read_text("utf-8") for name in used]
         found = {
