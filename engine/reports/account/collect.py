@@ -10,6 +10,7 @@ from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
+from engine.ledger.verdicts import Verdict
 from engine.reports.account.figures import BatchFigures, CauseGroup, Figures, KindTable, WarningGroup
 
 MOST_LISTED = 200
@@ -37,7 +38,7 @@ def collect(
     with those whose PSNR is far below their batch, and `progress` with the number of images read."""
     times = reader.work_times()
     batches = {
-        name: BatchFigures(name, account, quality_of(name), times.get(name))
+        name: BatchFigures(name, account, quality_of(name), times.get(name), reader.standing(name))
         for name, account in reader.account().items()
         if batch is None or name == batch
     }
@@ -60,6 +61,8 @@ def collect(
         failures=sorted(collector.causes.values(), key=lambda group: (-group.count, group.cause)),
         accepted=collector.accepted,
         accepted_count=collector.accepted_count,
+        not_fine=collector.not_fine,
+        not_fine_count=collector.not_fine_count,
         warnings=sorted(collector.warnings.values(), key=lambda group: -group.count),
         warned_images=collector.warned_images,
         kinds=KindTable(reader.kinds(batch)),
@@ -74,6 +77,8 @@ class _Collector:
         self.warned_images = 0
         self.accepted: list[ImageRow] = []
         self.accepted_count = 0
+        self.not_fine: list[ImageRow] = []
+        self.not_fine_count = 0
 
     def add(self, row: ImageRow) -> None:
         if row.state == "done":
@@ -86,6 +91,9 @@ class _Collector:
         elif row.state == "accepted":
             self.accepted_count += 1
             _list(self.accepted, row)
+        if row.verdict == Verdict.NOT_FINE:
+            self.not_fine_count += 1
+            _list(self.not_fine, row)
         if row.warnings:
             self.warned_images += 1
             for kind, text in {_without_digits(text): text for text in row.warnings}.items():

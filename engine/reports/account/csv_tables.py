@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from engine.file_kind import FileKind
 from engine.ledger.models import ImageRow, KindCount
+from engine.ledger.verdicts import Standing
 from engine.reports.account.figures import BatchFigures
 
 _STATES = ("pending", "in_flight", "done", "failed", "accepted")
@@ -15,10 +16,12 @@ BATCH_COLUMNS = (
     *("batch", "images", *_STATES, "megapixels", "source_bytes", "jpeg_bytes", "jpeg_quality"),
     *("psnr_lowest_db", "psnr_5_percent_db", "psnr_median_db", "psnr_highest_db", "identical", "far_below"),
     *_TIMES,
+    *("fine", "not_fine", "approved_by", "approved_unix_s", "approval_note", "changed_since_approval"),
 )
 IMAGE_COLUMNS = (
     *("id", "batch", "uuid", "barcode", "record", "source", "target", "state", "attempts", "stage", "cause"),
     *("message", "remedy", "reason", "width", "height", "source_bytes", "jpeg_bytes", "md5", "psnr"),
+    *("verdict", "verdict_why", "verdict_by", "verdict_at"),
 )
 KIND_COLUMNS = (*FileKind.columns(), "images", "done", "failed", "with_warnings")
 ATTENTION_COLUMNS = (*IMAGE_COLUMNS, "why")
@@ -52,4 +55,15 @@ def batch_cells(batch: BatchFigures) -> list[object]:
         psnr.identical,
         batch.flagged_count,
         *worked,
+        *_sign_off_cells(batch.standing),
     ]
+
+
+def _sign_off_cells(standing: Standing | None) -> list[object]:
+    if standing is None:
+        return [""] * 6
+    approval = standing.approval
+    approved = (
+        (approval.person, approval.given, approval.note, standing.changed_since) if approval else [""] * 4
+    )
+    return [standing.fine, standing.not_fine, *approved]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.ledger.account import Account, WorkTimes
 from engine.ledger.models import ImageRow, KindCount
+from engine.ledger.verdicts import Standing
 from engine.reports.account.psnr_distribution import PsnrDistribution
 
 
@@ -49,6 +50,8 @@ class BatchFigures:
     quality: int
     """JPEG quality, as photostat.toml has it now."""
     times: WorkTimes | None = None
+    standing: Standing | None = None
+    """How far its sign-off is."""
     source_bytes: Statistics = field(default_factory=Statistics)
     jpeg_bytes: Statistics = field(default_factory=Statistics)
     megapixels: Statistics = field(default_factory=Statistics)
@@ -127,6 +130,9 @@ class Figures:
     accepted: list[ImageRow]
     """As many as a page lists."""
     accepted_count: int
+    not_fine: list[ImageRow]
+    """As many as a page lists."""
+    not_fine_count: int
     warnings: list[WarningGroup]
     """The most frequent warning first."""
     warned_images: int
@@ -153,6 +159,12 @@ class Figures:
     def started(self) -> list[BatchFigures]:
         """Batches of which an image was tried."""
         return [batch for batch in self.batches if batch.times is not None]
+
+    @property
+    def reviewed(self) -> list[Standing]:
+        """Of batches of which somebody has said something."""
+        standings = [batch.standing for batch in self.batches if batch.standing is not None]
+        return [one for one in standings if one.fine or one.not_fine or one.approvals]
 
     @property
     def measured(self) -> list[BatchFigures]:

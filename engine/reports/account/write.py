@@ -11,6 +11,7 @@ from engine.csv_output import start_table
 from engine.files.atomic_files import replacing
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.verdicts import Verdict
 from engine.reports.account.collect import collect
 from engine.reports.account.csv_tables import (
     ATTENTION_COLUMNS,
@@ -57,6 +58,8 @@ def write_report(
         def for_image(row: ImageRow) -> None:
             if row.state in ("failed", "accepted"):
                 add_failure(image_cells(row))
+            if row.verdict == Verdict.NOT_FINE:
+                add_attention([*image_cells(row), f"not fine: {row.verdict_why}"])
             if row.warnings:
                 add_attention([*image_cells(row), "; ".join(row.warnings)])
 

@@ -17,6 +17,7 @@ from engine.formatting import visible
 from engine.ledger.account import Account
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.verdicts import GivenVerdict, Verdict
 from engine.ledger.writer import Ledger
 from engine.messages import Converted, DecodeMode, Surveyed
 from engine.reports.account.collect import collect
@@ -151,6 +152,42 @@ def test_tables_have_every_row(collection: Workspace, tmp_path: Path) -> None:
         ("prints", "5", "0", "0"),
     ]
     assert batches[0]["psnr_lowest_db"] == "31.0"
+
+
+def test_what_people_said_of_batches_and_images_is_in_page_and_tables(
+    collection: Workspace, tmp_path: Path
+) -> None:
+    with Ledger.open(collection, "review") as ledger:
+        seen = {number: image_md5(collection, number) for number in (4, 5)}
+        ledger.give_verdicts(
+            [
+                GivenVerdict(4, Verdict.FINE, seen[4]),
+                GivenVerdict(5, Verdict.NOT_FINE, seen[5], f"dark {HOSTILE}"),
+            ],
+            "Jane (jd@desk)",
+        )
+        standing = ledger.standing("maps")
+        ledger.approve("maps", "for now", "Otto (o@desk)", None, (standing.changes, standing.not_fine))
+        ledger.convert_again([9], "missing")
+    html = written(collection, tmp_path / "report")
+    page = Page(html)
+    assert page.all("script") == []
+    for text in ("Otto (o@desk)", "changed since", "for now", "1 image not fine", "dark "):
+        assert text in page.text
+    (bad,) = [row for row in read_csv(tmp_path / "report" / "attention.csv") if row["verdict"] == "not-fine"]
+    assert (bad["id"], bad["verdict_by"]) == ("5", "Jane (jd@desk)") and bad["why"].startswith(
+        "not fine: dark"
+    )
+    maps, prints = read_csv(tmp_path / "report" / "batches.csv")
+    assert (maps["fine"], maps["not_fine"], maps["approved_by"]) == ("1", "1", "Otto (o@desk)")
+    assert (maps["changed_since_approval"], prints["approved_by"]) == ("1", "")
+
+
+def image_md5(workspace: Workspace, image_id: int) -> str:
+    with LedgerReader(workspace) as reader:
+        image = reader.image(image_id)
+    assert image is not None and image.md5 is not None
+    return image.md5
 
 
 def test_the_kinds_of_files_are_counted_the_most_frequent_first(
