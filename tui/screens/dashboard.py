@@ -16,9 +16,9 @@ from tui.screens.navigation import OpenBatch, OpenCause, OpenImage
 from tui.screens.verdict_dialogs import NoteDialog, Opinion, approval_dialog
 from tui.state.view import View
 from tui.widgets.batches import Batches
-from tui.widgets.dashboard_layout import PanelName, PanelRows, arrange
+from tui.widgets.dashboard_layout import PanelName, PanelRows, arrange, left_columns
 from tui.widgets.events import Events
-from tui.widgets.failures import Failures
+from tui.widgets.failures import Failures, rows_needed
 from tui.widgets.header import Header
 from tui.widgets.memory import Memory
 from tui.widgets.panel import Panel
@@ -84,7 +84,7 @@ class Dashboard(BaseScreen):
         """Only if the size or the number of rows has changed, because arranging repaints everything."""
         area = self.query_one(PanelArea)
         width, height = self.size.width, self.size.height - 1 - self.status_line.rows
-        arrangement = (width, height, panel_rows(view))
+        arrangement = (width, height, panel_rows(view, width))
         if arrangement != self._arranged and width > 0 and height > 0:
             self._arranged = arrangement
             area.place(arrange(*arrangement))
@@ -136,9 +136,11 @@ class Dashboard(BaseScreen):
             self.post_message(OpenCause(event.key))
 
 
-def panel_rows(view: View) -> PanelRows:
+def panel_rows(view: View, width: int) -> PanelRows:
+    """What there is to show, on a terminal of this width."""
     snapshot = view.snapshot
     if snapshot is None:
         return PanelRows(0, 0, 0)
-    causes = sum(1 for count in snapshot.failures_by_cause.values() if count)
-    return PanelRows(len(snapshot.workers), len(snapshot.batches), causes)
+    causes = [cause for cause, count in snapshot.failures_by_cause.items() if count]
+    remedies = rows_needed(causes, left_columns(width))
+    return PanelRows(len(snapshot.workers), len(snapshot.batches), len(causes), remedies)

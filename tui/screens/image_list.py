@@ -29,6 +29,8 @@ from tui.widgets.row_details import RowDetails
 
 _REFRESH_S = 2.0
 """The shortest time between two readings of a list that the engine changes."""
+_TALL_ROWS = 36
+"""Rows of a terminal from which the details have more of them."""
 _SORTS = {
     "id": "as imported",
     "target": "by target",
@@ -94,6 +96,10 @@ class QueriedImages(BaseScreen):
 
     def on_mount(self) -> None:
         self.reload()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.query_one(RowDetails).styles.height = 8 if self.size.height >= _TALL_ROWS else 6
 
     def show(self, view: View) -> None:
         super().show(view)

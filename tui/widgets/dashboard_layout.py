@@ -10,6 +10,8 @@ from textual.geometry import Region
 WIDE = 116
 """Columns from which the dashboard has two columns of panels."""
 GUTTER = 2
+_ROOMY = 160
+"""Columns from which the left side, with names and remedies, gets most of them."""
 _LEFT_COLUMNS = 72
 """The least width of the left side: a worker's line needs it to name its image."""
 
@@ -31,6 +33,8 @@ class PanelRows:
     workers: int
     batches: int
     causes: int
+    remedies: int = 0
+    """For the causes with their whole remedies, one below the other."""
 
 
 @dataclass
@@ -43,9 +47,11 @@ class _Share:
 
 
 HEADER_ROWS = 3
+_AIRY_ROWS = 36
+"""From so many on there is an empty row under the header."""
 _FIGURES_ROWS = 3
 """The least rows of the memory and throughput panels, without their titles."""
-_CHART_ROWS = 8
+_CHART_ROWS = 9
 """The most rows of the memory and throughput panels, without their titles."""
 _EVENTS_ROWS = 3
 """The least rows from which the events panel is shown, without its title."""
@@ -54,10 +60,19 @@ _EVENTS_ROWS = 3
 def arrange(width: int, height: int, wanted: PanelRows) -> dict[PanelName, Region]:
     """The panels' regions; a panel that does not fit is left out. They never overlap or leave the screen."""
     header = Region(0, 0, width, min(HEADER_ROWS, height))
-    body = Region(0, header.bottom, width, max(0, height - header.bottom))
+    top = header.bottom + (height >= _AIRY_ROWS)
+    body = Region(0, top, width, max(0, height - top))
     regions = _two_columns(body, wanted) if width >= WIDE else _one_column(body, wanted)
     regions[PanelName.HEADER] = header
     return {panel: region for panel, region in regions.items() if region.area}
+
+
+def left_columns(width: int) -> int:
+    """Of a terminal so wide: the panel of failures; all of them if the panels are under one another."""
+    if width < WIDE:
+        return width
+    share = 13 if width >= _ROOMY else 11
+    return max(_LEFT_COLUMNS, (width - GUTTER) * share // 20)
 
 
 def _one_column(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
@@ -75,6 +90,7 @@ def _one_column(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
     spare = _give(batches, 3, spare)
     spare = _give(failures, failures.desired, spare)
     spare = _give(batches, batches.desired, spare)
+    spare = _give_whole(failures, wanted.remedies, spare)
     spare = _gaps_first(spare, shares)
     if spare > _EVENTS_ROWS:
         events = _Share(PanelName.EVENTS, spare - 2, spare - 2)
@@ -92,13 +108,16 @@ def _one_column(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
 
 def _two_columns(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
     """Left: workers, batches and failures; right: memory and throughput; events under both."""
-    left_width = max(_LEFT_COLUMNS, (body.width - GUTTER) * 11 // 20)
+    left_width = left_columns(body.width)
     workers = _Share(PanelName.WORKERS, 1, max(1, wanted.workers))
     batches = _Share(PanelName.BATCHES, 1, max(1, wanted.batches))
     failures = _Share(PanelName.FAILURES, 1, max(1, wanted.causes))
     memory = _Share(PanelName.MEMORY, _FIGURES_ROWS, _CHART_ROWS)
     throughput = _Share(PanelName.THROUGHPUT, _FIGURES_ROWS, _CHART_ROWS)
     left, right = [workers, batches, failures], [memory, throughput]
+    least = sum(share.desired + 2 for share in left) - failures.desired + wanted.remedies
+    if least <= body.height:
+        failures.desired = max(failures.desired, wanted.remedies)
 
     desired_rows = (
         max(sum(share.desired + 2 for share in left), sum(share.desired + 2 for share in right)) - 1
@@ -133,6 +152,14 @@ def _give(share: _Share, rows: int, spare: int) -> int:
     given = max(0, min(more, spare))
     share.rows += given
     return spare - given
+
+
+def _give_whole(share: _Share, rows: int, spare: int) -> int:
+    """All of these rows or none."""
+    if share.rows < rows <= share.rows + spare:
+        spare -= rows - share.rows
+        share.rows = rows
+    return spare
 
 
 def _gaps_first(spare: int, shares: list[_Share]) -> int:

@@ -60,14 +60,22 @@ def event_line(event: Event, columns: int, *, now: float | None = None, at: str 
     name = fit(event.image, max(_NAME, room // 2), Keep.BOTH) if has_name else ""
     parts: list[str | tuple[str, str]] = [
         (at, LABEL),
-        f" {mark} ",
+        (f" {mark} ", style),
         (padded(event.kind, KIND), style),
         " ",
     ]
     if name:
         parts.append((f"{name}: ", STRONG))
         room -= cell_len(name) + 2
-    return line(*parts, (fit(told(event), room), style))
+    return line(*parts, *_with_cause(event, fit(told(event), room)))
+
+
+def _with_cause(event: Event, message: str) -> list[tuple[str, str]]:
+    """Of a failure only the cause stands out, with which its message begins."""
+    if event.level == "error" and event.kind == "failed":
+        cause = message.partition(" ")[0].rstrip(":")
+        return [(cause, BAD), (message[len(cause) :], "")]
+    return [(message, "")]
 
 
 def _short_time(moment: float, now: float) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from engine import formatting
+from engine.failures import without_path
 from engine.ledger.models import ImageRow
 from tui.terminal_text import Keep, padded, right_aligned
-from tui.widgets.line_widget import LABEL, line
+from tui.widgets.line_widget import FAILED, LABEL, line
 from tui.widgets.paged_list import RowRenderer
 
 STATE_MARKS = {"pending": "○", "in_flight": "►", "done": "✓", "failed": "✗", "accepted": "≈"}
@@ -29,6 +30,8 @@ class Column:
     from_columns: int = 0
     """The width of the list from which the column is shown."""
     style: str = ""
+    style_of: Callable[[ImageRow], str] | None = None
+    """The style if it depends on the row."""
     share: int = 0
     """How much of the spare width it gets, in proportion to the other columns' shares."""
     most: int = 1000
@@ -44,6 +47,10 @@ def name_of(row: ImageRow) -> str:
     return row.target.rpartition("/")[2] or row.name
 
 
+def _state_style(row: ImageRow) -> str:
+    return FAILED if row.state == "failed" else ""
+
+
 def _size(size_bytes: int | None) -> str:
     return formatting.data_size(size_bytes) if size_bytes else ""
 
@@ -55,7 +62,9 @@ def _psnr(row: ImageRow) -> str:
 _IMAGE = Column("image", 16, name_of, Keep.BOTH, share=1, most=56)
 FAILED_COLUMNS = (
     _IMAGE,
-    Column("cause", 18, lambda row: row.cause or ""),
+    Column("batch", 14, lambda row: row.batch, Keep.BOTH, from_columns=64, style=LABEL),
+    Column("barcode", 14, lambda row: row.barcode or "", Keep.BOTH, from_columns=112, style=LABEL),
+    Column("cause", 18, lambda row: row.cause or "", style=FAILED),
     Column(
         "tried",
         5,
@@ -64,13 +73,18 @@ FAILED_COLUMNS = (
         from_columns=72,
         style=LABEL,
     ),
-    Column("message", 32, lambda row: row.message or "", from_columns=100, share=2),
-    Column("batch", 14, lambda row: row.batch, Keep.BOTH, from_columns=140, style=LABEL),
+    Column(
+        "message",
+        32,
+        lambda row: without_path(row.message or "", row.source or ""),
+        from_columns=100,
+        share=2,
+    ),
 )
 IMAGE_COLUMNS = (
     _IMAGE,
     Column("batch", 14, lambda row: row.batch, Keep.BOTH, from_columns=72, style=LABEL),
-    Column("state", 11, state_of),
+    Column("state", 11, state_of, style_of=_state_style),
     Column("size", 9, lambda row: formatting.megapixels(row.megapixels), to_the_right=True),
     Column("source", 8, lambda row: _size(row.source_bytes), to_the_right=True, from_columns=90),
     Column("JPEG", 8, lambda row: _size(row.jpeg_bytes), to_the_right=True, from_columns=90),
@@ -115,5 +129,5 @@ def _row(columns: tuple[Column, ...], row: ImageRow, width: int) -> Text:
             parts.append(" " * _GAP)
         value = column.value(row)
         cell = right_aligned(value, wide) if column.to_the_right else padded(value, wide, column.keep)
-        parts.append((cell, column.style))
+        parts.append((cell, column.style_of(row) if column.style_of else column.style))
     return line(*parts)

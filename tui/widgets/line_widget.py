@@ -22,6 +22,7 @@ STRONG = "bold"
 GOOD = "green"
 BUSY = "cyan"
 WARNING = "yellow"
+FAILED = "red"
 BAD = "bold red"
 CURSOR = "reverse"
 _PLAIN = Console(color_system=None, markup=False, emoji=False, highlight=False)
@@ -36,7 +37,7 @@ TONES = {
 MARKS = {
     Mark.DONE: GOOD,
     Mark.ACCEPTED: WARNING,
-    Mark.FAILED: "red",
+    Mark.FAILED: FAILED,
     Mark.IN_FLIGHT: BUSY,
     Mark.WAITING: LABEL,
 }

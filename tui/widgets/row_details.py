@@ -8,10 +8,11 @@ from rich.text import Text
 
 from engine.failures import without_path
 from engine.ledger.models import ImageRow
-from tui.terminal_text import Keep, fit
-from tui.widgets.line_widget import LABEL, LineWidget, line
+from tui.terminal_text import ELLIPSIS
+from tui.widgets.line_widget import BAD, LABEL, LineWidget, line
+from tui.widgets.text_view import wrapped
 
-_LABEL_COLUMNS = 8
+_LABEL_COLUMNS = 9
 
 
 class RowDetails(LineWidget):
@@ -27,18 +28,44 @@ class RowDetails(LineWidget):
 
 
 def detail_lines(row: ImageRow, columns: int, rows: int) -> list[Text]:
-    """What happened to the image, what to do, and where it is."""
-    facts: list[tuple[str, str, Keep]] = []
+    """What happened, what to do, whose image it is and where, wrapped; every fact has a line before any has two."""
+    facts = [wrapped(fact, columns) for fact in _facts(row)][:rows]
+    room = [1] * len(facts)
+    spare = rows - len(facts)
+    for index, lines in enumerate(facts):
+        more = min(spare, len(lines) - 1)
+        room[index] += more
+        spare -= more
+    return [text for lines, few in zip(facts, room, strict=True) for text in _cut(lines, few, columns)]
+
+
+def _facts(row: ImageRow) -> list[Text]:
+    facts: list[tuple[str, list[tuple[str, str]]]] = []
     if row.message:
-        facts.append(("error", without_path(row.message, row.source), Keep.START))
+        cause = [(f"{row.cause}: ", BAD)] if row.cause and row.state == "failed" else []
+        facts.append(("error", [*cause, (without_path(row.message, row.source), "")]))
     if row.remedy and row.state == "failed":
-        facts.append(("remedy", row.remedy, Keep.START))
+        facts.append(("remedy", [(row.remedy, "")]))
     if row.warnings and not row.message:
-        facts.append(("warning", "; ".join(row.warnings), Keep.START))
-    facts.append(("source", row.source, Keep.END))
-    facts.append(("target", row.target, Keep.BOTH))
-    room = columns - _LABEL_COLUMNS
-    return [
-        line((label.ljust(_LABEL_COLUMNS), LABEL), fit(text, room, keep))
-        for label, text, keep in facts[:rows]
-    ]
+        facts.append(("warning", [("; ".join(row.warnings), "")]))
+    whose = [f"batch {row.batch}", *(f"{name} {of}" for name, of in _numbers(row) if of)]
+    facts.append(("item", [(", ".join(whose), "")]))
+    facts.append(("source", [(row.source, "")]))
+    if not row.message:
+        facts.append(("target", [(row.target, "")]))
+    return [line((label.ljust(_LABEL_COLUMNS), LABEL), *parts) for label, parts in facts]
+
+
+def _numbers(row: ImageRow) -> list[tuple[str, str | None]]:
+    return [("barcode", row.barcode), ("record", row.record)]
+
+
+def _cut(lines: list[Text], rows: int, columns: int) -> list[Text]:
+    """The first rows, with an ellipsis if there are more."""
+    if len(lines) <= rows:
+        return lines
+    last = lines[rows - 1].copy()
+    last.truncate(columns - 1)
+    last.rstrip()
+    last.append(ELLIPSIS)
+    return [*lines[: rows - 1], last]

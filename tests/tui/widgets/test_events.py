@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from engine.ledger.models import Event
-from tests.support.statuses import NOW
+from tests.support.statuses import EVENTS, NOW
 from tui.state.status import EngineStatus
 from tui.state.view import View
-from tui.widgets.events import Events, in_sight
+from tui.widgets.events import Events, event_line, in_sight
 
 
 def event(
@@ -37,3 +37,10 @@ def test_an_older_day_is_told_and_several_are_one_line() -> None:
     assert lines[2].endswith(f"hold      corrupt ×1,312, {first}–{last}, the last: bad")
     assert lines[2].startswith(time.strftime("%a %H:%M", time.localtime(NOW - 86_400)))
     assert lines[1].startswith(time.strftime(" %H:%M:%S", time.localtime(NOW)))
+
+
+def test_a_failure_reddens_its_mark_and_cause_and_not_all_of_it() -> None:
+    failed = next(event for event in EVENTS if event.kind == "failed")
+    row = event_line(failed, 120)
+    red = [row.plain[span.start : span.end].strip() for span in row.spans if "red" in str(span.style)]
+    assert red == ["✗", "failed", "truncated"]
