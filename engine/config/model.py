@@ -21,6 +21,7 @@ from engine.config.values import (
     MemoryFloor,
     NoneAs,
     NotifyUrl,
+    Rate,
     Replacements,
     Seconds,
     Size,
@@ -162,6 +163,11 @@ class StoreSettings(Struct, frozen=True):
         '"when_required" for stores that refuse the usual checksums',
     ] = "auto"
     transfers: Annotated[int, Meta(ge=1, le=256), "at once"] = 4
+    bandwidth_limit: Annotated[
+        Rate | None,
+        NoneAs("none"),
+        'send no more than this, all transfers together: "20MB/s" (bytes) or "160Mbit/s" (bits)',
+    ] = None
 
 
 class NotifySettings(Struct, frozen=True):

@@ -68,6 +68,34 @@ def write_size(size_bytes: int) -> str:
     return str(size_bytes)
 
 
+_BITS = {"bit": 1, "B": 8}
+_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_LOWEST_RATE = 64_000
+_HIGHEST_RATE = 2**50
+
+
+def parse_rate(text: str) -> int:
+    """Bytes a second of "20MB/s" or "160Mbit/s"; raises ValueError for anything else, and for "20Mb/s", which may be
+    either."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KkMG]?i?)(B|bit)/s\s*", text)
+    prefix = match[2].replace("K", "k") if match else ""
+    factor = _FACTORS.get("Ki" if prefix == "ki" else prefix)
+    if match is None or factor is None:
+        raise ValueError('must be a rate like "20MB/s" (bytes) or "160Mbit/s" (bits)')
+    rate = float(match[1]) * factor * _BITS[match[3]] / 8
+    if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
+        raise ValueError('must be a rate from "64kB/s" up, like "20MB/s" (bytes) or "160Mbit/s" (bits)')
+    return int(rate)
+
+
+def write_rate(bytes_per_s: int) -> str:
+    """As `parse_rate` reads it, exactly."""
+    for factor, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if bytes_per_s % factor == 0:
+            return f"{bytes_per_s // factor}{name}/s"
+    return f"{bytes_per_s}B/s"
+
+
 def file_path(url: str) -> str:
     """The path in file:out, file:/mnt/out or file:///mnt/out."""
     rest = url.removeprefix("file:")
@@ -144,6 +172,10 @@ def _read_size(value: Any) -> int:
     if size_bytes <= 0:
         raise ValueError('must be a size like "20GiB" or "500MB"')
     return size_bytes
+
+
+def _read_rate(value: Any) -> int:
+    return parse_rate(value if isinstance(value, str) else "")
 
 
 def _read_memory_floor(value: Any) -> str:
@@ -237,6 +269,8 @@ Text = Annotated[str, Form(_read_text)]
 FilledText = Annotated[str, Form(_read_filled)]
 Size = Annotated[int, Form(_read_size, write_size)]
 """Bytes."""
+Rate = Annotated[int, Form(_read_rate, write_rate)]
+"""Bytes a second."""
 Seconds = Annotated[float, Form(_read_seconds)]
 MemoryFloor = Annotated[str, Form(_read_memory_floor)]
 Colour = Annotated[str, Form(_read_colour)]

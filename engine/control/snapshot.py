@@ -211,6 +211,8 @@ class StoreSnapshot(Struct, frozen=True):
     waiting_bytes: Count = 0
     transferring: Count = 0
     scratch_limit: Count = 0
+    bandwidth_limit: Count | None = None
+    """Bytes a second."""
 
 
 class Bytes(Struct, frozen=True):

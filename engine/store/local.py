@@ -16,6 +16,7 @@ from typing import BinaryIO
 from engine.failures import Cause
 from engine.files.regular_files import NotRegular, open_regular
 from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
+from engine.store.bandwidth import BandwidthLimit
 from engine.store.base import Leftover, LeftoverKind, StoredObject, StoreError, StoreTrial
 from engine.store.errors import classify_os_error, not_the_images
 from engine.store.local_files import (
@@ -46,11 +47,15 @@ _LINK_HINT = "Mount what the link leads to, or correct the link: the engine then
 class LocalStore:
     """JPEGs under `root`, at their targets. Several threads may use it; only one store of a process writes."""
 
-    def __init__(self, root: Path, known: KnownStore | None = None) -> None:
+    def __init__(
+        self, root: Path, known: KnownStore | None = None, limit: BandwidthLimit | None = None
+    ) -> None:
+        """`limit` holds for what is copied."""
         known = known or KnownStore()
         self.root = root
         self._directory = StoreRoot(root, known)
         self._owner = known.owner
+        self._limit = limit
         self._lock = threading.Lock()
         self._swept: set[tuple[FileId, str]] = set()
         """Directories, by the root's id and their path in it, without unfinished files of other processes."""
@@ -274,7 +279,8 @@ class LocalStore:
     def _copy(self, scratch: BinaryIO, request: StoreRequest, directory: int) -> None:
         with self._new_partial(directory) as (file, partial):
             for chunk in proved_chunks(scratch, request):
-                write_whole(file, chunk)
+                for piece in self._limit.pieces(chunk) if self._limit else (chunk,):
+                    write_whole(file, piece)
             sync_file(file)
             try:
                 give_name(directory, partial, PurePosixPath(request.target).name)

@@ -96,7 +96,7 @@ def holds(name: str, directory: int, data: bytes) -> bool:
         return file.read() == data
 
 
-def write_whole(file: BinaryIO, chunk: bytes) -> None:
+def write_whole(file: BinaryIO, chunk: bytes | memoryview) -> None:
     """Write the whole chunk to an unbuffered file, which may take less at once."""
     view = memoryview(chunk)
     while view:

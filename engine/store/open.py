@@ -16,9 +16,12 @@ def open_store(settings: StoreSettings, root: Path | str, known: KnownStore) -> 
     Touches neither disk nor network. Raises UserError for a URL that names no store."""
     scheme, separator, rest = settings.url.partition(":")
     if separator and scheme == "file" and rest:
+        from engine.store.bandwidth import BandwidthLimit
         from engine.store.local import LocalStore  # here, as below, because commands start faster so
 
-        return LocalStore(Path(root) / Path(file_path(settings.url)).expanduser(), known)
+        rate = settings.bandwidth_limit
+        limit = BandwidthLimit(rate) if rate is not None else None
+        return LocalStore(Path(root) / Path(file_path(settings.url)).expanduser(), known, limit)
     if separator and scheme == "s3":
         from engine.store.s3 import open_s3_store
 

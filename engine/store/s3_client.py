@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.client import responses
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 from engine.config import StoreSettings
 from engine.failures import Cause, UserError
 from engine.messages import FaultKind
+from engine.store.bandwidth import BandwidthLimit, PacedBody
 from engine.store.base import StoreError
 from engine.store.errors import classify_s3_error
 from engine.store.redaction import redact
@@ -37,6 +40,10 @@ _CREDENTIALS_HINT = (
     "Give AWS credentials by a profile or a role, then resume; or by AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY, then `photostat stop` and `run` again."
 )
+
+
+_PACED_FROM_BYTES = 4 << 10
+"""Smaller bodies are those of probes and of requests about parts: they wait for no transfer."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,8 @@ class Bucket:
         self._secrets: tuple[str, ...] = ()
         self._has_answered = False
         """Since this was made."""
+        rate = settings.bandwidth_limit
+        self._limit = BandwidthLimit(rate) if rate is not None else None
 
     def call(self, what: str, request: Callable[[S3Client], T]) -> T:
         """The reply to one request. Raises ErrorReply for an error reply, StoreError for every other failure."""
@@ -182,6 +191,8 @@ class Bucket:
         # With the star it comes before botocore's own handler, which makes 500 of a 200 without XML.
         client.meta.events.register("before-parse.*", _check_reply)
         client.meta.events.register("before-send.*", _write_headers_as_text)
+        if self._limit is not None:
+            client.meta.events.register("before-send.*", partial(_pace, limit=self._limit))
         return client
 
     def _mark_never_answered(self, error: StoreError) -> StoreError:
@@ -214,6 +225,13 @@ def _write_headers_as_text(request: Any, **_: object) -> None:
     for name, value in list(request.headers.items()):
         if isinstance(value, bytes):
             request.headers[name] = value.decode("latin-1")
+
+
+def _pace(request: Any, limit: BandwidthLimit, **_: object) -> None:
+    """Called by botocore with each request, which is signed by then: reading its body again for that took no time."""
+    body = io.BytesIO(request.body) if isinstance(request.body, bytes) else request.body
+    if int(request.headers.get("Content-Length") or 0) >= _PACED_FROM_BYTES:
+        request.body = PacedBody(body, limit)
 
 
 def classify_boto_error(error: Exception, message: str) -> StoreError:

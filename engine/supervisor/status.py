@@ -69,6 +69,7 @@ def take_snapshot(
             waiting_bytes=sum(crew.storing.on_scratch_bytes for crew in crews),
             transferring=sum(crew.storing.transferring for crew in crews),
             scratch_limit=run.config.engine.scratch_limit,
+            bandwidth_limit=run.config.store.bandwidth_limit,
         ),
         eta_seconds=sum(left) / 2 if left else None,
         eta_range_seconds=left,

@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from engine.config import Config, JpegSettings, RunHours, load, template
-from engine.config.values import parse_size, write_size
+from engine.config.values import parse_rate, parse_size, write_rate, write_size
 from engine.failures import UserError
 
 
@@ -100,7 +100,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         False,
         RunHours(),
     )
-    assert structs.astuple(config.store) == ("file:out", "", "", "auto", "auto", 4)
+    assert structs.astuple(config.store) == ("file:out", "", "", "auto", "auto", 4, None)
     assert structs.astuple(config.notify) == ((), "", False)
     assert config.batch_jpeg == {}
 
@@ -168,6 +168,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
         addressing = "path"
         checksum = "when_required"
         transfers = 8
+        bandwidth_limit = "160Mbit/s"
         [notify]
         urls = ["https://example.org/hook"]
         """,
@@ -196,6 +197,7 @@ def test_every_key_is_taken(tmp_path: Path) -> None:
     assert (engine.memory_floor, engine.memory_limit) == ("20GB", 3 * 2**30)
     assert (engine.timeout_s, engine.scratch_limit) == (600.0, 1_500_000_000_000)
     assert config.store.url == "s3://bucket/prefix"
+    assert config.store.bandwidth_limit == 20_000_000
     assert (config.store.addressing, config.store.checksum, config.store.transfers) == (
         "path",
         "when_required",
@@ -256,6 +258,9 @@ def test_a_batch_overrides_what_it_names_and_no_more(tmp_path: Path) -> None:
             "[engine]\nhours = '18:00-25:00'",
             "[engine] hours = \"18:00-25:00\": '18:00-25:00': 25:00 is no time",
         ),
+        ("[store]\nbandwidth_limit = '20Mb/s'", 'bytes) or "160Mbit/s" (bits), or "none"'),
+        ("[store]\nbandwidth_limit = 20", "[store] bandwidth_limit = 20: must be a rate"),
+        ("[store]\nbandwidth_limit = '1kB/s'", 'must be a rate from "64kB/s" up'),
         ("[engine]\nhours = 8", "[engine] hours = 8: must be hours like"),
         ("[notify]\nurls = 'https://example.org'", "[notify] urls"),
         ("[notify]\nurls = ['mailto:joe@example.org']", "[notify] urls: must be addresses like"),
@@ -297,3 +302,28 @@ def test_text_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         load(tmp_path / "photostat.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_per_s"),
+    [
+        ("20MB/s", 20_000_000),
+        ("160Mbit/s", 20_000_000),
+        ("1.5 GB/s", 1_500_000_000),
+        ("64KB/s", 64_000),
+        ("1MiB/s", 1 << 20),
+        ("512Kibit/s", 1 << 16),
+        ("80000B/s", 80_000),
+    ],
+)
+def test_a_rate_is_of_bytes_or_bits(text: str, bytes_per_s: int) -> None:
+    assert parse_rate(text) == bytes_per_s
+    assert parse_rate(write_rate(bytes_per_s)) == bytes_per_s
+
+
+@pytest.mark.parametrize(
+    "text", ["20Mb/s", "20", "20MB", "20 MB/h", "20mbps", "-1MB/s", "0B/s", "63kB/s", ""]
+)
+def test_what_may_be_either_is_no_rate(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a rate"):
+        parse_rate(text)

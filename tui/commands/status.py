@@ -209,6 +209,7 @@ def _print_engine(snapshot: Snapshot) -> None:
     store = snapshot.store
     print_line(
         f"store {store.url}: {counted(store.waiting, 'JPEG')} on scratch, {data_size(store.waiting_bytes)}"
+        + (f"; no more than {data_size(store.bandwidth_limit)}/s is sent" if store.bandwidth_limit else "")
     )
     few = f" instead of {snapshot.workers_asked}: memory allows no more"
     limit = few if snapshot.workers_wanted < snapshot.workers_asked else ""

@@ -72,17 +72,23 @@ def curve_note(curve: Curve, columns: int) -> str:
 
 
 def rates_line(snapshot: Snapshot, columns: int) -> Text:
-    rates = snapshot.rates_now
-    coming, going = (
-        formatting.data_size(rates.source_bytes_per_s),
-        formatting.data_size(rates.jpeg_bytes_per_s),
-    )
-    pixels = f"  {formatting.megapixels(rates.megapixels_per_s)}/s"
-    parts: list[str | tuple[str, str]] = [("in ", LABEL), f"{coming}/s", ("  out ", LABEL), f"{going}/s"]
-    used = len(coming) + len(going) + 13
-    if used + cell_len(pixels) <= columns:
-        parts.append((pixels, LABEL))
-    return line(*parts)
+    """`in 18.5 MB/s  out 7.52 MB/s of 20.0 MB/s allowed  41.7 Mpx/s`, as much of it as there is room for."""
+    rates, limit = snapshot.rates_now, snapshot.store.bandwidth_limit
+    coming = ("in ", LABEL), f"{formatting.data_size(rates.source_bytes_per_s)}/s"
+    going = f"{formatting.data_size(rates.jpeg_bytes_per_s)}/s"
+    both = (*coming, ("  out ", LABEL), going)
+    pixels = (f"  {formatting.megapixels(rates.megapixels_per_s)}/s", LABEL)
+    if limit is None:
+        variants = [line(*both, pixels), line(*both)]
+    else:
+        of_limit = (f" of {formatting.data_size(limit)}/s", LABEL)
+        variants = [
+            line(*both, of_limit, (" allowed", LABEL), pixels),
+            line(*both, of_limit, (" allowed", LABEL)),
+            line(*both, of_limit),
+            line(("out ", LABEL), going, of_limit),
+        ]
+    return next((text for text in variants if text.cell_len <= columns), variants[-1])
 
 
 def saved_line(snapshot: Snapshot, columns: int) -> Text:
