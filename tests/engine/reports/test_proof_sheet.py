@@ -112,7 +112,7 @@ def test_what_cannot_be_read_is_named(ledger: Workspace, tmp_path: Path) -> None
 def test_the_page_and_its_flip_in_a_real_browser(workspace: MakeWorkspace, tmp_path: Path) -> None:
     root = workspace(images=3, width=500, height=400)
     sheet = root / "sheet.html"
-    photostat("proof", "--sample", "2", "--quality", "70,92", "-o", sheet, workspace=root)
+    photostat("proof", "--sample", "2", "--quality", "70,85,92", "-o", sheet, workspace=root)
     self_contained_page(sheet.read_text(encoding="utf-8"))
     script = """(() => {
         const button = document.querySelector("button.flip"), image = button.querySelector("img");
@@ -128,8 +128,19 @@ def test_the_page_and_its_flip_in_a_real_browser(workspace: MakeWorkspace, tmp_p
     })(), document.images.length"""
     seen, images, faults = json.loads(unescape(evaluate_in_browser(sheet, tmp_path / "profile", script)))
     assert faults == []
-    assert images == 2 * 3
+    assert images == 2 * 4
     assert seen[1:] == [True, True, "true", True, "false", True]
+
+    layout = """[...document.querySelectorAll(".crops")].map(row => [
+        new Set([...row.querySelectorAll("img")].map(i => Math.round(i.getBoundingClientRect().top))).size,
+        new Set([...row.querySelectorAll("img")].map(i => Math.round(i.getBoundingClientRect().width))).size,
+        row.scrollWidth <= row.clientWidth, getComputedStyle(row.querySelector("img")).objectFit,
+    ]), document.documentElement.scrollWidth <= window.innerWidth"""
+    for width in (1000, 1400):
+        rows, fits, faults = json.loads(
+            unescape(evaluate_in_browser(sheet, tmp_path / "profile", layout, width=width))
+        )
+        assert rows == [[1, 1, True, "none"]] * 2 and fits and faults == [], (width, rows)
 
 
 def test_the_command(workspace: MakeWorkspace) -> None:
