@@ -18,6 +18,7 @@ from types import FrameType
 from textual.drivers.linux_driver import LinuxDriver
 
 from engine.failures import UserError
+from tui.plain_glyphs import CELLS
 
 _RESTORE_S = 0.3
 """How long restoring the terminal may take, so that a stalled one does not keep the process."""
@@ -54,7 +55,7 @@ class HangUpWatch:
 
     def __enter__(self) -> HangUpWatch:
         if isinstance(sys.__stderr__, io.TextIOWrapper):
-            sys.__stderr__.reconfigure(errors="replace")  # a terminal without Unicode shows question marks
+            sys.__stderr__.reconfigure(errors=CELLS)  # for a terminal without Unicode
         signal.signal(signal.SIGHUP, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(

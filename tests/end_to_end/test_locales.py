@@ -10,9 +10,17 @@ from pathlib import Path
 import pytest
 
 from engine.workspace import Workspace
+from tests.conftest import MakeWorkspace
 from tests.support.command_line import COMMAND, environment, photostat
-from tests.support.engine_runs import stored_digests
+from tests.support.engine_runs import (
+    resume_worker,
+    start_engine,
+    stored_digests,
+    suspend_busy_worker,
+    wait_for_end,
+)
 from tests.support.jp2_files import make_jp2
+from tests.support.terminals import Terminal
 from tests.support.waiting import LONGEST_WAIT_S
 from tui.text_encoding import as_typed
 
@@ -94,3 +102,21 @@ def test_an_argument_that_names_a_file_keeps_its_bytes(
     (tmp_path / name).touch()
     assert as_typed([str(tmp_path / name)]) == [str(tmp_path / name)]
     assert as_typed(["Köln.csv"]) == ["Köln.csv"]
+
+
+@pytest.mark.needs_tool("localedef")
+def test_bars_in_a_latin_1_terminal_are_bars(workspace: MakeWorkspace, latin_1: dict[str, str]) -> None:
+    root = workspace(images=3, width=640, height=480)
+    command = [*COMMAND[1:], "-C", str(root)]
+    start_engine(root)
+    worker = suspend_busy_worker(root)
+    with Terminal(command, env=latin_1) as app:
+        app.wait_for("Workers")
+        app.wait_for("##")  # of memory
+        assert b"???" not in app.output and b"\xe2\x96" not in app.output
+    with Terminal([*command, "run", "--headless"], env=latin_1) as headless:
+        headless.wait_for("/3")
+        resume_worker(worker)
+        headless.wait_for_end()
+        assert b"-----" in headless.output and b"\\u2" not in headless.output and b"??" not in headless.output
+    wait_for_end(root)

@@ -17,7 +17,8 @@ _REDRAW_S = 0.2
 @contextmanager
 def spinner(text: str) -> Iterator[Callable[[str], None]]:
     """A turning mark with a text; what it yields changes the text."""
-    with Console(stderr=True, highlight=False).status(text) as status:
+    console = Console(stderr=True, highlight=False)
+    with console.status(text, spinner="line" if console.options.ascii_only else "dots") as status:
         yield lambda changed: status.update(changed)
 
 
