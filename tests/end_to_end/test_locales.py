@@ -114,6 +114,9 @@ def test_bars_in_a_latin_1_terminal_are_bars(workspace: MakeWorkspace, latin_1: 
         app.wait_for("Workers")
         app.wait_for("##")  # of memory
         assert b"???" not in app.output and b"\xe2\x96" not in app.output
+        app.type("?")
+        app.wait_for("mouse stays the terminal's")
+        assert not [mode for mode in (b"?1000h", b"?1002h", b"?1003h") if mode in app.output]
     with Terminal([*command, "run", "--headless"], env=latin_1) as headless:
         headless.wait_for("/3")
         resume_worker(worker)

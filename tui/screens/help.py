@@ -34,6 +34,7 @@ def help_text(*, read_only: bool) -> list[Text]:
     text = [
         line(("The engine converts by itself; this app shows it and sends it commands.", STRONG)),
         line("Leaving the app or losing the connection does not affect the engine."),
+        line("Keys do it all. The mouse stays the terminal's, to select and copy text."),
     ]
     for scope in (
         Scope.ANYWHERE,
@@ -51,13 +52,13 @@ def help_text(*, read_only: bool) -> list[Text]:
             text += [_action_line(action, read_only=read_only) for action in actions]
     text += [
         line(""),
-        title("Reading the dashboard", 40),
+        title("Reading the dashboard and the lists", 40),
         _fact("█ ▓ ▒ ░ ·", "images done, accepted, failed, in flight, waiting"),
         _fact("█ ▒ · ░", "memory in use, promised to images in flight, headroom, the floor that stays free"),
         _fact("░", "in a curve of throughput: the engine held, or was paused"),
-        _fact("tried", "how often a failed image was converted; never: its row or header shows the fault"),
         _fact("█▌····", "a worker's time, and its memory, of what they are predicted to come to"),
         _fact("!", "overdue: longer than any image like it; or more memory than was predicted"),
+        _fact("tried", "how often a failed image was converted; never: its row or header shows the fault"),
         _fact("PAUSED", "a person paused the engine: nothing new starts"),
         _fact("HOLDING", "the engine paused itself, says why, and continues by itself"),
         _fact("FROZEN", "only this display stands still"),
