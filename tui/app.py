@@ -67,7 +67,8 @@ class PhotostatApp(BaseApp):
 
     def action_help(self) -> None:
         if not isinstance(self.screen, Help):
-            self.push_screen(Help())
+            page = self.screen.SCOPE if isinstance(self.screen, BaseScreen) else Scope.DASHBOARD
+            self.push_screen(Help(page))
 
     def action_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):

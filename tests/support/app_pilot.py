@@ -16,17 +16,19 @@ from engine.control.requests import Accept, Request, Requeue
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.fake_poller import FakePoller
-from tests.support.statuses import NOW, STATUSES
+from tests.support.statuses import NOW, STATUSES, running
 from tests.support.waiting import LONGEST_WAIT_S, wait_until_async
 from tui.app import PhotostatApp
 from tui.connection.engine_commands import StartEngine
 from tui.connection.ledger_thread import LedgerThread
 from tui.connection.poller import WorkspacePoller
 from tui.screens.base import BaseScreen
-from tui.state.status import EngineStatus
+from tui.state.status import EngineStatus, what_needs_you
 from tui.widgets.line_widget import LineWidget
 
 FAILED, DONE, ROWS = 30, 6, 60
+STANDING = what_needs_you(running())
+"""What the dashboard of a run says while there is no message."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from engine.control.requests import CountReply, Drain, Pause, Resume, SetWorkers, Stop
 from engine.ledger.filters import Selection
-from tests.support.app_pilot import AppSession, opened
+from tests.support.app_pilot import STANDING, AppSession, opened
 from tests.support.statuses import NOW, STATUSES, engine_status, running
 from tui import typed_keys
 from tui.connection import engine_commands
@@ -33,7 +33,7 @@ async def test_a_message_does_not_follow_to_another_page(root: Path) -> None:
         await session.press("f")
         assert session.message == ""
         await session.press("escape")
-        assert session.message == ""
+        assert session.message == STANDING
 
 
 async def test_a_message_stays_beside_a_question_on_its_page(root: Path) -> None:
@@ -47,7 +47,7 @@ async def test_a_refusal_leaves_with_the_state_it_was_about(root: Path) -> None:
         await session.press("p")
         assert session.message.startswith("No engine is running")
         await show(session, STATUSES["running"]())
-        assert session.message == ""
+        assert session.message == STANDING
 
 
 async def test_the_start_is_no_news_once_all_is_finished(root: Path) -> None:
@@ -66,7 +66,7 @@ async def test_paused_leaves_when_somebody_resumes(root: Path) -> None:
         await show(session, STATUSES["paused"]())
         assert session.message.startswith("Paused")
         await show(session, STATUSES["running"]())
-        assert session.message == ""
+        assert session.message == STANDING
 
 
 async def test_orders_before_the_first_status_are_kept_and_given(root: Path) -> None:

@@ -70,7 +70,11 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def show_message(self, view: View) -> None:
         """Only the message has changed."""
         both = is_urgent(view.status) and self.size.height >= _ROWS_FOR_BOTH
-        self.status_line.show(view.result, status_hint(view.status, read_only=view.read_only), both=both)
+        self.status_line.show(view.result, self.hint(view), both=both)
+
+    def hint(self, view: View) -> str:
+        """The line that is shown while there is no message."""
+        return status_hint(view.status, read_only=view.read_only)
 
     def answered(self, answer: CommandAnswered) -> None:
         """The engine took or refused a command, which may have been sent from another screen."""

@@ -8,12 +8,14 @@ from textual import work
 from textual.geometry import Region
 from textual.widget import Widget
 
+from engine.control.snapshot import State
 from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import QUESTIONS
 from tui.screens.navigation import OpenBatch, OpenCause, OpenImage
 from tui.screens.verdict_dialogs import NoteDialog, Opinion, approval_dialog
+from tui.state.status import ConnectionState, what_needs_you
 from tui.state.view import View
 from tui.widgets.batches import Batches
 from tui.widgets.dashboard_layout import PanelName, PanelRows, arrange, left_columns
@@ -75,6 +77,11 @@ class Dashboard(BaseScreen):
         self._arrange(view)
         for panel in self.query(Panel):
             panel.show(view)
+
+    def hint(self, view: View) -> str:
+        hint = super().hint(view)
+        runs = view.status.state is State.RUNNING and view.status.connection is ConnectionState.ENGINE
+        return what_needs_you(view.snapshot) if not hint and runs and view.snapshot else hint
 
     def on_resize(self) -> None:
         super().on_resize()

@@ -1,4 +1,4 @@
-"""The help: all keys, from the registry of actions."""
+"""The help: all keys, from the registry of actions, those of the page on which it was asked for first."""
 
 from __future__ import annotations
 
@@ -15,55 +15,77 @@ from tui.widgets.text_view import TextView
 _KEYS = 12
 
 
+_PAGES = {
+    Scope.DASHBOARD: (Scope.DASHBOARD, Scope.WORKERS, Scope.BATCHES),
+    Scope.LIST: (Scope.LIST,),
+    Scope.FAILED: (Scope.FAILED,),
+    Scope.DETAIL: (Scope.DETAIL,),
+    Scope.EVENTS: (Scope.EVENTS,),
+}
+"""The pages, and the scopes of their keys."""
+
+
 class Help(BaseScreen):
     SCOPE = Scope.HELP
     BINDINGS = bindings(Scope.HELP)
+
+    def __init__(self, page: Scope = Scope.DASHBOARD) -> None:
+        """`page` is where it was asked for."""
+        super().__init__()
+        self._page = page
 
     def body(self) -> Iterable[Widget]:
         yield TextView(id="help")
 
     def on_mount(self) -> None:
-        self.query_one(TextView).write(help_text(read_only=self.typed_app.read_only))
+        self.query_one(TextView).write(help_text(self._page, read_only=self.typed_app.read_only))
 
     def action_back(self) -> None:
         self.dismiss()
 
 
-def help_text(*, read_only: bool) -> list[Text]:
-    """Every action by scope: its keys, and what they do."""
+def help_text(page: Scope, *, read_only: bool) -> list[Text]:
+    """The keys of this page, those that work anywhere, how to read the dashboard, and what else other pages have."""
+    page = page if page in _PAGES else Scope.DASHBOARD
+    shown: set[str] = set()
     text = [
         line(("The engine converts by itself; this app shows it and sends it commands.", STRONG)),
-        line("Leaving the app or losing the connection does not affect the engine."),
         line("Keys do it all. The mouse stays the terminal's, to select and copy text."),
     ]
-    for scope in (
-        Scope.ANYWHERE,
-        Scope.DASHBOARD,
-        Scope.WORKERS,
-        Scope.BATCHES,
-        Scope.LIST,
-        Scope.FAILED,
-        Scope.DETAIL,
-        Scope.EVENTS,
-    ):
-        actions = [action for action in ACTIONS if action.scopes[0] is scope]
-        if actions:
-            text += [line(""), title(scope.value, 40)]
-            text += [_action_line(action, read_only=read_only) for action in actions]
-    text += [
+    for scope in _PAGES[page]:
+        here = "" if scope is not page else ": this page"
+        text += _section(scope, here, shown, read_only=read_only)
+    text += _section(Scope.ANYWHERE, "", shown, read_only=read_only)
+    text += _reading()
+    for other, scopes in _PAGES.items():
+        if other is not page:
+            for scope in scopes:
+                text += _section(scope, "", shown, read_only=read_only)
+    return text
+
+
+def _section(scope: Scope, note: str, shown: set[str], *, read_only: bool) -> list[Text]:
+    """The keys of this scope that are not among those shown already."""
+    actions = [action for action in ACTIONS if scope in action.scopes and action.tooltip not in shown]
+    shown.update(action.tooltip for action in actions)
+    keys = [_action_line(action, read_only=read_only) for action in actions]
+    return [line(""), title(f"{scope.value}{note}", 40), *keys] if keys else []
+
+
+def _reading() -> list[Text]:
+    return [
         line(""),
         title("Reading the dashboard and the lists", 40),
         _fact("█ ▓ ▒ ░ ·", "images done, accepted, failed, in flight, waiting"),
         _fact("█ ▒ · ░", "memory in use, promised to images in flight, headroom, the floor that stays free"),
         _fact("░", "in a curve of throughput: the engine held, or was paused"),
+        _fact("tried", "how often a failed image was converted; never: its row or header shows the fault"),
         _fact("█▌····", "a worker's time, and its memory, of what they are predicted to come to"),
         _fact("!", "overdue: longer than any image like it; or more memory than was predicted"),
-        _fact("tried", "how often a failed image was converted; never: its row or header shows the fault"),
         _fact("PAUSED", "a person paused the engine: nothing new starts"),
         _fact("HOLDING", "the engine paused itself, says why, and continues by itself"),
         _fact("FROZEN", "only this display stands still"),
     ]
-    return text
 
 
 def _action_line(action: Action, *, read_only: bool) -> Text:

@@ -164,6 +164,15 @@ def status_hint(status: EngineStatus, *, read_only: bool) -> str:
     return ""
 
 
+def what_needs_you(snapshot: Snapshot) -> str:
+    """Of a run that goes on: what waits for a person."""
+    failed = snapshot.totals.failed
+    if not failed:
+        return "All is well: nothing needs you."
+    shows = "f shows them, and what can be done."
+    return f"The run goes on; {formatting.counted(failed, 'image')} that failed may need you: {shows}"
+
+
 def _without_engine(snapshot: Snapshot, *, read_only: bool) -> str:
     totals = snapshot.totals
     if totals.rows == 0:

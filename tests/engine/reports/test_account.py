@@ -123,6 +123,8 @@ def test_the_page_stands_alone_and_says_it_all(collection: Workspace, tmp_path: 
         "1 image far below the batch",
     ):
         assert " ".join(text.split()) in page.text
+    places = [page.text.index(f" {heading} ") for heading in ("Account", "Failures", "Sizes")]
+    assert places == sorted(places), "what needs a person comes right after the account"
 
 
 def test_hostile_texts_are_only_text(collection: Workspace, tmp_path: Path) -> None:

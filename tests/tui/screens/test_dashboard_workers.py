@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from engine.control.requests import Skip
-from tests.support.app_pilot import AppSession, opened
+from tests.support.app_pilot import STANDING, AppSession, opened
 from tests.support.statuses import NOW, engine_status, running
 from tui.screens.image_detail import ImageDetail
 from tui.widgets.workers import Workers
@@ -81,7 +81,7 @@ async def test_the_keys_of_a_worker_are_refused_where_they_cannot_be_obeyed(root
     idle = tuple(structs.replace(w, image_id=None) for w in running().workers)
     async with opened(root, engine_status(structs.replace(running(), workers=idle))) as session:
         await session.press("x")
-        assert session.message == "", "the failures have the keys"
+        assert session.message == STANDING, "the failures have the keys"
         for key, says in (("x", "nothing to skip"), ("X", "nothing to stop"), ("enter", "has no image now")):
             await session.press(TO_THE_WORKERS if key == "x" else "home", key)
             assert says in session.message

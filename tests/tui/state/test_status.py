@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -10,8 +11,17 @@ from msgspec import structs
 from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, State
 from engine.ledger.account import Account
 from tests.support import statuses
+from tests.support.app_pilot import opened
 from tests.support.statuses import NOW, STATUSES, engine_status, running
-from tui.state.status import ConnectionState, EngineStatus, Tone, banner, is_urgent, status_hint
+from tui.state.status import (
+    ConnectionState,
+    EngineStatus,
+    Tone,
+    banner,
+    is_urgent,
+    status_hint,
+    what_needs_you,
+)
 
 pytestmark = pytest.mark.usefixtures("utc")
 
@@ -88,3 +98,17 @@ def test_the_state_comes_from_the_snapshot() -> None:
     assert engine_status(running()).state is State.RUNNING
     assert statuses.stopped().state is State.STOPPED
     assert EngineStatus().state is None
+
+
+def test_a_run_says_what_needs_a_person() -> None:
+    snapshot = statuses.running()
+    assert "477 images that failed may need you: f shows them" in what_needs_you(snapshot)
+    well = structs.replace(snapshot, batches=(BatchSnapshot.of("maps", Account(9, 5, 1, 3)),))
+    assert what_needs_you(well) == "All is well: nothing needs you."
+
+
+async def test_the_dashboard_says_it_and_other_pages_do_not(root: Path) -> None:
+    async with opened(root) as session:
+        assert "may need you" in session.message
+        await session.press("f")
+        assert "may need you" not in session.message

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.app_pilot import AppSession, opened
+from tests.support.app_pilot import STANDING, AppSession, opened
 from tests.support.statuses import STATUSES
 from tui import base_app
 from tui.screens.dashboard import Dashboard
@@ -34,7 +34,7 @@ async def test_a_message_goes_after_its_screen_is_closed(root: Path, keys: list[
         assert isinstance(session.app.screen, Dashboard)
         await forgotten(session)
         assert session.app.is_running
-        assert session.message == ""
+        assert session.message == STANDING
 
 
 @pytest.mark.usefixtures("soon_forgotten")
@@ -52,7 +52,7 @@ async def test_a_result_is_shown_on_the_screen_that_is_open_by_then(root: Path) 
     async with opened(root) as session:
         session.poller.send = session.poller.sent.append  # type: ignore[method-assign, assignment]
         await session.press("f", "r", "escape")
-        assert session.message == ""
+        assert session.message == STANDING
         session.poller.answer(session.poller.sent[0])
         await session.settle()
         assert session.message == "1 image requeued."
