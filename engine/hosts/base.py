@@ -101,6 +101,10 @@ class Host(Protocol):
         """Empty for the engine's own machine."""
 
     @property
+    def lost(self) -> str | None:
+        """Why it is not there any more, in one line; None while it is."""
+
+    @property
     def cores(self) -> int: ...
 
     @property

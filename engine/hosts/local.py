@@ -24,6 +24,7 @@ class LocalHost:
     """See Host."""
 
     name = ""
+    lost = None
 
     def __init__(
         self,

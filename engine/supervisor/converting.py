@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from engine.control.snapshot import WorkerSnapshot
 from engine.failures import RETRYABLE, SOURCE_CAUSES, UNEXPLAINED, Cause, Failure
@@ -44,19 +44,28 @@ _ENDS_WITHIN_S = 1.0
 """Of an image that a person has ended: then it is set aside, whatever becomes of its worker."""
 
 
+class NextStage(Protocol):
+    """What takes the JPEGs."""
+
+    def enqueue_converted(self, image: PendingImage, result: Converted) -> None: ...
+
+    def has_file(self, scratch_path: str) -> bool:
+        """Whether this file is one of those that it has and still needs."""
+
+
 class Converting:
     def __init__(
         self,
         context: HostContext,
         workers: int,
-        hand_over: Callable[[PendingImage, Converted], None],
+        next_stage: NextStage,
         diagnose: DiagnoseSource,
     ) -> None:
-        """`hand_over` takes what was converted to the next stage; `diagnose` explains a source that is missing."""
+        """`diagnose` explains a source that is missing."""
         self._context = context
         self._run, self._host, self._holds = context.run, context.host, context.holds
         self._events = context.events
-        self._hand_over = hand_over
+        self._next = next_stage
         self._diagnose = diagnose
         self._in_diagnosis: dict[int, RunningAttempt] = {}
         """Images whose worker could not read the source; in flight until it is known whose fault that is."""
@@ -173,16 +182,16 @@ class Converting:
         slot.running.set_aside = order
         slot.child.kill()
 
-    def stop_all(self) -> None:
+    def stop_all(self, why: str = _STOPPED) -> None:
         """Kill every worker, and put back what was in flight."""
         for slot in self.pool:
             self._dismiss(slot)
             if slot.running is not None and slot.running.set_aside is not None:
                 self._end_for_person(slot)
             elif slot.running is not None:
-                self._put_back(slot.running, _STOPPED)
+                self._put_back(slot.running, why)
         for image_id in list(self._in_diagnosis):
-            self._put_back(self._in_diagnosis.pop(image_id), _STOPPED)
+            self._put_back(self._in_diagnosis.pop(image_id), why)
 
     def fail(
         self,
@@ -240,8 +249,14 @@ class Converting:
         """A result counts for the attempt in flight only; the image may be with another worker by now."""
         message = f"a late result of attempt {late.attempt} of image {late.image_id} does not count"
         self._events.warning(EventKind.WORKER, message, pid=pid)
-        if isinstance(late, Converted):
+        if isinstance(late, Converted) and not self._is_wanted(late):
             self._host.scratch.remove(Path(late.scratch_path))
+
+    def _is_wanted(self, late: Converted) -> bool:
+        """Whether its file is the one that a worker makes now, or that waits for the store: it was said twice."""
+        path = self._host.scratch.jpeg_path
+        running = [path(attempt.image.image_id, attempt.number) for attempt in self.pool.running]
+        return Path(late.scratch_path) in running or self._next.has_file(late.scratch_path)
 
     def _reap(self, slot: Slot) -> None:
         self._dismiss(slot)
@@ -342,7 +357,7 @@ class Converting:
         self._events.info(EventKind.CONVERTED, message, image.subject, pid)
         for warning in result.warnings:
             self._events.warning(EventKind.WARNING, warning, image.subject, pid)
-        self._hand_over(image, result)
+        self._next.enqueue_converted(image, result)
 
     def _ask_for_diagnosis(self, attempt: RunningAttempt, facts: NotConverted, pid: int) -> None:
         """Let the surveyor find out whether this source is at fault or the share is away; the image waits for it."""

@@ -28,7 +28,7 @@ class Crew:
         self.context = context
         self.holds = context.holds
         self.storing = Storing(context, progress)
-        self.converting = Converting(context, workers, self.storing.enqueue_converted, diagnose)
+        self.converting = Converting(context, workers, self.storing, diagnose)
         self.dispatch = Dispatch(context, self.converting, candidates)
 
     def receive(self) -> None:
@@ -46,6 +46,11 @@ class Crew:
         """Start what may start, and as many workers as are missing."""
         self.dispatch.work(now, may_start=may_start and self.holds.may_start, more_to_come=more_to_come)
         self.converting.adjust_pool(now, self.dispatch.headroom_bytes)
+
+    def let_go(self, why: str) -> None:
+        """Its host has gone: all that it had is pending again."""
+        self.converting.stop_all(why)
+        self.storing.let_go(why)
 
     @property
     def is_storing(self) -> bool:

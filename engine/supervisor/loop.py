@@ -35,11 +35,11 @@ from engine.ledger.states import EventKind, EventLevel
 from engine.notify.protocol import Occasion
 from engine.supervisor.candidates import Candidates
 from engine.supervisor.context import HostContext, RunContext
-from engine.supervisor.crew import Crew
-from engine.supervisor.disk_checks import check_log, check_removals
+from engine.supervisor.crews import Crews
+from engine.supervisor.disk_checks import check_log
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
-from engine.supervisor.host_holds import HostHolds, hold_of_all
+from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.ledger_turns import LedgerTurns
 from engine.supervisor.notifications import Notifier, RunNow
 from engine.supervisor.ordered_holds import OrderedHolds
@@ -89,12 +89,10 @@ class Supervisor:
         self._recent = RecentSpans()
         here = self._this_machine()
         self._surveying = Surveying(here)
-        self._candidates = Candidates(self._to_convert)
         workers = options.workers or config.engine.worker_count(here.host.cores)
-        self._here = Crew(here, workers, self._candidates, self._progress, self._surveying.diagnose)
-        """The crew of the engine's own machine."""
-        self._crews = [self._here]
-        self._candidates.joined(here.host.name)
+        candidates = Candidates(self._to_convert)
+        self._crews = Crews(here, workers, candidates, self._progress, self._surveying.diagnose)
+        self._here = self._crews.here
         self._skipping = Skipping(self._run, self._crews, self._surveying)
         self._ordered_holds = OrderedHolds(self._run, here.hung_images)
         self._hours = WorkingHours(self._run)
@@ -188,11 +186,9 @@ class Supervisor:
         self._progress.pass_time(time.monotonic(), self._share_at_work)
         self._recorder.pass_time(self._doing)
         if self._turns.take(self._work):
-            for crew in self._crews:
-                crew.storing.unlink_finished()
+            self._crews.unlink_finished()
             self._turns.attempt(self._orders.work)
-        for crew in self._crews:
-            check_removals(crew.context)
+        self._crews.check_removals()
         check_log(self._run, self._log_file)
         self._notifier.look(self._hold, self._now)
         self._record()
@@ -200,8 +196,7 @@ class Supervisor:
     def _work(self) -> None:
         self._receive()
         self._update_holds()
-        for crew in self._crews:
-            crew.converting.check_workers(time.monotonic(), is_leaving=self.desired is DesiredState.DRAIN)
+        self._crews.check_workers(time.monotonic(), is_leaving=self.desired is DesiredState.DRAIN)
         self._run.ledger.check()  # what it shows would be old
         self._give_out_work()
         self._recorder.note(self._progress.total, has_work=not self._is_finished)
@@ -215,17 +210,15 @@ class Supervisor:
 
     def _receive(self) -> None:
         self._surveying.receive(may_begin=self.desired is DesiredState.RUN)
-        for crew in self._crews:
-            crew.receive()
+        self._crews.receive()
         self._run.children.collect(time.monotonic())
 
     def _update_holds(self) -> None:
         now, holds = time.monotonic(), self._run.holds
         holds.tick(now)
-        for crew in self._crews:
-            crew.update_holds(now)
+        self._crews.update_holds(now)
         self._hours.update(time.time())
-        busy = any(crew.is_busy for crew in self._crews)
+        busy = self._crews.is_busy
         holds.waiting = self._ordered_holds.nothing_left(self._accounts(), busy=busy, now=now)
 
     def _record(self) -> None:
@@ -237,7 +230,7 @@ class Supervisor:
 
     @property
     def _hold(self) -> Hold | None:
-        return hold_of_all(self._run.holds, [crew.holds for crew in self._crews], time.monotonic())
+        return self._crews.hold(time.monotonic())
 
     def _give_out_work(self) -> None:
         now = time.monotonic()
@@ -247,11 +240,8 @@ class Supervisor:
             may_look = not self._here.dispatch.below_floor and holds.log.is_closed and holds.hours is None
             self._surveying.work(now, look_ahead=may_look)
         may_start = self.desired is DesiredState.RUN and self._run.holds.may_start and self._orders.may_start
-        self._candidates.begin_turn()
-        for crew in self._crews:
-            crew.work(now, may_start=may_start, more_to_come=not self._surveying.all_surveyed)
-            if not is_stopping:
-                crew.storing.work()
+        more_to_come = not self._surveying.all_surveyed
+        self._crews.work(now, may_start=may_start, may_store=not is_stopping, more_to_come=more_to_come)
 
     def _is_over(self) -> bool:
         if self._here.converting.fatal_problem is not None:
@@ -263,8 +253,8 @@ class Supervisor:
             case DesiredState.DRAIN:
                 if not self._run.holds.ledger.is_closed:
                     return self._turns.drain_has_waited(time.monotonic())
-                is_storing = any(crew.is_storing for crew in self._crews)
-                return not self.in_flight and not is_storing and not self._orders.in_hand
+                is_busy = self.in_flight or self._crews.is_storing
+                return not is_busy and not self._orders.in_hand
         return self._is_finished and not self._orders.in_hand
 
     async def _announce_end(self) -> None:
@@ -301,8 +291,7 @@ class Supervisor:
 
     def _write_the_rest(self) -> None:
         if self._turns.write_the_rest():
-            for crew in self._crews:
-                crew.storing.unlink_finished()
+            self._crews.unlink_finished()
 
     def _signalled(self, signum: int) -> None:
         """The first SIGTERM or SIGINT drains, the second stops at once."""
@@ -338,7 +327,7 @@ class Supervisor:
             workers_asked=self.workers_asked,
             pause=self.pause if self.state is State.PAUSED else None,
             hold=self._hold,
-            failures=self._surveying.failures + sum(crew.failures for crew in self._crews),
+            failures=self._surveying.failures + self._crews.failures,
             hours=self._hours,
         )
 
@@ -357,12 +346,12 @@ class Supervisor:
     @property
     def in_flight(self) -> int:
         """Images that workers have."""
-        return sum(crew.converting.in_flight for crew in self._crews)
+        return self._crews.in_flight
 
     @property
     def on_scratch(self) -> int:
         """JPEGs that wait for the store."""
-        return sum(crew.storing.on_scratch for crew in self._crews)
+        return self._crews.on_scratch
 
     @property
     def workers_wanted(self) -> int:
@@ -416,8 +405,7 @@ class Supervisor:
             return 1.0
         if not self._run.holds.ledger.is_closed:
             return 0.0
-        pools = [crew.converting.pool for crew in self._crews]
-        return min(1.0, sum(len(pool.running) for pool in pools) / sum(pool.wanted for pool in pools))
+        return self._crews.share_at_work
 
     def _workers_in_words(self) -> str:
         words = counted(self.workers_wanted, "worker")

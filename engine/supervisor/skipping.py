@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from engine.control.requests import SkipReply
 from engine.failures import Stage, UserError
 from engine.ledger.states import ImageState
 from engine.supervisor.context import RunContext
-from engine.supervisor.crew import Crew
+from engine.supervisor.crews import Crews
 from engine.supervisor.set_aside import SetAside
 from engine.supervisor.surveying import Surveying
 
@@ -17,8 +16,7 @@ _NOTHING = "nothing was changed"
 
 
 class Skipping:
-    def __init__(self, run: RunContext, crews: Sequence[Crew], surveying: Surveying) -> None:
-        """The first crew is the one of the engine's own machine, which the surveyor is on."""
+    def __init__(self, run: RunContext, crews: Crews, surveying: Surveying) -> None:
         self._run = run
         self._crews = crews
         self._surveying = surveying
@@ -39,7 +37,7 @@ class Skipping:
                 raise UserError(f"image {image_id} ({name}) is being {slot.running.set_aside.words} already")
             crew.converting.take_away(slot, order)
             return SkipReply(image=image_id, name=name, worker=slot.number, pid=slot.child.pid)
-        here = self._crews[0]
+        here = self._crews.here
         if order.fails and started is None and image_id in here.context.hung_images:
             waited_s = here.context.hung_images.forget(image_id, time.monotonic())
             self._surveying.forget(frozenset([image_id]))
@@ -53,6 +51,6 @@ class Skipping:
             return "is with no worker any more: its JPEG waits for the store, or its source is looked at"
         if state is not ImageState.PENDING:
             return f"is {state} already"
-        if image_id in self._crews[0].context.hung_images:
+        if image_id in self._crews.here.context.hung_images:
             return "is with no worker: its source does not answer, and others go before it already"
         return "waits, and no worker has it"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 
 from engine import __version__
 from engine.control.recent import Recent
@@ -21,14 +20,14 @@ from engine.control.snapshot import (
     StoreSnapshot,
 )
 from engine.supervisor.context import RunContext
-from engine.supervisor.crew import Crew
+from engine.supervisor.crews import Crews
 from engine.supervisor.progress import Progress
 from engine.supervisor.working_hours import WorkingHours
 
 
 def take_snapshot(
     run: RunContext,
-    crews: Sequence[Crew],
+    crews: Crews,
     progress: Progress,
     *,
     recent: Recent,
@@ -40,10 +39,8 @@ def take_snapshot(
     failures: int,
     hours: WorkingHours,
 ) -> Snapshot:
-    """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s.
-
-    The first crew is the one of the engine's own machine."""
-    here, now, wanted = crews[0], time.monotonic(), run.batches
+    """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s."""
+    here, now, wanted = crews.here, time.monotonic(), run.batches
     figures = run.ledger.figures()
     left = None  # nobody knows when a run that does not run continues
     if state is State.RUNNING or (hold is not None and hold.reason is HoldReason.HOURS):
@@ -65,7 +62,7 @@ def take_snapshot(
         rates=progress.rates(),
         store=StoreSnapshot(
             url=run.config.store.url,
-            waiting=sum(crew.storing.on_scratch for crew in crews),
+            waiting=crews.on_scratch,
             waiting_bytes=sum(crew.storing.on_scratch_bytes for crew in crews),
             transferring=sum(crew.storing.transferring for crew in crews),
             scratch_limit=run.config.engine.scratch_limit,

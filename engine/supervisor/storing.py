@@ -91,6 +91,11 @@ class Storing:
         return len(self._waiting) + len(self._transferring)
 
     @property
+    def image_ids(self) -> list[int]:
+        """Of the JPEGs that are not in the store yet."""
+        return [jpeg.request.image_id for jpeg in (*self._waiting, *self._transferring.values())]
+
+    @property
     def transferring(self) -> int:
         return len(self._transferring)
 
@@ -113,6 +118,11 @@ class Storing:
             source_digest=result.source_digest,
         )
         self.enqueue(WaitingJpeg(request, image.subject, image.megapixels, result.source_bytes))
+
+    def has_file(self, scratch_path: str) -> bool:
+        """Whether this JPEG is not in the store yet."""
+        waiting = (*self._waiting, *self._transferring.values())
+        return any(jpeg.request.scratch_path == scratch_path for jpeg in waiting)
 
     def receive(self) -> None:
         """Take what the uploader has sent, and start another one if it has ended."""
@@ -158,6 +168,16 @@ class Storing:
             self._uploader.send(Quit())
             self._host.dismiss(self._uploader, self._at, after_s=_FINISHES_WITHIN_S)
             self._uploader = None
+
+    def let_go(self, why: str) -> None:
+        """This host has gone, and its scratch with it: what is not known to be in the store is converted again."""
+        for jpeg in (*self._waiting, *self._transferring.values()):
+            self._run.ledger.back_to_pending(jpeg.request.image_id, why, counts=False)
+            self._events.info(EventKind.PUT_BACK, why, jpeg.subject)
+        self._waiting.clear()
+        self._transferring.clear()
+        self._to_unlink.clear()
+        self.close()
 
     @property
     def _known_store(self) -> KnownStore:

@@ -1,0 +1,123 @@
+"""The crews of a run: the one of the engine's own machine, and those of hosts that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.control.snapshot import Hold
+from engine.formatting import counted
+from engine.ledger.states import EventKind
+from engine.supervisor.candidates import Candidates
+from engine.supervisor.context import HostContext
+from engine.supervisor.crew import Crew
+from engine.supervisor.disk_checks import check_removals
+from engine.supervisor.host_holds import hold_of_all
+from engine.supervisor.progress import Progress
+from engine.supervisor.surveying import DiagnoseSource
+
+
+class Crews:
+    def __init__(
+        self,
+        here: HostContext,
+        workers: int,
+        candidates: Candidates,
+        progress: Progress,
+        diagnose: DiagnoseSource,
+    ) -> None:
+        self._run = here.run
+        self._candidates = candidates
+        self._progress = progress
+        self._diagnose = diagnose
+        self._crews: list[Crew] = []
+        self._failures_of_gone = 0
+        self.here = self.join(here, workers)
+        """The crew of the engine's own machine, which the surveyor is on."""
+
+    def __iter__(self) -> Iterator[Crew]:
+        """The engine's own machine first."""
+        return iter(tuple(self._crews))
+
+    def join(self, context: HostContext, workers: int) -> Crew:
+        """A host has come: it gets images from now on."""
+        crew = Crew(context, workers, self._candidates, self._progress, self._diagnose)
+        self._crews.append(crew)
+        self._candidates.joined(context.host.name)
+        return crew
+
+    def let_go(self, crew: Crew, why: str) -> None:
+        """A host has gone: what it had in flight and not yet stored is pending again, and the attempts do not count."""
+        self._crews.remove(crew)
+        self._candidates.left(crew.context.host.name)
+        images = crew.converting.in_flight + crew.storing.on_scratch
+        crew.let_go(why)
+        self._failures_of_gone += crew.failures
+        back = f"; {counted(images, 'image')} that it had not stored yet wait for others" if images else ""
+        crew.context.events.warning(EventKind.ENGINE, f"{why}{back}")
+
+    def receive(self) -> None:
+        """Let hosts go that are lost, and take what the others have sent."""
+        for crew in self:
+            if (why := crew.context.host.lost) is not None:
+                self.let_go(crew, why)
+            else:
+                crew.receive()
+
+    def update_holds(self, now: float) -> None:
+        for crew in self:
+            crew.update_holds(now)
+
+    def check_workers(self, now: float, *, is_leaving: bool) -> None:
+        for crew in self:
+            crew.converting.check_workers(now, is_leaving=is_leaving)
+
+    def work(self, now: float, *, may_start: bool, may_store: bool, more_to_come: bool) -> None:
+        """Give out images and JPEGs."""
+        self._candidates.begin_turn()
+        for crew in self:
+            crew.work(now, may_start=may_start, more_to_come=more_to_come)
+            if may_store:
+                crew.storing.work()
+
+    def unlink_finished(self) -> None:
+        """After the ledger's commit: remove the scratch files of images that are done or failed."""
+        for crew in self:
+            crew.storing.unlink_finished()
+
+    def check_removals(self) -> None:
+        for crew in self:
+            check_removals(crew.context)
+
+    def hold(self, now: float) -> Hold | None:
+        """The engine's most important one."""
+        return hold_of_all(self._run.holds, [crew.holds for crew in self], now)
+
+    @property
+    def in_flight(self) -> int:
+        """Images that workers have."""
+        return sum(crew.converting.in_flight for crew in self)
+
+    @property
+    def on_scratch(self) -> int:
+        """JPEGs that wait for the store."""
+        return sum(crew.storing.on_scratch for crew in self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there are images in workers or on scratch."""
+        return any(crew.is_busy for crew in self)
+
+    @property
+    def is_storing(self) -> bool:
+        """Whether what waits on scratch is on its way to the store."""
+        return any(crew.is_storing for crew in self)
+
+    @property
+    def failures(self) -> int:
+        return self._failures_of_gone + sum(crew.failures for crew in self)
+
+    @property
+    def share_at_work(self) -> float:
+        """Of the workers, 0 to 1."""
+        pools = [crew.converting.pool for crew in self]
+        return min(1.0, sum(len(pool.running) for pool in pools) / max(1, sum(pool.wanted for pool in pools)))

@@ -1,0 +1,157 @@
+"""The contract of hosts and of the processes that slots hold, whatever machine they are on."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from engine.config import JpegSettings, StoreSettings
+from engine.hosts.base import WORKER, ChildProcess, Host
+from engine.hosts.children import Children
+from engine.hosts.local import LocalHost
+from engine.messages import (
+    Converted,
+    DecodeMode,
+    Job,
+    KnownStore,
+    NotConverted,
+    Plan,
+    ProbeStore,
+    Quit,
+    StageChanged,
+    Stored,
+    StoreProbed,
+    StoreRequest,
+    WorkerReady,
+)
+from engine.scratch import Scratch
+from tests.support.jp2_files import make_jp2
+from tests.support.waiting import LONGEST_WAIT_S
+
+
+@dataclass
+class Place:
+    """A host, and the event that its processes set."""
+
+    host: Host
+    wake_up: asyncio.Event
+    root: Path
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Look only when the host has woken us up."""
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            while not condition():
+                await self.wake_up.wait()
+                self.wake_up.clear()
+
+    async def said(self, child: ChildProcess, kind: type, found: list[Any]) -> Any:
+        """The first message of this kind; all before it are in `found` too."""
+
+        def has_come() -> bool:
+            found.extend(child.messages())
+            return any(isinstance(message, kind) for message in found)
+
+        await self.until(has_come)
+        return next(message for message in found if isinstance(message, kind))
+
+    async def ready(self) -> ChildProcess:
+        worker = self.host.hire(f"{WORKER}-1")
+        await self.said(worker, WorkerReady, [])
+        return worker
+
+    def source(self) -> Path:
+        make_jp2(self.root / "1.jp2")
+        return self.root / "1.jp2"
+
+    def job(self, source: Path, attempt: int = 1) -> Job:
+        assert self.host.scratch.make_directory() is None
+        path = self.host.scratch.jpeg_path(7, attempt)
+        plan = Plan(DecodeMode.WHOLE)
+        return Job(7, attempt, "u", str(source), "", str(path), JpegSettings(), False, plan)
+
+
+@pytest.fixture(params=["local"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    wake_up = asyncio.Event()
+    children = Children(tmp_path / "engine.children", Mock(), wake_up)
+    scratch = Scratch(tmp_path / "scratch", tmp_path, "identity")
+    yield Place(LocalHost(children, scratch, StoreSettings(url="file:out"), tmp_path), wake_up, tmp_path)
+    await children.close()
+
+
+async def test_a_worker_says_when_it_is_ready_and_answers_each_job_by_its_image_and_attempt(
+    place: Place,
+) -> None:
+    worker, found = await place.ready(), list[Any]()
+    source = place.source()
+    worker.send(place.job(source))
+    done = await place.said(worker, Converted, found)
+    assert any(isinstance(message, StageChanged) for message in found)
+    assert (done.image_id, done.attempt) == (7, 1)
+    assert hashlib.md5(Path(done.scratch_path).read_bytes()).hexdigest() == done.md5
+    worker.send(place.job(place.root / "not there.jp2", attempt=2))
+    failed = await place.said(worker, NotConverted, [])
+    assert (failed.image_id, failed.attempt) == (7, 2)
+    assert list(worker.messages()) == [] and worker.exit_code is None
+    place.host.scratch.remove_attempt(7, 1)
+    assert not Path(done.scratch_path).exists() and place.host.scratch.removal_problem() is None
+    place.host.dismiss(worker)
+
+
+async def test_a_worker_that_is_killed_wakes_the_loop_and_what_is_sent_to_it_is_lost(place: Place) -> None:
+    worker = await place.ready()
+    assert place.host.rss_bytes(worker) > 1 << 20
+    assert place.host.activity(worker) is not None
+    worker.kill()
+    await place.until(lambda: worker.exit_code is not None)
+    assert worker.exit_code == -9 and not place.host.was_oom_killed(worker)
+    for _ in range(3):
+        worker.send(place.job(place.root / "1.jp2"))
+    worker.kill()
+    assert list(worker.messages()) == []
+    assert place.host.rss_bytes(worker) == 0
+    place.host.dismiss(worker)
+    assert place.host.stuck(WORKER) == 0
+
+
+async def test_the_last_words_of_a_worker_that_ends_are_heard(place: Place) -> None:
+    worker = await place.ready()
+    worker.send(place.job(place.root / "not there.jp2"))
+    worker.send(Quit())
+    await place.until(lambda: worker.exit_code is not None)
+    assert worker.exit_code == 0
+    assert any(isinstance(message, NotConverted) for message in worker.messages())
+    assert worker.close()
+
+
+async def test_an_uploader_is_told_what_the_ledger_expects_and_stores_what_a_worker_has_made(
+    place: Place,
+) -> None:
+    worker, source = await place.ready(), place.source()
+    worker.send(place.job(source))
+    done = await place.said(worker, Converted, [])
+    uploader = place.host.uploader(KnownStore("0123456789abcdef", 0, ()))
+    uploader.send(ProbeStore(KnownStore("0123456789abcdef", 0, ())))
+    assert (await place.said(uploader, StoreProbed, [])).fault is None
+    target = "b/u/1.jpg"
+    uploader.send(StoreRequest(7, done.scratch_path, target, done.jpeg_bytes, done.md5, "", "u", ""))
+    stored = await place.said(uploader, Stored, [])
+    assert (stored.image_id, stored.existed) == (7, False)
+    assert hashlib.md5((place.root / "out" / target).read_bytes()).hexdigest() == done.md5
+    for child in (worker, uploader):
+        place.host.dismiss(child)
+
+
+async def test_a_host_has_memory_cores_and_scratch_that_can_be_written(place: Place) -> None:
+    host = place.host
+    memory = host.memory()
+    assert 0 < memory.available_bytes <= memory.total_bytes and host.cores > 0 and host.lost is None
+    assert host.scratch.make_directory() is None and host.scratch.space_problem(1 << 20) is None
+    assert host.scratch.in_memory in (True, False)

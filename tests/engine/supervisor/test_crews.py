@@ -1,0 +1,230 @@
+"""Hosts that come, die, and lie late: every image is accounted for, and none is converted twice at a time."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.ledger.account import Account
+from engine.ledger.models import PendingImage
+from engine.ledger.reader import LedgerReader
+from engine.supervisor.candidates import Candidates
+from engine.supervisor.context import HostContext, RunContext
+from engine.supervisor.crew import Crew
+from engine.supervisor.crews import Crews
+from engine.supervisor.engine_ledger import EngineLedger
+from engine.supervisor.event_log import EventLog, RunLogFile
+from engine.supervisor.host_holds import HostHolds
+from engine.supervisor.progress import Progress
+from engine.workspace import Workspace
+from tests.support.fake_hosts import FakeHost, FakeStore
+from tests.support.ledgers import make_ledger, surveyed
+
+IMAGES = 12
+
+
+class SimulatedRun:
+    """The crews of a run over fake hosts, with a real ledger."""
+
+    def __init__(self, root: Path) -> None:
+        self.workspace: Workspace = make_ledger(root / "ws", IMAGES)
+        self.ledger = EngineLedger.open(self.workspace)
+        with self.ledger.turn():
+            self.ledger.surveyed([surveyed(image) for image in range(1, IMAGES + 1)])
+        events = EventLog(self.ledger, RunLogFile(self.workspace.logs_dir))
+        self.run = RunContext(self.workspace, self.workspace.config(), self.ledger, events)
+        self.store = FakeStore()
+        self.incarnations = Counter[str]()
+        self.gone: list[FakeHost] = []
+        self.broken: set[int] = set()
+        self.crews = Crews(
+            self.context(""),
+            2,
+            Candidates(self._to_convert),
+            Progress(time.monotonic()),
+            diagnose=self._never,
+        )
+
+    def _to_convert(self, limit: int) -> list[PendingImage]:
+        return self.ledger.queue.to_convert(None, limit)
+
+    def _never(self, *_: Any) -> None:
+        raise AssertionError("no source is missing here")
+
+    def context(self, name: str) -> HostContext:
+        self.incarnations[name] += 1
+        host = FakeHost(name, self.store, self.incarnations[name])
+        return HostContext(self.run, host, HostHolds(1 << 30))
+
+    def join(self, name: str) -> None:
+        if name not in {crew.context.host.name for crew in self.crews}:
+            self.crews.join(self.context(name), 2)
+
+    def host(self, crew: Crew) -> FakeHost:
+        assert isinstance(crew.context.host, FakeHost)
+        return crew.context.host
+
+    def turn(self) -> None:
+        now = time.monotonic()
+        with self.ledger.turn():
+            self.crews.receive()
+            self.run.holds.probe_now(now)
+            self.crews.update_holds(now)
+            self.crews.check_workers(now, is_leaving=False)
+            self.crews.work(now, may_start=True, may_store=True, more_to_come=False)
+        self.crews.unlink_finished()
+        self.check()
+
+    def check(self) -> None:
+        account = sum(self.ledger.account().values(), Account())
+        assert account.rows == IMAGES
+        assert account.rows == account.remaining + account.done + account.failed
+        held = [running.image.image_id for crew in self.crews for running in crew.converting.pool.running] + [
+            image for crew in self.crews for image in crew.storing.image_ids
+        ]
+        assert len(held) == len(set(held)) == account.in_flight, "an image is with two hosts, or with none"
+
+    def act(self, what: str, which: int) -> None:
+        """Something that may happen, if it can; `which` chooses where."""
+        crews = list(self.crews)
+        host = self.host(crews[which % len(crews)])
+        jobs = host.jobs
+        match what:
+            case "turn":
+                self.turn()
+            case "convert" if jobs:
+                host.convert(*jobs[which % len(jobs)])
+            case "break" if jobs:
+                child, job = jobs[which % len(jobs)]
+                host.break_image(child, job)
+                self.broken.add(job.image_id)
+            case "crash" if jobs:
+                jobs[which % len(jobs)][0].exit_code = -11
+            case "late" if jobs:  # a worker repeats what it has said, when its result was taken already
+                child, job = jobs[which % len(jobs)]
+                child.says += [host.convert(child, job)]
+            case "store":
+                host.store_next()
+            case "lose" if host.name:
+                host.store_next(answers=False)
+                host.lost = "conv: the connection is lost"
+                self.gone.append(host)
+            case "join":
+                self.join(("b", "c", "d")[which % 3])
+
+    def finish(self) -> None:
+        """All that is there works from now on."""
+        for _ in range(40 * IMAGES):
+            for crew in self.crews:
+                host = self.host(crew)
+                for child, job in host.jobs:
+                    host.convert(child, job)
+                while host.store_next():
+                    pass
+            self.turn()
+            if sum(self.ledger.account().values(), Account()).remaining == 0:
+                return
+        raise AssertionError(f"no end: {self.ledger.account()}")
+
+
+STEPS = st.tuples(
+    st.sampled_from(
+        [
+            "turn",
+            "turn",
+            "turn",
+            "convert",
+            "convert",
+            "store",
+            "store",
+            "break",
+            "crash",
+            "late",
+            "lose",
+            "join",
+        ]
+    ),
+    st.integers(0, 5),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(STEPS, max_size=60))
+def test_whatever_hosts_do_every_image_ends_once_and_the_account_adds_up(
+    steps: list[tuple[str, int]],
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        run = SimulatedRun(Path(directory))
+        run.turn()
+        for step in steps:
+            run.act(*step)
+        run.finish()
+        run.ledger.close()
+        with LedgerReader(run.workspace) as reader:
+            account, images = reader.figures().totals, list(reader.images())
+            stored = Counter(
+                event.image_id for event in reader.events(limit=10_000) if event.kind == "stored"
+            )
+        done = [image for image in images if image.state == "done"]
+        assert account.rows == IMAGES == account.done + account.failed
+        assert {image.target for image in done} <= run.store.objects.keys()
+        assert stored == Counter(image.id for image in done)
+        assert all(crew.context.host.scratch.files == set() for crew in run.crews)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> SimulatedRun:
+    return SimulatedRun(tmp_path)
+
+
+def test_a_lost_host_costs_what_it_had_not_stored_and_no_attempt(run: SimulatedRun) -> None:
+    run.join("b")
+    run.turn()
+    run.turn()
+    host = next(run.host(crew) for crew in run.crews if crew.context.host.name == "b")
+    (child, job), (_, other) = host.jobs
+    host.convert(child, job)
+    run.turn()
+    host.store_next(answers=False)  # it is in the store, and nobody has heard of it
+    host.lost = "b: the connection is lost"
+    run.turn()
+    assert [crew.context.host.name for crew in run.crews] == [""]
+    with LedgerReader(run.workspace) as reader:
+        for image in (job.image_id, other.image_id):
+            assert reader.attempts(image)[0].outcome == "put-back"
+            assert reader.attempts(image)[0].host == "b"
+        told = [event.message for event in reader.events(limit=1000) if event.kind == "engine"]
+    assert any("b: the connection is lost; 3 images" in message for message in told)
+    run.finish()
+    assert run.ledger.account()["newspapers"].done == IMAGES
+    with LedgerReader(run.workspace) as reader:
+        assert [event.message for event in reader.events(limit=1000, image_id=job.image_id)][-1].endswith(
+            "was there already, identical"
+        )
+    run.ledger.close()
+
+
+def test_a_result_of_another_attempt_is_refused_and_its_file_removed(run: SimulatedRun) -> None:
+    run.turn()
+    run.turn()
+    host = run.host(run.crews.here)
+    child, job = host.jobs[0]
+    done = host.convert(child, job)
+    child.says.clear()
+    other = type(done)(**{**vars(done), "attempt": 7, "scratch_path": "/elsewhere/7.jpg"})
+    host.scratch.files.add(Path("/elsewhere/7.jpg"))
+    child.says.append(other)
+    run.turn()
+    assert Path("/elsewhere/7.jpg") not in host.scratch.files
+    assert run.crews.here.converting.in_flight == 2
+    child.says.append(done)
+    run.turn()
+    assert run.crews.here.storing.on_scratch == 1
+    run.ledger.close()
