@@ -22,6 +22,7 @@ MEASUREMENTS = (
     Measurement("busy"),
     Measurement("manifest"),
     Measurement("supervisor"),
+    Measurement("headers"),
     Measurement("listing"),
     Measurement("terminal_bytes"),
     Measurement("memory", short=False),

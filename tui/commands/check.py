@@ -16,12 +16,12 @@ from engine.failures import REMEDIES, Cause, without_path
 from engine.formatting import clock, counted, data_size, duration, integer, memory_size, three_figures
 from engine.ledger.reader import LedgerReader
 from engine.notify.delivery import check_addresses
-from engine.preflight import Finding, Preflight
-from engine.preflight import check as look
+from engine.preflight.check import check as look
+from engine.preflight.result import Finding, Preflight
 from tui.commands.shared.deep_check import DeepSample, deep_document, print_deep
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_facts, print_json, print_line
-from tui.commands.shared.progress import spinner
+from tui.commands.shared.progress import headers_progress
 
 _SHOWN_PER_CAUSE = 10
 _SAMPLE = 2
@@ -51,7 +51,8 @@ def check(
 
     Reads the header of each image that is not done: is it there, readable, JPEG 2000, not too large for a JPEG?
     How much memory and time will it need? Writes a tiny object to the store and deletes it again. The exit code
-    is 1 when something would fail, or the store is not proved to do all that a run relies on.
+    is 1 when something would fail, when something would hold a run at once (store, share, disks, memory, ledger), or
+    when the store is not proved to do all that a run relies on.
 
     With --deep it also groups the images by kind (who wrote the file, and how), decodes some of each kind in every
     mode that a run may choose, and by the other decoders that are installed, and compares sample by sample. It may
@@ -67,14 +68,9 @@ def check(
     check_addresses(config.notify)
     workers = config.engine.worker_count(os.cpu_count() or 1)
     kinds = DeepSample(config, _SAMPLE if sample is None else sample, seed or 0) if deep else None
-    with spinner("") as show:
+    with headers_progress() as progress:
         result = look(
-            workspace,
-            config,
-            workers,
-            batch,
-            lambda n, total: show(f"{integer(n)} of {integer(total)} headers"),
-            *([kinds.add] if kinds else []),
+            workspace, config, workers, batch, progress, kinds.add if kinds else lambda row, path, found: None
         )
     report = kinds.decode(workers, result.images) if kinds else None
     if as_json:
@@ -128,6 +124,7 @@ def _document(result: Preflight) -> dict[str, Any]:
         "store": asdict(fault) | {"remedy": fault.remedy} if fault else None,
         "store_proved": result.store_is_proved,
         "store_untried": dict(result.store_steps_untried),
+        "would_hold": [asdict(hold) for hold in result.would_hold],
         "scratch": result.scratch_problem,
         "share": result.share_problem,
         "warnings": result.warnings,
@@ -155,10 +152,11 @@ def _print(result: Preflight) -> None:
     if fault is not None:
         print_line()
         print_line(fault.remedy)
-    for problem in (result.scratch_problem and f"scratch: {result.scratch_problem}", result.share_problem):
-        if problem:
-            print_line()
-            print_line(problem, bold=True)
+    if result.would_hold:
+        print_line()
+        print_line("A run would hold now:", bold=True)
+        for hold in result.would_hold:
+            print_line(f"  {hold.reason}: {hold.detail}")
     for warning in result.warnings:
         print_line()
         print_line(warning)

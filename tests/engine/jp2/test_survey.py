@@ -102,7 +102,7 @@ def test_check_and_conversion_report_a_side_beyond_a_jpeg_alike(tmp_path: Path) 
 
 def test_surveyor_worker_and_check_load_no_image_library_before_an_image() -> None:
     program = (
-        "import sys, engine.preflight, engine.processes.surveyor, engine.processes.worker\n"
+        "import sys, engine.preflight.check, engine.processes.surveyor, engine.processes.worker\n"
         "print(sorted({'numpy', 'pyvips', 'glymur', 'jpylyzer'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

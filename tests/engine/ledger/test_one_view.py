@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from engine import preflight
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.filters import Selection
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
+from engine.preflight import check as preflight
 from engine.workspace import Workspace
 from tests.support.ledgers import make_ledger
 from tui.cli import main

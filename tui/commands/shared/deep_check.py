@@ -21,7 +21,7 @@ from engine.formatting import counted, duration, integer
 from engine.ledger.models import ImageRow
 from engine.memory.available import MemoryReader, parse_floor
 from engine.messages import Surveyed
-from engine.preflight import memory_capacity
+from engine.preflight.check import memory_capacity
 from tui.commands.shared.output import print_line, print_table
 from tui.commands.shared.progress import spinner
 

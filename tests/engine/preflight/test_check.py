@@ -7,8 +7,9 @@ from typing import NoReturn
 
 import pytest
 
-from engine import preflight
-from engine.preflight import Preflight
+from engine.preflight import check as preflight
+from engine.preflight import header_child
+from engine.preflight.result import Preflight
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
@@ -45,7 +46,7 @@ def test_images_behind_a_share_that_hangs_are_not_counted_as_converted(
         answers.wait()
         raise AssertionError
 
-    monkeypatch.setattr(preflight, "examine_source", never)
+    monkeypatch.setattr(header_child, "examine_source", never)
     monkeypatch.setattr(preflight, "_CHUNK", 2)
     monkeypatch.setattr(preflight, "_MOST_UNANSWERED", 2)
     opened = Workspace(workspace(images=6, settings="[engine]\ntimeout = 1\n"))

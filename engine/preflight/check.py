@@ -1,16 +1,15 @@
-"""`photostat check`: predicts before a run what will fail and how long the rest takes; changes nothing."""
+"""Looks at every image that is not done, at the store and at scratch, as a run would; changes nothing."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from engine.config import Config
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, nearest
-from engine.files.bounded_reads import BoundedReads, NoAnswer, read_within
-from engine.jp2.survey import examine_source
+from engine.files.bounded_reads import NoAnswer, read_within
 from engine.jpeg.limits import check_sides
 from engine.ledger.known_store import known_store
 from engine.ledger.models import ImageRow
@@ -19,15 +18,16 @@ from engine.memory.admission_types import NeverFits
 from engine.memory.available import MemoryReader, parse_floor
 from engine.memory.prediction import choose_plan, slowdown
 from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
+from engine.preflight.headers import Chunk, header_reader
+from engine.preflight.holds_now import holds_now, store_shortage
+from engine.preflight.result import Finding, Preflight
 from engine.processes.share_check import why_share_is_away
 from engine.processes.uploader import outcome_of
 from engine.scratch import sources_in_scratch, write_problem
-from engine.store.base import StoreError, StoreStep, StoreTrial
+from engine.store.base import StoreError, StoreTrial
 from engine.store.open import open_store
 from engine.workspace import Workspace, path_variants, scratch_conflict
 
-_READERS = 8
-"""Threads that read headers: most of the time they wait for the share."""
 _CHUNK = 512
 """Images whose headers are read together."""
 _HANGS_AFTER_S = 60.0
@@ -35,8 +35,6 @@ _MOST_UNANSWERED = 8
 """So many sources in a row that do not answer are a share that hangs: no other is looked at."""
 CPU_S_PER_MEGASAMPLE = 0.066
 """Lossless JPEG 2000 to JPEG on one core: 39 megapixels of RGB in 7.9 s (measured; bench/README.md)."""
-JPEG_SHARE = 0.45
-"""JPEG at quality 92 over lossless JP2, bytes: 7.23 TB became 2.93 TB at 0.41, the demo collection 0.45."""
 _HANG_ADVICE = (
     "See whether the share is up; a run holds such images back, tries them again, and fails none for it."
 )
@@ -47,73 +45,6 @@ _STORE_ADVICE = {
     Cause.DISK_FULL: "Free space where the store is, then check again.",
 }
 """If the store's error has no hint of its own: before a run there is nothing to resume or requeue."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """An image that would fail, and why."""
-
-    image_id: int
-    batch: str
-    source: str
-    target: str
-    failure: Failure
-
-
-@dataclass
-class Preflight:
-    """What the check has found so far; `megapixels` and bytes are those of images that can be converted."""
-
-    images: int = 0
-    converted_meanwhile: int = 0
-    """Were to be looked at, and a running engine had begun or finished them before."""
-    megapixels: float = 0.0
-    source_bytes: int = 0
-    cpu_s: float = 0.0
-    strips: int = 0
-    """Images that would be decoded in strips."""
-    largest_need_bytes: int = 0
-    largest_target: str = ""
-    capacity_bytes: int = 0
-    workers: int = 1
-    seconds_taken: float = 0.0
-    findings: list[Finding] = field(default_factory=list)
-    store: StoreTrial | Failure | None = None
-    """What came of trying the store; None until it has been tried."""
-    scratch_problem: str | None = None
-    """Why scratch cannot be where the settings have it."""
-    share_problem: str | None = None
-    """Why the share with the sources seems not to be mounted."""
-    warnings: list[str] = field(default_factory=list)
-    """Settings that do no harm, and are probably mistakes."""
-
-    @property
-    def predicted_seconds(self) -> float:
-        return self.cpu_s / self.workers
-
-    @property
-    def predicted_jpeg_bytes(self) -> int:
-        return int(self.source_bytes * JPEG_SHARE)
-
-    @property
-    def is_clean(self) -> bool:
-        return not self.findings and self.store_is_proved and self.scratch_problem is None
-
-    @property
-    def store_failure(self) -> Failure | None:
-        return self.store if isinstance(self.store, Failure) else None
-
-    @property
-    def store_is_proved(self) -> bool:
-        """It has been tried, and did all that a run relies on."""
-        return isinstance(self.store, StoreTrial) and self.store.is_proof
-
-    @property
-    def store_steps_untried(self) -> Mapping[StoreStep, str]:
-        """Why a step that a run takes has not been tried; a failure speaks for itself."""
-        if self.store is None:
-            return dict.fromkeys(StoreStep, "the store has not been tried")
-        return self.store.untried if isinstance(self.store, StoreTrial) else {}
 
 
 ForHeader = Callable[[ImageRow, str, Surveyed], None]
@@ -133,9 +64,11 @@ def check(
     batch: str | None,
     progress: Callable[[int, int], None],
     for_header: ForHeader = lambda row, source_path, found: None,
+    processes: int | None = None,
 ) -> Preflight:
     """Looks at every image that is pending or failed, but not at its pixels. `progress` is called with the number
-    of images looked at so far and their total, `for_header` with every image whose header can be read."""
+    of images looked at so far and their total, `for_header` with every image whose header can be read. So many
+    processes read headers; None: as many as there are cores, and for few images this one alone."""
     started = time.monotonic()
     result = Preflight(workers=workers, capacity_bytes=memory_capacity(config))
     longest_s = min(_HANGS_AFTER_S, config.engine.timeout_s or _HANGS_AFTER_S)
@@ -144,25 +77,34 @@ def check(
         result.scratch_problem = _scratch_problem(workspace, config, reader)
         result.warnings += _unknown_batches(config, list(reader.account()))
         images = _ImageChecks(workspace, config, reader, result)
-        headers = BoundedReads(images.read_header, _READERS, longest_s)
         ids = reader.open_ids(batch)
-        for first in range(0, len(ids), _CHUNK):
-            if images.share_hangs:
-                break
-            chunk = reader.still_open(ids[first : first + _CHUNK])
-            for row, found in zip(chunk, headers.read(chunk), strict=False):
-                if isinstance(found, NoAnswer):
-                    images.add_unanswered(row, longest_s)
-                    if images.share_hangs:
-                        break
-                    continue
-                images.add(row, found)
-                if isinstance(found, Surveyed):
-                    for_header(row, images.source_path(row), found)
-            result.converted_meanwhile += len(ids[first : first + _CHUNK]) - len(chunk)
-            progress(min(first + _CHUNK, len(ids)), len(ids))
+        with closing(header_reader(images.request, longest_s, len(ids), processes)) as headers:
+            for chunk, read in headers.read(_chunks(reader, ids)):
+                for row, found in zip(chunk.rows, read, strict=False):
+                    if isinstance(found, NoAnswer):
+                        images.add_unanswered(row, longest_s)
+                        if images.share_hangs:
+                            break
+                        continue
+                    images.add(row, found)
+                    if isinstance(found, Surveyed):
+                        for_header(row, images.source_path(row), found)
+                result.converted_meanwhile += chunk.gone
+                progress(chunk.end, len(ids))
+                if images.share_hangs:
+                    break
+    result.would_hold = holds_now(workspace, config, result)
+    result.warnings += filter(None, [store_shortage(workspace, config, result)])
     result.seconds_taken = time.monotonic() - started
     return result
+
+
+def _chunks(reader: LedgerReader, ids: list[int]) -> Iterator[Chunk]:
+    """Each is looked up in the ledger when it is its turn."""
+    for first in range(0, len(ids), _CHUNK):
+        wanted = ids[first : first + _CHUNK]
+        rows = reader.still_open(wanted)
+        yield Chunk(rows, len(wanted) - len(rows), first + len(wanted))
 
 
 class _ImageChecks:
@@ -194,13 +136,6 @@ class _ImageChecks:
                 "images were not looked at"
             )
 
-    def read_header(self, row: ImageRow) -> Surveyed | Failure:
-        """Called in several threads at once."""
-        try:
-            return examine_source(self._request(row))
-        except ImageError as error:
-            return error.failure
-
     def source_path(self, row: ImageRow) -> str:
         return self._sources.path(row.source)
 
@@ -212,16 +147,16 @@ class _ImageChecks:
             message = row.message or "two rows have this target"
             failure = Failure(Cause.TARGET_COLLISION, Stage.MANIFEST, message)
         if failure is not None:
-            source = self._request(row).source_path
+            source = self.request(row).source_path
             self._result.findings.append(Finding(row.id, row.batch, source, row.target, failure))
 
-    def _request(self, row: ImageRow) -> SurveyRequest:
+    def request(self, row: ImageRow) -> SurveyRequest:
         return SurveyRequest(row.id, self.source_path(row), row.uuid)
 
     def _unread(self, row: ImageRow, failure: Failure) -> Failure:
         """Without a header; perhaps because the share is away."""
         if failure.cause in SOURCE_CAUSES and self._result.share_problem is None:
-            request, neighbours = self._request(row), self._reader.neighbours_of(row.id)
+            request, neighbours = self.request(row), self._reader.neighbours_of(row.id)
             root = str(self._sources.directory) if self._config.manifest.root else ""
             self._result.share_problem = why_share_is_away(request.source_path, row.uuid, neighbours, root)
         return failure
@@ -246,6 +181,7 @@ def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> No
     result.source_bytes += found.source_bytes
     result.cpu_s += megapixels * max(found.components, 1) * CPU_S_PER_MEGASAMPLE * slowdown(found, plan)
     result.strips += plan.mode is DecodeMode.STRIPS
+    result.least_need_bytes = min(result.least_need_bytes or plan.predicted_bytes, plan.predicted_bytes)
     if plan.predicted_bytes > result.largest_need_bytes:
         result.largest_need_bytes, result.largest_target = plan.predicted_bytes, row.target
 
