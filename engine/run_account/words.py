@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from engine.formatting import (
+    HOUR,
     counted,
     data_size,
     date_and_time,
@@ -77,6 +78,8 @@ def next_steps(account: RunAccount) -> list[str]:
 
 def _run(account: RunAccount) -> str:
     began, ended = date_and_time(account.began), _day_time(account.ended, account.began)
+    if account.seconds >= HOUR:
+        ended = ended.rpartition(":")[0]
     if account.state is RunState.RUNNING:
         return f"began {began}, runs for {duration(account.seconds)}"
     said = "ended" if account.state is not RunState.DIED else "last seen"

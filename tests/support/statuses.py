@@ -26,6 +26,8 @@ from engine.control.snapshot import (
 from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.models import Event
+from engine.ledger.runs import Ending, EngineRecord, RunRecord, Throughput, Wait, WaitKind
+from engine.run_account.account import RunAccount, account_of
 from tui.state.status import ConnectionState, EngineStatus
 
 NOW = 1_772_409_845.0
@@ -212,13 +214,47 @@ def finished() -> EngineStatus:
         memory=MemorySnapshot(),
         failures_by_cause={"source-missing": 6},
     )
-    return EngineStatus(ConnectionState.LEDGER, snapshot, NOW - 600, events=EVENTS)
+    return EngineStatus(
+        ConnectionState.LEDGER, snapshot, NOW - 600, events=EVENTS, run=night(snapshot, Ending.FINISHED)
+    )
+
+
+def night(snapshot: Snapshot, how: Ending) -> RunAccount:
+    """A run of a day and a half with everything in it."""
+    hour = 3600.0
+    began = NOW - 36 * hour
+    until = NOW - 600
+    crashed = EngineRecord(
+        1, 4098, "reading-room", "0.1.0", began, began + 9 * hour, 9 * hour, Ending.DIED, ""
+    )
+    last = EngineRecord(
+        2, 4711, "reading-room", "0.1.0", began + 9.2 * hour, until, until - began - 9.2 * hour, how, ""
+    )
+    away = "the store does not answer: connection refused"
+    waits = (
+        Wait(WaitKind.HELD, "store", away, began + 3 * hour, began + 4.5 * hour, 1.5 * hour),
+        Wait(WaitKind.HELD, "memory", "2.1 GiB are free", began + 20 * hour, began + 21 * hour, 900.0, 31),
+        Wait(WaitKind.PAUSED, "anna (pts/3, reading-room)", "", began + hour, began + 1.7 * hour, 0.7 * hour),
+    )
+    speed = tuple(
+        Throughput(began + number * 600, 600.0, 700 + number % 7 * 40, 2.7e4, 11_800_000_000, 4_800_000_000)
+        for number in range(200)
+    )
+    ended = until if how is Ending.FINISHED else None
+    record = RunRecord(3, began, ended, (crashed, last), waits, speed)
+    account = snapshot.totals
+    figures = LedgerFigures({"newspapers": account}, 0, 0, tuple(snapshot.failures_by_cause.items()))
+    return account_of(record, figures, {"source-missing": 2}, until - 86_400, is_running=False)
 
 
 def stopped() -> EngineStatus:
     snapshot = structs.replace(running(0), state=State.STOPPED, engine=None, rates=Rates(), eta_seconds=None)
     return EngineStatus(
-        ConnectionState.LEDGER, structs.replace(snapshot, memory=MemorySnapshot()), NOW - 600, events=EVENTS
+        ConnectionState.LEDGER,
+        structs.replace(snapshot, memory=MemorySnapshot()),
+        NOW - 600,
+        events=EVENTS,
+        run=night(snapshot, Ending.STOPPED),
     )
 
 

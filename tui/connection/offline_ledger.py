@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 
+from engine.control.snapshot import Snapshot
 from engine.control.without_engine import snapshot_of_ledger
 from engine.failures import UserError
+from engine.ledger.lock import find_engine
 from engine.ledger.models import Event
 from engine.ledger.reader import LedgerReader
+from engine.run_account.account import RunAccount
+from engine.run_account.reading import account_in
 from engine.workspace import Workspace
 from tui.state.status import EngineStatus
 
@@ -21,16 +25,29 @@ class OfflineLedger:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._reader: LedgerReader | None = None
+        self._run: RunAccount | None = None
+        self._run_of: tuple[object, ...] | None = None
+        """What the ledger was when the account of the run was read, which takes long if many images have failed."""
 
     def status(self) -> EngineStatus:
         """Made from the ledger; without a snapshot and with the reason if it cannot be read."""
         try:
             reader = self._open()
             snapshot = snapshot_of_ledger(self._workspace, reader)
+            run = self._account(reader, snapshot)
         except (UserError, sqlite3.Error) as error:
             self.close()
             return EngineStatus(problem=f"The ledger cannot be read: {error}.")
-        return EngineStatus(snapshot=snapshot, events=self.events(), notable=self.events(notable=True))
+        return EngineStatus(
+            snapshot=snapshot, events=self.events(), notable=self.events(notable=True), run=run
+        )
+
+    def _account(self, reader: LedgerReader, snapshot: Snapshot) -> RunAccount | None:
+        """Of the last run. Whatever changes it leaves an event."""
+        now = (reader.last_event(), snapshot.totals, find_engine(self._workspace.lock_path) is None)
+        if now != self._run_of:
+            self._run, self._run_of = account_in(self._workspace, reader), now
+        return self._run
 
     def events(self, *, notable: bool = False) -> tuple[Event, ...]:
         """The newest first; none if the ledger cannot be read now."""

@@ -24,6 +24,7 @@ from tui.widgets.failures import Failures, rows_needed
 from tui.widgets.header import Header
 from tui.widgets.memory import Memory
 from tui.widgets.panel import Panel
+from tui.widgets.run_account import RunPanel, account_lines
 from tui.widgets.selectable_panel import SelectablePanel
 from tui.widgets.status_line import StatusLine
 from tui.widgets.throughput import Throughput
@@ -37,6 +38,7 @@ class PanelArea(Widget):
 
     def compose(self) -> Iterable[Widget]:
         yield Header(id=PanelName.HEADER)
+        yield RunPanel(id=PanelName.RUN)
         yield Workers(id=PanelName.WORKERS)
         yield Memory(id=PanelName.MEMORY)
         yield Throughput(id=PanelName.THROUGHPUT)
@@ -149,5 +151,7 @@ def panel_rows(view: View, width: int) -> PanelRows:
     if snapshot is None:
         return PanelRows(0, 0, 0)
     causes = [cause for cause, count in snapshot.failures_by_cause.items() if count]
-    remedies = rows_needed(causes, left_columns(width))
-    return PanelRows(len(snapshot.workers), len(snapshot.batches), len(causes), remedies)
+    run = view.status.run
+    run_rows = len(account_lines(run, width)[0]) if run is not None and snapshot.engine is None else 0
+    remedies = rows_needed(causes, width if run_rows else left_columns(width))
+    return PanelRows(len(snapshot.workers), len(snapshot.batches), len(causes), remedies, run_rows)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from engine import formatting
 from engine.control.snapshot import Hold, HoldReason, Snapshot, State
 from engine.ledger.models import Event
+from engine.run_account.account import RunAccount
 
 
 class ConnectionState(StrEnum):
@@ -34,6 +35,8 @@ class EngineStatus:
     """The last few, newest first."""
     notable: tuple[Event, ...] = ()
     """The last few of those that are kept for the whole run, newest first."""
+    run: RunAccount | None = None
+    """What happened in the last run; None while an engine runs, and if there was none."""
 
     @property
     def state(self) -> State | None:
@@ -91,7 +94,7 @@ def banner(status: EngineStatus, now: float) -> Banner:
             "○", "CONNECTING" if status.connection is ConnectionState.WAITING else "NO DATA", Tone.NEUTRAL
         )
     if snapshot.state is State.FINISHED:
-        return _finished(snapshot)
+        return _finished(snapshot, status.run, now)
     glyph, word, tone = _STATES[snapshot.state]
     detail = ""
     if snapshot.state is State.PAUSED:
@@ -118,14 +121,16 @@ def paused_by(snapshot: Snapshot, now: float) -> str:
     return f"by {pause.by} since {formatting.clock(pause.since, now)}" if pause else ""
 
 
-def _finished(snapshot: Snapshot) -> Banner:
+def _finished(snapshot: Snapshot, run: RunAccount | None, now: float) -> Banner:
     """A tick only if every image has its JPEG or was accepted without one."""
     totals = snapshot.totals
+    when = f"{formatting.clock(run.ended, now)}, after {formatting.duration(run.seconds)}" if run else ""
     if not totals.failed:
-        return Banner("✓", "FINISHED", Tone.GOOD)
+        return Banner("✓", "FINISHED", Tone.GOOD, when)
     if totals.done_or_accepted == 0:
         return Banner("✗", "FINISHED", Tone.BAD, "no image could be converted")
-    return Banner("!", "FINISHED", Tone.WARNING, f"but {formatting.integer(totals.failed)} failed")
+    failed = f"but {formatting.integer(totals.failed)} failed"
+    return Banner("!", "FINISHED", Tone.WARNING, f"{when}, {failed}" if when else failed)
 
 
 def is_urgent(status: EngineStatus) -> bool:

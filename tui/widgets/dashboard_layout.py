@@ -18,6 +18,7 @@ _LEFT_COLUMNS = 72
 
 class PanelName(StrEnum):
     HEADER = "header"
+    RUN = "run"
     WORKERS = "workers"
     MEMORY = "memory"
     THROUGHPUT = "throughput"
@@ -35,6 +36,8 @@ class PanelRows:
     causes: int
     remedies: int = 0
     """For the causes with their whole remedies, one below the other."""
+    run: int = 0
+    """Of the account of a run, once no engine runs; 0 while one does."""
 
 
 @dataclass
@@ -62,7 +65,10 @@ def arrange(width: int, height: int, wanted: PanelRows) -> dict[PanelName, Regio
     header = Region(0, 0, width, min(HEADER_ROWS, height))
     top = header.bottom + (height >= _AIRY_ROWS)
     body = Region(0, top, width, max(0, height - top))
-    regions = _two_columns(body, wanted) if width >= WIDE else _one_column(body, wanted)
+    if wanted.run:
+        regions = _after_the_run(body, wanted)
+    else:
+        regions = _two_columns(body, wanted) if width >= WIDE else _one_column(body, wanted)
     regions[PanelName.HEADER] = header
     return {panel: region for panel, region in regions.items() if region.area}
 
@@ -104,6 +110,25 @@ def _one_column(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
     regions[PanelName.MEMORY] = Region(both.x, both.y, half, both.height)
     rest = Region(both.x + half + GUTTER, both.y, both.width - half - GUTTER, both.height)
     return regions | {PanelName.THROUGHPUT: rest}
+
+
+def _after_the_run(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
+    """What happened; failures; batches; events if there is room."""
+    run = _Share(PanelName.RUN, 1, wanted.run)
+    failures = _Share(PanelName.FAILURES, 1, max(1, wanted.causes))
+    batches = _Share(PanelName.BATCHES, 1, max(1, wanted.batches))
+    shares = [run, failures, batches]
+    spare = body.height - sum(share.rows + 1 for share in shares)
+    spare = _give(run, 6, spare)
+    spare = _give(failures, 3, spare)
+    spare = _give(batches, 2, spare)
+    for share in shares:
+        spare = _give(share, share.desired, spare)
+    spare = _give_whole(failures, wanted.remedies, spare)
+    spare = _gaps_first(spare, shares)
+    if spare > _EVENTS_ROWS:
+        shares.append(_Share(PanelName.EVENTS, spare - 2, spare - 2))
+    return _stack(body, shares)
 
 
 def _two_columns(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:

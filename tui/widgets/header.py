@@ -153,8 +153,10 @@ def _orders(snapshot: Snapshot) -> list[_Figure]:
 
 
 def _elapsed(view: View, snapshot: Snapshot) -> float | None:
-    if view.status.connection is ConnectionState.LEDGER and not snapshot.elapsed_seconds:
-        return None
+    """Of the engine; once none runs, of the whole run."""
+    if view.status.connection is ConnectionState.LEDGER:
+        run_s = view.status.run.seconds if view.status.run else 0.0
+        return run_s or snapshot.elapsed_seconds or None
     return snapshot.elapsed_seconds
 
 

@@ -64,9 +64,7 @@ def test_any_process_tells_the_run_from_the_ledger_alone(tmp_path: Path) -> None
         ledger.keep_run(note(start, 0, 1, None))
         assert "began 01 Mar 2026 18:00, runs for 1 h 00 min" in run_text(workspace)
     told = run_text(workspace).split("\n")
-    assert (
-        told[0] == "run       the engine died: began 01 Mar 2026 18:00, last seen 19:00:00, after 1 h 00 min"
-    )
+    assert told[0] == "run       the engine died: began 01 Mar 2026 18:00, last seen 19:00, after 1 h 00 min"
     assert told[-3:] == [
         "next      see how it ended: `photostat events`, and engine-output.log in logs/",
         "next      go on with 4 images: `photostat run` (s in the app)",

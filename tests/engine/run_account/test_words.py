@@ -24,7 +24,7 @@ def test_a_night_with_everything_in_it() -> None:
         night, figures(done=1800, failed=6), {"truncated": 1}, new_from(night), is_running=False
     )
     assert [tuple(line) for line in lines(account)] == [
-        ("run", "finished: began 01 Mar 2026 18:00, ended 02 Mar 07:00:00, after 13 h 00 min"),
+        ("run", "finished: began 01 Mar 2026 18:00, ended 02 Mar 07:00, after 13 h 00 min"),
         ("time", "10 h 41 min at work, 1 h 31 min held, 42 min 00 s paused, 6 min 00 s without an engine"),
         (
             "held",
@@ -68,7 +68,7 @@ def test_an_engine_that_died_says_where_to_look_first_and_how_to_go_on() -> None
     night = run(engine(0, 2, None, clock_change_s=3600))
     account = account_of(night, figures(pending=2), {}, new_from(night), is_running=False)
     told = dict(lines(account))
-    assert told["run"] == "the engine died: began 01 Mar 2026 18:00, last seen 21:00:00, after 2 h 00 min"
+    assert told["run"] == "the engine died: began 01 Mar 2026 18:00, last seen 21:00, after 2 h 00 min"
     assert told["restarts"] == "the engine (process 4711) died at 21:00:00"
     assert "was set forward by 1 h 00 min" in told["clock"]
     assert told["images"] == "none came into the store"

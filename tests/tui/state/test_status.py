@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("utc")
         ("holding", "▲ HOLDING memory low since Sun 23:51"),
         ("draining", "▼ DRAINING ends when what is in flight is done"),
         ("disconnected", "╳ DISCONNECTED since 00:01"),
-        ("finished", "! FINISHED but 6 failed"),
+        ("finished", "! FINISHED Sun 23:54, after 1 d 11 h, but 6 failed"),
         ("stopped", "■ STOPPED"),
         ("empty", "■ STOPPED nothing imported yet"),
     ],
@@ -68,7 +68,7 @@ def test_a_tick_only_if_every_image_is_accounted_for(account: Account, text: str
     finished = statuses.finished()
     assert finished.snapshot is not None
     snapshot = structs.replace(finished.snapshot, batches=(BatchSnapshot.of("maps", account),))
-    state = banner(replace(finished, snapshot=snapshot), NOW)
+    state = banner(replace(finished, snapshot=snapshot, run=None), NOW)
     assert f"{state.label} {state.detail}".strip() == text
 
 

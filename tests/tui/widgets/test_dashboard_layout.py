@@ -11,7 +11,14 @@ SIZES = [(60, 20), (80, 24), (100, 30), (115, 30), (116, 30), (120, 40), (200, 6
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
-    "wanted", [PanelRows(0, 0, 0), PanelRows(1, 1, 0), PanelRows(8, 3, 3), PanelRows(64, 40, 17)]
+    "wanted",
+    [
+        PanelRows(0, 0, 0),
+        PanelRows(1, 1, 0),
+        PanelRows(8, 3, 3),
+        PanelRows(64, 40, 17),
+        PanelRows(0, 3, 3, 5, 14),
+    ],
 )
 def test_panels_do_not_overlap_or_leave_the_screen(size: tuple[int, int], wanted: PanelRows) -> None:
     width, height = size
