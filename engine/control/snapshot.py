@@ -298,6 +298,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """None if it is not paused."""
     ended: str | None
     """Why no engine runs although nobody had ordered that, and there is work."""
+    outside_hours_until: Number | None
+    """It works outside the hours of the settings, because a person has resumed it; until then, Unix time, s."""
     recent: Recent = Recent()
 
     def __post_init__(self) -> None:
@@ -347,6 +349,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             left_behind=tuple(left_behind),
             pause=None,
             ended=None if is_finished else ended,
+            outside_hours_until=None,
         )
 
     def to_json(self) -> dict[str, Any]:

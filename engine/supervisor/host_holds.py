@@ -13,6 +13,7 @@ from pathlib import PurePath
 
 from engine.control.snapshot import Hold, HoldReason
 from engine.failures import Cause, Failure
+from engine.formatting import data_size
 from engine.messages import FaultKind, MissingSource, ShareAway
 from engine.supervisor.circuit_breaker import BreakerRules, CircuitBreaker, CircuitState
 from engine.supervisor.holds import Holds, hold_of
@@ -28,8 +29,10 @@ _SCRATCH_RESUMES_BELOW = 0.9
 class HostHolds:
     """All times are monotonic, s; `hold` converts them to Unix time for people."""
 
-    def __init__(self, scratch_limit_bytes: int) -> None:
+    def __init__(self, scratch_limit_bytes: int, bandwidth_limit: int | None = None) -> None:
+        """`bandwidth_limit` is what the settings let go to the store, bytes a second."""
         self._scratch_limit = scratch_limit_bytes
+        self._bandwidth_limit = bandwidth_limit
         self._store = CircuitBreaker(_STORE_RULES)
         self._store_reason = HoldReason.STORE
         self._overrules_store = False
@@ -245,6 +248,8 @@ class HostHolds:
                 return hold_of(breaker, reason, now)
         if self._scratch_full_since is not None:
             detail = "scratch is full: conversion waits until the store has taken some of it"
+            if self._bandwidth_limit is not None:
+                detail += f", at {data_size(self._bandwidth_limit)}/s at most ([store] bandwidth_limit)"
             return Hold(HoldReason.STORE, detail, self._scratch_full_since + time.time() - now, None)
         return self.memory
 

@@ -113,7 +113,9 @@ class Supervisor:
         host = LocalHost(
             run.children, run.scratch, settings.store, run.workspace.root, settings.engine.memory_limit
         )
-        return HostContext(run, host, HostHolds(settings.engine.scratch_limit))
+        return HostContext(
+            run, host, HostHolds(settings.engine.scratch_limit, settings.store.bandwidth_limit)
+        )
 
     def _to_convert(self, limit: int) -> list[PendingImage]:
         unreadable = self._here.context.hung_images.unreadable(time.monotonic())

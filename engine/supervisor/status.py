@@ -80,5 +80,6 @@ def take_snapshot(
         orders=tuple(map(OrderSnapshot.of, figures.orders)),
         pause=pause,
         ended=None,
+        outside_hours_until=hours.overruled_until,
         recent=recent,
     )

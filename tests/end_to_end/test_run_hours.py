@@ -39,6 +39,8 @@ def test_outside_its_hours_nothing_starts_until_a_person_resumes(root: Path) -> 
     assert all(row["width"] is None for row in photostat("list", "--json", workspace=root).json)
     resumed = photostat("resume", "--json", workspace=root).json
     assert resumed["outside_hours_until"] == holding["hold"]["until"] + 7200
+    running = status(root)
+    assert running["engine"] is None or running["outside_hours_until"] == resumed["outside_hours_until"]
     assert wait_for_end(root)["totals"]["done"] == 3
 
 

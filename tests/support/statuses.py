@@ -132,6 +132,7 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
         left_behind=(),
         pause=None,
         ended=None,
+        outside_hours_until=None,
         recent=recent(NOW + tick),
     )
 

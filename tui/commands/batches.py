@@ -47,7 +47,9 @@ def batches(ctx: click.Context, as_csv: bool, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         if as_csv or as_json:
-            raise click.UsageError(f"give --csv and --json after {ctx.invoked_subcommand}, if it takes them")
+            raise click.UsageError(
+                f"--json goes behind: photostat batches {ctx.invoked_subcommand} NAME --json"
+            )
         return
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
@@ -107,7 +109,8 @@ def hold(ctx: click.Context, name: str, reason: str, as_json: bool) -> None:
 
     def text(reply: BatchesReply, batch: BatchSnapshot) -> str:
         if not reply.changed:
-            return f"{name} is {held_words(batch, time.time())} already; nothing was changed."
+            held = held_words(batch, time.time()).replace("held by", "held already, by", 1)
+            return f"{name} is {held}. Nothing was changed."
         will = "of it will be finished"
         return (
             f"{name} is held. {in_flight(batch.in_flight, will, will)}; the rest waits until it is released."

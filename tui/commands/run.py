@@ -26,7 +26,7 @@ from tui.commands.shared.output import has_terminal, warn
     "batches",
     multiple=True,
     shell_complete=complete_batch,
-    help="Only this batch; may be given again.",
+    help="Only this batch; may be given again. The order is that of `photostat batches`.",
 )
 @click.option("--workers", type=worker_count, help="How many worker processes, instead of the setting.")
 @click.option("--headless", is_flag=True, help="A progress bar until all is done, instead of the TUI.")

@@ -187,6 +187,9 @@ def _headline(snapshot: Snapshot) -> str:
         parts = [f"HOLDING {why}"] if snapshot.state is State.HOLDING else [*parts, f"also holding {why}"]
     nobody = f"no engine runs: {snapshot.ended}" if snapshot.ended else "no engine runs"
     parts.append(f"engine {engine.pid}, version {engine.version}" if engine else nobody)
+    if snapshot.outside_hours_until is not None:
+        until = clock(snapshot.outside_hours_until, snapshot.time)
+        parts.append(f"works outside its hours too, until {until}, because a person resumed it")
     if snapshot.elapsed_seconds:
         parts.append(f"for {duration(snapshot.elapsed_seconds)}")
     if snapshot.eta_seconds is not None:

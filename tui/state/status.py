@@ -97,7 +97,9 @@ def banner(status: EngineStatus, now: float) -> Banner:
         return _finished(snapshot, status.run, now)
     glyph, word, tone = _STATES[snapshot.state]
     detail = ""
-    if snapshot.state is State.PAUSED:
+    if snapshot.state is State.RUNNING and snapshot.outside_hours_until is not None:
+        detail = f"outside its hours, until {formatting.clock(snapshot.outside_hours_until, now)}"
+    elif snapshot.state is State.PAUSED:
         detail = paused_by(snapshot, now)
     elif snapshot.state is State.DRAINING:
         detail = "ends when what is in flight is done"

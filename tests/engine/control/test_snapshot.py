@@ -78,6 +78,7 @@ SNAPSHOT = Snapshot(
     left_behind=(LeftBehind(4713, "photostat-worker-1", 8, "maps/u/b.jpg", "/mnt/b.jp2", 1_772_409_840.0),),
     pause=None,
     ended=None,
+    outside_hours_until=1_772_438_400.0,
 )
 DOCUMENT = {
     "state": "holding",
@@ -206,6 +207,7 @@ DOCUMENT = {
     ],
     "pause": None,
     "ended": None,
+    "outside_hours_until": 1_772_438_400.0,
 }
 
 

@@ -98,3 +98,10 @@ def test_a_host_s_hold_is_the_engine_s_only_if_every_host_holds() -> None:
     assert run.log.failed(HoldReason.DISK, "no log", now)
     held = hold_of_all(run, hosts[:0], now)
     assert held is not None and held.detail == "no log"
+
+
+def test_a_full_scratch_names_the_limit_on_what_is_sent() -> None:
+    for limit, says in ((None, "some of it"), (20_000_000, "at 20.0 MB/s at most ([store] bandwidth_limit)")):
+        holds = HostHolds(1 << 30, limit)
+        holds.scratch_used(1 << 30, 100.0)
+        assert detail(holds, 100.0).endswith(says)

@@ -52,6 +52,8 @@ def test_outside_its_hours_it_says_when_it_continues_and_alarms_nobody() -> None
     assert state.tone is Tone.NEUTRAL
     assert not is_urgent(status)
     assert is_urgent(STATUSES["holding"]())
+    all_the_same = banner(engine_status(structs.replace(running(), outside_hours_until=NOW + 7200)), NOW)
+    assert f"{all_the_same.label} {all_the_same.detail}" == "► RUNNING outside its hours, until 02:04"
     assert status_hint(status, read_only=False) == f"{hold.detail}. s continues now."
     assert status_hint(status, read_only=True) == hold.detail
 
