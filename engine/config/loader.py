@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, structs
 
 from engine.config.model import Config, JpegSettings, ManifestSettings
-from engine.config.values import Form, NoneAs, bare_type, check_batch_name, refuse_unknown
+from engine.config.values import Form, Hidden, NoneAs, bare_type, check_batch_name, refuse_unknown
 from engine.failures import UserError, nearest, one_line
 
 SectionT = TypeVar("SectionT", bound=msgspec.Struct)
@@ -99,7 +99,8 @@ def _read_section(name: str, content: Any, defaults: SectionT) -> SectionT:
         try:
             given[known[key].name] = _read_value(known[key].type, value)
         except ValueError as error:
-            shown = "" if isinstance(value, dict | list) else f" = {_shown(value)}"
+            is_hidden = any(isinstance(mark, Hidden) for mark in bare_type(known[key].type)[1])
+            shown = "" if is_hidden or isinstance(value, dict | list) else f" = {_shown(value)}"
             raise ValueError(f"[{name}] {key}{shown}: {error}") from error
     return structs.replace(defaults, **given)
 

@@ -18,6 +18,7 @@ from engine.config.values import (
     Endpoint,
     FilledText,
     Form,
+    Hidden,
     MemoryFloor,
     NoneAs,
     NotifyUrl,
@@ -175,6 +176,7 @@ class NotifySettings(Struct, frozen=True):
         tuple[NotifyUrl, ...],
         "told when a run ends or holds or its engine dies: https://... gets a JSON POST; mailto://, msteams://, "
         "slack://, ntfy://, ... are sent by apprise (extra [notify])",
+        Hidden(),
     ] = ()
     morning: Annotated[DayTime, 'e.g. "08:00": also told every day at this time how the run stands'] = ""
     bell: Annotated[

@@ -33,6 +33,11 @@ class NoneAs:
     word: str
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """In the annotation of a value that may be a secret: messages do not quote it."""
+
+
 def bare_type(kind: Any) -> tuple[Any, tuple[Any, ...]]:
     """A type without its annotations, and these."""
     if get_origin(kind) is Annotated:

@@ -70,11 +70,9 @@ def _tell_of_death(workspace: Workspace, hello: Hello, delivery: Delivery) -> No
 
 def _next() -> Hello | Notice | Goodbye | None:
     """What the engine says next; None at its end."""
-    line = sys.stdin.buffer.readline()
-    if not line.endswith(b"\n"):
-        return None
-    with contextlib.suppress(msgspec.DecodeError):
-        return from_engine(line)
+    while (line := sys.stdin.buffer.readline()).endswith(b"\n"):
+        with contextlib.suppress(msgspec.DecodeError):
+            return from_engine(line)
     return None
 
 

@@ -20,6 +20,7 @@ _READY_WITHIN_S = 30.0
 _ENDS_WITHIN_S = 60.0
 """Longer than it gives itself."""
 _CHUNK = 65536
+_MOST_UNSAID_BYTES = 1 << 20
 
 
 class NotifyProcess:
@@ -41,6 +42,7 @@ class NotifyProcess:
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
         self._heard = bytearray()
+        self._unsaid = bytearray()
         self._say(line_of(hello))
 
     @property
@@ -73,6 +75,7 @@ class NotifyProcess:
 
     def reports(self) -> list[Delivered]:
         """What it has said since, without waiting."""
+        self._say(b"")
         self._listen()
         *lines, rest = bytes(self._heard).split(b"\n")
         self._heard = bytearray(rest)
@@ -85,6 +88,10 @@ class NotifyProcess:
     def close(self) -> None:
         """The engine ends as it should. Waits, in bounded time, until the last messages are delivered or given up."""
         self._say(line_of(Goodbye()))
+        deadline = time.monotonic() + _ENDS_WITHIN_S
+        while self._unsaid and self.exit_code is None and time.monotonic() < deadline:
+            select.select([], [self._to], [], 0.2)
+            self._say(b"")
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
         self._process.stdout.close()
@@ -95,11 +102,18 @@ class NotifyProcess:
         self._process.wait()
 
     def _say(self, line: bytes) -> bool:
-        """A line is far smaller than what a pipe takes at once (pipe(7): 64 KiB)."""
+        """What the pipe does not take now is kept, and said later; False if that is too much, or nobody hears it."""
+        if len(self._unsaid) > _MOST_UNSAID_BYTES:
+            return False
+        self._unsaid += line
         try:
-            return os.write(self._to, line) == len(line)
+            while self._unsaid:
+                del self._unsaid[: os.write(self._to, self._unsaid)]
+        except BlockingIOError:
+            return True
         except OSError:
             return False
+        return True
 
     def _listen(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -72,6 +72,8 @@ class Notifier:
             return
         about = HeldFor(hold.reason, hold.detail, hold.since) if hold else None
         notice = Notice(occasion, text, now.state, time.time(), now.account, about)
+        if self._process is None or self._process.exit_code is not None:
+            self._begin()
         if self._process is not None and self._process.tell(notice):
             self._under_way += len(self._settings.urls)
         else:

@@ -262,7 +262,7 @@ def test_a_batch_overrides_what_it_names_and_no_more(tmp_path: Path) -> None:
         ("[store]\nbandwidth_limit = 20", "[store] bandwidth_limit = 20: must be a rate"),
         ("[store]\nbandwidth_limit = '1kB/s'", 'must be a rate from "64kB/s" up'),
         ("[engine]\nhours = 8", "[engine] hours = 8: must be hours like"),
-        ("[notify]\nurls = 'https://example.org'", "[notify] urls"),
+        ("[notify]\nurls = 'https://example.org/secret'", "[notify] urls: must be a list in square brackets"),
         ("[notify]\nurls = ['mailto:joe@example.org']", "[notify] urls: must be addresses like"),
         ("[notify]\nurls = ['http:///hook']", "[notify] urls: must be addresses like"),
         ("[notify]\nurls = ['file:///etc/passwd']", "[notify] urls: must be addresses like"),
