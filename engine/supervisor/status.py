@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from engine import __version__
 from engine.control.recent import Recent
@@ -42,11 +43,12 @@ def take_snapshot(
     """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s."""
     here, now, wanted = crews.here, time.monotonic(), run.batches
     figures = run.ledger.figures()
-    left = None  # nobody knows when a run that does not run continues
-    if state is State.RUNNING or (hold is not None and hold.reason is HoldReason.HOURS):
-        left = progress.eta_range_s(now, lambda: run.ledger.outstanding(run.batches))
-    if left is not None:
-        left = (hours.seconds_for(left[0], time.time()), hours.seconds_for(left[1], time.time()))
+    left = eta_range_s(
+        state,
+        hold,
+        lambda: progress.eta_range_s(now, lambda: run.ledger.outstanding(run.batches)),
+        lambda work_s: hours.seconds_for(work_s, time.time()),
+    )
     return Snapshot(
         state=state,
         time=time.time(),
@@ -83,3 +85,15 @@ def take_snapshot(
         outside_hours_until=hours.overruled_until,
         recent=recent,
     )
+
+
+def eta_range_s(
+    state: State,
+    hold: Hold | None,
+    work_s: Callable[[], tuple[float, float] | None],
+    seconds_for: Callable[[float], float],
+) -> tuple[float, float] | None:
+    """Nobody knows when a run that does not run continues, unless it only waits for its hours."""
+    is_known = state is State.RUNNING or (hold is not None and hold.reason is HoldReason.HOURS)
+    work = work_s() if is_known and state is not State.PAUSED else None
+    return None if work is None else (seconds_for(work[0]), seconds_for(work[1]))

@@ -83,6 +83,8 @@ def test_order_and_holds_are_obeyed_with_an_engine_and_without_one(root: Path) -
     assert [each["done"] for each in holding["batches"]] == [3 - waiting, 0, 3], "and stored"
     shown = photostat("status", workspace=root).stdout
     assert "HOLDING for batch since" in shown
+    resumed = photostat("resume", workspace=root).stdout
+    assert resumed.startswith("Resumed, but nothing starts: only held batches are left: ")
     assert "3 images of plates pending: it is held by" in shown
     assert "the review. `photostat batches release plates` lets them start." in shown
 

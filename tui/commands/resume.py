@@ -33,4 +33,6 @@ def resumed(reply: ResumeReply) -> str:
         return f"Resumed. It works outside its hours too, until {until}, when its next hours end."
     if reply.hold is not None and reply.hold.reason is HoldReason.HOURS:
         return f"Resumed. It is {reply.hold.detail}; another `photostat resume` continues now."
+    if reply.hold is not None and reply.hold.reason is HoldReason.BATCH:
+        return f"Resumed, but nothing starts: {reply.hold.detail}."
     return "Resumed."
