@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 import urllib.request
@@ -9,6 +10,7 @@ from contextvars import ContextVar
 from http.client import HTTPException
 from typing import Protocol
 from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -48,13 +50,25 @@ class _Post:
     def send(self, message: Message) -> None:
         body = msgspec.json.encode(message.document)
         try:
-            request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
+            url, headers = _request_to(self._url)
+            request = urllib.request.Request(url, body, headers)
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S):
                 return
         except HTTPError as error:
             raise NotTaken(f"HTTP status {error.code}") from error
         except (URLError, OSError, HTTPException, ValueError) as error:
             raise NotTaken(_cleaned(_reason(error), self._url)) from error
+
+
+def _request_to(url: str) -> tuple[str, dict[str, str]]:
+    """A user and password in the address become a header (RFC 7617), as urllib takes them for a part of the host."""
+    headers = {"Content-Type": "application/json"}
+    parts = urlsplit(url)
+    credentials, _, host = parts.netloc.rpartition("@")
+    if credentials:
+        token = base64.b64encode(unquote(credentials).encode()).decode()
+        headers["Authorization"] = f"Basic {token}"
+    return urlunsplit(parts._replace(netloc=host)), headers
 
 
 class _Apprise:
@@ -119,4 +133,4 @@ def _cleaned(text: str, url: str) -> str:
     for secret in secrets_of(url):
         if len(secret) >= _LEAST_SECRET:
             text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
-    return one_line(redact(text))[:_LONGEST_PROBLEM]
+    return one_line(redact(text)).rstrip(".")[:_LONGEST_PROBLEM]

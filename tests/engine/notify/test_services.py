@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 
 import pytest
 
@@ -46,6 +47,14 @@ def test_a_post_has_the_keys_that_it_always_had_and_all_that_is_known(wrong_serv
     assert document["host"] and document["state"] == "finished" and document["seconds"] == 3600.0
     assert document["engine"] == {"pid": 77, "version": "1.0", "started": 1000.0}
     assert document["failures_by_cause"] == {"truncated": 1} and "2 images" in document["report"]
+
+
+def test_a_user_and_password_in_an_address_are_sent_as_such(wrong_server: WrongServer) -> None:
+    url = wrong_server.endpoint.replace("://", "://joe:open%20sesame@") + "/hook?to=all"
+    assert [one.problem for one in try_each([url], message(), LONGEST_WAIT_S)] == [""]
+    (asked,) = wrong_server.asked
+    assert asked.path == "/hook?to=all"
+    assert asked.headers["authorization"] == "Basic " + b64encode(b"joe:open sesame").decode()
 
 
 def test_mail_and_apprises_services_get_a_title_and_the_whole_text(
