@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -17,7 +19,7 @@ import pytest
 from tests.conftest import MakeWorkspace
 from tests.support.ledgers import make_ledger
 from tests.support.terminals import ROOT, Terminal
-from tests.support.waiting import own_seconds_until
+from tests.support.waiting import own_seconds_until, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs pseudo-terminals")
 
@@ -179,3 +181,30 @@ def test_a_picture_is_small_and_asks_the_terminal_nothing(workspace: MakeWorkspa
         assert len(drawn) < 20_000
         assert not re.search(rb"\x1b\[[?>=]?[0-9;]*[cnt]|\x1b_|\x1bP", drawn), "a question, or graphics"
         assert b"\x1b[38;5;" in drawn
+
+
+@pytest.mark.parametrize(("way", "begins"), [("sixel", b"\x1bP"), ("kitty", b"\x1b_G")])
+def test_pictures_of_pixels_come_when_asked_for_and_are_taken_away(
+    workspace: MakeWorkspace, way: str, begins: bytes
+) -> None:
+    root = workspace(images=1, width=1200, height=900)
+    with Terminal(["-m", "tui.cli", "-C", str(root)], env={"PHOTOSTAT_PICTURES": way}) as terminal:
+        fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 800, 480))
+        terminal.wait_for("STOPPED")
+        terminal.type("i")
+        terminal.wait_for("Images")
+        terminal.type("\r")
+        terminal.wait_for("original name")
+        terminal.wait_for_silence(0.5)
+        before = len(terminal.output)
+        terminal.type("I")
+        terminal.wait_for("There is none: the image is pending.")
+        wait_until(lambda: begins in terminal.output[before:], "the picture", pause=terminal.read)
+        terminal.wait_for_silence(1.0)
+        drawn = terminal.output[before:]
+        assert len(drawn) < 400_000 and not re.search(rb"\x1b\[[?>=]?[0-9;]*[cnt]", drawn)
+        terminal.type("I")
+        terminal.wait_for("original name", 2)
+        terminal.wait_for_silence(0.5)
+        is_deleted = b"\x1b_Ga=d" in terminal.output[before:]
+        assert is_deleted == (way == "kitty"), "kitty keeps pictures until they are deleted"

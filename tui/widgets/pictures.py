@@ -30,7 +30,7 @@ BYTES_A_SCREEN = 13_500
 """For both pictures on a terminal of 80x24, so that a slow connection carries them at once; more on a larger one."""
 _MOST_BYTES = 80_000
 _CELLS = 80 * 24
-LONGEST_SIDE = 480
+LONGEST_SIDE = 360
 """Pixels of a rendition: more than half blocks show, and little to send as sixel."""
 _NOTE_ROWS = 3
 _DRAWING = "drawing it …"
