@@ -7,17 +7,20 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import accumulate
 
 import click
 from msgspec import to_builtins
 
+from engine.control.client import EngineClient, NoEngine
 from engine.control.offline import arrange_batches
 from engine.control.requests import BatchesReply, BatchRequest, HoldBatch, MoveBatch, ReleaseBatch
 from engine.control.snapshot import BatchSnapshot, Snapshot
 from engine.csv_output import start_table
-from engine.formatting import date_and_second, integer
+from engine.formatting import clock, date_and_second, integer
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
 from tui.commands.shared.account import held_words
 from tui.commands.shared.engine import in_flight
 from tui.commands.shared.options import check_batch, complete_batch, json_option, workspace_of
@@ -53,14 +56,35 @@ def batches(ctx: click.Context, as_csv: bool, as_json: bool) -> None:
         return
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
-    with LedgerReader(workspace_of(ctx)) as reader, reader.one_view():
-        found = Snapshot.from_ledger(reader.figures(), time.time()).batches
+    snapshot = _snapshot(workspace_of(ctx))
+    found, ready = snapshot.batches, ready_in_s(snapshot.batches, snapshot.eta_seconds)
     if as_json:
-        print_json([{"place": place, **to_builtins(batch)} for place, batch in enumerate(found, 1)])
+        rows = enumerate(zip(found, ready, strict=True), 1)
+        print_json([{"place": n, **to_builtins(batch), "eta_seconds": eta_s} for n, (batch, eta_s) in rows])
     elif as_csv:
         _print_csv(found)
     else:
-        _print(found)
+        _print(found, ready)
+
+
+def _snapshot(workspace: Workspace) -> Snapshot:
+    """The engine's, which knows how long the rest takes; the ledger's if none answers."""
+    try:
+        with EngineClient.connect(workspace) as client:
+            return client.snapshot()
+    except NoEngine:
+        with LedgerReader(workspace) as reader, reader.one_view():
+            return Snapshot.from_ledger(reader.figures(), time.time())
+
+
+def ready_in_s(batches: Sequence[BatchSnapshot], eta_s: float | None) -> list[float | None]:
+    """When each batch will be done, by its share of the images that are left; None if nothing of it is left, or if
+    nobody knows: it is held, or not part of this run."""
+    left = [each.account.remaining if each.selected and each.held is None else 0 for each in batches]
+    if eta_s is None:
+        return [None] * len(left)
+    until = accumulate(left)
+    return [eta_s * so_far / sum(left) if own else None for own, so_far in zip(left, until, strict=True)]
 
 
 @batches.command()
@@ -159,17 +183,28 @@ def _order(
         print_line(text(reply, next(batch for batch in reply.batches if batch.name == request.batch)))
 
 
-def _print(found: Sequence[BatchSnapshot]) -> None:
+def _print(found: Sequence[BatchSnapshot], ready: Sequence[float | None]) -> None:
     if not found:
         print_line("There are none yet: `photostat add EXPORT.csv` adds images.")
         return
     now = time.time()
     rows = [
-        [str(place), batch.name, *map(integer, asdict(batch.account).values()), held_words(batch, now)]
-        for place, batch in enumerate(found, 1)
+        [
+            str(place),
+            batch.name,
+            *map(integer, asdict(batch.account).values()),
+            _what_comes(batch, eta_s, now),
+        ]
+        for place, (batch, eta_s) in enumerate(zip(found, ready, strict=True), 1)
     ]
     names = [count.replace("_", " ") for count in _COUNTS]
     print_table(["", "batch", *names, ""], rows, right=["", *names])
+
+
+def _what_comes(batch: BatchSnapshot, eta_s: float | None, now: float) -> str:
+    if not batch.selected:
+        return "not in this run"
+    return held_words(batch, now) or ("" if eta_s is None else f"done at about {clock(now + eta_s, now)}")
 
 
 def _print_csv(found: Sequence[BatchSnapshot]) -> None:
