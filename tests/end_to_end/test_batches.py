@@ -56,6 +56,9 @@ def test_order_and_holds_are_obeyed_with_an_engine_and_without_one(root: Path) -
     order = photostat("batches", "first", "letters", workspace=root).stdout
     assert order == "letters is now number 1 of 3: letters, plates, maps.\n"
     photostat("batches", "hold", "plates", "--reason", "the review", workspace=root)
+    table = photostat("batches", workspace=root).stdout.splitlines()
+    assert table[0].split() == ["#", "batch", "rows", "pending", "in", "flight", "done", "failed", "accepted"]
+    assert "  held by " in table[2] and table[2].endswith(": the review")
     again = photostat("batches", "hold", "plates", "--reason", "another", workspace=root).stdout
     assert "plates is held already, by " in again and again.endswith(": the review. Nothing was changed.\n")
     assert "did you mean maps?" in photostat("batches", "up", "mapz", workspace=root, expect=2).stderr

@@ -198,7 +198,7 @@ def _print(found: Sequence[BatchSnapshot], ready: Sequence[float | None]) -> Non
         for place, (batch, eta_s) in enumerate(zip(found, ready, strict=True), 1)
     ]
     names = [count.replace("_", " ") for count in _COUNTS]
-    print_table(["", "batch", *names, ""], rows, right=["", *names])
+    print_table(["#", "batch", *names, ""], rows, right=["#", *names])
 
 
 def _what_comes(batch: BatchSnapshot, eta_s: float | None, now: float) -> str:
