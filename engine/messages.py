@@ -175,6 +175,9 @@ class KnownStore:
     """How many should be there."""
     sample: tuple[KnownObject, ...] = ()
     """Some of them: if none of these is there, this is not the store."""
+    host: str = ""
+    """Of the uploader: what others of this workspace have not finished is not its to remove. Empty on the engine's own
+    machine."""
 
 
 @dataclass(frozen=True)

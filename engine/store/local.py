@@ -54,7 +54,7 @@ class LocalStore:
         known = known or KnownStore()
         self.root = root
         self._directory = StoreRoot(root, known)
-        self._owner = known.owner
+        self._owner, self._host = known.owner, known.host
         self._limit = limit
         self._lock = threading.Lock()
         self._swept: set[tuple[FileId, str]] = set()
@@ -253,11 +253,15 @@ class LocalStore:
                     for entry in entries
                     if is_partial(entry.name)
                     and entry.name not in self._writing
-                    and is_left_behind(entry.name, entry.stat(follow_symlinks=False).st_mtime, self._owner)
+                    and self._is_left_behind(entry)
                 ]
             for name in leftovers:
                 self._remove(name, directory)
             self._swept.add(which)
+
+    def _is_left_behind(self, entry: os.DirEntry[str]) -> bool:
+        modified = entry.stat(follow_symlinks=False).st_mtime
+        return is_left_behind(entry.name, modified, self._owner, self._host)
 
     def _link_scratch(self, scratch: BinaryIO, request: StoreRequest, directory: int) -> bool:
         """On the same file system the scratch file itself gets the final name: nothing is written twice."""
@@ -291,7 +295,7 @@ class LocalStore:
     @contextmanager
     def _new_partial(self, directory: int) -> Iterator[tuple[BinaryIO, str]]:
         """An unfinished file, open for writing, and its name, which is gone afterwards. Raises OSError."""
-        name = partial_name(self._owner)
+        name = partial_name(self._owner, self._host)
         self._writing.add(name)
         try:
             descriptor = os.open(

@@ -25,7 +25,7 @@ def open_store(settings: StoreSettings, root: Path | str, known: KnownStore) -> 
     if separator and scheme == "s3":
         from engine.store.s3 import open_s3_store
 
-        return open_s3_store(settings, owner=known.owner)
+        return open_s3_store(settings, owner=known.owner, host=known.host)
     raise UserError(
         f'store.url is "{settings.url}": it starts with file: or s3://, as in file:out or s3://bucket/prefix'
     )

@@ -29,10 +29,10 @@ class PartialFile:
         return self.host == this_host()
 
 
-def partial_name(owner: str = "") -> str:
-    """A new name for a file that this process is writing."""
+def partial_name(owner: str = "", host: str = "") -> str:
+    """A new name for a file that this process is writing; for `host` see KnownStore."""
     whose = f"{owner}-" if owner else ""
-    return f".photostat-{whose}{this_host()}-{os.getpid()}-{secrets.token_hex(8)}.partial"
+    return f".photostat-{whose}{this_host(host)}-{os.getpid()}-{secrets.token_hex(8)}.partial"
 
 
 def parse_partial(name: str) -> PartialFile | None:
@@ -46,8 +46,8 @@ def is_partial(name: str) -> bool:
     return parse_partial(name) is not None
 
 
-def is_left_behind(name: str, modified: float, owner: str = "") -> bool:
-    """Whether the one uploader that this workspace has, which does not write this file, may remove it.
+def is_left_behind(name: str, modified: float, owner: str = "", host: str = "") -> bool:
+    """Whether the one uploader that this workspace has on this host, which does not write this file, may remove it.
 
     One of this workspace may go whoever has its writer's process number now; but if another host wrote it, only after
     a day of silence. One without an owner may go if its writer is gone. Those of other workspaces stay. `modified` is
@@ -55,14 +55,15 @@ def is_left_behind(name: str, modified: float, owner: str = "") -> bool:
     partial = parse_partial(name)
     if partial is None or partial.owner not in ("", owner):
         return False
-    if not partial.is_of_this_host:
+    if partial.host != this_host(host):
         return time.time() - modified > STALE_AFTER_S
     return bool(partial.owner) or (partial.pid != os.getpid() and not is_alive(partial.pid))
 
 
-def this_host() -> str:
-    """As names of unfinished files have it."""
-    return re.sub(r"[^0-9A-Za-z]", "", socket.gethostname())[:40]
+def this_host(name: str = "") -> str:
+    """As names of unfinished files have it. Several hosts of one run may be on one machine: then `name` tells them
+    apart."""
+    return "".join(re.sub(r"[^0-9A-Za-z]", "", part)[:40] for part in (socket.gethostname(), name))
 
 
 def is_alive(pid: int) -> bool:

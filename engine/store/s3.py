@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROBE_KEY = ".photostat-check"
-"""The object that `write_probe` puts and deletes; the workspace's owner follows after a hyphen."""
-_PROBE_KEY = re.compile(rf"{re.escape(PROBE_KEY)}(-(?P<owner>[0-9a-f]{{16}}))?")
+"""The object that `write_probe` puts and deletes; the workspace's owner follows after a hyphen, and the host."""
+_PROBE_KEY = re.compile(rf"{re.escape(PROBE_KEY)}(-(?P<owner>[0-9a-f]{{16}})(-[0-9A-Za-z]+)?)?")
 _PROBE_BODY = b"photostat was here\n"
 _READ_BYTES = 1 << 20
 _NAME_TAKEN = frozenset({409, 412})
@@ -56,17 +56,20 @@ class _ReadBack:
     md5: str
 
 
-def open_s3_store(settings: StoreSettings, limits: S3Limits | None = None, owner: str = "") -> Store:
+def open_s3_store(
+    settings: StoreSettings, limits: S3Limits | None = None, owner: str = "", host: str = ""
+) -> Store:
     """The store at the bucket and prefix that `[store] url` names; raises UserError for any other URL."""
-    return S3Store(settings, limits or S3Limits(), owner)
+    return S3Store(settings, limits or S3Limits(), owner, host)
 
 
 class S3Store:
     """JPEGs under a prefix of a bucket. Several threads may use it."""
 
-    def __init__(self, settings: StoreSettings, limits: S3Limits, owner: str = "") -> None:
+    def __init__(self, settings: StoreSettings, limits: S3Limits, owner: str = "", host: str = "") -> None:
         self._bucket = Bucket(settings, limits)
-        self._probe_key = f"{PROBE_KEY}-{owner}" if owner else PROBE_KEY
+        whose = (owner, re.sub(r"[^0-9A-Za-z]", "", host)) if owner else ()
+        self._probe_key = "-".join(part for part in (PROBE_KEY, *whose) if part)
         self._listing = Listing(self._bucket)
         self._upload = Upload(self._bucket, limits, with_crc32=settings.checksum != "when_required")
         self._passed_over: list[Leftover] = []

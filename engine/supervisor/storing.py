@@ -181,7 +181,7 @@ class Storing:
 
     @property
     def _known_store(self) -> KnownStore:
-        return known_store(self._run.ledger, self._run.workspace.root)
+        return known_store(self._run.ledger, self._run.workspace.root, self._host.name)
 
     @property
     def _at(self) -> At:

@@ -106,7 +106,8 @@ def test_probe_objects_and_uploads_of_this_workspace_are_removed_from_a_bucket(
     (workspace.root / "photostat.toml").write_text(settings, encoding="utf-8")
     client, owner, target = seaweed.client(), owner_of(workspace), targets_of(workspace)[0]
     probes = [f".photostat-check-{owner}", ".photostat-check", f".photostat-check-{OTHER}"]
-    for key in probes:
+    of_a_host = f"{probes[0]}-conv2"
+    for key in (*probes, of_a_host):
         client.put_object(Bucket=BUCKET, Key=prefix + key, Body=b"photostat was here\n")
     for key in (target, "another/one.jpg"):
         client.create_multipart_upload(Bucket=BUCKET, Key=prefix + key)
@@ -116,7 +117,7 @@ def test_probe_objects_and_uploads_of_this_workspace_are_removed_from_a_bucket(
     assert found[probes[0]][1].startswith("may be under way: `photostat run` (process")
     assert found[target][1].startswith("may be under way: `photostat run` (process")
     found = told(workspace)
-    assert {key for key, (removed, _) in found.items() if removed} == {probes[0], target}
+    assert {key for key, (removed, _) in found.items() if removed} == {probes[0], of_a_host, target}
     assert found[probes[1]][1].startswith("nothing shows whose it is")
     assert found[probes[2]][1].startswith("another workspace's")
     assert found["another/one.jpg"][1].startswith("nothing shows whose it is")

@@ -392,6 +392,24 @@ def test_an_owners_files_are_removed_whoever_has_their_writers_number_and_no_oth
     assert {path.name for path in directory.iterdir()} == {theirs, "1.jpg"}
 
 
+def test_what_another_host_of_the_same_workspace_writes_is_left_alone_also_on_one_machine(
+    tmp_path: Path, request_for: MakeRequest
+) -> None:
+    owner, seen = "0123456789abcdef", set[str]()
+    stores = {host: LocalStore(tmp_path / "out", KnownStore(owner, host=host)) for host in ("", "conv-2")}
+    directory = tmp_path / "out" / "plates" / "uuid"
+    directory.mkdir(parents=True)
+    names = {host: partial_name(owner, host) for host in stores}
+    for name in names.values():
+        (directory / name).write_bytes(b"x")
+    for number, (host, store) in enumerate(stores.items(), start=1):
+        store.put(request_for(target=f"plates/uuid/{number}.jpg"))
+        found = {path.name for path in directory.iterdir()}
+        assert names[host] not in found, "its own uploader was killed: it has only one"
+        assert all(name in found for other, name in names.items() if other not in seen | {host})
+        seen.add(host)
+
+
 def test_partial_names_are_told_apart() -> None:
     assert is_partial(partial_name())
     assert len(partial_name()) < 120

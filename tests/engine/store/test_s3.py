@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -259,3 +260,24 @@ def test_the_path_style_is_taken_at_endpoints_that_are_not_amazons() -> None:
     assert addressing(StoreSettings(endpoint="https://s3.example.org")) == "path"
     assert addressing(StoreSettings(endpoint="https://s3.eu-west-1.amazonaws.com")) == "auto"
     assert addressing(StoreSettings(endpoint="https://s3.example.org", addressing="virtual")) == "virtual"
+
+
+def test_two_hosts_may_try_the_store_out_at_the_same_time(
+    seaweed: Seaweed, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = "0123456789abcdef"
+    one, other = (
+        S3Store(settings_for(seaweed.endpoint, prefix), SMALL, owner, host) for host in ("", "conv-2")
+    )
+    read_back = S3Store._read_back
+
+    def after_the_other(store: S3Store, key: str) -> Any:
+        if store is one:
+            assert other.write_probe().is_proof  # from its first step to its last, which deletes
+        return read_back(store, key)
+
+    monkeypatch.setattr(S3Store, "_read_back", after_the_other)
+    assert one.write_probe().is_proof
+    assert seaweed.contents(prefix) == {}
+    one.close()
+    other.close()
