@@ -15,6 +15,7 @@ from engine.formatting import (
     per_minute,
     reduction,
     time_of_day,
+    visible,
 )
 from engine.run_account.account import Crash, HeldFor, PausedBy, RunAccount, RunState
 
@@ -47,7 +48,7 @@ def lines(account: RunAccount) -> tuple[Line, ...]:
         Line("failed", _failed(account)),
         *(Line("next", what) for what in next_steps(account)),
     ]
-    return tuple(line for line in found if line.text)
+    return tuple(Line(line.label, visible(line.text)) for line in found if line.text)
 
 
 def text(account: RunAccount) -> str:

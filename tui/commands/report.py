@@ -11,6 +11,7 @@ import click
 from engine import __version__
 from engine.formatting import integer
 from engine.ledger.reader import LedgerReader
+from engine.run_account.reading import account_in
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line
 from tui.commands.shared.progress import spinner
@@ -57,6 +58,7 @@ def report(ctx: click.Context, batch: str | None, output: Path | None, as_json: 
             lambda name: config.jpeg_for(name).quality,
             batch,
             lambda images: show(f"{integer(images)} images read"),
+            account_in(workspace, reader) if batch is None else None,
         )
     if as_json:
         print_json(_document(written))

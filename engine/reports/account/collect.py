@@ -12,6 +12,7 @@ from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
 from engine.ledger.verdicts import Verdict
 from engine.reports.account.figures import BatchFigures, CauseGroup, Figures, KindTable, WarningGroup
+from engine.run_account.account import RunAccount
 
 MOST_LISTED = 200
 """Images that the page lists for each cause or warning, and as far below their batch; the CSV tables have all."""
@@ -31,6 +32,7 @@ def collect(
     for_image: ForImage = lambda row: None,
     for_flagged: ForImage = lambda row: None,
     progress: Callable[[int], None] = lambda images: None,
+    run: RunAccount | None = None,
 ) -> Figures:
     """Reads the whole ledger, or one batch of it.
 
@@ -66,6 +68,7 @@ def collect(
         warnings=sorted(collector.warnings.values(), key=lambda group: -group.count),
         warned_images=collector.warned_images,
         kinds=KindTable(reader.kinds(batch)),
+        run=run,
     )
 
 

@@ -8,6 +8,8 @@ from engine.ledger.account import Account, WorkTimes
 from engine.ledger.models import ImageRow, KindCount
 from engine.ledger.verdicts import Standing
 from engine.reports.account.psnr_distribution import PsnrDistribution
+from engine.run_account.account import RunAccount
+from engine.run_account.words import Line, lines
 
 
 @dataclass
@@ -137,6 +139,12 @@ class Figures:
     """The most frequent warning first."""
     warned_images: int
     kinds: KindTable
+    run: RunAccount | None = None
+    """What happened in the last run; None in the report of one batch, and if there was none."""
+
+    @property
+    def run_lines(self) -> tuple[Line, ...]:
+        return lines(self.run) if self.run is not None else ()
 
     @property
     def account(self) -> Account:

@@ -24,6 +24,7 @@ from engine.reports.account.csv_tables import (
 )
 from engine.reports.account.figures import Figures
 from engine.reports.account.page import render
+from engine.run_account.account import RunAccount
 
 _FAR_BELOW = "PSNR far below its batch"
 
@@ -43,6 +44,7 @@ def write_report(
     quality_of: Callable[[str], int],
     batch: str | None = None,
     progress: Callable[[int], None] = lambda images: None,
+    run: RunAccount | None = None,
 ) -> WrittenReport:
     """Writes report.html and batches.csv, kinds.csv, failures.csv, attention.csv into the directory.
 
@@ -66,7 +68,7 @@ def write_report(
         def for_flagged(row: ImageRow) -> None:
             add_attention([*image_cells(row), _FAR_BELOW])
 
-        figures = collect(reader, title, version, quality_of, batch, for_image, for_flagged, progress)
+        figures = collect(reader, title, version, quality_of, batch, for_image, for_flagged, progress, run)
         add_batch = start_table(batches, BATCH_COLUMNS)
         for batch_figures in figures.batches:
             add_batch(batch_cells(batch_figures))

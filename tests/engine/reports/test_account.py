@@ -17,6 +17,7 @@ from engine.formatting import visible
 from engine.ledger.account import Account
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.runs import Ending, RunNote, WaitKind
 from engine.ledger.verdicts import GivenVerdict, Verdict
 from engine.ledger.writer import Ledger
 from engine.messages import Converted, DecodeMode, Surveyed
@@ -29,6 +30,7 @@ from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.html_checks import Page, evaluate_in_browser, self_contained_page
 from tests.support.jp2_files import representation
+from tests.support.run_records import BEGAN, engine, wait
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202egpj.exe\x1b[31m"
 
@@ -280,3 +282,22 @@ def written(workspace: Workspace, directory: Path) -> str:
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def test_the_report_opens_with_what_happened_in_the_run(collection: Workspace, tmp_path: Path) -> None:
+    held = wait(WaitKind.HELD, "store", 1, 600)
+    with Ledger.open(collection) as ledger:
+        start = ledger.start_run()
+        note = RunNote(
+            start.run, BEGAN, None, engine(0, 3, Ending.STOPPED), {0: replace(held, detail=HOSTILE)}, {}
+        )
+        ledger.keep_run(note)
+    photostat("report", "-o", tmp_path / "all", workspace=collection.root)
+    page = (tmp_path / "all" / "report.html").read_text("utf-8")
+    told = unescape(page)
+    head = told.index("stopped: began 01 Mar 2026 18:00, ended 21:00, after 3 h 00 min")
+    assert told.index("<h1>") < head < told.index("<h2>")
+    assert f"store 10 min 00 s (19:00:00–19:10:00: {visible(HOSTILE)})" in told
+    assert "<script>alert" not in page
+    photostat("report", "--batch", "maps", "-o", tmp_path / "one", workspace=collection.root)
+    assert "stopped: began" not in (tmp_path / "one" / "report.html").read_text("utf-8")
