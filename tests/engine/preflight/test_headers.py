@@ -22,6 +22,7 @@ from engine.preflight.headers import Chunk, ManyProcesses, OneProcess, header_re
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import start
+from tests.support.hung_sources import HungSources
 from tests.support.jp2_files import cut
 from tests.support.ledgers import make_ledger
 from tests.support.many_rows import make_many_rows
@@ -108,3 +109,20 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
         check.communicate()
         assert check.returncode == 130
         wait_until(lambda: all(map(has_ended, everything)), "the end of all of them")
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_share_that_hangs_is_told_whoever_reads(
+    workspace: MakeWorkspace, hung_sources: HungSources, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    root = workspace(images=9, settings="[engine]\ntimeout = 1\n")
+    share = hung_sources(root / "source")
+    share.hang("open", "*")
+    monkeypatch.setattr(preflight, "_CHUNK", 4)
+    monkeypatch.setattr(preflight, "_MOST_UNANSWERED", 4)
+    opened = Workspace(root)
+    found = preflight.check(opened, opened.config(), 1, None, lambda done, of: None, processes=processes)
+    share.answer()
+    assert "4 sources in a row do not answer" in (found.share_problem or "")
+    assert (found.images, found.converted_meanwhile, len(found.findings)) == (4, 0, 4)
+    assert [hold.reason for hold in found.would_hold] == ["source"]
