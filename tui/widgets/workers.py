@@ -112,15 +112,16 @@ def _image(worker: WorkerSnapshot) -> str:
 
 
 def worker_line(worker: WorkerSnapshot, columns: int, slot_columns: int = _SLOT) -> Text:
-    """Columns that line up: slot, phase, image, megapixels, seconds of those predicted, memory now/predicted.
+    """Columns that line up: slot, phase, seconds of those predicted, memory now/predicted, megapixels, image.
 
-    A narrow one leaves out the size first, which the image's detail has, and the bars then."""
+    What changes stands first: a terminal is sent a line up to its last change. A narrow line leaves out the size first,
+    which the image's detail has, and the bars then."""
     slot = right_aligned(str(worker.slot), slot_columns - 1) + " "
     if worker.image_id is None:
         rss = right_aligned(formatting.short_memory(worker.rss_bytes), _MEMORY // 2)
         middle = columns - slot_columns - _MEMORY // 2
         return line((slot, LABEL), (padded(worker.phase, middle), LABEL), (rss, LABEL))
-    room = columns - slot_columns - _PHASE - 1 - _TIME - 1 - _MEMORY
+    room = columns - slot_columns - _PHASE - _TIME - _MEMORY - 1
     with_bars = room >= _NAME + 2 * (_BAR + 1)
     room -= 2 * (_BAR + 1) if with_bars else 0
     with_size = room >= _NAME + _SIZE
@@ -130,12 +131,11 @@ def worker_line(worker: WorkerSnapshot, columns: int, slot_columns: int = _SLOT)
     return line(
         (slot, LABEL),
         (padded(worker.phase, _PHASE), PHASES.get(worker.phase, "")),
+        *_time(worker, with_bar=with_bars, with_prediction=with_prediction),
+        *_memory(worker, with_bar=with_bars),
+        right_aligned(formatting.megapixels(worker.megapixels), _SIZE) if with_size else "",
         " ",
         (padded(_image(worker), room, Keep.BOTH), STRONG),
-        right_aligned(formatting.megapixels(worker.megapixels), _SIZE) if with_size else "",
-        *_time(worker, with_bar=with_bars, with_prediction=with_prediction),
-        " ",
-        *_memory(worker, with_bar=with_bars),
     )
 
 
@@ -158,11 +158,11 @@ def _memory(worker: WorkerSnapshot, *, with_bar: bool) -> list[str | tuple[str, 
     rss, predicted = worker.rss_bytes, worker.predicted_bytes
     over = bool(rss and predicted and rss > predicted)
     text = f"{formatting.short_memory(rss)}/{formatting.short_memory(predicted)}"
-    parts: list[str | tuple[str, str]] = []
+    style = f"bold {WARNING}" if over else ""
+    parts: list[str | tuple[str, str]] = [(right_aligned(("!" if over else "") + text, _MEMORY), style)]
     if with_bar:
         share = rss / predicted if rss and predicted else None
-        parts = [_bar(share, WARNING if over else LABEL), " "]
-    parts.append((right_aligned(("!" if over else "") + text, _MEMORY), f"bold {WARNING}" if over else ""))
+        parts += [" ", _bar(share, WARNING if over else LABEL)]
     return parts
 
 
