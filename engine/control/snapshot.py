@@ -215,6 +215,40 @@ class StoreSnapshot(Struct, frozen=True):
     """Bytes a second."""
 
 
+class SurveySnapshot(Struct, frozen=True):
+    """How far the headers of this run's images are read; batches that are held do not count."""
+
+    images: Count = 0
+    read: Count = 0
+    failed: Count = 0
+    """Of those that this engine has read, so many could not be."""
+
+    @property
+    def goes_on(self) -> bool:
+        return self.read < self.images
+
+
+class VolumeName(StrEnum):
+    STORE = "store"
+    SCRATCH = "scratch"
+    LEDGER = "ledger"
+
+
+class VolumeSnapshot(Struct, frozen=True):
+    """The file system on which something lies. Bytes."""
+
+    name: VolumeName
+    path: str = ""
+    free: Count | None = None
+    """None if nobody knows; `problem` says why."""
+    total: Count | None = None
+    needed: Count | None = None
+    """What the rest of the run will write on this file system; None while nobody can know."""
+    enough: bool | None = None
+    """Whether that fits; None if nobody knows."""
+    problem: str = ""
+
+
 class Bytes(Struct, frozen=True):
     """Of the images that are done."""
 
@@ -282,6 +316,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     eta_range_seconds: tuple[Number, Number] | None
     """The shortest and the longest that it may take."""
     elapsed_seconds: Number
+    survey: SurveySnapshot
+    volumes: tuple[VolumeSnapshot, ...]
+    """Of store, scratch and ledger; empty without an engine."""
     bytes: Bytes
     failures_by_cause: dict[str, Count]
     """The most frequent cause first."""
@@ -340,6 +377,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             eta_seconds=None,
             eta_range_seconds=None,
             elapsed_seconds=0.0,
+            survey=SurveySnapshot(),
+            volumes=(),
             bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
             failures_by_cause=dict(figures.failures_by_cause),
             failures_this_run=0,

@@ -44,7 +44,7 @@ from engine.supervisor.ledger_turns import LedgerTurns
 from engine.supervisor.notifications import Notifier, RunNow
 from engine.supervisor.ordered_holds import OrderedHolds
 from engine.supervisor.orders import Orders
-from engine.supervisor.progress import Progress
+from engine.supervisor.progress import Progress, SurveyPace
 from engine.supervisor.recent_spans import RecentSpans
 from engine.supervisor.run_recorder import RunRecorder, engine_died
 from engine.supervisor.run_times import Doing
@@ -53,6 +53,7 @@ from engine.supervisor.skipping import Skipping
 from engine.supervisor.status import take_snapshot
 from engine.supervisor.surveying import Surveying
 from engine.supervisor.takeover import check_scratch, take_over
+from engine.supervisor.volumes import Volumes, volume_paths
 from engine.supervisor.working_hours import WorkingHours
 from engine.workspace import Workspace
 
@@ -86,6 +87,7 @@ class Supervisor:
         self._turns = LedgerTurns(self._run)
         self._started = time.monotonic()
         self._progress = Progress(self._started)
+        self._volumes = Volumes(volume_paths(workspace, config))
         self._recent = RecentSpans()
         here = self._this_machine()
         self._surveying = Surveying(here)
@@ -148,6 +150,7 @@ class Supervisor:
         run.scratch.sweep(reused)
         run.ledger.remove_lost_plans()
         self._notifier.start()
+        self._volumes.open()
         await self._control.start()
         run.ledger.publish_socket(self._control.path)
         run.ledger.answer_while_locked()
@@ -281,6 +284,7 @@ class Supervisor:
         """Every step is taken, whatever happens in another; no child is left when the ledger is closed."""
         async with contextlib.AsyncExitStack() as steps:  # the last one is the first to be taken
             steps.callback(self._log_file.close)
+            steps.callback(self._volumes.close)
             steps.push_async_callback(self._control.close)
             steps.callback(self._run.scratch.remove_if_empty)
             steps.callback(self._write_the_rest)
@@ -330,6 +334,8 @@ class Supervisor:
             pause=self.pause if self.state is State.PAUSED else None,
             hold=self._hold,
             failures=self._surveying.failures + self._crews.failures,
+            pace=SurveyPace(self._surveying.read, self._surveying.failures),
+            volumes=self._volumes,
             hours=self._hours,
         )
 

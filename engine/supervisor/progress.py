@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.control.snapshot import Rates
 from engine.ledger.account import Outstanding
@@ -19,6 +19,10 @@ WINDOW_S = 120.0
 _MIN_SPAN_S = 5.0
 _COUNT_EVERY_S = 10.0
 _MOST_DOUBT = 0.5
+_DOUBT_OF_UNREAD = 0.25
+"""If no header of the rest has been read."""
+_ENOUGH_HEADERS = 30
+"""To say which share of them cannot be read."""
 _LONGEST_STEP_S = 5.0
 """In a longer gap between two turns of the loop nothing was done: the machine or the process was suspended."""
 
@@ -32,12 +36,29 @@ class Finished:
     jpeg_bytes: int
 
 
+@dataclass(frozen=True)
+class SurveyPace:
+    """What this engine has read so far."""
+
+    read: int = 0
+    """Headers, also of images that failed then."""
+    failed: int = 0
+
+    @property
+    def readable(self) -> float:
+        """The share of the rest that can be expected to be converted."""
+        return 1.0 - self.failed / self.read if self.read >= _ENOUGH_HEADERS else 1.0
+
+
 class Progress:
     """`now` is monotonic, s."""
 
     def __init__(self, started: float) -> None:
         self._outstanding = Outstanding(0, 0.0, 0)
         self._outstanding_until = started
+        self._read_until_then = 0
+        self._headers_per_s = 0.0
+        """Between the last two counts."""
         self._counted_until = started
         self._worked_s = 0.0
         self._recent: deque[tuple[float, Finished]] = deque()
@@ -84,20 +105,47 @@ class Progress:
         spread = self.eta_range_s(now, count)
         return (spread[0] + spread[1]) / 2 if spread else None
 
-    def eta_range_s(self, now: float, count: Callable[[], Outstanding]) -> tuple[float, float] | None:
+    def outstanding(self, now: float, count: Callable[[], Outstanding], pace: SurveyPace) -> Outstanding:
+        """What is pending. `count` asks the ledger; it is called every ten seconds, and the headers that were read
+        since then are taken off."""
+        if now >= self._outstanding_until:
+            since_s = now - self._outstanding_until + _COUNT_EVERY_S
+            self._headers_per_s = (pace.read - self._read_until_then) / since_s
+            self._outstanding, self._outstanding_until = count(), now + _COUNT_EVERY_S
+            self._read_until_then = pace.read
+        unread = max(0, self._outstanding.unsurveyed - (pace.read - self._read_until_then))
+        return replace(self._outstanding, unsurveyed=unread)
+
+    def jpeg_bytes_left(self, outstanding: Outstanding, pace: SurveyPace) -> int | None:
+        """That what is pending will become; None while nothing is known of it."""
+        stored = self.total
+        if not stored.megapixels:
+            return None
+        return round(stored.jpeg_bytes / stored.megapixels * self._megapixels_left(outstanding, pace))
+
+    def _megapixels_left(self, outstanding: Outstanding, pace: SurveyPace) -> float:
+        """Images that are not surveyed are as large as the others in the mean, and as many of them can be read."""
+        known = outstanding.surveyed + self._images
+        mean = (outstanding.megapixels + self._megapixels) / known if known else 0.0
+        return outstanding.megapixels + outstanding.unsurveyed * pace.readable * mean
+
+    def eta_range_s(
+        self, now: float, count: Callable[[], Outstanding], pace: SurveyPace | None = None
+    ) -> tuple[float, float] | None:
         """From the shortest to the longest that the rest may take, s; None while the rates are unknown.
 
         An image costs time for its pixels and time for being one, so the truth is between the estimate by
-        megapixels and that by images. Few images say little: the range is wider by 1/sqrt of their number.
-        `count` asks the ledger what is outstanding; it is called every ten seconds."""
-        if now >= self._outstanding_until:
-            self._outstanding, self._outstanding_until = count(), now + _COUNT_EVERY_S
-        outstanding, rates = self._outstanding, self.rates()
+        megapixels and that by images. Few images say little: the range is wider by 1/sqrt of their number, and by
+        the part of the rest of which nothing is known yet. Reading its headers may take longer than all else."""
+        pace = pace or SurveyPace()
+        outstanding, rates = self.outstanding(now, count, pace), self.rates()
         if rates.megapixels_per_s <= 0 or rates.images_per_s <= 0:
             return None
-        known = outstanding.surveyed + self._images
-        mean = (outstanding.megapixels + self._megapixels) / known
-        by_pixels = (outstanding.megapixels + outstanding.unsurveyed * mean) / rates.megapixels_per_s
-        by_images = (outstanding.surveyed + outstanding.unsurveyed) / rates.images_per_s
-        doubt = min(_MOST_DOUBT, len(self._recent) ** -0.5)
-        return min(by_pixels, by_images) * (1 - doubt), max(by_pixels, by_images) * (1 + doubt)
+        unread = outstanding.unsurveyed * pace.readable
+        by_pixels = self._megapixels_left(outstanding, pace) / rates.megapixels_per_s
+        by_images = (outstanding.surveyed + unread) / rates.images_per_s
+        by_survey = outstanding.unsurveyed / self._headers_per_s if self._headers_per_s else 0.0
+        unknown = unread / max(1.0, outstanding.surveyed + unread)
+        doubt = min(_MOST_DOUBT, len(self._recent) ** -0.5 + _DOUBT_OF_UNREAD * unknown)
+        shortest, longest = sorted((by_pixels, by_images))
+        return max(shortest * (1 - doubt), by_survey), max(longest * (1 + doubt), by_survey)

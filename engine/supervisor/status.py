@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from engine import __version__
 from engine.control.recent import Recent
@@ -19,10 +19,13 @@ from engine.control.snapshot import (
     Snapshot,
     State,
     StoreSnapshot,
+    SurveySnapshot,
 )
+from engine.ledger.account import LedgerFigures, Outstanding
 from engine.supervisor.context import RunContext
 from engine.supervisor.crews import Crews
-from engine.supervisor.progress import Progress
+from engine.supervisor.progress import Progress, SurveyPace
+from engine.supervisor.volumes import ComingBytes, Volumes
 from engine.supervisor.working_hours import WorkingHours
 
 
@@ -39,14 +42,21 @@ def take_snapshot(
     pause: Pause | None,
     failures: int,
     hours: WorkingHours,
+    pace: SurveyPace,
+    volumes: Volumes,
 ) -> Snapshot:
     """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s."""
     here, now, wanted = crews.here, time.monotonic(), run.batches
     figures = run.ledger.figures()
+
+    def count() -> Outstanding:
+        return run.ledger.outstanding(run.batches)
+
+    outstanding = progress.outstanding(now, count, pace)
     left = eta_range_s(
         state,
         hold,
-        lambda: progress.eta_range_s(now, lambda: run.ledger.outstanding(run.batches)),
+        lambda: progress.eta_range_s(now, count, pace),
         lambda work_s: hours.seconds_for(work_s, time.time()),
     )
     return Snapshot(
@@ -73,6 +83,8 @@ def take_snapshot(
         eta_seconds=sum(left) / 2 if left else None,
         eta_range_seconds=left,
         elapsed_seconds=now - started,
+        survey=_survey(figures, wanted, outstanding, pace),
+        volumes=volumes.snapshot(now, _coming(run, figures, progress, outstanding, pace)),
         bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
         failures_by_cause=dict(figures.failures_by_cause),
         failures_this_run=failures,
@@ -97,3 +109,30 @@ def eta_range_s(
     is_known = state is State.RUNNING or (hold is not None and hold.reason is HoldReason.HOURS)
     work = work_s() if is_known and state is not State.PAUSED else None
     return None if work is None else (seconds_for(work[0]), seconds_for(work[1]))
+
+
+def _survey(
+    figures: LedgerFigures, wanted: Collection[str] | None, outstanding: Outstanding, pace: SurveyPace
+) -> SurveySnapshot:
+    images = sum(
+        account.rows
+        for name, account in figures.accounts.items()
+        if (wanted is None or name in wanted) and name not in figures.batch_holds
+    )
+    return SurveySnapshot(images, max(0, images - outstanding.unsurveyed), pace.failed)
+
+
+def _coming(
+    run: RunContext,
+    figures: LedgerFigures,
+    progress: Progress,
+    outstanding: Outstanding,
+    pace: SurveyPace,
+) -> ComingBytes:
+    """Until this engine has stored an image, the JPEGs are as large as those of the ledger."""
+    images, done = outstanding.surveyed + outstanding.unsurveyed, figures.totals.done
+    jpegs = progress.jpeg_bytes_left(outstanding, pace)
+    if jpegs is None and (done or not images):
+        jpegs = round(figures.jpeg_bytes / max(1, done) * images * pace.readable)
+    at_once = run.config.engine.scratch_limit
+    return ComingBytes(images, jpegs, at_once if jpegs is None else min(at_once, jpegs))

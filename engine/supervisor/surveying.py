@@ -93,6 +93,8 @@ class Surveying:
         """How often the surveyor ended while it had this image alone."""
         self._faults = UnexplainedFaults(self._run)
         self.failures = 0
+        self.read = 0
+        """Headers that were read, or that could not be."""
         self.all_surveyed = False
         """Every pending image has been surveyed."""
 
@@ -265,6 +267,7 @@ class Surveying:
         self._run.ledger.surveyed([result for result in results if isinstance(result, Surveyed)])
         for result in results:
             if isinstance(result, Surveyed):
+                self.read += 1
                 self._faults.worked()
                 self._holds.source_worked()
                 self._holds.source_read(asked[result.image_id].source_path, self._asked_at)
@@ -285,6 +288,7 @@ class Surveying:
         if outcome.away is not None:
             return  # the image is pending, and is surveyed when the share is there again
         if isinstance(outcome.found, Surveyed):
+            self.read += 1
             self._run.ledger.surveyed([outcome.found])
             self._holds.source_worked()
             self._holds.source_read(request.source_path, self._asked_at)
@@ -316,6 +320,7 @@ class Surveying:
 
     def _fail(self, request: SurveyRequest, failure: Failure) -> None:
         self.failures += 1
+        self.read += 1
         subject = self._run.ledger.subject(request.image_id)
         self._run.fail(subject, failure)
         if failure.cause in UNEXPLAINED:

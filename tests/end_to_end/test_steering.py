@@ -65,6 +65,12 @@ def test_a_pause_reads_no_headers_and_fails_no_rows(workspace: MakeWorkspace) ->
     before = status(root)
     assert before["state"] == "paused"
     assert before["totals"]["pending"] > 0
+    survey = before["survey"]
+    assert 0 < survey["read"] < survey["images"] == 20_000
+    assert 0 < survey["failed"] == before["totals"]["failed"]
+    assert [volume["name"] for volume in before["volumes"]] == ["store", "scratch", "ledger"]
+    told = photostat("status", workspace=root).stdout
+    assert "headers read " in told and "space: store " in told
     later = wait_until(lambda: _when(root, before["elapsed_seconds"] + 3), "three seconds of the pause")
     assert later["totals"] == before["totals"]
     photostat("resume", workspace=root)

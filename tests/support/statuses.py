@@ -21,6 +21,9 @@ from engine.control.snapshot import (
     Snapshot,
     State,
     StoreSnapshot,
+    SurveySnapshot,
+    VolumeName,
+    VolumeSnapshot,
     WorkerSnapshot,
 )
 from engine.failures import Stage
@@ -128,6 +131,21 @@ def running(workers: int = 8, tick: int = 0) -> Snapshot:
         workers_asked=workers,
         engine=EngineIdentity(4711, NOW - 116_520, "0.1.0"),
         orders=(),
+        survey=SurveySnapshot(430_057, 430_057, 21),
+        volumes=(
+            VolumeSnapshot(VolumeName.STORE, problem="an S3 store does not say how much it can take"),
+            VolumeSnapshot(
+                VolumeName.SCRATCH,
+                "/srv/holdings/scratch",
+                212_000_000_000,
+                500_000_000_000,
+                22_000_000_000,
+                True,
+            ),
+            VolumeSnapshot(
+                VolumeName.LEDGER, "/srv/holdings", 212_000_000_000, 500_000_000_000, 22_000_000_000, True
+            ),
+        ),
         skipped=(),
         left_behind=(),
         pause=None,

@@ -29,6 +29,7 @@ from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_json_line, print_line, print_table, warn
 from tui.commands.shared.watching import watch
 from tui.state.eta import time_left
+from tui.state.steady_facts import space_words, survey_words
 
 _INTERVAL_S = 2.0
 
@@ -205,6 +206,9 @@ def _print_engine(snapshot: Snapshot) -> None:
         f"{data_size(rates.source_bytes_per_s)}/s in, {data_size(rates.jpeg_bytes_per_s)}/s out"
         f"{'' if snapshot.state is State.RUNNING else ' while it worked'}"
     )
+    if words := survey_words(snapshot.survey):
+        survey = snapshot.survey
+        print_line(f"{words}: {integer(survey.read)} of {counted(survey.images, 'image')}")
     print_line(
         f"memory: {memory_size(room.available)} of {memory_size(room.total)} available, "
         f"{memory_size(room.committed)} reserved, {memory_size(room.floor)} must stay free"
@@ -214,6 +218,8 @@ def _print_engine(snapshot: Snapshot) -> None:
         f"store {store.url}: {counted(store.waiting, 'JPEG')} on scratch, {data_size(store.waiting_bytes)}"
         + (f"; no more than {data_size(store.bandwidth_limit)}/s is sent" if store.bandwidth_limit else "")
     )
+    for volume in snapshot.volumes:
+        print_line(f"space: {space_words(volume)}{f' ({volume.path})' if volume.path else ''}")
     few = f" instead of {snapshot.workers_asked}: memory allows no more"
     limit = few if snapshot.workers_wanted < snapshot.workers_asked else ""
     print_line(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")

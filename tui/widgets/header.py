@@ -13,9 +13,10 @@ from engine.control.snapshot import Snapshot, State
 from engine.ledger.account import Account
 from tui.state.eta import is_uncertain, time_left
 from tui.state.status import ConnectionState, Tone, banner
+from tui.state.steady_facts import short_space, shortest_volume, survey_words
 from tui.state.view import View
 from tui.terminal_text import Mark, fit, names_that_fit, stacked
-from tui.widgets.line_widget import BAD, LABEL, MARKS, STRONG, TONES, line
+from tui.widgets.line_widget import BAD, LABEL, MARKS, STRONG, TONES, WARNING, line
 from tui.widgets.panel import Panel
 
 _GAP = 3
@@ -104,13 +105,23 @@ def figures_line(view: View, columns: int) -> Text:
     if snapshot is None:
         return line("")
     orders, account, times = _orders(snapshot), _account(snapshot.totals), _times(view, snapshot)
-    by_weight = [*orders, *account[:1], *times[:1], *account[1:], *times[1:]]
+    warnings, survey, space = _little_space(snapshot), _survey(snapshot), _space(snapshot)
+    by_weight = [
+        *orders,
+        *account[:1],
+        *times[:1],
+        *warnings,
+        *survey,
+        *account[1:],
+        *times[1:],
+        *space,
+    ]
     shown: list[_Figure] = []
     for figure in by_weight:
         if sum(other.columns + _GAP for other in shown) + figure.columns <= columns:
             shown.append(figure)
-    left = _spaced([figure for figure in (*orders, *account) if figure in shown])
-    right = _spaced([figure for figure in reversed(times) if figure in shown])
+    left = _spaced([f for f in (*orders, *warnings, *account, *survey) if f in shown])
+    right = _spaced([f for f in (*space, *reversed(times)) if f in shown])
     gap = columns - line(*left).cell_len - line(*right).cell_len
     return line(*left, " " * max(0, gap), *right)
 
@@ -150,6 +161,26 @@ def _orders(snapshot: Snapshot) -> list[_Figure]:
     order, more = snapshot.orders[0], len(snapshot.orders) - 1
     far = f"{formatting.integer(order.seen)} / {formatting.integer(order.images)}"
     return [_Figure(f"{order.kind.replace('_', ' ')} ", far + (f" (+{more})" if more else ""), STRONG)]
+
+
+def _survey(snapshot: Snapshot) -> list[_Figure]:
+    words = survey_words(snapshot.survey)
+    return [_Figure("", words)] if words else []
+
+
+def _little_space(snapshot: Snapshot) -> list[_Figure]:
+    """Of the file system on which the rest of the run will not fit."""
+    volume = shortest_volume(snapshot)
+    if volume is None:
+        return []
+    free, needed = formatting.data_size(volume.free or 0), formatting.data_size(volume.needed or 0)
+    return [_Figure("", f"! {volume.name} {free} free, {needed} to come", WARNING)]
+
+
+def _space(snapshot: Snapshot) -> list[_Figure]:
+    if shortest_volume(snapshot) is not None or not (free := short_space(snapshot.volumes)):
+        return []
+    return [_Figure("free ", free, LABEL)]
 
 
 def _elapsed(view: View, snapshot: Snapshot) -> float | None:

@@ -23,6 +23,9 @@ from engine.control.snapshot import (
     Snapshot,
     State,
     StoreSnapshot,
+    SurveySnapshot,
+    VolumeName,
+    VolumeSnapshot,
     WorkerSnapshot,
 )
 from engine.failures import Stage
@@ -69,6 +72,8 @@ SNAPSHOT = Snapshot(
     eta_seconds=None,
     eta_range_seconds=None,
     elapsed_seconds=12.5,
+    survey=SurveySnapshot(10, 6, 1),
+    volumes=(VolumeSnapshot(VolumeName.LEDGER, "/srv/ws", 5, 10, 7, False),),
     bytes=Bytes(16_800_000, 6_810_000),
     failures_by_cause={"truncated": 3, "corrupt": 1},
     failures_this_run=2,
@@ -178,6 +183,18 @@ DOCUMENT = {
     "eta_seconds": None,
     "eta_range_seconds": None,
     "elapsed_seconds": 12.5,
+    "survey": {"images": 10, "read": 6, "failed": 1},
+    "volumes": [
+        {
+            "name": "ledger",
+            "path": "/srv/ws",
+            "free": 5,
+            "total": 10,
+            "needed": 7,
+            "enough": False,
+            "problem": "",
+        }
+    ],
     "bytes": {"source": 16_800_000, "jpeg": 6_810_000},
     "failures_by_cause": {"truncated": 3, "corrupt": 1},
     "failures_this_run": 2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.ledger.account import Outstanding
-from engine.supervisor.progress import WINDOW_S, Finished, Progress
+from engine.supervisor.progress import WINDOW_S, Finished, Progress, SurveyPace
 
 LEFT = Outstanding(surveyed=100, megapixels=1000.0, unsurveyed=0)
 
@@ -98,3 +98,45 @@ def test_few_images_give_a_wide_range_and_many_a_narrow_one() -> None:
     assert many is not None
     assert few[1] / few[0] > 2
     assert many[1] / many[0] < 1.25
+
+
+def test_headers_that_were_read_since_the_last_count_are_taken_off() -> None:
+    progress, rest = Progress(0.0), Outstanding(surveyed=0, megapixels=0.0, unsurveyed=1000)
+    assert progress.outstanding(1.0, lambda: rest, SurveyPace(read=10)).unsurveyed == 1000
+    assert progress.outstanding(2.0, lambda: rest, SurveyPace(read=310)).unsurveyed == 700
+    assert progress.outstanding(12.0, lambda: rest, SurveyPace(read=310)).unsurveyed == 1000, "counted again"
+
+
+def test_what_is_not_surveyed_is_estimated_from_what_is() -> None:
+    """Half of the headers cannot be read, so that half of the rest needs no time; who knows less is less certain."""
+    progress = Progress(0.0)
+    now = working(progress, 0.0, 400)
+    rest = Outstanding(surveyed=1000, megapixels=10_000.0, unsurveyed=2000)
+    certain = progress.eta_range_s(now, lambda: Outstanding(2000, 20_000.0, 0))
+    half = progress.eta_range_s(now + 11, lambda: rest, SurveyPace(read=20_000, failed=10_000))
+    assert certain is not None and half is not None
+    assert sum(half) == pytest.approx(sum(certain))
+    assert half[1] - half[0] > certain[1] - certain[0]
+
+
+def test_a_few_headers_do_not_say_which_share_cannot_be_read() -> None:
+    assert [SurveyPace(read, read // 2).readable for read in (0, 20, 200)] == [1.0, 1.0, 0.5]
+
+
+def test_the_run_takes_no_less_time_than_its_headers() -> None:
+    """Ten in ten seconds, of which 900 are left; nearly all fail, and what is left to convert is little."""
+    progress, rest = Progress(0.0), Outstanding(10, 100.0, 900)
+    now = working(progress, 0.0, 400)
+    progress.outstanding(now, lambda: rest, SurveyPace(read=100, failed=99))
+    spread = progress.eta_range_s(now + 10, lambda: rest, SurveyPace(read=110, failed=109))
+    assert spread is not None
+    assert spread[0] == spread[1] == pytest.approx(900.0)
+
+
+def test_the_jpegs_to_come_are_estimated_from_those_that_were_stored() -> None:
+    progress = Progress(0.0)
+    rest = Outstanding(surveyed=10, megapixels=100.0, unsurveyed=10)
+    assert progress.jpeg_bytes_left(rest, SurveyPace()) is None
+    progress.add(Finished(10.0, 1000, 500))
+    progress.count(Finished(10.0, 1000, 500))
+    assert progress.jpeg_bytes_left(rest, SurveyPace()) == 10_000

@@ -29,6 +29,7 @@ from tui.commands.shared.account import print_account
 from tui.commands.shared.engine import draining
 from tui.commands.shared.output import warn
 from tui.state.eta import time_left
+from tui.state.steady_facts import survey_words
 
 _POLL_S = 0.5
 _LINE_EVERY_S = 30.0
@@ -232,6 +233,8 @@ def _rest(snapshot: Snapshot) -> str:
         f"{of_this_run(snapshot).failed} failed",
         f"{per_minute(snapshot.rates_now.images_per_s)} images/min",
     ]
+    if words := survey_words(snapshot.survey):
+        parts.append(words)
     if snapshot.eta_seconds is not None and snapshot.state is State.RUNNING:
         parts.append(f"{time_left(snapshot)} to go")
     return ", ".join(parts)
