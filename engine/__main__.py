@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from engine.control.launch import NotStarted, Started, StartReport
-from engine.control.without_engine import why_ended
+from engine.control.without_engine import pause_of_ended, why_ended
 from engine.failures import UserError, one_line, system_error_text
 from engine.ledger.faults import fault_of
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
@@ -29,12 +29,16 @@ def main() -> int:
     parser.add_argument("--batch", action="append")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--ready-fd", type=int)
+    parser.add_argument(
+        "--keep-pause", action="store_true", help="stay paused if the engine before was, and died"
+    )
     options = parser.parse_args()
     make_stderr_visible()
     batches = tuple(options.batch) if options.batch else None
     start = StartReport(options.ready_fd)
     try:
-        return asyncio.run(_run(options.workspace, RunOptions(batches, options.workers), start))
+        pause = pause_of_ended(Workspace(options.workspace)) if options.keep_pause else None
+        return asyncio.run(_run(options.workspace, RunOptions(batches, options.workers, pause), start))
     except Exception as error:  # noqa: BLE001 - the last resort of the process
         why = _why(error, options.workspace)
         start.write(NotStarted(why))

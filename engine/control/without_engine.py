@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.control.children_file import left_behind
 from engine.control.launch import OUTPUT_NAME, last_line
-from engine.control.snapshot import Snapshot
+from engine.control.snapshot import Pause, Person, Snapshot
 from engine.failures import one_line
 from engine.formatting import date_and_second
 from engine.ledger.lock import Holder, find_ended_engine
@@ -35,6 +35,14 @@ def why_ended(workspace: Workspace) -> str | None:
     )
     said = _last_output(workspace.logs_dir / OUTPUT_NAME, last)
     return f"{why}. Its output ends with: {said}" if said else why
+
+
+def pause_of_ended(workspace: Workspace) -> Pause | None:
+    """The pause in which the last engine was when it ended although nobody had ordered that."""
+    last = find_ended_engine(workspace.lock_path)
+    if last is None or len(last.paused_by) != 3:
+        return None
+    return Pause(Person(*map(str, last.paused_by)), last.paused_since)
 
 
 def _last_output(output: Path, engine: Holder) -> str:

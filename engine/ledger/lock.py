@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -35,6 +36,10 @@ class Holder:
     version: str = ""
     ended: str = ""
     """Why an engine has left although nobody had ordered it and there was work."""
+    paused_by: tuple[str, ...] = ()
+    """User, host and terminal of who has paused an engine; empty if it is not paused."""
+    paused_since: float = 0.0
+    """Unix time, s."""
 
     @property
     def is_engine(self) -> bool:
@@ -103,6 +108,12 @@ class Lock:
         """Writes where the holder listens, so that clients need not derive the path themselves."""
         self._holder = replace(self._holder, socket=str(path))
         _write(self._descriptor, self._holder)
+
+    def publish_pause(self, by: tuple[str, ...], since: float) -> None:
+        """Whatever happens to this engine, the next one can know that a person had paused it."""
+        self._holder = replace(self._holder, paused_by=by, paused_since=since)
+        with contextlib.suppress(OSError):  # its disk is gone or full
+            _write(self._descriptor, self._holder)
 
     def release(self, why: str = "") -> None:
         """`why` is what ended an engine: who asks later finds it in the lock's file."""

@@ -94,6 +94,10 @@ class Ledger(LedgerQueries):
         """Clients find in the lock where its holder answers."""
         self._lock.publish_socket(socket)
 
+    def publish_pause(self, by: tuple[str, ...], since: float) -> None:
+        """The lock says who has paused its holder; nobody, if `by` is empty."""
+        self._lock.publish_pause(by, since)
+
     def check_in_place(self) -> None:
         """Raises UserError if somebody deleted or replaced its file or its lock: what is written then is lost.
 

@@ -25,7 +25,7 @@ from engine.control.requests import SkipReply
 from engine.control.server import ControlServer
 from engine.control.snapshot import Hold, Pause, Person, Snapshot, State
 from engine.failures import UserError, one_line
-from engine.formatting import counted
+from engine.formatting import clock, counted
 from engine.hosts.local import LocalHost
 from engine.ledger.account import Account
 from engine.ledger.models import PendingImage
@@ -70,6 +70,8 @@ class RunOptions:
     """None is every batch."""
     workers: int | None = None
     """None is what the settings have."""
+    pause: Pause | None = None
+    """Of the engine before, which this one keeps."""
 
 
 class Supervisor:
@@ -99,9 +101,8 @@ class Supervisor:
         self._ordered_holds = OrderedHolds(self._run, here.hung_images)
         self._hours = WorkingHours(self._run)
         self._orders = Orders(self._run, self._surveying.forget)
-        self.desired = DesiredState.RUN
-        self.pause: Pause | None = None
-        """Who has paused it, and when."""
+        self.desired = DesiredState.PAUSE if options.pause else DesiredState.RUN
+        self.pause = options.pause
         self.workers_asked = workers
         """By a person or the settings; more than `workers_wanted` if memory does not allow so many."""
         self.want_workers(workers)
@@ -154,6 +155,10 @@ class Supervisor:
         await self._control.start()
         run.ledger.publish_socket(self._control.path)
         run.ledger.answer_while_locked()
+        if self.pause is not None:
+            when = clock(self.pause.since, time.time())
+            what = f"still paused, by {self.pause.by} since {when}: `photostat resume` continues"
+            run.events.warning(EventKind.ENGINE, what)
         if died is not None:
             self._notifier.notify(
                 Occasion.RESTARTED, f"an engine runs again, after one that ended: {died}", self._now()
@@ -350,6 +355,18 @@ class Supervisor:
 
     def _now(self) -> RunNow:
         return RunNow(self.state, self.account())
+
+    @property
+    def pause(self) -> Pause | None:
+        """Who has paused it, and when."""
+        return self._pause
+
+    @pause.setter
+    def pause(self, pause: Pause | None) -> None:
+        self._pause, by = pause, pause.by if pause else None
+        self._run.ledger.publish_pause(
+            (by.user, by.host, by.tty) if by else (), pause.since if pause else 0.0
+        )
 
     @property
     def in_flight(self) -> int:

@@ -54,6 +54,7 @@ def run(
 
     With --foreground this process itself is the engine, with the same exit codes. SIGTERM or Ctrl-C lets what is in
     flight finish and stops, a second one stops at once. `photostat service` prints a systemd unit that uses it.
+    If it comes after an engine that died while it was paused, it stays paused until `photostat resume`.
     """
     if headless + detach + foreground > 1:
         raise click.UsageError("--headless, --detach and --foreground exclude each other: give one of them.")

@@ -73,9 +73,21 @@ def test_what_the_unit_starts_is_the_engine_which_drains_and_ends(workspace: Mak
     engine = begin(command)
     suspend_busy_worker(root)
     assert "already running" in photostat("run", "--foreground", workspace=root, expect=2).stderr
+    photostat("pause", workspace=root)
+    paused = status(root)["pause"]
     engine.kill()
     assert engine.wait(LONGEST_WAIT_S) == -signal.SIGKILL and found["Restart"] == "on-failure"
-    assert begin(command).wait(LONGEST_WAIT_S) == 0
+
+    engine = begin(command)
+    wait_until(lambda: status(root)["engine"], "the engine that systemd starts again")
+    assert (status(root)["state"], status(root)["pause"]) == ("paused", paused), "a person is obeyed"
+    engine.kill()
+    engine.wait(LONGEST_WAIT_S)
+    engine = begin(command)
+    wait_until(lambda: status(root)["engine"], "the next one")
+    assert status(root)["pause"] == paused
+    photostat("resume", workspace=root)
+    assert engine.wait(LONGEST_WAIT_S) == 0
     assert status(root)["totals"]["done"] == 3 and find_engine(root / "ledger.lock") is None
 
 
