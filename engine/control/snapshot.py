@@ -214,6 +214,11 @@ class StoreSnapshot(Struct, frozen=True):
     bandwidth_limit: Count | None = None
     """Bytes a second."""
 
+    @property
+    def sets_the_pace(self) -> bool:
+        """Whether scratch is full, or nearly, because of the limit."""
+        return self.bandwidth_limit is not None and self.waiting_bytes >= 0.9 * self.scratch_limit
+
 
 class SurveySnapshot(Struct, frozen=True):
     """How far the headers of this run's images are read; batches that are held do not count."""

@@ -13,7 +13,6 @@ from pathlib import PurePath
 
 from engine.control.snapshot import Hold, HoldReason
 from engine.failures import Cause, Failure
-from engine.formatting import data_size
 from engine.messages import FaultKind, MissingSource, ShareAway
 from engine.supervisor.circuit_breaker import BreakerRules, CircuitBreaker, CircuitState
 from engine.supervisor.holds import Holds, hold_of
@@ -30,9 +29,10 @@ class HostHolds:
     """All times are monotonic, s; `hold` converts them to Unix time for people."""
 
     def __init__(self, scratch_limit_bytes: int, bandwidth_limit: int | None = None) -> None:
-        """`bandwidth_limit` is what the settings let go to the store, bytes a second."""
+        """`bandwidth_limit` is what the settings let go to the store, bytes a second. With one, a full scratch is no
+        hold: conversion goes at the store's pace, as somebody wanted it."""
         self._scratch_limit = scratch_limit_bytes
-        self._bandwidth_limit = bandwidth_limit
+        self._is_limited = bandwidth_limit is not None
         self._store = CircuitBreaker(_STORE_RULES)
         self._store_reason = HoldReason.STORE
         self._overrules_store = False
@@ -246,10 +246,8 @@ class HostHolds:
         for breaker, reason in ((self._source, HoldReason.SOURCE), (self._store, self._store_reason)):
             if not breaker.is_closed:
                 return hold_of(breaker, reason, now)
-        if self._scratch_full_since is not None:
+        if self._scratch_full_since is not None and not self._is_limited:
             detail = "scratch is full: conversion waits until the store has taken some of it"
-            if self._bandwidth_limit is not None:
-                detail += f", at {data_size(self._bandwidth_limit)}/s at most ([store] bandwidth_limit)"
             return Hold(HoldReason.STORE, detail, self._scratch_full_since + time.time() - now, None)
         return self.memory
 

@@ -217,6 +217,7 @@ def _print_engine(snapshot: Snapshot) -> None:
     print_line(
         f"store {store.url}: {counted(store.waiting, 'JPEG')} on scratch, {data_size(store.waiting_bytes)}"
         + (f"; no more than {data_size(store.bandwidth_limit)}/s is sent" if store.bandwidth_limit else "")
+        + (", and conversion waits for that" if store.sets_the_pace else "")
     )
     for volume in snapshot.volumes:
         print_line(f"space: {space_words(volume)}{f' ({volume.path})' if volume.path else ''}")

@@ -168,6 +168,13 @@ def status_hint(status: EngineStatus, *, read_only: bool) -> str:
         return "Nothing new starts; what is in flight finishes." + ("" if read_only else " p resumes.")
     if snapshot.state is State.DRAINING:
         return f"{formatting.counted(totals.in_flight, 'image')} still in flight, then the engine ends."
+    store = snapshot.store
+    if snapshot.state is State.RUNNING and store.sets_the_pace:
+        waiting, limit = (
+            formatting.data_size(store.waiting_bytes),
+            formatting.data_size(store.bandwidth_limit or 0),
+        )
+        return f"Conversion waits for the store: {waiting} on scratch, and no more than {limit}/s is sent."
     return ""
 
 

@@ -100,8 +100,12 @@ def test_a_host_s_hold_is_the_engine_s_only_if_every_host_holds() -> None:
     assert held is not None and held.detail == "no log"
 
 
-def test_a_full_scratch_names_the_limit_on_what_is_sent() -> None:
-    for limit, says in ((None, "some of it"), (20_000_000, "at 20.0 MB/s at most ([store] bandwidth_limit)")):
+def test_a_full_scratch_is_a_hold_unless_somebody_wanted_the_store_to_be_slow() -> None:
+    for limit in (None, 20_000_000):
         holds = HostHolds(1 << 30, limit)
+        assert holds.may_start
         holds.scratch_used(1 << 30, 100.0)
-        assert detail(holds, 100.0).endswith(says)
+        assert not holds.may_start
+        assert (holds.hold(100.0) is None) is (limit is not None)
+        holds.scratch_used(1 << 29, 101.0)
+        assert holds.may_start

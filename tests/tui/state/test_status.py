@@ -114,3 +114,12 @@ async def test_the_dashboard_says_it_and_other_pages_do_not(root: Path) -> None:
         assert "may need you" in session.message
         await session.press("f")
         assert "may need you" not in session.message
+
+
+def test_a_limited_store_that_sets_the_pace_is_told() -> None:
+    store = structs.replace(running().store, bandwidth_limit=20_000_000, waiting_bytes=19 << 30)
+    slow = structs.replace(store, scratch_limit=20 << 30)
+    hint = status_hint(engine_status(structs.replace(running(), store=slow)), read_only=False)
+    assert hint == "Conversion waits for the store: 20.4 GB on scratch, and no more than 20.0 MB/s is sent."
+    free = structs.replace(slow, waiting_bytes=1 << 30)
+    assert status_hint(engine_status(structs.replace(running(), store=free)), read_only=False) == ""
