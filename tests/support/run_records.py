@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.runs import Ending, EngineRecord, RunRecord, Throughput, Wait, WaitKind
 
 HOUR = 3600.0
-BEGAN = 1_772_388_000.0
-"""2026-03-01 18:00 UTC."""
+BEGAN = time.mktime((2026, 3, 1, 18, 0, 0, 0, 0, -1))
+"""Local, so that times of day are the same wherever the tests run."""
 
 
 def engine(

@@ -44,6 +44,7 @@ def test_what_happened_what_failed_and_what_to_do_stay_in_a_small_terminal(rows:
     assert "all: photostat status" in title
 
 
+@pytest.mark.usefixtures("utc")
 def test_finished_says_when_and_how_long_it_took_days_later() -> None:
     status = finished()
     assert status.run is not None
