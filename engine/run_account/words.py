@@ -81,6 +81,8 @@ def _run(account: RunAccount) -> str:
     began, ended = date_and_time(account.began), _day_time(account.ended, account.began)
     if account.seconds >= HOUR:
         ended = ended.rpartition(":")[0]
+    else:
+        began = f"{began[:11]} {time_of_day(account.began)}"
     if account.state is RunState.RUNNING:
         return f"began {began}, runs for {duration(account.seconds)}"
     said = "ended" if account.state is not RunState.DIED else "last seen"

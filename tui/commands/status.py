@@ -77,7 +77,7 @@ class _Watching:
 
 def _show(workspace: Workspace, *, as_json: bool, again: bool = False) -> Snapshot:
     snapshot, problem = _current_snapshot(workspace)
-    run = _account_of_run(workspace)
+    run = _account_of_run(workspace) if as_json or snapshot.engine is None else None
     if as_json:
         document = snapshot.to_json() | {"run": to_builtins(run)}
         if again:

@@ -84,3 +84,9 @@ def test_without_failures_and_work_there_is_a_next_step_too() -> None:
     assert told.endswith(
         "next    compare with the store: `photostat reconcile`; write the account: `photostat report`"
     )
+
+
+def test_a_short_run_is_told_to_the_second() -> None:
+    night = run(engine(0, 0.01, Ending.FINISHED), ended_h=0.01)
+    told = text(account_of(night, figures(done=2), {}, new_from(night), is_running=False))
+    assert told.startswith("run     finished: began 01 Mar 2026 18:00:00, ended 18:00:36, after 36 s\n")
