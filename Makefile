@@ -63,9 +63,8 @@ contract: dev  ## check which package may import which
 bench: dev  ## measure, as ratios; see bench/README.md
 	$(BIN)/python -m bench
 
-screenshot: install  ## draw the README's picture, of the real app on a real engine
-	mkdir -p docs
-	$(BIN)/python -m tui.screenshot docs/screenshot.svg
+screenshot: install  ## draw the README's pictures, of the real app on a real engine
+	$(BIN)/python -m tui.screenshot docs
 
 refusals: dev  ## write the page of what is refused, docs/REFUSALS.md, from the code
 	$(BIN)/python -m tests.support.refusal_table docs/REFUSALS.md

@@ -1,6 +1,6 @@
-"""The screenshot in the README: the real app on a real engine that converts the demo collection.
+"""The pictures in the README: the real app on a real engine that converts the demo collection.
 
-python -m tui.screenshot docs/screenshot.svg
+python -m tui.screenshot docs
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from tui.app import PhotostatApp
 from tui.commands.demo import add_export
 from tui.connection.ledger_thread import LedgerThread
 from tui.connection.poller import WorkspacePoller
+from tui.screens.failed_list import FailedList
+from tui.theme import TERMINAL
 
 SIZE = (100, 30)
 WORKERS = 4
@@ -32,8 +34,12 @@ _SHARE = 0.45
 _TIMEOUT_S = 300.0
 
 
+LIGHT = "solarized-light"
+DASHBOARD, FAILURES, LIGHT_DASHBOARD = "screenshot.svg", "screenshot-failures.svg", "screenshot-light.svg"
+
+
 def main(target: Path) -> None:
-    """Makes the demo, converts it, and writes the screenshot as SVG; leaves no other file."""
+    """Makes the demo, converts it, and writes the pictures as SVG into a directory; leaves no other file."""
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory) / "demo"
         report = make_demo(root)
@@ -41,19 +47,43 @@ def main(target: Path) -> None:
         add_export(workspace, report.export)
         start_engine(workspace, workers=WORKERS)
         try:
-            svg = asyncio.run(screenshot(workspace))
+            pictures = asyncio.run(screenshots(workspace))
         finally:
             end_engine(workspace)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(svg, encoding="utf-8")
+    target.mkdir(parents=True, exist_ok=True)
+    for name, svg in pictures.items():
+        (target / name).write_text(svg, encoding="utf-8")
 
 
-async def screenshot(workspace: Workspace) -> str:
-    """The app as SVG, when enough is done and every worker is busy."""
+async def screenshots(workspace: Workspace) -> dict[str, str]:
+    """By file name, as SVG, from when enough is done and every worker is busy."""
     app = PhotostatApp(WorkspacePoller(workspace), LedgerThread(lambda: LedgerReader(workspace)))
+
+    def picture() -> str:
+        return without_random_names(app.export_screenshot(title="photostat"))
+
     async with app.run_test(size=SIZE) as pilot:
         await wait_for_a_full_screen(app, pilot)
-        return without_random_names(app.export_screenshot(title="photostat"))
+        pictures = {DASHBOARD: picture()}
+        app.use_theme(LIGHT)
+        await pilot.pause()
+        pictures[LIGHT_DASHBOARD] = picture()
+        app.use_theme(TERMINAL.name)
+        await pilot.press("f")
+        await wait_for_failures(app, pilot)
+        await pilot.pause()
+        return pictures | {FAILURES: picture()}
+
+
+async def wait_for_failures(app: PhotostatApp, pilot: Pilot[int]) -> None:
+    """Raises TimeoutError when no failure is listed."""
+    end = time.monotonic() + _TIMEOUT_S
+    while time.monotonic() < end:
+        screen = app.screen
+        if isinstance(screen, FailedList) and screen.paged_list.current is not None:
+            return
+        await pilot.pause(0.1)
+    raise TimeoutError("the demo has no failures for a screenshot")
 
 
 async def wait_for_a_full_screen(app: PhotostatApp, pilot: Pilot[int]) -> None:

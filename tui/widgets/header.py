@@ -15,11 +15,13 @@ from tui.state.eta import is_uncertain, time_left
 from tui.state.status import ConnectionState, Tone, banner
 from tui.state.steady_facts import short_space, shortest_volume, survey_words
 from tui.state.view import View
-from tui.terminal_text import Mark, fit, names_that_fit, stacked
+from tui.terminal_text import Mark, fit, names_that_fit, right_aligned, stacked
 from tui.widgets.line_widget import BAD, LABEL, MARKS, STRONG, TONES, WARNING, line
 from tui.widgets.panel import Panel
 
 _GAP = 3
+_SHARE = 6
+"""Columns of the longest percentage."""
 
 
 class Header(Panel):
@@ -60,16 +62,19 @@ def _subject(view: View, columns: int) -> str:
 
 
 def progress_line(view: View, columns: int) -> Text:
-    """How the rows are divided, as in the report, and how many are done or accepted."""
+    """How many rows are done or accepted, and how all are divided, as in the report.
+
+    The figures stand before the bar: what changes every second is painted from the left, and the bar costs bytes."""
     snapshot = view.snapshot
     if snapshot is None:
         return line((Mark.WAITING * columns, LABEL))
     totals = snapshot.totals
     ready = totals.done_or_accepted
-    figures = f"{formatting.integer(ready)} / {formatting.integer(totals.rows)}"
-    share = formatting.percent(ready, totals.rows)
-    width = max(0, columns - len(figures) - len(share) - 4)
-    return line(*account_bar(totals, width), "  ", (figures, STRONG), "  ", share)
+    rows = formatting.integer(totals.rows)
+    figures = f"{right_aligned(formatting.integer(ready), len(rows))} / {rows}"
+    share = right_aligned(formatting.percent(ready, totals.rows), _SHARE)
+    width = max(0, columns - len(figures) - _SHARE - 4)
+    return line((figures, STRONG), "  ", share, "  ", *account_bar(totals, width))
 
 
 def account_bar(account: Account, columns: int) -> list[tuple[str, str]]:

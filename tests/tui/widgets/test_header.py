@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.control.snapshot import OrderSnapshot
+from engine.control.snapshot import BatchSnapshot, OrderSnapshot
 from engine.ledger.account import Account
 from engine.ledger.states import OrderKind
 from tests.support.app_pilot import opened
 from tests.support.statuses import NOW, engine_status, running
 from tui.state.view import View
-from tui.widgets.header import account_bar, figures_line
+from tui.widgets.header import account_bar, figures_line, progress_line
 
 
 def order(kind: OrderKind, number: int = 1) -> OrderSnapshot:
@@ -84,3 +84,14 @@ async def test_the_app_shows_an_order_while_it_is_in_hand(root: Path) -> None:
         await session.until(lambda: "requeue 3,200 / 12,000 (+1)" in session.text, "the order")
         session.poller.show(engine_status(running()))
         await session.until(lambda: "3,200 / 12,000" not in session.text, "its end")
+
+
+def test_the_bar_stays_where_it_is_while_the_figures_before_it_change() -> None:
+    def bar_begins(done: int) -> int:
+        batches = (BatchSnapshot.of("maps", Account(rows=12_000, pending=12_000 - done, done=done)),)
+        status = engine_status(structs.replace(running(), batches=batches))
+        drawn = progress_line(View(status, NOW), 80).plain
+        assert len(drawn) == 80
+        return min(drawn.index(mark) for mark in "█·" if mark in drawn)
+
+    assert {bar_begins(done) for done in (0, 1, 9, 999, 11_999, 12_000)} == {bar_begins(500)}
