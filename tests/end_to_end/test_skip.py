@@ -83,6 +83,24 @@ def test_an_image_whose_source_hangs_is_stopped_and_its_worker_is_left_behind(
     assert wait_for_end(root)["totals"]["done"] == 11
 
 
+def test_an_image_that_only_waits_for_its_source_is_stopped_so_that_the_run_can_end(
+    workspace: MakeWorkspace, hung_sources: HungSources
+) -> None:
+    root = workspace(images=6, settings="[engine]\ntimeout = 3\n")
+    share = hung_sources(root / "source")
+    source = min((root / "source").rglob("*.jp2"))
+    share.hang("read", source.name)
+    start_engine(root, "--workers", "1")
+    wait_until(lambda: (one := status(root))["hold"] and one["totals"]["done"] == 5, "all but one")
+    (image,) = [row["id"] for row in list_rows(root) if row["state"] == "pending"]
+    refused = photostat("skip", str(image), workspace=root, expect=2)
+    assert "others go before it already: nothing was changed" in refused.stderr
+    photostat("skip", str(image), "--fail", workspace=root)
+    totals = wait_for_end(root)["totals"]
+    assert (totals["done"], totals["failed"]) == (5, 1)
+    share.answer()
+
+
 def test_an_image_that_takes_far_longer_than_its_like_is_overdue(workspace: MakeWorkspace) -> None:
     root = workspace(images=14, width=600, height=500)
     start_engine(root, "--workers", "1")

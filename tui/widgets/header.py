@@ -13,7 +13,7 @@ from engine.control.snapshot import Snapshot, State
 from engine.ledger.account import Account
 from tui.state.eta import is_uncertain, time_left
 from tui.state.status import ConnectionState, Tone, banner
-from tui.state.steady_facts import short_space, shortest_volume, survey_words
+from tui.state.steady_facts import shortest_volume, survey_words
 from tui.state.view import View
 from tui.terminal_text import Mark, fit, names_that_fit, right_aligned, stacked
 from tui.widgets.line_widget import BAD, LABEL, MARKS, STRONG, TONES, WARNING, line
@@ -110,7 +110,7 @@ def figures_line(view: View, columns: int) -> Text:
     if snapshot is None:
         return line("")
     orders, account, times = _orders(snapshot), _account(snapshot.totals), _times(view, snapshot)
-    warnings, survey, space = _little_space(snapshot), _survey(snapshot), _space(snapshot)
+    warnings, survey = _little_space(snapshot), _survey(snapshot)
     by_weight = [
         *orders,
         *account[:1],
@@ -119,14 +119,13 @@ def figures_line(view: View, columns: int) -> Text:
         *survey,
         *account[1:],
         *times[1:],
-        *space,
     ]
     shown: list[_Figure] = []
     for figure in by_weight:
         if sum(other.columns + _GAP for other in shown) + figure.columns <= columns:
             shown.append(figure)
     left = _spaced([f for f in (*orders, *warnings, *account, *survey) if f in shown])
-    right = _spaced([f for f in (*space, *reversed(times)) if f in shown])
+    right = _spaced([f for f in reversed(times) if f in shown])
     gap = columns - line(*left).cell_len - line(*right).cell_len
     return line(*left, " " * max(0, gap), *right)
 
@@ -180,12 +179,6 @@ def _little_space(snapshot: Snapshot) -> list[_Figure]:
         return []
     free, needed = formatting.data_size(volume.free or 0), formatting.data_size(volume.needed or 0)
     return [_Figure("", f"! {volume.name} {free} free, {needed} to come", WARNING)]
-
-
-def _space(snapshot: Snapshot) -> list[_Figure]:
-    if shortest_volume(snapshot) is not None or not (free := short_space(snapshot.volumes)):
-        return []
-    return [_Figure("free ", free, LABEL)]
 
 
 def _elapsed(view: View, snapshot: Snapshot) -> float | None:

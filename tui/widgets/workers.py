@@ -12,6 +12,7 @@ from engine import formatting
 from engine.control.snapshot import Snapshot, WorkerSnapshot
 from engine.failures import Stage
 from tui.actions.registry import Scope, widget_bindings
+from tui.state.steady_facts import short_space
 from tui.state.view import View
 from tui.terminal_text import Keep, bar, padded, right_aligned
 from tui.widgets.line_widget import BAD, BUSY, GOOD, LABEL, STRONG, WARNING, line, title
@@ -87,7 +88,7 @@ class Workers(SelectablePanel):
 
 
 def workers_note(snapshot: Snapshot, shown: int) -> str:
-    """How many are busy, there, wanted and not shown, and the JPEGs that wait for the store."""
+    """How many are busy, there, wanted and not shown, the JPEGs that wait for the store, and the space there is."""
     count = len(snapshot.workers)
     busy = sum(1 for worker in snapshot.workers if worker.image_id is not None)
     overdue = sum(1 for worker in snapshot.workers if worker.overdue)
@@ -101,6 +102,8 @@ def workers_note(snapshot: Snapshot, shown: int) -> str:
     if snapshot.store.waiting:
         waiting = formatting.data_size(snapshot.store.waiting_bytes)
         parts.append(f"{snapshot.store.waiting} for the store, {waiting}")
+    if free := short_space(snapshot.volumes):
+        parts.append(f"free: {free}")
     return ", ".join(parts)
 
 

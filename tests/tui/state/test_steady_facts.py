@@ -9,6 +9,7 @@ from tests.support.statuses import engine_status, running
 from tui.state.steady_facts import short_space, shortest_volume, space_words, survey_words
 from tui.state.view import View
 from tui.widgets.header import figures_line
+from tui.widgets.workers import workers_note
 
 GB = 10**9
 STORE = VolumeSnapshot(VolumeName.STORE, "/out", 300 * GB, 1000 * GB, 100 * GB, True)
@@ -34,7 +35,8 @@ def test_the_dashboard_has_them_quietly_and_warns_where_the_rest_will_not_fit() 
     scratch = structs.replace(STORE, name=VolumeName.SCRATCH)
     reading = structs.replace(running(), volumes=(STORE, scratch), survey=SurveySnapshot(1000, 120, 7))
     line = figures_line(View(engine_status(reading), reading.time), 200).plain
-    assert "headers read 12.0 %, 7 failed" in line and "free store and scratch 300 GB" in line
+    assert "headers read 12.0 %, 7 failed" in line
+    assert workers_note(reading, 8).endswith(", free: store and scratch 300 GB")
     assert short_space((STORE, structs.replace(scratch, free=None))) == "store 300 GB, scratch ?"
     assert shortest_volume(reading) is None
     small = structs.replace(STORE, free=3 * GB, enough=False)
