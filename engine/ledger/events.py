@@ -46,9 +46,10 @@ def add_event(
     at: float | None = None,
     fold: str = "",
     host: str = "",
+    folds_after: int = 0,
 ) -> None:
-    """`at` is Unix time; None is now. With `fold`, it is told as one with others of its kind that have the same.
-    `host` is the machine that `pid` is on; empty for the engine's own."""
+    """`at` is Unix time; None is now. With `fold`, it is told as one with others of its kind that have the same,
+    and that came after the event `folds_after`. `host` is the machine that `pid` is on; empty for the engine's own."""
     now = time.time() if at is None else at
     values = {"level": level, "kind": kind, "message": message, "image": image_id, "pid": pid, "now": now}
     values |= {"host": host}
@@ -57,16 +58,21 @@ def add_event(
         return
     if image_id is not None:
         db.execute(_SQL["add_event"], {**values, "rank": EventRank.DETAIL})
-    values |= {"fold": fold, "last": now - _GAP_S, "first": now - _STRETCH_S}
+    values |= {"fold": fold, "last": now - _GAP_S, "first": now - _STRETCH_S, "after": folds_after}
     if db.execute(_SQL["fold_event"], values).rowcount == 0:
         db.execute(_SQL["add_folded_event"], values)
+
+
+def last_event(db: sqlite3.Connection) -> int:
+    """The newest event's id; 0 if there is none."""
+    return int(db.execute(_SQL["last_event"]).fetchone()[0])
 
 
 def age(db: sqlite3.Connection, after: int, most: int, kept: int = KEPT) -> int:
     """Removes up to `most` of the oldest events that are not notable, beyond the newest `kept`.
 
     `after` is what the last call returned, 0 at first: nothing before it is left to remove."""
-    upto = int(db.execute(_SQL["last_event"]).fetchone()[0]) - kept
+    upto = last_event(db) - kept
     if upto <= after:
         return after
     rows = db.execute(_SQL["aged_events"], {"after": after, "upto": upto, "limit": most}).fetchall()

@@ -24,7 +24,7 @@ from engine.failures import Failure, UserError
 from engine.ledger import batch_order, import_rows, orders, recovery, requeue, runs, sign_off
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.connection import connect_for_writing
-from engine.ledger.events import add_event, age
+from engine.ledger.events import add_event, age, last_event
 from engine.ledger.faults import ledger_faults
 from engine.ledger.filters import Selection
 from engine.ledger.import_report import ImportReport
@@ -72,6 +72,8 @@ class Ledger(LedgerQueries):
         self.queue = WorkQueue(connection, sources)
         self.has_orders = orders.are_open(connection)
         """Whether some are in hand."""
+        self._folds_after = 0
+        """What an earlier engine met is not told as one with what this one meets."""
         self._aged = 0
         """Up to this event nothing is left to remove."""
         self._plan: AttachedPlan | None = None
@@ -246,7 +248,7 @@ class Ledger(LedgerQueries):
         as one with others of its kind that have the same. `host` is the machine that `pid` is on; empty for the
         engine's own."""
         with self.transaction():
-            add_event(self._db, level, kind, message, image_id, pid, at, fold, host)
+            add_event(self._db, level, kind, message, image_id, pid, at, fold, host, self._folds_after)
 
     def age_events(self, most: int = 500) -> None:
         """Removes a few of the oldest events that are not notable, if there are more of those than are kept."""
@@ -257,6 +259,7 @@ class Ledger(LedgerQueries):
 
     def start_run(self) -> RunStart:
         """An engine begins: it goes on with the open run, or begins one; those before it have ended."""
+        self._folds_after = last_event(self._db)
         with self.transaction():
             return runs.start(self._db)
 

@@ -79,7 +79,7 @@ WHERE id = (
         SELECT id FROM events INDEXED BY events_folded
         WHERE fold IS NOT NULL AND fold = :fold AND kind = :kind ORDER BY id DESC LIMIT 1
     )
-    AND time >= :last AND first >= :first
+    AND time >= :last AND first >= :first AND id > :after
 
 -- name: last_event
 SELECT coalesce(max(id), 0) FROM events

@@ -54,7 +54,7 @@ def test_a_hold_is_found_after_thousands_of_failures_and_of_routine_events(tmp_p
         assert reader.event_count(notable=True) == len(reader.events(notable=True, limit=100))
 
 
-def test_failures_are_one_row_for_each_cause_until_a_pause_or_an_hour(tmp_path: Path) -> None:
+def test_failures_are_one_row_for_each_cause_until_a_gap_an_hour_or_another_engine(tmp_path: Path) -> None:
     workspace = make_ledger(tmp_path / "ws", 9)
     with Ledger.open(workspace) as ledger:
         for number, minutes in enumerate((0, 9, 18, 29, 30)):
@@ -62,6 +62,8 @@ def test_failures_are_one_row_for_each_cause_until_a_pause_or_an_hour(tmp_path: 
         fail(ledger, 6, TWO + 30 * MINUTE, "corrupt")
         for number in range(20):
             fail(ledger, 7, TWO + (60 + 5 * number) * MINUTE)
+        ledger.start_run()
+        fail(ledger, 8, TWO + 156 * MINUTE)
     with LedgerReader(workspace) as reader:
         rows = [
             (e.fold, e.times, e.first - TWO, e.time - TWO) for e in reader.events(notable=True, since=TWO)
@@ -72,6 +74,7 @@ def test_failures_are_one_row_for_each_cause_until_a_pause_or_an_hour(tmp_path: 
             ("corrupt", 1, 30 * MINUTE, 30 * MINUTE),
             ("source-missing", 13, HOUR, 2 * HOUR),
             ("source-missing", 7, 125 * MINUTE, 155 * MINUTE),
+            ("source-missing", 1, 156 * MINUTE, 156 * MINUTE),
         ]
         first, _, alone, *_ = reader.events(notable=True, since=TWO)
         assert told(first) == "source-missing ×3, 02:00:00–02:18:00, the last: no 3"
