@@ -36,11 +36,14 @@ def space_words(volume: VolumeSnapshot) -> str:
 
 
 def short_space(volumes: Sequence[VolumeSnapshot]) -> str:
-    """`store 1.2 TB, scratch and ledger 40 GB`: those with the same space are named together."""
+    """`free: store 1.2 TB, scratch and ledger 40 GB`; `disk 40 GB free` if all have the same; empty if unknown."""
     groups: dict[str, list[str]] = {}
     for volume in volumes:
         if volume.free is not None:
             groups.setdefault(formatting.data_size(volume.free), []).append(volume.name)
         elif volume.path:
             groups.setdefault("?", []).append(volume.name)
-    return ", ".join(f"{' and '.join(names)} {free}" for free, names in groups.items())
+    if len(groups) == 1 and "?" not in groups:
+        return f"disk {next(iter(groups))} free"
+    known = ", ".join(f"{' and '.join(names)} {free}" for free, names in groups.items())
+    return f"free: {known}" if known else ""

@@ -103,7 +103,7 @@ def workers_note(snapshot: Snapshot, shown: int) -> str:
         waiting = formatting.data_size(snapshot.store.waiting_bytes)
         parts.append(f"{snapshot.store.waiting} for the store, {waiting}")
     if free := short_space(snapshot.volumes):
-        parts.append(f"free: {free}")
+        parts.append(free)
     return ", ".join(parts)
 
 

@@ -36,8 +36,8 @@ def test_the_dashboard_has_them_quietly_and_warns_where_the_rest_will_not_fit() 
     reading = structs.replace(running(), volumes=(STORE, scratch), survey=SurveySnapshot(1000, 120, 7))
     line = figures_line(View(engine_status(reading), reading.time), 200).plain
     assert "headers read 12.0 %, 7 failed" in line
-    assert workers_note(reading, 8).endswith(", free: store and scratch 300 GB")
-    assert short_space((STORE, structs.replace(scratch, free=None))) == "store 300 GB, scratch ?"
+    assert workers_note(reading, 8).endswith(", disk 300 GB free")
+    assert short_space((STORE, structs.replace(scratch, free=None))) == "free: store 300 GB, scratch ?"
     assert shortest_volume(reading) is None
     small = structs.replace(STORE, free=3 * GB, enough=False)
     warned = figures_line(View(engine_status(structs.replace(reading, volumes=(small,))), reading.time), 100)
