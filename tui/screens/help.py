@@ -12,7 +12,7 @@ from tui.screens.base import BaseScreen
 from tui.widgets.line_widget import LABEL, STRONG, line, title
 from tui.widgets.text_view import TextView
 
-_KEYS = 12
+_KEYS = 15
 
 
 _PAGES = {

@@ -183,8 +183,10 @@ def what_needs_you(snapshot: Snapshot) -> str:
     failed = snapshot.totals.failed
     if not failed:
         return "All is well: nothing needs you."
-    shows = "f shows them, and what can be done."
-    return f"The run goes on; {formatting.counted(failed, 'image')} that failed may need you: {shows}"
+    if failed == 1:
+        return "1 image has failed and needs you: f shows it, and what can be done."
+    who = f"{formatting.integer(failed)} images have failed and need you"
+    return f"{who}: f shows them, and what can be done."
 
 
 def _without_engine(snapshot: Snapshot, *, read_only: bool) -> str:
