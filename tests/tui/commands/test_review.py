@@ -13,6 +13,7 @@ from engine.control.people import person_at
 from tests.conftest import MakeWorkspace
 from tests.support.command_in_process import complaint, run
 from tests.support.command_line import environment, photostat, start
+from tests.support.engine_runs import start_engine_without_share
 from tests.support.waiting import LONGEST_WAIT_S
 
 
@@ -106,3 +107,27 @@ def test_a_served_page_records_what_it_sends_and_ends_when_it_is_told(workspace:
     assert "another workspace" in stderr
     standing = photostat("review", "plates", "--status", "--json", workspace=root).json
     assert (standing["fine"], standing["approved"]) == (1, True)
+
+
+def test_a_running_engine_records_what_people_say(workspace: MakeWorkspace) -> None:
+    root = workspace(images=2)
+    photostat("run", "--headless", workspace=root)
+    photostat("add", add_one(root), "--batch", "plates", workspace=root)
+    start_engine_without_share(root)
+    said = photostat("review", "plates", "--not-fine", "1", "--why", "dark", "--json", workspace=root).json
+    assert said["taken"]["recorded"] == [1] and said["not_fine"] == 1
+    refused = photostat("review", "plates", "--approve", workspace=root, expect=2).stderr
+    assert "batch plates has 1 image not fine" in refused
+    approved = photostat("review", "plates", "--approve", "--yes", "--by", "Jane", workspace=root)
+    me = person_at(None)
+    assert f"Approved by Jane ({me.user}@" in approved.stdout
+    events = photostat("events", "--json", workspace=root)
+    assert "batch plates approved, by Jane" in events.stdout
+    photostat("stop", workspace=root)
+
+
+def add_one(root: Path) -> Path:
+    """An export with one more image, so that something is left to do."""
+    export = root / "more.csv"
+    export.write_text(f"{'0' * 8}-0000-4000-8000-{'0' * 12},B9,R9,late.tif,plates,{root}/source/late.jp2\n")
+    return export
