@@ -124,6 +124,8 @@ class StoreRequest:
     record: str
     uuid: str
     source_digest: str
+    may_replace: tuple[str, ...] = ()
+    """MD5s of objects under this target that a person wants to have replaced; any other one stays."""
 
 
 class FaultKind(StrEnum):

@@ -70,6 +70,8 @@ class Counts:
     missing: int = 0
     extra: int = 0
     different: int = 0
+    to_be_replaced: int = 0
+    """Of those that match: delivered JPEGs that stay until another one is in their place."""
     size_only: int = 0
     """Of those that match: compared by size alone, because their MD5 is not in the listing and was not read."""
 
@@ -149,6 +151,9 @@ class Reconciliation:
             return Difference(DifferenceKind.EXTRA, found.key, message)
         if image.state is ImageState.IN_FLIGHT:  # it is being stored, or was just now
             return None
+        if image.state is not ImageState.DONE and self._waits_to_be_replaced(found, image):
+            self.counts.to_be_replaced += 1
+            return None
         if image.state is not ImageState.DONE:
             message = f"{found.size_bytes} bytes; the image is {image.state}"
             return Difference.of(DifferenceKind.EXTRA, image, message)
@@ -160,6 +165,18 @@ class Reconciliation:
         if found.md5 == image.md5 or self._etags_without_md5 >= _MOST_ETAGS_CHECKED:
             return None
         return self._compare_object(image)
+
+    def _waits_to_be_replaced(self, found: StoredObject, image: ImageRow) -> bool:
+        """It is the delivered JPEG of an image that is converted again, or what has just come into its place."""
+        waiting = self._reader.waiting_object(image.id)
+        if waiting is None:
+            return False
+        md5 = found.md5
+        if md5 not in waiting.may_be_there and (self._read or not self._store.is_local):
+            md5 = self._store.digest(image.target)
+        elif md5 is None:
+            return found.size_bytes == waiting.jpeg_bytes
+        return md5 in waiting.may_be_there
 
     def _compare_object(self, image: ImageRow) -> Difference | None:
         """By its bytes, because the ETag of an encrypted object is not their MD5."""

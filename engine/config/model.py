@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from engine.config.run_hours import RunHours, read_hours
 from engine.config.values import (
@@ -93,6 +93,11 @@ class JpegSettings(Struct, frozen=True):
         Literal["sample", "full"],
         'compare a sample of each JPEG with its source, or all of it: "full"',
     ] = "sample"
+
+    def with_own(self, quality: int | None, subsampling: str | None) -> JpegSettings:
+        """With what a single image has of its own; None is as here."""
+        own = {"quality": quality, "subsampling": subsampling}
+        return structs.replace(self, **{name: value for name, value in own.items() if value is not None})
 
     @property
     def chroma_halved(self) -> bool:

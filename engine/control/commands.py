@@ -35,6 +35,7 @@ from engine.control.requests import (
     OrderReply,
     Pause,
     ReleaseBatch,
+    ReplaceDelivered,
     Reply,
     Request,
     Requeue,
@@ -58,6 +59,7 @@ from engine.failures import UserError, one_line
 from engine.formatting import clock, counted
 from engine.ledger.filters import Selection
 from engine.ledger.order import Order
+from engine.ledger.replacements import DeliveredJpeg
 from engine.ledger.states import EventKind, EventLevel, OrderKind
 from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
 
@@ -117,6 +119,14 @@ class Opinions(Protocol):
     def approve(
         self, batch: str, note: str, person: str, given: float | None, seen: tuple[int, int]
     ) -> bool: ...
+
+    def replace_delivered(
+        self,
+        delivered: Sequence[DeliveredJpeg],
+        quality: int | None,
+        subsampling: str | None,
+        person: str,
+    ) -> VerdictsTaken: ...
 
     def withdraw_approval(self, batch: str, note: str, person: str) -> bool: ...
 
@@ -191,7 +201,7 @@ class Commands:
                 return self._take(request, str(person_at(peer)))
             case Add():
                 return self._add(request, str(person_at(peer)))
-            case GiveVerdicts() | Approve() | WithdrawApproval():
+            case GiveVerdicts() | Approve() | WithdrawApproval() | ReplaceDelivered():
                 self._refuse_when_stopping()
                 return record(self._ledger, request, person_at(peer))
             case MoveBatch() | HoldBatch() | ReleaseBatch():
@@ -279,6 +289,9 @@ def record(ledger: Opinions, request: SignOffRequest, person: Person) -> Verdict
     match request:
         case GiveVerdicts():
             return VerdictsReply(taken=ledger.give_verdicts(request.verdicts, who))
+        case ReplaceDelivered():
+            taken = ledger.replace_delivered(request.images, request.quality, request.subsampling, who)
+            return VerdictsReply(taken=taken)
         case Approve():
             seen = (request.changes, request.not_fine)
             return ApprovalReply(

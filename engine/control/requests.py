@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
@@ -27,6 +27,7 @@ from engine.failures import UserError, one_line
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.filters import Selection
 from engine.ledger.orders import MOST_IDS
+from engine.ledger.replacements import DeliveredJpeg
 from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
 
 PROTOCOL = 1
@@ -251,7 +252,21 @@ class WithdrawApproval(Request[ApprovalReply], frozen=True, tag="withdraw_approv
     by: Annotated[str, Meta(description="text")]
 
 
-SignOffRequest = GiveVerdicts | Approve | WithdrawApproval
+class ReplaceDelivered(Request[VerdictsReply], frozen=True, tag="replace_delivered"):
+    """Convert delivered images once more, and put each JPEG in the place of the one in the store."""
+
+    images: Annotated[tuple[DeliveredJpeg, ...], Meta(description="an array of images with MD5s")]
+    quality: Annotated[
+        Annotated[int, Meta(ge=1, le=100)] | None, Meta(description="a number from 1 to 100, or null")
+    ]
+    """None is as the image has it, as with `subsampling`."""
+    subsampling: Annotated[
+        Literal["auto", "4:4:4", "4:2:0"] | None, Meta(description="auto, 4:4:4, 4:2:0, or null")
+    ]
+    by: Annotated[str, Meta(description="text")]
+
+
+SignOffRequest = GiveVerdicts | Approve | WithdrawApproval | ReplaceDelivered
 """Recorded at once, by the engine or, without one, by the command itself."""
 
 
@@ -310,6 +325,7 @@ _REQUESTS: dict[str, type[Request[Any]]] = {
         GiveVerdicts,
         Approve,
         WithdrawApproval,
+        ReplaceDelivered,
         MoveBatch,
         HoldBatch,
         ReleaseBatch,

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from engine.config import JpegSettings
 from engine.failures import REMEDIES, Cause
 from engine.file_kind import FileKind
 from engine.ledger.account import Account
@@ -33,6 +34,15 @@ class PendingImage:
     attempts: int
     """Of this round, so far; only those that count."""
     surveyed: Surveyed
+    quality: int | None = None
+    """Of its own; None is as its batch has it, as with `subsampling`."""
+    subsampling: str | None = None
+    may_replace: tuple[str, ...] = ()
+    """See StoreRequest."""
+
+    def jpeg_settings(self, of_batch: JpegSettings) -> JpegSettings:
+        """What its JPEG is made with."""
+        return of_batch.with_own(self.quality, self.subsampling)
 
     @property
     def width(self) -> int:
@@ -137,6 +147,11 @@ class ImageRow:
     verdict_by: str | None = None
     verdict_at: float | None = None
     """Unix time, s."""
+    quality: int | None = None
+    """Of its own; None is as its batch has it, as with `subsampling`."""
+    subsampling: str | None = None
+    replaces: str | None = None
+    """The MD5 of the delivered JPEG that stays in the store until another one is in its place."""
 
     @property
     def remedy(self) -> str | None:
@@ -183,6 +198,7 @@ _ELSEWHERE = {
     "verdict_why": _PRESENT_VERDICT.format("why"),
     "verdict_by": _PRESENT_VERDICT.format("person"),
     "verdict_at": _PRESENT_VERDICT.format("given"),
+    "replaces": "(SELECT r.md5 FROM replacements r WHERE r.image = i.id AND r.replaced IS NULL)",
 }
 """Fields that are no columns of `images`."""
 IMAGE_COLUMNS = ", ".join(_ELSEWHERE.get(name, f"i.{name}") for name in FIELDS)

@@ -14,6 +14,7 @@ from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.batch_order import BatchHold
 from engine.ledger.models import FailureGroup, Subject
 from engine.ledger.order import Order
+from engine.ledger.replacements import Replacement, WaitingObject, of_image, waiting_object
 from engine.ledger.runs import RunRecord
 from engine.ledger.statements import statements
 from engine.ledger.verdicts import Standing, VerdictEntry, standing, verdicts_of
@@ -98,6 +99,14 @@ class LedgerQueries(ABC):
     def standing(self, batch: str) -> Standing:
         """How far the sign-off of a batch is. Raises UserError if there is no such batch."""
         return standing(self._select, batch)
+
+    def replacements(self, image_id: int) -> list[Replacement]:
+        """The delivered JPEGs of an image that were replaced or are to be, the oldest first."""
+        return of_image(self._select, image_id)
+
+    def waiting_object(self, image_id: int) -> WaitingObject | None:
+        """The object of an image that stays in the store until another one is in its place."""
+        return waiting_object(self._select, image_id)
 
     def verdicts(self, image_id: int) -> list[VerdictEntry]:
         """What people have said of an image, the oldest first."""

@@ -11,6 +11,7 @@ import time
 from engine.config import SourcePaths
 from engine.ledger.events import add_event
 from engine.ledger.models import Recovered
+from engine.ledger.replacements import md5s
 from engine.ledger.statements import statements
 from engine.ledger.states import EventKind, EventLevel
 from engine.messages import StoreRequest
@@ -41,6 +42,7 @@ def _recovered(row: sqlite3.Row, sources: SourcePaths) -> Recovered:
         record=row["record"],
         uuid=row["uuid"],
         source_digest=row["source_digest"] or "",
+        may_replace=md5s(row["may_replace"]),
     )
     return Recovered(
         request=request,

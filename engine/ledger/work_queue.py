@@ -9,6 +9,7 @@ from typing import Any
 from engine.config import SourcePaths
 from engine.ledger.account import Outstanding
 from engine.ledger.models import MeasuredPeak, PendingImage
+from engine.ledger.replacements import md5s
 from engine.ledger.statements import statements
 from engine.messages import Surveyed, SurveyRequest
 
@@ -81,8 +82,22 @@ class WorkQueue:
         return [(number, name) for number, name, _ in rows if names is None or name in names]
 
     def _pending(self, row: sqlite3.Row, batch: str) -> PendingImage:
-        image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only = row
+        image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only = tuple(row)[:-3]
+        quality, subsampling, may_replace = tuple(row)[-3:]
         values: list[Any] = [image_id, *facts, bool(whole_only)]
         surveyed = Surveyed(*values)
         path = self._sources.path(source)
-        return PendingImage(image_id, batch, uuid, record, path, target, checksum, attempts, surveyed)
+        return PendingImage(
+            image_id,
+            batch,
+            uuid,
+            record,
+            path,
+            target,
+            checksum,
+            attempts,
+            surveyed,
+            quality,
+            subsampling,
+            md5s(may_replace),
+        )

@@ -21,7 +21,7 @@ from typing import Self
 
 from engine.config import SourcePaths
 from engine.failures import Failure, UserError
-from engine.ledger import batch_order, import_rows, orders, recovery, requeue, runs, sign_off
+from engine.ledger import batch_order, import_rows, orders, recovery, replacements, requeue, runs, sign_off
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.connection import connect_for_writing
 from engine.ledger.events import add_event, age, last_event
@@ -35,6 +35,7 @@ from engine.ledger.order import Order
 from engine.ledger.orders import OrderSlice
 from engine.ledger.plan import AttachedPlan, plans_in
 from engine.ledger.queries import LedgerQueries, Values
+from engine.ledger.replacements import DeliveredJpeg
 from engine.ledger.runs import RunNote, RunStart
 from engine.ledger.statements import statements
 from engine.ledger.states import AttemptOutcome, EventKind, EventLevel, ImageState, OrderKind
@@ -200,12 +201,15 @@ class Ledger(LedgerQueries):
         facts = {**asdict(result), "warnings": _json(result.warnings), "host": host, "now": time.time()}
         with self.transaction():
             self._change("converted", result.image_id, facts, ImageState.IN_FLIGHT)
+            replacements.on_its_way(self._db, result.image_id, result.md5)
             self._end_attempt(result.image_id, AttemptOutcome.CONVERTED, None, result)
 
     def done(self, image_id: int, warnings: Sequence[str] = ()) -> None:
         """in_flight → done: the object is in the store. `warnings` come after those of the conversion."""
         with self.transaction():
-            self._change("done", image_id, {"now": time.time()}, ImageState.IN_FLIGHT)
+            now = time.time()
+            self._change("done", image_id, {"now": now}, ImageState.IN_FLIGHT)
+            replacements.done(self._db, image_id, now)
             self._note_later(image_id)
             for warning in warnings:
                 self._db.execute(_SQL["add_warning"], {"warning": warning, "image": image_id})
@@ -326,6 +330,17 @@ class Ledger(LedgerQueries):
         """See sign_off.give_verdicts."""
         with self.transaction(power_safe=True):
             return sign_off.give_verdicts(self._db, given, person)
+
+    def replace_delivered(
+        self,
+        delivered: Sequence[DeliveredJpeg],
+        quality: int | None,
+        subsampling: str | None,
+        person: str,
+    ) -> VerdictsTaken:
+        """See replacements.replace_delivered."""
+        with self.transaction(power_safe=True):
+            return replacements.replace_delivered(self._db, delivered, quality, subsampling, person)
 
     def approve(self, batch: str, note: str, person: str, given: float | None, seen: tuple[int, int]) -> bool:
         """See sign_off.approve."""

@@ -163,7 +163,8 @@ class _ImageChecks:
 
     def _add_header(self, row: ImageRow, found: Surveyed) -> Failure | None:
         """Why the image would fail; None if it can be converted, and is in the sums."""
-        jpeg, capacity_bytes = self._config.jpeg_for(row.batch), self._result.capacity_bytes
+        jpeg = self._config.jpeg_for(row.batch).with_own(row.quality, row.subsampling)
+        capacity_bytes = self._result.capacity_bytes
         try:
             check_sides(found.width, found.height, jpeg.oversize)
         except ImageError as error:

@@ -94,7 +94,8 @@ class Store(Protocol):
         mounted, and nothing is written there."""
 
     def put(self, request: StoreRequest) -> Stored:
-        """Put the JPEG under its target, whole, digest checked and confirmed, overwriting nothing.
+        """Put the JPEG under its target, whole, digest checked and confirmed, overwriting nothing but an object with an
+        MD5 that the request names as one it may replace. Until the JPEG is there, such an object stays.
 
         Raises StoreError: the item's fault if a different object has the name (`store-mismatch`) or the scratch
         file is not what was proved (`proof-failed`: convert it again), otherwise another fault."""

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -214,6 +215,8 @@ class LocalStore:
             # Before the look, because an uploader that was killed in `give_name` leaves a file with two names.
             self._sweep(directory, (file_id(os.fstat(root)), above))
             if is_taken(name, directory):
+                if request.may_replace:
+                    return self._replace(directory, request)
                 self._compare(directory, request)
                 return True
             with open_staged(request) as scratch:
@@ -282,15 +285,48 @@ class LocalStore:
 
     def _copy(self, scratch: BinaryIO, request: StoreRequest, directory: int) -> None:
         with self._new_partial(directory) as (file, partial):
-            for chunk in proved_chunks(scratch, request):
-                for piece in self._limit.pieces(chunk) if self._limit else (chunk,):
-                    write_whole(file, piece)
-            sync_file(file)
+            self._write(scratch, request, file)
             try:
                 give_name(directory, partial, PurePosixPath(request.target).name)
             except FileExistsError:
                 self._compare(directory, request)
             sync(directory)
+
+    def _write(self, scratch: BinaryIO, request: StoreRequest, file: BinaryIO) -> None:
+        """All of it, durable, and no faster than the limit."""
+        for chunk in proved_chunks(scratch, request):
+            for piece in self._limit.pieces(chunk) if self._limit else (chunk,):
+                write_whole(file, piece)
+        sync_file(file)
+
+    def _replace(self, directory: int, request: StoreRequest) -> bool:
+        """Puts the JPEG in the place of an object that it may replace, in one step; True if it is there already.
+
+        Raises StoreError (`store-mismatch`) for any other object, which stays."""
+        name, shown = PurePosixPath(request.target).name, self.root / request.target
+        before = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if not stat.S_ISREG(before.st_mode):
+            raise _mismatch(shown, "is not an ordinary file")
+        found = self._md5_there(directory, name, shown)
+        if found == request.md5:
+            return True
+        if found not in request.may_replace:
+            raise _mismatch(shown, f"has MD5 {found}, and not that of the JPEG that was to be replaced")
+        with open_staged(request) as scratch, self._new_partial(directory) as (file, partial):
+            self._write(scratch, request, file)
+            if _version(os.stat(name, dir_fd=directory, follow_symlinks=False)) != _version(before):
+                raise _mismatch(shown, "changed while it was to be replaced")
+            os.rename(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
+            sync(directory)
+        return False
+
+    def _md5_there(self, directory: int, name: str, shown: Path) -> str:
+        try:
+            return md5_of(open_regular(name, directory))
+        except OSError as error:
+            if error.errno not in _UNREADABLE:
+                raise
+            raise _mismatch(shown, f"cannot be read: {error.strerror}") from error
 
     @contextmanager
     def _new_partial(self, directory: int) -> Iterator[tuple[BinaryIO, str]]:
@@ -345,6 +381,11 @@ class LocalStore:
 def _check_key(key: str) -> None:
     if any(part in ("", ".", "..") or "\0" in part for part in key.split("/")):
         raise StoreError(FaultKind.ITEM, Cause.INTERNAL, f"{key!r} is no name for an object")
+
+
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    """Differs once the file has been written, or another one has its name."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _mismatch(final: Path, fact: str) -> StoreError:

@@ -28,7 +28,7 @@ from engine.store.retry import Backoff, with_retries
 from engine.store.s3_client import Bucket, ErrorReply, S3Limits
 from engine.store.s3_listing import Listing
 from engine.store.s3_replies import page_instead_of
-from engine.store.s3_upload import Upload, metadata_of
+from engine.store.s3_upload import Replaced, Upload, metadata_of
 from engine.store.staged_file import open_staged
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ _PROBE_KEY = re.compile(rf"{re.escape(PROBE_KEY)}(-(?P<owner>[0-9a-f]{{16}})(-[0
 _PROBE_BODY = b"photostat was here\n"
 _READ_BYTES = 1 << 20
 _NAME_TAKEN = frozenset({409, 412})
+_NAME_GONE = _NAME_TAKEN | {404}
+"""The object that was to be replaced is another one now, or gone."""
 _NO_SUCH_OBJECT = frozenset({"NoSuchKey", "NotFound"})
 
 
@@ -190,19 +192,19 @@ class S3Store:
     def _put(self, request: StoreRequest) -> Stored:
         began = time.monotonic()
         key = self._key(request.target)
-        existed = self._is_there(key, request)
+        existed, replaced = self._find(key, request)
         self._upload.clear(key, in_parts=self._upload.part_bytes(request.jpeg_bytes) is not None)
         if not existed:
             with open_staged(request) as scratch:
                 digests = digests_of(scratch, request, self._upload.part_bytes(request.jpeg_bytes))
                 try:
-                    confirmed = self._upload.put(key, scratch, request, digests)
+                    confirmed = self._upload.put(key, scratch, request, digests, replaced)
                 except ErrorReply as reply:
-                    if reply.status not in _NAME_TAKEN:
+                    if reply.status not in (_NAME_GONE if request.may_replace else _NAME_TAKEN):
                         raise reply.error from None
-                    confirmed = existed = self._is_there(key, request)
+                    confirmed = existed = self._find(key, request)[0]
                     if not existed:  # taken and gone again, or not readable yet: the next attempt looks again
-                        raise reply.error from None
+                        raise _look_again(key, reply) if request.may_replace else reply.error from None
                 if not confirmed:
                     self._confirm(key, request, digests)
         warnings = () if existed else metadata_of(request)[1]
@@ -252,6 +254,32 @@ class S3Store:
                     return self._head(key, again=True)
             raise reply.error from None
 
+    def _find(self, key: str, request: StoreRequest) -> tuple[bool, Replaced | None]:
+        """Whether this JPEG is there, and otherwise the object that it may replace, if that is there.
+
+        Raises StoreError (`store-mismatch`) if another object is."""
+        if not request.may_replace:
+            return self._is_there(key, request), None
+        head = self._head(key)
+        if head is None:
+            return False, None
+        etag = head.get("ETag", "")
+        md5 = single_md5(etag)
+        if md5 not in (request.md5, *request.may_replace):
+            found = self._read_back(key)
+            again = self._head(key)
+            if found is None or again is None or again.get("ETag", "") != etag:
+                raise StoreError(
+                    FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, f"{key} changed while it was read"
+                )
+            self._raise_unless_listed(key, found.size_bytes, "GET")
+            md5 = found.md5
+        if md5 == request.md5:
+            return True, None
+        if md5 in request.may_replace:
+            return False, Replaced(etag)
+        raise _mismatch(key, f"it has MD5 {md5}, and not that of the JPEG that was to be replaced")
+
     def _is_there(self, key: str, request: StoreRequest) -> bool:
         """Whether this JPEG is there; raises StoreError (`store-mismatch`) if another object is."""
         head = self._head(key)
@@ -298,7 +326,9 @@ class S3Store:
             found = self._read_back(key)
             if found is not None and found.md5 == request.md5:
                 return
-        if head is not None:
+        if (
+            head is not None and not request.may_replace
+        ):  # then it may be the one that stays until this is there
             self._bucket.run(f"deleting {key}", lambda c: c.delete_object(Bucket=self._bucket.name, Key=key))
         fact = "has not kept what was sent" if head else "does not have what it reported as stored"
         raise StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, f"storing {key}: the store {fact}")
@@ -324,6 +354,12 @@ def _read_object(client: S3Client, bucket: str, key: str, out: BinaryIO | None) 
         if out is not None:
             out.write(chunk)
     return _ReadBack(size_bytes, digest.hexdigest())
+
+
+def _look_again(key: str, reply: ErrorReply) -> StoreError:
+    """The next attempt finds out what is there now."""
+    text = f"storing {key}: what was to be replaced has just changed: {reply.error.failure.message}"
+    return StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, text)
 
 
 def _mismatch(key: str, fact: str) -> StoreError:

@@ -8,6 +8,7 @@ import math
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import quote
@@ -60,6 +61,14 @@ def metadata_of(request: StoreRequest) -> tuple[dict[str, str], tuple[str, ...]]
     return metadata, tuple(warnings)
 
 
+@dataclass(frozen=True)
+class Replaced:
+    """The object that a JPEG takes the place of, and that was looked at just before."""
+
+    etag: str
+    """Empty if the store does not tell it."""
+
+
 class Upload:
     """Puts into one bucket, and remembers which keys may have unfinished parts there."""
 
@@ -69,6 +78,8 @@ class Upload:
         self._with_crc32 = with_crc32
         self._conditional = True
         """Until the store refuses If-None-Match, and takes the same request without it."""
+        self._takes_if_match = True
+        """In the same way."""
         self._lock = threading.Lock()
         self._has_listed_unfinished = False
         self._maybe_unfinished: set[str] = set()
@@ -79,16 +90,23 @@ class Upload:
             return None
         return max(self._limits.part_bytes, math.ceil(size_bytes / 10_000))
 
-    def put(self, key: str, scratch: BinaryIO, request: StoreRequest, digests: Digests) -> bool:
-        """True if the reply already confirms the object.
+    def put(
+        self,
+        key: str,
+        scratch: BinaryIO,
+        request: StoreRequest,
+        digests: Digests,
+        replaced: Replaced | None = None,
+    ) -> bool:
+        """True if the reply already confirms the object. With `replaced` it takes that object's place.
 
         Raises ErrorReply (409 or 412 if the name is taken) or StoreError."""
         facts: dict[str, Any] = {"ContentType": "image/jpeg", "Metadata": metadata_of(request)[0]}
         if digests.parts:
-            return self._put_parts(key, scratch, facts, digests)
+            return self._put_parts(key, scratch, facts, digests, replaced)
         in_memory = request.jpeg_bytes <= self._limits.in_memory_bytes
         return self._put_once(
-            key, b"".join(parts_of(scratch, 1 << 20)) if in_memory else scratch, facts, digests
+            key, b"".join(parts_of(scratch, 1 << 20)) if in_memory else scratch, facts, digests, replaced
         )
 
     def put_small(self, key: str, data: bytes) -> None:
@@ -130,7 +148,14 @@ class Upload:
         self._maybe_unfinished.update(key for key, _ in found)
         self._has_listed_unfinished = True
 
-    def _put_once(self, key: str, body: bytes | BinaryIO, facts: dict[str, Any], digests: Digests) -> bool:
+    def _put_once(
+        self,
+        key: str,
+        body: bytes | BinaryIO,
+        facts: dict[str, Any],
+        digests: Digests,
+        replaced: Replaced | None = None,
+    ) -> bool:
         where: dict[str, Any] = {"Bucket": self._bucket.name, "Key": key}
         checked = self._checked(digests.whole)
 
@@ -140,9 +165,16 @@ class Upload:
             reply = client.put_object(**where, Body=body, **facts, **checked, **condition)
             return reply.get("ETag"), reply.get("ChecksumCRC32")
 
-        return digests.confirmed_by(*self._conditionally(f"storing {key}", request))
+        return digests.confirmed_by(*self._conditionally(f"storing {key}", request, replaced))
 
-    def _put_parts(self, key: str, scratch: BinaryIO, facts: dict[str, Any], digests: Digests) -> bool:
+    def _put_parts(
+        self,
+        key: str,
+        scratch: BinaryIO,
+        facts: dict[str, Any],
+        digests: Digests,
+        replaced: Replaced | None,
+    ) -> bool:
         with self._lock:
             self._maybe_unfinished.add(key)
         what = f"storing {key} in parts"
@@ -159,7 +191,7 @@ class Upload:
                 )
                 return reply.get("ETag"), reply.get("ChecksumCRC32")
 
-            confirmed = digests.confirmed_by(*self._conditionally(what, complete))
+            confirmed = digests.confirmed_by(*self._conditionally(what, complete, replaced))
         except (StoreError, ErrorReply):
             with contextlib.suppress(StoreError):  # otherwise `clear` aborts it before the next attempt
                 self._abort(where)
@@ -186,10 +218,15 @@ class Upload:
             sent.append(part)
         return sent
 
-    def _conditionally(self, what: str, request: Callable[[S3Client, dict[str, Any]], T]) -> T:
-        """The reply to a request with If-None-Match: *; without it once the store has refused the condition.
+    def _conditionally(
+        self, what: str, request: Callable[[S3Client, dict[str, Any]], T], replaced: Replaced | None
+    ) -> T:
+        """The reply to a request with If-None-Match: *, or with If-Match if an object is replaced; without it once the
+        store has refused the condition.
 
         From then on only the HEAD before every put protects the objects of others."""
+        if replaced is not None:
+            return self._replacing(what, request, replaced)
         if self._conditional:
             try:
                 return self._bucket.call(what, lambda c: request(c, {"IfNoneMatch": "*"}))
@@ -198,6 +235,19 @@ class Upload:
                     raise
         answer = self._bucket.call(what, lambda c: request(c, {}))
         self._conditional = False
+        return answer
+
+    def _replacing(
+        self, what: str, request: Callable[[S3Client, dict[str, Any]], T], replaced: Replaced
+    ) -> T:
+        if self._takes_if_match and replaced.etag:
+            try:
+                return self._bucket.call(what, lambda c: request(c, {"IfMatch": replaced.etag}))
+            except ErrorReply as reply:
+                if not _refuses_condition(reply):
+                    raise
+        answer = self._bucket.call(what, lambda c: request(c, {}))
+        self._takes_if_match = not replaced.etag and self._takes_if_match
         return answer
 
     def _checked(self, digest: Digest) -> dict[str, Any]:

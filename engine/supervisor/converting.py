@@ -153,7 +153,7 @@ class Converting:
             source_path=image.source,
             checksum=image.checksum,
             scratch_path=str(self._host.scratch.jpeg_path(image.image_id, attempt)),
-            jpeg=self._run.config.jpeg_for(image.batch),
+            jpeg=image.jpeg_settings(self._run.config.jpeg_for(image.batch)),
             strict=settings.strict,
             plan=plan,
         )

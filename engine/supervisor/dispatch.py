@@ -118,7 +118,7 @@ class Dispatch:
                     image.image_id,
                     image.surveyed,
                     image.image_id in run_alone,
-                    self._run.config.jpeg_for(image.batch),
+                    image.jpeg_settings(self._run.config.jpeg_for(image.batch)),
                 )
                 for image in candidates
             ],

@@ -21,6 +21,7 @@ from engine.ledger.filters import Selection
 from engine.ledger.lock import Lock
 from engine.ledger.models import Subject
 from engine.ledger.order import Order
+from engine.ledger.replacements import DeliveredJpeg
 from engine.ledger.runs import RunNote
 from engine.ledger.states import EventKind, EventLevel, OrderKind
 from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
@@ -42,6 +43,8 @@ class EngineLedger(Ledger):
         super().__init__(connection, lock, workspace, sources)
         self._kept: list[Callable[[], object]] = []
         """Changes that no committed transaction has, the oldest first."""
+        self.commits = 0
+        """Turns that were written: what happened before the last one is in the ledger."""
         self._in_turn = False
         self._fault: LedgerFault | None = None
         """What has gone wrong since the last turn began."""
@@ -73,6 +76,7 @@ class EngineLedger(Ledger):
                 self._in_turn = False
             self.check()
         self._kept.clear()
+        self.commits += 1
 
     def write_kept(self) -> None:
         """Raises LedgerFault if that is not possible yet."""
@@ -161,6 +165,16 @@ class EngineLedger(Ledger):
     def give_verdicts(self, given: Sequence[GivenVerdict], person: str) -> VerdictsTaken:
         self.write_kept()
         return super().give_verdicts(given, person)
+
+    def replace_delivered(
+        self,
+        delivered: Sequence[DeliveredJpeg],
+        quality: int | None,
+        subsampling: str | None,
+        person: str,
+    ) -> VerdictsTaken:
+        self.write_kept()
+        return super().replace_delivered(delivered, quality, subsampling, person)
 
     def approve(self, batch: str, note: str, person: str, given: float | None, seen: tuple[int, int]) -> bool:
         self.write_kept()

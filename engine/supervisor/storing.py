@@ -49,6 +49,9 @@ class WaitingJpeg:
     source_bytes: int
     converted_here: bool = True
     """False if an earlier engine converted it, whose work does not count in this one's rates."""
+    known_after: int = 0
+    """After so many commits the ledger has it (EngineLedger.commits). Only then it may replace an object: otherwise
+    an engine that is killed would leave an object that its ledger does not know."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,14 @@ class Storing:
             record=image.record,
             uuid=image.uuid,
             source_digest=result.source_digest,
+            may_replace=image.may_replace,
         )
-        self.enqueue(WaitingJpeg(request, image.subject, image.megapixels, result.source_bytes))
+        known_after = self._run.ledger.commits + 1
+        self.enqueue(
+            WaitingJpeg(
+                request, image.subject, image.megapixels, result.source_bytes, known_after=known_after
+            )
+        )
 
     def has_file(self, scratch_path: str) -> bool:
         """Whether this JPEG is not in the store yet."""
@@ -151,10 +160,20 @@ class Storing:
                 return
             self._send(ProbeStore(self._known_store, holds.take_overrule()))
         most = 1 if of_run.only_tries else 2 * self._run.config.store.transfers
-        while holds.may_store and of_run.may_try and self._waiting and len(self._transferring) < most:
-            jpeg = self._waiting.popleft()
+        while holds.may_store and of_run.may_try and len(self._transferring) < most:
+            jpeg = self._next_to_send()
+            if jpeg is None:
+                break
             self._transferring[jpeg.request.image_id] = jpeg
             self._send(jpeg.request)
+
+    def _next_to_send(self) -> WaitingJpeg | None:
+        """The first that waits for nothing but the store."""
+        for place, jpeg in enumerate(self._waiting):
+            if not jpeg.request.may_replace or self._run.ledger.commits >= jpeg.known_after:
+                del self._waiting[place]
+                return jpeg
+        return None
 
     def unlink_finished(self) -> None:
         """After the ledger's commit: remove the scratch files of images that are done or failed."""

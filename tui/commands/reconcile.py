@@ -197,6 +197,10 @@ def _print(comparison: Reconciliation, progress: TransientLine, clear: _Clear) -
     if sum(printed.values()) or found.leftovers:
         print_line()
     print_table(["", "images"], rows, right=["images"])
+    if counts.to_be_replaced:
+        print_line(
+            f"{counted(counts.to_be_replaced, 'delivered JPEG')} waiting to be replaced: the old one stays until then."
+        )
     if counts.size_only:
         print_line(
             f"{counted(counts.size_only, 'object')} compared by size alone: the listing has no checksum of them."

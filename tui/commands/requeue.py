@@ -8,6 +8,7 @@ from engine.control.requests import Requeue
 from engine.formatting import counted
 from engine.ledger.filters import Selection
 from engine.ledger.reader import LedgerReader
+from engine.ledger.verdicts import Verdict
 from tui.commands.shared.options import (
     batch_option,
     cause_option,
@@ -20,6 +21,7 @@ from tui.commands.shared.options import (
 )
 from tui.commands.shared.orders import carry_out
 from tui.commands.shared.output import print_json, print_line, warn
+from tui.commands.shared.replacing import ReplacementSettings, replace_delivered
 
 
 @click.command()
@@ -27,6 +29,19 @@ from tui.commands.shared.output import print_json, print_line, warn
 @batch_option
 @cause_option
 @click.option("--all", "everything", is_flag=True, help="Every failed image.")
+@click.option(
+    "--verdict",
+    type=click.Choice([Verdict.NOT_FINE.value]),
+    help="Delivered images that are not fine: their JPEGs are replaced.",
+)
+@click.option("--replace", is_flag=True, help="The IDs are of delivered images: their JPEGs are replaced.")
+@click.option("--quality", type=click.IntRange(1, 100), help="For JPEGs that are replaced.")
+@click.option(
+    "--subsampling",
+    type=click.Choice(["auto", "4:4:4", "4:2:0"]),
+    help="For JPEGs that are replaced.",
+)
+@click.option("--yes", is_flag=True, help="Replace delivered JPEGs without a question.")
 @json_option
 @click.pass_context
 def requeue(
@@ -35,6 +50,11 @@ def requeue(
     batch: str | None,
     cause: str | None,
     everything: bool,
+    verdict: str | None,
+    replace: bool,
+    quality: int | None,
+    subsampling: str | None,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Requeue failed images: they are converted again.
@@ -42,7 +62,18 @@ def requeue(
     Give IDS, or all of a batch or cause, or --all. An image with the target of another image stays failed until
     one of the two has another name or is accepted. An ID may also name an accepted image: that takes the
     acceptance back. A running engine converts them at once.
+
+    With --verdict not-fine, or with --replace and IDS, delivered images are converted again, with a quality or
+    subsampling of their own if you give it. The object in the store stays until the new JPEG is verified, and is
+    replaced only if it is still the one that was delivered.
     """
+    if verdict or replace:
+        if cause or everything or (verdict and ids) or (replace and not ids):
+            raise click.UsageError("give --verdict with or without --batch, or --replace with IDs")
+        settings = ReplacementSettings(quality, subsampling)
+        ctx.exit(replace_delivered(workspace_of(ctx), ids, batch, settings, yes=yes, as_json=as_json))
+    if quality or subsampling or yes:
+        raise click.UsageError("--quality, --subsampling and --yes are for --replace and --verdict")
     selection = Selection(ids=ids, batch=batch, cause=cause, all=everything)
     if selection.is_empty:
         raise click.UsageError("which ones? Give IDs, --batch, --cause, or --all")

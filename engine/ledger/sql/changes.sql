@@ -91,7 +91,9 @@ SELECT id FROM events WHERE id > :after AND id <= :upto AND rank < 2 ORDER BY id
 DELETE FROM events WHERE id > :after AND id <= :upto AND rank < 2
 
 -- name: in_flight
-SELECT i.*, b.name AS batch_name FROM images i JOIN batches b ON b.id = i.batch
+SELECT i.*, b.name AS batch_name,
+    (SELECT r.may_be_there FROM replacements r WHERE r.image = i.id AND r.replaced IS NULL) AS may_replace
+FROM images i JOIN batches b ON b.id = i.batch
 WHERE i.state = 'in_flight' ORDER BY i.id
 
 -- name: put_back_last_attempt

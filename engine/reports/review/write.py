@@ -105,7 +105,7 @@ class _Looking:
         budget_bytes = int(self._memory.read().available_bytes * _MEMORY_SHARE)
         room = DecodingRoom(budget_bytes, os.cpu_count() or 1, self._scratch)
         source = Path(self._sources.path(row.source))
-        settings = self._config.jpeg_for(row.batch)
+        settings = self._config.jpeg_for(row.batch).with_own(row.quality, row.subsampling)
         try:
             return look_at(row, drawn.reason, source, self._store, settings, room, self._most_crops)
         except StoreError as error:

@@ -26,6 +26,7 @@ from engine.ledger.account import LedgerFigures
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.filters import Selection
 from engine.ledger.order import Order
+from engine.ledger.replacements import DeliveredJpeg
 from engine.ledger.states import OrderKind
 from engine.ledger.verdicts import GivenVerdict, Verdict, VerdictsTaken
 
@@ -108,6 +109,16 @@ class RecordingLedger:
     def approve(self, batch: str, note: str, person: str, given: float | None, seen: tuple[int, int]) -> bool:
         self.said.append((person, batch, note, given, seen))
         return True
+
+    def replace_delivered(
+        self,
+        delivered: Sequence[DeliveredJpeg],
+        quality: int | None,
+        subsampling: str | None,
+        person: str,
+    ) -> VerdictsTaken:
+        self.said.append((person, *delivered, quality, subsampling))
+        return VerdictsTaken(tuple(one.image for one in delivered))
 
     def withdraw_approval(self, batch: str, note: str, person: str) -> bool:
         self.said.append((person, batch, note))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from engine.workspace import Workspace
-from tests.support.command_in_process import run, write_rows
+from tests.support.command_in_process import complaint, run, write_rows
 
 U = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 
@@ -37,3 +37,27 @@ def test_what_still_collides_stays_failed_and_is_reported(tmp_path: Path) -> Non
     assert "2 images not requeued: other images have the same targets." in result.stderr
     run("accept", "1", "--reason", "a copy", at=root)
     assert "1 image requeued." in run("requeue", "--cause", "target-collision", at=root).stdout
+
+
+def test_delivered_jpegs_are_replaced_only_where_that_is_said(collection: Path) -> None:
+    for options, why in (
+        (("6", "--quality", "80"), "--quality, --subsampling and --yes are for --replace and --verdict"),
+        (("--replace",), "give --verdict with or without --batch, or --replace with IDs"),
+        (("--verdict", "not-fine", "--all"), "give --verdict with or without --batch"),
+        (("1", "--replace", "--yes"), "image 1 is failed: only delivered JPEGs can be replaced"),
+        (("99", "--replace", "--yes"), "no image 99 in the ledger; nothing was changed"),
+        (
+            ("6", "7", "--replace"),
+            "2 delivered JPEGs in file:out will be replaced with the present settings: say so",
+        ),
+    ):
+        assert why in complaint("requeue", *options, at=collection)
+    assert "No image is not fine." in run("requeue", "--verdict", "not-fine", "--yes", at=collection).stdout
+    done = ("requeue", "6", "--replace", "--subsampling", "4:2:0", "--yes")
+    assert "1 image requeued with subsampling 4:2:0." in run(*done, at=collection).stdout
+    image = json.loads(run("list", "--json", at=collection).stdout)[5]
+    assert (image["state"], image["subsampling"], image["replaces"]) == (
+        "pending",
+        "4:2:0",
+        "e4d909c290d0fb1ca068ffaddf22cbd0",
+    )
