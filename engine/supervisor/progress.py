@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.control.snapshot import Rates
 from engine.ledger.account import Outstanding
@@ -106,15 +106,17 @@ class Progress:
         return (spread[0] + spread[1]) / 2 if spread else None
 
     def outstanding(self, now: float, count: Callable[[], Outstanding], pace: SurveyPace) -> Outstanding:
-        """What is pending. `count` asks the ledger; it is called every ten seconds, and the headers that were read
-        since then are taken off."""
+        """What is pending. `count` asks the ledger; it is called every ten seconds."""
         if now >= self._outstanding_until:
             since_s = now - self._outstanding_until + _COUNT_EVERY_S
             self._headers_per_s = (pace.read - self._read_until_then) / since_s
             self._outstanding, self._outstanding_until = count(), now + _COUNT_EVERY_S
             self._read_until_then = pace.read
-        unread = max(0, self._outstanding.unsurveyed - (pace.read - self._read_until_then))
-        return replace(self._outstanding, unsurveyed=unread)
+        return self._outstanding
+
+    def headers_left(self, pace: SurveyPace) -> int:
+        """Without those that were read since the last count."""
+        return max(0, self._outstanding.unsurveyed - (pace.read - self._read_until_then))
 
     def jpeg_bytes_left(self, outstanding: Outstanding, pace: SurveyPace) -> int | None:
         """That what is pending will become; None while nothing is known of it."""
@@ -144,7 +146,7 @@ class Progress:
         unread = outstanding.unsurveyed * pace.readable
         by_pixels = self._megapixels_left(outstanding, pace) / rates.megapixels_per_s
         by_images = (outstanding.surveyed + unread) / rates.images_per_s
-        by_survey = outstanding.unsurveyed / self._headers_per_s if self._headers_per_s else 0.0
+        by_survey = self.headers_left(pace) / self._headers_per_s if self._headers_per_s else 0.0
         unknown = unread / max(1.0, outstanding.surveyed + unread)
         doubt = min(_MOST_DOUBT, len(self._recent) ** -0.5 + _DOUBT_OF_UNREAD * unknown)
         shortest, longest = sorted((by_pixels, by_images))

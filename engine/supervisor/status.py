@@ -83,7 +83,7 @@ def take_snapshot(
         eta_seconds=sum(left) / 2 if left else None,
         eta_range_seconds=left,
         elapsed_seconds=now - started,
-        survey=_survey(figures, wanted, outstanding, pace),
+        survey=_survey(figures, wanted, progress.headers_left(pace), pace),
         volumes=volumes.snapshot(now, _coming(run, figures, progress, outstanding, pace)),
         bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
         failures_by_cause=dict(figures.failures_by_cause),
@@ -112,14 +112,14 @@ def eta_range_s(
 
 
 def _survey(
-    figures: LedgerFigures, wanted: Collection[str] | None, outstanding: Outstanding, pace: SurveyPace
+    figures: LedgerFigures, wanted: Collection[str] | None, headers_left: int, pace: SurveyPace
 ) -> SurveySnapshot:
     images = sum(
         account.rows
         for name, account in figures.accounts.items()
         if (wanted is None or name in wanted) and name not in figures.batch_holds
     )
-    return SurveySnapshot(images, max(0, images - outstanding.unsurveyed), pace.failed)
+    return SurveySnapshot(images, max(0, images - headers_left), pace.failed)
 
 
 def _coming(

@@ -102,9 +102,20 @@ def test_few_images_give_a_wide_range_and_many_a_narrow_one() -> None:
 
 def test_headers_that_were_read_since_the_last_count_are_taken_off() -> None:
     progress, rest = Progress(0.0), Outstanding(surveyed=0, megapixels=0.0, unsurveyed=1000)
-    assert progress.outstanding(1.0, lambda: rest, SurveyPace(read=10)).unsurveyed == 1000
-    assert progress.outstanding(2.0, lambda: rest, SurveyPace(read=310)).unsurveyed == 700
-    assert progress.outstanding(12.0, lambda: rest, SurveyPace(read=310)).unsurveyed == 1000, "counted again"
+    left = []
+    for now, read in ((1.0, 10), (2.0, 310), (12.0, 310)):  # the last one counts again
+        pace = SurveyPace(read)
+        assert progress.outstanding(now, lambda: rest, pace) == rest, "as many are to be converted"
+        left.append(progress.headers_left(pace))
+    assert left == [1000, 700, 1000]
+
+
+def test_headers_that_were_just_read_leave_the_time_for_their_images() -> None:
+    progress = Progress(0.0)
+    now = working(progress, 0.0, 400)
+    unread = Outstanding(surveyed=0, megapixels=0.0, unsurveyed=1000)
+    before = progress.eta_range_s(now, lambda: unread, SurveyPace(0))
+    assert progress.eta_range_s(now + 1, lambda: unread, SurveyPace(1000)) == before
 
 
 def test_what_is_not_surveyed_is_estimated_from_what_is() -> None:
