@@ -162,3 +162,14 @@ def test_nothing_that_was_typed_after_q_is_done(tmp_path: Path) -> None:
         terminal.type("qpdySy")
         terminal.wait_for_end()
     assert not log.exists()
+
+
+def test_bursts_that_draw_a_picture(at: TypedAt) -> None:
+    at.burst("i\rIrIIp")  # it is drawn, and taken away, without a key being lost
+    at.wait_for_sent("Requeue(selection=Selection(ids=(1,)", "Pause")
+    at.terminal.wait_for("No such file or directory")
+    at.burst("\x1b")
+    at.terminal.wait_for("1–")
+    at.burst("\rIfp")  # f leaves the page while it is drawn
+    at.wait_for_sent("Resume")
+    at.terminal.wait_for(f"of {FAILED}")

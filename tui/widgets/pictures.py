@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 BYTES_A_SCREEN = 13_500
 """For both pictures on a terminal of 80x24, so that a slow connection carries them at once; more on a larger one."""
-_MOST_BYTES = 80_000
+_MOST_BYTES = 200_000
+_BYTES_A_FURTHER_CELL = 18
 _CELLS = 80 * 24
 LONGEST_SIDE = 360
 """Pixels of a rendition: more than half blocks show, and little to send as sixel."""
@@ -113,13 +114,18 @@ class PictureBlocks(LineWidget):
             else []
         )
         size = self.app.size
-        most = min(_MOST_BYTES, BYTES_A_SCREEN * max(_CELLS, size.width * size.height) // _CELLS) // 2
+        most = most_bytes(size.width * size.height) // 2
         colour_system = "truecolor" if self.app.console.color_system == "truecolor" else "256"
         drawn = within_budget(image_of(self._made), columns - 1, rows - len(note), most, colour_system)
         return [
             *(Text.assemble(*((part.text, part.style or "") for part in parts), end="") for parts in drawn),
             *note,
         ]
+
+
+def most_bytes(cells: int) -> int:
+    """What both pictures may cost on a terminal of so many cells."""
+    return min(_MOST_BYTES, BYTES_A_SCREEN + _BYTES_A_FURTHER_CELL * max(0, cells - _CELLS))
 
 
 def way_here(app: App[Any]) -> PictureWay | NoPicture:
