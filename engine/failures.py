@@ -143,7 +143,14 @@ def without_path(message: str, path: str) -> str:
     """The message of a failure for where the image's path stands beside it, relative as in the export or absolute."""
     name = re.escape(one_line(path))
     quoted = f'"{name}"' if path.startswith("/") else f'"(?:[^"]*/)?{name}"'
-    return re.sub(f"^{quoted} is ", "this is ", re.sub(f": {quoted}", "", message, count=1))
+    message = re.sub(f"^{quoted} is ", "this is ", re.sub(f": {quoted}", "", message, count=1))
+    return re.sub(f"(^|: ){name}: ", r"\1", message, count=1) if path.startswith("/") else message
+
+
+def unforeseen_text(error: Exception) -> str:
+    """What nobody foresaw, in one line; what the operating system refused without its number."""
+    said = system_error_text(error) if isinstance(error, OSError) and error.strerror else str(error)
+    return one_line(f"{type(error).__name__}: {said}")
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.conversion.source_file import SourceFile
 from engine.conversion.verify import ExpectedJpeg, Verification, verify_jpeg
-from engine.failures import Cause, ImageError, Stage, system_error_text
+from engine.failures import Cause, ImageError, Stage, system_error_text, unforeseen_text
 from engine.files.atomic_files import sync_directory
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.decode import decoded
@@ -157,4 +157,4 @@ def _as_image_error(error: Exception, stage: Stage) -> ImageError:
         return ImageError(Cause.OUT_OF_MEMORY, stage, str(error) or "no memory for the pixels")
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return ImageError(Cause.DISK_FULL, stage, f"scratch cannot be written: {system_error_text(error)}")
-    return ImageError(Cause.INTERNAL, stage, f"{type(error).__name__}: {error}")
+    return ImageError(Cause.INTERNAL, stage, unforeseen_text(error))

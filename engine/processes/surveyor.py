@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, one_line
+from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, unforeseen_text
 from engine.files.regular_files import open_bytes
 from engine.jp2.survey import survey_source
 from engine.messages import (
@@ -132,7 +132,7 @@ def _look(check: ShareCheck, request: SurveyRequest) -> Surveyed | NotSurveyed:
     except ImageError as error:
         return NotSurveyed(request.image_id, error.failure)
     except Exception as error:  # noqa: BLE001 - an unforeseen header costs its own image only
-        message = one_line(f"{type(error).__name__}: {error}")
+        message = unforeseen_text(error)
         return NotSurveyed(request.image_id, Failure(Cause.INTERNAL, Stage.READING, message))
     check.remember(request.source_path, request.uuid)
     return surveyed

@@ -11,7 +11,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from engine.failures import Cause, Failure, ImageError, Stage, one_line
+from engine.failures import Cause, Failure, ImageError, Stage, one_line, unforeseen_text
 from engine.files.regular_files import open_bytes
 from engine.memory.usage import peak_rss_bytes
 from engine.messages import Converted, Job, NotConverted, Quit, ReadAhead, StageChanged, WorkerReady
@@ -79,7 +79,7 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
         )
     except Exception as error:  # noqa: BLE001 - whatever a library raises costs this image only
         traceback.print_exc(file=sys.stderr)
-        failure = Failure(Cause.INTERNAL, Stage.DECODING, one_line(f"{type(error).__name__}: {error}"))
+        failure = Failure(Cause.INTERNAL, Stage.DECODING, unforeseen_text(error))
     return NotConverted(
         image_id=job.image_id,
         failure=failure,
