@@ -18,6 +18,8 @@ class Rest(StrEnum):
 
     PAUSED = "paused"
     HOLDING = "holding"
+    STOPPED = "stopped"
+    """After the last image of an earlier engine."""
 
 
 class Span(Struct, frozen=True, array_like=True):

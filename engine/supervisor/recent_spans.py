@@ -36,7 +36,10 @@ class RecentSpans:
         last = int(now // SPAN_S)
         counts = Counter(int(moment // SPAN_S) for moment in stored)
         first = min((number for number in counts if last - SPANS_KEPT < number <= last), default=last)
+        until = max((number for number in counts if number <= last), default=last)
         self._spans.extend(_Span(counts[number]) for number in range(first, last + 1))
+        for span in list(self._spans)[until - first + 1 : -1]:
+            span.rests[Rest.STOPPED] += 1
         self._last = last
 
     def look(self, now: float, *, images: int, used_bytes: int, rest: Rest | None) -> None:

@@ -78,7 +78,7 @@ def _reading() -> list[Text]:
         title("Reading the dashboard and the lists", 40),
         _fact("█ ▓ ▒ ░ ·", "images done, accepted, failed, in flight, waiting"),
         _fact("█ ▒ · ░", "memory in use, promised to images in flight, headroom, the floor that stays free"),
-        _fact("░", "in a curve of throughput: the engine held, or was paused"),
+        _fact("░", "in a curve of throughput: the engine held, was paused, or did not run"),
         _fact("tried", "how often a failed image was converted; never: its row or header shows the fault"),
         _fact("█▌····", "a worker's time, and its memory, of what they are predicted to come to"),
         _fact("!", "overdue: longer than any image like it; or more memory than was predicted"),

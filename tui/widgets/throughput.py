@@ -19,7 +19,7 @@ _FIGURES_ROWS = 4
 _CHART_ROWS = 3
 """The least rows of a curve with its time axis."""
 _UNIT = " images/min"
-_RESTS = {Rest.PAUSED: "paused", Rest.HOLDING: "held"}
+_RESTS = {Rest.PAUSED: "paused", Rest.HOLDING: "held", Rest.STOPPED: "stopped"}
 
 
 class Throughput(Panel):

@@ -46,6 +46,18 @@ def test_it_begins_with_what_earlier_engines_stored() -> None:
     assert recent.snapshot().spans[0].used_bytes is None
 
 
+def test_the_time_between_two_engines_is_no_slow_work() -> None:
+    recent = RecentSpans()
+    recent.begin([NOW - 45, NOW - 35], NOW)
+    looked(recent, NOW, 1)
+    rests = [span.rest for span in recent.snapshot().spans]
+    assert rests == [None, None, Rest.STOPPED, Rest.STOPPED, Rest.STOPPED, None]
+    alone = RecentSpans()
+    alone.begin([], NOW)
+    looked(alone, NOW, 1)
+    assert [span.rest for span in alone.snapshot().spans] == [None]
+
+
 def test_half_an_hour_is_kept_and_a_gap_is_time_without_images() -> None:
     recent = RecentSpans()
     images = looked(recent, NOW, 10)
