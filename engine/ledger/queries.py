@@ -14,7 +14,7 @@ from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.batch_order import BatchHold
 from engine.ledger.models import FailureGroup, Subject
 from engine.ledger.order import Order
-from engine.ledger.replacements import Replacement, WaitingObject, of_image, waiting_object
+from engine.ledger.replacements import Replacement, WaitingObject, counts, of_image, waiting_object
 from engine.ledger.runs import RunRecord
 from engine.ledger.statements import statements
 from engine.ledger.verdicts import Standing, VerdictEntry, standing, verdicts_of
@@ -103,6 +103,10 @@ class LedgerQueries(ABC):
     def replacements(self, image_id: int) -> list[Replacement]:
         """The delivered JPEGs of an image that were replaced or are to be, the oldest first."""
         return of_image(self._select, image_id)
+
+    def replacement_counts(self, batch: str | None = None) -> tuple[int, int]:
+        """How many delivered JPEGs were replaced, and how many are to be. Reads every replacement."""
+        return counts(self._select, batch)
 
     def waiting_object(self, image_id: int) -> WaitingObject | None:
         """The object of an image that stays in the store until another one is in its place."""

@@ -114,6 +114,12 @@ def waiting_object(select: Select, image_id: int) -> WaitingObject | None:
     return WaitingObject(rows[0][0], rows[0][1], md5s(rows[0][2])) if rows else None
 
 
+def counts(select: Select, batch: str | None) -> tuple[int, int]:
+    """How many delivered JPEGs were replaced, and how many are to be."""
+    replaced, waiting = select(_SQL["counted"], {"batch": batch})[0]
+    return replaced, waiting
+
+
 def md5s(may_be_there: str | None) -> tuple[str, ...]:
     """As the ledger's column has them; none without a replacement."""
     return tuple(json.loads(may_be_there)) if may_be_there else ()

@@ -26,3 +26,8 @@ SELECT md5, jpeg_bytes, person, asked, new_md5, replaced FROM replacements WHERE
 
 -- name: waiting_object
 SELECT md5, jpeg_bytes, may_be_there FROM replacements WHERE image = :image AND replaced IS NULL
+
+-- name: counted
+SELECT count(r.replaced), count(*) - count(r.replaced)
+FROM replacements r JOIN images i ON i.id = r.image JOIN batches b ON b.id = i.batch
+WHERE :batch IS NULL OR b.name = :batch

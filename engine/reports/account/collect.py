@@ -53,6 +53,7 @@ def collect(
     for figures in batches.values():
         _flag(reader, figures, for_flagged)
     representations, complete = reader.representations(batch)
+    replaced, to_be_replaced = reader.replacement_counts(batch)
     return Figures(
         title=title,
         made=time.time(),
@@ -65,6 +66,8 @@ def collect(
         accepted_count=collector.accepted_count,
         not_fine=collector.not_fine,
         not_fine_count=collector.not_fine_count,
+        replaced=replaced,
+        to_be_replaced=to_be_replaced,
         warnings=sorted(collector.warnings.values(), key=lambda group: -group.count),
         warned_images=collector.warned_images,
         kinds=KindTable(reader.kinds(batch)),

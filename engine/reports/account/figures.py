@@ -135,6 +135,10 @@ class Figures:
     not_fine: list[ImageRow]
     """As many as a page lists."""
     not_fine_count: int
+    replaced: int
+    """Delivered JPEGs that a person had replaced."""
+    to_be_replaced: int
+    """Those that stay in the store until then."""
     warnings: list[WarningGroup]
     """The most frequent warning first."""
     warned_images: int

@@ -17,6 +17,7 @@ from engine.formatting import visible
 from engine.ledger.account import Account
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.replacements import DeliveredJpeg
 from engine.ledger.runs import Ending, RunNote, WaitKind
 from engine.ledger.verdicts import GivenVerdict, Verdict
 from engine.ledger.writer import Ledger
@@ -173,10 +174,18 @@ def test_what_people_said_of_batches_and_images_is_in_page_and_tables(
         standing = ledger.standing("maps")
         ledger.approve("maps", "for now", "Otto (o@desk)", None, (standing.changes, standing.not_fine))
         ledger.convert_again([9], "missing")
+        ledger.replace_delivered([DeliveredJpeg(10, image_md5(collection, 10))], 95, None, "Otto (o@desk)")
     html = written(collection, tmp_path / "report")
     page = Page(html)
     assert page.all("script") == []
-    for text in ("Otto (o@desk)", "changed since", "for now", "1 image not fine", "dark "):
+    for text in (
+        "Otto (o@desk)",
+        "changed since",
+        "for now",
+        "1 image not fine",
+        "dark ",
+        "1 more stays until the new JPEG",
+    ):
         assert text in page.text
     (bad,) = [row for row in read_csv(tmp_path / "report" / "attention.csv") if row["verdict"] == "not-fine"]
     assert (bad["id"], bad["verdict_by"]) == ("5", "Jane (jd@desk)") and bad["why"].startswith(
@@ -184,7 +193,7 @@ def test_what_people_said_of_batches_and_images_is_in_page_and_tables(
     )
     maps, prints = read_csv(tmp_path / "report" / "batches.csv")
     assert (maps["fine"], maps["not_fine"], maps["approved_by"]) == ("1", "1", "Otto (o@desk)")
-    assert (maps["changed_since_approval"], prints["approved_by"]) == ("1", "")
+    assert (maps["changed_since_approval"], prints["approved_by"]) == ("2", "")
 
 
 def image_md5(workspace: Workspace, image_id: int) -> str:
