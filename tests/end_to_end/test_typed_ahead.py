@@ -148,6 +148,14 @@ def test_bursts_on_pages_without_decisions(at: TypedAt) -> None:
     assert at.sent == []
 
 
+def test_bursts_on_the_event_log(at: TypedAt) -> None:
+    at.burst("enrRaAh")  # only n is a key of this page
+    at.terminal.wait_for("notable only")
+    at.burst("nn/notable\r")
+    at.terminal.wait_for("“notable”")
+    assert at.sent == []
+
+
 def test_what_is_pasted_is_no_command(at: TypedAt) -> None:
     at.burst("\x1b[200~Sydyq\x1b[201~p")
     at.wait_for_sent("Pause")
