@@ -70,7 +70,7 @@ def test_a_pause_reads_no_headers_and_fails_no_rows(workspace: MakeWorkspace) ->
     assert 0 < survey["failed"] == before["totals"]["failed"]
     assert [volume["name"] for volume in before["volumes"]] == ["store", "scratch", "ledger"]
     told = photostat("status", workspace=root).stdout
-    assert "headers read " in told and "space: store " in told
+    assert "headers read " in told and "space of store, scratch and ledger: " in told
     later = wait_until(lambda: _when(root, before["elapsed_seconds"] + 3), "three seconds of the pause")
     assert later["totals"] == before["totals"]
     photostat("resume", workspace=root)

@@ -29,7 +29,7 @@ from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_json_line, print_line, print_table, warn
 from tui.commands.shared.watching import watch
 from tui.state.eta import time_left
-from tui.state.steady_facts import space_words, survey_words
+from tui.state.steady_facts import space_lines, survey_words
 
 _INTERVAL_S = 2.0
 
@@ -219,8 +219,8 @@ def _print_engine(snapshot: Snapshot) -> None:
         + (f"; no more than {data_size(store.bandwidth_limit)}/s is sent" if store.bandwidth_limit else "")
         + (", and conversion waits for that" if store.sets_the_pace else "")
     )
-    for volume in snapshot.volumes:
-        print_line(f"space: {space_words(volume)}{f' ({volume.path})' if volume.path else ''}")
+    for words in space_lines(snapshot.volumes):
+        print_line(f"space of {words}")
     few = f" instead of {snapshot.workers_asked}: memory allows no more"
     limit = few if snapshot.workers_wanted < snapshot.workers_asked else ""
     print_line(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")

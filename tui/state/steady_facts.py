@@ -22,13 +22,22 @@ def shortest_volume(snapshot: Snapshot) -> VolumeSnapshot | None:
     return min(too_small, key=lambda volume: (volume.free or 0) - (volume.needed or 0), default=None)
 
 
-def space_words(volume: VolumeSnapshot) -> str:
-    """`store 1.2 TB free of 3 TB, needs about 1.5 TB more`, or why nobody knows."""
+def space_lines(volumes: Sequence[VolumeSnapshot]) -> list[str]:
+    """`store: 1.2 TB free of 3 TB, about 1.5 TB to come`, or why nobody knows; those on one volume are one line."""
+    lines: dict[str, list[str]] = {}
+    for volume in volumes:
+        lines.setdefault(_space_words(volume), []).append(volume.name)
+    return [f"{_and(names)}: {words}" for words, names in lines.items()]
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _space_words(volume: VolumeSnapshot) -> str:
     if volume.free is None:
-        return f"{volume.name}: {volume.problem}"
-    words = (
-        f"{volume.name} {formatting.data_size(volume.free)} free of {formatting.data_size(volume.total or 0)}"
-    )
+        return volume.problem
+    words = f"{formatting.data_size(volume.free)} free of {formatting.data_size(volume.total or 0)}"
     if volume.needed is None:
         return words
     what = f"about {formatting.data_size(volume.needed)} to come"

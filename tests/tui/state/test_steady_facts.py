@@ -6,7 +6,7 @@ from msgspec import structs
 
 from engine.control.snapshot import SurveySnapshot, VolumeName, VolumeSnapshot
 from tests.support.statuses import engine_status, running
-from tui.state.steady_facts import short_space, shortest_volume, space_words, survey_words
+from tui.state.steady_facts import short_space, shortest_volume, space_lines, survey_words
 from tui.state.view import View
 from tui.widgets.header import figures_line
 from tui.widgets.workers import workers_note
@@ -22,13 +22,18 @@ def test_the_survey_is_told_until_all_headers_are_read() -> None:
 
 
 def test_space_is_told_with_what_is_to_come() -> None:
-    assert space_words(STORE) == "store 300 GB free of 1.00 TB, about 100 GB to come"
-    assert space_words(structs.replace(STORE, enough=False)).endswith("100 GB to come: TOO LITTLE")
-    assert space_words(structs.replace(STORE, needed=None, enough=None)) == "store 300 GB free of 1.00 TB"
-    assert (
-        space_words(VolumeSnapshot(VolumeName.STORE, problem="no answer for 45 s"))
-        == "store: no answer for 45 s"
-    )
+    scratch, ledger = (structs.replace(STORE, name=name) for name in (VolumeName.SCRATCH, VolumeName.LEDGER))
+    assert space_lines((STORE, scratch, ledger)) == [
+        "store, scratch and ledger: 300 GB free of 1.00 TB, about 100 GB to come"
+    ]
+    hangs = VolumeSnapshot(VolumeName.STORE, problem="no answer for 45 s")
+    assert space_lines((hangs, structs.replace(scratch, enough=False))) == [
+        "store: no answer for 45 s",
+        "scratch: 300 GB free of 1.00 TB, about 100 GB to come: TOO LITTLE",
+    ]
+    assert space_lines((structs.replace(STORE, needed=None, enough=None),)) == [
+        "store: 300 GB free of 1.00 TB"
+    ]
 
 
 def test_the_dashboard_has_them_quietly_and_warns_where_the_rest_will_not_fit() -> None:
