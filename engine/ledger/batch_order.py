@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.failures import UserError, nearest, one_line
+from engine.formatting import counted
 from engine.ledger.statements import statements
 
 _SQL = statements("batches")
+_MOST_NAMES = 5
 
 
 class BatchMove(StrEnum):
@@ -90,3 +93,17 @@ def check_known(name: str, names: list[str]) -> None:
 
 def _check_in_ledger(db: sqlite3.Connection, name: str) -> None:
     check_known(name, [row["name"] for row in db.execute(_SQL["places"])])
+
+
+def only_held(waiting: Mapping[str, int]) -> str:
+    """For people: nothing is left to do but so many images of each of these batches, which people hold."""
+    names = list(waiting)
+    return (
+        f"only held batches are left: {_listed(names)}, {counted(sum(waiting.values()), 'image')}; "
+        f"`photostat batches release {names[0]}` continues"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

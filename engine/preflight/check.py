@@ -19,7 +19,7 @@ from engine.memory.available import MemoryReader, parse_floor
 from engine.memory.prediction import choose_plan, slowdown
 from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
 from engine.preflight.headers import Chunk, header_reader
-from engine.preflight.holds_now import holds_now, store_shortage
+from engine.preflight.holds_now import held_waiting, holds_now, store_shortage
 from engine.preflight.result import Finding, Preflight
 from engine.processes.share_check import why_share_is_away
 from engine.processes.uploader import outcome_of
@@ -75,7 +75,9 @@ def check(
     with LedgerReader(workspace) as reader:
         result.store = _try_store(workspace, config, reader, longest_s)
         result.scratch_problem = _scratch_problem(workspace, config, reader)
-        result.warnings += _unknown_batches(config, list(reader.account()))
+        accounts = reader.account()
+        result.warnings += _unknown_batches(config, list(accounts))
+        result.held_waiting = held_waiting(accounts, reader.batch_holds(), batch)
         images = _ImageChecks(workspace, config, reader, result)
         ids = reader.open_ids(batch)
         with closing(header_reader(images.request, longest_s, len(ids), processes)) as headers:
@@ -143,9 +145,6 @@ class _ImageChecks:
         self._result.images += 1
         self._unanswered = 0
         failure = self._add_header(row, found) if isinstance(found, Surveyed) else self._unread(row, found)
-        if failure is None and row.cause == Cause.TARGET_COLLISION:
-            message = row.message or "two rows have this target"
-            failure = Failure(Cause.TARGET_COLLISION, Stage.MANIFEST, message)
         if failure is not None:
             source = self.request(row).source_path
             self._result.findings.append(Finding(row.id, row.batch, source, row.target, failure))
@@ -172,6 +171,8 @@ class _ImageChecks:
         plan = choose_plan(found, capacity_bytes, jpeg=jpeg)
         if not isinstance(plan, Plan):
             return NeverFits(row.id, plan.needed_bytes, capacity_bytes, jpeg).failure()
+        if row.cause == Cause.TARGET_COLLISION:
+            return Failure(Cause.TARGET_COLLISION, Stage.MANIFEST, row.message or "two rows have this target")
         _sum_up(self._result, row, found, plan)
         return None
 

@@ -1,16 +1,20 @@
-"""Where a run would hold at once, as things are now: the store, the share, disks, memory, the ledger."""
+"""Where a run would hold at once, as things are now: the store, the share, disks, memory, the ledger, what people
+have ordered."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from engine.config import Config, file_path
 from engine.control.snapshot import HoldReason
-from engine.formatting import counted, data_size, memory_size
+from engine.formatting import clock, counted, data_size, memory_size
+from engine.ledger.account import Account
+from engine.ledger.batch_order import only_held
 from engine.ledger.faults import fault_of
 from engine.ledger.lock import find_holder
 from engine.memory.available import MemoryReader, parse_floor
@@ -23,7 +27,7 @@ _LEAST_FREE_BYTES = 16 << 20
 
 
 def holds_now(workspace: Workspace, config: Config, result: Preflight) -> list[WouldHold]:
-    """Nothing about memory and the ledger while an engine runs: it has them, and tells of itself."""
+    """While an engine runs, nothing about memory, the ledger and what people have ordered: it tells of itself."""
     holder = find_holder(workspace.lock_path)
     found = [
         *_of_the_store(result),
@@ -35,7 +39,27 @@ def holds_now(workspace: Workspace, config: Config, result: Preflight) -> list[W
     elif not holder.is_engine:
         detail = f"the ledger is being written by {holder}: a run waits for that, or is refused"
         found.append(WouldHold(HoldReason.LEDGER, detail))
+    if holder is None or not holder.is_engine:
+        found += _of_people(config, result.held_waiting, time.time())
     return found
+
+
+def held_waiting(accounts: Mapping[str, Account], held: Collection[str], batch: str | None) -> dict[str, int]:
+    """How many images wait in each batch that a run would take, if people hold all of these; else nothing."""
+    pending = {name: account.pending for name, account in accounts.items() if batch in (None, name)}
+    waiting = {name: images for name, images in pending.items() if images}
+    return waiting if waiting.keys() <= set(held) else {}
+
+
+def _of_people(config: Config, held_waiting: Mapping[str, int], now: float) -> Iterator[WouldHold]:
+    """`now` is Unix time, s."""
+    if held_waiting:
+        yield WouldHold(HoldReason.BATCH, only_held(held_waiting))
+    hours = config.engine.hours
+    if not hours.is_open(now):
+        begins = clock(hours.next_span(now).opens, now)
+        detail = f"now is outside the hours ({hours.text}): a run begins its work at {begins} by itself"
+        yield WouldHold(HoldReason.HOURS, detail)
 
 
 def _of_the_store(result: Preflight) -> Iterator[WouldHold]:

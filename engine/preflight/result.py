@@ -21,6 +21,11 @@ class WouldHold:
     detail: str
     """What it is, one line."""
 
+    @property
+    def is_trouble(self) -> bool:
+        """Not the hours, which the settings want."""
+        return self.reason is not HoldReason.HOURS
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -55,6 +60,8 @@ class Preflight:
     """What came of trying the store; None until it has been tried."""
     would_hold: list[WouldHold] = field(default_factory=list)
     """What would keep a run from its first image, as things are now."""
+    held_waiting: Mapping[str, int] = field(default_factory=dict)
+    """Images of each batch that waits, if people hold all of these."""
     least_need_bytes: int = 0
     """Of the image that takes least memory; 0 if none can be converted."""
     scratch_problem: str | None = None
@@ -63,6 +70,10 @@ class Preflight:
     """Why the share with the sources seems not to be mounted."""
     warnings: list[str] = field(default_factory=list)
     """Settings that do no harm, and are probably mistakes."""
+
+    @property
+    def headers_per_second(self) -> float:
+        return self.images / self.seconds_taken if self.seconds_taken else 0.0
 
     @property
     def predicted_seconds(self) -> float:
@@ -74,7 +85,8 @@ class Preflight:
 
     @property
     def is_clean(self) -> bool:
-        return not self.findings and self.store_is_proved and not self.would_hold
+        trouble = any(hold.is_trouble for hold in self.would_hold)
+        return not self.findings and self.store_is_proved and not trouble
 
     @property
     def store_failure(self) -> Failure | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from engine.control.snapshot import Hold, HoldReason
-from engine.formatting import counted
 from engine.ledger.account import Account
+from engine.ledger.batch_order import only_held
 from engine.ledger.states import EventKind
 from engine.supervisor.context import RunContext
 from engine.supervisor.hung_images import HungImages
-
-_MOST_NAMES = 5
 
 
 class OrderedHolds:
@@ -43,18 +41,3 @@ class OrderedHolds:
         elif self._only_held_since is None:
             self._only_held_since = time.time()
             events.info(EventKind.HOLD, only_held(waiting))
-
-
-def only_held(waiting: Mapping[str, int]) -> str:
-    """For people: nothing is left to do but so many images of each of these batches, which people hold."""
-    names = list(waiting)
-    images = sum(waiting.values())
-    return (
-        f"only held batches are left: {_listed(names)}, {counted(images, 'image')}; "
-        f"`photostat batches release {names[0]}` continues"
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

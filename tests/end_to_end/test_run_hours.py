@@ -23,7 +23,7 @@ def root(workspace: MakeWorkspace) -> Path:
 
 def test_outside_its_hours_nothing_starts_until_a_person_resumes(root: Path) -> None:
     checked = photostat("check", workspace=root)
-    assert "Now is outside the hours" in checked.stdout
+    assert "A run would hold now:\n  hours: now is outside the hours" in checked.stdout
     said = photostat("run", "--detach", workspace=root).stderr
     assert "It is outside its hours" in said and "`photostat resume` begins now" in said
     holding = wait_until(lambda: status(root)["hold"] and status(root), "the hold")

@@ -13,7 +13,7 @@ import click
 
 from engine.config import RunHours
 from engine.failures import REMEDIES, Cause, without_path
-from engine.formatting import clock, counted, data_size, duration, integer, memory_size, three_figures
+from engine.formatting import counted, data_size, duration, integer, memory_size, three_figures
 from engine.ledger.reader import LedgerReader
 from engine.notify.delivery import check_addresses
 from engine.preflight.check import check as look
@@ -83,7 +83,6 @@ def check(
         )
     else:
         _print(result)
-        _print_hours(config.engine.hours)
         if report:
             print_deep(report)
     if report is not None and report.interrupted:
@@ -97,18 +96,13 @@ def _hours_document(hours: RunHours) -> dict[str, Any] | None:
     return {"hours": hours.text, "open": hours.is_open(now)} if hours.text else None
 
 
-def _print_hours(hours: RunHours) -> None:
-    now = time.time()
-    if not hours.is_open(now):
-        begins = clock(hours.next_span(now).opens, now)
-        print_line(f"Now is outside the hours ({hours.text}): a run begins its work at {begins} by itself.")
-
-
 def _document(result: Preflight) -> dict[str, Any]:
     fault = result.store_failure
     return {
         "images": result.images,
         "converted_meanwhile": result.converted_meanwhile,
+        "seconds": round(result.seconds_taken, 3),
+        "headers_per_second": round(result.headers_per_second, 1),
         "ok": result.images - len(result.findings),
         "megapixels": round(result.megapixels, 3),
         "source_bytes": result.source_bytes,
@@ -171,7 +165,7 @@ def _facts(result: Preflight) -> list[tuple[str, str]]:
     facts = [
         (
             "images checked",
-            f"{integer(result.images)} in {duration(result.seconds_taken)}{meanwhile}",
+            f"{integer(result.images)} in {duration(result.seconds_taken)}{_rate(result)}{meanwhile}",
         ),
         ("can be converted", f"{integer(good)}, {three_figures(result.megapixels)} megapixels"),
         ("source", data_size(result.source_bytes)),
@@ -184,6 +178,12 @@ def _facts(result: Preflight) -> list[tuple[str, str]]:
     facts.append(("in strips", f"{integer(result.strips)} (too large to decode whole in this memory)"))
     facts.append(("store", f"{fault.cause}: {fault.message}" if fault else _tried(result)))
     return facts
+
+
+def _rate(result: Preflight) -> str:
+    """Nothing for so few that it says nothing."""
+    is_told = result.seconds_taken >= 1 and result.headers_per_second >= 1
+    return f", {integer(round(result.headers_per_second))}/s" if is_told else ""
 
 
 def _tried(result: Preflight) -> str:

@@ -77,6 +77,7 @@ def list_images(
 def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
     """A line an image with its warnings below; then, on stderr, the images whose PSNR is far below their batch."""
     psnr_by_batch: dict[str, PsnrDistribution] = {}
+    image = None
     for image in images:
         size = data_size(image.jpeg_bytes) if image.jpeg_bytes is not None else UNKNOWN
         print_line(f"{image.id:>7}  {image.state:<9}  {size:>8}  {image.target}")
@@ -84,6 +85,8 @@ def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
             print_line(f"         warning: {warning}")
         if image.state == "done" and image.psnr is not None:
             psnr_by_batch.setdefault(image.batch, PsnrDistribution()).add(image.psnr)
+    if image is None:
+        warn("There are no such images.")
     for batch, found in psnr_by_batch.items():
         if found.flag_below is not None:
             _warn_of_outliers(reader, batch, found.flag_below)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,3 +113,43 @@ def test_disks_without_room_are_told(workspace: MakeWorkspace, monkeypatch: pyte
     found = dict(checked(root, 1))
     assert "scratch: 1.00 kB are free" in found["disk"] and "1.00 kB free" in found["ledger"]
     assert "a run would hold in its course" in run("check", at=root, code=1).stdout
+
+
+def test_batches_that_people_hold_would_hold_if_no_other_waits(workspace: MakeWorkspace) -> None:
+    root = workspace(images=3)
+    shutil.copy(root / "export.csv", root / "more.csv")
+    text = (root / "more.csv").read_text()
+    (root / "more.csv").write_text(text.replace(".tif", "-again.tif"))
+    run("add", root / "more.csv", "--batch", "maps", at=root)
+    run("batches", "hold", "maps", at=root)
+    assert checked(root, 0) == [], "the other batch is converted"
+    document = json.loads(run("check", "--json", "--batch", "maps", at=root, code=1).stdout)
+    assert [hold["reason"] for hold in document["would_hold"]] == ["batch"]
+    run("batches", "hold", "plates", at=root)
+    ((reason, detail),) = checked(root, 1)
+    assert (reason, detail) == (
+        "batch",
+        "only held batches are left: plates, maps, 6 images; `photostat batches release plates` continues",
+    )
+
+
+def test_hours_are_named_and_are_no_trouble(workspace: MakeWorkspace) -> None:
+    now = time.localtime().tm_hour
+    hours = f"{(now + 2) % 24:02}:00-{(now + 4) % 24:02}:00"
+    root = workspace(images=1, settings=f'[engine]\nhours = "{hours}"\n')
+    ((reason, detail),) = checked(root, 0)
+    assert reason == "hours" and f"outside the hours ({hours}): a run begins its work at " in detail
+
+
+def test_what_cannot_be_converted_is_in_no_sum(workspace: MakeWorkspace) -> None:
+    root = workspace(images=2, add=False)
+    text = (root / "export.csv").read_text()
+    names = sorted(set(re.findall(r"[^,\n]*\.tif", text)))
+    (root / "export.csv").write_text(text.replace(names[1], names[0]))
+    run("add", root / "export.csv", "--batch", "plates", at=root, code=1)
+    document = json.loads(run("check", "--json", at=root, code=1).stdout)
+    assert (document["images"], document["ok"]) == (2, 0)
+    sums = ("megapixels", "source_bytes", "predicted_jpeg_bytes", "predicted_seconds")
+    assert [document[each] for each in sums] == [0, 0, 0, 0], "both have one target"
+    assert document["memory"]["largest_target"] == ""
+    assert document["headers_per_second"] == pytest.approx(2 / document["seconds"], rel=0.5)

@@ -61,6 +61,8 @@ def test_list_finds_barcodes_and_records_whole_or_by_their_beginning(collection:
         7,
     ]
     assert found("--barcode", "B000") == found("--record", "9_*") == []
+    nothing = run("list", "--barcode", "B000", at=collection)
+    assert (nothing.stdout, nothing.stderr) == ("", "There are no such images.\n")
 
 
 def test_a_reader_that_has_seen_enough_ends_the_list_quietly(tmp_path: Path) -> None:

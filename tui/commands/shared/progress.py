@@ -66,7 +66,7 @@ def headers_progress() -> Iterator[Callable[[int, int], None]]:
     rate, said_s = Rate(), time.monotonic()
     rate.add(said_s, 0)
     on_terminal = sys.stderr.isatty()
-    with spinner("") as show:
+    with spinner("Trying the store") as show:
 
         def progress(done: int, total: int) -> None:
             nonlocal said_s
