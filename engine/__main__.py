@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int)
     parser.add_argument("--ready-fd", type=int)
     parser.add_argument(
-        "--keep-pause", action="store_true", help="stay paused if the engine before was, and died"
+        "--keep-pause", action="store_true", help="stay paused if the engine before was when it ended"
     )
     options = parser.parse_args()
     make_stderr_visible()

@@ -82,7 +82,8 @@ def start_engine(
 def become_engine(workspace: Workspace, batches: Sequence[str] | None, workers: int | None) -> NoReturn:
     """This process becomes the engine, and has its exit code: for services, whose manager watches one process.
 
-    It may be the manager that starts it again, and no person: so it stays paused if the engine that died was."""
+    It may be the manager that starts it again, after a crash or a reboot, and no person: so it stays paused if the
+    engine before was."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(workspace.root)
     command = [*_command(workspace, batches, workers), "--keep-pause"]

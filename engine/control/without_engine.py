@@ -10,7 +10,7 @@ from engine.control.launch import OUTPUT_NAME, last_line
 from engine.control.snapshot import Pause, Person, Snapshot
 from engine.failures import one_line
 from engine.formatting import date_and_second
-from engine.ledger.lock import Holder, find_ended_engine
+from engine.ledger.lock import Holder, find_ended_engine, find_paused_engine
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 
@@ -38,8 +38,8 @@ def why_ended(workspace: Workspace) -> str | None:
 
 
 def pause_of_ended(workspace: Workspace) -> Pause | None:
-    """The pause in which the last engine was when it ended although nobody had ordered that."""
-    last = find_ended_engine(workspace.lock_path)
+    """The pause in which the last engine was when it ended: killed, drained for a reboot, or otherwise."""
+    last = find_paused_engine(workspace.lock_path)
     if last is None or len(last.paused_by) != 3:
         return None
     return Pause(Person(*map(str, last.paused_by)), last.paused_since)

@@ -40,6 +40,8 @@ class Holder:
     """User, host and terminal of who has paused an engine; empty if it is not paused."""
     paused_since: float = 0.0
     """Unix time, s."""
+    has_left: bool = False
+    """An engine that ended as it should, in a pause that nobody has ended: no more than that is kept of it."""
 
     @property
     def is_engine(self) -> bool:
@@ -116,8 +118,10 @@ class Lock:
             _write(self._descriptor, self._holder)
 
     def release(self, why: str = "") -> None:
-        """`why` is what ended an engine: who asks later finds it in the lock's file."""
-        left = replace(self._holder, ended=why[:_LONGEST_REASON]) if why else self._before
+        """`why` is what ended an engine: who asks later finds it in the lock's file, and a pause in which it ended."""
+        left = self._before
+        if why or self._holder.paused_by:
+            left = replace(self._holder, ended=why[:_LONGEST_REASON], has_left=not why)
         try:
             if left is not None:
                 _write(self._descriptor, left)
@@ -146,6 +150,17 @@ def find_holder(path: Path) -> Holder | None:
 def find_ended_engine(path: Path) -> Holder | None:
     """The last engine, if it has ended and did not say that all was well: its `ended` says why, or is empty if it was
     killed. None if another one runs."""
+    last = _last_engine(path)
+    return last if last is not None and not last.has_left else None
+
+
+def find_paused_engine(path: Path) -> Holder | None:
+    """The last engine, if it ended in a pause, however it ended. None if another one runs."""
+    last = _last_engine(path)
+    return last if last is not None and last.paused_by else None
+
+
+def _last_engine(path: Path) -> Holder | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -176,6 +176,8 @@ class Supervisor:
                 while not self._is_over():
                     await self._turn()
                 await self._announce_end()  # a client may requeue images in these seconds
+            if self._is_finished:
+                self.pause = None
             return self._is_finished
         except Exception as error:
             message = f"ended by a fault: {type(error).__name__}: {error}"

@@ -86,6 +86,12 @@ def test_what_the_unit_starts_is_the_engine_which_drains_and_ends(workspace: Mak
     engine = begin(command)
     wait_until(lambda: status(root)["engine"], "the next one")
     assert status(root)["pause"] == paused
+    engine.send_signal(signal.SIGTERM)  # an orderly reboot
+    assert engine.wait(LONGEST_WAIT_S) == 1
+    assert photostat("status", workspace=root).stdout.startswith("STOPPED; no engine runs\n")
+    engine = begin(command)
+    wait_until(lambda: status(root)["engine"], "the one after the reboot")
+    assert status(root)["pause"] == paused
     photostat("resume", workspace=root)
     assert engine.wait(LONGEST_WAIT_S) == 0
     assert status(root)["totals"]["done"] == 3 and find_engine(root / "ledger.lock") is None
