@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.command import CommandList
 
 from engine.control.client import running_pid
 from engine.failures import UserError
@@ -98,6 +99,26 @@ async def test_without_colours_there_is_nothing_to_choose(
     async with opened(root) as session:
         await session.press("T")
         assert session.message.startswith("NO_COLOR is set")
+
+
+async def test_without_colours_the_entry_under_the_cursor_of_the_palette_is_underlined(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened(root) as session:
+        await session.pilot.press("colon")
+        entries = session.app.screen.query_one(CommandList)
+        await session.until(lambda: entries.highlighted == 0, "the first entry")
+
+        def underlined() -> list[int]:
+            strips = [entries.render_line(row) for row in range(6)]
+            return [
+                row for row, strip in enumerate(strips) if all(s.style and s.style.underline for s in strip)
+            ]
+
+        assert underlined() == [0, 1]
+        await session.pilot.press("down")
+        await session.until(lambda: underlined() == [2, 3], "the second entry")
 
 
 def test_run_starts_nothing_for_a_theme_that_there_is_not(collection: Path) -> None:

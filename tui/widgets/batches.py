@@ -16,8 +16,9 @@ from engine.control.snapshot import BatchSnapshot
 from engine.ledger.batch_order import BatchMove
 from tui.actions.registry import Scope, widget_bindings
 from tui.state.view import View
-from tui.terminal_text import Keep, bar, padded, right_aligned
-from tui.widgets.line_widget import LABEL, STRONG, WARNING, line, title
+from tui.terminal_text import Keep, padded, right_aligned
+from tui.widgets.account_bar import account_bar
+from tui.widgets.line_widget import BAD, LABEL, WARNING, line, title
 from tui.widgets.selectable_panel import SelectablePanel
 
 _NAME = 24
@@ -104,21 +105,22 @@ class ColumnWidths:
 
 
 def batch_line(batch: BatchSnapshot, widths: ColumnWidths, columns: int) -> Text:
-    """Name, bar, percentage, done of rows; failures, and what keeps it from being converted."""
+    """Name, done of rows, percentage; how its images are divided; failures, and what keeps it from being converted.
+
+    The figures stand before the bar: what changes often is painted from the left, and the bar costs bytes."""
     account = batch.account
     ready = account.done_or_accepted
-    gaps = 5 if widths.notes else 3
-    width = columns - widths.name - _SHARE - widths.figures - widths.notes - gaps
-    fraction = ready / account.rows if account.rows else 0.0
+    gaps = 6 if widths.notes else 4
+    width = max(0, columns - widths.name - _SHARE - widths.figures - widths.notes - gaps)
     style = "" if batch.selected else LABEL
     return line(
         " ",
         (padded(batch.name, widths.name, Keep.BOTH), style),
         " ",
-        (bar(fraction, max(0, width)), LABEL),
-        (right_aligned(formatting.percent(ready, account.rows), _SHARE), style),
-        " ",
         (right_aligned(_figures(batch), widths.figures), style),
+        (right_aligned(formatting.percent(ready, account.rows), _SHARE), style),
+        "  ",
+        *account_bar(account, width),
         "  ",
         (right_aligned(_notes(batch), widths.notes), _notes_style(batch)),
     )
@@ -138,4 +140,4 @@ def _notes(batch: BatchSnapshot) -> str:
 def _notes_style(batch: BatchSnapshot) -> str:
     if batch.held is not None and batch.pending:
         return WARNING
-    return STRONG if batch.account.failed else LABEL
+    return BAD if batch.account.failed else LABEL

@@ -55,7 +55,8 @@ _AIRY_ROWS = 36
 _FIGURES_ROWS = 3
 """The least rows of the memory and throughput panels, without their titles."""
 _CHART_ROWS = 9
-"""The most rows of the memory and throughput panels, without their titles."""
+"""The rows that the memory and throughput panels desire, without their titles; a tall terminal has room for more."""
+_TALL_CHART_ROWS = 14
 _EVENTS_ROWS = 3
 """The least rows from which the events panel is shown, without its title."""
 
@@ -132,13 +133,15 @@ def _after_the_run(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
 
 
 def _two_columns(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
-    """Left: workers, batches and failures; right: memory and throughput; events under both."""
+    """Left: workers, batches and failures; right: memory and throughput; events under both, or if the left side needs
+    all the rows, to the right."""
     left_width = left_columns(body.width)
     workers = _Share(PanelName.WORKERS, 1, max(1, wanted.workers))
     batches = _Share(PanelName.BATCHES, 1, max(1, wanted.batches))
     failures = _Share(PanelName.FAILURES, 1, max(1, wanted.causes))
-    memory = _Share(PanelName.MEMORY, _FIGURES_ROWS, _CHART_ROWS)
-    throughput = _Share(PanelName.THROUGHPUT, _FIGURES_ROWS, _CHART_ROWS)
+    chart_rows = max(_CHART_ROWS, min(_TALL_CHART_ROWS, body.height // 4))
+    memory = _Share(PanelName.MEMORY, _FIGURES_ROWS, chart_rows)
+    throughput = _Share(PanelName.THROUGHPUT, _FIGURES_ROWS, chart_rows)
     left, right = [workers, batches, failures], [memory, throughput]
     least = sum(share.desired + 2 for share in left) - failures.desired + wanted.remedies
     if least <= body.height:
@@ -159,9 +162,11 @@ def _two_columns(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
     spare = _give(failures, failures.desired, spare)
     _give(batches, batches.desired, spare)
     spare = height - sum(share.rows + 1 for share in right) - 1
-    for rows in range(_FIGURES_ROWS + 1, _CHART_ROWS + 1):
+    for rows in range(_FIGURES_ROWS + 1, chart_rows + 1):
         spare = _give(memory, rows, spare)
         spare = _give(throughput, rows, spare)
+    if not events_rows and spare >= _EVENTS_ROWS + 2:
+        right.append(_Share(PanelName.EVENTS, spare - 2, spare - 2))
 
     regions = _stack(Region(0, body.y, left_width, height), left, gap=True)
     right_x = left_width + GUTTER

@@ -15,7 +15,8 @@ from tui.state.eta import is_uncertain, time_left
 from tui.state.status import ConnectionState, Tone, banner
 from tui.state.steady_facts import shortest_volume, survey_words
 from tui.state.view import View
-from tui.terminal_text import Mark, fit, names_that_fit, right_aligned, stacked
+from tui.terminal_text import Mark, fit, names_that_fit, right_aligned
+from tui.widgets.account_bar import account_bar
 from tui.widgets.line_widget import BAD, LABEL, MARKS, STRONG, TONES, WARNING, line
 from tui.widgets.panel import Panel
 
@@ -75,13 +76,6 @@ def progress_line(view: View, columns: int) -> Text:
     share = right_aligned(formatting.percent(ready, totals.rows), _SHARE)
     width = max(0, columns - len(figures) - _SHARE - 4)
     return line((figures, STRONG), "  ", share, "  ", *account_bar(totals, width))
-
-
-def account_bar(account: Account, columns: int) -> list[tuple[str, str]]:
-    """A stacked bar; a state that has any image can be seen."""
-    counts = (account.done, account.accepted, account.failed, account.in_flight, account.pending)
-    widths = stacked(counts, columns) if account.rows else [0, 0, 0, 0, columns]
-    return [(mark * width, MARKS[mark]) for mark, width in zip(Mark, widths, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,7 @@ class SelectablePanel(Panel, can_focus=True):
         if (key := self.current) is not None:
             self.post_message(self.RowOpened(self, key))
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Only the panel that has the keys shows its cursor, from the moment that it has them."""
+        super().watch_has_focus(has_focus)
         self.redraw()

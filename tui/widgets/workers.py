@@ -165,7 +165,7 @@ def _memory(worker: WorkerSnapshot, *, with_bar: bool) -> list[str | tuple[str, 
     parts: list[str | tuple[str, str]] = [(right_aligned(("!" if over else "") + text, _MEMORY), style)]
     if with_bar:
         share = rss / predicted if rss and predicted else None
-        parts += [" ", _bar(share, WARNING if over else LABEL)]
+        parts += [" ", _bar(share, WARNING if over else BUSY)]
     return parts
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
+from textual.strip import Strip
 
 from engine.control.requests import Skip
 from tests.support.app_pilot import STANDING, AppSession, opened
 from tests.support.statuses import NOW, engine_status, running
 from tui.screens.image_detail import ImageDetail
+from tui.widgets.selectable_panel import SelectablePanel
 from tui.widgets.workers import Workers
 
 TO_THE_WORKERS = "shift+tab"
@@ -98,3 +100,19 @@ async def test_the_footer_has_the_keys_of_the_workers_while_they_have_the_focus(
         assert "x skip" not in session.text
         await session.press(TO_THE_WORKERS)
         assert "x skip" in session.text and "X let it fail" in session.text
+
+
+async def test_only_the_panel_that_has_the_keys_shows_its_cursor_also_before_the_next_status(
+    root: Path,
+) -> None:
+    async with opened(root) as session:
+        panels = list(session.app.screen.query(SelectablePanel))
+        assert len(panels) == 3
+        for _ in panels:
+            await session.press("tab")
+            shown = [panel for panel in panels if any(_is_cursor(strip) for strip in panel._painted)]
+            assert shown == [session.app.focused]
+
+
+def _is_cursor(strip: Strip) -> bool:
+    return any(segment.style is not None and segment.style.reverse for segment in strip)

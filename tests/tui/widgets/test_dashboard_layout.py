@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.geometry import Region
 
 from tui.widgets.dashboard_layout import PanelRows, arrange
 
@@ -37,3 +38,18 @@ def test_eight_workers_fit_on_80x24_with_everything_else() -> None:
     assert regions["memory"].height == regions["throughput"].height == 4
     assert regions["batches"].height >= 2
     assert regions["failures"].height >= 2
+
+
+def test_events_go_to_the_right_when_the_left_side_needs_all_rows_and_curves_grow_on_a_tall_terminal() -> (
+    None
+):
+    regions = {panel.value: region for panel, region in arrange(200, 58, PanelRows(64, 3, 3, 3)).items()}
+    assert regions["events"].x == regions["memory"].x and regions["events"].height >= 20
+    assert regions["workers"].height >= 40
+    few = {panel.value: region for panel, region in arrange(200, 58, PanelRows(8, 3, 3, 3)).items()}
+    assert few["events"].x == 0 and few["events"].height >= 20
+    assert few["memory"].height > regions_of_a_low_terminal()["memory"].height
+
+
+def regions_of_a_low_terminal() -> dict[str, Region]:
+    return {panel.value: region for panel, region in arrange(200, 40, PanelRows(8, 3, 3, 3)).items()}

@@ -13,7 +13,8 @@ from engine.ledger.states import OrderKind
 from tests.support.app_pilot import opened
 from tests.support.statuses import NOW, engine_status, running
 from tui.state.view import View
-from tui.widgets.header import account_bar, figures_line, progress_line
+from tui.widgets.account_bar import account_bar
+from tui.widgets.header import figures_line, progress_line
 
 
 def order(kind: OrderKind, number: int = 1) -> OrderSnapshot:
