@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from engine.control.client import running_pid
+from engine.control.people import person_here
 from engine.demo import DemoReport, make_demo
 from engine.formatting import counted, data_size
 from engine.ledger.filters import ImageFilter
@@ -60,7 +61,8 @@ def make_with_progress(directory: Path) -> DemoReport:
 def add_export(workspace: Workspace, export: Path) -> None:
     """Adds the export to the ledger, with a batch for every material type."""
     with Ledger.open(workspace, "demo") as ledger:
-        added = add(ledger, export, workspace.config().manifest, split_by="type")
+        person = str(person_here())
+        added = add(ledger, export, workspace.config().manifest, split_by="type", person=person)
     total = added.total
     if total.new:
         print_line(

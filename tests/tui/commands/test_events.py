@@ -11,11 +11,15 @@ from pathlib import Path
 import click
 import pytest
 
+from engine.control.people import person_here
 from engine.formatting import DAY, HOUR
 from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
+from engine.workspace import Workspace
 from tests.support.command_in_process import complaint, run
+from tests.support.exports import HEADER, row
 from tests.support.ledgers import make_ledger
+from tui.commands.demo import add_export
 from tui.commands.shared.moments import moment
 
 NOW = time.mktime((2026, 3, 2, 8, 0, 0, 0, 0, -1))
@@ -85,3 +89,11 @@ def test_a_wrong_moment_and_two_formats_at_once_are_one_clear_line(tmp_path: Pat
     root = make_ledger(tmp_path / "ws", 1).root
     assert "'soon' is no moment" in complaint("events", "--since", "soon", at=root)
     assert "exclude each other" in complaint("events", "--json", "--csv", at=root)
+
+
+def test_the_demo_names_who_added_its_export(tmp_path: Path) -> None:
+    workspace = Workspace.init(tmp_path / "ws")
+    export = workspace.root / "export.csv"
+    export.write_text(HEADER.replace("Type", "type") + row(), encoding="utf-8")
+    add_export(workspace, export)
+    assert run("events", at=workspace.root).stdout.endswith(f"0 refused, by {person_here()}\n")
