@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from engine.formatting import (
+    DAY,
     HOUR,
     counted,
     data_size,
@@ -24,10 +25,15 @@ _MOST_NAMED = 3
 _WORDS = {
     RunState.RUNNING: "runs",
     RunState.FINISHED: "finished",
-    RunState.DRAINED: "drained: what was in flight is finished",
+    RunState.DRAINED: "drained, with what was in flight finished",
     RunState.STOPPED: "stopped",
     RunState.DIED: "the engine died",
 }
+NO_ACCOUNT = (
+    "An earlier version of photostat made this run, and kept no account of it: `photostat events` tells when it "
+    "began and ended."
+)
+"""Of a ledger in which images are done, and no run."""
 
 
 class Line(NamedTuple):
@@ -107,7 +113,7 @@ def _held(account: RunAccount) -> str:
 def _hold(hold: HeldFor, account: RunAccount) -> str:
     often = f" ({integer(hold.times)} times, mostly " if hold.times > 1 else " ("
     when = _span(hold.longest_began, hold.longest_ended, account.began)
-    return f"{hold.reason} {duration(hold.seconds)}{often}{when}: {hold.detail})"
+    return f"{hold.reason}{_lasting(' ', hold.seconds)}{often}{when}: {hold.detail})"
 
 
 def _paused(account: RunAccount) -> str:
@@ -115,7 +121,13 @@ def _paused(account: RunAccount) -> str:
 
 
 def _pause(pause: PausedBy, account: RunAccount) -> str:
-    return f"{duration(pause.seconds)} by {pause.by}, {_span(pause.began, pause.ended, account.began)}"
+    by = f"by {pause.by}, {_span(pause.began, pause.ended, account.began)}"
+    return f"{_lasting('', pause.seconds)} {by}".lstrip()
+
+
+def _lasting(before: str, seconds: float) -> str:
+    """Empty if nothing is known of how long: the engine died as it had just begun."""
+    return f"{before}{duration(seconds)}" if seconds >= 1 else ""
 
 
 def _restarts(account: RunAccount) -> str:
@@ -178,11 +190,19 @@ def _named(parts: Iterable[str], count: int) -> str:
 
 
 def _span(began: float, ended: float, run_began: float) -> str:
-    """`02:10:05–03:40:00`, with the date of the first if the run began on another day."""
-    return f"{_day_time(began, run_began)}–{time_of_day(ended)}"
+    """`02:10:05–03:40:00`, with the date of the first if the run began on another day, and of the second if that is
+    days later."""
+    if ended - began >= DAY:
+        return f"{_dated(began)}–{_dated(ended)}"
+    first, last = time_of_day(began), time_of_day(ended)
+    return _day_time(began, run_began) if first == last else f"{_day_time(began, run_began)}–{last}"
 
 
 def _day_time(moment: float, run_began: float) -> str:
     """With its date, unless the run began on that day."""
-    date, began = date_and_time(moment), date_and_time(run_began)
-    return time_of_day(moment) if date[:11] == began[:11] else f"{date[:6]} {time_of_day(moment)}"
+    is_same_day = date_and_time(moment)[:11] == date_and_time(run_began)[:11]
+    return time_of_day(moment) if is_same_day else _dated(moment)
+
+
+def _dated(moment: float) -> str:
+    return f"{date_and_time(moment)[:6]} {time_of_day(moment)}"

@@ -73,6 +73,8 @@ class RunTimes:
             self._work(now, passed_s)
         is_other = (doing.kind, doing.reason) != (self._doing.kind, self._doing.reason)
         self._doing, self.until = doing, now
+        if is_other and doing.kind is not None:
+            self._wait(doing, now, 0.0)  # known at once, whatever becomes of the engine
         return is_other
 
     def stored(self, total: Stored) -> bool:

@@ -22,7 +22,7 @@ from engine.formatting import (
 from engine.ledger.reader import LedgerReader
 from engine.run_account.account import RunAccount
 from engine.run_account.reading import account_in
-from engine.run_account.words import text
+from engine.run_account.words import NO_ACCOUNT, text
 from engine.workspace import Workspace
 from tui.commands.shared.account import print_batches, print_held, print_left_behind, print_sizes
 from tui.commands.shared.options import json_option, workspace_of
@@ -122,9 +122,9 @@ def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:
 
 def _print(snapshot: Snapshot, problem: str, run: RunAccount | None) -> None:
     print_line(f"DISCONNECTED: {problem}. This is what the ledger has." if problem else _headline(snapshot))
-    if run is not None and snapshot.engine is None:
+    if snapshot.engine is None and (run is not None or snapshot.totals.done):
         print_line()
-        for told in text(run).split("\n"):
+        for told in (text(run) if run is not None else NO_ACCOUNT).split("\n"):
             print_line(told)
     if not snapshot.batches:
         print_line("The ledger is empty: `photostat add EXPORT.csv` adds images.")

@@ -56,7 +56,7 @@ def test_new_failures_are_told_only_of_a_run_that_began_before_yesterday() -> No
     )
     told = text(account).split("\n")
     assert told[0].startswith(
-        "run     drained: what was in flight is finished: began 01 Mar 2026 18:00, ended 03 Mar"
+        "run     drained, with what was in flight finished: began 01 Mar 2026 18:00, ended 03 Mar"
     )
     assert told[-3:-1] == [
         "failed  6 images: source-missing 5 (none in the last 24 h), truncated 1 (1 in the last 24 h)",
@@ -90,3 +90,15 @@ def test_a_short_run_is_told_to_the_second() -> None:
     night = run(engine(0, 0.01, Ending.FINISHED), ended_h=0.01)
     told = text(account_of(night, figures(done=2), {}, new_from(night), is_running=False))
     assert told.startswith("run     finished: began 01 Mar 2026 18:00:00, ended 18:00:36, after 36 s\n")
+
+
+def test_a_wait_over_days_has_both_dates_and_one_that_had_just_begun_no_duration() -> None:
+    waits = (
+        wait(WaitKind.PAUSED, "anna", 1, 62 * 3600),
+        wait(WaitKind.HELD, "store", 70, 0),
+        wait(WaitKind.PAUSED, "bert", 71, 0),
+    )
+    weekend = run(engine(0, 71, None), waits=waits)
+    told = dict(lines(account_of(weekend, figures(pending=2), {}, new_from(weekend), is_running=False)))
+    assert told["paused"] == ("2 d 14 h by anna, 01 Mar 19:00:00–04 Mar 09:00:00; by bert, 04 Mar 17:00:00")
+    assert told["held"] == "store (04 Mar 16:00:00: why: store)"

@@ -72,6 +72,14 @@ def test_throughput_is_kept_for_each_ten_minutes_of_work() -> None:
     assert (list(waits), list(spans)) == ([1], [1]), "only what has changed"
 
 
+def test_a_wait_is_known_as_soon_as_it_begins() -> None:
+    times = RunTimes(Moment(0, 1000))
+    passed(times, (20, WORK))
+    assert times.pass_time(times.until, PAUSE)
+    waits, _ = times.take_changes()
+    assert [(w.reason, w.began, w.lasted_s, w.times) for w in waits.values()] == [("anna", 1020, 0, 1)]
+
+
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(-50, 50), st.sampled_from([WORK, STORE, PAUSE]))))
 def test_work_and_waits_are_all_of_the_time(steps: list[tuple[float, float, Doing]]) -> None:
     times = RunTimes(Moment(0, 1000))

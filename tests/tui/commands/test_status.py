@@ -15,7 +15,9 @@ from tui.commands.shared.watching import fitted
 
 def test_status_without_an_engine_is_the_ledger_s_account(collection: Path) -> None:
     text = run("status", at=collection).stdout
-    assert text.startswith("STOPPED; no engine runs\n")
+    assert text.startswith(
+        "STOPPED; no engine runs\n\nAn earlier version of photostat made this run, and kept"
+    )
     document = json.loads(run("status", "--json", at=collection).stdout)
     assert document["totals"] == {
         "rows": 10,
@@ -33,7 +35,9 @@ def test_status_without_an_engine_is_the_ledger_s_account(collection: Path) -> N
 
 def test_status_of_a_new_workspace_shows_the_next_command(tmp_path: Path) -> None:
     root = Workspace.init(tmp_path / "ws").root
-    assert "`photostat add EXPORT.csv`" in run("status", at=root).stdout
+    assert run("status", at=root).stdout.endswith(
+        "runs\nThe ledger is empty: `photostat add EXPORT.csv` adds images.\n"
+    )
     assert "Nothing has failed." in run("failures", at=root).stdout
     assert json.loads(run("list", "--json", at=root).stdout) == []
     assert json.loads(run("failures", "--json", at=root).stdout) == []
