@@ -32,6 +32,9 @@ _CHUNK = 2000
 _MOST_IN_ONE_ITEM = 1_000_000
 """More images than any representation has."""
 
+_LARGEST_ID = (1 << 63) - 1
+"""That SQLite has."""
+
 
 class LedgerReader(LedgerQueries):
     """May be used by several threads; calls wait for one another."""
@@ -120,6 +123,8 @@ class LedgerReader(LedgerQueries):
         return int(self._select(*lists.count_where(selection.condition()))[0][0])
 
     def image(self, image_id: int) -> ImageRow | None:
+        if image_id > _LARGEST_ID:
+            return None
         rows = self._select(*lists.images_where(("i.id = ?", [image_id])))
         return ImageRow.of(rows[0]) if rows else None
 

@@ -7,15 +7,19 @@ own origin (CSRF). Everything else is refused."""
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from engine.failures import one_line
 from engine.reports.review.answers import MOST_BYTES
 
+log = logging.getLogger(__name__)
 _LOOPBACK = "127.0.0.1"
 _PATIENCE_S = 30.0
 """For a client that sends or takes nothing."""
@@ -65,6 +69,12 @@ class ReviewServer(ThreadingHTTPServer):
         with self:
             self.serve_forever(poll_interval=0.1)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that goes away in the middle is no fault; anything else is told in a line."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError | TimeoutError):
+            log.error("the review's page was not answered: %s", one_line(repr(error)))
+
     def finish(self) -> None:
         """From another thread than that of `serve`."""
         threading.Thread(target=self.shutdown, daemon=True).start()
@@ -103,9 +113,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif place == "finish":
             self._answer(HTTPStatus.OK, "finished")
             self.server.finish()
+        elif len(data := self.rfile.read(size)) < size:
+            self._answer(HTTPStatus.BAD_REQUEST, "nothing was recorded: the answers did not arrive whole")
         else:
-            with self.server.recording:
-                said = self.server.record(self.rfile.read(size))
+            with self.server.recording:  # not while they arrive: a slow connection keeps nobody else waiting
+                said = self.server.record(data)
             self._answer(HTTPStatus.OK if said.is_all else HTTPStatus.CONFLICT, said.text)
 
     def _is_refused(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import math
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -214,6 +216,7 @@ def test_answers_that_cannot_be_of_this_ledger_are_refused_in_a_line(delivered: 
         ({}, "maps", "this review is of batch plates, not maps"),
         ({"batch": "maps"}, None, "no batch 'maps' in the ledger"),
         ({"verdicts": [dict(first, id=99)]}, None, "no image 99 in the ledger; nothing was recorded"),
+        ({"verdicts": [dict(first, id=1 << 63)]}, None, "no image 9223372036854775808 in the ledger"),
         ({"verdicts": [first, first]}, None, "image 4 has two verdicts"),
         ({"verdicts": [dict(second, why=" ")]}, None, "image 5 is not fine, and no reason is given"),
         ({"verdicts": [dict(first, given=time.time() + 9000)]}, None, "a time that is not in the past"),
@@ -302,6 +305,32 @@ def test_the_server_answers_its_own_page_alone_and_ends_when_it_is_told(
     assert ask("POST", path + "finish", own, b"{}") == (200, "finished")
 
 
+def test_browsers_that_stall_or_go_away_keep_nobody_waiting_and_leave_no_traceback(
+    server: tuple[ReviewServer, list[bytes]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    serving, taken = server
+    path = serving.url.partition(str(serving.port))[2]
+    serving.page = lambda: ("x" * 65_536 for _ in range(400))
+    own = f"Host: 127.0.0.1:{serving.port}\r\nOrigin: http://127.0.0.1:{serving.port}\r\n"
+    send = f"POST {path}answers HTTP/1.1\r\n{own}Content-Type: application/json\r\nContent-Length: 3\r\n\r\n"
+
+    def connect(text: str) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", serving.port), timeout=LONGEST_WAIT_S)
+        connection.sendall(text.encode())
+        return connection
+
+    with connect(f"GET {path} HTTP/1.1\r\n{own}\r\n") as gone:
+        gone.recv(1000)
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with connect(send + "[") as stalled:
+        with connect(send + "[2]") as other:
+            assert b" 200 OK" in other.recv(1000) and taken == [b"[2]"]
+        stalled.shutdown(socket.SHUT_WR)
+        assert b" 400 Bad Request" in stalled.recv(1000)
+    assert taken == [b"[2]"], "what has not arrived whole is not recorded"
+    assert capfd.readouterr().err == ""
+
+
 def press(key: str) -> str:
     return f"document.dispatchEvent(new KeyboardEvent('keydown', {{key: {key!r}, bubbles: true}}))"
 
@@ -320,6 +349,15 @@ def test_keys_flip_move_and_give_verdicts_that_can_be_imported(delivered: Path, 
     )
     result, faults = json.loads(unescape(evaluate_in_browser(page, tmp_path / "profile", script)))
     assert faults == []
+    places = (
+        "[...document.querySelectorAll('.both')].map(both => [...both.querySelectorAll('img')].map(image => {"
+        "const at = image.parentElement.getBoundingClientRect();"
+        " return [at.top, at.width, at.height].map(Math.round)}))"
+    )
+    pairs, _ = json.loads(unescape(evaluate_in_browser(page, tmp_path / "narrow", places, width=600)))
+    assert pairs and all(source == jpeg for source, jpeg in pairs), (
+        "side by side, and alike, where it is narrow"
+    )
     first, *others = result["pressed"]
     assert {*first} == {"true"} and not any("true" in one for one in others)
     assert result["without"] is None and "is not fine: say why first" in result["told"]
