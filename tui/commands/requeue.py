@@ -68,8 +68,8 @@ def requeue(
     replaced only if it is still the one that was delivered.
     """
     if verdict or replace:
-        if cause or everything or (verdict and ids) or (replace and not ids):
-            raise click.UsageError("give --verdict with or without --batch, or --replace with IDs")
+        if cause or everything or (verdict and ids) or (replace and not ids) or (ids and batch):
+            raise click.UsageError("give --verdict with or without --batch, or --replace with IDs alone")
         settings = ReplacementSettings(quality, subsampling)
         ctx.exit(replace_delivered(workspace_of(ctx), ids, batch, settings, yes=yes, as_json=as_json))
     if quality or subsampling or yes:

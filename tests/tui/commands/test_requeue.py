@@ -44,8 +44,10 @@ def test_delivered_jpegs_are_replaced_only_where_that_is_said(collection: Path) 
         (("6", "--quality", "80"), "--quality, --subsampling and --yes are for --replace and --verdict"),
         (("--replace",), "give --verdict with or without --batch, or --replace with IDs"),
         (("--verdict", "not-fine", "--all"), "give --verdict with or without --batch"),
+        (("6", "--replace", "--batch", "maps", "--yes"), "or --replace with IDs alone"),
         (("1", "--replace", "--yes"), "image 1 is failed: only delivered JPEGs can be replaced"),
         (("99", "--replace", "--yes"), "no image 99 in the ledger; nothing was changed"),
+        (("1" + "0" * 20,), "no image 100000000000000000000 in the ledger; nothing was changed"),
         (
             ("6", "7", "--replace"),
             "2 delivered JPEGs in file:out will be replaced with the present settings: say so",
