@@ -109,6 +109,10 @@ class CommandedEngine(Protocol):
         """Begin the next turn of the loop at once."""
 
 
+_MOST_NAME = 200
+"""Characters, as the field on a review's page takes."""
+
+
 class Opinions(Protocol):
     """The ledger's record of what people say of images and batches; see `engine.ledger.sign_off`.
 
@@ -284,7 +288,10 @@ class Commands:
 def record(ledger: Opinions, request: SignOffRequest, person: Person) -> VerdictsReply | ApprovalReply:
     """Raises UserError, and then nothing was recorded."""
     who = f"{person.user}@{person.host}"
-    if name := one_line(request.by).strip():
+    name = one_line(request.by).strip()
+    if len(name) > _MOST_NAME:
+        raise UserError(f"a name has at most {_MOST_NAME} characters; nothing was changed")
+    if name:
         who = f"{name} ({who})"
     match request:
         case GiveVerdicts():

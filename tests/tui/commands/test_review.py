@@ -59,6 +59,7 @@ def test_what_cannot_be_recorded_is_refused_in_a_line(collection: Path) -> None:
         (("newspapers", "--fine", "1"), "image 1 is failed: it has no delivered JPEG; nothing was changed"),
         (("newspapers", "--fine", "99"), "no image 99 in the ledger; nothing was changed"),
         (("newspapers", "--fine", "6", "--no-verdict", "6"), "image 6 is named twice"),
+        (("newspapers", "--fine", "6", "--by", "J" * 201), "a name has at most 200 characters; nothing was"),
         (("newspapers", "--fine", "x"), "give ids of images, like 7 or 7,9,12"),
         (("newspapers", "--why", "x"), "--why is for --not-fine"),
         (("newspapers", "--note", "x"), "--note is for --approve or --withdraw"),
