@@ -105,10 +105,10 @@ async def opened(
 
 
 @asynccontextmanager
-async def on_the_ledger(workspace: Workspace) -> AsyncIterator[AppSession]:
+async def on_the_ledger(workspace: Workspace, size: tuple[int, int] = (80, 24)) -> AsyncIterator[AppSession]:
     poller = WorkspacePoller(workspace)
     app = PhotostatApp(poller, LedgerThread(lambda: LedgerReader(workspace)))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=size) as pilot:
         session = AppSession(app, pilot, FakePoller(EngineStatus()), workspace)
         await session.until(lambda: app.view.snapshot is not None, "the first status")
         yield session

@@ -15,6 +15,7 @@ from engine.failures import UserError, without_path
 from engine.ledger.filters import Selection
 from engine.ledger.models import Attempt, Event, ImageRow
 from engine.ledger.reader import LedgerReader
+from engine.ledger.replacements import Replacement
 from engine.ledger.verdicts import Verdict, VerdictEntry
 from engine.renditions.of_image import Originals, originals_of
 from engine.renditions.request import NoRendition, Rendition
@@ -50,6 +51,10 @@ _VERDICTS = {
     Opinion.NONE: Verdict.WITHDRAWN,
 }
 
+_SEND_AGAIN = (
+    "`photostat requeue {image} --replace --quality N` converts it again, with another quality or subsampling; the "
+    "JPEG in the store stays until the new one is verified."
+)
 _NEVER = "never: its row in the export or its header shows what is wrong"
 
 
@@ -61,6 +66,7 @@ class ImageRecord:
     attempts: tuple[Attempt, ...]
     events: tuple[Event, ...]
     verdicts: tuple[VerdictEntry, ...]
+    replacements: tuple[Replacement, ...]
     until_event: int = field(compare=False)
     """The newest event of the ledger when it was read."""
 
@@ -200,7 +206,8 @@ def read_record(reader: LedgerReader, image_id: int) -> ImageRecord:
     if image is None:
         raise UserError(f"there is no image {image_id} in the ledger")
     attempts, events = tuple(reader.attempts(image_id)), tuple(reader.events(image_id=image_id))
-    return ImageRecord(image, attempts, events, tuple(reader.verdicts(image_id)), now)
+    verdicts, replacements = tuple(reader.verdicts(image_id)), tuple(reader.replacements(image_id))
+    return ImageRecord(image, attempts, events, verdicts, replacements, now)
 
 
 def read_originals(reader: LedgerReader, image_id: int) -> tuple[Config, Originals]:
@@ -218,6 +225,8 @@ def detail_text(record: ImageRecord, now: float) -> list[Text]:
     text += _section("Source", _source(image))
     text += _section("JPEG", _jpeg(image))
     text += _section("Verdicts", [_verdict(entry, now) for entry in reversed(record.verdicts)])
+    replaced = [part for one in reversed(record.replacements) for part in _replacement(one, now)]
+    text += _section("Replaced JPEGs", replaced)
     text += _section("Warnings", [_fact("", warning) for warning in image.warnings])
     text += _section(
         "Attempts", [part for attempt in record.attempts for part in _attempt(attempt, image.source, now)]
@@ -240,6 +249,8 @@ def _account(image: ImageRow, now: float) -> list[Text]:
         why = f": {image.verdict_why}" if image.verdict_why else ""
         said = f"{image.verdict.replace('-', ' ')}{why}, by {image.verdict_by}"
         text.append(_fact("verdict", said, BAD if image.verdict == Verdict.NOT_FINE else ""))
+        if image.verdict == Verdict.NOT_FINE:
+            text.append(_fact("what to do", _SEND_AGAIN.format(image=image.id)))
     if image.cause:
         at = f", while {image.stage}" if image.stage else ""
         text.append(_fact("cause", f"{image.cause}{at}", BAD if image.state == "failed" else ""))
@@ -298,6 +309,10 @@ def _jpeg(image: ImageRow) -> list[Text]:
         text.append(_fact("pixels", _sides(image.jpeg_width, image.jpeg_height)))
     if image.md5:
         text.append(_fact("MD5", image.md5))
+    own = [f"quality {image.quality}"] if image.quality is not None else []
+    own += [f"subsampling {image.subsampling}"] if image.subsampling is not None else []
+    if own:
+        text.append(_fact("own settings", ", ".join(own)))
     if image.psnr is not None:
         text.append(_fact("against source", f"PSNR {formatting.decibels(image.psnr)}"))
     if image.peak_rss_bytes:
@@ -326,6 +341,18 @@ def _verdict(entry: VerdictEntry, now: float) -> Text:
     said = entry.verdict.replace("-", " ") + (f": {entry.why}" if entry.why else "")
     of = " (of an earlier JPEG)" if entry.of_another else ""
     return _fact(formatting.dated(entry.given, now), f"{said}, by {entry.person}{of}")
+
+
+def _replacement(one: Replacement, now: float) -> list[Text]:
+    """The object that was delivered before, and what became of it."""
+    if one.replaced is None:
+        what = "stays in the store until the new JPEG is verified"
+    else:
+        what = f"replaced {formatting.dated(one.replaced, now)}"
+    return [
+        _fact(formatting.dated(one.asked, now), f"asked for by {one.person}"),
+        _fact("", f"MD5 {one.md5}, {formatting.data_size(one.jpeg_bytes)}: {what}"),
+    ]
 
 
 def _event(event: Event, source: str, now: float) -> Text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.ledger.reader import LedgerReader
+from engine.ledger.replacements import DeliveredJpeg
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
 from tests.support.app_pilot import on_the_ledger
@@ -19,6 +20,7 @@ async def test_v_says_whether_a_delivered_image_is_fine(collection: Path) -> Non
         await session.press("n", "enter", *"dark", "enter")
         await session.until(lambda: "Recorded: not fine." in session.message, "the verdict")
         await session.until(lambda: "not fine: dark, by " in session.text, "its history")
+        assert "photostat requeue 6 --replace --quality N" in " ".join(session.text.split())
         await session.press("v")
         assert "not fine: dark." in " ".join(session.text.split())
         await session.press("w")
@@ -51,3 +53,15 @@ async def test_v_on_a_batch_approves_it_as_it_was_shown(collection: Path) -> Non
     with LedgerReader(workspace) as reader:
         said = [(one.approved, one.note) for one in reader.standing("newspapers").approvals]
     assert said == [(False, ""), (True, "seen")]
+
+
+async def test_an_image_s_page_keeps_the_jpegs_that_were_replaced(collection: Path) -> None:
+    md5 = "e4d909c290d0fb1ca068ffaddf22cbd0"
+    with Ledger.open(Workspace(collection), "requeue") as ledger:
+        ledger.replace_delivered([DeliveredJpeg(6, md5)], 60, "4:2:0", "jd@desk")
+    async with on_the_ledger(Workspace(collection), size=(100, 60)) as session:
+        await session.press("i", *["down"] * 5, "enter")
+        await session.until(lambda: "Replaced JPEGs" in session.text, "its page")
+        assert "quality 60, subsampling 4:2:0" in session.text and "asked for by jd@desk" in session.text
+        assert f"MD5 {md5}" in session.text
+        assert "stays in the store until the new JPEG is verified" in " ".join(session.text.split())
