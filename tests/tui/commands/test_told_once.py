@@ -9,7 +9,7 @@ from engine.workspace import Workspace
 from tests.support.command_line import photostat
 from tests.support.html_checks import Page
 from tests.support.jp2_files import Row, representation, write_export
-from tui.screens.image_detail import detail_text, read_record
+from tui.screens.image_record import detail_text, read_record
 from tui.widgets.image_columns import FAILED_COLUMNS, row_renderer
 
 
