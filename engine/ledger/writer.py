@@ -1,48 +1,30 @@
-"""The ledger as its one writer has it: transactions, and every change of an image's state.
+"""The ledger as its one writer has it: an image's way, events and the run, what people decide, and orders.
 
-Durability: WAL with synchronous=NORMAL. A commit survives the death of the process at any moment; a power cut may
-take the last commits, and leaves a consistent earlier state. Nothing is lost by that: images done since then are
-converted again to the same bytes, and the store recognises them. `add`, `requeue` and `accept`, which carry out what
-a person decided, commit with synchronous=FULL.
+`writable` says what survives a crash or a power cut.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
-from typing import Self
+from collections.abc import Iterator, Sequence
 
-from engine.config import SourcePaths
-from engine.failures import Failure, UserError
+from engine.failures import UserError
 from engine.ledger import batch_order, import_rows, orders, recovery, replacements, requeue, runs, sign_off
 from engine.ledger.batch_order import BatchMove
-from engine.ledger.connection import connect_for_writing
 from engine.ledger.events import add_event, age, last_event
-from engine.ledger.faults import ledger_faults
 from engine.ledger.filters import Selection
+from engine.ledger.image_changes import ImageChanges
 from engine.ledger.import_report import ImportReport
 from engine.ledger.import_rows import ExportRow
-from engine.ledger.lock import ENGINE_COMMAND, Lock
-from engine.ledger.models import Recovered
 from engine.ledger.order import Order
 from engine.ledger.orders import OrderSlice
 from engine.ledger.plan import AttachedPlan, plans_in
-from engine.ledger.queries import LedgerQueries, Values
 from engine.ledger.replacements import DeliveredJpeg
 from engine.ledger.runs import RunNote, RunStart
 from engine.ledger.statements import statements
-from engine.ledger.states import AttemptOutcome, EventKind, EventLevel, ImageState, OrderKind
+from engine.ledger.states import EventKind, EventLevel, ImageState, OrderKind
 from engine.ledger.verdicts import GivenVerdict, VerdictsTaken
-from engine.ledger.work_queue import WorkQueue
-from engine.messages import Converted, NotConverted, Surveyed
-from engine.workspace import Workspace
 
 _SQL = statements("changes")
 
@@ -55,187 +37,8 @@ class OrderLost(Exception):
         super().__init__(why)
 
 
-class NotInState(Exception):
-    """The image is not in the state that the change begins in: a fault of the caller."""
-
-
-class Ledger(LedgerQueries):
-    """Open in one process at a time; every call is its own transaction unless inside `transaction()`."""
-
-    def __init__(
-        self, connection: sqlite3.Connection, lock: Lock, workspace: Workspace, sources: SourcePaths
-    ) -> None:
-        self._db = connection
-        self._lock = lock
-        self._source_paths = sources
-        self._lock_path, self._path = workspace.lock_path, workspace.ledger_path
-        self._file = self._path.stat()
-        self.queue = WorkQueue(connection, sources)
-        self.has_orders = orders.are_open(connection)
-        """Whether some are in hand."""
-        self._folds_after = 0
-        """What an earlier engine met is not told as one with what this one meets."""
-        self._aged = 0
-        """Up to this event nothing is left to remove."""
-        self._plan: AttachedPlan | None = None
-        """Of the import that is being carried out."""
-
-    @classmethod
-    def open(cls, workspace: Workspace, command: str = ENGINE_COMMAND) -> Self:
-        """Takes the lock, and makes or migrates the file. Raises LedgerLocked, or UserError for a ledger that is
-        damaged or of a later photostat."""
-        sources = workspace.source_paths(workspace.config())
-        lock = Lock.acquire(workspace.lock_path, command)
-        try:
-            connection = connect_for_writing(workspace.ledger_path)
-        except BaseException:
-            lock.release()
-            raise
-        return cls(connection, lock, workspace, sources)
-
-    def publish_socket(self, socket: Path) -> None:
-        """Clients find in the lock where its holder answers."""
-        self._lock.publish_socket(socket)
-
-    def publish_pause(self, by: tuple[str, ...], since: float) -> None:
-        """The lock says who has paused its holder; nobody, if `by` is empty."""
-        self._lock.publish_pause(by, since)
-
-    def check_in_place(self) -> None:
-        """Raises UserError if somebody deleted or replaced its file or its lock: what is written then is lost.
-
-        A directory that cannot be read now shows nothing; writing shows what is wrong with it."""
-        try:
-            if self._lock.is_at(self._lock_path) and os.path.samestat(self._file, self._path.stat()):
-                return
-        except OSError as error:
-            if not isinstance(error, FileNotFoundError | NotADirectoryError):
-                return
-        raise UserError(
-            f"{self._path} or its lock was deleted or replaced while the engine ran: the engine ends here"
-        )
-
-    def close(self, why: str = "") -> None:
-        """Writes the WAL back if no reader is in the way, and frees the lock. `why` is what ended an engine."""
-        try:
-            with contextlib.suppress(sqlite3.Error):  # the next one who opens it writes the WAL back
-                self._db.close()
-        finally:
-            self._lock.release(why)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def transaction(self, *, power_safe: bool = False) -> Iterator[None]:
-        """All or nothing; inside another one it joins that. `power_safe` waits for the disk.
-
-        Raises LedgerFault if it cannot begin, or if what was changed in it cannot be written."""
-        if self._db.in_transaction:
-            yield
-            return
-        with ledger_faults(self._path):
-            if power_safe:
-                self._db.execute("PRAGMA synchronous = FULL")
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._roll_back()
-                raise
-            finally:
-                if power_safe:
-                    self._db.execute("PRAGMA synchronous = NORMAL")
-
-    def _roll_back(self) -> None:
-        """SQLite may have done so itself."""
-        with contextlib.suppress(sqlite3.Error):
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-
-    # An image's way
-
-    def recover(self) -> list[Recovered]:
-        """After an engine that died: returns what it had converted and not stored; the rest becomes pending."""
-        with self.transaction():
-            return recovery.recover(self._db, self._sources)
-
-    def surveyed(self, found: Sequence[Surveyed]) -> None:
-        """Keeps the headers' facts. An image that is not pending any more is left alone."""
-        with self.transaction():
-            now = time.time()
-            kinds = [facts.kind.to_text() if facts.kind else None for facts in found]
-            self._db.executemany(_SQL["add_kind"], [{"kind": kind} for kind in {*kinds} - {None}])
-            rows = [
-                {**vars(facts), "kind": kind, "now": now} for facts, kind in zip(found, kinds, strict=True)
-            ]
-            self._db.executemany(_SQL["survey"], rows)
-
-    def start(
-        self,
-        image_id: int,
-        pid: int,
-        predicted_bytes: int,
-        mode: str,
-        correction: float = 1.0,
-        host: str = "",
-    ) -> int:
-        """pending → in_flight; returns the attempt's number in this round, from 1.
-
-        `mode` is a DecodeMode; `correction` is the factor in the prediction that was learnt from earlier images. `host`
-        is the machine that `pid` is on; empty for the engine's own."""
-        attempt = {"pid": pid, "host": host, "mode": mode}
-        attempt |= {"predicted_bytes": predicted_bytes, "correction": correction}
-        with self.transaction():
-            now = time.time()
-            self._change("start", image_id, {"now": now}, ImageState.PENDING)
-            rows = self._select(_SQL["add_attempt"], {**attempt, "image": image_id, "now": now})
-            return int(rows[0]["number"])
-
-    def converted(self, result: Converted, host: str = "") -> None:
-        """A proved JPEG lies on this host's scratch: the image stays in flight until it is stored."""
-        facts = {**asdict(result), "warnings": _json(result.warnings), "host": host, "now": time.time()}
-        with self.transaction():
-            self._change("converted", result.image_id, facts, ImageState.IN_FLIGHT)
-            replacements.on_its_way(self._db, result.image_id, result.md5)
-            self._end_attempt(result.image_id, AttemptOutcome.CONVERTED, None, result)
-
-    def done(self, image_id: int, warnings: Sequence[str] = ()) -> None:
-        """in_flight → done: the object is in the store. `warnings` come after those of the conversion."""
-        with self.transaction():
-            now = time.time()
-            self._change("done", image_id, {"now": now}, ImageState.IN_FLIGHT)
-            replacements.done(self._db, image_id, now)
-            self._note_later(image_id)
-            for warning in warnings:
-                self._db.execute(_SQL["add_warning"], {"warning": warning, "image": image_id})
-
-    def failed(self, image_id: int, failure: Failure, facts: NotConverted | None = None) -> None:
-        """pending or in_flight → failed; `facts` has what the attempt took."""
-        values = {**asdict(failure), "now": time.time()}
-        with self.transaction():
-            self._change("failed", image_id, values, ImageState.PENDING, ImageState.IN_FLIGHT)
-            self._note_later(image_id)
-            if facts is not None:
-                measured = {"warnings": _json(facts.warnings), "peak_rss_bytes": facts.peak_rss_bytes}
-                self._db.execute(_SQL["measure"], {**measured, "image": image_id})
-            self._end_attempt(image_id, AttemptOutcome.FAILED, failure, facts)
-
-    def back_to_pending(
-        self, image_id: int, reason: str, counts: bool, facts: NotConverted | None = None
-    ) -> None:
-        """in_flight → pending, to be tried again. `counts=False` gives the attempt back: not the image's fault."""
-        outcome = AttemptOutcome.AGAIN if counts else AttemptOutcome.PUT_BACK
-        values = {"given_back": int(not counts), "now": time.time()}
-        with self.transaction():
-            self._change("back_to_pending", image_id, values, ImageState.IN_FLIGHT)
-            self._end_attempt(image_id, outcome, facts.failure if facts else None, facts)
-            if facts is None:
-                self._db.execute(_SQL["explain_attempt"], {"reason": reason, "image": image_id})
+class Ledger(ImageChanges):
+    """See WritableLedger."""
 
     def event(
         self,
@@ -429,43 +232,3 @@ class Ledger(LedgerQueries):
     def state_of(self, image_id: int) -> ImageState:
         """Of an image that is in the ledger."""
         return ImageState(self._select(_SQL["state"], {"image": image_id})[0]["state"])
-
-    # The connection
-
-    def _select(self, sql: str, values: Values = ()) -> list[sqlite3.Row]:
-        return self._db.execute(sql, values).fetchall()
-
-    @property
-    def _sources(self) -> SourcePaths:
-        return self._source_paths
-
-    def _change(
-        self, statement: str, image_id: int, values: Mapping[str, object], *states: ImageState
-    ) -> None:
-        """Raises NotInState if the image is not in one of `states`, or not as far as the statement asks for."""
-        if self._db.execute(_SQL[statement], {**values, "image": image_id}).rowcount != 1:
-            found = self._select(_SQL["state"], {"image": image_id})
-            is_now = found[0]["state"] if found else "not there"
-            raise NotInState(f"image {image_id} is {is_now}, not {' or '.join(states)}")
-
-    def _note_later(self, image_id: int) -> None:
-        """The image has just failed or is done, which no order that is in hand is about."""
-        if self.has_orders:
-            orders.note_later(self._db, image_id)
-
-    def _end_attempt(
-        self,
-        image_id: int,
-        outcome: AttemptOutcome,
-        failure: Failure | None,
-        facts: Converted | NotConverted | None,
-    ) -> None:
-        """The latest attempt of this round."""
-        why = asdict(failure) if failure else {"stage": None, "cause": None, "message": None}
-        took = {key: getattr(facts, key, None) for key in ("peak_rss_bytes", "cpu_s", "wall_s")}
-        values = {**why, **took, "image": image_id, "outcome": outcome, "now": time.time()}
-        self._db.execute(_SQL["end_attempt"], values)
-
-
-def _json(warnings: Sequence[str]) -> str:
-    return json.dumps(warnings, ensure_ascii=False)

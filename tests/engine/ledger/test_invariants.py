@@ -20,9 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
 from engine.ledger.filters import ImageFilter, Selection
+from engine.ledger.image_changes import NotInState
 from engine.ledger.import_rows import ExportRow
 from engine.ledger.reader import LedgerReader
-from engine.ledger.writer import Ledger, NotInState
+from engine.ledger.writer import Ledger
 from engine.messages import Converted, Surveyed
 from engine.workspace import Workspace
 from tests.support.ledgers import finish, make_ledger, representation

@@ -10,9 +10,10 @@ import pytest
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
 from engine.ledger.filters import ImageFilter, Selection
+from engine.ledger.image_changes import NotInState
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import EventKind, EventLevel
-from engine.ledger.writer import Ledger, NotInState
+from engine.ledger.writer import Ledger
 from engine.messages import NotConverted
 from engine.workspace import Workspace
 from tests.support.ledgers import converted, finish, surveyed
