@@ -20,7 +20,7 @@ from typing import BinaryIO
 from engine.files.regular_files import open_regular
 
 _AT_FDCWD = -100
-_RENAME_NOREPLACE = 1
+_RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
 _NOT_SUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NOT_HERE = frozenset({errno.ENOENT, errno.ELOOP})
@@ -127,21 +127,35 @@ def rename_without_replacing(old: Path | str, new: Path | str, directory: int | 
     Linux's RENAME_NOREPLACE (renameat2(2)) checks and renames in one step. If the C library or the file system does
     not know it, the check comes before the rename; another writer could come in between, but the ledger's lock lets
     only one uploader write."""
-    if sys.platform == "linux" and (
-        renameat2 := getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    ):
-        where = _AT_FDCWD if directory is None else directory
-        if renameat2(where, os.fsencode(old), where, os.fsencode(new), _RENAME_NOREPLACE) == 0:
-            return
-        code = ctypes.get_errno()
-        if code not in _NOT_SUPPORTED:
-            raise OSError(code, os.strerror(code), str(new))
+    if _renameat2(old, new, directory, _RENAME_NOREPLACE):
+        return
     try:
         os.lstat(new, dir_fd=directory)
     except FileNotFoundError:
         os.rename(old, new, src_dir_fd=directory, dst_dir_fd=directory)
     else:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(new))
+
+
+def exchange(one: str, other: str, directory: int) -> bool:
+    """Give each of two files the other's name, in one step; False if the system or the file system cannot do that.
+
+    Raises OSError: FileNotFoundError if one of them is not there."""
+    return _renameat2(one, other, directory, _RENAME_EXCHANGE)
+
+
+def _renameat2(old: Path | str, new: Path | str, directory: int | None, flag: int) -> bool:
+    """False if the C library, the system or the file system does not know it. Raises OSError."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if call is None:
+        return False
+    where = _AT_FDCWD if directory is None else directory
+    if call(where, os.fsencode(old), where, os.fsencode(new), flag) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _NOT_SUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), str(new))
 
 
 def walk(root: int, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:

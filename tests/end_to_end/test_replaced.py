@@ -8,15 +8,19 @@ from pathlib import Path
 from engine.jpeg.inspect import read_jpeg
 from engine.jpeg.quality import standard_tables
 from engine.ledger.reader import LedgerReader
+from engine.store.partial_names import is_partial
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     kill_engine,
     list_rows,
+    scratch_contents,
     start_engine,
     suspend_busy_worker,
 )
+from tests.support.s3_relay import Fault, Kind, Relay
+from tests.support.seaweed import BUCKET, Seaweed
 from tests.support.waiting import wait_until
 
 
@@ -38,8 +42,10 @@ def test_what_is_not_fine_is_replaced_through_kills_and_never_anything_else(work
         hashlib.md5(b"somebody else's").hexdigest() if busy == 3 else old[list_rows(root)[busy - 1]["target"]]
     ), "until the new one is there the old one stays"
     kill_engine(pid)
-    after = stored_md5s(root)
-    assert {*after} == {*old}, "nothing is gone, and nothing half written has a name"
+    after = {*stored_md5s(root)}
+    assert {target for target in after if not is_partial(Path(target).name)} == {*old}, (
+        "nothing is gone, and nothing half written has the name of a JPEG"
+    )
     if busy != 3:
         reconciled = photostat("reconcile", workspace=root, expect=1).stdout
         assert "waiting to be replaced: the old one stays until then" in reconciled
@@ -76,7 +82,7 @@ def test_a_kill_at_any_moment_of_replacing_leaves_old_or_new_and_a_ledger_that_a
         pid = start_engine(root, "--workers", "1")
         wait_until(lambda n=replaced_before: _replaced(root, old) >= n, "some to be replaced")  # type: ignore[misc]
         kill_engine(pid)
-        now = stored_md5s(root)
+        now = {target: md5 for target, md5 in stored_md5s(root).items() if not is_partial(Path(target).name)}
         assert {*now} == {*old}
         for row in list_rows(root):
             if row["state"] == "done":
@@ -90,6 +96,33 @@ def test_a_kill_at_any_moment_of_replacing_leaves_old_or_new_and_a_ledger_that_a
     assert {row["target"]: row["md5"] for row in list_rows(root)} == new
     assert all(new[target] != digest for target, digest in old.items())
     assert photostat("reconcile", workspace=root).code == 0
+
+
+def test_a_review_of_a_bucket_and_what_it_finds_replaced_though_the_engine_is_killed(
+    workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
+) -> None:
+    url = f"s3://{BUCKET}/{prefix.rstrip('/')}"
+    root = workspace(images=3, settings=f'[store]\nurl = "{url}"\nendpoint = "{relay.endpoint}"\n')
+    photostat("run", "--headless", workspace=root)
+    old, rows = seaweed.contents(prefix), list_rows(root)
+    page = photostat("review", "plates", "--json", workspace=root).json
+    assert [one["id"] for one in page["images"]] == [1, 2, 3] and page["findings"] == []
+    photostat("review", "plates", "--not-fine", "1,3", "--why", "coarse", workspace=root)
+    photostat("requeue", "--verdict", "not-fine", "--quality", "60", "--yes", workspace=root)
+    theirs = prefix + rows[0]["target"]
+    seaweed.client().put_object(Bucket=BUCKET, Key=theirs, Body=b"somebody else's")
+    relay.inject_always(Fault(Kind.STALL, seconds=600), "PUT")
+    pid = start_engine(root)
+    wait_until(lambda: relay.injected, "the new one to be on its way")
+    kill_engine(pid)
+    assert seaweed.contents(prefix) == {**old, rows[0]["target"]: b"somebody else's"}, "the old ones stay"
+    relay.forward_all()
+    photostat("run", "--headless", workspace=root, expect=1)
+    now, (first, second, third) = seaweed.contents(prefix), list_rows(root)
+    assert (first["state"], first["cause"]) == ("failed", "store-mismatch")
+    assert (now[first["target"]], now[second["target"]]) == (b"somebody else's", old[second["target"]])
+    assert hashlib.md5(now[third["target"]]).hexdigest() == third["md5"] != rows[2]["md5"]
+    assert seaweed.unfinished_uploads(prefix) == [] and scratch_contents(root) == []
 
 
 def stored_md5s(root: Path) -> dict[str, str]:

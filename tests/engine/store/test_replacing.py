@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ from engine.failures import Cause
 from engine.messages import FaultKind, StoreRequest
 from engine.store.base import Store
 from engine.store.local import LocalStore
+from engine.store.retry import Backoff, with_retries
 from engine.store.s3 import S3Store
 from engine.store.s3_client import S3Limits
+from tests.support.s3_relay import Fault, Kind, Relay, Request
 from tests.support.seaweed import BUCKET, Seaweed, settings_for
 from tests.support.staged_jpegs import MakeRequest, make_request, store_error_of
 
@@ -123,3 +126,75 @@ def test_somebody_who_writes_meanwhile_is_not_overwritten(
         monkeypatch.setattr(store, "_find", look_and_lose)
     store_error_of(lambda: store.put(request))
     assert contents() == {TARGET: b"theirs"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="exchanging two names in one step is Linux's")
+@pytest.mark.parametrize("theirs", [b"theirs", None], ids=["written", "taken away"])
+def test_the_moment_between_the_last_look_and_the_naming_is_nobodys_loss(
+    tmp_path: Path, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch, theirs: bytes | None
+) -> None:
+    store, path = LocalStore(tmp_path / "out"), tmp_path / "out" / TARGET
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"delivered")
+    request = replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
+    at_last = store._take_place
+
+    def too_late(*where: Any) -> None:
+        path.unlink()
+        if theirs is not None:
+            path.write_bytes(theirs)
+        at_last(*where)
+
+    monkeypatch.setattr(store, "_take_place", too_late)
+    if theirs is None:
+        assert not store.put(request).existed
+        assert _files(tmp_path / "out") == {TARGET: Path(request.scratch_path).read_bytes()}
+    else:
+        assert store_error_of(lambda: store.put(request)).failure.cause is Cause.STORE_MISMATCH
+        assert _files(tmp_path / "out") == {TARGET: theirs}
+
+
+def test_a_file_system_that_cannot_exchange_names_has_the_look_just_before(
+    tmp_path: Path, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, path = LocalStore(tmp_path / "out"), tmp_path / "out" / TARGET
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"delivered")
+    request = replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
+    monkeypatch.setattr("engine.store.local.exchange", lambda *names: False)
+    assert not store.put(request).existed
+    assert _files(tmp_path / "out") == {TARGET: Path(request.scratch_path).read_bytes()}
+
+
+@pytest.mark.parametrize("size_bytes", [10_000, 6 << 20], ids=["single", "parts"])
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(Kind.LOSE_REPLY), Fault(Kind.REPLY, 501, "NotImplemented"), Fault(Kind.DROP_ETAG)],
+    ids=["the reply is lost", "If-Match is refused", "no ETag"],
+)
+def test_a_bucket_s_object_is_replaced_whatever_becomes_of_the_reply(
+    relay: Relay,
+    seaweed: Seaweed,
+    s3_credentials: None,
+    prefix: str,
+    tmp_path: Path,
+    fault: Fault,
+    size_bytes: int,
+) -> None:
+    limits = S3Limits(multipart_bytes=5 << 20, part_bytes=5 << 20)
+    store = S3Store(settings_for(relay.endpoint, prefix), limits)
+    first = make_request(tmp_path / "one", TARGET, size_bytes)
+    store.put(first)
+    left = [fault]
+
+    def once(request: Request) -> Fault | None:
+        is_last = request.method in ("PUT", "POST") and "if-match" in request.headers
+        return left.pop() if left and is_last else None
+
+    relay.choose_fault = once
+    second = replace(make_request(tmp_path / "two", TARGET, size_bytes), may_replace=(first.md5,))
+    with_retries(lambda: store.put(second), Backoff(), lambda: 0.0)
+    assert left == [], "the condition was sent"
+    assert seaweed.contents(prefix) == {TARGET: Path(second.scratch_path).read_bytes()}
+    assert seaweed.unfinished_uploads(prefix) == []
+    store.close()
