@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.files.atomic_files import replacing
+from engine.files.temporary_directories import temporary_directory
 from engine.ledger.filters import ImageFilter
 from engine.ledger.reader import LedgerReader
 from engine.memory.available import MemoryReader
@@ -45,8 +45,8 @@ def write_proof_sheet(
     scratch.mkdir(parents=True, exist_ok=True)
     memory = MemoryReader(config.engine.memory_limit)
     encoded: list[SampleImage | UnreadableImage] = []
-    with tempfile.TemporaryDirectory(prefix="proof-", dir=scratch) as directory:
-        trial = Trial(request.qualities, os.cpu_count() or 1, Path(directory))
+    with temporary_directory(scratch, "proof") as directory:
+        trial = Trial(request.qualities, os.cpu_count() or 1, directory)
         for row in rows:
             progress(len(encoded), len(rows))
             budget_bytes = int(memory.read().available_bytes * _MEMORY_SHARE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +12,7 @@ from pathlib import Path
 from engine.config import Config
 from engine.failures import UserError
 from engine.files.atomic_files import replacing
+from engine.files.temporary_directories import temporary_directory
 from engine.ledger.known_store import known_store
 from engine.ledger.reader import LedgerReader
 from engine.memory.available import MemoryReader
@@ -57,10 +57,10 @@ def make_review(
     scratch.mkdir(parents=True, exist_ok=True)
     known = known_store(reader, workspace.root)
     with (
-        tempfile.TemporaryDirectory(prefix="review-", dir=scratch) as directory,
+        temporary_directory(scratch, "review") as directory,
         closing(open_store(config.store, workspace.root, known)) as store,
     ):
-        looking = _Looking(workspace, config, reader, store, Path(directory), len(drawn))
+        looking = _Looking(workspace, config, reader, store, directory, len(drawn))
         seen: list[ReviewedImage | Finding] = []
         for number, one in enumerate(drawn):
             progress(number, len(drawn))

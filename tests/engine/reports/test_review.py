@@ -151,7 +151,7 @@ def test_the_page_shows_what_was_delivered_and_what_is_not_as_it_should_be(deliv
     assert np.array_equal(pyvips.Image.new_from_buffer(shown.jpeg_png, "").numpy(), part)
     before = pyvips.Image.new_from_buffer(shown.source_png, "").numpy().astype(float)
     assert shown.psnr_db == pytest.approx(10 * math.log10(255**2 / ((before - part) ** 2).mean()))
-    assert not list((delivered / "scratch").glob("review-*"))
+    assert not list((delivered / "scratch").glob("photostat-review-*"))
 
 
 def test_there_is_nothing_to_review_before_anything_is_delivered(tmp_path: Path) -> None:
