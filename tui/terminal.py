@@ -19,15 +19,29 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from engine.failures import UserError
 from tui.plain_glyphs import CELLS
+from tui.terminal_keys import KeyParser
 
 _RESTORE_S = 0.3
 """How long restoring the terminal may take, so that a stalled one does not keep the process."""
+_LOOK_EVERY_S = 0.1
+"""How often it is looked whether the app ends, and whether an esc was the key."""
+_READ_BYTES = 4096
 _LEAVE_SEQUENCE = b"\x1b[?2026l\x1b[?2004l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[?7h"
 """Ends synchronised output, bracketed paste, keyboard protocol, alternate screen, hidden cursor and focus events."""
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, with a measure of the output that the terminal has not taken yet."""
+    """Textual's driver, with a measure of the output that the terminal has not taken yet, and with keys as typed."""
+
+    def run_input_thread(self) -> None:
+        """Textual's hook: give the app what is typed until it ends."""
+        keys = KeyParser(sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8")
+        while not self.exit_event.is_set():
+            if select.select([self.fileno], [], [], _LOOK_EVERY_S)[0]:
+                for event in keys.take(os.read(self.fileno, _READ_BYTES)):
+                    self.process_message(event)
+            for event in keys.tick():
+                self.process_message(event)
 
     @property
     def backlog(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,21 @@ def test_bursts_on_the_event_log(at: TypedAt) -> None:
     at.burst("nn/notable\r")
     at.terminal.wait_for("“notable”")
     assert at.sent == []
+
+
+def test_bursts_with_esc(at: TypedAt) -> None:
+    """Esc and what was typed after it are two keys, though a terminal sends alt and a key in the same way."""
+    at.burst("fa gone\x1b\r\x1b\x1bp")  # esc cancels, enter opens the image's page
+    at.wait_for_sent("Pause")
+    at.burst("f/p0003\x1b/drawing\x1b\x1bp")
+    at.wait_for_sent("Resume")
+    at.burst("d\x1bS\x1b?\x1be\x1b:drain\x1bp")
+    at.wait_for_sent("Pause")
+
+
+def test_bytes_that_are_no_text_are_no_keys(at: TypedAt) -> None:
+    os.write(at.terminal.master, b"\xe9f/\xe9\xff\x1b\x1bp")
+    at.wait_for_sent("Pause")
 
 
 def test_what_is_pasted_is_no_command(at: TypedAt) -> None:
