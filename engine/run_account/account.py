@@ -186,7 +186,9 @@ def _state(run: RunRecord, *, is_running: bool) -> RunState:
     if run.ended is not None:
         return RunState.FINISHED
     match run.engines[-1].how:
-        case None if is_running:
+        case None | Ending.DIED if (
+            is_running
+        ):  # that one, or one that has just begun and has noted nothing yet
             return RunState.RUNNING
         case Ending.DRAINED:
             return RunState.DRAINED

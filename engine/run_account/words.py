@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.formatting import (
@@ -21,7 +21,7 @@ from engine.formatting import (
 from engine.run_account.account import Crash, HeldFor, PausedBy, RunAccount, RunState
 
 _MOST_NAMED = 3
-"""Pauses, crashes and causes that are named each; the others are counted."""
+"""Pauses and crashes that are named each; the others are counted."""
 _WORDS = {
     RunState.RUNNING: "runs",
     RunState.FINISHED: "finished",
@@ -117,7 +117,7 @@ def _hold(hold: HeldFor, account: RunAccount) -> str:
 
 
 def _paused(account: RunAccount) -> str:
-    return _named((_pause(pause, account) for pause in account.pauses), len(account.pauses))
+    return _the_last("pauses", [_pause(pause, account) for pause in account.pauses])
 
 
 def _pause(pause: PausedBy, account: RunAccount) -> str:
@@ -133,7 +133,7 @@ def _lasting(before: str, seconds: float) -> str:
 def _restarts(account: RunAccount) -> str:
     parts = [counted(account.restarts, "restart")] if account.restarts else []
     if account.crashes:
-        parts.append(_named((_crash(crash, account) for crash in account.crashes), len(account.crashes)))
+        parts.append(_the_last("crashes", [_crash(crash, account) for crash in account.crashes]))
     return "; ".join(parts)
 
 
@@ -183,10 +183,12 @@ def _failed(account: RunAccount) -> str:
     return f"{counted(account.failed, 'image')}: {', '.join(causes)}"
 
 
-def _named(parts: Iterable[str], count: int) -> str:
-    named = [part for _, part in zip(range(_MOST_NAMED), parts, strict=False)]
-    more = [f"and {count - _MOST_NAMED} more: `photostat events`"] if count > _MOST_NAMED else []
-    return "; ".join([*named, *more])
+def _the_last(what: str, parts: Sequence[str]) -> str:
+    """All of a few; of many the last ones, which people still have to do with."""
+    if len(parts) <= _MOST_NAMED:
+        return "; ".join(parts)
+    last = "; ".join(parts[-_MOST_NAMED:])
+    return f"{integer(len(parts))} {what} (`photostat events`), the last {_MOST_NAMED}: {last}"
 
 
 def _span(began: float, ended: float, run_began: float) -> str:

@@ -63,6 +63,7 @@ def test_holds_pauses_and_crashes_add_up_to_the_time_of_the_run() -> None:
         (None, None, False, RunState.DIED, 1),
         (Ending.FAULT, None, False, RunState.DIED, 1),
         (None, None, True, RunState.RUNNING, 0),
+        (Ending.DIED, None, True, RunState.RUNNING, 1),
     ],
 )
 def test_how_the_last_engine_ended_is_what_became_of_the_run(

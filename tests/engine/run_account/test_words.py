@@ -102,3 +102,12 @@ def test_a_wait_over_days_has_both_dates_and_one_that_had_just_begun_no_duration
     told = dict(lines(account_of(weekend, figures(pending=2), {}, new_from(weekend), is_running=False)))
     assert told["paused"] == ("2 d 14 h by anna, 01 Mar 19:00:00–04 Mar 09:00:00; by bert, 04 Mar 17:00:00")
     assert told["held"] == "store (04 Mar 16:00:00: why: store)"
+
+
+def test_of_many_crashes_and_pauses_the_last_are_named() -> None:
+    waits = tuple(wait(WaitKind.PAUSED, f"anna {hour}", hour, 60) for hour in range(5))
+    night = run(*(engine(hour, hour + 0.9, None) for hour in range(5)), waits=waits)
+    told = dict(lines(account_of(night, figures(pending=2), {}, new_from(night), is_running=False)))
+    assert told["restarts"].startswith("4 restarts; 5 crashes (`photostat events`), the last 3: the engine (")
+    assert told["restarts"].endswith("; the engine (process 4711) died at 22:54:00")
+    assert told["paused"].startswith("5 pauses (`photostat events`), the last 3: 1 min 00 s by anna 2, 20:00")
