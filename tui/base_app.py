@@ -108,13 +108,14 @@ class BaseApp(App[int]):
     def show_result(self, result: ActionResult) -> None:
         self._view = replace(self._view, result=result)
         self._message_page, self._message_status = self._screen_in_sight(), self._latest
+        is_brief = not result.good or is_urgent(self._view.status)
+        self._clear_message_after(_BRIEF_MESSAGE_S if is_brief else _MESSAGE_S)
+        self._draw_message()
+
+    def _clear_message_after(self, seconds: float) -> None:
         if self._message_timer is not None:
             self._message_timer.stop()
-        is_brief = not result.good or is_urgent(self._view.status)
-        self._message_timer = self.set_timer(
-            _BRIEF_MESSAGE_S if is_brief else _MESSAGE_S, self._clear_message
-        )
-        self._draw_message()
+        self._message_timer = self.set_timer(seconds, self._clear_message)
 
     def _clear_message(self) -> None:
         if self._view.result is not None:
@@ -130,6 +131,8 @@ class BaseApp(App[int]):
         if result is None:
             return
         if status.state in result.true_in:
+            if is_urgent(status) and not is_urgent(beside):
+                self._clear_message_after(_BRIEF_MESSAGE_S)
             self._message_status = status
         elif (status.connection, status.state) != (beside.connection, beside.state):
             self._clear_message()

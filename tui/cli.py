@@ -35,10 +35,10 @@ COMMANDS: dict[str, dict[str, str]] = {
         "drain": "drain:drain",
         "stop": "stop:stop",
         "workers": "workers:workers",
+        "skip": "skip:skip",
+        "batches": "batches:batches",
         "notify": "notify:notify",
         "service": "service:service",
-        "batches": "batches:batches",
-        "skip": "skip:skip",
     },
     "Failures": {
         "failures": "failures:failures",
@@ -69,6 +69,8 @@ Convert:              photostat run          (leave with q: the engine keeps run
 Look in again:        photostat
 What failed, why:     photostat failures
 Convert again:        photostat requeue --cause source-missing
+What happened, when:  photostat events
+See a sample of it:   photostat review newspapers --serve
 
 The workspace is the current directory, or -C DIR, or PHOTOSTAT_WORKSPACE. Without a command, the TUI opens.
 """

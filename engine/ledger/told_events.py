@@ -11,5 +11,6 @@ def told(event: Event) -> str:
     if event.times == 1:
         return event.message
     first, last = time_of_day(event.first), time_of_day(event.time)
+    when = first if first == last else f"{first}–{last}"
     message = event.message.removeprefix(f"{event.fold}: ")
-    return f"{event.fold} ×{integer(event.times)}, {first}–{last}, the last: {message}"
+    return f"{event.fold} ×{integer(event.times)}, {when}, the last: {message}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from engine.run_account.account import Crash, HeldFor, PausedBy, RunAccount, Run
 
 _MOST_NAMED = 3
 """Pauses and crashes that are named each; the others are counted."""
+_SENTENCE_END = re.compile(r"(?<=[.?]) (?=[A-Z])")
 _WORDS = {
     RunState.RUNNING: "runs",
     RunState.FINISHED: "finished",
@@ -113,7 +115,13 @@ def _held(account: RunAccount) -> str:
 def _hold(hold: HeldFor, account: RunAccount) -> str:
     often = f" ({integer(hold.times)} times, mostly " if hold.times > 1 else " ("
     when = _span(hold.longest_began, hold.longest_ended, account.began)
-    return f"{hold.reason}{_lasting(' ', hold.seconds)}{often}{when}: {hold.detail})"
+    return f"{hold.reason}{_lasting(' ', hold.seconds)}{often}{when}: {_why(hold, account)})"
+
+
+def _why(hold: HeldFor, account: RunAccount) -> str:
+    """Once the hold is over there is no need of the advice that follows what happened."""
+    is_over = hold.longest_ended < account.ended
+    return _SENTENCE_END.split(hold.detail, maxsplit=1)[0].removesuffix(".") if is_over else hold.detail
 
 
 def _paused(account: RunAccount) -> str:

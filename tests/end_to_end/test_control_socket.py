@@ -195,7 +195,9 @@ def test_the_snapshot_has_the_workers_that_were_asked_for(root: Path) -> None:
 
 
 def test_a_paused_engine_is_paused_even_if_something_holds_it_too(root: Path) -> None:
-    assert photostat("status", workspace=root).stdout.startswith("HOLDING for source since ")
+    state, why, *_ = photostat("status", workspace=root).stdout.splitlines()
+    assert re.match(r"HOLDING for source since \d\d:\d\d; engine \d+", state)
+    assert "is the share mounted?" in why, "on a line of its own"
     paused = photostat("pause", workspace=root).stdout
     assert paused == "Paused. Nothing is in flight. `photostat resume` continues.\n"
     text = photostat("status", workspace=root).stdout

@@ -129,7 +129,9 @@ def last(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def hold(ctx: click.Context, name: str, reason: str, as_json: bool) -> None:
-    """Start nothing more of NAME until it is released; what of it is in flight finishes."""
+    """Start nothing more of NAME until it is released.
+
+    What of it is in flight is finished and stored."""
 
     def text(reply: BatchesReply, batch: BatchSnapshot) -> str:
         if not reply.changed:

@@ -121,7 +121,12 @@ def _with_silent(snapshot: Snapshot, silent: EngineSilent) -> Snapshot:
 
 
 def _print(snapshot: Snapshot, problem: str, run: RunAccount | None) -> None:
-    print_line(f"DISCONNECTED: {problem}. This is what the ledger has." if problem else _headline(snapshot))
+    if problem:
+        print_line(f"DISCONNECTED: {problem}. This is what the ledger has.")
+    else:
+        print_line(_headline(snapshot))
+        if snapshot.hold is not None:
+            print_line(snapshot.hold.detail)
     if snapshot.engine is None and (run is not None or snapshot.totals.done):
         print_line()
         for told in (text(run) if run is not None else NO_ACCOUNT).split("\n"):
@@ -182,7 +187,7 @@ def _headline(snapshot: Snapshot) -> str:
     )
     parts = [snapshot.state.value.upper() + pause]
     if hold is not None:
-        why = f"for {hold.reason} since {clock(hold.since, snapshot.time)}: {hold.detail}"
+        why = f"for {hold.reason} since {clock(hold.since, snapshot.time)}"
         if hold.reason is HoldReason.HOURS:
             why += "; `photostat resume` continues now"
         parts = [f"HOLDING {why}"] if snapshot.state is State.HOLDING else [*parts, f"also holding {why}"]

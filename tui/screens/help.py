@@ -82,8 +82,13 @@ def _reading() -> list[Text]:
         _fact("tried", "how often a failed image was converted; never: its row or header shows the fault"),
         _fact("█▌····", "a worker's time, and its memory, of what they are predicted to come to"),
         _fact("!", "overdue: longer than any image like it; or more memory than was predicted"),
+        _fact("ETA", "the time left, and when all is done; a range while it is uncertain"),
         _fact("PAUSED", "a person paused the engine: nothing new starts"),
         _fact("HOLDING", "the engine paused itself, says why, and continues by itself"),
+        _fact("DRAINING", "the engine finishes what is in flight, and ends"),
+        _fact("FINISHED", "all is converted: ✓ nothing failed, ! some images did"),
+        _fact("STOPPED", "no engine runs, and images wait"),
+        _fact("DISCONNECTED", "the engine does not answer: what is shown is old"),
         _fact("FROZEN", "only this display stands still"),
     ]
 

@@ -9,6 +9,7 @@ from engine import formatting
 from engine.control.snapshot import Hold, HoldReason, Snapshot, State
 from engine.ledger.models import Event
 from engine.run_account.account import RunAccount
+from tui.state.steady_facts import shortest_volume
 
 
 class ConnectionState(StrEnum):
@@ -180,9 +181,21 @@ def status_hint(status: EngineStatus, *, read_only: bool) -> str:
 
 def what_needs_you(snapshot: Snapshot) -> str:
     """Of a run that goes on: what waits for a person."""
-    failed = snapshot.totals.failed
+    needs = [words for words in (_little_room(snapshot), _failed_ones(snapshot.totals.failed)) if words]
+    return " ".join(needs) or "All is well: nothing needs you."
+
+
+def _little_room(snapshot: Snapshot) -> str:
+    volume = shortest_volume(snapshot)
+    if volume is None:
+        return ""
+    free, to_come = formatting.data_size(volume.free or 0), formatting.data_size(volume.needed or 0)
+    return f"Make room ({volume.name}: {free} free, about {to_come} to come), or the run will hold."
+
+
+def _failed_ones(failed: int) -> str:
     if not failed:
-        return "All is well: nothing needs you."
+        return ""
     if failed == 1:
         return "1 image has failed and needs you: f shows it, and what can be done."
     who = f"{formatting.integer(failed)} images have failed and need you"

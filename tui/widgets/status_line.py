@@ -13,7 +13,7 @@ from tui.state.view import ActionResult
 from tui.widgets.line_widget import BAD, STRONG, LineWidget, line
 from tui.widgets.text_view import wrapped
 
-MOST_ROWS = 3
+MOST_ROWS = 5
 
 
 class StatusLine(LineWidget):
@@ -66,4 +66,9 @@ class StatusLine(LineWidget):
         return together if self._both and self._hint and len(together) <= MOST_ROWS else result
 
     def lines(self, columns: int, rows: int) -> Sequence[Text]:
-        return self._wrapped(columns)
+        found = self._wrapped(columns)
+        if len(found) > rows:
+            last = found[rows - 1]
+            last.truncate(max(1, columns - 2))
+            last.append(" …")
+        return found[:rows]

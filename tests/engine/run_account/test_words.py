@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.ledger.runs import Ending, WaitKind
 from engine.run_account.account import account_of, new_from
 from engine.run_account.words import lines, text
@@ -76,6 +78,21 @@ def test_an_engine_that_died_says_where_to_look_first_and_how_to_go_on() -> None
         "see how it ended: `photostat events`, and engine-output.log in logs/",
         "go on with 2 images: `photostat run` (s in the app)",
     ]
+
+
+def test_the_advice_of_a_hold_is_told_only_while_it_lasts() -> None:
+    detail = "/out is away. Is the volume mounted? The engine continues by itself."
+    mount = replace(wait(WaitKind.HELD, "store", 1, 600), detail=detail)
+    night = run(engine(0, 2, Ending.FINISHED), ended_h=2, waits=(mount,))
+    told = dict(lines(account_of(night, figures(done=2), {}, new_from(night), is_running=False)))
+    assert told["held"].endswith(": /out is away)")
+    night = run(
+        engine(0, 1, Ending.DRAINED),
+        ended_h=1,
+        waits=(replace(wait(WaitKind.HELD, "store", 0.5, 1800), detail=detail),),
+    )
+    told = dict(lines(account_of(night, figures(pending=2), {}, new_from(night), is_running=False)))
+    assert told["held"].endswith(f": {detail})")
 
 
 def test_without_failures_and_work_there_is_a_next_step_too() -> None:

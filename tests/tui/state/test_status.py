@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, State
+from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, State, VolumeName, VolumeSnapshot
 from engine.ledger.account import Account
 from tests.support import statuses
 from tests.support.app_pilot import opened
@@ -110,6 +110,16 @@ def test_a_run_says_what_needs_a_person() -> None:
     assert len(what_needs_you(snapshot)) <= 80, "one row of a small terminal"
     well = structs.replace(snapshot, batches=(BatchSnapshot.of("maps", Account(9, 5, 1, 3)),))
     assert what_needs_you(well) == "All is well: nothing needs you."
+    short = VolumeSnapshot(
+        VolumeName.STORE, "/out", 1_000_000_000, 9_000_000_000, 5_000_000_000, enough=False
+    )
+    full = structs.replace(well, volumes=(short,))
+    assert (
+        what_needs_you(full)
+        == "Make room (store: 1.00 GB free, about 5.00 GB to come), or the run will hold."
+    )
+    failed = structs.replace(snapshot, volumes=(short,))
+    assert what_needs_you(failed) == f"{what_needs_you(full)} {what_needs_you(snapshot)}"
 
 
 async def test_the_dashboard_says_it_and_other_pages_do_not(root: Path) -> None:

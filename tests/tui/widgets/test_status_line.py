@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from engine.control.snapshot import State
 from tests.support.app_pilot import STANDING, AppSession, opened
 from tests.support.statuses import STATUSES
 from tui import base_app
 from tui.screens.dashboard import Dashboard
+from tui.state.view import ActionResult
 
 BRIEFLY_S = 2.5
 """Long enough to be seen on a busy machine."""
@@ -79,6 +83,32 @@ async def test_the_reason_of_a_hold_stays_in_sight_if_there_is_room(
         await forgotten(session)
         assert "3.9 GiB of memory are available" in session.text
         assert "display is frozen" not in session.text
+
+
+async def test_a_hold_that_begins_under_a_message_is_soon_in_sight(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_app, "_MESSAGE_S", 3600.0)
+    monkeypatch.setattr(base_app, "_BRIEF_MESSAGE_S", 0.1)
+    async with opened(root) as session:
+        session.app.show_result(ActionResult("Resumed.", true_in=frozenset({State.RUNNING, State.HOLDING})))
+        await session.pilot.pause(0.3)
+        assert session.message == "Resumed."
+        session.poller.show(STATUSES["holding"]())
+        await forgotten(session)
+        assert "3.9 GiB of memory are available" in session.message
+
+
+async def test_a_long_reason_has_five_rows_and_says_that_there_is_more(root: Path) -> None:
+    status = STATUSES["holding"]()
+    assert status.snapshot is not None and status.snapshot.hold is not None
+    hold = structs.replace(status.snapshot.hold, detail=" ".join(["the share is away"] * 40))
+    status = replace(status, snapshot=structs.replace(status.snapshot, hold=hold))
+    async with opened(root, status) as session:
+        rows = [strip.text.rstrip() for strip in session.app.screen.status_line._painted]  # type: ignore[attr-defined]
+        assert len(rows) == 5
+        assert rows[0].startswith("the share is away the share")
+        assert rows[-1].endswith(" …")
 
 
 def test_a_message_covers_a_hold_for_a_shorter_time() -> None:
