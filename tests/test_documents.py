@@ -6,10 +6,12 @@ import re
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
+from engine.config import template
 from engine.config.loader import keys, sections
 from tui.cli import main
 
@@ -108,3 +110,22 @@ def test_every_setting_exists(document: str) -> None:
     known = {f"[{name}] {key}" for name, field in sections().items() for key in keys(type(field.default))}
     named = {span for span in code_spans(document) if re.fullmatch(r"\[[a-z]+\] \w+", span)}
     assert named <= known
+
+
+def test_the_page_of_settings_has_every_key_with_its_default() -> None:
+    page = (ROOT / "docs/CONFIGURATION.md").read_text(encoding="utf-8")
+    told = [
+        f"[{section}]\n{key} = {default}"
+        for section, text in re.findall(r"^## [^\n]*`\[(\w+)\]`\n(.*?)(?=^## )", page, re.S | re.M)
+        for key, default in re.findall(r"^\| `(\w+)` \| `(.*?)` \|", text, re.M)
+    ]
+    as_written = tomllib.loads(template())
+    assert [told_key for told_key in told if not _is_default(told_key, as_written)] == []
+    assert len(told) == sum(len(section) for section in as_written.values())
+
+
+def _is_default(told: str, as_written: dict[str, Any]) -> bool:
+    ((section, values),) = tomllib.loads(told).items()
+    return all(
+        key in as_written[section] and as_written[section][key] == value for key, value in values.items()
+    )

@@ -39,7 +39,6 @@ WorkerCount = Annotated[int, Meta(ge=1, le=MOST_WORKERS)]
 class ManifestSettings(Struct, frozen=True):
     columns: Annotated[
         Columns,
-        DayTime,
         "Which column is what: numbers from 1, or header names. uuid, name and source must be there; the others may "
         "be left out. checksum, if there is one, holds the md5, sha1 or sha256 of the source file.",
     ] = field(

@@ -36,7 +36,9 @@ def make_page(
     else:
         print_line(f"{page} ({counted(len(sheet.images), 'image')}, {data_size(page.stat().st_size)})")
         print_line(f"Drawn: {sheet.how}.")
-        print_line("Open it in a browser; `photostat review --import FILE` records the answers that it saves.")
+        print_line(
+            "Open it in a browser; `photostat review --import FILE` records the answers that it saves."
+        )
     return _findings(sheet)
 
 
