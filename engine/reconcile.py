@@ -151,12 +151,8 @@ class Reconciliation:
             return Difference(DifferenceKind.EXTRA, found.key, message)
         if image.state is ImageState.IN_FLIGHT:  # it is being stored, or was just now
             return None
-        if image.state is not ImageState.DONE and self._waits_to_be_replaced(found, image):
-            self.counts.to_be_replaced += 1
-            return None
         if image.state is not ImageState.DONE:
-            message = f"{found.size_bytes} bytes; the image is {image.state}"
-            return Difference.of(DifferenceKind.EXTRA, image, message)
+            return self._compare_unfinished(found, image)
         if found.size_bytes != image.jpeg_bytes:
             message = f"{found.size_bytes} bytes instead of {image.jpeg_bytes}"
             return Difference.of(DifferenceKind.DIFFERENT, image, message)
@@ -165,6 +161,19 @@ class Reconciliation:
         if found.md5 == image.md5 or self._etags_without_md5 >= _MOST_ETAGS_CHECKED:
             return None
         return self._compare_object(image)
+
+    def _compare_unfinished(self, found: StoredObject, image: ImageRow) -> Difference | None:
+        """Of an image that is not done, the delivered JPEG that is to be replaced may be there, and nothing else."""
+        message = f"{found.size_bytes} bytes; the image is {image.state}"
+        try:
+            if self._waits_to_be_replaced(found, image):
+                self.counts.to_be_replaced += 1
+                return None
+        except StoreError as error:
+            if not self._store.is_local:
+                raise
+            message += f", and what has its name cannot be read: {error.failure.message}"
+        return Difference.of(DifferenceKind.EXTRA, image, message)
 
     def _waits_to_be_replaced(self, found: StoredObject, image: ImageRow) -> bool:
         """It is the delivered JPEG of an image that is converted again, or what has just come into its place."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.ledger.reader import LedgerReader
+from engine.ledger.replacements import DeliveredJpeg
 from engine.ledger.states import ImageState
 from engine.ledger.writer import Ledger
 from engine.messages import Converted, DecodeMode, StoreRequest, Surveyed
@@ -247,17 +248,21 @@ def test_a_file_that_cannot_be_read_is_a_finding_and_the_others_are_compared(
 ) -> None:
     store = LocalStore(tmp_path / "out")
     targets = fill(store, workspace, tmp_path / "x")
+    with Ledger.open(workspace, "requeue") as ledger:
+        waiting = [DeliveredJpeg(number, hashlib.md5(jpeg_of(number)).hexdigest()) for number in (6, 7)]
+        ledger.replace_delivered(waiting, None, None, "jd@desk")
     whole = store.digest
 
     def digest(key: str) -> str | None:
-        if key == targets[5]:
+        if key in (targets[5], targets[6]):
             raise classify_os_error(OSError(errno.EIO, "Input/output error"), f"reading {key}")
         return whole(key)
 
     monkeypatch.setattr(store, "digest", digest)
     differences, counts = compare(workspace, store)
     assert "cannot be read" in differences[targets[5]].message
-    assert (counts.different, counts.matching) == (1, 30)
+    assert "the image is pending, and what has its name cannot be read" in differences[targets[6]].message
+    assert (counts.different, counts.extra, counts.matching, counts.to_be_replaced) == (1, 1, 29, 1)
 
 
 def test_names_that_are_not_text_are_extra(workspace: Workspace, tmp_path: Path) -> None:
