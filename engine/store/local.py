@@ -23,7 +23,6 @@ from engine.store.errors import classify_os_error, not_the_images
 from engine.store.local_files import (
     FileId,
     closing,
-    exchange,
     file_id,
     give_name,
     holds,
@@ -36,6 +35,7 @@ from engine.store.local_files import (
     walk,
     write_whole,
 )
+from engine.store.local_replacing import Changed, take_place
 from engine.store.local_root import StoreRoot
 from engine.store.partial_names import is_left_behind, is_partial, parse_partial, partial_name
 from engine.store.staged_file import CHUNK_BYTES, open_staged, proved_chunks, verify
@@ -316,29 +316,16 @@ class LocalStore:
         with open_staged(request) as scratch, self._new_partial(directory) as (file, partial):
             self._write(scratch, request, file)
             try:
-                if _version(os.stat(name, dir_fd=directory, follow_symlinks=False)) != _version(before):
-                    raise _mismatch(shown, "changed while it was to be replaced")
-                self._take_place(directory, partial, name, before, shown)
+                take_place(directory, partial, name, before)
+            except Changed:
+                raise _mismatch(shown, "changed while it was to be replaced") from None
             except FileNotFoundError:  # somebody has just taken it away
-                give_name(directory, partial, name)
+                try:
+                    give_name(directory, partial, name)
+                except FileExistsError:
+                    self._compare(directory, request)
             sync(directory)
         return False
-
-    def _take_place(
-        self, directory: int, partial: str, name: str, before: os.stat_result, shown: Path
-    ) -> None:
-        """`partial` becomes `name`, whose file was as `before`. The two are exchanged, and then the one that has come
-        out is looked at: nobody's file is lost who wrote there since the last look. Where that cannot be done, the
-        name is taken over, and the look just before is all there is.
-
-        Raises StoreError if another file was there, which is there again then; FileNotFoundError if none was."""
-        if not exchange(partial, name, directory):
-            os.rename(partial, name, src_dir_fd=directory, dst_dir_fd=directory)
-            return
-        came_out = os.stat(partial, dir_fd=directory, follow_symlinks=False)
-        if _content(came_out) != _content(before):
-            exchange(partial, name, directory)
-            raise _mismatch(shown, "changed while it was to be replaced")
 
     def _md5_there(self, directory: int, name: str, shown: Path) -> str:
         try:
@@ -401,16 +388,6 @@ class LocalStore:
 def _check_key(key: str) -> None:
     if any(part in ("", ".", "..") or "\0" in part for part in key.split("/")):
         raise StoreError(FaultKind.ITEM, Cause.INTERNAL, f"{key!r} is no name for an object")
-
-
-def _version(status: os.stat_result) -> tuple[int, ...]:
-    """Differs once the file has been written, or another one has its name."""
-    return *_content(status), status.st_ctime_ns
-
-
-def _content(status: os.stat_result) -> tuple[int, ...]:
-    """As _version, but the same under another name."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _mismatch(final: Path, fact: str) -> StoreError:

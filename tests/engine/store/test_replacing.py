@@ -15,6 +15,7 @@ from engine.failures import Cause
 from engine.messages import FaultKind, StoreRequest
 from engine.store.base import Store
 from engine.store.local import LocalStore
+from engine.store.local_files import exchange
 from engine.store.retry import Backoff, with_retries
 from engine.store.s3 import S3Store
 from engine.store.s3_client import S3Limits
@@ -129,29 +130,39 @@ def test_somebody_who_writes_meanwhile_is_not_overwritten(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="exchanging two names in one step is Linux's")
-@pytest.mark.parametrize("theirs", [b"theirs", None], ids=["written", "taken away"])
+@pytest.mark.parametrize(
+    ("theirs", "later"),
+    [(b"theirs", None), (b"", None), (b"theirs", b"once more"), (b"theirs", b"")],
+    ids=["written", "taken away", "written twice", "written, and then taken away"],
+)
 def test_the_moment_between_the_last_look_and_the_naming_is_nobodys_loss(
-    tmp_path: Path, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch, theirs: bytes | None
+    tmp_path: Path,
+    request_for: MakeRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    theirs: bytes,
+    later: bytes | None,
 ) -> None:
+    """Before the first exchange and before the second one; no bytes are a file that is taken away."""
     store, path = LocalStore(tmp_path / "out"), tmp_path / "out" / TARGET
     path.parent.mkdir(parents=True)
     path.write_bytes(b"delivered")
     request = replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
-    at_last = store._take_place
+    writes = [theirs, later]
 
-    def too_late(*where: Any) -> None:
-        path.unlink()
-        if theirs is not None:
-            path.write_bytes(theirs)
-        at_last(*where)
+    def too_late(*names: Any) -> bool:
+        if writes and (written := writes.pop(0)) is not None:
+            path.unlink()
+            if written:
+                path.write_bytes(written)
+        return exchange(*names)
 
-    monkeypatch.setattr(store, "_take_place", too_late)
-    if theirs is None:
+    monkeypatch.setattr("engine.store.local_replacing.exchange", too_late)
+    if not theirs:
         assert not store.put(request).existed
         assert _files(tmp_path / "out") == {TARGET: Path(request.scratch_path).read_bytes()}
     else:
         assert store_error_of(lambda: store.put(request)).failure.cause is Cause.STORE_MISMATCH
-        assert _files(tmp_path / "out") == {TARGET: theirs}
+        assert _files(tmp_path / "out") == {TARGET: later or theirs}
 
 
 def test_a_file_system_that_cannot_exchange_names_has_the_look_just_before(
@@ -161,7 +172,7 @@ def test_a_file_system_that_cannot_exchange_names_has_the_look_just_before(
     path.parent.mkdir(parents=True)
     path.write_bytes(b"delivered")
     request = replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
-    monkeypatch.setattr("engine.store.local.exchange", lambda *names: False)
+    monkeypatch.setattr("engine.store.local_replacing.exchange", lambda *names: False)
     assert not store.put(request).existed
     assert _files(tmp_path / "out") == {TARGET: Path(request.scratch_path).read_bytes()}
 

@@ -12,7 +12,7 @@ import click
 from engine.control.offline import sign_off
 from engine.control.requests import ReplaceDelivered
 from engine.failures import UserError
-from engine.formatting import counted
+from engine.formatting import counted, integer
 from engine.ledger.filters import ImageFilter
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
@@ -56,7 +56,9 @@ def replace_delivered(
         print_json({"requeued": 0, "changed": []}) if as_json else print_line("No image is not fine.")
         return 0
     if len(rows) > _MOST:
-        raise UserError(f"{counted(len(rows), 'image')} are too many at once: give --batch or IDs")
+        raise UserError(
+            f"{counted(len(rows), 'image')} are too many at once, {integer(_MOST)} can be: give their IDs"
+        )
     _ask(workspace, len(rows), settings, yes=yes)
     request = ReplaceDelivered(
         tuple(DeliveredJpeg(row.id, row.md5 or "") for row in rows),
