@@ -19,7 +19,7 @@ KEPT = 500_000
 """At most so many of the newest events are kept that are not notable: a day and a half of 95,000 images a day."""
 _GAP_S, _STRETCH_S = 10 * MINUTE, HOUR
 """Events are told as one if none came later than this after the one before, and all within this."""
-_OF_THE_ENGINE = frozenset(
+_FOR_GOOD = frozenset(
     {
         EventKind.ENGINE,
         EventKind.HOLD,
@@ -27,13 +27,15 @@ _OF_THE_ENGINE = frozenset(
         EventKind.WORKER,
         EventKind.SURVEYOR,
         EventKind.UPLOADER,
+        EventKind.SKIP,
     }
 )
+"""Notable also if they are about an image: of the engine, its processes and holds, and what a person has ordered."""
 
 
 def rank_of(kind: EventKind, image_id: int | None) -> EventRank:
     """Of an event that is not told with others as one."""
-    return EventRank.NOTABLE if image_id is None or kind in _OF_THE_ENGINE else EventRank.ROUTINE
+    return EventRank.NOTABLE if image_id is None or kind in _FOR_GOOD else EventRank.ROUTINE
 
 
 def add_event(

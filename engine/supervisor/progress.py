@@ -50,6 +50,18 @@ class SurveyPace:
         return 1.0 - self.failed / self.read if self.read >= _ENOUGH_HEADERS else 1.0
 
 
+@dataclass(frozen=True)
+class InHand:
+    """What is known at every moment, between two counts of what is left too."""
+
+    pending: int
+    """Of the batches that may start."""
+    in_flight: int
+    """With a worker, or waiting for the store."""
+    longest_s: float = 0.0
+    """What the images of the workers should still take: the longest of them."""
+
+
 class Progress:
     """`now` is monotonic, s."""
 
@@ -132,22 +144,35 @@ class Progress:
         return outstanding.megapixels + outstanding.unsurveyed * pace.readable * mean
 
     def eta_range_s(
-        self, now: float, count: Callable[[], Outstanding], pace: SurveyPace | None = None
+        self,
+        now: float,
+        count: Callable[[], Outstanding],
+        pace: SurveyPace | None = None,
+        in_hand: InHand | None = None,
     ) -> tuple[float, float] | None:
         """From the shortest to the longest that the rest may take, s; None while the rates are unknown.
 
         An image costs time for its pixels and time for being one, so the truth is between the estimate by
         megapixels and that by images. Few images say little: the range is wider by 1/sqrt of their number, and by
-        the part of the rest of which nothing is known yet. Reading its headers may take longer than all else."""
+        the part of the rest of which nothing is known yet. Reading its headers may take longer than all else, and so
+        may one large image that is the last. What waits for a slow store is not stored yet: it counts in full.
+        `in_hand` has batches that were released since the last count."""
         pace = pace or SurveyPace()
         outstanding, rates = self.outstanding(now, count, pace), self.rates()
         if rates.megapixels_per_s <= 0 or rates.images_per_s <= 0:
             return None
         unread = outstanding.unsurveyed * pace.readable
-        by_pixels = self._megapixels_left(outstanding, pace) / rates.megapixels_per_s
-        by_images = (outstanding.surveyed + unread) / rates.images_per_s
+        images, megapixels = outstanding.surveyed + unread, self._megapixels_left(outstanding, pace)
+        counted = outstanding.surveyed + outstanding.unsurveyed
+        in_hand = in_hand or InHand(counted, 0)
+        others = max(-images, in_hand.pending - counted + in_hand.in_flight)
+        by_images = (images + others) / rates.images_per_s
+        by_pixels = (
+            megapixels + others * (megapixels / images if images else self._megapixels / self._images)
+        ) / rates.megapixels_per_s
         by_survey = self.headers_left(pace) / self._headers_per_s if self._headers_per_s else 0.0
         unknown = unread / max(1.0, outstanding.surveyed + unread)
         doubt = min(_MOST_DOUBT, len(self._recent) ** -0.5 + _DOUBT_OF_UNREAD * unknown)
         shortest, longest = sorted((by_pixels, by_images))
-        return max(shortest * (1 - doubt), by_survey), max(longest * (1 + doubt), by_survey)
+        least = max(by_survey, in_hand.longest_s)
+        return max(shortest * (1 - doubt), least), max(longest * (1 + doubt), least)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from engine import __version__
 from engine.control.recent import Recent
@@ -20,11 +20,12 @@ from engine.control.snapshot import (
     State,
     StoreSnapshot,
     SurveySnapshot,
+    WorkerSnapshot,
 )
 from engine.ledger.account import LedgerFigures, Outstanding
 from engine.supervisor.context import RunContext
 from engine.supervisor.crews import Crews
-from engine.supervisor.progress import Progress, SurveyPace
+from engine.supervisor.progress import InHand, Progress, SurveyPace
 from engine.supervisor.volumes import ComingBytes, Volumes
 from engine.supervisor.working_hours import WorkingHours
 
@@ -53,10 +54,12 @@ def take_snapshot(
         return run.ledger.outstanding(run.batches)
 
     outstanding = progress.outstanding(now, count, pace)
+    workers = tuple(worker for crew in crews for worker in crew.converting.snapshots(now))
+    in_hand = in_hand_now(figures, wanted, workers)
     left = eta_range_s(
         state,
         hold,
-        lambda: progress.eta_range_s(now, count, pace),
+        lambda: progress.eta_range_s(now, count, pace, in_hand),
         lambda work_s: hours.seconds_for(work_s, time.time()),
     )
     return Snapshot(
@@ -67,7 +70,7 @@ def take_snapshot(
             BatchSnapshot.of(name, account, wanted is None or name in wanted, figures.batch_holds.get(name))
             for name, account in figures.accounts.items()
         ),
-        workers=tuple(worker for crew in crews for worker in crew.converting.snapshots(now)),
+        workers=workers,
         workers_wanted=here.converting.pool.wanted,
         workers_asked=workers_asked,
         memory=here.dispatch.snapshot(),
@@ -97,6 +100,23 @@ def take_snapshot(
         outside_hours_until=hours.overruled_until,
         recent=recent,
     )
+
+
+def in_hand_now(
+    figures: LedgerFigures, wanted: Collection[str] | None, workers: Sequence[WorkerSnapshot]
+) -> InHand:
+    """Of the batches of this run; nothing pending of a held one starts, but what of it is in flight is finished."""
+    of_run = {name: account for name, account in figures.accounts.items() if wanted is None or name in wanted}
+    return InHand(
+        sum(account.pending for name, account in of_run.items() if name not in figures.batch_holds),
+        sum(account.in_flight for account in of_run.values()),
+        max((rest_s(worker) for worker in workers), default=0.0),
+    )
+
+
+def rest_s(worker: WorkerSnapshot) -> float:
+    """How long its image should still take; 0 if that is not known, or is over."""
+    return max(0.0, (worker.predicted_seconds or 0.0) - (worker.seconds or 0.0))
 
 
 def eta_range_s(

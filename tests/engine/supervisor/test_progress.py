@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.ledger.account import Outstanding
-from engine.supervisor.progress import WINDOW_S, Finished, Progress, SurveyPace
+from engine.supervisor.progress import WINDOW_S, Finished, InHand, Progress, SurveyPace
 
 LEFT = Outstanding(surveyed=100, megapixels=1000.0, unsurveyed=0)
 
@@ -116,6 +116,27 @@ def test_headers_that_were_just_read_leave_the_time_for_their_images() -> None:
     unread = Outstanding(surveyed=0, megapixels=0.0, unsurveyed=1000)
     before = progress.eta_range_s(now, lambda: unread, SurveyPace(0))
     assert progress.eta_range_s(now + 1, lambda: unread, SurveyPace(1000)) == before
+
+
+def test_a_batch_that_is_released_or_held_between_two_counts_is_counted_at_once() -> None:
+    progress = Progress(0.0)
+    now = working(progress, 0.0, 400)
+    progress.outstanding(now, lambda: Outstanding(0, 0.0, 0), SurveyPace())
+    released = progress.eta_range_s(now + 1, lambda: LEFT, SurveyPace(), InHand(100, 0))
+    assert released is not None
+    assert sum(released) / 2 == pytest.approx(100.0, rel=0.02)
+    progress.outstanding(now + 20, lambda: LEFT, SurveyPace())
+    assert progress.eta_range_s(now + 21, lambda: LEFT, SurveyPace(), InHand(0, 0)) == (0.0, 0.0)
+
+
+def test_what_is_in_flight_takes_time_too() -> None:
+    """1,000 JPEGs wait for a slow store; and the last image is so large that it takes an hour."""
+    progress, nothing = Progress(0.0), Outstanding(0, 0.0, 0)
+    now = working(progress, 0.0, 400)
+    for_the_store = progress.eta_range_s(now, lambda: nothing, SurveyPace(), InHand(0, 1000))
+    assert for_the_store is not None
+    assert sum(for_the_store) / 2 == pytest.approx(1000.0, rel=0.02)
+    assert progress.eta_range_s(now, lambda: nothing, SurveyPace(), InHand(0, 1, 3600.0)) == (3600.0, 3600.0)
 
 
 def test_what_is_not_surveyed_is_estimated_from_what_is() -> None:
