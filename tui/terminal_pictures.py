@@ -11,11 +11,12 @@ import importlib
 import struct
 import sys
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -138,24 +139,44 @@ _ESCAPES = {
     "256": len("\x1b[38;5;100;48;5;100m\x1b[0m"),
 }
 _BLOCK_BYTES = 3
-_COLOURS = (64, 32, 16, 8)
+COLOURS = (64, 32, 16, 8)
+FEWER_COLOURS = (*COLOURS, 6, 4, 3, 2)
+"""For a picture that is to be as large as the one beside it."""
 _SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 
 
 def within_budget(
     image: Image, columns: int, rows: int, most_bytes: int, colour_system: str
 ) -> list[list[Segment]]:
-    """The image as large as fits into the cells, with fewer colours, then smaller, until it costs no more than that."""
+    """The image in half blocks, as large as `reduced` makes it."""
+    few = reduced(image, columns, rows, most_bytes, colour_system)
+    return [] if few is None else half_blocks(few, few.width, few.height // 2)
+
+
+def reduced(
+    image: Image,
+    columns: int,
+    rows: int,
+    most_bytes: int,
+    colour_system: str,
+    numbers_of_colours: Sequence[int] = COLOURS,
+) -> Image | None:
+    """The image as large as fits into the cells, with fewer colours, then smaller, until it costs no more than that.
+
+    One pixel for the width of a cell, two for its height. Of the colours, those of 256 come last: neighbours are of the
+    same more often, so that the picture is larger, and a larger one shows more."""
     from PIL.Image import Resampling
 
     for scale in _SCALES:
         across, down = fitted_cells(image.size, max(1, int(columns * scale)), max(1, int(rows * scale)))
         small = image.convert("RGB").resize((across, down * 2), Resampling.LANCZOS)
-        for colours in _COLOURS:
-            few = _of_few_colours(small, colours, colour_system)
+        for is_exact, colours in product((True, False), numbers_of_colours):
+            if is_exact and colour_system != "truecolor":
+                continue
+            few = _of_few_colours(small, colours, is_exact=is_exact)
             if cost_bytes(few, colour_system) <= most_bytes:
-                return half_blocks(few, across, down)
-    return []
+                return few
+    return None
 
 
 def cost_bytes(image: Image, colour_system: str) -> int:
@@ -172,12 +193,12 @@ def cost_bytes(image: Image, colour_system: str) -> int:
     return cost
 
 
-def _of_few_colours(image: Image, colours: int, colour_system: str) -> Image:
-    """With no more colours than that; of those that the terminal has, if it has 256."""
+def _of_few_colours(image: Image, colours: int, *, is_exact: bool) -> Image:
+    """With no more colours than that: the image's own, or the nearest of 256."""
     from PIL.Image import Dither
 
     few = image.quantize(colours, dither=Dither.NONE)
-    if colour_system != "truecolor":
+    if not is_exact:
         palette = few.getpalette() or []
         known = [_nearest(*palette[at : at + 3]) for at in range(0, len(palette), 3)]
         few.putpalette([value for colour in known for value in colour])

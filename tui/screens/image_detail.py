@@ -104,7 +104,9 @@ class ImageDetail(BaseScreen):
         if found is None:
             return
         config, originals = found
-        for index, original in enumerate((originals.source, originals.jpeg)):
+        both = (originals.source, originals.jpeg)
+        words_first = sorted(enumerate(both), key=lambda each: not isinstance(each[1], NoRendition))
+        for index, original in words_first:
             if isinstance(original, NoRendition):
                 made: Rendition | NoRendition = original
             else:

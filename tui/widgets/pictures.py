@@ -13,12 +13,14 @@ from textual.containers import Horizontal, Vertical
 from engine.formatting import integer
 from engine.renditions.request import NoRendition, Rendition
 from tui.terminal_pictures import (
+    FEWER_COLOURS,
     NoPicture,
     PictureWay,
     cell_pixels,
     graphics_widget,
+    half_blocks,
+    reduced,
     way_to_draw,
-    within_budget,
 )
 from tui.widgets.line_widget import LABEL, STRONG, LineWidget, line
 from tui.widgets.text_view import wrapped
@@ -48,14 +50,14 @@ class PicturePane(Vertical):
         yield PictureTitle(self._label)
         yield PictureBlocks()
 
-    def show(self, made: Rendition | NoRendition | None, way: PictureWay) -> None:
-        """None while it is being made."""
+    def show(self, made: Rendition | NoRendition | None, way: PictureWay, beside: PictureBlocks) -> None:
+        """None while it is being made. `beside` is the other one."""
         self.query_one(PictureTitle).show(made)
         self.clear()
         blocks = self.query_one(PictureBlocks)
         cell = cell_pixels() if way is not PictureWay.BLOCKS else None
         if cell is None or not isinstance(made, Rendition):
-            blocks.show(made)
+            blocks.show(made, beside)
             return
         room = self.size.height - 1 - (_NOTE_ROWS if made.note else 0)
         across, down = _cells_of(made, self.size.width - 1, max(1, room), cell)
@@ -98,9 +100,16 @@ class PictureBlocks(LineWidget):
     """Half blocks, or words. It draws when there is something new or another size, and not otherwise."""
 
     _made: Rendition | NoRendition | None = None
+    _is_alone = False
+    """Has all the bytes, because there is no other picture."""
+    _like: PictureBlocks | None = None
+    """A picture that was there before, and is as large."""
 
-    def show(self, made: Rendition | NoRendition | None) -> None:
+    def show(self, made: Rendition | NoRendition | None, beside: PictureBlocks | None = None) -> None:
         self._made = made
+        other = beside._made if beside is not None else None
+        self._is_alone = isinstance(other, NoRendition)
+        self._like = beside if isinstance(other, Rendition) else None
         self.redraw()
 
     def lines(self, columns: int, rows: int) -> Sequence[Text]:
@@ -108,19 +117,31 @@ class PictureBlocks(LineWidget):
             return [line((_DRAWING, LABEL))]
         if isinstance(self._made, NoRendition):
             return wrapped(line(self._made.why), columns - 1)
-        note = (
-            wrapped(line((self._made.note, LABEL)), columns - 1)[: max(1, rows // 3)]
-            if self._made.note
-            else []
-        )
-        size = self.app.size
-        most = most_bytes(size.width * size.height) // 2
-        colour_system = "truecolor" if self.app.console.color_system == "truecolor" else "256"
-        drawn = within_budget(image_of(self._made), columns - 1, rows - len(note), most, colour_system)
+        few = self._reduced(self._made, columns, rows)
+        drawn = [] if few is None else half_blocks(few, few.width, few.height // 2)
         return [
             *(Text.assemble(*((part.text, part.style or "") for part in parts), end="") for parts in drawn),
-            *note,
+            *_note(self._made, columns, rows),
         ]
+
+    def _reduced(self, made: Rendition, columns: int, rows: int) -> Image | None:
+        across, down = columns - 1, rows - len(_note(made, columns, rows))
+        size = self.app.size
+        most = most_bytes(size.width * size.height) // (1 if self._is_alone else 2)
+        colour_system = "truecolor" if self.app.console.color_system == "truecolor" else "256"
+        like = self._like._drawn() if self._like is not None else None
+        if like is None:
+            return reduced(image_of(made), across, down, most, colour_system)
+        across, down = min(across, like.width), min(down, like.height // 2)
+        return reduced(image_of(made), across, down, most, colour_system, FEWER_COLOURS)
+
+    def _drawn(self) -> Image | None:
+        made = self._made
+        return self._reduced(made, self.size.width, self.size.height) if isinstance(made, Rendition) else None
+
+
+def _note(made: Rendition, columns: int, rows: int) -> list[Text]:
+    return wrapped(line((made.note, LABEL)), columns - 1)[: max(1, rows // 3)] if made.note else []
 
 
 def most_bytes(cells: int) -> int:
@@ -164,8 +185,9 @@ class Pictures(Horizontal):
         yield PicturePane("JPEG")
 
     def show(self, index: int, made: Rendition | NoRendition | None, way: PictureWay) -> None:
-        """The source is 0, the JPEG 1."""
-        self.query(PicturePane)[index].show(made, way)
+        """The source is 0, the JPEG 1. What is shown first is as large as it can be, and the other is as large."""
+        beside = self.query(PictureBlocks)[1 - index]
+        self.query(PicturePane)[index].show(made, way, beside)
 
     def clear(self) -> None:
         for pane in self.query(PicturePane):
