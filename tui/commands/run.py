@@ -16,19 +16,13 @@ from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.commands.shared.account import held_words
 from tui.commands.shared.headless import watch_headless
-from tui.commands.shared.options import check_batch, complete_batch, worker_count, workspace_of
+from tui.commands.shared.options import batches_option, check_batch, workers_option, workspace_of
 from tui.commands.shared.output import has_terminal, warn
 
 
 @click.command()
-@click.option(
-    "--batch",
-    "batches",
-    multiple=True,
-    shell_complete=complete_batch,
-    help="Only this batch; may be given again. The order is that of `photostat batches`.",
-)
-@click.option("--workers", type=worker_count, help="How many worker processes, instead of the setting.")
+@batches_option
+@workers_option
 @click.option("--headless", is_flag=True, help="A progress bar until all is done, instead of the TUI.")
 @click.option("--detach", is_flag=True, help="Return as soon as the engine has started.")
 @click.option(

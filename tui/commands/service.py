@@ -15,7 +15,7 @@ from engine.failures import UserError
 from engine.formatting import visible
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tui.commands.shared.options import check_batch, complete_batch, worker_count, workspace_of
+from tui.commands.shared.options import batches_option, check_batch, workers_option, workspace_of
 
 _UNIT = """\
 # A systemd user unit for one photostat workspace, printed by `photostat service`. To install it:
@@ -59,14 +59,8 @@ _CREDENTIALS = """\
 
 
 @click.command()
-@click.option(
-    "--batch",
-    "batches",
-    multiple=True,
-    shell_complete=complete_batch,
-    help="Only this batch; may be given again.",
-)
-@click.option("--workers", type=worker_count, help="How many worker processes, instead of the setting.")
+@batches_option
+@workers_option
 @click.pass_context
 def service(ctx: click.Context, batches: tuple[str, ...], workers: int | None) -> None:
     """Print a systemd user unit that starts the engine again after a crash or a reboot.

@@ -54,7 +54,10 @@ def test_delivered_jpegs_are_replaced_only_where_that_is_said(collection: Path) 
         ),
     ):
         assert why in complaint("requeue", *options, at=collection)
-    assert "No image is not fine." in run("requeue", "--verdict", "not-fine", "--yes", at=collection).stdout
+    assert (
+        "No delivered image has the verdict not fine."
+        in run("requeue", "--verdict", "not-fine", "--yes", at=collection).stdout
+    )
     done = ("requeue", "6", "--replace", "--subsampling", "4:2:0", "--yes")
     assert "1 image requeued with subsampling 4:2:0." in run(*done, at=collection).stdout
     image = json.loads(run("list", "--json", at=collection).stdout)[5]

@@ -46,6 +46,16 @@ json_option: Callable[[F], F] = click.option(
 batch_option: Callable[[F], F] = click.option(
     "--batch", shell_complete=complete_batch, help="Only this batch."
 )
+batches_option: Callable[[F], F] = click.option(
+    "--batch",
+    "batches",
+    multiple=True,
+    shell_complete=complete_batch,
+    help="Only this batch; may be given again. The order is that of `photostat batches`.",
+)
+workers_option: Callable[[F], F] = click.option(
+    "--workers", type=worker_count, help="How many worker processes, instead of the setting."
+)
 cause_option: Callable[[F], F] = click.option(
     "--cause", shell_complete=complete_cause, help="Only failures of this cause."
 )

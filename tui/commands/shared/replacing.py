@@ -53,7 +53,9 @@ def replace_delivered(
         check_batch(batch, reader.account())
         rows = _named(reader, ids) if ids else _not_fine(reader, batch)
     if not rows:
-        print_json({"requeued": 0, "changed": []}) if as_json else print_line("No image is not fine.")
+        print_json({"requeued": 0, "changed": []}) if as_json else print_line(
+            "No delivered image has the verdict not fine."
+        )
         return 0
     if len(rows) > _MOST:
         raise UserError(
