@@ -138,7 +138,8 @@ _ESCAPES = {
     "truecolor": len("\x1b[38;2;100;100;100;48;2;100;100;100m\x1b[0m"),
     "256": len("\x1b[38;5;100;48;5;100m\x1b[0m"),
 }
-_BLOCK_BYTES = 3
+HALF_BLOCK = "▀"
+_BLOCK_BYTES = len(HALF_BLOCK.encode())
 COLOURS = (64, 32, 16, 8)
 FEWER_COLOURS = (*COLOURS, 6, 4, 3, 2)
 """For a picture that is to be as large as the one beside it."""
@@ -160,16 +161,21 @@ def reduced(
     most_bytes: int,
     colour_system: str,
     numbers_of_colours: Sequence[int] = COLOURS,
+    *,
+    halves: bool = True,
 ) -> Image | None:
     """The image as large as fits into the cells, with fewer colours, then smaller, until it costs no more than that.
 
     One pixel for the width of a cell, two for its height. Of the colours, those of 256 come last: neighbours are of the
-    same more often, so that the picture is larger, and a larger one shows more."""
+    same more often, so that the picture is larger, and a larger one shows more. Without `halves` both pixels of a cell
+    are one: what stands for a half block where there is none is not seen.
+    """
     from PIL.Image import Resampling
 
     for scale in _SCALES:
         across, down = fitted_cells(image.size, max(1, int(columns * scale)), max(1, int(rows * scale)))
-        small = image.convert("RGB").resize((across, down * 2), Resampling.LANCZOS)
+        small = image.convert("RGB").resize((across, down * 2 if halves else down), Resampling.LANCZOS)
+        small = small.resize((across, down * 2), Resampling.NEAREST)
         for is_exact, colours in product((True, False), numbers_of_colours):
             if is_exact and colour_system != "truecolor":
                 continue

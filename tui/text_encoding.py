@@ -52,6 +52,15 @@ def _as_typed(argument: str, encoding: str) -> str:
     return argument
 
 
+def terminal_has(character: str) -> bool:
+    """Whether the terminal's encoding has it."""
+    try:
+        character.encode(_terminal_encoding() or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _terminal_encoding() -> str | None:
     """None for UTF-8, and for the C locale, which says nothing about the terminal."""
     codec = _codec(locale.getencoding())

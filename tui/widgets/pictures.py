@@ -14,6 +14,7 @@ from engine.formatting import integer
 from engine.renditions.request import NoRendition, Rendition
 from tui.terminal_pictures import (
     FEWER_COLOURS,
+    HALF_BLOCK,
     NoPicture,
     PictureWay,
     cell_pixels,
@@ -22,6 +23,7 @@ from tui.terminal_pictures import (
     reduced,
     way_to_draw,
 )
+from tui.text_encoding import terminal_has
 from tui.widgets.line_widget import LABEL, STRONG, LineWidget, line
 from tui.widgets.text_view import wrapped
 
@@ -130,10 +132,11 @@ class PictureBlocks(LineWidget):
         most = most_bytes(size.width * size.height) // (1 if self._is_alone else 2)
         colour_system = "truecolor" if self.app.console.color_system == "truecolor" else "256"
         like = self._like._drawn() if self._like is not None else None
+        halves = terminal_has(HALF_BLOCK)
         if like is None:
-            return reduced(image_of(made), across, down, most, colour_system)
+            return reduced(image_of(made), across, down, most, colour_system, halves=halves)
         across, down = min(across, like.width), min(down, like.height // 2)
-        return reduced(image_of(made), across, down, most, colour_system, FEWER_COLOURS)
+        return reduced(image_of(made), across, down, most, colour_system, FEWER_COLOURS, halves=halves)
 
     def _drawn(self) -> Image | None:
         made = self._made

@@ -59,3 +59,15 @@ def test_what_failed_is_drawn_with_all_the_bytes(monkeypatch: pytest.MonkeyPatch
     assert alone is not None and beside is not None
     assert most_bytes(80 * 24) // 2 < cost_bytes(alone, "truecolor") <= most_bytes(80 * 24)
     assert alone.width > beside.width
+
+
+def test_without_half_blocks_both_halves_of_a_cell_are_of_one_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Console, "color_system", "256")
+    (halved, _) = asyncio.run(drawn((0, rendition(60.0))))
+    monkeypatch.setattr("locale.getencoding", lambda: "ISO-8859-1")
+    (whole, _) = asyncio.run(drawn((0, rendition(60.0))))
+    assert halved is not None and whole is not None and whole.width >= halved.width
+    below = whole.resize((whole.width, whole.height // 2), Image.Resampling.NEAREST)
+    assert below.resize(whole.size, Image.Resampling.NEAREST).tobytes() == whole.tobytes()
+    below = halved.resize((halved.width, halved.height // 2), Image.Resampling.NEAREST)
+    assert below.resize(halved.size, Image.Resampling.NEAREST).tobytes() != halved.tobytes()
