@@ -166,7 +166,7 @@ class Reconciliation:
         """Of an image that is not done, the delivered JPEG that is to be replaced may be there, and nothing else."""
         message = f"{found.size_bytes} bytes; the image is {image.state}"
         try:
-            if self._waits_to_be_replaced(found, image):
+            if image.state is not ImageState.ACCEPTED and self._waits_to_be_replaced(found, image):
                 self.counts.to_be_replaced += 1
                 return None
         except StoreError as error:

@@ -8,6 +8,7 @@ was converted since and may have been put there before the ledger knew.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -18,8 +19,9 @@ from msgspec import Struct
 
 from engine.failures import UserError
 from engine.ledger import chosen
+from engine.ledger.events import add_event
 from engine.ledger.statements import statements
-from engine.ledger.states import EventKind, ImageState
+from engine.ledger.states import EventKind, EventLevel, ImageState
 from engine.ledger.verdicts import VerdictsTaken
 
 _SQL = statements("replacements")
@@ -66,7 +68,8 @@ def replace_delivered(
     subsampling: str | None,
     person: str,
 ) -> VerdictsTaken:
-    """done → pending for those that are as the person saw them; None is the setting that the image has.
+    """done → pending for those that are as the person saw them; None is the setting that the image has. Those that are
+    pending for this already only get the settings.
 
     Raises UserError for unknown images, and then nothing was changed."""
     chosen.check_known(db, [one.image for one in delivered])
@@ -74,16 +77,19 @@ def replace_delivered(
         raise UserError("an image is named twice; nothing was changed")
     now = time.time()
     chosen.clear(db)
-    taken, changed = [], []
+    taken, again, changed = [], [], []
     for one in delivered:
         row = db.execute(_SQL["delivered"], {"image": one.image}).fetchone()
-        if row["state"] != ImageState.DONE or row["md5"] != one.md5:
+        if (row["state"], row["waiting"]) == (ImageState.PENDING, one.md5):
+            again.append(one.image)
+        elif (row["state"], row["md5"]) == (ImageState.DONE, one.md5):
+            taken.append(one.image)
+            values = {"image": one.image, "md5": one.md5, "jpeg_bytes": row["jpeg_bytes"], "person": person}
+            db.execute(_SQL["ask"], {**values, "now": now})
+        else:
             changed.append(one.image)
             continue
-        values = {"image": one.image, "md5": one.md5, "jpeg_bytes": row["jpeg_bytes"], "person": person}
-        db.execute(_SQL["ask"], {**values, "now": now})
         db.execute(_SQL["set_own"], {"image": one.image, "quality": quality, "subsampling": subsampling})
-        taken.append(one.image)
     settings = [f"quality {quality}"] if quality is not None else []
     settings += [f"subsampling {subsampling}"] if subsampling is not None else []
     with_what = f" with {', '.join(settings)}" if settings else ""
@@ -91,7 +97,9 @@ def replace_delivered(
     chosen.choose_done(db, taken)
     chosen.add_events(db, EventKind.REQUEUE, what, now)
     chosen.start_another_round(db, now)
-    return VerdictsTaken(recorded=tuple(taken), changed=tuple(changed))
+    for image in again:
+        add_event(db, EventLevel.INFO, EventKind.REQUEUE, what, image, os.getpid(), now)
+    return VerdictsTaken(recorded=(*taken, *again), changed=tuple(changed))
 
 
 def on_its_way(db: sqlite3.Connection, image_id: int, md5: str) -> None:

@@ -65,7 +65,8 @@ def requeue(
 
     With --verdict not-fine, or with --replace and IDS, delivered images are converted again, with a quality or
     subsampling of their own if you give it. The object in the store stays until the new JPEG is verified, and is
-    replaced only if it is still the one that was delivered.
+    replaced only if it is still the one that was delivered. Until an image is converted, the same command gives it
+    other settings.
     """
     if verdict or replace:
         if cause or everything or (verdict and ids) or (replace and not ids) or (ids and batch):

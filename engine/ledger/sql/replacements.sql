@@ -1,7 +1,8 @@
 -- Delivered JPEGs that are replaced because a person says so: asking for it, and what becomes of it.
 
 -- name: delivered
-SELECT state, md5, jpeg_bytes FROM images WHERE id = :image
+SELECT state, md5, jpeg_bytes, (SELECT r.md5 FROM replacements r WHERE r.image = i.id AND r.replaced IS NULL) AS waiting
+FROM images i WHERE id = :image
 
 -- name: ask
 INSERT INTO replacements (image, md5, jpeg_bytes, may_be_there, person, asked)
@@ -28,6 +29,7 @@ SELECT md5, jpeg_bytes, person, asked, new_md5, replaced FROM replacements WHERE
 SELECT md5, jpeg_bytes, may_be_there FROM replacements WHERE image = :image AND replaced IS NULL
 
 -- name: counted
-SELECT count(r.replaced), count(*) - count(r.replaced)
+-- An accepted image is not converted again, and so its JPEG waits for nothing.
+SELECT count(r.replaced), count(*) FILTER (WHERE r.replaced IS NULL AND i.state <> 'accepted')
 FROM replacements r JOIN images i ON i.id = r.image JOIN batches b ON b.id = i.batch
 WHERE :batch IS NULL OR b.name = :batch

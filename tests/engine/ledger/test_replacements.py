@@ -40,18 +40,21 @@ def test_only_delivered_jpegs_as_they_were_seen_are_to_be_replaced(workspace: Wo
         for wrong, why in (([DeliveredJpeg(99, MD5)], "no image 99"), ([seen[2]] * 2, "named twice")):
             with pytest.raises(UserError, match=why):
                 ledger.replace_delivered(wrong, 95, None, "jd@desk")
+        again = ledger.replace_delivered([seen[1], DeliveredJpeg(4, MD5)], 96, None, "jd@desk")
+        assert (again.recorded, again.changed) == ((2,), (4,)), "other settings, before it is converted"
+        assert len(ledger.replacements(2)) == 1
         ledger.surveyed([surveyed(2), surveyed(4)])
         own, other = sorted(ledger.queue.to_convert(None, 10), key=lambda image: image.image_id)
-    assert (own.quality, own.may_replace, other.quality, other.may_replace) == (95, (MD5,), None, ())
+    assert (own.quality, own.may_replace, other.quality, other.may_replace) == (96, (MD5,), None, ())
     assert own.jpeg_settings(JpegSettings(quality=80, optimize=True)) == JpegSettings(
-        quality=95, optimize=True
+        quality=96, optimize=True
     )
     assert other.jpeg_settings(JpegSettings(quality=80)).quality == 80
     with LedgerReader(workspace) as reader:
         image = reader.image(2)
         assert image is not None
-        assert (image.state, image.replaces, image.quality, image.md5) == ("pending", MD5, 95, None)
-        assert "quality 95 by jd@desk" in reader.events(image_id=2)[-1].message
+        assert (image.state, image.replaces, image.quality, image.md5) == ("pending", MD5, 96, None)
+        assert "quality 96 by jd@desk" in reader.events(image_id=2)[-1].message
 
 
 def test_after_any_interruption_the_ledger_knows_what_may_be_in_the_store(workspace: Workspace) -> None:
@@ -68,6 +71,9 @@ def test_after_any_interruption_the_ledger_knows_what_may_be_in_the_store(worksp
         ledger.failed(2, Failure(Cause.STORE_DENIED, Stage.STORING, "no"))
         waiting_object = ledger.waiting_object(2)
         assert waiting_object is not None and waiting_object.md5 == MD5
+        assert ledger.replacement_counts() == (0, 1)
+        ledger.accept([2], "the old one will do")
+        assert ledger.replacement_counts() == (0, 0), "nothing is to come in its place"
         ledger.requeue(Selection(ids=(2,)))
         convert(ledger, 2, "b" * 32)
         ledger.done(2)

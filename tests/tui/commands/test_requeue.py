@@ -60,7 +60,9 @@ def test_delivered_jpegs_are_replaced_only_where_that_is_said(collection: Path) 
     )
     done = ("requeue", "6", "--replace", "--subsampling", "4:2:0", "--yes")
     assert "1 image requeued with subsampling 4:2:0." in run(*done, at=collection).stdout
+    run("requeue", "6", "--replace", "--quality", "70", "--yes", at=collection)
     image = json.loads(run("list", "--json", at=collection).stdout)[5]
+    assert image["quality"] == 70, "changed before it is converted"
     assert (image["state"], image["subsampling"], image["replaces"]) == (
         "pending",
         "4:2:0",

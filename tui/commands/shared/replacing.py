@@ -63,7 +63,7 @@ def replace_delivered(
         )
     _ask(workspace, len(rows), settings, yes=yes)
     request = ReplaceDelivered(
-        tuple(DeliveredJpeg(row.id, row.md5 or "") for row in rows),
+        tuple(DeliveredJpeg(row.id, row.md5 or row.replaces or "") for row in rows),
         settings.quality,
         cast(Literal["auto", "4:4:4", "4:2:0"] | None, settings.subsampling),
         "",
@@ -103,7 +103,7 @@ def _named(reader: LedgerReader, ids: Sequence[int]) -> list[ImageRow]:
         row = reader.image(number)
         if row is None:
             raise UserError(f"no image {number} in the ledger; nothing was changed")
-        if row.state != "done":
+        if row.state != "done" and not (row.state == "pending" and row.replaces):
             is_now = row.state.replace("_", " ")
             raise UserError(
                 f"image {number} is {is_now}: only delivered JPEGs can be replaced; nothing was changed"
