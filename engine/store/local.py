@@ -52,7 +52,7 @@ class LocalStore:
     def __init__(
         self, root: Path, known: KnownStore | None = None, limit: BandwidthLimit | None = None
     ) -> None:
-        """`limit` holds for what is copied."""
+        """With a `limit` everything is copied, so that it holds for everything."""
         known = known or KnownStore()
         self.root = root
         self._directory = StoreRoot(root, known)
@@ -74,7 +74,7 @@ class LocalStore:
         self._directory.expect(known)
 
     def put(self, request: StoreRequest) -> Stored:
-        """See Store. A file that waits on the same file system is linked, not copied."""
+        """See Store. A file that waits on the same file system is linked, not copied, if nothing limits the pace."""
         began = time.monotonic()
         _check_key(request.target)
         try:
@@ -221,7 +221,7 @@ class LocalStore:
                 self._compare(directory, request)
                 return True
             with open_staged(request) as scratch:
-                if not self._link_scratch(scratch, request, directory):
+                if self._limit or not self._link_scratch(scratch, request, directory):
                     self._copy(scratch, request, directory)
         return False
 
