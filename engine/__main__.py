@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from engine.control.launch import NotStarted, Started, StartReport
-from engine.control.without_engine import pause_of_ended, why_ended
+from engine.control.without_engine import outside_hours_of_ended, pause_of_ended, why_ended
 from engine.failures import UserError, one_line, system_error_text
 from engine.ledger.faults import fault_of
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
@@ -37,8 +37,10 @@ def main() -> int:
     batches = tuple(options.batch) if options.batch else None
     start = StartReport(options.ready_fd)
     try:
-        pause = pause_of_ended(Workspace(options.workspace)) if options.keep_pause else None
-        return asyncio.run(_run(options.workspace, RunOptions(batches, options.workers, pause), start))
+        workspace = Workspace(options.workspace)
+        pause = pause_of_ended(workspace) if options.keep_pause else None
+        run_options = RunOptions(batches, options.workers, pause, outside_hours_of_ended(workspace))
+        return asyncio.run(_run(options.workspace, run_options, start))
     except Exception as error:  # noqa: BLE001 - the last resort of the process
         why = _why(error, options.workspace)
         start.write(NotStarted(why))

@@ -45,6 +45,12 @@ def pause_of_ended(workspace: Workspace) -> Pause | None:
     return Pause(Person(*map(str, last.paused_by)), last.paused_since)
 
 
+def outside_hours_of_ended(workspace: Workspace) -> float | None:
+    """Until when a person wanted the last engine to work outside its hours, Unix time, s, if it died on the way."""
+    last = find_ended_engine(workspace.lock_path)
+    return last.outside_hours_until or None if last is not None else None
+
+
 def _last_output(output: Path, engine: Holder) -> str:
     """The last line that this engine or its children wrote; empty if they wrote none."""
     try:

@@ -40,6 +40,8 @@ class Holder:
     """User, host and terminal of who has paused an engine; empty if it is not paused."""
     paused_since: float = 0.0
     """Unix time, s."""
+    outside_hours_until: float = 0.0
+    """A person wants an engine to work outside its hours until then, Unix time, s; 0 if nobody does."""
     has_left: bool = False
     """An engine that ended as it should, in a pause that nobody has ended: no more than that is kept of it."""
 
@@ -114,6 +116,14 @@ class Lock:
     def publish_pause(self, by: tuple[str, ...], since: float) -> None:
         """Whatever happens to this engine, the next one can know that a person had paused it."""
         self._holder = replace(self._holder, paused_by=by, paused_since=since)
+        self._publish()
+
+    def publish_outside_hours(self, until: float) -> None:
+        """The same of a person's word to work outside the hours."""
+        self._holder = replace(self._holder, outside_hours_until=until)
+        self._publish()
+
+    def _publish(self) -> None:
         with contextlib.suppress(OSError):  # its disk is gone or full
             _write(self._descriptor, self._holder)
 

@@ -70,6 +70,10 @@ class WritableLedger(LedgerQueries):
         """The lock says who has paused its holder; nobody, if `by` is empty."""
         self._lock.publish_pause(by, since)
 
+    def publish_outside_hours(self, until: float) -> None:
+        """The lock says until when a person wants its holder to work outside its hours, Unix time, s."""
+        self._lock.publish_outside_hours(until)
+
     def check_in_place(self) -> None:
         """Raises UserError if somebody deleted or replaced its file or its lock: what is written then is lost.
 

@@ -72,6 +72,8 @@ class RunOptions:
     """None is what the settings have."""
     pause: Pause | None = None
     """Of the engine before, which this one keeps."""
+    outside_hours_until: float | None = None
+    """The same, of a person's word to work outside the hours; Unix time, s."""
 
 
 class Supervisor:
@@ -99,7 +101,7 @@ class Supervisor:
         self._here = self._crews.here
         self._skipping = Skipping(self._run, self._crews, self._surveying)
         self._ordered_holds = OrderedHolds(self._run, here.hung_images)
-        self._hours = WorkingHours(self._run)
+        self._hours = WorkingHours(self._run, options.outside_hours_until)
         self._orders = Orders(self._run, self._surveying.forget)
         self.desired = DesiredState.PAUSE if options.pause else DesiredState.RUN
         self.pause = options.pause
@@ -159,6 +161,9 @@ class Supervisor:
             when = clock(self.pause.since, time.time())
             what = f"still paused, by {self.pause.by} since {when}: `photostat resume` continues"
             run.events.warning(EventKind.ENGINE, what)
+        if (until := self._hours.overruled_until) is not None:
+            what = f"still works outside its hours too, until {clock(until, time.time())}, as a person had ordered"
+            run.events.info(EventKind.ENGINE, what)
         if died is not None:
             self._notifier.notify(
                 Occasion.RESTARTED, f"an engine runs again, after one that ended: {died}", self._now()

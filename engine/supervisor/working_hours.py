@@ -14,13 +14,16 @@ from engine.supervisor.context import RunContext
 class WorkingHours:
     """All times are Unix time, s."""
 
-    def __init__(self, run: RunContext) -> None:
+    def __init__(self, run: RunContext, overruled_until: float | None = None) -> None:
+        """`overruled_until`: a person's word to an engine that died on the way, which this one keeps."""
         self._run = run
         self._hours: RunHours = run.config.engine.hours
         self._started = time.time()
         self.overruled_until: float | None = None
         """A person wants the run to work until then, outside its hours too; the end of its next ones."""
         self._is_holding = False
+        if overruled_until and self._started < overruled_until and not self._hours.is_open(self._started):
+            self._overrule_until(overruled_until)
 
     def update(self, now: float) -> None:
         """Begin or end the hold. At every turn, because clocks are set."""
@@ -39,9 +42,13 @@ class WorkingHours:
         """Work until the end of the next hours. Returns when that is; None if these are its hours."""
         if self._run.holds.hours is None or self._hours.is_open(now):
             return None
-        self.overruled_until = self._hours.next_span(now).closes
+        self._overrule_until(self._hours.next_span(now).closes)
         self.update(now)
         return self.overruled_until
+
+    def _overrule_until(self, until: float) -> None:
+        self.overruled_until = until
+        self._run.ledger.publish_outside_hours(until)
 
     def seconds_for(self, work_s: float, now: float) -> float:
         """How long so much work takes from now, with the times outside the hours."""

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import start_engine, status, wait_for_end
+from tests.support.engine_runs import kill_engine, start_engine, status, suspend_busy_worker, wait_for_end
 from tests.support.waiting import wait_until
 
 
@@ -39,8 +39,12 @@ def test_outside_its_hours_nothing_starts_until_a_person_resumes(root: Path) -> 
     assert all(row["width"] is None for row in photostat("list", "--json", workspace=root).json)
     resumed = photostat("resume", "--json", workspace=root).json
     assert resumed["outside_hours_until"] == holding["hold"]["until"] + 7200
+    suspend_busy_worker(root)
     running = status(root)
-    assert running["engine"] is None or running["outside_hours_until"] == resumed["outside_hours_until"]
+    assert running["outside_hours_until"] == resumed["outside_hours_until"]
+    kill_engine(running["engine"]["pid"])
+    said = photostat("run", "--detach", workspace=root).stderr
+    assert "It still works outside its hours" in said, "a person's word outlives an engine that dies"
     assert wait_for_end(root)["totals"]["done"] == 3
 
 

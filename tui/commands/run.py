@@ -10,6 +10,7 @@ import click
 from engine.control.client import running_pid
 from engine.control.launch import Started, become_engine, start_engine
 from engine.control.snapshot import BatchSnapshot, Snapshot
+from engine.control.without_engine import outside_hours_of_ended
 from engine.failures import UserError
 from engine.formatting import clock, counted, integer
 from engine.ledger.reader import LedgerReader
@@ -70,9 +71,10 @@ def run(
             check_batch(name, [batch.name for batch in known])
         if foreground:
             become_engine(workspace, batches, workers)
+        until = outside_hours_of_ended(workspace)
         started = start_engine(workspace, batches, workers)
         warn(_has_started(started))
-        for text in (*_held(known, batches), *_outside_hours(workspace)):
+        for text in (*_held(known, batches), *_outside_hours(workspace, until)):
             warn(text)
     elif detach or foreground or batches or workers:
         raise UserError(
@@ -98,11 +100,16 @@ def _held(known: Sequence[BatchSnapshot], chosen: Sequence[str]) -> list[str]:
     ]
 
 
-def _outside_hours(workspace: Workspace) -> list[str]:
-    """A line if nothing starts yet, because it is outside the hours of the settings."""
+def _outside_hours(workspace: Workspace, until: float | None) -> list[str]:
+    """A line if nothing starts yet, because it is outside the hours of the settings, or if it starts all the same
+    because a person had told the engine that died to work `until` then."""
     hours, now = workspace.config().engine.hours, time.time()
     if hours.is_open(now):
         return []
+    if until is not None and now < until:
+        return [
+            f"It still works outside its hours ({hours.text}) too, until {clock(until, now)}, as was ordered."
+        ]
     begins = clock(hours.next_span(now).opens, now)
     return [
         f"It is outside its hours ({hours.text}): it begins at {begins} by itself; `photostat resume` begins now."
