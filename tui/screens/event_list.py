@@ -17,6 +17,7 @@ from tui.actions.registry import Scope, bindings
 from tui.screens.base import BaseScreen
 from tui.screens.navigation import OpenImage
 from tui.state.view import View
+from tui.widgets.event_details import EventDetails
 from tui.widgets.events import KIND, event_line
 from tui.widgets.filter_input import FilterInput
 from tui.widgets.line_widget import line
@@ -51,6 +52,7 @@ class EventList(BaseScreen):
         )
         yield ListHeader(id="header")
         yield PagedList(renderer, id="list", empty="No events.")
+        yield EventDetails(id="details")
         yield FilterInput(id="filter")
 
     @property
@@ -113,6 +115,7 @@ class EventList(BaseScreen):
         if self._text:
             first = event.page * PAGE
             self.paged_list.add_page(event.generation, event.page, self._matching[first : first + PAGE])
+            self._update_header()
         else:
             self._load_page(event.generation, event.page, self._only_notable)
 
@@ -130,6 +133,7 @@ class EventList(BaseScreen):
         )
         if rows is not None:
             self.paged_list.add_page(generation, page, rows)
+            self._update_header()
 
     def on_paged_list_cursor_moved(self, event: PagedList.CursorMoved) -> None:
         self._update_header()
@@ -141,7 +145,9 @@ class EventList(BaseScreen):
         if row is not None and row.image_id is not None:
             self.post_message(OpenImage(row.image_id))
         else:
-            self.typed_app.show_message("This event is not about one image.")
+            self.typed_app.show_message(
+                "This event is not about one image: it stands in full below the list."
+            )
 
     def _update_header(self) -> None:
         facts = ["notable only"] if self._only_notable else []
@@ -152,6 +158,7 @@ class EventList(BaseScreen):
         if self.paged_list.cursor:
             facts.append("home: the newest")
         self.query_one(ListHeader).show("Events", facts, self.paged_list.position)
+        self.query_one(EventDetails).show(self.paged_list.current)
 
     def action_notable(self) -> None:
         self._only_notable = not self._only_notable

@@ -36,7 +36,7 @@ def detail_lines(row: ImageRow, columns: int, rows: int) -> list[Text]:
         more = min(spare, len(lines) - 1)
         room[index] += more
         spare -= more
-    return [text for lines, few in zip(facts, room, strict=True) for text in _cut(lines, few, columns)]
+    return [text for lines, few in zip(facts, room, strict=True) for text in cut(lines, few, columns)]
 
 
 def _facts(row: ImageRow) -> list[Text]:
@@ -60,7 +60,7 @@ def _numbers(row: ImageRow) -> list[tuple[str, str | None]]:
     return [("barcode", row.barcode), ("record", row.record)]
 
 
-def _cut(lines: list[Text], rows: int, columns: int) -> list[Text]:
+def cut(lines: list[Text], rows: int, columns: int) -> list[Text]:
     """The first rows, with an ellipsis if there are more."""
     if len(lines) <= rows:
         return lines

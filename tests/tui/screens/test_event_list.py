@@ -111,3 +111,21 @@ async def test_the_event_log_goes_back_over_the_whole_run_and_n_shows_what_is_no
         assert screen.paged_list.total == 111, "the filter looks at all of it"
         await session.press("n")
         assert "No events." in session.text
+
+
+async def test_the_event_under_the_cursor_stands_in_full_below(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", ROWS)
+    long = f"the share is away: {'/mnt/scans' * 12}: it is probed again"
+    with Ledger.open(workspace, "run") as ledger:
+        ledger.event(EventLevel.WARNING, EventKind.HOLD, long)
+        ledger.event(EventLevel.INFO, EventKind.ENGINE, "short")
+    async with opened(workspace.root) as session:
+        await session.press("e")
+        assert "it is probed again" not in session.text
+        await session.press("down")
+        assert "it is probed again" in session.text
+        with Ledger.open(workspace, "run") as ledger:
+            for number in range(700):
+                ledger.event(EventLevel.INFO, EventKind.STARTED, f"event {number}.")
+        await session.press("escape", "e", "end")
+        assert "it is probed again" in session.text, "its page has come"
