@@ -81,7 +81,10 @@ def next_steps(account: RunAccount) -> list[str]:
             "then `photostat requeue` or `photostat accept`"
         )
     if not account.remaining and not account.failed:
-        steps.append("compare with the store: `photostat reconcile`; write the account: `photostat report`")
+        steps.append(
+            "compare with the store: `photostat reconcile`; look at each batch: `photostat review BATCH`; "
+            "write the account: `photostat report`"
+        )
     return steps
 
 

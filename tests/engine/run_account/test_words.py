@@ -99,7 +99,8 @@ def test_without_failures_and_work_there_is_a_next_step_too() -> None:
     night = run(engine(0, 1, Ending.FINISHED), ended_h=1)
     told = text(account_of(night, figures(done=2), {}, new_from(night), is_running=False))
     assert told.endswith(
-        "next    compare with the store: `photostat reconcile`; write the account: `photostat report`"
+        "next    compare with the store: `photostat reconcile`; look at each batch: `photostat review BATCH`; "
+        "write the account: `photostat report`"
     )
 
 
