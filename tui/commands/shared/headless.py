@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine, Refused
@@ -32,6 +33,7 @@ from tui.state.eta import time_left
 from tui.state.steady_facts import survey_words
 
 _POLL_S = 0.5
+_NARROWEST_BAR = 4
 _LINE_EVERY_S = 30.0
 _ANSWER_TIMEOUT_S = 10.0
 _END_TIMEOUT_S = 15.0
@@ -163,14 +165,16 @@ def _counted_interrupts() -> Iterator[_Interrupts]:
 
 
 class _Bar:
-    """On a terminal: a bar that is redrawn in place."""
+    """On a terminal: a bar that is redrawn in place. The counts are never cut; words that do not fit are wrapped."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = BarColumn()
         self._progress = Progress(
-            TextColumn("{task.fields[state]}", markup=False),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rest]}", markup=False),
+            TextColumn("{task.fields[state]}", markup=False, table_column=Column(no_wrap=False)),
+            self._bar,
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[rest]}", markup=False, table_column=Column(no_wrap=False)),
             console=console,
             refresh_per_second=2,
         )
@@ -187,6 +191,8 @@ class _Bar:
         account = of_this_run(snapshot)
         ended = account.done_or_accepted
         state, rest = state_words(snapshot), _rest(snapshot)
+        others = len(f"{state} {account.rows}/{account.rows} {rest} ")
+        self._bar.bar_width = max(_NARROWEST_BAR, self._console.width - others)
         if self._task is None:
             self._task = self._progress.add_task("", total=account.rows, state=state, rest=rest)
         self._progress.update(self._task, total=account.rows, completed=ended, state=state, rest=rest)
