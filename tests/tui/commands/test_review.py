@@ -25,6 +25,7 @@ def listed(root: Path, verdict: str) -> list[dict[str, str]]:
 def test_verdicts_are_recorded_and_listed(collection: Path) -> None:
     said = run("review", "newspapers", "--fine", "6", "--not-fine", "7", "--why", "too dark", at=collection)
     assert "2 verdicts recorded." in said.stdout and "1 fine, 1 not fine" in said.stdout
+    assert "`photostat requeue --verdict not-fine --batch newspapers --quality N` converts" in said.stdout
     again = run("review", "newspapers", "--not-fine", "7", "--why", "too dark", at=collection).stdout
     assert "1 verdict already in the ledger." in again
     (image,) = listed(collection, "not-fine")

@@ -17,6 +17,9 @@ def print_standing(standing: Standing) -> None:
     print_line(f"Verdicts: {standing.fine:,} fine, {standing.not_fine:,} not fine.")
     if standing.open_items:
         print_line(f"Open: {standing.open_items}.")
+    if standing.not_fine:
+        again = f"photostat requeue --verdict not-fine --batch {standing.batch} --quality N"
+        print_line(f"`{again}` converts what is not fine again.")
     if not standing.approvals:
         print_line("Not approved yet.")
     for approval in standing.approvals:
