@@ -217,7 +217,7 @@ class Commands:
         if self._engine.pause is None:
             self._engine.pause = snapshot.Pause(person, time.time())
         self._set_desired(DesiredState.PAUSE, f"paused by {person}")
-        return InFlightReply(in_flight=self._engine.in_flight)
+        return self._to_be_finished()
 
     def _resume(self, person: Person) -> ResumeReply:
         self._refuse_when_leaving()
@@ -233,7 +233,11 @@ class Commands:
         self._refuse_when_leaving()
         what = f"drained by {person}: finishing what is in flight, then leaving"
         self._set_desired(DesiredState.DRAIN, what)
-        return InFlightReply(in_flight=self._engine.in_flight)
+        return self._to_be_finished()
+
+    def _to_be_finished(self) -> InFlightReply:
+        """With a worker, or waiting for the store, which may be slow."""
+        return InFlightReply(in_flight=self._engine.in_flight + self._engine.on_scratch)
 
     def _stop(self, person: Person) -> StopReply:
         self._set_desired(DesiredState.STOP, f"stopped by {person}")

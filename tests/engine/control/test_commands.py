@@ -144,7 +144,7 @@ def commands(engine: RecordingEngine, ledger: RecordingLedger) -> Commands:
 
 
 def test_a_pause_and_its_end(commands: Commands, engine: RecordingEngine, ledger: RecordingLedger) -> None:
-    assert commands.answer("pause", {}) == InFlightReply(in_flight=2)
+    assert commands.answer("pause", {}) == InFlightReply(in_flight=5)
     assert engine.desired is DesiredState.PAUSE
     first = engine.pause
     assert first is not None
@@ -193,7 +193,7 @@ def test_who_resumes_outside_the_hours_is_told_until_when_and_recorded(
 
 
 def test_an_engine_that_leaves_takes_no_pause(commands: Commands, engine: RecordingEngine) -> None:
-    assert commands.answer("drain", {}) == InFlightReply(in_flight=2)
+    assert commands.answer("drain", {}) == InFlightReply(in_flight=5)
     for command in ("pause", "resume", "drain"):
         with pytest.raises(UserError, match="the engine is leaving"):
             commands.answer(command, {})
