@@ -38,6 +38,36 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class GpuUse:
+    """Where a worker has an image decoded, instead of doing it itself."""
+
+    address: str
+    """The socket of the decoding process, in Linux's abstract namespace."""
+    compare: bool
+    """OpenJPEG decodes the image too, makes the pixels, and the samples are compared."""
+    lossy: bool
+    """Files of the 9-7 wavelet too."""
+
+
+@dataclass(frozen=True)
+class GpuOutcome:
+    """What came of it. If there is any text here, OpenJPEG has made the pixels."""
+
+    compared: bool = False
+    refused: str = ""
+    """Why this image is nothing for the GPU."""
+    differs: str = ""
+    """How its samples differ from OpenJPEG's."""
+    gone: str = ""
+    """Why the decoding process gave no answer."""
+
+    @property
+    def decoded(self) -> bool:
+        """Whether the JPEG was made from its samples."""
+        return not (self.compared or self.refused or self.differs or self.gone)
+
+
+@dataclass(frozen=True)
 class Job:
     """An image for a worker, which writes `scratch_path` whole and proved, or not at all."""
 
@@ -51,6 +81,8 @@ class Job:
     jpeg: JpegSettings
     strict: bool
     plan: Plan
+    gpu: GpuUse | None = None
+    """None: OpenJPEG decodes it."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +127,8 @@ class Converted:
     wall_s: float
     attempt: int = 1
     """The number that the job had."""
+    gpu: GpuOutcome | None = None
+    """None if the job had no GPU."""
 
 
 @dataclass(frozen=True)
@@ -309,6 +343,34 @@ class SourceProbed:
     """Why the share is still away, one line; None if it is there."""
 
     fault: str | None
+
+
+@dataclass(frozen=True)
+class GpuReady:
+    """The decoding process of a GPU takes requests of workers at this address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class GpuUnusable:
+    """The decoding process cannot work, and ends."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class GpuFigures:
+    """What the decoding process has done since its start, and what the card says of itself, if anything."""
+
+    images: int
+    pixels: int
+    busy_s: float
+    utilisation: float | None
+    """0 to 1."""
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
 
 
 @dataclass(frozen=True)

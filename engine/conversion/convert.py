@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.conversion.decoding import Decoding
 from engine.conversion.source_file import SourceFile
 from engine.conversion.verify import ExpectedJpeg, Verification, verify_jpeg
 from engine.failures import Cause, ImageError, Stage, system_error_text, unforeseen_text
 from engine.files.atomic_files import sync_directory
+from engine.gpu.client import GpuClient
 from engine.jp2.decoding.colour import plan_colour
-from engine.jp2.decoding.decode import decoded
 from engine.jp2.decoding.openjpeg import DecoderMessages
 from engine.jp2.validation.validate import check_structure
 from engine.jpeg.encode import Written, write_jpeg
@@ -36,21 +37,23 @@ class _Made:
     verification: Verification
 
 
-def convert_image(job: Job, on_stage: OnStage) -> Converted:
+def convert_image(job: Job, on_stage: OnStage, gpu: GpuClient | None = None) -> Converted:
     """Writes `job.scratch_path`, verified and fsynced, or nothing at all.
 
     Raises ImageError, which carries the warnings up to then. Whatever happens, no partial JPEG and no pixel file
-    are left.
+    are left. `gpu` is the worker's, which is used if the job says so.
     """
     reset_peak()
     wall_start, cpu_start = time.monotonic(), time.process_time()
     progress = _Progress(on_stage)
+    gpu = gpu or GpuClient()
+    decoding = Decoding(job, gpu)
     try:
         progress.enter(Stage.READING)
         with SourceFile(job.source_path) as source:
             digest = source.digest(job.checksum)
             try:
-                made = _convert(job, source, progress)
+                made = _convert(job, source, decoding, progress)
             except ImageError:
                 source.check_unchanged()  # because no failure of a file that changed under way is its own
                 raise
@@ -59,6 +62,7 @@ def convert_image(job: Job, on_stage: OnStage) -> Converted:
         failed.warnings = progress.warnings
         raise failed from error
     finally:
+        gpu.image_done()
         give_memory_back()
     return Converted(
         image_id=job.image_id,
@@ -75,6 +79,7 @@ def convert_image(job: Job, on_stage: OnStage) -> Converted:
         cpu_s=time.process_time() - cpu_start,
         wall_s=time.monotonic() - wall_start,
         attempt=job.attempt,
+        gpu=decoding.outcome,
     )
 
 
@@ -99,7 +104,7 @@ class _Progress:
         return (*self._warnings, *(f"OpenJPEG: {message}" for message in self.decoder.warnings))
 
 
-def _convert(job: Job, source: SourceFile, progress: _Progress) -> _Made:
+def _convert(job: Job, source: SourceFile, decoding: Decoding, progress: _Progress) -> _Made:
     jp2, header = source.jp2, source.jp2.header
     progress.warn(*header.warnings, *jp2.metadata.warnings)
     structure = check_structure(jp2)
@@ -113,7 +118,7 @@ def _convert(job: Job, source: SourceFile, progress: _Progress) -> _Made:
     progress.warn(*colour_plan.warnings)
     progress.enter(Stage.DECODING)
     pixel_file = Path(job.scratch_path + ".pixels")
-    with decoded(jp2, structure.features, job.plan, colour_plan, progress.decoder, pixel_file) as picture:
+    with decoding.picture(jp2, structure.features, colour_plan, progress.decoder, pixel_file) as picture:
         if job.strict and progress.decoder.warnings:
             message = f"strict = true, and OpenJPEG warns: {'; '.join(progress.decoder.warnings[:3])}"
             raise ImageError(Cause.CORRUPT, Stage.DECODING, message)

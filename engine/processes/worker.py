@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -26,14 +27,16 @@ def worker_main(connection: Connection[Any, Any], parent_pid: int) -> None:
     from engine.conversion.convert import (
         convert_image,  # loads libvips and OpenJPEG, so not in the supervisor
     )
+    from engine.gpu.client import GpuClient
 
     jobs: queue.SimpleQueue[Job | Quit] = queue.SimpleQueue()
     sources: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, jobs, sources), daemon=True).start()
     threading.Thread(target=read_ahead, args=(sources,), daemon=True).start()
+    convert = partial(convert_image, gpu=GpuClient())
     connection.send(WorkerReady())
     while isinstance(job := jobs.get(), Job):
-        connection.send(_attempt(connection, job, convert_image))
+        connection.send(_attempt(connection, job, convert))
 
 
 def _listen(

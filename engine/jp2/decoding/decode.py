@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.colour import ColourPlan
 from engine.jp2.decoding.consumption import TilePartStart, check_consumed
 from engine.jp2.decoding.mode_rules import DecodeWay, fault_of
-from engine.jp2.decoding.openjpeg import Decoder, DecoderMessages, open_decoder
+from engine.jp2.decoding.openjpeg import DecodedPlane, Decoder, DecoderMessages, open_decoder
 from engine.jp2.decoding.pixel_memory import (
     ReleasePages,
     mapped_pixels,
@@ -30,6 +30,8 @@ from engine.jp2.header import Area, Header
 from engine.jp2.jp2_file import Jp2File
 from engine.memory.usage import give_memory_back
 from engine.messages import DecodeMode, Plan
+
+SeeSamples = Callable[[Sequence[DecodedPlane]], None]
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ def decoded(
     colour_plan: ColourPlan,
     messages: DecoderMessages,
     pixel_file: Path,
+    see: SeeSamples | None = None,
 ) -> Iterator[Picture]:
     """Decodes a validated file and lends its pixels; `pixel_file` is used, and removed, if the plan puts them on disk.
+
+    `see` is shown all samples, those of some tiles perhaps twice.
 
     Every decode mode and any number of threads make the same pixels (`mode_rules`), except that in strips of a lossy
     file about one of ten million samples differs by 1, because OpenJPEG computes areas of the 9-7 in another order.
@@ -74,7 +79,9 @@ def decoded(
         else:
             pixels, release_pages = np.empty(shape, dtype), nothing_to_release
         writer = PixelWriter(colour_plan, grid, pixels)
-        decoding = _Decoding(file, features, grid, writer, release_pages, messages, plan.threads, witness)
+        decoding = _Decoding(
+            file, features, grid, writer, release_pages, messages, plan.threads, witness, see
+        )
         _decode(decoding, plan)
         check_consumed(decoding.read, features.tile_parts)
         del decoding, witness  # their memory, before the picture is encoded
@@ -106,6 +113,7 @@ class _Decoding:
     messages: DecoderMessages
     threads: int
     witness: Witness | None
+    see: SeeSamples | None
     read: set[TilePartStart] = field(default_factory=set)
     """The tile-parts that any codec has read."""
 
@@ -129,7 +137,12 @@ class _Decoding:
         planes = decoder.planes()
         if self.witness is not None:
             self.witness.compare(planes, area)
+        self.show(planes)
         self.writer.write(planes, self.grid.covered(area))
+
+    def show(self, planes: Sequence[DecodedPlane]) -> None:
+        if self.see is not None:
+            self.see(planes)
 
 
 def _decode(decoding: _Decoding, plan: Plan) -> None:
@@ -147,6 +160,7 @@ def _decode_whole(decoding: _Decoding) -> None:
     with decoding.decoder() as decoder:
         decoder.whole()
         planes = decoder.planes()
+        decoding.show(planes)
 
         def after(bottom: int) -> None:
             release_rows(planes, (bottom + grid.y0) * grid.dy)

@@ -39,10 +39,10 @@ _RAW_CHANNELS = 0x0001
 
 @dataclass(frozen=True)
 class DecodedPlane:
-    """A component's decoded samples: a view into OpenJPEG's memory, valid until the next decode."""
+    """A component's decoded samples: a view into the decoder's memory, valid until the next decode."""
 
-    samples: NDArray[np.int32]
-    """(rows, columns)."""
+    samples: NDArray[Any]
+    """(rows, columns); int32 if they are OpenJPEG's."""
     x0: int
     """Of its first column, in steps of dx on the reference grid: ceil(x / dx)."""
     y0: int

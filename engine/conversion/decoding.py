@@ -1,0 +1,54 @@
+"""An image's pixels: by the GPU if its job says so and it can, else by OpenJPEG; by both where they are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from engine.gpu.client import GpuClient
+from engine.gpu.comparison import SampleComparison
+from engine.jp2.codestream.features import CodestreamFeatures
+from engine.jp2.decoding.colour import ColourPlan
+from engine.jp2.decoding.decode import Picture, decoded
+from engine.jp2.decoding.given_samples import picture_of_samples
+from engine.jp2.decoding.openjpeg import DecoderMessages
+from engine.jp2.jp2_file import Jp2File
+from engine.messages import GpuOutcome, Job
+
+
+class Decoding:
+    """Of one image; `gpu` is the worker's."""
+
+    def __init__(self, job: Job, gpu: GpuClient) -> None:
+        self._job, self._gpu = job, gpu
+        self.outcome: GpuOutcome | None = None
+        """None if the job has no GPU."""
+
+    @contextmanager
+    def picture(
+        self,
+        file: Jp2File,
+        features: CodestreamFeatures,
+        colour_plan: ColourPlan,
+        messages: DecoderMessages,
+        pixel_file: Path,
+    ) -> Iterator[Picture]:
+        """Raises as `decoded` does: the GPU's faults are none of the image."""
+        use, plan = self._job.gpu, self._job.plan
+        if use is None:
+            with decoded(file, features, plan, colour_plan, messages, pixel_file) as picture:
+                yield picture
+            return
+        samples, self.outcome = self._gpu.decode(use, file, features)
+        if samples is None:
+            with decoded(file, features, plan, colour_plan, messages, pixel_file) as picture:
+                yield picture
+        elif use.compare:
+            comparison = SampleComparison(samples, lossy=not file.header.reversible)
+            with decoded(file, features, plan, colour_plan, messages, pixel_file, comparison.see) as picture:
+                self.outcome = replace(self.outcome, compared=True, differs=comparison.difference())
+                yield picture
+        else:
+            yield picture_of_samples(file.header, colour_plan, samples)

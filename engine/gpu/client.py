@@ -1,0 +1,175 @@
+"""A worker's side: has an image decoded by the GPU's process, or says why it must do it itself.
+
+Whatever goes wrong here is no failure of an image: OpenJPEG decodes it then, in the same attempt.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.failures import system_error_text
+from engine.gpu.eligibility import Refusal, refusal
+from engine.gpu.protocol import (
+    MOST_PACKET_BYTES,
+    Attach,
+    Decode,
+    new_socket,
+    pack,
+    peer_uid,
+    unpack_answer,
+)
+from engine.gpu.shared_buffer import SharedBuffer, samples_offset
+from engine.jp2.codestream.features import CodestreamFeatures, Patch
+from engine.jp2.header import Header
+from engine.jp2.jp2_file import Jp2File
+from engine.messages import GpuOutcome, GpuUse
+
+_CHUNK_BYTES = 4 << 20
+_PATIENCE_S = 20.0
+_PATIENCE_S_PER_MEGAPIXEL = 0.4
+"""A card takes 0.002, a processor 0.3; others are before us."""
+_MOST_PATIENCE_S = 50.0
+"""A worker that waits for a minute counts as hanging (`hung_images`)."""
+KEPT_BYTES = 512 << 20
+"""A larger buffer is given back after its image."""
+
+
+class GpuGone(Exception):
+    """The decoding process has not answered."""
+
+
+class GpuClient:
+    """Of one worker; it keeps its connection and its memory from image to image."""
+
+    def __init__(self) -> None:
+        self._address = ""
+        self._socket: socket.socket | None = None
+        self._buffer: SharedBuffer | None = None
+        self._number = 0
+
+    def decode(
+        self, use: GpuUse, file: Jp2File, features: CodestreamFeatures
+    ) -> tuple[NDArray[Any] | None, GpuOutcome]:
+        """(rows, columns, components), valid until the next call; or None, and why.
+
+        Raises ImageError if the source cannot be read."""
+        header = file.header
+        why = refusal(header, file.main_header.markers, features, lossy=use.lossy)
+        if why is not None:
+            return None, GpuOutcome(refused=why)
+        source_bytes = codestream_bytes(file, features.patches)
+        item_bytes = 1 if header.components[0].bits <= 8 else 2
+        shape = header.height, header.width, len(header.components)
+        try:
+            buffer = self._attached(use.address, buffer_bytes(header, source_bytes))
+            read_codestream(file, features.patches, buffer.bytes[:source_bytes])
+            self._number += 1
+            request = Decode(self._number, source_bytes, header.width, header.height, shape[2], item_bytes)
+            if self._ask(request):
+                return None, GpuOutcome(refused=Refusal.BY_LIBRARY)
+        except GpuGone as gone:
+            self.close()
+            return None, GpuOutcome(gone=str(gone))
+        return buffer.samples(source_bytes, shape, item_bytes), GpuOutcome()
+
+    def image_done(self) -> None:
+        """Nobody looks at its samples any more."""
+        if self._buffer is not None and self._buffer.size > KEPT_BYTES:
+            self.close()
+
+    def close(self) -> None:
+        """Also the memory: a process that does not answer may still write to it."""
+        if self._socket is not None:
+            self._socket.close()
+        if self._buffer is not None:
+            self._buffer.close()
+        self._socket, self._buffer, self._address = None, None, ""
+
+    def _attached(self, address: str, size: int) -> SharedBuffer:
+        """The memory, large enough, and known to the process at this address."""
+        if self._address != address or self._socket is None:
+            self.close()
+            self._socket, self._address = _connected(address), address
+        if self._buffer is None or self._buffer.size < size:
+            if self._buffer is not None:
+                self._buffer.close()
+                self._buffer = None
+            try:
+                self._buffer = SharedBuffer(size)
+                socket.send_fds(self._socket, [pack(Attach())], [self._buffer.descriptor])
+            except OSError as error:
+                raise GpuGone(system_error_text(error)) from error
+        return self._buffer
+
+    def _ask(self, request: Decode) -> bool:
+        """Returns whether it was refused."""
+        assert self._socket is not None
+        megapixels = request.pixels / 1e6
+        patience_s = min(_MOST_PATIENCE_S, _PATIENCE_S + _PATIENCE_S_PER_MEGAPIXEL * megapixels)
+        try:
+            self._socket.settimeout(patience_s)
+            self._socket.send(pack(request))
+            packet = self._socket.recv(MOST_PACKET_BYTES)
+            if not packet:
+                raise GpuGone("it has ended")
+            answer = unpack_answer(packet)
+        except TimeoutError as error:
+            raise GpuGone(f"no answer for {patience_s:.0f} s") from error
+        except OSError as error:
+            raise GpuGone(system_error_text(error)) from error
+        except msgspec.DecodeError as error:
+            raise GpuGone(f"an answer that makes no sense: {error}") from error
+        if answer.number != request.number:
+            raise GpuGone("the answer to another request")
+        return answer.refused
+
+
+def _connected(address: str) -> socket.socket:
+    connection = new_socket()
+    try:
+        connection.settimeout(_PATIENCE_S)
+        connection.connect(address)
+        if peer_uid(connection) != os.getuid():
+            raise GpuGone("another user's process answers in its place")
+    except OSError as error:
+        connection.close()
+        raise GpuGone(system_error_text(error)) from error
+    except GpuGone:
+        connection.close()
+        raise
+    return connection
+
+
+def buffer_bytes(header: Header, source_bytes: int) -> int:
+    """Of the memory for a codestream of this size and its samples."""
+    item_bytes = 1 if header.components[0].bits <= 8 else 2
+    return samples_offset(source_bytes) + header.width * header.height * len(header.components) * item_bytes
+
+
+def codestream_bytes(file: Jp2File, patches: Sequence[Patch]) -> int:
+    """From SOC to the end, or as far as a patch goes beyond it."""
+    end = min(file.header.codestream_end, file.reader.size)
+    ends = (patch.offset + len(patch.data) for patch in patches)
+    return max(end, *ends) - file.header.codestream_offset if patches else end - file.header.codestream_offset
+
+
+def read_codestream(file: Jp2File, patches: Sequence[Patch], target: NDArray[np.uint8]) -> None:
+    """The codestream as a decoder must see it. Raises ImageError if the source cannot be read."""
+    start, at = file.header.codestream_offset, 0
+    while at < len(target):
+        chunk = file.reader.read(start + at, min(_CHUNK_BYTES, len(target) - at))
+        if not chunk:
+            target[at:] = 0
+            break
+        target[at : at + len(chunk)] = np.frombuffer(chunk, np.uint8)
+        at += len(chunk)
+    for patch in patches:
+        place = patch.offset - start
+        target[place : place + len(patch.data)] = np.frombuffer(patch.data, np.uint8)

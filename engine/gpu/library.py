@@ -1,0 +1,116 @@
+"""nvImageCodec: imported here alone, in the decoding process alone.
+
+Without a card its CPU backend decodes in the same way, one image after another: for tests.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.failures import one_line
+
+_CPU_THREADS = 1
+_GPU_THREADS = 4
+"""They only prepare what the card does; the cores are the workers'."""
+_TEST_SIDE = 32
+_TEST_CODESTREAM = base64.b64decode(
+    "/0//UQApAAAAAAAgAAAAIAAAAAAAAAAAAAAAIAAAACAAAAAAAAAAAAABBwEB/1IADAAAAAEAAgQEAAH/XAAKQEBISFBISFD/ZAAl"
+    "AAFDcmVhdGVkIGJ5IE9wZW5KUEVHIHZlcnNpb24gMi41LjT/kAAKAAAAAABkAAH/k9+BsBIrZtPDUzJ4YYVvLud8Us3wJ/fWNvjb"
+    "L1WptPjGsBLiTV10SQ/1qFqHtlNKdoNcg17u0E2qH8D5AkB8IgA2oZrHPaYu18B8IkA6IF+nx4mdrClc/9k="
+)
+"""Grey, 32 by 32, lossless: the sample of column x in row y is (5x + 3y) mod 256."""
+
+
+class GpuUnavailable(Exception):
+    """Nothing can be decoded here; the message says why, and what to do."""
+
+
+class GpuLibrary:
+    """A decoder on one card, or on the CPU."""
+
+    def __init__(self, device: int | None) -> None:
+        """`device` is the card's number, None the CPU backend. Raises GpuUnavailable if it does not decode."""
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # the CPU backend warns of every raw codestream
+        try:
+            from nvidia import nvimgcodec
+        except (ImportError, OSError) as error:
+            message = f"nvImageCodec cannot be loaded ({one_line(str(error))}): install photostat[gpu]"
+            raise GpuUnavailable(message) from error
+        self._codec: Any = nvimgcodec
+        self.name = card_name(device)
+        kind = nvimgcodec.BackendKind.CPU_ONLY if device is None else nvimgcodec.BackendKind.GPU_ONLY
+        self._params = nvimgcodec.DecodeParams(
+            apply_exif_orientation=False,
+            color_spec=nvimgcodec.ColorSpec.UNCHANGED,
+            allow_any_depth=True,
+            sample_format=nvimgcodec.SampleFormat.I_UNCHANGED,
+        )
+        try:
+            self._decoder = nvimgcodec.Decoder(
+                device_id=nvimgcodec.NVIMGCODEC_DEVICE_CPU_ONLY if device is None else device,
+                max_num_cpu_threads=_CPU_THREADS if device is None else _GPU_THREADS,
+                backends=[nvimgcodec.Backend(kind)],
+            )
+            self._test()
+        except RuntimeError as error:
+            raise GpuUnavailable(f"{self.name} cannot be used: {one_line(str(error))}") from error
+
+    def decode(self, sources: Sequence[NDArray[np.uint8]]) -> list[Any]:
+        """The images of these codestreams, together, where the card has them; None for each that it refuses.
+
+        Raises RuntimeError if the card fails."""
+        streams = [self._codec.CodeStream(source) for source in sources]
+        images: list[Any] = self._decoder.decode(streams, params=self._params)
+        return images
+
+    def samples(self, image: Any) -> NDArray[Any]:
+        """(rows, columns, components) in this process's memory."""
+        return np.asarray(image.cpu())
+
+    def _test(self) -> None:
+        """That a library is there does not show that it decodes: without nvJPEG2000 it refuses everything."""
+        images = self.decode([np.frombuffer(_TEST_CODESTREAM, np.uint8)])
+        if images[0] is None:
+            message = f"{self.name} decodes no JPEG 2000: is nvidia-nvjpeg2k of photostat[gpu] installed?"
+            raise GpuUnavailable(message)
+        y, x = np.mgrid[0:_TEST_SIDE, 0:_TEST_SIDE]
+        if not np.array_equal(self.samples(images[0])[:, :, 0], (5 * x + 3 * y) % 256):
+            raise GpuUnavailable(f"{self.name} decodes a test image to other samples than it has")
+
+
+def card_name(device: int | None) -> str:
+    """As the driver names it, if nvidia-ml-py is there."""
+    if device is None:
+        return "CPU backend"
+    try:
+        import pynvml
+    except ImportError:
+        return f"GPU {device}"
+    try:
+        pynvml.nvmlInit()
+        return f"{pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(device))} {device}"
+    except pynvml.NVMLError:
+        return f"GPU {device}"
+
+
+def card_use(device: int | None) -> tuple[float, int, int] | None:
+    """Utilisation from 0 to 1, and memory in use and in all, bytes; None if nobody knows."""
+    if device is None:
+        return None
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByIndex(device)
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+        return pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100, int(memory.used), int(memory.total)
+    except pynvml.NVMLError:
+        return None

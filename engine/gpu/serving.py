@@ -1,0 +1,212 @@
+"""The loop of the decoding process: takes what workers ask for, decodes together what waits, and answers.
+
+While a batch is decoded, the next one gathers in the sockets, and the samples of the one before are copied.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from engine.gpu.batches import next_batch
+from engine.gpu.library import GpuLibrary, card_use
+from engine.gpu.protocol import (
+    MOST_PACKET_BYTES,
+    Attach,
+    Decode,
+    Decoded,
+    new_socket,
+    pack,
+    peer_uid,
+    unpack_request,
+)
+from engine.gpu.shared_buffer import AttachedBuffer, samples_in
+from engine.messages import GpuFigures, Quit
+
+_COPIES_AT_ONCE = 4
+_REPORT_EVERY_S = 1.0
+_LOOK_EVERY_S = 0.05
+_BACKLOG = 128
+
+
+@dataclass
+class _Client:
+    """A worker."""
+
+    connection: socket.socket
+    buffer: AttachedBuffer | None = None
+
+    def answer(self, number: int, *, refused: bool) -> None:
+        with contextlib.suppress(OSError):  # the worker is gone, which the supervisor knows
+            self.connection.send(pack(Decoded(number, refused)))
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    client: _Client
+    buffer: AttachedBuffer
+    request: Decode
+
+
+@dataclass
+class _Counted:
+    """Since the start of the process."""
+
+    images: int = 0
+    pixels: int = 0
+    busy_s: float = 0.0
+
+
+def listen() -> socket.socket:
+    """On a name that nobody else has, in the abstract namespace: nothing of it is left on a disk."""
+    listener = new_socket()
+    listener.bind(f"\0photostat-gpu-{os.getpid()}-{os.urandom(8).hex()}")
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+class Server:
+    def __init__(
+        self,
+        library: GpuLibrary,
+        device: int | None,
+        listener: socket.socket,
+        supervisor: Connection[Any, Any],
+    ) -> None:
+        self._library, self._device, self._supervisor = library, device, supervisor
+        self._listener = listener
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._selector.register(supervisor, selectors.EVENT_READ, self._hear_supervisor)
+        self._waiting: list[_Waiting] = []
+        self._copies: list[Future[int]] = []
+        self._pool = ThreadPoolExecutor(_COPIES_AT_ONCE, "copy")
+        self._counted = _Counted()
+        self._reported_at = time.monotonic()
+        self._reported_images = -1
+        self._quits = False
+
+    def run(self) -> None:
+        """Until the supervisor wants its end, or has ended. Raises RuntimeError if the card fails."""
+        while not self._quits:
+            timeout_s = 0.0 if self._waiting else _LOOK_EVERY_S if self._copies else _REPORT_EVERY_S
+            for key, _ in self._selector.select(timeout_s):
+                act: Callable[[], None] = key.data
+                act()
+            self._collect(only_done=True)
+            if self._waiting:
+                self._decode()
+            self._report()
+        self._pool.shutdown()
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        if peer_uid(connection) != os.getuid():
+            connection.close()
+            return
+        client = _Client(connection)
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(client))
+
+    def _hear_supervisor(self) -> None:
+        try:
+            self._quits = isinstance(self._supervisor.recv(), Quit)
+        except (EOFError, OSError):
+            os._exit(0)
+
+    def _hear(self, client: _Client) -> None:
+        """What breaks the protocol is not answered: its worker decodes for itself."""
+        try:
+            packet, descriptors = _receive(client.connection)
+            if not packet:
+                self._forget(client)
+                return
+            self._take(client, packet, descriptors)
+        except (OSError, ValueError, msgspec.DecodeError):
+            self._forget(client)
+
+    def _take(self, client: _Client, packet: bytes, descriptors: list[int]) -> None:
+        buffers = [AttachedBuffer(descriptor) for descriptor in descriptors]
+        match unpack_request(packet):
+            case Attach():
+                client.buffer = buffers[0] if buffers else None
+            case Decode() as request:
+                if client.buffer is None:
+                    raise ValueError("a request without memory for its samples")
+                samples_in(client.buffer.bytes, request.source_bytes, request.shape, request.item_bytes)
+                self._waiting.append(_Waiting(client, client.buffer, request))
+
+    def _forget(self, client: _Client) -> None:
+        self._selector.unregister(client.connection)
+        client.connection.close()
+        self._waiting = [one for one in self._waiting if one.client is not client]
+
+    def _decode(self) -> None:
+        places = next_batch([one.request.pixels for one in self._waiting])
+        batch = [self._waiting[place] for place in places]
+        taken = set(places)
+        self._waiting = [one for place, one in enumerate(self._waiting) if place not in taken]
+        began = time.monotonic()
+        images = self._library.decode([one.buffer.bytes[: one.request.source_bytes] for one in batch])
+        self._counted.busy_s += time.monotonic() - began
+        self._collect(only_done=False)  # so that samples of two batches at most are on the card
+        self._copies = [
+            self._pool.submit(self._deliver, one, image) for one, image in zip(batch, images, strict=True)
+        ]
+
+    def _collect(self, *, only_done: bool) -> None:
+        """Count what has been copied. Raises RuntimeError if the card failed then."""
+        ended = [copy for copy in self._copies if copy.done()] if only_done else list(self._copies)
+        for copy in ended:
+            if pixels := copy.result():
+                self._counted.images += 1
+                self._counted.pixels += pixels
+        self._copies = [copy for copy in self._copies if copy not in ended]
+
+    def _deliver(self, one: _Waiting, image: Any) -> int:
+        """Copy the samples and answer; returns how many pixels that were."""
+        request = one.request
+        target = samples_in(one.buffer.bytes, request.source_bytes, request.shape, request.item_bytes)
+        samples = None if image is None else self._library.samples(image)
+        refused = samples is None or samples.shape != target.shape or samples.dtype != target.dtype
+        if samples is not None and not refused:
+            np.copyto(target, samples)
+        one.client.answer(request.number, refused=refused)
+        return 0 if refused else request.pixels
+
+    def _report(self) -> None:
+        """A second after something has changed; also while nothing is asked for, so that utilisation falls."""
+        now = time.monotonic()
+        if now - self._reported_at < _REPORT_EVERY_S:
+            return
+        counted, use = self._counted, card_use(self._device)
+        if use is not None or counted.images != self._reported_images:
+            self._reported_images = counted.images
+            figures = GpuFigures(counted.images, counted.pixels, counted.busy_s, *(use or (None, None, None)))
+            self._supervisor.send(figures)
+        self._reported_at = now
+
+
+def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """A packet and the descriptors that came with it; no bytes at the end."""
+    one = array.array("i").itemsize
+    packet, ancillary, _, _ = connection.recvmsg(
+        MOST_PACKET_BYTES, socket.CMSG_SPACE(one), socket.MSG_CMSG_CLOEXEC
+    )
+    descriptors = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(data[: len(data) - len(data) % one])
+    return packet, list(descriptors)

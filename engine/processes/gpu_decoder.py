@@ -1,0 +1,26 @@
+"""The decoding process of a GPU: answers workers directly, and tells the supervisor what it has done."""
+
+from __future__ import annotations
+
+import os
+from multiprocessing.connection import Connection
+from typing import Any
+
+from engine.gpu.library import GpuLibrary, GpuUnavailable
+from engine.gpu.serving import Server, listen
+from engine.messages import GpuReady, GpuUnusable
+from engine.processes.child import tie_to_parent
+
+
+def gpu_decoder_main(connection: Connection[Any, Any], parent_pid: int, device: int | None) -> None:
+    """The process's main; `device` is the card's number, None the CPU backend of the library."""
+    tie_to_parent(parent_pid, killed_first=True)
+    try:
+        library = GpuLibrary(device)
+    except GpuUnavailable as error:
+        connection.send(GpuUnusable(str(error)))
+        return
+    listener = listen()
+    connection.send(GpuReady(library.name, listener.getsockname().decode()))
+    Server(library, device, listener, connection).run()
+    os._exit(0)  # a library that hangs when it is unloaded keeps nobody waiting

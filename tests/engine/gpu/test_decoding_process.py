@@ -1,0 +1,109 @@
+"""The real library's CPU backend in its process: the samples are OpenJPEG's, and its death fails no image."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.conversion.convert import convert_image
+from engine.gpu.client import GpuClient
+from engine.jp2.decoding.openjpeg import DecoderMessages, open_decoder
+from engine.jp2.jp2_file import Jp2File
+from engine.jp2.validation.validate import check_structure
+from engine.messages import Converted, GpuOutcome, GpuUse
+from tests.support.conversions import job
+from tests.support.gpu_decoders import gpu_client, gpu_decoder, needs_library
+from tests.support.jp2_files import Encoding, make_codestream, make_jp2
+from tests.support.waiting import wait_until
+
+pytestmark = needs_library
+
+KINDS: dict[str, dict[str, Any]] = {
+    "grey": {"channels": 1},
+    "RGB": {},
+    "RGBA": {"channels": 4},
+    "12 bits": {"bits": 12},
+    "16 bits, grey": {"bits": 16, "channels": 1},
+    "tiles": {"encoding": Encoding(tile=(100, 70))},
+    "tile-parts, layers": {
+        "encoding": Encoding(tile=(128, 128), tile_parts="R", progression="RPCL", ratios=(20, 5, 1), plt=True)
+    },
+    "code-block styles": {"encoding": Encoding(block_style=1 | 2 | 4 | 8 | 32, code_block=32, precinct=128)},
+    "SOP, EPH, one level": {"encoding": Encoding(sop=True, eph=True, levels=1, progression="CPRL")},
+    "no level": {"encoding": Encoding(levels=0)},
+}
+
+
+def decode(client: GpuClient, path: Path, address: str, *, lossy: bool = False) -> tuple[Any, GpuOutcome]:
+    with Jp2File.open(path) as file:
+        return client.decode(GpuUse(address, False, lossy), file, check_structure(file).features)
+
+
+def samples_of(path: Path) -> np.ndarray[Any, Any]:
+    """OpenJPEG's."""
+    with (
+        Jp2File.open(path) as file,
+        open_decoder(str(path), file.header.container, DecoderMessages()) as decoder,
+    ):
+        decoder.whole()
+        return np.stack([plane.samples for plane in decoder.planes()], axis=-1)
+
+
+def test_every_kind_has_openjpegs_samples(tmp_path: Path) -> None:
+    with gpu_decoder() as (_, address), gpu_client() as client:
+        for number, (name, options) in enumerate(KINDS.items()):
+            path = tmp_path / f"{number}.j2k"
+            make_codestream(path, 251, 183, **options)
+            samples, outcome = decode(client, path, address)
+            assert outcome == GpuOutcome(), name
+            assert np.array_equal(samples, samples_of(path)), name
+        wrapped = tmp_path / "wrapped.jp2"
+        make_jp2(wrapped, 640, 480)  # larger than the memory so far
+        assert np.array_equal(decode(client, wrapped, address)[0], samples_of(wrapped))
+        cut = tmp_path / "no-end.j2k"
+        cut.write_bytes((tmp_path / "1.j2k").read_bytes()[:-2])  # a patch puts the end marker back
+        assert np.array_equal(decode(client, cut, address)[0], samples_of(tmp_path / "1.j2k"))
+        lossy = tmp_path / "lossy.j2k"
+        make_codestream(lossy, encoding=Encoding(reversible=False, ratios=(10,)))
+        assert decode(client, lossy, address)[1].refused == "irreversible wavelet"
+        difference = decode(client, lossy, address, lossy=True)[0].astype(int) - samples_of(lossy)
+        assert abs(difference).max() <= 1
+
+
+def convert(path: Path, gpu: GpuUse | None, client: GpuClient) -> tuple[bytes, Converted]:
+    (path.parent / "scratch").mkdir(exist_ok=True)
+    done = convert_image(replace(job(path), gpu=gpu), lambda stage: None, client)
+    return Path(done.scratch_path).read_bytes(), done
+
+
+def test_a_conversion_makes_the_same_jpeg_and_outlives_the_process(tmp_path: Path) -> None:
+    paths = [tmp_path / "rgb.jp2", tmp_path / "deep.jp2"]
+    make_jp2(paths[0], 300, 200)
+    make_jp2(paths[1], 300, 200, bits=12, encoding=Encoding(tile=(128, 128)))
+    two_channels = tmp_path / "two.jp2"
+    make_jp2(two_channels, 40, 30, channels=1, bits=4)
+    with gpu_decoder() as (child, address), gpu_client() as client:
+        use = GpuUse(address, compare=False, lossy=False)
+        for path in paths:
+            by_cpu, plain = convert(path, None, client)
+            by_gpu, taken = convert(path, use, client)
+            by_both, compared = convert(path, replace(use, compare=True), client)
+            assert by_cpu == by_gpu == by_both
+            assert plain.gpu is None
+            assert taken.gpu == GpuOutcome()
+            assert taken.gpu.decoded
+            assert compared.gpu == GpuOutcome(compared=True)
+        _, refused = convert(two_channels, use, client)
+        assert refused.gpu == GpuOutcome(refused="bits of a sample")
+        os.kill(child.pid, signal.SIGKILL)
+        wait_until(lambda: child.exit_code is not None, "the end of the process")
+        after, gone = convert(paths[0], use, client)
+        again, gone_again = convert(paths[0], use, client)
+        assert after == again == convert(paths[0], None, client)[0]
+        assert gone.gpu is not None and gone.gpu.gone
+        assert gone_again.gpu is not None and gone_again.gpu.gone
