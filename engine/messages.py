@@ -35,6 +35,8 @@ class Plan:
     """Peak resident set size of the worker while it converts this image."""
     correction: float = 1.0
     """The factor in `predicted_bytes` that earlier images taught."""
+    shared_bytes: int = 0
+    """The part of `predicted_bytes` that is for a GPU's process to write to; 0: there is no room for that."""
 
 
 @dataclass(frozen=True)

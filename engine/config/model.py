@@ -139,7 +139,14 @@ class EngineSettings(Struct, frozen=True):
         bool,
         "true: a decoder's warning fails the image, and so do pages of zeros in its data",
     ] = False
-
+    gpu: Annotated[
+        Literal["auto", "off", "require"],
+        'a GPU decodes (extra photostat[gpu]): "auto" where there is one, "off", or "require": not without one',
+    ] = "auto"
+    gpu_lossy: Annotated[
+        bool,
+        "true: irreversible files too, of which a few samples may differ by 1",
+    ] = False
     hours: Annotated[
         RunHours,
         Form(read_hours, lambda hours: hours.text),

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct, json, structs, to_builtins
+from msgspec import UNSET, Struct, UnsetType, json, structs, to_builtins
 
 from engine.control.numbers import Count, Number, Signed
 from engine.control.recent import Recent
@@ -270,6 +270,37 @@ class EngineIdentity(Struct, frozen=True):
     """False where it is known by its lock alone: the rest of the snapshot is the ledger's then."""
 
 
+class GpuState(StrEnum):
+    STARTING = "starting"
+    READY = "ready"
+    WAITING = "waiting"
+    """Its process has ended, and is started again after a pause."""
+    CLOSED = "closed"
+    """For the rest of the run."""
+
+
+class GpuSnapshot(Struct, frozen=True):
+    """A GPU that decodes, with what the driver says of it, if anything."""
+
+    name: str
+    state: GpuState
+    pid: Count | None
+    """Of its decoding process."""
+    utilisation: Number | None
+    """0 to 1."""
+    memory: Count | None
+    """In use on the card, bytes."""
+    memory_total: Count | None
+    megapixels_per_s: Number
+    """Over the last minute."""
+    images: Count
+    """Decoded in this run, also those that OpenJPEG has decoded too."""
+    refused: dict[str, Count]
+    """Images that were left to OpenJPEG, by reason; the most frequent first."""
+    problem: str = ""
+    """Why its process has ended, or why it is closed."""
+
+
 class OrderSnapshot(Struct, frozen=True):
     """What a person has ordered about many images, and how far it is."""
 
@@ -343,6 +374,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     outside_hours_until: Number | None
     """It works outside the hours of the settings, because a person has resumed it; until then, Unix time, s."""
     recent: Recent = Recent()
+    gpus: tuple[GpuSnapshot, ...] | UnsetType = UNSET
+    """Left out where there is none."""
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "totals", sum((batch.account for batch in self.batches), Account()))

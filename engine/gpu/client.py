@@ -20,14 +20,15 @@ from engine.gpu.protocol import (
     MOST_PACKET_BYTES,
     Attach,
     Decode,
+    item_bytes,
+    memory_bytes,
     new_socket,
     pack,
     peer_uid,
     unpack_answer,
 )
-from engine.gpu.shared_buffer import SharedBuffer, samples_offset
+from engine.gpu.shared_buffer import SharedBuffer
 from engine.jp2.codestream.features import CodestreamFeatures, Patch
-from engine.jp2.header import Header
 from engine.jp2.jp2_file import Jp2File
 from engine.messages import GpuOutcome, GpuUse
 
@@ -65,19 +66,21 @@ class GpuClient:
         if why is not None:
             return None, GpuOutcome(refused=why)
         source_bytes = codestream_bytes(file, features.patches)
-        item_bytes = 1 if header.components[0].bits <= 8 else 2
+        bits = header.components[0].bits
         shape = header.height, header.width, len(header.components)
         try:
-            buffer = self._attached(use.address, buffer_bytes(header, source_bytes))
+            buffer = self._attached(use.address, memory_bytes(source_bytes, shape, bits))
             read_codestream(file, features.patches, buffer.bytes[:source_bytes])
             self._number += 1
-            request = Decode(self._number, source_bytes, header.width, header.height, shape[2], item_bytes)
+            request = Decode(
+                self._number, source_bytes, header.width, header.height, shape[2], item_bytes(bits)
+            )
             if self._ask(request):
                 return None, GpuOutcome(refused=Refusal.BY_LIBRARY)
         except GpuGone as gone:
             self.close()
             return None, GpuOutcome(gone=str(gone))
-        return buffer.samples(source_bytes, shape, item_bytes), GpuOutcome()
+        return buffer.samples(source_bytes, shape, item_bytes(bits)), GpuOutcome()
 
     def image_done(self) -> None:
         """Nobody looks at its samples any more."""
@@ -145,12 +148,6 @@ def _connected(address: str) -> socket.socket:
         connection.close()
         raise
     return connection
-
-
-def buffer_bytes(header: Header, source_bytes: int) -> int:
-    """Of the memory for a codestream of this size and its samples."""
-    item_bytes = 1 if header.components[0].bits <= 8 else 2
-    return samples_offset(source_bytes) + header.width * header.height * len(header.components) * item_bytes
 
 
 def codestream_bytes(file: Jp2File, patches: Sequence[Patch]) -> int:

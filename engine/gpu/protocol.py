@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 MOST_PACKET_BYTES = 4096
+_PAGE_BYTES = 4096
 _CREDENTIALS = struct.Struct("3i")
 """struct ucred of unix(7): pid, uid, gid."""
 
@@ -47,6 +48,21 @@ class Decoded(Struct, frozen=True, tag="decoded"):
 
 
 Request = Attach | Decode
+
+
+def samples_offset(source_bytes: int) -> int:
+    """Where the samples begin behind a codestream of this size: at a page."""
+    return -(-source_bytes // _PAGE_BYTES) * _PAGE_BYTES
+
+
+def item_bytes(bits: int) -> int:
+    """Of a sample."""
+    return 1 if bits <= 8 else 2
+
+
+def memory_bytes(source_bytes: int, shape: tuple[int, int, int], bits: int) -> int:
+    """Of the memory for a codestream and its samples."""
+    return samples_offset(source_bytes) + shape[0] * shape[1] * shape[2] * item_bytes(bits)
 
 
 def pack(message: Request | Decoded) -> bytes:

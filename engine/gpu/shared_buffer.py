@@ -10,16 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_PAGE_BYTES = 4096
+from engine.gpu.protocol import samples_offset
+
 _SEALS = 0x0002 | 0x0004
 """F_SEAL_SHRINK and F_SEAL_GROW: memory that shrinks under its reader kills it."""
 _ADD_SEALS = 1033
 """F_ADD_SEALS of fcntl(2)."""
-
-
-def samples_offset(source_bytes: int) -> int:
-    """Where the samples begin behind a codestream of this size: at a page."""
-    return -(-source_bytes // _PAGE_BYTES) * _PAGE_BYTES
 
 
 class SharedBuffer:

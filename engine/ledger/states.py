@@ -58,6 +58,8 @@ class EventKind(StrEnum):
     WORKER = "worker"
     SURVEYOR = "surveyor"
     UPLOADER = "uploader"
+    GPU = "gpu"
+    """What becomes of a GPU that decodes."""
     HOLD = "hold"
     END_OF_HOLD = "resumed"
     STARTED = "started"

@@ -33,7 +33,7 @@ from engine.memory.admission_types import (
 from engine.memory.calibration import UNCORRECTED, Calibration
 from engine.memory.floor_hold import hold_detail, image_to_stop, remember_stop, update_hold
 from engine.memory.prediction import MIB, DoesNotFit, HeaderFacts, choose_plan, predict, slowdown
-from engine.messages import Plan
+from engine.messages import DecodeMode, Plan
 
 MAY_BE_PASSED_S = 60.0
 """Smaller images may start before one that waits for room, but no longer than this."""
@@ -145,13 +145,14 @@ class AdmissionRound:
     def _choose_with(
         self, candidate: AdmissionCandidate, budget_bytes: int, calibration: Calibration
     ) -> Plan | DoesNotFit:
-        return choose_plan(
+        plan = choose_plan(
             candidate.facts,
             budget_bytes,
             calibration,
             disk_saves_memory=self._inputs.disk_saves_memory,
             jpeg=candidate.jpeg,
         )
+        return plan if isinstance(plan, DoesNotFit) else _with_shared(plan, candidate, budget_bytes)
 
     def _calibration_for(self, candidate: AdmissionCandidate) -> Calibration:
         factor = dict(self._state.overruns).get(candidate.image_id)
@@ -231,11 +232,19 @@ class AdmissionRound:
 
     def _threaded(self, candidate: AdmissionCandidate, plan: Plan, threads: int) -> Plan:
         wider = replace(plan, threads=threads)
-        need = int(predict(candidate.facts, wider, jpeg=candidate.jpeg) * plan.correction)
+        need = int(predict(candidate.facts, wider, jpeg=candidate.jpeg) * plan.correction) + plan.shared_bytes
         if threads == 1 or need - plan.predicted_bytes > self._headroom:
             return plan
         self._headroom -= need - plan.predicted_bytes
         return replace(wider, predicted_bytes=need)
+
+
+def _with_shared(plan: Plan, candidate: AdmissionCandidate, budget_bytes: int) -> Plan:
+    """With the memory that a GPU's process writes to, if there is room for it too; never at the cost of another way."""
+    need = plan.predicted_bytes + candidate.shareable_bytes
+    if plan.mode is DecodeMode.STRIPS or plan.pixels_on_disk or need > budget_bytes:
+        return plan
+    return replace(plan, predicted_bytes=need, shared_bytes=candidate.shareable_bytes)
 
 
 def _useful_threads(facts: HeaderFacts) -> int:

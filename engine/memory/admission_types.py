@@ -44,6 +44,8 @@ class AdmissionCandidate:
     alone: bool = False
     """Its worker was killed for memory once: it runs with nothing beside it."""
     jpeg: JpegSettings = PLAIN_JPEG
+    shareable_bytes: int = 0
+    """Of the memory that its worker would share with a GPU's process; 0 if no GPU decodes it."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ import os
 from multiprocessing.connection import Connection
 from typing import Any
 
-from engine.gpu.library import GpuLibrary, GpuUnavailable
-from engine.gpu.serving import Server, listen
 from engine.messages import GpuReady, GpuUnusable
 from engine.processes.child import tie_to_parent
 
@@ -15,6 +13,12 @@ from engine.processes.child import tie_to_parent
 def gpu_decoder_main(connection: Connection[Any, Any], parent_pid: int, device: int | None) -> None:
     """The process's main; `device` is the card's number, None the CPU backend of the library."""
     tie_to_parent(parent_pid, killed_first=True)
+    from engine.gpu.library import (  # nothing of it is loaded in the supervisor
+        GpuLibrary,
+        GpuUnavailable,
+    )
+    from engine.gpu.serving import Server, listen
+
     try:
         library = GpuLibrary(device)
     except GpuUnavailable as error:

@@ -17,6 +17,7 @@ from engine.messages import NotConverted
 from engine.scratch import Scratch
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog
+from engine.supervisor.gpus import Gpus
 from engine.supervisor.holds import Holds
 from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.hung_images import HungImages
@@ -46,6 +47,11 @@ class RunContext:
     def children(self) -> Children:
         """Of this engine, and those that an earlier one left behind."""
         return Children(self.workspace.children_path, self.events, self.wake_up)
+
+    @cached_property
+    def gpus(self) -> Gpus:
+        """Of the engine's own machine."""
+        return Gpus(self.config.engine, lambda: self.children, self.events)
 
     @cached_property
     def scratch(self) -> Scratch:

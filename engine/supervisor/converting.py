@@ -156,6 +156,7 @@ class Converting:
             jpeg=image.jpeg_settings(self._run.config.jpeg_for(image.batch)),
             strict=settings.strict,
             plan=plan,
+            gpu=None if self._host.name else self._run.gpus.use_for(image, plan, slot.number),
         )
         self._run.skipped.discard(image.image_id)
         slot.assign(job, image, settings.timeout_s or time_limit_s(image, plan))
@@ -236,6 +237,7 @@ class Converting:
                 self._durations.add(attempt.plan, attempt.megasamples, taken_s)
                 self._holds.source_read(attempt.image.source, attempt.started)
                 self._context.hung_images.read(attempt.image.image_id, attempt.started)
+                self._run.gpus.converted(attempt.image, attempt.gpu, message.gpu)
                 self._converted(attempt.image, message, slot.child.pid)
             case NotConverted():
                 self._throttle.image_finished()
@@ -353,7 +355,8 @@ class Converting:
         self._faults.worked()
         sizes = f"{data_size(result.source_bytes)} to {data_size(result.jpeg_bytes)}"
         times = f"{measured_time(result.wall_s)}, CPU {measured_time(result.cpu_s)}"
-        message = f"{sizes}, PSNR {decibels(result.psnr_db)}, {times}"
+        by_gpu = ", decoded by the GPU" if result.gpu and result.gpu.decoded else ""
+        message = f"{sizes}, PSNR {decibels(result.psnr_db)}, {times}{by_gpu}"
         self._events.info(EventKind.CONVERTED, message, image.subject, pid)
         for warning in result.warnings:
             self._events.warning(EventKind.WARNING, warning, image.subject, pid)

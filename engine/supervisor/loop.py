@@ -140,6 +140,8 @@ class Supervisor:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         run = self._run
+        if run.gpus.fatal_problem is not None:
+            raise UserError(run.gpus.fatal_problem)
         run.children.take_over()
         check_scratch(self._here.context)
         with run.ledger.turn():
@@ -253,16 +255,20 @@ class Supervisor:
         now = time.monotonic()
         is_stopping = self.desired is DesiredState.STOP
         if not is_stopping:
+            self._run.gpus.look(now)
             holds = self._run.holds
             may_look = not self._here.dispatch.below_floor and holds.log.is_closed and holds.hours is None
             self._surveying.work(now, look_ahead=may_look)
         may_start = self.desired is DesiredState.RUN and self._run.holds.may_start and self._orders.may_start
+        may_start = may_start and not self._run.gpus.is_starting
         more_to_come = not self._surveying.all_surveyed
         self._crews.work(now, may_start=may_start, may_store=not is_stopping, more_to_come=more_to_come)
 
     def _is_over(self) -> bool:
         if self._here.converting.fatal_problem is not None:
             raise UserError(self._here.converting.fatal_problem)
+        if self._run.gpus.fatal_problem is not None:
+            raise UserError(self._run.gpus.fatal_problem)
         self._run.ledger.check_in_place()
         match self.desired:
             case DesiredState.STOP:
@@ -304,6 +310,7 @@ class Supervisor:
             for crew in self._crews:
                 steps.callback(crew.storing.close)
             steps.callback(self._surveying.close)
+            steps.callback(self._run.gpus.close)
             for crew in self._crews:
                 steps.callback(crew.converting.stop_all)
 

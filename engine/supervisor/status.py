@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 
+from msgspec import UNSET
+
 from engine import __version__
 from engine.control.recent import Recent
 from engine.control.snapshot import (
@@ -99,6 +101,7 @@ def take_snapshot(
         ended=None,
         outside_hours_until=hours.overruled_until,
         recent=recent,
+        gpus=run.gpus.snapshots(now) or UNSET,
     )
 
 

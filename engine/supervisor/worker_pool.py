@@ -13,7 +13,7 @@ from engine.hosts.activity import Activity
 from engine.hosts.base import WORKER, ChildProcess, Host, does_not_end
 from engine.ledger.models import PendingImage
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
-from engine.messages import Converted, DecodeMode, Job, NotConverted, Plan, Quit, ReadAhead
+from engine.messages import Converted, DecodeMode, GpuUse, Job, NotConverted, Plan, Quit, ReadAhead
 from engine.supervisor.durations import ExpectedDuration
 from engine.supervisor.set_aside import SetAside
 
@@ -44,6 +44,7 @@ class RunningAttempt:
     preempted: bool = False
     """The engine itself stopped the worker to get its memory back."""
     timed_out: bool = False
+    gpu: GpuUse | None = None
 
     @property
     def megasamples(self) -> float:
@@ -81,7 +82,9 @@ class Slot:
 
     def assign(self, job: Job, image: PendingImage, timeout_s: float) -> None:
         now = time.monotonic()
-        self.running = RunningAttempt(image, job.plan, job.attempt, now, now + timeout_s, time.time())
+        self.running = RunningAttempt(
+            image, job.plan, job.attempt, now, now + timeout_s, time.time(), gpu=job.gpu
+        )
         self.stage = Stage.READING
         self.activity.begins(now)
         self.child.send(job)

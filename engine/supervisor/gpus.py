@@ -1,0 +1,226 @@
+"""The GPUs of the engine's machine: their decoding processes, for which images they are used, and when they are closed.
+
+A process that ends is started again after growing pauses; at its third end its GPU is closed for the run. No image
+fails for that: its worker decodes it with OpenJPEG, in the same attempt.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from engine.config import EngineSettings
+from engine.control.snapshot import GpuSnapshot, GpuState
+from engine.formatting import counted
+from engine.gpu.cards import cards
+from engine.gpu.kind_locks import KindLocks, Trust
+from engine.gpu.protocol import memory_bytes
+from engine.hosts.children import Children
+from engine.ledger.models import PendingImage, Subject
+from engine.ledger.states import EventKind
+from engine.messages import (
+    GpuFigures,
+    GpuOutcome,
+    GpuReady,
+    GpuUnusable,
+    GpuUse,
+    Plan,
+    Quit,
+    Surveyed,
+)
+from engine.processes.child import Child, describe_exit
+from engine.processes.gpu_decoder import gpu_decoder_main
+from engine.supervisor.event_log import EventLog
+
+GPU = "photostat-gpu"
+_PAUSES_S = (1.0, 15.0)
+"""Before a process that has ended is started again; there are no more starts than pauses and one."""
+_RATE_OVER_S = 60.0
+
+
+@dataclass
+class _Gpu:
+    device: int | None
+    name: str
+    state: GpuState = GpuState.WAITING
+    child: Child | None = None
+    address: str = ""
+    ends: int = 0
+    start_at: float = 0.0
+    """Monotonic, s."""
+    why: str = ""
+    """Of its last end, or of being closed."""
+    images: int = 0
+    """Of all its processes."""
+    figures: GpuFigures | None = None
+    """Of the process that runs."""
+    seen: list[tuple[float, int]] = field(default_factory=list)
+    """When how many pixels had been decoded."""
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def rate(self, now: float) -> float:
+        """Megapixels a second, over the last minute."""
+        while len(self.seen) > 2 and self.seen[1][0] < now - _RATE_OVER_S:
+            del self.seen[0]
+        if len(self.seen) < 2:
+            return 0.0
+        (first, before), (_, after) = self.seen[0], self.seen[-1]
+        return (after - before) / 1e6 / max(1.0, now - first)
+
+
+class Gpus:
+    def __init__(self, settings: EngineSettings, children: Callable[[], Children], events: EventLog) -> None:
+        self._settings, self._children, self._events = settings, children, events
+        self._locks = KindLocks()
+        self._gpus: list[_Gpu] = []
+        self.fatal_problem: str | None = None
+        """Why a run that requires a GPU cannot go on."""
+        self._had_any = False
+        if settings.gpu != "off":
+            self._gpus = [_Gpu(card.device, card.name) for card in cards()]
+        if settings.gpu == "require" and not self._gpus:
+            self.fatal_problem = (
+                'gpu = "require" under [engine], and there is no GPU on this machine: '
+                'with "auto" the images are decoded by its cores'
+            )
+
+    # -- at every turn of the loop ----
+
+    def look(self, now: float) -> None:
+        """Take what the processes have sent, and start those that are due."""
+        for gpu in self._gpus:
+            if gpu.child is not None:
+                for message in gpu.child.messages():
+                    self._handle(gpu, message, now)
+            if gpu.child is not None and gpu.child.exit_code is not None:
+                self._ended(gpu, now)
+            if gpu.state is GpuState.WAITING and now >= gpu.start_at:
+                gpu.state, gpu.address = GpuState.STARTING, ""
+                gpu.child = self._children().start(f"{GPU}-{gpu.device or 0}", gpu_decoder_main, gpu.device)
+
+    def close(self) -> None:
+        for gpu in self._gpus:
+            if gpu.child is not None:
+                gpu.child.send(Quit())
+                self._children().dismiss(gpu.child, after_s=1.0)
+                gpu.child = None
+
+    def _handle(self, gpu: _Gpu, message: object, now: float) -> None:
+        match message:
+            case GpuReady():
+                gpu.state, gpu.name, gpu.address = GpuState.READY, message.name, message.address
+                gpu.seen, self._had_any = [(now, 0)], True
+                assert gpu.child is not None
+                self._events.info(EventKind.GPU, f"{gpu.name} decodes", pid=gpu.child.pid)
+            case GpuUnusable():
+                self._close(gpu, message.why)
+            case GpuFigures():
+                gpu.images += message.images - (gpu.figures.images if gpu.figures else 0)
+                gpu.figures = message
+                gpu.seen.append((now, message.pixels))
+
+    def _ended(self, gpu: _Gpu, now: float) -> None:
+        assert gpu.child is not None
+        child, gpu.child, gpu.figures = gpu.child, None, None
+        self._children().dismiss(child)
+        if gpu.state is GpuState.CLOSED:
+            return
+        gpu.ends, gpu.why = gpu.ends + 1, describe_exit(child.exit_code)
+        if gpu.ends > len(_PAUSES_S):
+            self._close(gpu, f"its process {gpu.why}, for the third time")
+            return
+        pause_s = _PAUSES_S[gpu.ends - 1]
+        gpu.state, gpu.start_at = GpuState.WAITING, now + pause_s
+        message = (
+            f"the process of {gpu.name} {gpu.why}: workers decode for themselves, and it is started again in "
+            f"{counted(round(pause_s), 'second')}"
+        )
+        self._events.warning(EventKind.GPU, message, pid=child.pid)
+
+    def _close(self, gpu: _Gpu, why: str) -> None:
+        gpu.state, gpu.why = GpuState.CLOSED, why
+        self._events.warning(EventKind.GPU, f"{gpu.name} is not used any more in this run: {why}")
+        closed = all(one.state is GpuState.CLOSED for one in self._gpus)
+        if self._settings.gpu == "require" and closed and not self._had_any:
+            self.fatal_problem = f'gpu = "require" under [engine], and none can be used: {why}'
+
+    # -- images ----
+
+    @property
+    def are_any(self) -> bool:
+        return bool(self._gpus)
+
+    @property
+    def is_starting(self) -> bool:
+        """A run that requires a GPU waits until it is there."""
+        required = self._settings.gpu == "require"
+        return required and not self._had_any and any(gpu.state is not GpuState.CLOSED for gpu in self._gpus)
+
+    def shareable_bytes(self, facts: Surveyed) -> int:
+        """The memory that a worker shares with a GPU's process if this image is given to one; 0 if it is not."""
+        if facts.kind is None or not self._open() or self._locks.is_closed(facts.kind.to_text()):
+            return 0
+        return memory_bytes(facts.source_bytes, (facts.height, facts.width, facts.components), facts.bits)
+
+    def use_for(self, image: PendingImage, plan: Plan, slot: int) -> GpuUse | None:
+        """None if OpenJPEG decodes it. One that barely fits in memory has none to share."""
+        kind, gpus = image.surveyed.kind, self._open()
+        if not gpus or kind is None or not plan.shared_bytes:
+            return None
+        trust = self._locks.next_of(kind.to_text())
+        if trust is Trust.CLOSED:
+            return None
+        gpu = gpus[slot % len(gpus)]
+        return GpuUse(gpu.address, trust is Trust.COMPARE, self._settings.gpu_lossy)
+
+    def converted(self, image: PendingImage, use: GpuUse | None, outcome: GpuOutcome | None) -> None:
+        """What came of an image that was given to a GPU."""
+        if use is None or outcome is None:
+            return
+        kind = image.surveyed.kind
+        gpu = next((one for one in self._gpus if one.address == use.address), None)
+        if outcome.refused and gpu is not None:
+            gpu.refused[outcome.refused] += 1
+        if outcome.gone and gpu is not None:
+            self._not_answered(gpu, outcome.gone, image.subject)
+        if not outcome.compared or kind is None:
+            return
+        if not outcome.differs:
+            self._locks.was_equal(kind.to_text())
+        elif self._locks.differed(kind.to_text()):
+            message = (
+                f"GPU and OpenJPEG decode this image differently ({outcome.differs}). Its JPEG has OpenJPEG's "
+                f"pixels, and no more images of its kind are decoded by the GPU: {kind.describe()}"
+            )
+            self._events.error(EventKind.GPU, message, image.subject)
+
+    def _not_answered(self, gpu: _Gpu, why: str, subject: Subject) -> None:
+        """End a process that hangs: it is started again like one that has died."""
+        if gpu.child is None or gpu.child.exit_code is not None:
+            return
+        message = f"{gpu.name} gave no answer ({why}): the worker has decoded the image itself"
+        self._events.warning(EventKind.GPU, message, subject)
+        gpu.child.kill()
+
+    def _open(self) -> Sequence[_Gpu]:
+        return [gpu for gpu in self._gpus if gpu.state is GpuState.READY]
+
+    def snapshots(self, now: float) -> tuple[GpuSnapshot, ...]:
+        return tuple(_snapshot(gpu, now) for gpu in self._gpus)
+
+
+def _snapshot(gpu: _Gpu, now: float) -> GpuSnapshot:
+    figures = gpu.figures
+    return GpuSnapshot(
+        name=gpu.name,
+        state=gpu.state,
+        pid=gpu.child.pid if gpu.child else None,
+        utilisation=figures.utilisation if figures else None,
+        memory=None if not figures else figures.memory_used_bytes,
+        memory_total=None if not figures else figures.memory_total_bytes,
+        megapixels_per_s=gpu.rate(now),
+        images=gpu.images,
+        refused=dict(gpu.refused.most_common()),
+        problem=gpu.why,
+    )
