@@ -27,6 +27,7 @@ _FOR_GOOD = frozenset(
         EventKind.WORKER,
         EventKind.SURVEYOR,
         EventKind.UPLOADER,
+        EventKind.GPU,
         EventKind.SKIP,
     }
 )

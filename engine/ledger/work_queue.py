@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from engine.config import SourcePaths
+from engine.file_kind import FileKind
 from engine.ledger.account import Outstanding
 from engine.ledger.models import MeasuredPeak, PendingImage
 from engine.ledger.replacements import md5s
@@ -82,9 +84,9 @@ class WorkQueue:
         return [(number, name) for number, name, _ in rows if names is None or name in names]
 
     def _pending(self, row: sqlite3.Row, batch: str) -> PendingImage:
-        image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only = tuple(row)[:-3]
+        image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only, kind = tuple(row)[:-3]
         quality, subsampling, may_replace = tuple(row)[-3:]
-        values: list[Any] = [image_id, *facts, bool(whole_only)]
+        values: list[Any] = [image_id, *facts, bool(whole_only), _kind(kind)]
         surveyed = Surveyed(*values)
         path = self._sources.path(source)
         return PendingImage(
@@ -101,3 +103,9 @@ class WorkQueue:
             subsampling,
             md5s(may_replace),
         )
+
+
+@lru_cache(maxsize=256)
+def _kind(text: str | None) -> FileKind | None:
+    """None if an earlier photostat has read the header. A collection has few kinds, and each is asked for often."""
+    return FileKind.of_text(text) if text else None

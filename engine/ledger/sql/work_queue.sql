@@ -16,7 +16,8 @@ LIMIT :limit
 
 -- name: to_convert
 SELECT id, uuid, record, source, target, checksum, attempts, source_bytes, width, height, components, bits,
-    tile_width, tile_height, levels, colour, code_block_samples, whole_only, quality, subsampling,
+    tile_width, tile_height, levels, colour, code_block_samples, whole_only,
+    (SELECT k.kind FROM kinds k WHERE k.id = images.kind) AS kind, quality, subsampling,
     (SELECT r.may_be_there FROM replacements r WHERE r.image = images.id AND r.replaced IS NULL) AS may_replace
 FROM images INDEXED BY images_to_start
 WHERE batch = :batch AND state = 'pending' AND surveyed = 1

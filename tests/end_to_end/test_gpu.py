@@ -1,0 +1,73 @@
+"""Runs with a GPU, which nvImageCodec's CPU backend stands in for: the same JPEGs, also when its process dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.gpu.cards import CPU_BACKEND
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat
+from tests.support.engine_runs import (
+    list_rows,
+    resume_worker,
+    start_engine,
+    status,
+    stored_digests,
+    suspend_busy_worker,
+    wait_for_end,
+)
+from tests.support.gpu_decoders import needs_library
+from tests.support.waiting import wait_until
+
+pytestmark = needs_library
+IMAGES = 8
+
+
+def messages(root: Path) -> list[str]:
+    return [event["message"] for event in photostat("events", "--json", workspace=root).json]
+
+
+def ready(root: Path) -> dict[str, Any] | None:
+    gpus = status(root).get("gpus")
+    return gpus[0] if gpus and gpus[0]["state"] == "ready" else None
+
+
+def test_the_same_jpegs_also_when_the_process_dies(
+    workspace: MakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = workspace(images=IMAGES, name="plain")
+    photostat("run", "--headless", workspace=plain)
+    assert not [text for text in messages(plain) if "GPU" in text]
+    monkeypatch.setenv(CPU_BACKEND, "cpu")
+    root = workspace(images=IMAGES, name="gpu", settings='[engine]\ngpu = "require"\n')
+    start_engine(root, "--workers", "1")
+    worker = suspend_busy_worker(root)
+    gpu = wait_until(lambda: ready(root), "the GPU")
+    os.kill(gpu["pid"], signal.SIGKILL)
+    resume_worker(worker)
+    assert wait_for_end(root)["totals"]["done"] == IMAGES
+    assert {row["attempts"] for row in list_rows(root)} == {1}
+    assert stored_digests(root) == stored_digests(plain)
+    told = messages(root)
+    assert [text for text in told if "was killed by SIGKILL: workers decode for themselves" in text]
+    calm = workspace(images=IMAGES, name="calm", settings='[engine]\ngpu = "require"\n')
+    photostat("run", "--headless", "--workers", "1", workspace=calm)
+    assert stored_digests(calm) == stored_digests(plain)
+    by_gpu = [text for text in messages(calm) if text.endswith("decoded by the GPU")]
+    assert len(by_gpu) == IMAGES - 3, "the first three are compared"
+    assert not [child for child in psutil.Process().children(recursive=True) if "gpu" in child.name()]
+
+
+def test_a_run_that_requires_a_gpu_does_not_start_without_one(workspace: MakeWorkspace) -> None:
+    root = workspace(images=1, settings='[engine]\ngpu = "require"\n')
+    if Path("/dev/nvidia0").exists():
+        pytest.skip("there is a GPU")
+    done = photostat("run", "--headless", workspace=root, expect=2)
+    assert "there is no GPU on this machine" in done.stderr
+    assert "gpus" not in status(root)

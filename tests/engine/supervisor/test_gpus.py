@@ -1,0 +1,198 @@
+"""What becomes of GPUs whose processes die, hang, cannot start, or decode something differently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.config import EngineSettings
+from engine.control.snapshot import GpuState
+from engine.file_kind import FileKind
+from engine.gpu.cards import CPU_BACKEND, Card, cards
+from engine.gpu.kind_locks import COMPARED_FIRST
+from engine.ledger.models import PendingImage
+from engine.messages import DecodeMode, GpuFigures, GpuOutcome, GpuReady, GpuUnusable, Plan, Quit
+from engine.supervisor import gpus as gpus_module
+from engine.supervisor.engine_ledger import EngineLedger
+from engine.supervisor.event_log import EventLog, RunLogFile
+from engine.supervisor.gpus import Gpus
+from tests.support.fake_hosts import FakeChild
+from tests.support.gpu_decoders import needs_library
+from tests.support.ledgers import make_ledger, surveyed
+
+KIND = FileKind("Kakadu", "jp2", "5-3 RCT", "untiled", "1", "RPCL", 1, "8 bits", "sRGB, 3 components", False)
+OTHER_KIND = replace(KIND, writer="OpenJPEG")
+PLAN = Plan(DecodeMode.WHOLE, shared_bytes=1)
+
+
+class FakeChildren:
+    def __init__(self) -> None:
+        self.started: list[FakeChild] = []
+
+    def start(self, name: str, main: Callable[..., None], *args: Any) -> FakeChild:
+        child = FakeChild(name, 100 + len(self.started))
+        self.started.append(child)
+        return child
+
+    def dismiss(self, child: FakeChild, at: Any = None, *, after_s: float = 0.0) -> None:
+        child.is_heard = False
+
+    @property
+    def last(self) -> FakeChild:
+        return self.started[-1]
+
+
+class Run:
+    """GPUs with fake processes, a clock, and a real ledger for the events."""
+
+    def __init__(self, root: Path, gpu: str = "auto") -> None:
+        self.ledger = EngineLedger.open(make_ledger(root / "ws", 1))
+        self.children = FakeChildren()
+        self.now = 0.0
+        with self.ledger.turn():
+            self.ledger.surveyed([replace(surveyed(1), kind=KIND)])
+        self.image = self.ledger.queue.to_convert(None, 1)[0]
+        settings = EngineSettings(gpu=gpu)  # type: ignore[arg-type]
+        events = EventLog(self.ledger, RunLogFile(root / "logs"))
+        self.gpus = Gpus(settings, lambda: self.children, events)  # type: ignore[arg-type, return-value]
+
+    def look(self, after_s: float = 0.0) -> None:
+        self.now += after_s
+        with self.ledger.turn():
+            self.gpus.look(self.now)
+
+    def begin(self) -> None:
+        self.look(20.0)
+        self.children.last.says.append(GpuReady("H200 0", f"\0{self.children.last.pid}"))
+        self.look()
+
+    def convert(self, outcome: GpuOutcome, image: PendingImage | None = None) -> None:
+        image = image or self.image
+        use = self.gpus.use_for(image, PLAN, 1)
+        assert use is not None
+        compared = replace(outcome, compared=use.compare) if outcome == GpuOutcome() else outcome
+        with self.ledger.turn():
+            self.gpus.converted(image, use, compared)
+
+    @property
+    def state(self) -> GpuState:
+        return self.gpus.snapshots(self.now)[0].state
+
+    def events(self) -> list[str]:
+        rows = self.ledger._db.execute("SELECT message FROM events WHERE kind = 'gpu' ORDER BY id")
+        return [message for (message,) in rows]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(gpus_module, "cards", lambda: [Card(0, "GPU 0")])
+    return Run(tmp_path)
+
+
+def test_the_first_images_of_a_kind_are_compared_and_then_taken(run: Run) -> None:
+    assert run.gpus.use_for(run.image, PLAN, 1) is None, "nothing waits for a process that starts"
+    run.begin()
+    assert run.gpus.shareable_bytes(run.image.surveyed) > 100 * 100 * 3
+    for _ in range(COMPARED_FIRST):
+        use = run.gpus.use_for(run.image, PLAN, 1)
+        assert use is not None
+        assert use.compare
+        run.convert(GpuOutcome())
+    use = run.gpus.use_for(run.image, PLAN, 1)
+    assert use is not None
+    assert not use.compare
+    assert run.gpus.use_for(run.image, replace(PLAN, shared_bytes=0), 1) is None, "there is no memory for it"
+    unknown = replace(run.image, surveyed=replace(run.image.surveyed, kind=None))
+    assert run.gpus.use_for(unknown, PLAN, 1) is None
+
+
+def test_one_difference_closes_the_gpu_for_that_kind_and_tells(run: Run) -> None:
+    run.begin()
+    other = replace(run.image, surveyed=replace(run.image.surveyed, kind=OTHER_KIND))
+    run.convert(GpuOutcome(compared=True, differs="1 of 9 samples differ, by up to 3"))
+    assert run.gpus.use_for(run.image, PLAN, 1) is None
+    assert run.gpus.shareable_bytes(run.image.surveyed) == 0
+    assert run.gpus.use_for(other, PLAN, 1) is not None
+    assert run.state is GpuState.READY
+    told = run.events()[-1]
+    assert "1 of 9 samples differ" in told
+    assert "Kakadu" in told
+
+
+def test_a_process_that_dies_three_times_is_closed_for_the_run(run: Run) -> None:
+    for pause_s in (1.0, 15.0):
+        run.begin()
+        run.children.last.exit_code = -11
+        run.look()
+        assert run.state is GpuState.WAITING
+        assert run.gpus.use_for(run.image, PLAN, 1) is None
+        before = len(run.children.started)
+        run.look(pause_s - 0.5)
+        assert len(run.children.started) == before, "the pauses grow"
+    run.begin()
+    run.children.last.exit_code = -11
+    run.look()
+    run.look(3600.0)
+    assert (run.state, len(run.children.started)) == (GpuState.CLOSED, 3)
+    assert run.events()[-1] == (
+        "H200 0 is not used any more in this run: its process was killed by SIGSEGV, for the third time"
+    )
+    assert run.gpus.fatal_problem is None, "the cores go on"
+
+
+def test_a_process_that_gives_no_answer_is_ended(run: Run) -> None:
+    run.begin()
+    run.convert(GpuOutcome(gone="no answer for 20 s"))
+    assert run.children.last.exit_code == -9
+    run.look()
+    assert run.state is GpuState.WAITING
+    assert "no answer for 20 s" in run.events()[-2]
+
+
+def test_what_it_has_done_is_told(run: Run) -> None:
+    run.begin()
+    run.children.last.says.append(GpuFigures(12, 600_000_000, 1.0, 0.98, 15 << 30, 140 << 30))
+    run.look(10.0)
+    run.convert(GpuOutcome(refused="subsampled components"))
+    told = run.gpus.snapshots(run.now)[0]
+    assert (told.name, told.images, told.megapixels_per_s) == ("H200 0", 12, 60.0)
+    assert (told.utilisation, told.memory, told.refused) == (0.98, 15 << 30, {"subsampled components": 1})
+    run.gpus.close()
+    assert run.children.last.sent == [Quit()]
+
+
+def test_a_run_that_requires_a_gpu_ends_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus_module, "cards", list)
+    assert Run(tmp_path / "auto").gpus.fatal_problem is None
+    assert not Run(tmp_path / "auto").gpus.is_starting
+    assert "there is no GPU on this machine" in (Run(tmp_path / "none", "require").gpus.fatal_problem or "")
+    monkeypatch.setattr(gpus_module, "cards", lambda: [Card(0, "GPU 0")])
+    run = Run(tmp_path / "broken", "require")
+    run.look()
+    assert run.gpus.is_starting
+    run.children.last.says.append(GpuUnusable("GPU 0 decodes no JPEG 2000"))
+    run.look()
+    assert "GPU 0 decodes no JPEG 2000" in (run.gpus.fatal_problem or "")
+    off = Run(tmp_path / "off", "off")
+    off.look()
+    assert off.gpus.snapshots(0.0) == ()
+
+
+@needs_library
+def test_cards_are_found_without_loading_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CPU_BACKEND, raising=False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert cards(tmp_path) == []
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert [card.device for card in cards(tmp_path)] == [0, 1]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert [card.device for card in cards(tmp_path)] == [0]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert cards(tmp_path) == []
+    monkeypatch.setenv(CPU_BACKEND, "cpu")
+    assert [card.device for card in cards(tmp_path)] == [None]
