@@ -34,6 +34,13 @@ def cards(devices: Path = Path("/dev")) -> list[Card]:
     return [Card(number, f"GPU {number}") for number in range(found)]
 
 
+def why_no_cards() -> str:
+    """Where `cards` are none."""
+    if sys.platform != "linux":
+        return "GPUs are used on Linux only"
+    return "there is no GPU on this machine" if is_installed() else "photostat[gpu] is not installed"
+
+
 def is_installed() -> bool:
     """`nvidia` is a namespace that other packages share: looking for what is in it runs nothing."""
     return find_spec("nvidia") is not None and find_spec("nvidia.nvimgcodec") is not None

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 COMPARED_FIRST = 3
+REFUSED_FIRST = 3
+"""As many of a kind, and none decoded: the others are not asked for."""
 COMPARED_EVERY = 200
 """OpenJPEG takes about ten times the processor time of all the rest of a conversion: one in 200 costs 5 %."""
 
@@ -19,6 +21,8 @@ class Trust(StrEnum):
 
     COMPARE = "compare"
     TAKE = "take"
+    REFUSED = "refused"
+    """None of its kind is for the GPU."""
     CLOSED = "closed"
 
 
@@ -28,6 +32,10 @@ class _Kind:
     """Compared, and the same."""
     since_compared: int = 0
     closed: bool = False
+    refused: int = 0
+    """Before any was compared."""
+    reason: str = ""
+    """Of the last of these."""
 
 
 class KindLocks:
@@ -39,6 +47,8 @@ class KindLocks:
         found = self._kinds.setdefault(kind, _Kind())
         if found.closed:
             return Trust.CLOSED
+        if self.reason(kind):
+            return Trust.REFUSED
         if found.equal < COMPARED_FIRST:
             return Trust.COMPARE
         found.since_compared += 1
@@ -47,9 +57,18 @@ class KindLocks:
             return Trust.COMPARE
         return Trust.TAKE
 
-    def is_closed(self, kind: str) -> bool:
+    def is_open(self, kind: str) -> bool:
         found = self._kinds.get(kind)
-        return found is not None and found.closed
+        return found is None or not (found.closed or self.reason(kind))
+
+    def reason(self, kind: str) -> str:
+        """Why no more of this kind are given to the GPU, though none differed; empty if they are."""
+        found = self._kinds.get(kind)
+        return found.reason if found and not found.equal and found.refused >= REFUSED_FIRST else ""
+
+    def was_refused(self, kind: str, reason: str) -> None:
+        found = self._kinds.setdefault(kind, _Kind())
+        found.refused, found.reason = found.refused + 1, reason
 
     def was_equal(self, kind: str) -> None:
         self._kinds.setdefault(kind, _Kind()).equal += 1

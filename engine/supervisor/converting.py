@@ -88,7 +88,9 @@ class Converting:
         """Of all workers, with how long their images should take."""
         for running in self.pool.running:
             if running.expected is None:
-                running.expected = self._durations.expected(running.plan, running.megasamples)
+                running.expected = self._durations.expected(
+                    running.plan, running.megasamples, by_gpu=running.by_gpu
+                )
         return [slot.snapshot(now) for slot in self.pool]
 
     def receive(self) -> None:
@@ -234,7 +236,8 @@ class Converting:
                 self._throttle.image_finished()
                 attempt = slot.release()
                 taken_s = time.monotonic() - attempt.started
-                self._durations.add(attempt.plan, attempt.megasamples, taken_s)
+                by_gpu = message.gpu is not None and message.gpu.decoded
+                self._durations.add(attempt.plan, attempt.megasamples, taken_s, by_gpu=by_gpu)
                 self._holds.source_read(attempt.image.source, attempt.started)
                 self._context.hung_images.read(attempt.image.image_id, attempt.started)
                 self._run.gpus.converted(attempt.image, attempt.gpu, message.gpu)

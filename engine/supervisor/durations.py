@@ -29,18 +29,18 @@ class Durations:
     """Of the last images; each is compared with those of its size that were decoded in the same way."""
 
     def __init__(self) -> None:
-        self._measured: dict[tuple[DecodeMode, int], deque[tuple[float, float]]] = {}
-        """By mode and threads: megasamples, and seconds for each of them."""
+        self._measured: dict[tuple[DecodeMode, int, bool], deque[tuple[float, float]]] = {}
+        """By mode, threads, and whether a GPU decoded: megasamples, and seconds for each of them."""
 
-    def add(self, plan: Plan, megasamples: float, seconds: float) -> None:
+    def add(self, plan: Plan, megasamples: float, seconds: float, *, by_gpu: bool = False) -> None:
         """`megasamples` is megapixels times components."""
         if megasamples > 0:
-            like = self._measured.setdefault((plan.mode, plan.threads), deque(maxlen=_KEPT))
+            like = self._measured.setdefault((plan.mode, plan.threads, by_gpu), deque(maxlen=_KEPT))
             like.append((megasamples, seconds / megasamples))
 
-    def expected(self, plan: Plan, megasamples: float) -> ExpectedDuration | None:
+    def expected(self, plan: Plan, megasamples: float, *, by_gpu: bool = False) -> ExpectedDuration | None:
         """None while too few of its like were measured."""
-        like = self._measured.get((plan.mode, plan.threads), ())
+        like = self._measured.get((plan.mode, plan.threads, by_gpu), ())
         if megasamples <= 0 or len(like) < _FEWEST:
             return None
         distance = sorted((abs(math.log(size / megasamples)), rate) for size, rate in like)[:_NEAREST]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from engine.config import EngineSettings
 from engine.control.snapshot import GpuSnapshot, GpuState
 from engine.formatting import counted
-from engine.gpu.cards import cards
+from engine.gpu.cards import cards, why_no_cards
 from engine.gpu.kind_locks import KindLocks, Trust
 from engine.gpu.protocol import memory_bytes
 from engine.hosts.children import Children
@@ -80,10 +80,7 @@ class Gpus:
         if settings.gpu != "off":
             self._gpus = [_Gpu(card.device, card.name) for card in cards()]
         if settings.gpu == "require" and not self._gpus:
-            self.fatal_problem = (
-                'gpu = "require" under [engine], and there is no GPU on this machine: '
-                'with "auto" the images are decoded by its cores'
-            )
+            self.fatal_problem = f'gpu = "require" under [engine], and {why_no_cards()}; with "auto" the cores of this machine decode'
 
     # -- at every turn of the loop ----
 
@@ -159,7 +156,7 @@ class Gpus:
 
     def shareable_bytes(self, facts: Surveyed) -> int:
         """The memory that a worker shares with a GPU's process if this image is given to one; 0 if it is not."""
-        if facts.kind is None or not self._open() or self._locks.is_closed(facts.kind.to_text()):
+        if facts.kind is None or not self._open() or not self._locks.is_open(facts.kind.to_text()):
             return 0
         return memory_bytes(facts.source_bytes, (facts.height, facts.width, facts.components), facts.bits)
 
@@ -168,10 +165,12 @@ class Gpus:
         kind, gpus = image.surveyed.kind, self._open()
         if not gpus or kind is None or not plan.shared_bytes:
             return None
-        trust = self._locks.next_of(kind.to_text())
-        if trust is Trust.CLOSED:
+        text, gpu = kind.to_text(), gpus[slot % len(gpus)]
+        trust = self._locks.next_of(text)
+        if trust is Trust.REFUSED:
+            gpu.refused[self._locks.reason(text)] += 1
+        if trust not in (Trust.COMPARE, Trust.TAKE):
             return None
-        gpu = gpus[slot % len(gpus)]
         return GpuUse(gpu.address, trust is Trust.COMPARE, self._settings.gpu_lossy)
 
     def converted(self, image: PendingImage, use: GpuUse | None, outcome: GpuOutcome | None) -> None:
@@ -182,6 +181,8 @@ class Gpus:
         gpu = next((one for one in self._gpus if one.address == use.address), None)
         if outcome.refused and gpu is not None:
             gpu.refused[outcome.refused] += 1
+            if kind is not None:
+                self._locks.was_refused(kind.to_text(), outcome.refused)
         if outcome.gone and gpu is not None:
             self._not_answered(gpu, outcome.gone, image.subject)
         if not outcome.compared or kind is None:

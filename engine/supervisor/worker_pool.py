@@ -47,6 +47,11 @@ class RunningAttempt:
     gpu: GpuUse | None = None
 
     @property
+    def by_gpu(self) -> bool:
+        """Whether a GPU is to decode it alone."""
+        return self.gpu is not None and not self.gpu.compare
+
+    @property
     def megasamples(self) -> float:
         return self.image.megapixels * max(self.image.surveyed.components, 1)
 

@@ -98,6 +98,8 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "scratch",
         20 * 2**30,
         False,
+        "auto",
+        False,
         RunHours(),
     )
     assert structs.astuple(config.store) == ("file:out", "", "", "auto", "auto", 4, None)

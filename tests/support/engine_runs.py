@@ -48,9 +48,9 @@ def list_rows(root: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def start_engine(root: Path, *options: str) -> int:
+def start_engine(root: Path, *options: str, env: dict[str, str] | None = None) -> int:
     """The pid of a detached engine, which may have finished already."""
-    printed = photostat("run", "--detach", *options, workspace=root).stderr
+    printed = photostat("run", "--detach", *options, workspace=root, env=env).stderr
     pid = re.search(r"\(pid (\d+)\)", printed)
     assert pid, printed
     return int(pid[1])

@@ -29,6 +29,7 @@ from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_json_line, print_line, print_table, warn
 from tui.commands.shared.watching import watch
 from tui.state.eta import time_left
+from tui.state.gpus import gpu_line, gpus_of
 from tui.state.steady_facts import space_lines, survey_words
 
 _INTERVAL_S = 2.0
@@ -226,6 +227,8 @@ def _print_engine(snapshot: Snapshot) -> None:
     )
     for words in space_lines(snapshot.volumes):
         print_line(f"space of {words}")
+    for gpu in gpus_of(snapshot):
+        print_line(gpu_line(gpu))
     few = f" instead of {snapshot.workers_asked}: memory allows no more"
     limit = few if snapshot.workers_wanted < snapshot.workers_asked else ""
     print_line(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")

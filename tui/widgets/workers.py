@@ -12,6 +12,7 @@ from engine import formatting
 from engine.control.snapshot import Snapshot, WorkerSnapshot
 from engine.failures import Stage
 from tui.actions.registry import Scope, widget_bindings
+from tui.state.gpus import gpus_of, short_gpus
 from tui.state.steady_facts import short_space
 from tui.state.view import View
 from tui.terminal_text import Keep, bar, padded, right_aligned
@@ -88,7 +89,7 @@ class Workers(SelectablePanel):
 
 
 def workers_note(snapshot: Snapshot, shown: int) -> str:
-    """How many are busy, there, wanted and not shown, the JPEGs that wait for the store, and the space there is."""
+    """How many are busy, there, wanted and not shown, what waits for the store, GPUs, and the space there is."""
     count = len(snapshot.workers)
     busy = sum(1 for worker in snapshot.workers if worker.image_id is not None)
     overdue = sum(1 for worker in snapshot.workers if worker.overdue)
@@ -102,6 +103,8 @@ def workers_note(snapshot: Snapshot, shown: int) -> str:
     if snapshot.store.waiting:
         waiting = formatting.data_size(snapshot.store.waiting_bytes)
         parts.append(f"{snapshot.store.waiting} for the store, {waiting}")
+    if gpus := short_gpus(gpus_of(snapshot)):
+        parts.append(gpus)
     if free := short_space(snapshot.volumes):
         parts.append(free)
     return ", ".join(parts)

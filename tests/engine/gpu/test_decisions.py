@@ -9,7 +9,7 @@ import pytest
 from engine.gpu.batches import next_batch
 from engine.gpu.comparison import SampleComparison
 from engine.gpu.eligibility import Refusal, refusal
-from engine.gpu.kind_locks import COMPARED_EVERY, COMPARED_FIRST, KindLocks, Trust
+from engine.gpu.kind_locks import COMPARED_EVERY, COMPARED_FIRST, REFUSED_FIRST, KindLocks, Trust
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.decoding.openjpeg import DecodedPlane
@@ -93,9 +93,22 @@ def test_the_first_of_a_kind_and_one_in_many_are_compared() -> None:
     assert locks.differed("a")
     assert not locks.differed("a")
     locks.was_equal("a")
-    assert locks.is_closed("a"), "what was equal later opens nothing"
+    assert not locks.is_open("a"), "what was equal later opens nothing"
     assert locks.next_of("a") is Trust.CLOSED
-    assert not locks.is_closed("b")
+    assert locks.is_open("b")
+
+
+def test_a_kind_that_is_always_refused_is_not_asked_for_again() -> None:
+    locks = KindLocks()
+    for _ in range(REFUSED_FIRST):
+        assert locks.next_of("a") is Trust.COMPARE
+        locks.was_refused("a", "signed samples")
+    assert (locks.next_of("a"), locks.reason("a")) == (Trust.REFUSED, "signed samples")
+    assert not locks.is_open("a")
+    locks.was_equal("b")
+    for _ in range(REFUSED_FIRST):
+        locks.was_refused("b", "refused by nvImageCodec")
+    assert locks.is_open("b"), "a card may be short of memory for a while"
 
 
 @pytest.mark.parametrize("changed", [0, 1, 40])

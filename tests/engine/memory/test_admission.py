@@ -93,6 +93,23 @@ states = st.builds(
 )
 
 
+def test_memory_for_a_gpu_is_promised_where_there_is_room_and_costs_no_other_way() -> None:
+    facts = image(1, 40)
+    plain = choose_plan(facts, 4 * GIB)
+    assert isinstance(plain, Plan)
+    shared = 120 * MIB
+
+    def plan_with(room: int) -> Plan:
+        now = inputs(facts, available=FLOOR + room - IDLE_WORKER, slots=1, cores=1)
+        candidates = [AdmissionCandidate(1, facts, shareable_bytes=shared)]
+        (start,) = decide(replace(now, candidates=candidates), AdmissionState()).starts
+        return start.plan
+
+    need = plain.predicted_bytes
+    assert plan_with(need + shared) == replace(plain, predicted_bytes=need + shared, shared_bytes=shared)
+    assert plan_with(need + shared - MIB) == plain
+
+
 class TestOneDecision:
     @given(any_inputs, states)
     def test_what_starts_fits_in_the_headroom(self, now: AdmissionInput, state: AdmissionState) -> None:

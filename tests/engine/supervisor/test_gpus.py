@@ -12,8 +12,8 @@ import pytest
 from engine.config import EngineSettings
 from engine.control.snapshot import GpuState
 from engine.file_kind import FileKind
-from engine.gpu.cards import CPU_BACKEND, Card, cards
-from engine.gpu.kind_locks import COMPARED_FIRST
+from engine.gpu.cards import CPU_BACKEND, Card, cards, why_no_cards
+from engine.gpu.kind_locks import COMPARED_FIRST, REFUSED_FIRST
 from engine.ledger.models import PendingImage
 from engine.messages import DecodeMode, GpuFigures, GpuOutcome, GpuReady, GpuUnusable, Plan, Quit
 from engine.supervisor import gpus as gpus_module
@@ -161,15 +161,25 @@ def test_what_it_has_done_is_told(run: Run) -> None:
     told = run.gpus.snapshots(run.now)[0]
     assert (told.name, told.images, told.megapixels_per_s) == ("H200 0", 12, 60.0)
     assert (told.utilisation, told.memory, told.refused) == (0.98, 15 << 30, {"subsampled components": 1})
+    for _ in range(REFUSED_FIRST - 1):
+        run.convert(GpuOutcome(refused="subsampled components"))
+    assert run.gpus.use_for(run.image, PLAN, 1) is None
+    assert run.gpus.shareable_bytes(run.image.surveyed) == 0
+    assert run.gpus.snapshots(run.now)[0].refused == {"subsampled components": 4}, (
+        "those not asked for count too"
+    )
     run.gpus.close()
     assert run.children.last.sent == [Quit()]
 
 
 def test_a_run_that_requires_a_gpu_ends_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpus_module, "cards", list)
-    assert Run(tmp_path / "auto").gpus.fatal_problem is None
-    assert not Run(tmp_path / "auto").gpus.is_starting
-    assert "there is no GPU on this machine" in (Run(tmp_path / "none", "require").gpus.fatal_problem or "")
+    auto = Run(tmp_path / "auto").gpus
+    assert auto.fatal_problem is None
+    assert not auto.is_starting
+    problem = Run(tmp_path / "none", "require").gpus.fatal_problem or ""
+    assert why_no_cards() in problem
+    assert 'gpu = "require"' in problem
     monkeypatch.setattr(gpus_module, "cards", lambda: [Card(0, "GPU 0")])
     run = Run(tmp_path / "broken", "require")
     run.look()
