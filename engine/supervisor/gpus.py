@@ -80,7 +80,8 @@ class Gpus:
         if settings.gpu != "off":
             self._gpus = [_Gpu(card.device, card.name) for card in cards()]
         if settings.gpu == "require" and not self._gpus:
-            self.fatal_problem = f'gpu = "require" under [engine], and {why_no_cards()}; with "auto" the cores of this machine decode'
+            why = why_no_cards()
+            self.fatal_problem = f'gpu = "require" under [engine], and {why}; with "auto" the cores decode'
 
     # -- at every turn of the loop ----
 
