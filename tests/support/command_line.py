@@ -82,6 +82,6 @@ def _heed_ctrl_c() -> None:
 
 
 def environment(more: dict[str, str] | None) -> dict[str, str]:
-    """This process's environment without photostat's variables, and with `more`."""
+    """This process's environment without photostat's variables and cards that decode, and with `more`."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PHOTOSTAT_")}
-    return clean | {"COLUMNS": "100", "NO_COLOR": "1"} | (more or {})
+    return clean | {"COLUMNS": "100", "NO_COLOR": "1", "CUDA_VISIBLE_DEVICES": ""} | (more or {})
