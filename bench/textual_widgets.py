@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,6 +35,7 @@ from tui.state.view import View
 from tui.terminal import HangUpWatch, TerminalDriver
 from tui.theme import TERMINAL
 from tui.widgets import header, memory, throughput
+from tui.widgets.chart import images_curve
 from tui.widgets.failures import remedy_of
 from tui.widgets.image_columns import name_of
 from tui.widgets.line_widget import line
@@ -134,7 +136,9 @@ class DashboardApp(_App):
         self.show("memory0", line(*memory.memory_bar(snapshot.memory, half)))
         self.show("memory1", memory.figures_lines(snapshot.memory)[0])
         self.show("memory2", memory.figures_lines(snapshot.memory)[1])
-        self.show("throughput0", throughput.images_line(snapshot, half)[1])
+        self.show(
+            "throughput0", throughput.images_line(snapshot, half, partial(images_curve, snapshot.recent))[1]
+        )
         self.show("throughput1", throughput.rates_line(snapshot, half))
         self.show("throughput2", throughput.saved_line(snapshot, half))
         _update(self.query_one("#workers", DataTable), _worker_rows(snapshot))

@@ -58,7 +58,7 @@ def at(tmp_path: Path) -> Iterator[TypedAt]:
 
 
 def test_bursts_on_the_dashboard(at: TypedAt) -> None:
-    at.burst("pp++-")
+    at.burst("cpcp++c-")
     at.wait_for_sent("Pause", "Resume", "SetWorkers(count=9", "SetWorkers(count=10", "SetWorkers(count=9")
     at.burst("hrJ\tKJhnhy")  # they are keys of the batches, and tab gives these the keys
     at.wait_for_sent(

@@ -189,7 +189,8 @@ EVENTS = tuple(
 
 
 def engine_status(snapshot: Snapshot) -> EngineStatus:
-    return EngineStatus(ConnectionState.ENGINE, snapshot, NOW - 600, events=EVENTS)
+    record = night_record(Ending.STOPPED)
+    return EngineStatus(ConnectionState.ENGINE, snapshot, NOW - 600, events=EVENTS, record=record)
 
 
 def paused() -> EngineStatus:
@@ -234,11 +235,16 @@ def finished() -> EngineStatus:
         failures_by_cause={"source-missing": 6},
     )
     return EngineStatus(
-        ConnectionState.LEDGER, snapshot, NOW - 600, events=EVENTS, run=night(snapshot, Ending.FINISHED)
+        ConnectionState.LEDGER,
+        snapshot,
+        NOW - 600,
+        events=EVENTS,
+        run=night(snapshot, Ending.FINISHED),
+        record=night_record(Ending.FINISHED),
     )
 
 
-def night(snapshot: Snapshot, how: Ending) -> RunAccount:
+def night_record(how: Ending) -> RunRecord:
     """A run of a day and a half with everything in it."""
     hour = 3600.0
     began = NOW - 36 * hour
@@ -260,10 +266,13 @@ def night(snapshot: Snapshot, how: Ending) -> RunAccount:
         for number in range(200)
     )
     ended = until if how is Ending.FINISHED else None
-    record = RunRecord(3, began, ended, (crashed, last), waits, speed)
-    account = snapshot.totals
+    return RunRecord(3, began, ended, (crashed, last), waits, speed)
+
+
+def night(snapshot: Snapshot, how: Ending) -> RunAccount:
+    record, account = night_record(how), snapshot.totals
     figures = LedgerFigures({"newspapers": account}, 0, 0, tuple(snapshot.failures_by_cause.items()))
-    return account_of(record, figures, {"source-missing": 2}, until - 86_400, is_running=False)
+    return account_of(record, figures, {"source-missing": 2}, NOW - 600 - 86_400, is_running=False)
 
 
 def stopped() -> EngineStatus:
@@ -274,6 +283,7 @@ def stopped() -> EngineStatus:
         NOW - 600,
         events=EVENTS,
         run=night(snapshot, Ending.STOPPED),
+        record=night_record(Ending.STOPPED),
     )
 
 

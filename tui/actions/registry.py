@@ -156,6 +156,15 @@ ACTIONS: tuple[Action, ...] = (
         (Scope.DASHBOARD,),
     ),
     Action(
+        "curve",
+        "c",
+        "curve",
+        "The throughput of the whole run, or of the last half hour again",
+        (Scope.DASHBOARD,),
+        requires=Precondition.ENGINE,
+        rank=29,
+    ),
+    Action(
         "open",
         "enter",
         "detail",

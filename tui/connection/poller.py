@@ -151,6 +151,7 @@ class WorkspacePoller:
             since,
             events=self._ledger.events(),
             notable=self._ledger.events(notable=True),
+            record=self._ledger.record(),
         )
 
     def _without_engine(

@@ -104,6 +104,12 @@ class Dashboard(BaseScreen):
     def action_previous_section(self) -> None:
         self.focus_previous()
 
+    def action_curve(self) -> None:
+        if self.typed_app.view.status.record is None:
+            self.typed_app.show_message("The ledger has no record of this run yet.", good=False)
+        else:
+            self.query_one(Throughput).toggle_curve()
+
     @work(exclusive=True, group=QUESTIONS)
     async def on_batches_signed_off(self, message: Batches.SignedOff) -> None:
         batch = message.batch
@@ -153,5 +159,6 @@ def panel_rows(view: View, width: int) -> PanelRows:
     causes = [cause for cause, count in snapshot.failures_by_cause.items() if count]
     run = view.status.run
     run_rows = len(account_lines(run, width)[0]) if run is not None and snapshot.engine is None else 0
+    run_rows += bool(run_rows and view.status.record)
     remedies = rows_needed(causes, width if run_rows else left_columns(width))
     return PanelRows(len(snapshot.workers), len(snapshot.batches), len(causes), remedies, run_rows)

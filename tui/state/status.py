@@ -8,6 +8,7 @@ from enum import StrEnum
 from engine import formatting
 from engine.control.snapshot import Hold, HoldReason, Snapshot, State
 from engine.ledger.models import Event
+from engine.ledger.runs import RunRecord
 from engine.run_account.account import RunAccount
 from tui.state.steady_facts import shortest_volume
 
@@ -38,6 +39,8 @@ class EngineStatus:
     """The last few of those that are kept for the whole run, newest first."""
     run: RunAccount | None = None
     """What happened in the last run; None while an engine runs, and if there was none."""
+    record: RunRecord | None = None
+    """The ledger's records of the run under way or the last one, not older than about a minute."""
 
     @property
     def state(self) -> State | None:

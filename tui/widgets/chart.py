@@ -17,7 +17,7 @@ RESTED = "░"
 """Shades the time in which the engine rested."""
 _SMOOTHED = 6
 """Spans: an image a minute is a curve and no comb."""
-_TICKS_MIN = (1, 2, 5, 10, 15, 30)
+_TICKS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200)
 _TICK_COLUMNS = 14
 """The least columns from one time to the next."""
 _STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
@@ -36,6 +36,8 @@ class Curve:
     points: tuple[Point, ...]
     column_s: int
     """Seconds that a column stands for."""
+    seconds: float | None = None
+    """Of the time that is shown, if it ends within a column."""
 
     @property
     def values(self) -> list[float]:
@@ -44,6 +46,12 @@ class Curve:
     @property
     def minutes(self) -> int:
         return len(self.points) * self.column_s // 60
+
+    @property
+    def span(self) -> str:
+        """`30 min`, `12 h`."""
+        minutes = self.minutes if self.seconds is None else int(self.seconds // 60)
+        return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
     @property
     def average(self) -> float | None:
@@ -127,7 +135,7 @@ def _shaded(row: str, rested: Sequence[bool], style: str) -> list[tuple[str, str
 
 
 def time_axis(columns: int, column_s: int) -> str:
-    """`──-10 min────────-5 min──────── now`: a few round times, and now at the right edge."""
+    """`──-10 min────────-5 min──────── now`, or `-6 h`: a few round times, and now at the right edge."""
     axis = list("─" * columns)
     now = " now"
     if columns < 2 * len(now):
@@ -135,7 +143,7 @@ def time_axis(columns: int, column_s: int) -> str:
     axis[-len(now) :] = now
     step = next((step for step in _TICKS_MIN if step * 60 / column_s >= _TICK_COLUMNS), _TICKS_MIN[-1])
     for minutes in range(step, columns * column_s // 60 + 1, step):
-        label = f"-{minutes} min"
+        label = f"-{minutes} min" if step < 60 else f"-{minutes // 60} h"
         at = columns - minutes * 60 // column_s
         if at + len(label) < columns - len(now):
             axis[at : at + len(label)] = label

@@ -1,8 +1,9 @@
-"""Throughput: images a minute, bytes in and out, what the JPEGs save, and the last half hour as a curve."""
+"""Throughput: images a minute, bytes in and out, what the JPEGs save, and a curve of the last half hour or the run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -14,6 +15,7 @@ from tui.state.view import View
 from tui.widgets.chart import RESTED, Curve, chart, images_curve, round_ceiling, spark
 from tui.widgets.line_widget import BUSY, LABEL, STRONG, line, title
 from tui.widgets.panel import Panel
+from tui.widgets.run_curve import run_curve
 
 _FIGURES_ROWS = 4
 _CHART_ROWS = 3
@@ -23,6 +25,20 @@ _RESTS = {Rest.PAUSED: "paused", Rest.HOLDING: "held", Rest.STOPPED: "stopped"}
 
 
 class Throughput(Panel):
+    whole_run = False
+    """The curve is that of the run."""
+
+    def toggle_curve(self) -> bool:
+        """Between the last half hour and the whole run; True if it is the run now."""
+        self.whole_run = not self.whole_run
+        self.redraw()
+        return self.whole_run
+
+    def _curve(self, view: View, snapshot: Snapshot, columns: int) -> Curve:
+        if self.whole_run and view.status.record is not None:
+            return run_curve(view.status.record, view.now, columns)
+        return images_curve(snapshot.recent, columns)
+
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         snapshot = view.snapshot
         if snapshot is None:
@@ -32,14 +48,14 @@ class Throughput(Panel):
         spare = rows - _FIGURES_ROWS
         if spare >= _CHART_ROWS:
             scale_columns = 6
-            curve = images_curve(snapshot.recent, columns - scale_columns)
+            curve = self._curve(view, snapshot, columns - scale_columns)
             ceiling = round_ceiling(max(curve.values, default=0.0) * 60) / 60
             scale = formatting.per_minute(ceiling).removesuffix(".0")
             drawn = chart(curve, columns, spare, ceiling, scale.rjust(scale_columns - 1), BUSY)
             images = line(*_images(snapshot))
         else:
             drawn = []
-            curve, images = images_line(snapshot, columns)
+            curve, images = images_line(snapshot, columns, partial(self._curve, view, snapshot))
         head = title("Throughput", columns, curve_note(curve, columns - len("Throughput") - 4))
         return [head, images, rates_line(snapshot, columns), saved_line(snapshot, columns), *drawn]
 
@@ -48,11 +64,11 @@ def _images(snapshot: Snapshot) -> list[tuple[str, str]]:
     return [(formatting.per_minute(snapshot.rates_now.images_per_s), STRONG), (_UNIT, LABEL)]
 
 
-def images_line(snapshot: Snapshot, columns: int) -> tuple[Curve, Text]:
-    """Images a minute, and the curve beside it."""
+def images_line(snapshot: Snapshot, columns: int, curve_for: Callable[[int], Curve]) -> tuple[Curve, Text]:
+    """Images a minute, and the curve beside it, which `curve_for` makes for its columns."""
     figures = _images(snapshot)
     room = max(0, columns - line(*figures).cell_len - 1)
-    curve = images_curve(snapshot.recent, room)
+    curve = curve_for(room)
     return curve, line(*figures, " ", *spark(curve, room, BUSY))
 
 
@@ -64,8 +80,9 @@ def curve_note(curve: Curve, columns: int) -> str:
     rests = sorted({_RESTS[point.rest] for point in curve.points if point.rest is not None})
     shaded = f", {RESTED} {' or '.join(rests)}" if rests else ""
     notes = (
-        f"{curve.minutes} min: average {average}, peak {peak}{shaded}",
-        f"{curve.minutes} min: avg {average}, peak {peak}{shaded}",
+        f"{curve.span}: average {average}, peak {peak}{shaded}",
+        f"{curve.span}: avg {average}, peak {peak}{shaded}",
+        f"{curve.span}: avg {average}, peak {peak}",
         f"avg {average}, peak {peak}{shaded}",
     )
     return next((note for note in notes if cell_len(note) <= columns), f"avg {average}, peak {peak}")

@@ -24,7 +24,10 @@ def test_all_of_the_account_is_shown_where_there_is_room() -> None:
     regions = arrange(120, 37, panel_rows(view, 120))
     assert PanelName.WORKERS not in regions and PanelName.EVENTS in regions
     drawn = [text.plain for text in RunPanel().draw(view, 120, regions[PanelName.RUN].height)]
-    assert labels(drawn[1:]) == [told.label for told in lines(view.status.run)]
+    told_labels = [told.label for told in lines(view.status.run)]
+    told_labels.insert(told_labels.index("images") + 1, "pace")
+    assert labels(drawn[1:]) == told_labels
+    assert any("░" in text and "35 h: average" in text for text in drawn)
     together = " ".join(" ".join(drawn[1:]).split())
     for told in lines(view.status.run):
         assert told.text in together
