@@ -112,6 +112,8 @@ class RunAccount(Struct, frozen=True, kw_only=True):
     failed: int
     orders: int
     """In hand."""
+    held_back: int = 0
+    """Pending images of batches that people hold."""
 
     @property
     def restarts(self) -> int:
@@ -169,6 +171,7 @@ def account_of(
         remaining=totals.remaining,
         failed=totals.failed,
         orders=len(figures.orders),
+        held_back=sum(each.pending for name, each in figures.accounts.items() if name in figures.batch_holds),
     )
 
 

@@ -69,12 +69,17 @@ def text(account: RunAccount) -> str:
 def next_steps(account: RunAccount) -> list[str]:
     """What there is to do, each with its command and the app's key."""
     steps = []
-    left = counted(account.remaining, "image")
+    can_start = account.remaining - account.held_back
     if account.state is RunState.DIED:
         steps.append("see how it ended: `photostat events`, and engine-output.log in logs/")
-    if account.state is not RunState.RUNNING and (account.remaining or account.orders):
+    if account.state is not RunState.RUNNING and (can_start or account.orders):
         orders = f" and {counted(account.orders, 'order')} in hand" if account.orders else ""
-        steps.append(f"go on with {left}{orders}: `photostat run` (s in the app)")
+        steps.append(f"go on with {counted(can_start, 'image')}{orders}: `photostat run` (s in the app)")
+    if account.held_back:
+        steps.append(
+            f"let {counted(account.held_back, 'image')} of held batches start: `photostat batches` names them, "
+            "`photostat batches release NAME` (r at a batch in the app)"
+        )
     if account.failed:
         steps.append(
             f"see why {counted(account.failed, 'image')} failed: `photostat failures` (f), "

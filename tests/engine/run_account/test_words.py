@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.ledger.batch_order import BatchHold
 from engine.ledger.runs import Ending, WaitKind
 from engine.run_account.account import account_of, new_from
 from engine.run_account.words import lines, text
-from tests.support.run_records import engine, figures, run, span, wait
+from tests.support.run_records import BEGAN, engine, figures, run, span, wait
 
 
 def test_a_night_with_everything_in_it() -> None:
@@ -129,3 +130,13 @@ def test_of_many_crashes_and_pauses_the_last_are_named() -> None:
     assert told["restarts"].startswith("4 restarts; 5 crashes (`photostat events`), the last 3: the engine (")
     assert told["restarts"].endswith("; the engine (process 4711) died at 22:54:00")
     assert told["paused"].startswith("5 pauses (`photostat events`), the last 3: 1 min 00 s by anna 2, 20:00")
+
+
+def test_images_of_held_batches_are_no_reason_to_run() -> None:
+    night, found = run(engine(0, 2, Ending.DRAINED)), figures(pending=2)
+    held = replace(found, batch_holds={"maps": BatchHold(BEGAN, "{}", "")})
+    told = account_of(night, held, {}, new_from(night), is_running=False)
+    assert [line.text for line in lines(told) if line.label == "next"] == [
+        "let 2 images of held batches start: `photostat batches` names them, `photostat batches release NAME` "
+        "(r at a batch in the app)"
+    ]
