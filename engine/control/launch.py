@@ -21,8 +21,10 @@ from engine.workspace import Workspace
 
 OUTPUT_NAME = "engine-output.log"
 """In logs/: what the engine's libraries print, and the reason for an unexpected end."""
+AFTER_THE_END = "photostat, after the engine's end: "
+"""A line of that file which begins so does not say why it ended."""
 _START_TIMEOUT_S = 60.0
-_TAIL_BYTES = 600
+_TAIL_BYTES, _LONGEST_LINE = 8192, 600
 
 
 class Started(Struct, frozen=True, tag=True):
@@ -128,5 +130,9 @@ def _read_report(fd: int, timeout_s: float) -> Started | NotStarted | None:
 
 
 def last_line(output: Path) -> str:
-    """Of a file of text. Raises OSError."""
-    return output.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip().rpartition("\n")[2]
+    """Of a file of text, without what was said after the engine's end. Raises OSError."""
+    with output.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        lines = file.read().decode(errors="replace").split("\n")
+    said = (line.strip() for line in reversed(lines) if not line.startswith(AFTER_THE_END))
+    return next(filter(None, said), "")[-_LONGEST_LINE:]

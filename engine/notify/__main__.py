@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.control.launch import AFTER_THE_END
 from engine.notify import from_ledger
 from engine.notify.delivery import Delivery, services_at
 from engine.notify.message import message_of
@@ -81,7 +82,7 @@ def _tell(delivered: Delivered) -> None:
     if _say(delivered) or not delivered.problem:
         return
     with contextlib.suppress(OSError):
-        print(f"photostat: {not_taken(delivered)}", file=sys.stderr, flush=True)
+        print(f"{AFTER_THE_END}{not_taken(delivered)}", file=sys.stderr, flush=True)
 
 
 def _say(message: ToEngine) -> bool:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.control.launch import NotStarted, Started, StartReport, start_engine
+from engine.control.launch import (
+    AFTER_THE_END,
+    NotStarted,
+    Started,
+    StartReport,
+    last_line,
+    start_engine,
+)
 from engine.failures import UserError
 from engine.workspace import Workspace
 
@@ -37,3 +44,15 @@ def test_an_engine_that_cannot_start_says_why(tmp_path: Path) -> None:
     workspace.config_path.write_text("[jpeg]\nqualty = 92\n")
     with pytest.raises(UserError, match=r"photostat\.toml: \[jpeg\] qualty: no such key; did you"):
         start_engine(workspace)
+
+
+def test_what_is_said_after_its_end_is_no_reason_for_it(tmp_path: Path) -> None:
+    output = tmp_path / "engine-output.log"
+    output.write_text(
+        f"before\nlibvips: no memory\n\n{AFTER_THE_END}{'x' * 300}\n" + f"{AFTER_THE_END}y\n" * 4
+    )
+    assert last_line(output) == "libvips: no memory"
+    output.write_text(f"{AFTER_THE_END}y\n")
+    assert last_line(output) == ""
+    output.write_text("z" * 20_000)
+    assert last_line(output) == "z" * 600
