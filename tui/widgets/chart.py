@@ -80,8 +80,11 @@ def memory_curve(recent: Recent, columns: int) -> Curve:
 
 
 def _folded(points: Sequence[Point], began: float, columns: int) -> Curve:
-    """The last points as at most `columns` columns; a narrow curve has several spans in each, always the same ones."""
-    spans = min(_SMOOTHED, max(1, math.ceil(SPANS_KEPT / max(1, columns))))
+    """The last points as at most `columns` columns; a narrow curve has several spans in each, always the same ones.
+
+    So long as there are few points, there are fewer in each: a run of five minutes fills a curve too."""
+    wanted = min(SPANS_KEPT, len(points) + 1)
+    spans = min(_SMOOTHED, max(1, math.ceil(wanted / max(1, columns))))
     first = int(began // SPAN_S)
     numbered = groupby(enumerate(points, first), key=lambda item: item[0] // spans)
     folded = [_mean([point for _, point in group]) for _, group in numbered]

@@ -33,6 +33,11 @@ def test_columns_of_a_narrow_curve_keep_their_spans_when_time_passes() -> None:
     assert any(after.values[at : at + len(same)] == same for at in (1, 2, 3))
 
 
+def test_a_short_run_fills_a_narrow_curve_too() -> None:
+    curve = images_curve(Recent(0.0, spans(*[10] * 28)), 28)
+    assert (len(curve.points), curve.column_s) == (27, SPAN_S)
+
+
 @pytest.mark.parametrize("columns", range(0, 230, 7))
 def test_a_curve_fits_its_columns(columns: int) -> None:
     for curve in (images_curve(recent(NOW), columns), memory_curve(recent(NOW), columns)):
