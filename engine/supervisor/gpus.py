@@ -36,6 +36,8 @@ from engine.supervisor.event_log import EventLog
 GPU = "photostat-gpu"
 _PAUSES_S = (1.0, 15.0)
 """Before a process that has ended is started again; there are no more starts than pauses and one."""
+_STARTS_WITHIN_S = 120.0
+"""Loading CUDA takes some seconds, on a busy machine many."""
 _RATE_OVER_S = 60.0
 
 
@@ -93,8 +95,12 @@ class Gpus:
                     self._handle(gpu, message, now)
             if gpu.child is not None and gpu.child.exit_code is not None:
                 self._ended(gpu, now)
+            if gpu.state is GpuState.STARTING and now - gpu.start_at > _STARTS_WITHIN_S:
+                self._end_hanging(
+                    gpu, f"{gpu.name} is not ready after {_STARTS_WITHIN_S:.0f} s: its process is ended"
+                )
             if gpu.state is GpuState.WAITING and now >= gpu.start_at:
-                gpu.state, gpu.address = GpuState.STARTING, ""
+                gpu.state, gpu.address, gpu.start_at = GpuState.STARTING, "", now
                 gpu.child = self._children().start(f"{GPU}-{gpu.device or 0}", gpu_decoder_main, gpu.device)
 
     def close(self) -> None:
@@ -185,7 +191,8 @@ class Gpus:
             if kind is not None:
                 self._locks.was_refused(kind.to_text(), outcome.refused)
         if outcome.gone and gpu is not None:
-            self._not_answered(gpu, outcome.gone, image.subject)
+            message = f"{gpu.name} gave no answer ({outcome.gone}): the worker has decoded the image itself"
+            self._end_hanging(gpu, message, image.subject)
         if not outcome.compared or kind is None:
             return
         if not outcome.differs:
@@ -197,11 +204,10 @@ class Gpus:
             )
             self._events.error(EventKind.GPU, message, image.subject)
 
-    def _not_answered(self, gpu: _Gpu, why: str, subject: Subject) -> None:
-        """End a process that hangs: it is started again like one that has died."""
-        if gpu.child is None or gpu.child.exit_code is not None:
+    def _end_hanging(self, gpu: _Gpu, message: str, subject: Subject | None = None) -> None:
+        """It is started again like one that has died."""
+        if gpu.child is None or gpu.child.exit_code is not None or gpu.child.killed_at is not None:
             return
-        message = f"{gpu.name} gave no answer ({why}): the worker has decoded the image itself"
         self._events.warning(EventKind.GPU, message, subject)
         gpu.child.kill()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import UNSET
 
 from engine.control.snapshot import GpuSnapshot, GpuState, Snapshot
-from engine.formatting import integer, memory_size, percent, three_figures
+from engine.formatting import counted, integer, memory_size, percent, three_figures
 
 
 def gpus_of(snapshot: Snapshot) -> tuple[GpuSnapshot, ...]:
@@ -33,7 +33,7 @@ def gpu_line(gpu: GpuSnapshot) -> str:
     if gpu.state is not GpuState.READY:
         ended = f", after its process {gpu.problem}" if gpu.problem else ""
         return f"{gpu.name}: starts{ended}"
-    parts = [f"{three_figures(gpu.megapixels_per_s)} megapixels/s", f"{integer(gpu.images)} images"]
+    parts = [f"{three_figures(gpu.megapixels_per_s)} megapixels/s", counted(gpu.images, "image")]
     if gpu.utilisation is not None:
         parts.append(f"{percent(gpu.utilisation, 1)} busy")
     if gpu.memory is not None and gpu.memory_total is not None:

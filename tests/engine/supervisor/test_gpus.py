@@ -153,6 +153,17 @@ def test_a_process_that_gives_no_answer_is_ended(run: Run) -> None:
     assert "no answer for 20 s" in run.events()[-2]
 
 
+def test_a_process_that_is_never_ready_is_ended(run: Run) -> None:
+    run.look()
+    run.look(119.0)
+    assert run.children.last.exit_code is None
+    run.look(2.0)
+    assert run.children.last.exit_code == -9
+    run.look()
+    assert run.state is GpuState.WAITING
+    assert run.events()[0] == "GPU 0 is not ready after 120 s: its process is ended"
+
+
 def test_what_it_has_done_is_told(run: Run) -> None:
     run.begin()
     run.children.last.says.append(GpuFigures(12, 600_000_000, 1.0, 0.98, 15 << 30, 140 << 30))
