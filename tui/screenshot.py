@@ -30,7 +30,7 @@ from tui.theme import TERMINAL
 
 SIZE = (100, 30)
 WORKERS = 4
-_TIMES = 5
+_TIMES = 12
 """How often the export lists the demo's images, under other UUIDs: a run of minutes has a curve to show."""
 _SHARE = 0.6
 """The share of images that are done when the screenshot is taken: then every panel has something to show."""

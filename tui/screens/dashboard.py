@@ -24,7 +24,7 @@ from tui.widgets.failures import Failures, rows_needed
 from tui.widgets.header import Header
 from tui.widgets.memory import Memory
 from tui.widgets.panel import Panel
-from tui.widgets.run_account import RunPanel, account_lines
+from tui.widgets.run_account import RunPanel, account_lines, has_pace
 from tui.widgets.selectable_panel import SelectablePanel
 from tui.widgets.status_line import StatusLine
 from tui.widgets.throughput import Throughput
@@ -159,6 +159,7 @@ def panel_rows(view: View, width: int) -> PanelRows:
     causes = [cause for cause, count in snapshot.failures_by_cause.items() if count]
     run = view.status.run
     run_rows = len(account_lines(run, width)[0]) if run is not None and snapshot.engine is None else 0
-    run_rows += bool(run_rows and view.status.record)
+    record = view.status.record
+    run_rows += bool(run_rows and record is not None and has_pace(record))
     remedies = rows_needed(causes, width if run_rows else left_columns(width))
     return PanelRows(len(snapshot.workers), len(snapshot.batches), len(causes), remedies, run_rows)

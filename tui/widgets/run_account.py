@@ -23,6 +23,7 @@ _STYLES = {"run": STRONG, "next": STRONG, "failed": BAD, "restarts": STRONG, "cl
 _LEAVES_FIRST = ("clock", "time", "paused", "restarts", "images", "held")
 """Where there is little room; what happened, what failed and what is to be done stay."""
 _AFTER_PACE = ("failed", "next")
+_LEAST_SPANS = 6
 
 
 class RunPanel(Panel):
@@ -32,12 +33,17 @@ class RunPanel(Panel):
             return [title("The run", columns)]
         shown, is_all = account_lines(run, columns, rows - 1)
         record = view.status.record
-        if record is not None and is_all and len(shown) < rows - 1:
+        if record is not None and has_pace(record) and is_all and len(shown) < rows - 1:
             at = next(
                 n for n, text in enumerate([*shown, line("next")]) if text.plain.startswith(_AFTER_PACE)
             )
             shown.insert(at, pace_line(record, run.ended, columns))
         return [title("The run", columns, "" if is_all else "all: photostat status"), *shown]
+
+
+def has_pace(record: RunRecord) -> bool:
+    """Whether there is more to show than one number: an hour of work."""
+    return len(record.throughput) >= _LEAST_SPANS
 
 
 def pace_line(record: RunRecord, ended: float, columns: int) -> Text:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.run_account.words import lines
@@ -31,6 +33,14 @@ def test_all_of_the_account_is_shown_where_there_is_room() -> None:
     together = " ".join(" ".join(drawn[1:]).split())
     for told in lines(view.status.run):
         assert told.text in together
+
+
+def test_the_pace_of_a_run_of_minutes_is_one_number_and_no_curve() -> None:
+    status = finished()
+    assert status.record is not None
+    short = replace(status, record=replace(status.record, throughput=status.record.throughput[:5]))
+    assert panel_rows(View(short, NOW), 120).run == panel_rows(View(status, NOW), 120).run - 1
+    assert "pace" not in labels([text.plain for text in RunPanel().draw(View(short, NOW), 120, 30)])
 
 
 @pytest.mark.parametrize("rows", range(5, 12))
