@@ -40,12 +40,11 @@ class ChildRecord(Struct, frozen=True):
 
         Somebody else may have written the list."""
         found = _process(self.pid)
-        try:
-            written = Path(f"/proc/{self.pid}/cmdline").read_bytes().replace(b"\0", b" ")
-        except OSError:
-            return False
-        if not written:  # its first thread has ended, and others that no signal ends have not
-            return True
+        written = command_line(self.pid)
+        if (
+            not written
+        ):  # its first thread has ended, and others that no signal ends have not; or it begins just now
+            return found is not None and found.has_lost_its_first_thread
         parent = _PARENT.search(written)
         return found is not None and parent is not None and found.parent != int(parent[1])
 
@@ -84,10 +83,19 @@ def left_behind(path: Path) -> tuple[LeftBehind, ...]:
     return tuple(child.left for child in running_children(path) if child.left is not None)
 
 
+def command_line(pid: int) -> bytes:
+    """With blanks between its words; empty if there is no such process, or it has none."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+    except OSError:
+        return b""
+
+
 class _Process(Struct, frozen=True):
     parent: int
     started: int
     is_alive: bool
+    has_lost_its_first_thread: bool
 
 
 def _process(pid: int) -> _Process | None:
@@ -98,5 +106,5 @@ def _process(pid: int) -> _Process | None:
     except (OSError, IndexError):
         return None
     # A thread that the kernel keeps outlives its process's first thread, which is a zombie then.
-    is_alive = fields[0] not in (b"Z", b"X") or threads > 1
-    return _Process(int(fields[1]), int(fields[19]), is_alive)
+    first_has_ended = fields[0] in (b"Z", b"X")
+    return _Process(int(fields[1]), int(fields[19]), not first_has_ended or threads > 1, first_has_ended)

@@ -229,8 +229,8 @@ def test_run_headless_waits_for_an_engine_that_is_suspended(root: Path) -> None:
         silent = next(line for line in lines if "does not answer" in line)
         assert "Waiting for it" in silent
     restore_share(root)
-    watching.communicate(timeout=LONGEST_WAIT_S)
-    assert watching.returncode == 0
+    printed = watching.communicate(timeout=LONGEST_WAIT_S)
+    assert watching.returncode == 0, printed
 
 
 def _connections(pid: int, place: Path) -> int:

@@ -164,22 +164,17 @@ class WorkspacePoller:
             since = before.since if before.connection is ConnectionState.LOST else now
             last = before if before.snapshot is not None else self._ledger.status()
             return replace(last, connection=ConnectionState.LOST, since=since, problem=sentence(str(error)))
-        if before.connection is ConnectionState.LEDGER:
-            problem, since = before.problem, before.since
-        else:
-            crashed = before.connection is ConnectionState.LOST and not ending
-            problem, since = (self._ended_unexpectedly if crashed else ""), now
+        since = before.since if before.connection is ConnectionState.LEDGER else now
         status = _with_elapsed(self._ledger.status(), before)
         ended = status.snapshot.ended if status.snapshot else None
-        known = sentence(f"The engine ended unexpectedly: {ended}") if ended else problem
+        known = self._ended_unexpectedly(ended) if ended else ""
         return replace(
             status, connection=ConnectionState.LEDGER, since=since, problem=status.problem or known
         )
 
-    @property
-    def _ended_unexpectedly(self) -> str:
+    def _ended_unexpectedly(self, why: str) -> str:
         output = self._workspace.logs_dir / OUTPUT_NAME
-        return f"The engine ended unexpectedly ({output} may say why); nothing that is done is lost."
+        return sentence(f"The engine ended unexpectedly: {why} ({output} may say more)")
 
     def _disconnect(self) -> None:
         if self._client is not None:

@@ -19,7 +19,7 @@ from engine.supervisor.event_log import EventLog
 from engine.supervisor.notifications import Notifier, RunNow
 from engine.workspace import Workspace
 from tests.support.notified import documents
-from tests.support.waiting import has_ended, wait_until
+from tests.support.waiting import wait_until
 from tests.support.wrong_server import WrongServer
 
 RUNNING = RunNow(State.RUNNING, Account(rows=5, pending=2, done=3))
@@ -66,9 +66,9 @@ def test_a_process_that_was_killed_is_there_again_for_the_next_notification(
     notifier = notifier_of(tmp_path, wrong_server, events)
     notifier.start()
     assert notifier._process is not None
-    sender = psutil.Process(notifier._process.pid)
-    sender.send_signal(signal.SIGKILL)
-    wait_until(lambda: has_ended(sender), "its end")
+    sender = notifier._process
+    os.kill(sender.pid, signal.SIGKILL)
+    wait_until(lambda: sender.exit_code is not None, "its end")
     notifier.notify(Occasion.FINISHED, "all is done", RUNNING)
     notifier.close()
     assert [document["event"] for document in documents(wrong_server, "/hook")] == ["finished"]
