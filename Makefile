@@ -71,7 +71,7 @@ refusals: dev  ## write the page of what is refused, docs/REFUSALS.md, from the 
 
 lock:  ## pin the newest versions of the dependencies, without registry addresses (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra build pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra build --extra notify --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra build --extra notify --extra cluster --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:  ## remove all that the other targets made
 	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

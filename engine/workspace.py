@@ -85,6 +85,11 @@ class Workspace:
         return self.root / "engine.children"
 
     @property
+    def cluster_dir(self) -> Path:
+        """The keys by which other machines and the engine know each other."""
+        return self.root / "cluster"
+
+    @property
     def logs_dir(self) -> Path:
         return self.root / "logs"
 

@@ -177,7 +177,7 @@ class PhotostatApp(BaseApp):
         what = "stop" if fail else "skip"
         if worker.image_id is None:
             self.show_message(
-                f"There is nothing to {what}: worker {worker.slot} has no image now.", good=False
+                f"There is nothing to {what}: worker {worker.key} has no image now.", good=False
             )
         elif self._can_give(f"{what} image {worker.image_id}", lambda: self._skip(worker, fail=fail)):
             question = f"{what.capitalize()} image {worker.image_id}, {worker.image}?"

@@ -37,6 +37,8 @@ COMMANDS: dict[str, dict[str, str]] = {
         "workers": "workers:workers",
         "skip": "skip:skip",
         "batches": "batches:batches",
+        "host": "host:host",
+        "hosts": "hosts:hosts",
         "notify": "notify:notify",
         "service": "service:service",
     },

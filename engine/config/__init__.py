@@ -4,6 +4,7 @@ from engine.config.loader import load
 from engine.config.model import (
     MOST_WORKERS,
     PLAIN_JPEG,
+    ClusterSettings,
     Config,
     EngineSettings,
     JpegSettings,
@@ -19,6 +20,7 @@ from engine.config.values import ColumnKey, check_batch_name, file_path, parse_s
 __all__ = [
     "MOST_WORKERS",
     "PLAIN_JPEG",
+    "ClusterSettings",
     "ColumnKey",
     "Config",
     "EngineSettings",

@@ -19,6 +19,7 @@ from engine.config.values import (
     FilledText,
     Form,
     Hidden,
+    ListenAddress,
     MemoryFloor,
     NoneAs,
     NotifyUrl,
@@ -196,6 +197,13 @@ class NotifySettings(Struct, frozen=True):
     ] = False
 
 
+class ClusterSettings(Struct, frozen=True):
+    listen: Annotated[
+        ListenAddress,
+        'other machines connect here and convert too, as in "tls://0.0.0.0:8786" (extra [cluster]); empty: none can',
+    ] = ""
+
+
 class Config(Struct, frozen=True):
     manifest: Annotated[
         ManifestSettings,
@@ -204,6 +212,7 @@ class Config(Struct, frozen=True):
     jpeg: Annotated[JpegSettings, "[batch.NAME.jpeg] overrides any of these for one batch"] = PLAIN_JPEG
     engine: EngineSettings = EngineSettings()
     store: StoreSettings = StoreSettings()
+    cluster: ClusterSettings = ClusterSettings()
     notify: NotifySettings = NotifySettings()
     batch_jpeg: dict[str, JpegSettings] = field(default_factory=dict)
     """[batch.NAME.jpeg]: the whole settings of that batch, overrides applied."""

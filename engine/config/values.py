@@ -286,6 +286,9 @@ StoreUrl = Annotated[
     str, Form(_read_matching(r"file:.+|s3://[^/]+(/.*)?", '"file:DIRECTORY" or "s3://BUCKET/PREFIX"'))
 ]
 Endpoint = Annotated[str, Form(_read_endpoint)]
+ListenAddress = Annotated[
+    str, Form(_read_matching(r"(tls://[^/\s:]+:\d{1,5})?", 'empty or an address like "tls://0.0.0.0:8786"'))
+]
 NotifyUrl = Annotated[str, Form(read_notify_url)]
 DayTime = Annotated[str, Form(_read_day_time)]
 """`08:00`, or empty."""

@@ -176,12 +176,26 @@ class WorkerSnapshot(Struct, frozen=True):
     """It takes far longer than that, and longer than any of its like."""
     quiet_seconds: Number | None = None
     """For so long it has read and written nothing and not used the processor."""
+    host: str = "here"
+    """The machine that it is on; `here` is the engine's own."""
+
+    @property
+    def key(self) -> str:
+        """`3`, or on another machine `conv2/3`."""
+        return str(self.slot) if self.host == "here" else f"{self.host}/{self.slot}"
 
     @property
     def hangs_s(self) -> float | None:
         """For so long it has been waiting, if that is long enough to be shown."""
         quiet = self.quiet_seconds
         return quiet if quiet is not None and quiet >= _SHOWN_AS_HANGING_S else None
+
+
+class HostState(StrEnum):
+    WORKING = "working"
+    IDLE = "idle"
+    """None of its workers has an image."""
+    HOLDING = "holding"
 
 
 class MemorySnapshot(Struct, frozen=True):
@@ -252,6 +266,25 @@ class VolumeSnapshot(Struct, frozen=True):
     enough: bool | None = None
     """Whether that fits; None if nobody knows."""
     problem: str = ""
+
+
+class HostSnapshot(Struct, frozen=True):
+    """A machine that converts."""
+
+    name: str
+    """`here` is the engine's own."""
+    state: HostState
+    hold: Hold | None
+    """What keeps this host alone from working."""
+    cores: Count
+    memory: MemorySnapshot
+    rates: Rates
+    workers: Count
+    busy: Count
+    """Of the workers, those that have an image."""
+    waiting: Count
+    """JPEGs on its scratch that are not in the store yet."""
+    version: str
 
 
 class Bytes(Struct, frozen=True):
@@ -376,6 +409,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     recent: Recent = Recent()
     gpus: tuple[GpuSnapshot, ...] | UnsetType = UNSET
     """Left out where there is none."""
+    hosts: tuple[HostSnapshot, ...] | UnsetType = UNSET
+    """The engine's own machine first; left out if no other one can join."""
 
     def __post_init__(self) -> None:
         structs.force_setattr(self, "totals", sum((batch.account for batch in self.batches), Account()))
@@ -430,7 +465,12 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The document of `status --json`: all but what only curves are drawn from."""
+        """The document of `status --json`: all but what only curves are drawn from.
+
+        Where no other machine can join, it says nothing of hosts."""
         document: dict[str, Any] = to_builtins(self)
         del document["recent"]
+        if self.hosts is UNSET:
+            for worker in document["workers"]:
+                del worker["host"]
         return document

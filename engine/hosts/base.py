@@ -11,6 +11,8 @@ from engine.memory.available import Memory
 from engine.messages import KnownStore
 from engine.processes.child import describe_exit
 
+HERE = "here"
+"""What people read of the engine's own machine, whose name is empty."""
 WORKER = "photostat-worker"
 UPLOADER = "photostat-uploader"
 DIES_WITHIN_S = 5.0

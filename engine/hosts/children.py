@@ -140,8 +140,13 @@ class Children:
 
     def stuck(self, name: str) -> int:
         """How many processes with such a name (of any number) have been killed and have not ended."""
-        names = [self._records[pid].name for pid in self._left] + [one.child.name for one in self._dismissed]
-        return sum(1 for one in names if one.startswith(name))
+        return sum(1 for one in self.stuck_names if one.startswith(name))
+
+    @property
+    def stuck_names(self) -> tuple[str, ...]:
+        """Of the processes that have been killed and have not ended."""
+        dismissed = (one.child.name for one in self._dismissed)
+        return (*(self._records[pid].name for pid in self._left), *dismissed)
 
     @property
     def left_behind(self) -> tuple[LeftBehind, ...]:

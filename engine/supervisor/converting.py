@@ -10,7 +10,7 @@ from typing import Protocol
 from engine.control.snapshot import WorkerSnapshot
 from engine.failures import RETRYABLE, SOURCE_CAUSES, UNEXPLAINED, Cause, Failure
 from engine.formatting import data_size, decibels, measured_time, megapixels
-from engine.hosts.base import WORKER, At
+from engine.hosts.base import HERE, WORKER, At
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
 from engine.messages import (
@@ -20,6 +20,7 @@ from engine.messages import (
     MissingSource,
     NotConverted,
     Plan,
+    ShareAway,
     StageChanged,
     Surveyed,
     SurveyRequest,
@@ -91,7 +92,7 @@ class Converting:
                 running.expected = self._durations.expected(
                     running.plan, running.megasamples, by_gpu=running.by_gpu
                 )
-        return [slot.snapshot(now) for slot in self.pool]
+        return [slot.snapshot(now, self._host.name or HERE) for slot in self.pool]
 
     def receive(self) -> None:
         """Take what the workers have sent, and remove those that have ended."""
@@ -377,9 +378,26 @@ class Converting:
                 self._put_back(attempt, outcome.away, pid)
             else:
                 is_back = isinstance(outcome.found, Surveyed)
+                if is_back and self._host.name and self._is_missing_here_alone(image):
+                    self._put_back(attempt, facts.failure.message, pid)
+                    return
                 self._not_converted(attempt, facts.failure, pid, facts, source_is_back=is_back)
 
         self._diagnose(SurveyRequest(image.image_id, image.source, image.uuid), on_outcome)
+
+    def _is_missing_here_alone(self, image: PendingImage) -> bool:
+        """The engine sees this source and its host does not: that is the host's fault, and holds it. False if a person
+        has said that such sources are gone."""
+        was_open = self._holds.may_survey
+        detail = (
+            f"{image.source} is there for the engine, and not on this machine: is the share mounted here?"
+        )
+        missing = MissingSource(SurveyRequest(image.image_id, image.source, image.uuid), ())
+        away = ShareAway(image.source.rpartition("/")[0], detail)
+        is_away = self._holds.source_away(away, missing, time.monotonic())
+        if is_away and was_open:
+            self._events.warning(EventKind.HOLD, detail)
+        return is_away
 
     def _not_converted(
         self,

@@ -9,7 +9,7 @@ from engine.supervisor.context import HostContext
 from engine.supervisor.converting import Converting
 from engine.supervisor.disk_checks import probe_disk
 from engine.supervisor.dispatch import Dispatch
-from engine.supervisor.progress import Progress
+from engine.supervisor.progress import Finished, Progress
 from engine.supervisor.storing import Storing
 from engine.supervisor.surveying import DiagnoseSource
 
@@ -27,7 +27,10 @@ class Crew:
     ) -> None:
         self.context = context
         self.holds = context.holds
-        self.storing = Storing(context, progress)
+        self.progress = Progress(time.monotonic())
+        """Of this host alone."""
+        self._of_run = progress
+        self.storing = Storing(context, self._finished)
         self.converting = Converting(context, workers, self.storing, diagnose)
         self.dispatch = Dispatch(context, self.converting, candidates)
 
@@ -36,11 +39,23 @@ class Crew:
         self.converting.receive()
         self.storing.receive()
 
+    def _finished(self, image: Finished, by_this_engine: bool) -> None:
+        """What an earlier engine has converted says nothing of the rates."""
+        self._of_run.count(image)
+        if by_this_engine:
+            self.progress.add(image)
+            self._of_run.add(image)
+
     def update_holds(self, now: float) -> None:
+        self.progress.pass_time(now)
         self.holds.tick(now)
         self.context.hung_images.tick(now)
         self.holds.scratch_used(self.storing.on_scratch_bytes, now)
         probe_disk(self.context)
+        if self.context.host.name and self.holds.source_wants_probe():
+            self.holds.source_probed(
+                None, now
+            )  # no surveyor is there: the next image shows whether the share is
 
     def work(self, now: float, *, may_start: bool, more_to_come: bool) -> None:
         """Start what may start, and as many workers as are missing."""

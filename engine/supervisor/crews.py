@@ -52,7 +52,7 @@ class Crews:
         images = crew.converting.in_flight + crew.storing.on_scratch
         crew.let_go(why)
         self._failures_of_gone += crew.failures
-        back = f"; {counted(images, 'image')} that it had not stored yet wait for others" if images else ""
+        back = f"; {counted(images, 'image')} not stored yet: pending again" if images else ""
         crew.context.events.warning(EventKind.ENGINE, f"{why}{back}")
 
     def receive(self) -> None:
@@ -89,8 +89,12 @@ class Crews:
             check_removals(crew.context)
 
     def hold(self, now: float) -> Hold | None:
-        """The engine's most important one."""
-        return hold_of_all(self._run.holds, [crew.holds for crew in self], now)
+        """The engine's most important one. Sources that its own machine does not see keep all others from work, too,
+        when what had been surveyed is converted."""
+        hold = hold_of_all(self._run.holds, [crew.holds for crew in self], now)
+        if hold is None and not self.here.holds.may_survey and not self.is_busy:
+            return self.here.holds.hold(now)
+        return hold
 
     @property
     def in_flight(self) -> int:

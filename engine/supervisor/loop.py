@@ -16,6 +16,7 @@ import signal
 import sqlite3
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engine import __version__
 from engine.config import Config
@@ -56,6 +57,9 @@ from engine.supervisor.takeover import check_scratch, take_over
 from engine.supervisor.volumes import Volumes, volume_paths
 from engine.supervisor.working_hours import WorkingHours
 from engine.workspace import Workspace
+
+if TYPE_CHECKING:
+    from engine.supervisor.joining import Joining
 
 _TICK_S = 0.25
 _LINGER_S = 1.5
@@ -99,6 +103,7 @@ class Supervisor:
         candidates = Candidates(self._to_convert)
         self._crews = Crews(here, workers, candidates, self._progress, self._surveying.diagnose)
         self._here = self._crews.here
+        self._joining = self._joining_of_hosts()
         self._skipping = Skipping(self._run, self._crews, self._surveying)
         self._ordered_holds = OrderedHolds(self._run, here.hung_images)
         self._hours = WorkingHours(self._run, options.outside_hours_until)
@@ -112,6 +117,13 @@ class Supervisor:
         self._recorder = RunRecorder(ledger)
         commands = Commands(self, ledger, self._run.events)
         self._control = ControlServer(workspace.socket_path, commands.answer)
+
+    def _joining_of_hosts(self) -> Joining | None:
+        if not self._run.config.cluster.listen:
+            return None
+        from engine.supervisor.joining import Joining  # which imports Dask, if hosts may join
+
+        return Joining(self._run, self._crews)
 
     def _this_machine(self) -> HostContext:
         run, settings = self._run, self._run.config
@@ -156,6 +168,8 @@ class Supervisor:
         run.ledger.remove_lost_plans()
         self._notifier.start()
         self._volumes.open()
+        if self._joining is not None:
+            await self._joining.open()
         await self._control.start()
         run.ledger.publish_socket(self._control.path)
         run.ledger.answer_while_locked()
@@ -208,6 +222,8 @@ class Supervisor:
             self._crews.unlink_finished()
             self._turns.attempt(self._orders.work)
         self._crews.check_removals()
+        if self._joining is not None:
+            self._joining.flush()
         check_log(self._run, self._log_file)
         self._notifier.look(self._hold, self._now)
         self._record()
@@ -229,6 +245,8 @@ class Supervisor:
 
     def _receive(self) -> None:
         self._surveying.receive(may_begin=self.desired is DesiredState.RUN)
+        if self._joining is not None:
+            self._joining.look(time.monotonic())
         self._crews.receive()
         self._run.children.collect(time.monotonic())
 
@@ -307,6 +325,8 @@ class Supervisor:
             steps.callback(self._run.scratch.remove_if_empty)
             steps.callback(self._write_the_rest)
             steps.push_async_callback(self._run.children.close)
+            if self._joining is not None:
+                steps.push_async_callback(self._joining.close)
             for crew in self._crews:
                 steps.callback(crew.storing.close)
             steps.callback(self._surveying.close)

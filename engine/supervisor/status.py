@@ -16,6 +16,8 @@ from engine.control.snapshot import (
     EngineIdentity,
     Hold,
     HoldReason,
+    HostSnapshot,
+    HostState,
     OrderSnapshot,
     Pause,
     Snapshot,
@@ -24,8 +26,10 @@ from engine.control.snapshot import (
     SurveySnapshot,
     WorkerSnapshot,
 )
+from engine.hosts.base import HERE
 from engine.ledger.account import LedgerFigures, Outstanding
 from engine.supervisor.context import RunContext
+from engine.supervisor.crew import Crew
 from engine.supervisor.crews import Crews
 from engine.supervisor.progress import InHand, Progress, SurveyPace
 from engine.supervisor.volumes import ComingBytes, Volumes
@@ -102,6 +106,26 @@ def take_snapshot(
         outside_hours_until=hours.overruled_until,
         recent=recent,
         gpus=run.gpus.snapshots(now) or UNSET,
+        hosts=tuple(map(host_snapshot, crews)) if run.config.cluster.listen else UNSET,
+    )
+
+
+def host_snapshot(crew: Crew) -> HostSnapshot:
+    """A machine as people see it."""
+    host, now = crew.context.host, time.monotonic()
+    hold, busy = crew.holds.hold(now), len(crew.converting.pool.running)
+    state = HostState.HOLDING if hold else HostState.WORKING if busy else HostState.IDLE
+    return HostSnapshot(
+        name=host.name or HERE,
+        state=state,
+        hold=hold,
+        cores=host.cores,
+        memory=crew.dispatch.snapshot(),
+        rates=crew.progress.rates(),
+        workers=crew.converting.pool.wanted,
+        busy=busy,
+        waiting=crew.storing.on_scratch,
+        version=__version__,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from engine.messages import (
     StoreRequest,
 )
 from engine.supervisor.context import HostContext
-from engine.supervisor.progress import Finished, Progress
+from engine.supervisor.progress import Finished
 from engine.supervisor.unexplained import UnexplainedFaults
 
 _MOST_SETBACKS = 8
@@ -68,11 +69,11 @@ class Setbacks:
 
 
 class Storing:
-    def __init__(self, context: HostContext, progress: Progress) -> None:
+    def __init__(self, context: HostContext, on_finished: Callable[[Finished, bool], None]) -> None:
         self._context = context
         self._run, self._host, self._holds = context.run, context.host, context.holds
         self._events = context.events
-        self._progress = progress
+        self._on_finished = on_finished
         self._uploader: ChildProcess | None = None
         self._waiting: deque[WaitingJpeg] = deque()
         self._transferring: dict[int, WaitingJpeg] = {}
@@ -224,9 +225,7 @@ class Storing:
         self._holds.store_worked()
         self._run.ledger.done(request.image_id, message.warnings)
         finished = Finished(jpeg.megapixels, jpeg.source_bytes, request.jpeg_bytes)
-        self._progress.count(finished)
-        if jpeg.converted_here:
-            self._progress.add(finished)
+        self._on_finished(finished, jpeg.converted_here)
         how = "was there already, identical" if message.existed else measured_time(message.wall_s)
         self._events.info(EventKind.STORED, f"{data_size(request.jpeg_bytes)}, {how}", jpeg.subject)
         self._to_unlink.append(Path(request.scratch_path))

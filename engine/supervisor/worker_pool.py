@@ -110,7 +110,7 @@ class Slot:
         self.activity.begins(time.monotonic())
         self.child.send(Quit())
 
-    def snapshot(self, now: float) -> WorkerSnapshot:
+    def snapshot(self, now: float, host: str) -> WorkerSnapshot:
         running = self.running
         expected = running.expected if running else None
         return WorkerSnapshot(
@@ -128,6 +128,7 @@ class Slot:
             predicted_seconds=expected.seconds if expected else None,
             overdue=bool(running and expected and now - running.started > expected.overdue_after_s),
             quiet_seconds=self.activity.quiet_s(now) if running else None,
+            host=host,
         )
 
 

@@ -270,6 +270,11 @@ def test_a_batch_overrides_what_it_names_and_no_more(tmp_path: Path) -> None:
         ("[notify]\nurls = ['file:///etc/passwd']", "[notify] urls: must be addresses like"),
         ("[notify]\nmorning = '8:00'", '[notify] morning = "8:00": must be empty or a time of day'),
         ("[notify]\nmorning = '24:00'", "[notify] morning"),
+        (
+            "[cluster]\nlisten = 'tcp://0.0.0.0:1'",
+            '[cluster] listen = "tcp://0.0.0.0:1": must be empty or an address',
+        ),
+        ("[cluster]\nlisten = 'tls://0.0.0.0'", "[cluster] listen"),
         ("[manifest]\nencoding = 'latin-99'", "[manifest] encoding"),
         ("[manifest]\nencoding = 'base64'", "[manifest] encoding"),
         ("[manifest]\nheader = 'yes'", "[manifest] header"),

@@ -237,7 +237,7 @@ def _print_engine(snapshot: Snapshot) -> None:
             ["slot", "pid", "phase", "MP", "for", "of about", "memory", "ID", "image"],
             [
                 [
-                    str(w.slot),
+                    w.key,
                     str(w.pid or ""),
                     w.phase,
                     three_figures(w.megapixels or 0),

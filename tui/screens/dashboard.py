@@ -140,7 +140,7 @@ class Dashboard(BaseScreen):
     def on_workers_opened(self, message: Workers.Opened) -> None:
         worker = message.worker
         if worker.image_id is None:
-            self.typed_app.show_message(f"Worker {worker.slot} has no image now.", good=False)
+            self.typed_app.show_message(f"Worker {worker.key} has no image now.", good=False)
         else:
             self.post_message(OpenImage(worker.image_id))
 

@@ -72,9 +72,7 @@ def skip_facts(worker: WorkerSnapshot, *, fail: bool) -> list[str]:
         if worker.predicted_seconds is None
         else f", of about {formatting.duration(worker.predicted_seconds)}"
     )
-    first = (
-        f"Worker {worker.slot} has had it for {formatting.duration(worker.seconds)}{usual}. That ends now."
-    )
+    first = f"Worker {worker.key} has had it for {formatting.duration(worker.seconds)}{usual}. That ends now."
     if fail:
         then = "It fails (timed-out, stopped by you), until it is requeued or accepted."
     else:

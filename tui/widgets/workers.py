@@ -55,7 +55,7 @@ class Workers(SelectablePanel):
         """Its image is to be shown."""
 
     def keys(self, view: View) -> list[str]:
-        return [str(worker.slot) for worker in view.snapshot.workers] if view.snapshot else []
+        return [worker.key for worker in view.snapshot.workers] if view.snapshot else []
 
     def head(self, view: View, columns: int, shown: int, count: int) -> Text:
         return title("Workers", columns, workers_note(view.snapshot, shown) if view.snapshot else "")
@@ -63,8 +63,8 @@ class Workers(SelectablePanel):
     def row(self, view: View, key: str, columns: int) -> Text:
         assert view.snapshot is not None
         workers = view.snapshot.workers
-        slot = max(_SLOT, 1 + len(str(max(worker.slot for worker in workers))))
-        return worker_line(next(w for w in workers if str(w.slot) == key), columns, slot)
+        slot = max(_SLOT, 1 + max(len(worker.key) for worker in workers))
+        return worker_line(next(w for w in workers if w.key == key), columns, slot)
 
     def empty_row(self, view: View) -> Text:
         return line((" none run", LABEL)) if view.snapshot else line("")
@@ -83,7 +83,7 @@ class Workers(SelectablePanel):
 
     def _post(self, message: type[WorkerMessage]) -> None:
         workers = self.view.snapshot.workers if self.view and self.view.snapshot else ()
-        worker = next((worker for worker in workers if str(worker.slot) == self.current), None)
+        worker = next((worker for worker in workers if worker.key == self.current), None)
         if worker is not None:
             self.post_message(message(worker))
 
@@ -122,7 +122,7 @@ def worker_line(worker: WorkerSnapshot, columns: int, slot_columns: int = _SLOT)
 
     What changes stands first: a terminal is sent a line up to its last change. A narrow line leaves out the size first,
     which the image's detail has, and the bars then."""
-    slot = right_aligned(str(worker.slot), slot_columns - 1) + " "
+    slot = right_aligned(worker.key, slot_columns - 1) + " "
     if worker.image_id is None:
         rss = right_aligned(formatting.short_memory(worker.rss_bytes), _MEMORY // 2)
         middle = columns - slot_columns - _MEMORY // 2

@@ -242,7 +242,7 @@ def test_a_snapshot_survives_the_way_to_a_client() -> None:
 
 
 def test_what_a_later_engine_adds_is_passed_over() -> None:
-    later = DOCUMENT | {"hosts": [], "engine": {**SNAPSHOT.to_json()["engine"], "cores": 12}}
+    later = DOCUMENT | {"clouds": [], "engine": {**SNAPSHOT.to_json()["engine"], "cores": 12}}
     assert read_snapshot(later) == SNAPSHOT
 
 

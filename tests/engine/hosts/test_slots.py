@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,10 @@ from engine.config import JpegSettings, StoreSettings
 from engine.hosts.base import WORKER, ChildProcess, Host
 from engine.hosts.children import Children
 from engine.hosts.local import LocalHost
+from engine.hosts.remote import RemoteHost
+from engine.hosts.session import Session
+from engine.hosts.wire import Greet, Hello, Parcel
+from engine.memory.available import MemoryReader
 from engine.messages import (
     Converted,
     DecodeMode,
@@ -33,7 +40,7 @@ from engine.messages import (
 )
 from engine.scratch import Scratch
 from tests.support.jp2_files import make_jp2
-from tests.support.waiting import LONGEST_WAIT_S
+from tests.support.waiting import LONGEST_WAIT_S, wait_until_async
 
 
 @dataclass
@@ -77,13 +84,69 @@ class Place:
         return Job(7, attempt, "u", str(source), "", str(path), JpegSettings(), False, plan)
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", "remote"])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    opened = {"local": local_place, "remote": remote_place}[request.param]
+    async with opened(tmp_path) as place:
+        yield place
+
+
+@asynccontextmanager
+async def local_place(root: Path) -> AsyncIterator[Place]:
     wake_up = asyncio.Event()
-    children = Children(tmp_path / "engine.children", Mock(), wake_up)
-    scratch = Scratch(tmp_path / "scratch", tmp_path, "identity")
-    yield Place(LocalHost(children, scratch, StoreSettings(url="file:out"), tmp_path), wake_up, tmp_path)
+    children = Children(root / "engine.children", Mock(), wake_up)
+    scratch = Scratch(root / "scratch", root, "identity")
+    yield Place(LocalHost(children, scratch, StoreSettings(url="file:out"), root), wake_up, root)
     await children.close()
+
+
+@asynccontextmanager
+async def remote_place(root: Path) -> AsyncIterator[Place]:
+    """Both ends in this process; what they say travels packed, and the second of two parcels first."""
+    wake_up, host_wake_up = asyncio.Event(), asyncio.Event()
+    hello = Hello("conv2", "tls://somewhere:1", (), 2, 2, MemoryReader().read())
+    children = Children(root / "host.children", Mock(), host_wake_up)
+    to_engine, to_host = (
+        Swapped(lambda parcel: host.take(parcel)),
+        Swapped(lambda parcel: session.take(parcel)),
+    )
+    session = Session("ab" * 16, children, root / "scratch", to_engine.send)
+    host = RemoteHost(hello, "ab" * 16, to_host.send, wake_up.set)
+    host.post(Greet(StoreSettings(url="file:out"), root, "identity", ()))
+
+    async def carry() -> None:
+        while True:
+            host.look(time.monotonic())
+            host.flush()
+            to_host.deliver()
+            session.work(time.monotonic())
+            to_engine.deliver()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(host_wake_up.wait(), 0.01)
+            host_wake_up.clear()
+
+    carrying = asyncio.create_task(carry())
+    place = Place(host, wake_up, root)
+    await place.until(lambda: host.joined is not None)
+    yield place
+    carrying.cancel()
+    await session.end()
+
+
+class Swapped:
+    """A connection on which parcels overtake one another, and come twice."""
+
+    def __init__(self, take: Callable[[Parcel], None]) -> None:
+        self._take = take
+        self._under_way: list[bytes] = []
+
+    def send(self, parcel: Parcel) -> None:
+        self._under_way.append(parcel.packed())
+
+    def deliver(self) -> None:
+        for packed in [*reversed(self._under_way), *self._under_way[:1]]:
+            self._take(Parcel.unpacked(packed))
+        self._under_way.clear()
 
 
 async def test_a_worker_says_when_it_is_ready_and_answers_each_job_by_its_image_and_attempt(
@@ -101,13 +164,14 @@ async def test_a_worker_says_when_it_is_ready_and_answers_each_job_by_its_image_
     assert (failed.image_id, failed.attempt) == (7, 2)
     assert list(worker.messages()) == [] and worker.exit_code is None
     place.host.scratch.remove_attempt(7, 1)
-    assert not Path(done.scratch_path).exists() and place.host.scratch.removal_problem() is None
+    await wait_until_async(lambda: not Path(done.scratch_path).exists(), "the removal", asyncio.sleep)
+    assert place.host.scratch.removal_problem() is None
     place.host.dismiss(worker)
 
 
 async def test_a_worker_that_is_killed_wakes_the_loop_and_what_is_sent_to_it_is_lost(place: Place) -> None:
     worker = await place.ready()
-    assert place.host.rss_bytes(worker) > 1 << 20
+    await wait_until_async(lambda: place.host.rss_bytes(worker) > 1 << 20, "its size", asyncio.sleep)
     assert place.host.activity(worker) is not None
     worker.kill()
     await place.until(lambda: worker.exit_code is not None)

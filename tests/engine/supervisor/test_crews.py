@@ -6,15 +6,16 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
 from engine.ledger.models import PendingImage
 from engine.ledger.reader import LedgerReader
+from engine.messages import NotConverted, SurveyRequest
 from engine.supervisor.candidates import Candidates
 from engine.supervisor.context import HostContext, RunContext
 from engine.supervisor.crew import Crew
@@ -23,6 +24,7 @@ from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.progress import Progress
+from engine.supervisor.surveying import OnOutcome, SourceOutcome
 from engine.workspace import Workspace
 from tests.support.fake_hosts import FakeHost, FakeStore
 from tests.support.ledgers import make_ledger, surveyed
@@ -43,20 +45,23 @@ class SimulatedRun:
         self.store = FakeStore()
         self.incarnations = Counter[str]()
         self.gone: list[FakeHost] = []
+        self.diagnosed: list[int] = []
         self.broken: set[int] = set()
         self.crews = Crews(
             self.context(""),
             2,
             Candidates(self._to_convert),
             Progress(time.monotonic()),
-            diagnose=self._never,
+            diagnose=self._diagnose,
         )
 
     def _to_convert(self, limit: int) -> list[PendingImage]:
         return self.ledger.queue.to_convert(None, limit)
 
-    def _never(self, *_: Any) -> None:
-        raise AssertionError("no source is missing here")
+    def _diagnose(self, request: SurveyRequest, on_outcome: OnOutcome) -> None:
+        """The engine's own machine sees every source."""
+        self.diagnosed.append(request.image_id)
+        on_outcome(SourceOutcome(found=surveyed(request.image_id)))
 
     def context(self, name: str) -> HostContext:
         self.incarnations[name] += 1
@@ -201,13 +206,38 @@ def test_a_lost_host_costs_what_it_had_not_stored_and_no_attempt(run: SimulatedR
             assert reader.attempts(image)[0].outcome == "put-back"
             assert reader.attempts(image)[0].host == "b"
         told = [event.message for event in reader.events(limit=1000) if event.kind == "engine"]
-    assert any("b: the connection is lost; 3 images" in message for message in told)
+    assert any("b: the connection is lost; 3 images not stored yet" in message for message in told)
     run.finish()
     assert run.ledger.account()["newspapers"].done == IMAGES
     with LedgerReader(run.workspace) as reader:
         assert [event.message for event in reader.events(limit=1000, image_id=job.image_id)][-1].endswith(
             "was there already, identical"
         )
+    run.ledger.close()
+
+
+def test_a_source_that_one_host_alone_does_not_see_holds_that_host_and_costs_no_attempt(
+    run: SimulatedRun,
+) -> None:
+    run.join("b")
+    run.turn()
+    run.turn()
+    there = next(crew for crew in run.crews if crew.context.host.name == "b")
+    host = run.host(there)
+    child, job = host.jobs[0]
+    gone = Failure(Cause.SOURCE_MISSING, Stage.READING, "no such file")
+    child.sent.remove(job)
+    child.says.append(NotConverted(job.image_id, gone, (), 1, 0.1, 0.1, job.attempt))
+    with run.ledger.turn():
+        run.crews.receive()
+    assert run.diagnosed == [job.image_id]
+    held = there.holds.hold(time.monotonic())
+    assert held is not None and "is the share mounted here?" in held.detail
+    assert run.crews.hold(time.monotonic()) is None, "the others go on"
+    with LedgerReader(run.workspace) as reader:
+        assert reader.attempts(job.image_id)[0].outcome == "put-back"
+    run.finish()
+    assert run.ledger.account()["newspapers"].done == IMAGES
     run.ledger.close()
 
 

@@ -1,0 +1,184 @@
+"""The process of a host: `python -m engine.host INVITATION`, started by `photostat host` on another machine.
+
+It connects to the engine that has invited it, and lends it this machine: workers and an uploader as its own children.
+If the connection is lost, or the engine ends, it ends them, and tries to connect again until somebody stops it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.failures import UserError, one_line
+from engine.formatting import counted
+from engine.hosts.children import Children
+from engine.hosts.invitations import Invitation
+from engine.hosts.libraries import libraries
+from engine.hosts.relay import Relay
+from engine.hosts.session import Session
+from engine.hosts.wire import Hello, Leaving, Parcel
+from engine.ledger.states import EventKind
+from engine.memory.available import MemoryReader
+from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
+from engine.visible_stderr import make_stderr_visible
+
+_TICK_S = 0.25
+_HELLO_EVERY_S = 1.0
+_AGAIN_AFTER_S = 5.0
+
+
+@dataclass(frozen=True)
+class HostOptions:
+    invitation: Path
+    scratch: Path
+    workers: int
+
+
+class _Said:
+    """What people see of it on stderr, each thing once until it changes."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def say(self, what: str) -> None:
+        if what != self._last:
+            self._last = what
+            print(f"photostat host: {one_line(what)}", file=sys.stderr, flush=True)
+
+    def info(self, kind: EventKind, message: str, /, *, pid: int | None = None) -> None:
+        self.say(message)
+
+    def warning(self, kind: EventKind, message: str, /, *, pid: int | None = None) -> None:
+        self.say(message)
+
+
+class HostProcess:
+    def __init__(self, options: HostOptions) -> None:
+        self._options = options
+        self._invitation = Invitation.read(options.invitation)
+        self._said = _Said()
+        self._wake_up = asyncio.Event()
+        self._left = asyncio.Event()
+        """Somebody ends it."""
+        self._is_connected = False
+
+    async def run(self) -> None:
+        """Until a person stops it. Raises UserError if the engine refuses it."""
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(signum, self._leave)
+        self._options.scratch.mkdir(parents=True, exist_ok=True)
+        while not self._left.is_set():
+            try:
+                await self._connect_until_leaving()
+            except (OSError, TimeoutError) as error:
+                self._said.say(f"{self._invitation.address} does not answer ({error}); trying again")
+            if not self._left.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake_up.wait(), _AGAIN_AFTER_S)
+
+    def _leave(self) -> None:
+        self._left.set()
+        self._wake_up.set()
+
+    async def _connect_until_leaving(self) -> None:
+        """Whoever ends it while nobody answers waits for nobody."""
+        connecting, leaving = asyncio.ensure_future(self._connect()), asyncio.ensure_future(self._left.wait())
+        await asyncio.wait({connecting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        if not self._is_connected:
+            connecting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await connecting
+
+    async def _connect(self) -> None:
+        """One connection, from its beginning to its end."""
+        incarnation = secrets.token_hex(16)
+        self._said.say(f"connects to {self._invitation.address}")
+        children = Children(self._options.scratch / "host.children", self._said, self._wake_up)
+        children.take_over()
+        received: list[Parcel] = []
+        sent: list[Parcel] = []
+        session = Session(incarnation, children, self._options.scratch, sent.append)
+
+        def take(parcel: Parcel) -> None:
+            received.append(parcel)
+            self._wake_up.set()
+
+        try:
+            async with Relay(self._invitation, incarnation, take) as relay:
+                self._is_connected = True
+                await self._serve(session, relay, received, sent)
+        finally:
+            self._is_connected = False
+            await session.end()
+        if session.refused is not None:
+            raise UserError(f"the engine refuses {self._invitation.name}: {session.refused}")
+
+    async def _serve(
+        self, session: Session, relay: Relay, received: list[Parcel], sent: list[Parcel]
+    ) -> None:
+        said_hello_at = 0.0
+        self._said.say(f"connected to {self._invitation.address}, waits for its engine")
+        while relay.is_connected and not session.is_over and session.refused is None:
+            now = time.monotonic()
+            while received:
+                session.take(received.pop(0))
+            if not session.greeted and now - said_hello_at >= _HELLO_EVERY_S:
+                said_hello_at = now
+                relay.send(Parcel(session.incarnation, -1, (self._hello(relay),)))
+            if self._left.is_set():
+                session.say(Leaving("somebody has ended it"))
+            session.work(now)
+            for parcel in sent:
+                relay.send(parcel)
+            sent.clear()
+            if session.problem is not None:
+                self._said.say(f"cannot join: {session.problem}")
+                return
+            if session.greeted:
+                self._said.say(
+                    f"joined as {self._invitation.name}, {counted(self._options.workers, 'worker')}"
+                )
+            if self._left.is_set():
+                await asyncio.sleep(_TICK_S)  # for the last words to be sent
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake_up.wait(), _TICK_S)
+            self._wake_up.clear()
+        self._said.say("the connection is over")
+
+    def _hello(self, relay: Relay) -> Hello:
+        options = self._options
+        memory = MemoryReader().read()
+        cores = os.cpu_count() or 1
+        return Hello(self._invitation.name, relay.address, libraries(), cores, options.workers, memory)
+
+
+def main() -> int:
+    """0 when somebody has ended it, 2 if it cannot work."""
+    parser = argparse.ArgumentParser(prog="python -m engine.host")
+    parser.add_argument("invitation", type=Path)
+    parser.add_argument("--scratch", type=Path, required=True)
+    parser.add_argument("--workers", type=int, required=True)
+    options = parser.parse_args()
+    make_stderr_visible()
+    set_oom_score(OOM_SUPERVISOR)
+    try:
+        asyncio.run(HostProcess(HostOptions(options.invitation, options.scratch, options.workers)).run())
+    except UserError as error:
+        print(f"photostat host: {one_line(str(error))}", file=sys.stderr, flush=True)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

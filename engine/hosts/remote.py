@@ -1,0 +1,242 @@
+"""Another machine as a host: what it has said last, and what it is sent. Knows nothing of how that travels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from engine.hosts.base import UPLOADER, ActivitySample, At, ChildProcess
+from engine.hosts.wire import (
+    SILENT_AFTER_S,
+    Dismiss,
+    Ended,
+    Hello,
+    Hire,
+    Hired,
+    InOrder,
+    Joined,
+    Kill,
+    Leaving,
+    Parcel,
+    ProcessSample,
+    RemoveAttempt,
+    RemoveFile,
+    Said,
+    Sample,
+    Send,
+    TrySpace,
+)
+from engine.memory.available import Memory
+from engine.messages import KnownStore
+
+_SAYS_SOMETHING_WITHIN_S = 3.0
+_LONGEST_STEP_S = 2.0
+"""In a longer gap between two looks the engine itself was suspended: nobody could hear anything."""
+
+Post = Callable[[object], None]
+
+
+class RemoteChild:
+    """See ChildProcess."""
+
+    def __init__(self, number: int, name: str, post: Post) -> None:
+        self.number = number
+        self.name = name
+        self.pid = 0
+        """Until the host has started it."""
+        self.killed_at: float | None = None
+        self.exit_code: int | None = None
+        self.oom_killed = False
+        self.sample: ProcessSample | None = None
+        self._post = post
+        self._said: list[Any] = []
+
+    def send(self, message: object) -> None:
+        self._post(Send(self.number, message))
+
+    def messages(self) -> Iterator[Any]:
+        while self._said:
+            yield self._said.pop(0)
+
+    def hear(self, message: object) -> None:
+        self._said.append(message)
+
+    def kill(self) -> None:
+        if self.exit_code is None:
+            self.killed_at = self.killed_at or time.monotonic()
+            self._post(Kill(self.number))
+
+    def close(self, timeout_s: float = 5.0) -> bool:
+        self._said.clear()
+        self._post(Dismiss(self.number, None, timeout_s))
+        return True
+
+
+class RemoteScratch:
+    """See HostScratch. The host makes its directory itself, and says of problems with every sample."""
+
+    def __init__(self, joined: Joined, token: int, post: Post) -> None:
+        """`token` is another one each time that the host connects, so that no late file has a present one's name."""
+        self.in_memory = joined.in_memory
+        self.latest: Sample | None = None
+        self._directory = joined.scratch
+        self._token = token
+        self._post = post
+
+    def make_directory(self) -> str | None:
+        return None
+
+    def jpeg_path(self, image_id: int, attempt: int) -> Path:
+        return self._directory / f"{image_id}-{attempt}-{self._token}.jpg"
+
+    def remove(self, path: Path) -> None:
+        self._post(RemoveFile(path))
+
+    def remove_attempt(self, image_id: int, attempt: int) -> None:
+        self._post(RemoveAttempt(image_id, attempt))
+
+    def removal_problem(self) -> str | None:
+        return self.latest.removal_problem if self.latest else None
+
+    def space_problem(self, need_bytes: int) -> str | None:
+        """What the host found when it was asked last; it is asked again."""
+        self._post(TrySpace(need_bytes))
+        return self.latest.space_problem if self.latest else None
+
+
+class RemoteHost:
+    """See Host."""
+
+    def __init__(
+        self, hello: Hello, incarnation: str, send: Callable[[Parcel], None], wake: Callable[[], None]
+    ) -> None:
+        """`send` sends a parcel there; `wake` begins the supervisor's next turn."""
+        self.hello = hello
+        self.name = hello.name
+        self.cores = hello.cores
+        self.incarnation = incarnation
+        self.lost: str | None = None
+        self.joined: Joined | None = None
+        self._send, self._wake = send, wake
+        self._outbox: list[object] = []
+        self._sent = 0
+        self._in_order = InOrder()
+        self._children: dict[int, RemoteChild] = {}
+        self._numbers = count(1)
+        self._latest: Sample | None = None
+        self._scratch: RemoteScratch | None = None
+        self._looked_at = self._heard_at = time.monotonic()
+
+    # -- the connection ----
+
+    def post(self, message: object) -> None:
+        """To be sent with the next parcel."""
+        self._outbox.append(message)
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._outbox and self.lost is None:
+            parcel = Parcel(self.incarnation, self.next_number(), tuple(self._outbox))
+            self._outbox.clear()
+            self._send(parcel)
+
+    def next_number(self) -> int:
+        """Of the next parcel."""
+        self._sent += 1
+        return self._sent - 1
+
+    def take(self, parcel: Parcel) -> None:
+        """What the host has sent."""
+        self._heard_at = self._looked_at
+        for message in self._in_order.take(parcel):
+            self._hear(message)
+        self._wake()
+
+    def look(self, now: float) -> None:
+        """Called often: who has been silent for too long is lost."""
+        gap, self._looked_at = now - self._looked_at, now
+        if gap > _LONGEST_STEP_S:
+            self._heard_at += gap
+        if self.lost is None and now - self._heard_at > SILENT_AFTER_S:
+            self.lost = f"no sign of life for {SILENT_AFTER_S:.0f} s"
+
+    def is_silent(self, now: float) -> bool:
+        """For longer than a host that works ever is."""
+        return now - self._heard_at > _SAYS_SOMETHING_WITHIN_S
+
+    def _hear(self, message: object) -> None:
+        match message:
+            case Sample():
+                self._take_sample(message)
+            case Hired() if message.child in self._children:
+                self._children[message.child].pid = message.pid
+            case Said() if message.child in self._children:
+                self._children[message.child].hear(message.message)
+            case Ended() if message.child in self._children:
+                child = self._children[message.child]
+                child.exit_code, child.oom_killed = message.exit_code, message.oom_killed
+            case Joined():
+                self.joined = message
+                self._scratch = RemoteScratch(message, int(self.incarnation[:12], 16), self.post)
+            case Leaving():
+                self.lost = message.why
+
+    def _take_sample(self, sample: Sample) -> None:
+        self._latest = sample
+        if self._scratch is not None:
+            self._scratch.latest = sample
+        for process in sample.processes:
+            if process.child in self._children:
+                self._children[process.child].sample = process
+
+    # -- see Host ----
+
+    @property
+    def scratch(self) -> RemoteScratch:
+        assert self._scratch is not None, "it has not joined yet"
+        return self._scratch
+
+    def memory(self) -> Memory:
+        return self._latest.memory if self._latest else self.hello.memory
+
+    def rss_bytes(self, child: ChildProcess) -> int:
+        assert isinstance(child, RemoteChild)
+        return child.sample.rss_bytes if child.sample and child.exit_code is None else 0
+
+    def activity(self, child: ChildProcess) -> ActivitySample | None:
+        assert isinstance(child, RemoteChild)
+        return child.sample.activity if child.sample else None
+
+    def hire(self, name: str) -> RemoteChild:
+        return self._new(name, None)
+
+    def uploader(self, known: KnownStore) -> RemoteChild:
+        return self._new(UPLOADER, known)
+
+    def _new(self, name: str, known: KnownStore | None) -> RemoteChild:
+        child = RemoteChild(next(self._numbers), name, self.post)
+        self._children[child.number] = child
+        self.post(Hire(child.number, name, known))
+        return child
+
+    def dismiss(self, child: ChildProcess, at: At | None = None, *, after_s: float = 0.0) -> None:
+        assert isinstance(child, RemoteChild)
+        self._children.pop(child.number, None)
+        self.post(Dismiss(child.number, at, after_s))
+
+    def stuck(self, name: str) -> int:
+        return sum(1 for one in self._latest.stuck if one.startswith(name)) if self._latest else 0
+
+    @property
+    def ended_late(self) -> int:
+        return self._latest.ended_late if self._latest else 0
+
+    def look_for_kills(self, now: float) -> None:
+        """The host does."""
+
+    def was_oom_killed(self, child: ChildProcess) -> bool:
+        assert isinstance(child, RemoteChild)
+        return child.oom_killed

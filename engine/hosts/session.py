@@ -1,0 +1,186 @@
+"""A host's side of one connection: it does what the engine asks with its own children, and says what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.failures import UserError
+from engine.hosts.base import ChildProcess
+from engine.hosts.children import Children
+from engine.hosts.local import LocalHost
+from engine.hosts.wire import (
+    SILENT_AFTER_S,
+    Dismiss,
+    Ended,
+    Greet,
+    Hire,
+    Hired,
+    InOrder,
+    Joined,
+    Kill,
+    LetGo,
+    Parcel,
+    ProcessSample,
+    Refuse,
+    RemoveAttempt,
+    RemoveFile,
+    Said,
+    Sample,
+    Send,
+    SourceCheck,
+    TrySpace,
+)
+from engine.scratch import Scratch
+
+_SAMPLE_EVERY_S = 0.5
+
+
+class Session:
+    """From the greeting on; ends when the engine lets the host go, or is silent."""
+
+    def __init__(
+        self, incarnation: str, children: Children, scratch: Path, send: Callable[[Parcel], None]
+    ) -> None:
+        """`send` sends a parcel to the engine."""
+        self.incarnation = incarnation
+        self.refused: str | None = None
+        self.problem: str | None = None
+        """Why this machine cannot work for the engine."""
+        self.greeted = False
+        self.is_over = False
+        self._children_of = children
+        self._directory = scratch
+        self._send = send
+        self._sent = 0
+        self._outbox: list[object] = []
+        self._in_order = InOrder()
+        self._host: LocalHost | None = None
+        self._children: dict[int, ChildProcess] = {}
+        self._space_problem: str | None = None
+        self._heard_at = time.monotonic()
+        self._sampled_at = 0.0
+
+    def say(self, *messages: object) -> None:
+        self._outbox += messages
+
+    def take(self, parcel: Parcel) -> None:
+        """What the engine has sent."""
+        if parcel.incarnation != self.incarnation:
+            return
+        self._heard_at = time.monotonic()
+        for message in self._in_order.take(parcel):
+            self._obey(message)
+
+    def work(self, now: float) -> None:
+        """Say what the children have said and how the host is."""
+        self._children_of.collect(now)
+        for number, child in list(self._children.items()):
+            for message in child.messages():
+                self.say(Said(number, message))
+            if (code := child.exit_code) is not None:
+                for message in child.messages():
+                    self.say(Said(number, message))
+                assert self._host is not None
+                self.say(Ended(number, code, self._host.was_oom_killed(child)))
+                del self._children[number]
+                self._host.dismiss(child)
+        if self._host is not None and now - self._sampled_at >= _SAMPLE_EVERY_S:
+            self._sampled_at = now
+            self._host.look_for_kills(now)
+            self.say(self._sample())
+        if self._outbox:
+            parcel = Parcel(self.incarnation, self._sent, tuple(self._outbox))
+            self._sent += 1
+            self._outbox.clear()
+            self._send(parcel)
+        if self.greeted and now - self._heard_at > SILENT_AFTER_S:
+            self.is_over = True
+
+    async def end(self) -> None:
+        """End its children; nothing of them is left."""
+        for child in self._children.values():
+            if self._host is not None:
+                self._host.dismiss(child)
+        self._children.clear()
+        await self._children_of.close()
+
+    def _obey(self, message: object) -> None:
+        match message:
+            case Refuse():
+                self.refused = message.why
+            case Greet() if not self.greeted:
+                self._greeted(message)
+            case LetGo():
+                self.is_over = True
+            case Hire():
+                self._hire(message)
+            case Send() if message.child in self._children:
+                self._children[message.child].send(message.message)
+            case Kill() if message.child in self._children:
+                self._children[message.child].kill()
+            case Dismiss() if message.child in self._children:
+                assert self._host is not None
+                self._host.dismiss(self._children.pop(message.child), message.at, after_s=message.after_s)
+            case RemoveFile() if self._host is not None and message.path.parent == self._host.scratch.own:
+                self._host.scratch.remove(message.path)
+            case RemoveAttempt() if self._host is not None:
+                self._host.scratch.remove_attempt(message.image_id, message.attempt)
+            case TrySpace() if self._host is not None:
+                self._space_problem = self._host.scratch.space_problem(message.need_bytes)
+
+    def _greeted(self, greet: Greet) -> None:
+        self.greeted = True
+        scratch = Scratch(self._directory, self._directory, greet.identity)
+        self._host = LocalHost(self._children_of, scratch, greet.store, greet.root)
+        problem = _scratch_problem(scratch) or _share_problem(greet.sources)
+        if problem is None:
+            scratch.sweep(())  # of an earlier connection, of which nothing counts any more
+        self.problem = problem
+        self.say(Joined(problem, scratch.own, scratch.in_memory))
+
+    def _hire(self, order: Hire) -> None:
+        assert self._host is not None
+        child = self._host.hire(order.name) if order.store is None else self._host.uploader(order.store)
+        self._children[order.child] = child
+        self.say(Hired(order.child, child.pid))
+
+    def _sample(self) -> Sample:
+        assert self._host is not None
+        host = self._host
+        processes = tuple(
+            ProcessSample(number, host.rss_bytes(child), host.activity(child))
+            for number, child in self._children.items()
+        )
+        return Sample(
+            host.memory(),
+            processes,
+            self._children_of.stuck_names,
+            host.ended_late,
+            host.scratch.removal_problem(),
+            self._space_problem,
+        )
+
+
+def _scratch_problem(scratch: Scratch) -> str | None:
+    try:
+        return scratch.prepare() or scratch.make_directory()
+    except UserError as error:
+        return str(error)
+
+
+def _share_problem(sources: tuple[SourceCheck, ...]) -> str | None:
+    """Why this is not the share that the engine sees: none of its sources is here, or one has another size."""
+    seen = 0
+    for source in sources:
+        with contextlib.suppress(OSError):
+            found = os.stat(source.path).st_size  # noqa: PTH116 - a text of the ledger
+            if found != source.size_bytes:
+                return f"{source.path} has {found} bytes here and {source.size_bytes} where the engine is"
+            seen += 1
+    if sources and not seen:
+        return f"the sources are not here: {sources[0].path} is not; is the share mounted?"
+    return None

@@ -1,0 +1,210 @@
+"""What the engine and a host tell each other, beside the messages of the processes on it."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config import StoreSettings
+from engine.hosts.base import ActivitySample, At
+from engine.memory.available import Memory
+from engine.messages import KnownStore
+
+TOPIC = "photostat"
+PING_EVERY_S = 2.0
+SILENT_AFTER_S = 15.0
+"""Who has said nothing for so long is gone. Both say something every two seconds at least."""
+
+
+@dataclass(frozen=True)
+class SourceCheck:
+    """A source that the surveyor has read: a host that mounts the same share sees it with this size."""
+
+    path: str
+    size_bytes: int
+
+
+# From the host
+
+
+@dataclass(frozen=True)
+class Hello:
+    """A host wants to join; said every second until it is greeted or refused."""
+
+    name: str
+    address: str
+    """Of its end of the connection."""
+    libraries: tuple[tuple[str, str], ...]
+    """Those whose versions decide which bytes come out, and photostat's own."""
+    cores: int
+    workers: int
+    memory: Memory
+
+
+@dataclass(frozen=True)
+class Joined:
+    """It has been greeted: why it cannot work, one line, or None."""
+
+    problem: str | None
+    scratch: Path
+    in_memory: bool | None
+
+
+@dataclass(frozen=True)
+class Hired:
+    child: int
+    pid: int
+
+
+@dataclass(frozen=True)
+class Said:
+    child: int
+    message: object
+
+
+@dataclass(frozen=True)
+class Ended:
+    """After everything that it has said."""
+
+    child: int
+    exit_code: int
+    oom_killed: bool
+
+
+@dataclass(frozen=True)
+class ProcessSample:
+    child: int
+    rss_bytes: int
+    activity: ActivitySample | None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How the host is, every half second."""
+
+    memory: Memory
+    processes: tuple[ProcessSample, ...]
+    stuck: tuple[str, ...]
+    """Names of processes that were killed and have not ended."""
+    ended_late: int
+    removal_problem: str | None
+    space_problem: str | None
+
+
+@dataclass(frozen=True)
+class Leaving:
+    why: str
+
+
+# To the host
+
+
+@dataclass(frozen=True)
+class Greet:
+    """It may join."""
+
+    store: StoreSettings
+    root: Path
+    """The workspace's directory, which relative names in the store's settings begin at."""
+    identity: str
+    """Of the ledger."""
+    sources: tuple[SourceCheck, ...]
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """It may not, and needs not ask again."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Hire:
+    """Start a worker, or, if it is told of the store, an uploader."""
+
+    child: int
+    name: str
+    store: KnownStore | None = None
+
+
+@dataclass(frozen=True)
+class Send:
+    child: int
+    message: object
+
+
+@dataclass(frozen=True)
+class Kill:
+    child: int
+
+
+@dataclass(frozen=True)
+class Dismiss:
+    child: int
+    at: At | None
+    after_s: float
+
+
+@dataclass(frozen=True)
+class RemoveFile:
+    path: Path
+
+
+@dataclass(frozen=True)
+class RemoveAttempt:
+    image_id: int
+    attempt: int
+
+
+@dataclass(frozen=True)
+class TrySpace:
+    need_bytes: int
+
+
+@dataclass(frozen=True)
+class Ping:
+    """The engine is there."""
+
+
+@dataclass(frozen=True)
+class LetGo:
+    """The engine does not count on this host any more: end everything."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Messages in one direction, in their order."""
+
+    incarnation: str
+    """Of the host: another one each time that it connects."""
+    number: int
+    """From 0, of those to or from this incarnation."""
+    messages: tuple[object, ...]
+
+    def packed(self) -> bytes:
+        return pickle.dumps(self)
+
+    @staticmethod
+    def unpacked(data: bytes) -> Parcel:
+        """The connection is encrypted, and whoever has an invitation may run code here anyway."""
+        parcel = pickle.loads(data)
+        assert isinstance(parcel, Parcel)
+        return parcel
+
+
+class InOrder:
+    """Parcels may overtake one another, and come twice: each is given once, in its turn."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._early: dict[int, Parcel] = {}
+
+    def take(self, parcel: Parcel) -> list[object]:
+        if parcel.number >= self._next:
+            self._early[parcel.number] = parcel
+        found: list[object] = []
+        while (ready := self._early.pop(self._next, None)) is not None:
+            self._next += 1
+            found += ready.messages
+        return found

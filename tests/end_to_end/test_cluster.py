@@ -1,0 +1,142 @@
+"""Several machines convert for one engine: they come, are killed and go, and the store is that of one machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat
+from tests.support.engine_runs import (
+    kill_engine,
+    list_rows,
+    restore_share,
+    resume_worker,
+    scratch_contents,
+    start_engine,
+    start_engine_without_share,
+    status,
+    stored_digests,
+    suspend_busy_worker,
+    wait_for_end,
+)
+from tests.support.host_processes import HostProcess, free_port, settings, wait_for_hosts
+from tests.support.waiting import wait_until
+
+IMAGES = 40
+LARGE = {"width": 1000, "height": 800}
+
+
+@pytest.fixture
+def hosts() -> Iterator[list[HostProcess]]:
+    """Those that a test has started; what is left of them is ended."""
+    started: list[HostProcess] = []
+    yield started
+    for host in started:
+        with suppress(psutil.NoSuchProcess):
+            host.kill()
+
+
+def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
+    """Suspends a worker of each of these machines while it has an image; there are images for far longer than that."""
+    restore_share(root)
+    found: dict[str, dict[str, Any]] = {}
+    for host in hosts:
+        others = {worker["pid"] for worker in status(root)["workers"] if worker["host"] != host}
+        found[host] = suspend_busy_worker(root, but=others)
+    return found
+
+
+def test_three_machines_convert_whatever_becomes_of_two_and_the_store_is_that_of_one(
+    workspace: MakeWorkspace, hosts: list[HostProcess]
+) -> None:
+    calm = workspace(images=IMAGES, name="calm", **LARGE)
+    photostat("run", "--headless", workspace=calm)
+    root = workspace(images=IMAGES, name="cluster", settings=settings(free_port()), **LARGE)
+    hosts += [HostProcess(root, "b"), HostProcess(root, "c")]
+    start_engine_without_share(root, "--workers", "1")
+    wait_for_hosts(root, "b", "c")
+    busy = stop_in_the_middle(root, "here", "b", "c")
+
+    hosts[0].kill()  # in the middle of an image
+    wait_for_hosts(root, "c")
+    lost = busy["b"]["image_id"]
+    assert next(row for row in list_rows(root) if row["id"] == lost)["attempts"] == 0
+    hosts.append(HostProcess(root, "b"))
+    wait_for_hosts(root, "b", "c")
+    os.kill(busy["c"]["pid"], signal.SIGKILL)  # a worker: its host goes on
+    resume_worker(busy["here"])
+
+    end = wait_for_end(root)
+    assert (end["totals"]["done"], end["totals"]["failed"]) == (IMAGES, 0)
+    assert stored_digests(root) == stored_digests(calm)
+    assert scratch_contents(root) == [] and "hosts" not in end
+    with LedgerReader(Workspace(root)) as reader:
+        converted_by = {attempt.host for row in list_rows(root) for attempt in reader.attempts(row["id"])}
+    told = messages(root)
+    assert converted_by == {"", "b", "c"}
+    assert sum("the connection is lost" in message for message in told) == 1
+    for host in hosts[1:]:
+        assert host.end() == 0, host.said
+        assert host.scratch == []
+
+
+def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_back(
+    workspace: MakeWorkspace, hosts: list[HostProcess]
+) -> None:
+    root = workspace(images=20, settings=settings(free_port()), **LARGE)
+    hosts.append(HostProcess(root, "b"))
+    pid = start_engine_without_share(root, "--workers", "1")
+    wait_for_hosts(root, "b")
+    stop_in_the_middle(root, "here", "b")
+    scheduler = next(
+        child for child in psutil.Process(pid).children() if child.cmdline()[-1] == "photostat-scheduler"
+    )
+    scheduler.kill()
+    wait_until(lambda: any("the scheduler has ended" in told for told in messages(root)), "the event")
+    wait_for_hosts(root)
+    wait_for_hosts(root, "b")  # it has come back to the new one
+    kill_engine(pid)
+    start_engine(root, "--workers", "1")
+    assert wait_for_end(root)["totals"]["done"] == 20
+    assert set(stored_digests(root)) == {row["target"] for row in list_rows(root)}
+    assert hosts[0].end() == 0 and hosts[0].scratch == []
+
+
+def messages(root: Path) -> list[str]:
+    with LedgerReader(Workspace(root)) as reader:
+        return [event.message for event in reader.events(limit=1000) if event.kind == "engine"]
+
+
+def test_without_the_extra_nothing_of_it_is_loaded_and_who_needs_it_is_told_in_one_line(
+    workspace: MakeWorkspace, tmp_path: Path
+) -> None:
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden/sitecustomize.py").write_text(HIDDEN)
+    env = {"PYTHONPATH": str(tmp_path / "hidden")}
+    root = workspace(images=2)
+    photostat("run", "--headless", workspace=root, env=env)
+    document = status(root)
+    assert document["totals"]["done"] == 2 and "hosts" not in document
+    (root / "photostat.toml").write_text(settings(free_port()))
+    for command in (["run", "--detach"], ["host", "invite", "b"], ["host", "b.pem"]):
+        told = photostat(*command, workspace=root, env=env, expect=2).stderr
+        assert told.count("\n") == 1 and "pip install 'photostat[cluster]'" in told
+
+
+HIDDEN = """
+import importlib.util, sys
+find_spec = importlib.util.find_spec
+gone = ("distributed", "cryptography")
+importlib.util.find_spec = lambda name, *more: None if name in gone else find_spec(name, *more)
+sys.modules["distributed"] = sys.modules["dask"] = None
+"""

@@ -1,0 +1,91 @@
+"""`photostat host`: this machine converts for an engine on another one, which has invited it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from engine.config import Config
+from engine.failures import UserError
+from tui.commands.shared.options import worker_count, workspace_of
+from tui.commands.shared.output import print_line
+
+_MISSING = (
+    "this needs the extra [cluster], which is not installed: python3 -m pip install 'photostat[cluster]'"
+)
+
+
+@click.command()
+@click.argument("invitation", metavar="FILE | invite NAME", nargs=-1, required=True)
+@click.option("--address", metavar="HOST", help="With invite: by which name other machines reach this one.")
+@click.option(
+    "--workers", type=worker_count, help="With FILE: processes that convert here; as a run decides."
+)
+@click.option(
+    "--scratch",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With FILE: directory for JPEGs on their way to the store; photostat-NAME-scratch by default.",
+)
+@click.pass_context
+def host(
+    ctx: click.Context,
+    invitation: tuple[str, ...],
+    address: str | None,
+    workers: int | None,
+    scratch: Path | None,
+) -> None:
+    """Convert on this machine for an engine that has invited it, until somebody ends this (Ctrl-C).
+
+    In the workspace `photostat host invite NAME` writes NAME.pem, an invitation for one other machine; that one runs
+    `photostat host NAME.pem`. It has the same photostat with the extra [cluster], sees the sources under the same
+    paths, and reaches the store with credentials of its own. Whoever has an invitation can run programs on all of these
+    machines: keep it secret.
+    """
+    if find_spec("distributed") is None or find_spec("cryptography") is None:
+        raise UserError(_MISSING)
+    match invitation:
+        case ("invite", name):
+            _invite(ctx, name, address)
+        case (file,):
+            _run(Path(file), workers, scratch)
+        case _:
+            raise click.UsageError("either FILE, or invite NAME")
+
+
+def _invite(ctx: click.Context, name: str, address: str | None) -> None:
+    from engine.hosts.invitations import Authority, write_invitation
+
+    workspace = workspace_of(ctx)
+    listen = workspace.config().cluster.listen
+    if not listen:
+        raise UserError(
+            'no host can connect to this workspace\'s engine: set listen under [cluster], as in listen = "tls://0.0.0.0:8786"'
+        )
+    path = Path(f"{name}.pem")
+    at = _reachable(listen, address)
+    write_invitation(path, Authority(workspace.cluster_dir).invite(name, at))
+    print_line(f"{path} invites one machine to {at}: copy it there, and run `photostat host {path.name}`.")
+
+
+def _reachable(listen: str, address: str | None) -> str:
+    import socket
+
+    bound, _, port = listen.removeprefix("tls://").rpartition(":")
+    everywhere = bound in ("0.0.0.0", "[::]", "")
+    return f"tls://{address or (socket.getfqdn() if everywhere else bound)}:{port}"
+
+
+def _run(file: Path, workers: int | None, scratch: Path | None) -> None:
+    """In place of this process: it starts others, and imports nothing of a terminal."""
+    from engine.hosts.invitations import Invitation
+
+    invitation = Invitation.read(file)
+    count = workers or Config().engine.worker_count(os.cpu_count() or 1)
+    directory = (scratch or Path(f"photostat-{invitation.name}-scratch")).absolute()
+    arguments = ["-m", "engine.host", str(file), "--scratch", str(directory), "--workers", str(count)]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *arguments])
