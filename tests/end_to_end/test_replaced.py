@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.jpeg.inspect import read_jpeg
 from engine.jpeg.quality import standard_tables
+from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.store.partial_names import is_partial
 from engine.workspace import Workspace
@@ -98,31 +99,35 @@ def test_a_kill_at_any_moment_of_replacing_leaves_old_or_new_and_a_ledger_that_a
     assert photostat("reconcile", workspace=root).code == 0
 
 
-def test_a_review_of_a_bucket_and_what_it_finds_replaced_though_the_engine_is_killed(
+def test_a_review_of_a_bucket_and_its_jpegs_replaced_though_the_engine_is_killed(
     workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
 ) -> None:
     url = f"s3://{BUCKET}/{prefix.rstrip('/')}"
     root = workspace(images=3, settings=f'[store]\nurl = "{url}"\nendpoint = "{relay.endpoint}"\n')
     photostat("run", "--headless", workspace=root)
-    old, rows = seaweed.contents(prefix), list_rows(root)
+    old, rows = seaweed.contents(prefix), images_of(root)
     page = photostat("review", "plates", "--json", workspace=root).json
     assert [one["id"] for one in page["images"]] == [1, 2, 3] and page["findings"] == []
-    photostat("review", "plates", "--not-fine", "1,3", "--why", "coarse", workspace=root)
-    photostat("requeue", "--verdict", "not-fine", "--quality", "60", "--yes", workspace=root)
-    theirs = prefix + rows[0]["target"]
+    photostat("requeue", "1", "3", "--replace", "--quality", "60", "--yes", workspace=root)
+    theirs = prefix + rows[0].target
     seaweed.client().put_object(Bucket=BUCKET, Key=theirs, Body=b"somebody else's")
     relay.inject_always(Fault(Kind.STALL, seconds=600), "PUT")
     pid = start_engine(root)
     wait_until(lambda: relay.injected, "the new one to be on its way")
     kill_engine(pid)
-    assert seaweed.contents(prefix) == {**old, rows[0]["target"]: b"somebody else's"}, "the old ones stay"
+    assert seaweed.contents(prefix) == {**old, rows[0].target: b"somebody else's"}, "the old ones stay"
     relay.forward_all()
     photostat("run", "--headless", workspace=root, expect=1)
-    now, (first, second, third) = seaweed.contents(prefix), list_rows(root)
-    assert (first["state"], first["cause"]) == ("failed", "store-mismatch")
-    assert (now[first["target"]], now[second["target"]]) == (b"somebody else's", old[second["target"]])
-    assert hashlib.md5(now[third["target"]]).hexdigest() == third["md5"] != rows[2]["md5"]
+    now, (first, second, third) = seaweed.contents(prefix), images_of(root)
+    assert (first.state, first.cause) == ("failed", "store-mismatch")
+    assert (now[first.target], now[second.target]) == (b"somebody else's", old[second.target])
+    assert hashlib.md5(now[third.target]).hexdigest() == third.md5 != rows[2].md5
     assert seaweed.unfinished_uploads(prefix) == [] and scratch_contents(root) == []
+
+
+def images_of(root: Path) -> list[ImageRow]:
+    with LedgerReader(Workspace(root)) as reader:
+        return reader.images()
 
 
 def stored_md5s(root: Path) -> dict[str, str]:
