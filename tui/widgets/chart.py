@@ -50,7 +50,7 @@ class Curve:
     @property
     def span(self) -> str:
         """`30 min`, `12 h`."""
-        minutes = self.minutes if self.seconds is None else int(self.seconds // 60)
+        minutes = self.minutes if self.seconds is None else max(1, round(self.seconds / 60))
         return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
     @property

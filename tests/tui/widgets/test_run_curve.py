@@ -54,6 +54,7 @@ def test_a_night_is_shown_as_it_was() -> None:
 def test_a_run_that_goes_on_ends_now_and_one_that_is_over_ended_then() -> None:
     later = run_curve(night(), BEGAN + 20 * HOUR, 21)
     assert len(later.points) == 21 and later.span == "20 h"
+    assert run_curve(night(), BEGAN + 20, 21).span == "1 min"
     over = replace(night(), ended=BEGAN + 12 * HOUR)
     assert run_curve(over, BEGAN + 500 * HOUR, 13) == run_curve(over, BEGAN + 12 * HOUR, 13)
 
