@@ -34,7 +34,7 @@ from tui.screens.failed_list import FailedList
 from tui.screens.help import Help
 from tui.screens.image_detail import ImageDetail
 from tui.screens.image_list import ImageList
-from tui.screens.navigation import OpenBatch, OpenCause, OpenImage, OpenRepresentation
+from tui.screens.navigation import FindImages, OpenBatch, OpenCause, OpenImage, OpenRepresentation
 from tui.screens.representation import RepresentationScreen
 from tui.state.refusals import cannot_start, drain_facts, hold_facts, skip_facts, stop_facts, without_engine
 from tui.state.status import ConnectionState, is_outside_hours
@@ -100,6 +100,9 @@ class PhotostatApp(BaseApp):
 
     def on_open_batch(self, message: OpenBatch) -> None:
         self._open_list(ImageList(ImageQuery(batch=message.batch)))
+
+    def on_find_images(self, message: FindImages) -> None:
+        self._open_list(ImageList(ImageQuery(), finds=True))
 
     def on_open_image(self, message: OpenImage) -> None:
         self.push_screen(ImageDetail(message.image_id))

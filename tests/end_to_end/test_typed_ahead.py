@@ -72,6 +72,9 @@ def test_bursts_on_the_dashboard(at: TypedAt) -> None:
     )
     at.burst("drawing")  # d asks, r and a and w and i are no answers, n is No
     at.terminal.wait_for("Drain and end the engine?")
+    at.burst("n/drawing")
+    at.terminal.wait_for("No image matches.")
+    at.burst("\x1b\x1b?/drain\r\x1b\x1bi\r/dSq\r\x1b\x1b")  # from the help and from an image's page
     at.burst("Sq")  # in a question q is No
     at.terminal.wait_for("Stop the engine?")
     at.burst("dy")
@@ -135,7 +138,7 @@ def test_bursts_on_pages_without_decisions(at: TypedAt) -> None:
     at.wait_for_sent("Pause")
     at.burst("e/drain\rraRAp")
     at.wait_for_sent("Resume")
-    at.burst("?/raRAtp")
+    at.burst("?raRAtp")
     at.wait_for_sent("Pause")
     at.burst("f:drain\r")
     at.terminal.wait_for("Drain and end the engine?")

@@ -202,6 +202,13 @@ ACTIONS: tuple[Action, ...] = (
         rank=16,
     ),
     Action(
+        "find",
+        "slash",
+        "find",
+        "Find images by words in their name, path, barcode, record or message",
+        (Scope.DASHBOARD, *_TEXTS),
+    ),
+    Action(
         "by_state",
         "t",
         "state",

@@ -16,6 +16,7 @@ from tui.actions import available
 from tui.actions.registry import Scope
 from tui.connection.poller import CommandAnswered, sentence
 from tui.screens.app_protocol import AppProtocol
+from tui.screens.navigation import FindImages
 from tui.state.status import banner, is_urgent, status_hint
 from tui.state.view import View
 from tui.widgets.footer import Footer
@@ -55,6 +56,9 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def is_read(self) -> bool:
         """Whether what its keys are about has been read."""
         return True
+
+    def action_find(self) -> None:
+        self.post_message(FindImages())
 
     @property
     def status_line(self) -> StatusLine:

@@ -65,9 +65,11 @@ class QueriedImages(BaseScreen):
     EMPTY: ClassVar[str] = "No image matches."
     SHOWS_STATE: ClassVar[bool] = True
 
-    def __init__(self, query: ImageQuery) -> None:
+    def __init__(self, query: ImageQuery, *, finds: bool = False) -> None:
+        """With `finds` the filter line is open at once."""
         super().__init__()
         self.image_query = query
+        self._finds = finds
         self._last_account: object = None
         """The account when the list was last read."""
         self._read_at = 0.0
@@ -96,6 +98,8 @@ class QueriedImages(BaseScreen):
 
     def on_mount(self) -> None:
         self.reload()
+        if self._finds:
+            self.action_filter()
 
     def on_resize(self) -> None:
         super().on_resize()

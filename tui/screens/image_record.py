@@ -103,9 +103,7 @@ def _account(image: ImageRow, now: float) -> list[Text]:
     text += [
         _fact("batch", image.batch),
         _fact("representation", image.uuid),
-        _fact(
-            "barcode, record", f"{image.barcode or formatting.UNKNOWN}, {image.record or formatting.UNKNOWN}"
-        ),
+        *(_fact(name, told) for name, told in (("barcode", image.barcode), ("record", image.record)) if told),
         _fact("changed", formatting.dated(image.updated, now)),
     ]
     return text

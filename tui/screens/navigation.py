@@ -29,6 +29,10 @@ class OpenBatch(Message):
         self.batch = batch
 
 
+class FindImages(Message):
+    """All images, with the line in which one types what to search for."""
+
+
 class OpenCause(Message):
     """The images that failed for one cause."""
 

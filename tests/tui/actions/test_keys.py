@@ -288,7 +288,7 @@ async def test_the_same_status_again_paints_nothing(root: Path, monkeypatch: pyt
 
 
 async def test_question_mark_shows_every_key(root: Path) -> None:
-    async with opened(root, size=(120, 80)) as session:
+    async with opened(root, size=(120, 90)) as session:
         await session.press("question_mark")
         assert isinstance(session.app.screen, Help)
         for action in ACTIONS:
