@@ -46,6 +46,16 @@ async def test_the_detail_of_an_image_that_is_done(root: Path) -> None:
         assert "Only failed images" in session.message
 
 
+async def test_what_the_export_leaves_out_is_left_out(tmp_path: Path) -> None:
+    root = make_ledger(tmp_path / "ws", 1).root
+    with sqlite3.connect(root / "ledger.sqlite") as ledger:
+        ledger.execute("UPDATE images SET barcode = 'b-17', record = ''")
+    async with opened(root) as session:
+        await session.press("i", "enter")
+        assert "b-17" in session.text and "barcode" in session.text
+        assert "record" not in session.text
+
+
 async def test_source_and_jpeg_are_drawn_when_asked_and_not_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
