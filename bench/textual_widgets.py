@@ -32,7 +32,7 @@ from engine.workspace import Workspace
 from tests.support.statuses import engine_status, running
 from tui.actions.registry import Scope, bindings
 from tui.state.view import View
-from tui.terminal import HangUpWatch, TerminalDriver
+from tui.terminal.tty import HangUpWatch, TerminalDriver
 from tui.theme import TERMINAL
 from tui.widgets import header, memory, throughput
 from tui.widgets.chart import images_curve

@@ -38,7 +38,7 @@ from tui.screens.navigation import FindImages, OpenBatch, OpenCause, OpenImage, 
 from tui.screens.representation import RepresentationScreen
 from tui.state.refusals import cannot_start, drain_facts, hold_facts, skip_facts, stop_facts, without_engine
 from tui.state.status import ConnectionState, is_outside_hours
-from tui.terminal import HangUpWatch, require_terminal
+from tui.terminal.tty import HangUpWatch, require_terminal
 from tui.widgets.batches import Batches
 from tui.widgets.workers import Workers
 

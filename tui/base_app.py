@@ -27,7 +27,7 @@ from tui.state.pause_target import PauseTarget
 from tui.state.status import EngineStatus, is_urgent
 from tui.state.view import ActionResult, View
 from tui.state.worker_target import WorkerTarget
-from tui.terminal import TerminalDriver
+from tui.terminal.tty import TerminalDriver
 from tui.theme import TERMINAL, THEMES, sixteen_colours
 from tui.theme_choice import OWN_COLOURS, ThemeChoice
 from tui.typed_keys import TypedKeys

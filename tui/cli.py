@@ -17,7 +17,7 @@ from engine import __version__
 from engine.failures import UserError, one_line, system_error_text
 from engine.formatting import visible_lines
 from tui.guarded import GUARDED, guard, report
-from tui.text_encoding import as_typed, print_what_the_terminal_can_show, restart_in_utf_8_mode
+from tui.terminal.encoding import as_typed, print_what_the_terminal_can_show, restart_in_utf_8_mode
 
 COMMANDS: dict[str, dict[str, str]] = {
     "First steps": {

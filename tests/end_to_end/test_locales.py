@@ -22,7 +22,7 @@ from tests.support.engine_runs import (
 from tests.support.jp2_files import make_jp2
 from tests.support.terminals import Terminal
 from tests.support.waiting import LONGEST_WAIT_S
-from tui.text_encoding import as_typed
+from tui.terminal.encoding import as_typed
 
 U = "1B4E28BA-2FA1-11D2-883F-0016D3CCA427"
 NAMES = ("Bürger", "Nr-№")

@@ -48,7 +48,7 @@ from tui.connection.ledger_thread import LedgerThread
 from tui.connection.poller import CommandAnswered, Post, StatusArrived
 from tui.state.status import ConnectionState, EngineStatus
 from tui.state.view import ActionResult
-from tui.terminal import HangUpWatch
+from tui.terminal.tty import HangUpWatch
 
 
 def obeyed(command: EngineCommand) -> Reply:

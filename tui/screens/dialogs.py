@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from engine import formatting
-from tui.terminal_text import ELLIPSIS, Keep, fit
+from tui.terminal.text import ELLIPSIS, Keep, fit
 from tui.widgets.line_widget import BAD, LABEL, STRONG, LineWidget, line
 from tui.widgets.text_view import wrapped
 

@@ -24,7 +24,7 @@ from tui.screens.image_record import ImageRecord, detail_text, read_record
 from tui.screens.navigation import OpenRepresentation
 from tui.screens.verdict_dialogs import Opinion, verdict_dialog
 from tui.state.view import View
-from tui.terminal_pictures import NoPicture, PictureWay
+from tui.terminal.pictures import NoPicture, PictureWay
 from tui.widgets import image_columns
 from tui.widgets.list_header import ListHeader
 from tui.widgets.pictures import LONGEST_SIDE, Pictures, way_here

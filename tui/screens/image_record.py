@@ -13,7 +13,7 @@ from engine.ledger.models import Attempt, Event, ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.replacements import Replacement
 from engine.ledger.verdicts import Verdict, VerdictEntry
-from tui.terminal_text import padded
+from tui.terminal.text import padded
 from tui.widgets import image_columns
 from tui.widgets.events import KIND
 from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title

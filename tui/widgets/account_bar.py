@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.ledger.account import Account
-from tui.terminal_text import Mark, stacked
+from tui.terminal.text import Mark, stacked
 from tui.widgets.line_widget import MARKS
 
 

@@ -16,7 +16,7 @@ from engine.control.snapshot import BatchSnapshot
 from engine.ledger.batch_order import BatchMove
 from tui.actions.registry import Scope, widget_bindings
 from tui.state.view import View
-from tui.terminal_text import Keep, padded, right_aligned
+from tui.terminal.text import Keep, padded, right_aligned
 from tui.widgets.account_bar import account_bar
 from tui.widgets.line_widget import BAD, LABEL, WARNING, line, title
 from tui.widgets.selectable_panel import SelectablePanel

@@ -10,7 +10,7 @@ from itertools import groupby
 from rich.text import Text
 
 from engine.control.recent import SPAN_S, SPANS_KEPT, Recent, Rest
-from tui.terminal_text import column_chart, right_aligned, sparkline
+from tui.terminal.text import column_chart, right_aligned, sparkline
 from tui.widgets.line_widget import LABEL, WARNING, line
 
 RESTED = "░"

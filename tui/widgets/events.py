@@ -12,7 +12,7 @@ from engine import formatting
 from engine.ledger.models import Event
 from engine.ledger.told_events import told
 from tui.state.view import View
-from tui.terminal_text import Keep, fit, padded
+from tui.terminal.text import Keep, fit, padded
 from tui.widgets.line_widget import BAD, LABEL, STRONG, line, title
 from tui.widgets.panel import Panel
 

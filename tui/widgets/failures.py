@@ -9,7 +9,7 @@ from rich.text import Text
 from engine import formatting
 from engine.failures import REMEDIES, Cause
 from tui.state.view import View
-from tui.terminal_text import fit, padded, right_aligned
+from tui.terminal.text import fit, padded, right_aligned
 from tui.widgets.line_widget import BAD, CURSOR, LABEL, line, title
 from tui.widgets.selectable_panel import SelectablePanel
 from tui.widgets.text_view import wrapped

@@ -15,7 +15,7 @@ from tui.state.eta import is_uncertain, time_left
 from tui.state.status import ConnectionState, Tone, banner
 from tui.state.steady_facts import shortest_volume, survey_words
 from tui.state.view import View
-from tui.terminal_text import Mark, fit, names_that_fit, right_aligned
+from tui.terminal.text import Mark, fit, names_that_fit, right_aligned
 from tui.widgets.account_bar import account_bar
 from tui.widgets.line_widget import BAD, LABEL, MARKS, STRONG, TONES, WARNING, line
 from tui.widgets.panel import Panel

@@ -10,7 +10,7 @@ from rich.text import Text
 from engine import formatting
 from engine.failures import without_path
 from engine.ledger.models import ImageRow
-from tui.terminal_text import Keep, padded, right_aligned
+from tui.terminal.text import Keep, padded, right_aligned
 from tui.widgets.line_widget import FAILED, LABEL, line
 from tui.widgets.paged_list import RowRenderer
 

@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from engine import formatting
 from tui.state.status import Tone
-from tui.terminal_text import Mark, fit
+from tui.terminal.text import Mark, fit
 
 LABEL = "dim"
 STRONG = "bold"

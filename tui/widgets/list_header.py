@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from tui.state.status import Banner, Tone
-from tui.terminal_text import padded
+from tui.terminal.text import padded
 from tui.widgets.line_widget import LABEL, STRONG, TONES, LineWidget, line
 
 

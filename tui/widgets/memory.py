@@ -9,7 +9,7 @@ from rich.text import Text
 from engine import formatting
 from engine.control.snapshot import MemorySnapshot
 from tui.state.view import View
-from tui.terminal_text import right_aligned, stacked
+from tui.terminal.text import right_aligned, stacked
 from tui.widgets.chart import chart, memory_curve
 from tui.widgets.line_widget import BAD, BUSY, LABEL, line, title
 from tui.widgets.panel import Panel

@@ -12,7 +12,7 @@ from textual.message import Message
 
 from engine import formatting
 from tui.actions.registry import Scope, widget_bindings
-from tui.terminal_text import ELLIPSIS
+from tui.terminal.text import ELLIPSIS
 from tui.widgets.line_widget import CURSOR, LABEL, STRONG, LineWidget, line
 
 PAGE = 100

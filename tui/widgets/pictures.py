@@ -12,7 +12,8 @@ from textual.containers import Horizontal, Vertical
 
 from engine.formatting import integer
 from engine.renditions.request import NoRendition, Rendition
-from tui.terminal_pictures import (
+from tui.terminal.encoding import terminal_has
+from tui.terminal.pictures import (
     FEWER_COLOURS,
     HALF_BLOCK,
     NoPicture,
@@ -23,7 +24,6 @@ from tui.terminal_pictures import (
     reduced,
     way_to_draw,
 )
-from tui.text_encoding import terminal_has
 from tui.widgets.line_widget import LABEL, STRONG, LineWidget, line
 from tui.widgets.text_view import wrapped
 

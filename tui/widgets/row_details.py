@@ -8,7 +8,7 @@ from rich.text import Text
 
 from engine.failures import without_path
 from engine.ledger.models import ImageRow
-from tui.terminal_text import ELLIPSIS
+from tui.terminal.text import ELLIPSIS
 from tui.widgets.line_widget import BAD, LABEL, LineWidget, line
 from tui.widgets.text_view import wrapped
 

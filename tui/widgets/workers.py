@@ -15,7 +15,7 @@ from tui.actions.registry import Scope, widget_bindings
 from tui.state.gpus import gpus_of, short_gpus
 from tui.state.steady_facts import short_space
 from tui.state.view import View
-from tui.terminal_text import Keep, bar, padded, right_aligned
+from tui.terminal.text import Keep, bar, padded, right_aligned
 from tui.widgets.line_widget import BAD, BUSY, GOOD, LABEL, STRONG, WARNING, line, title
 from tui.widgets.selectable_panel import SelectablePanel
 

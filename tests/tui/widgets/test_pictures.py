@@ -10,7 +10,7 @@ from rich.console import Console
 from textual.app import App, ComposeResult
 
 from engine.renditions.request import NoRendition, Rendition
-from tui.terminal_pictures import PictureWay, cost_bytes
+from tui.terminal.pictures import PictureWay, cost_bytes
 from tui.widgets.pictures import PictureBlocks, Pictures, most_bytes
 
 FAILED = NoRendition("There is none: the image has failed.")

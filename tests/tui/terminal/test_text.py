@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui import terminal_text
-from tui.terminal_text import Keep
+from tui.terminal import text as terminal_text
+from tui.terminal.text import Keep
 
 
 @given(st.text(), st.integers(0, 40), st.sampled_from(Keep))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from tui.plain_glyphs import CELLS, ESCAPE
-from tui.terminal_text import bar, column_chart, sparkline
+from tui.terminal.plain_glyphs import CELLS, ESCAPE
+from tui.terminal.text import bar, column_chart, sparkline
 
-TUI = Path(__file__).parents[2] / "tui"
+TUI = Path(__file__).parents[3] / "tui"
 
 
 @pytest.mark.parametrize("encoding", ["iso8859-1", "ascii", "cp1252", "koi8-r"])

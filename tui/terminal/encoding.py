@@ -30,7 +30,7 @@ def print_what_the_terminal_can_show() -> None:
             continue
         encoding = _terminal_encoding() if stream.isatty() else None
         if encoding is not None:
-            from tui.plain_glyphs import ESCAPE  # few terminals need it
+            from tui.terminal.plain_glyphs import ESCAPE  # few terminals need it
 
             stream.reconfigure(encoding=encoding, errors=ESCAPE)
         elif stream.errors == "strict":

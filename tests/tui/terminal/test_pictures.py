@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from rich.color import ColorSystem
 
-from tui.terminal_pictures import NoPicture, PictureWay, cost_bytes, fitted_cells, way_to_draw, within_budget
+from tui.terminal.pictures import NoPicture, PictureWay, cost_bytes, fitted_cells, way_to_draw, within_budget
 
 
 def way(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.events import Key, Paste
 
-from tui.terminal_keys import KeyParser
+from tui.terminal.keys import KeyParser
 
 
 def keys(*pieces: bytes, encoding: str = "utf-8") -> list[str]:

@@ -18,8 +18,8 @@ from types import FrameType
 from textual.drivers.linux_driver import LinuxDriver
 
 from engine.failures import UserError
-from tui.plain_glyphs import CELLS
-from tui.terminal_keys import KeyParser
+from tui.terminal.keys import KeyParser
+from tui.terminal.plain_glyphs import CELLS
 
 _RESTORE_S = 0.3
 """How long restoring the terminal may take, so that a stalled one does not keep the process."""
