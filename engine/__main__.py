@@ -57,9 +57,11 @@ async def _run(root: Path, options: RunOptions, start: StartReport) -> int:
     try:
         supervisor = Supervisor(workspace, config, ledger, options)
         await supervisor.open(died)
-        start.write(Started(os.getpid(), supervisor.workers_wanted, supervisor.workers_asked))
+        start.write(
+            Started(os.getpid(), supervisor.steering.workers_wanted, supervisor.steering.workers_asked)
+        )
         finished = await supervisor.run()
-        failed = supervisor.account().failed
+        failed = supervisor.steering.account().failed
         why = supervisor.unwritten
     except Exception as error:
         why = _why(error, root)

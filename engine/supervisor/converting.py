@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.control.snapshot import WorkerSnapshot
-from engine.failures import RETRYABLE, SOURCE_CAUSES, UNEXPLAINED, Cause, Failure
-from engine.formatting import data_size, decibels, measured_time, megapixels
+from engine.failures import SOURCE_CAUSES, Cause, Failure
+from engine.formatting import megapixels
 from engine.hosts.base import HERE, WORKER, At
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
@@ -20,18 +20,16 @@ from engine.messages import (
     MissingSource,
     NotConverted,
     Plan,
-    ShareAway,
     StageChanged,
-    Surveyed,
     SurveyRequest,
     WorkerReady,
 )
 from engine.processes.child import describe_exit
+from engine.supervisor.attempt_outcomes import AttemptOutcomes
 from engine.supervisor.context import HostContext
 from engine.supervisor.durations import Durations
 from engine.supervisor.set_aside import SetAside
-from engine.supervisor.surveying import DiagnoseSource, SourceOutcome
-from engine.supervisor.unexplained import UnexplainedFaults
+from engine.supervisor.surveying import DiagnoseSource
 from engine.supervisor.worker_pool import RunningAttempt, Slot, StartThrottle, WorkerPool, time_limit_s
 
 _MODE_WORDS = {
@@ -67,23 +65,24 @@ class Converting:
         self._run, self._host, self._holds = context.run, context.host, context.holds
         self._events = context.events
         self._next = next_stage
-        self._diagnose = diagnose
-        self._in_diagnosis: dict[int, RunningAttempt] = {}
-        """Images whose worker could not read the source; in flight until it is known whose fault that is."""
-        self._faults = UnexplainedFaults(context.run)
+        self._outcomes = AttemptOutcomes(context, diagnose)
         self._throttle = StartThrottle()
         self._failed_starts = 0
         """Workers in a row that ended before they were ready."""
         self._durations = Durations()
         self.pool = WorkerPool(workers, context.host)
-        self.failures = 0
         self.fatal_problem: str | None = None
         """Why no worker can be started, so that the run must end."""
 
     @property
     def in_flight(self) -> int:
         """Images that workers have, or had and that are being diagnosed."""
-        return len(self.pool.running) + len(self._in_diagnosis)
+        return len(self.pool.running) + self._outcomes.in_diagnosis
+
+    @property
+    def failures(self) -> int:
+        """How many images have failed here."""
+        return self._outcomes.failures
 
     def snapshots(self, now: float) -> list[WorkerSnapshot]:
         """Of all workers, with how long their images should take."""
@@ -193,32 +192,16 @@ class Converting:
             if slot.running is not None and slot.running.set_aside is not None:
                 self._end_for_person(slot)
             elif slot.running is not None:
-                self._put_back(slot.running, why)
-        for image_id in list(self._in_diagnosis):
-            self._put_back(self._in_diagnosis.pop(image_id), why)
+                self._outcomes.put_back(slot.running, why)
+        self._outcomes.end_diagnoses(why)
 
-    def fail(
-        self,
-        image: PendingImage,
-        failure: Failure,
-        facts: NotConverted | None = None,
-        pid: int | None = None,
-    ) -> None:
-        """The image has failed for good."""
-        self.failures += 1
-        self._run.run_alone.discard(image.image_id)
-        self._run.fail(image.subject, failure, facts, pid, self._host.name)
-        killed_for_memory = failure.cause is Cause.OUT_OF_MEMORY and pid is not None and facts is None
-        if failure.cause in UNEXPLAINED or killed_for_memory:
-            self._faults.failed(image.subject, failure)
-        elif facts is not None:
-            self._faults.worked()
+    def fail(self, image: PendingImage, failure: Failure) -> None:
+        """The image has failed for good, and no worker had it."""
+        self._outcomes.fail(image, failure)
 
-    def fail_for_person(self, subject: Subject, failure: Failure, pid: int | None = None) -> None:
-        """A person wants the image to fail, which shows nothing about the others."""
-        self.failures += 1
-        self._run.run_alone.discard(subject.image_id)
-        self._run.fail(subject, failure, pid=pid)
+    def fail_for_person(self, subject: Subject, failure: Failure) -> None:
+        """A person wants the image to fail, and no worker has it."""
+        self._outcomes.fail_for_person(subject, failure)
 
     # -- messages and ends of workers ----
 
@@ -242,14 +225,15 @@ class Converting:
                 self._holds.source_read(attempt.image.source, attempt.started)
                 self._context.hung_images.read(attempt.image.image_id, attempt.started)
                 self._run.gpus.converted(attempt.image, attempt.gpu, message.gpu)
-                self._converted(attempt.image, message, slot.child.pid)
+                self._outcomes.converted(attempt.image, message, slot.child.pid)
+                self._next.enqueue_converted(attempt.image, message)
             case NotConverted():
                 self._throttle.image_finished()
                 attempt = slot.release()
                 if message.failure.cause in SOURCE_CAUSES:
-                    self._ask_for_diagnosis(attempt, message, slot.child.pid)
+                    self._outcomes.ask_for_diagnosis(attempt, message, slot.child.pid)
                 else:
-                    self._not_converted(attempt, message.failure, slot.child.pid, message)
+                    self._outcomes.not_converted(attempt, message.failure, slot.child.pid, message)
 
     def _refuse(self, late: Converted | NotConverted, pid: int) -> None:
         """A result counts for the attempt in flight only; the image may be with another worker by now."""
@@ -270,26 +254,17 @@ class Converting:
         if attempt is None:
             self._reap_idle(slot)
             return
-        self._remove_leftovers(attempt)
+        self._outcomes.remove_leftovers(attempt)
         if attempt.set_aside is not None:
             self._end_for_person(slot)
         elif attempt.preempted:
-            self._put_back(attempt, "its worker was stopped to free memory", slot.child.pid)
+            self._outcomes.put_back(attempt, "its worker was stopped to free memory", slot.child.pid)
         else:
-            self._not_converted(attempt, self._failure_of_ended(slot, attempt), slot.child.pid, None)
+            self._outcomes.not_converted(attempt, self._failure_of_ended(slot, attempt), slot.child.pid, None)
 
     def _end_for_person(self, slot: Slot) -> None:
-        attempt, pid = slot.running, slot.child.pid
-        assert attempt is not None and attempt.set_aside is not None
-        order, image = attempt.set_aside, attempt.image
-        self._remove_leftovers(attempt)
-        if order.fails:
-            failure = order.failure(slot.stage, time.monotonic() - attempt.started)
-            self.fail_for_person(image.subject, failure, pid)
-            return
-        self._run.ledger.back_to_pending(image.image_id, order.words, counts=False)
-        self._run.skipped.add(image.image_id)
-        self._events.info(EventKind.SKIP, f"{order.words}: it waits behind all others", image.subject, pid)
+        assert slot.running is not None
+        self._outcomes.end_for_person(slot.running, slot.stage, slot.child.pid)
 
     def _give_up_hanging(self, now: float, is_leaving: bool) -> None:
         """Leave workers behind that wait for something which does not answer; their images are not at fault."""
@@ -306,7 +281,7 @@ class Converting:
             waited_s = slot.activity.quiet_s(now)
             self._dismiss(slot)
             if running is not None:
-                self._put_back(
+                self._outcomes.put_back(
                     running, f"no answer for {waited_s:.0f} s from {running.image.source}", slot.child.pid
                 )
                 hung.hangs(running.image.subject, self._missing(running), waited_s, now)
@@ -351,93 +326,3 @@ class Converting:
             return Failure(Cause.OUT_OF_MEMORY, slot.stage, "its worker was killed by the kernel for memory")
         how = describe_exit(slot.child.exit_code)
         return Failure(Cause.WORKER_CRASHED, slot.stage, f"its worker {how} while {slot.stage}")
-
-    # -- what follows for the image ----
-
-    def _converted(self, image: PendingImage, result: Converted, pid: int) -> None:
-        self._run.ledger.converted(result, self._host.name)
-        self._faults.worked()
-        sizes = f"{data_size(result.source_bytes)} to {data_size(result.jpeg_bytes)}"
-        times = f"{measured_time(result.wall_s)}, CPU {measured_time(result.cpu_s)}"
-        by_gpu = ", decoded by the GPU" if result.gpu and result.gpu.decoded else ""
-        message = f"{sizes}, PSNR {decibels(result.psnr_db)}, {times}{by_gpu}"
-        self._events.info(EventKind.CONVERTED, message, image.subject, pid)
-        for warning in result.warnings:
-            self._events.warning(EventKind.WARNING, warning, image.subject, pid)
-        self._next.enqueue_converted(image, result)
-
-    def _ask_for_diagnosis(self, attempt: RunningAttempt, facts: NotConverted, pid: int) -> None:
-        """Let the surveyor find out whether this source is at fault or the share is away; the image waits for it."""
-        image = attempt.image
-        self._in_diagnosis[image.image_id] = attempt
-
-        def on_outcome(outcome: SourceOutcome) -> None:
-            if self._in_diagnosis.pop(image.image_id, None) is None:
-                return
-            if outcome.away is not None:
-                self._put_back(attempt, outcome.away, pid)
-            else:
-                is_back = isinstance(outcome.found, Surveyed)
-                if is_back and self._host.name and self._is_missing_here_alone(image):
-                    self._put_back(attempt, facts.failure.message, pid)
-                    return
-                self._not_converted(attempt, facts.failure, pid, facts, source_is_back=is_back)
-
-        self._diagnose(SurveyRequest(image.image_id, image.source, image.uuid), on_outcome)
-
-    def _is_missing_here_alone(self, image: PendingImage) -> bool:
-        """The engine sees this source and its host does not: that is the host's fault, and holds it. False if a person
-        has said that such sources are gone."""
-        was_open = self._holds.may_survey
-        detail = (
-            f"{image.source} is there for the engine, and not on this machine: is the share mounted here?"
-        )
-        missing = MissingSource(SurveyRequest(image.image_id, image.source, image.uuid), ())
-        away = ShareAway(image.source.rpartition("/")[0], detail)
-        is_away = self._holds.source_away(away, missing, time.monotonic())
-        if is_away and was_open:
-            self._events.warning(EventKind.HOLD, detail)
-        return is_away
-
-    def _not_converted(
-        self,
-        attempt: RunningAttempt,
-        failure: Failure,
-        pid: int,
-        facts: NotConverted | None,
-        *,
-        source_is_back: bool = False,
-    ) -> None:
-        """Put the image back (if it is not at fault), try it again, or fail it."""
-        image = attempt.image
-        self._remove_leftovers(attempt)
-        if failure.cause is Cause.DISK_FULL:
-            self._context.hold_for_disk(failure.message, image.source_bytes)
-            self._put_back(attempt, failure.message, pid)
-        elif self._may_retry(attempt, failure, source_is_back):
-            self._run.ledger.back_to_pending(image.image_id, failure.message, counts=True, facts=facts)
-            message = (
-                f"{failure.cause}: {failure.message}; that was attempt {attempt.number}, another follows"
-            )
-            self._events.warning(EventKind.RETRY, message, image.subject, pid, fold=failure.cause)
-        else:
-            self.fail(image, failure, facts, pid)
-
-    def _may_retry(self, attempt: RunningAttempt, failure: Failure, source_is_back: bool) -> bool:
-        """Whether retries are left; what ran out of memory is tried once more, alone, whatever is left."""
-        if failure.cause is Cause.OUT_OF_MEMORY:
-            was_alone = attempt.image.image_id in self._run.run_alone
-            self._run.run_alone.add(attempt.image.image_id)
-            return not was_alone
-        may_help = failure.cause in RETRYABLE or source_is_back
-        return may_help and attempt.number <= self._run.config.engine.retries
-
-    def _put_back(self, attempt: RunningAttempt, why: str, pid: int | None = None) -> None:
-        """Pending again; the attempt does not count."""
-        self._run.ledger.back_to_pending(attempt.image.image_id, why, counts=False)
-        self._events.info(EventKind.PUT_BACK, why, attempt.image.subject, pid)
-        self._remove_leftovers(attempt)
-
-    def _remove_leftovers(self, attempt: RunningAttempt) -> None:
-        """Remove what a worker that has ended left of this attempt on scratch."""
-        self._host.scratch.remove_attempt(attempt.image.image_id, attempt.number)

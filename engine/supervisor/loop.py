@@ -22,16 +22,14 @@ from engine import __version__
 from engine.config import Config
 from engine.control.commands import Commands, DesiredState
 from engine.control.recent import SPAN_S, SPANS_KEPT, Rest
-from engine.control.requests import SkipReply
 from engine.control.server import ControlServer
-from engine.control.snapshot import Hold, Pause, Person, Snapshot, State
+from engine.control.snapshot import Pause, State
 from engine.failures import UserError, one_line
-from engine.formatting import clock, counted
+from engine.formatting import clock
 from engine.hosts.local import LocalHost
-from engine.ledger.account import Account
 from engine.ledger.models import PendingImage
 from engine.ledger.reader import LedgerReader
-from engine.ledger.runs import Ending, WaitKind
+from engine.ledger.runs import Ending
 from engine.ledger.states import EventKind, EventLevel
 from engine.notify.protocol import Occasion
 from engine.supervisor.candidates import Candidates
@@ -45,13 +43,11 @@ from engine.supervisor.ledger_turns import LedgerTurns
 from engine.supervisor.notifications import Notifier, RunNow
 from engine.supervisor.ordered_holds import OrderedHolds
 from engine.supervisor.orders import Orders
-from engine.supervisor.progress import Progress, SurveyPace
+from engine.supervisor.progress import Progress
 from engine.supervisor.recent_spans import RecentSpans
 from engine.supervisor.run_recorder import RunRecorder, engine_died
-from engine.supervisor.run_times import Doing
-from engine.supervisor.set_aside import SetAside
-from engine.supervisor.skipping import Skipping
-from engine.supervisor.status import take_snapshot
+from engine.supervisor.status import Measured
+from engine.supervisor.steering import Steering
 from engine.supervisor.surveying import Surveying
 from engine.supervisor.takeover import check_scratch, take_over
 from engine.supervisor.volumes import Volumes, volume_paths
@@ -93,10 +89,11 @@ class Supervisor:
             options.batches,
         )
         self._turns = LedgerTurns(self._run)
-        self._started = time.monotonic()
-        self._progress = Progress(self._started)
+        started = time.monotonic()
+        self._progress = Progress(started)
         self._volumes = Volumes(volume_paths(workspace, config))
         self._recent = RecentSpans()
+        measured = Measured(started, self._progress, self._recent, self._volumes)
         here = self._this_machine()
         self._surveying = Surveying(here)
         workers = options.workers or config.engine.worker_count(here.host.cores)
@@ -104,18 +101,21 @@ class Supervisor:
         self._crews = Crews(here, workers, candidates, self._progress, self._surveying.diagnose)
         self._here = self._crews.here
         self._joining = self._joining_of_hosts()
-        self._skipping = Skipping(self._run, self._crews, self._surveying)
         self._ordered_holds = OrderedHolds(self._run, here.hung_images)
         self._hours = WorkingHours(self._run, options.outside_hours_until)
         self._orders = Orders(self._run, self._surveying.forget)
-        self.desired = DesiredState.PAUSE if options.pause else DesiredState.RUN
-        self.pause = options.pause
-        self.workers_asked = workers
-        """By a person or the settings; more than `workers_wanted` if memory does not allow so many."""
-        self.want_workers(workers)
+        self.steering = Steering(
+            self._run,
+            self._crews,
+            self._surveying,
+            measured,
+            self._hours,
+            pause=options.pause,
+            workers=workers,
+        )
         self._notifier = Notifier(config.notify, workspace, self._run.events, options.batches, os.getpid())
         self._recorder = RunRecorder(ledger)
-        commands = Commands(self, ledger, self._run.events)
+        commands = Commands(self.steering, ledger, self._run.events)
         self._control = ControlServer(workspace.socket_path, commands.answer)
 
     def _joining_of_hosts(self) -> Joining | None:
@@ -148,7 +148,7 @@ class Supervisor:
         `died`: why the last engine has ended although nobody had ordered it."""
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, self._signalled, signum)
+            loop.add_signal_handler(signum, self.steering.signalled, signum)
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         run = self._run
@@ -160,7 +160,7 @@ class Supervisor:
             run.ledger.account()
             for engine in self._recorder.begin():
                 run.events.warning(EventKind.ENGINE, engine_died(engine))
-            message = f"started, version {__version__}, {self._workers_in_words()}"
+            message = f"started, version {__version__}, {self.steering.workers_in_words}"
             run.events.info(EventKind.ENGINE, message)
             reused = take_over(run, self._here.storing)
         self._begin_curves()
@@ -173,9 +173,9 @@ class Supervisor:
         await self._control.start()
         run.ledger.publish_socket(self._control.path)
         run.ledger.answer_while_locked()
-        if self.pause is not None:
-            when = clock(self.pause.since, time.time())
-            what = f"still paused, by {self.pause.by} since {when}: `photostat resume` continues"
+        if self.steering.pause is not None:
+            when = clock(self.steering.pause.since, time.time())
+            what = f"still paused, by {self.steering.pause.by} since {when}: `photostat resume` continues"
             run.events.warning(EventKind.ENGINE, what)
         if (until := self._hours.overruled_until) is not None:
             what = f"still works outside its hours too, until {clock(until, time.time())}, as a person had ordered"
@@ -197,9 +197,9 @@ class Supervisor:
                 while not self._is_over():
                     await self._turn()
                 await self._announce_end()  # a client may requeue images in these seconds
-            if self._is_finished:
-                self.pause = None
-            return self._is_finished
+            if self.steering.is_finished:
+                self.steering.pause = None
+            return self.steering.is_finished
         except Exception as error:
             message = f"ended by a fault: {type(error).__name__}: {error}"
             self._log_file.write(EventLevel.ERROR, os.getpid(), f"engine: {message}")
@@ -210,14 +210,10 @@ class Supervisor:
         finally:
             await self._close()
 
-    def wait_for_notifications(self) -> None:
-        """Give the last notifications the time to arrive; the ledger need not be open for that."""
-        self._notifier.close()
-
     async def _turn(self) -> None:
         await self._wait_for_events()
-        self._progress.pass_time(time.monotonic(), self._share_at_work)
-        self._recorder.pass_time(self._doing)
+        self._progress.pass_time(time.monotonic(), self.steering.share_at_work)
+        self._recorder.pass_time(self.steering.doing)
         if self._turns.take(self._work):
             self._crews.unlink_finished()
             self._turns.attempt(self._orders.work)
@@ -225,16 +221,16 @@ class Supervisor:
         if self._joining is not None:
             self._joining.flush()
         check_log(self._run, self._log_file)
-        self._notifier.look(self._hold, self._now)
+        self._notifier.look(self.steering.hold, self._now)
         self._record()
 
     def _work(self) -> None:
         self._receive()
         self._update_holds()
-        self._crews.check_workers(time.monotonic(), is_leaving=self.desired is DesiredState.DRAIN)
+        self._crews.check_workers(time.monotonic(), is_leaving=self.steering.desired is DesiredState.DRAIN)
         self._run.ledger.check()  # what it shows would be old
         self._give_out_work()
-        self._recorder.note(self._progress.total, has_work=not self._is_finished)
+        self._recorder.note(self._progress.total, has_work=not self.steering.is_finished)
         self._run.ledger.age_events()
 
     async def _wait_for_events(self) -> None:
@@ -244,11 +240,14 @@ class Supervisor:
         wake_up.clear()
 
     def _receive(self) -> None:
-        self._surveying.receive(may_begin=self.desired is DesiredState.RUN)
+        self._surveying.receive(may_begin=self.steering.desired is DesiredState.RUN)
         if self._joining is not None:
             self._joining.look(time.monotonic())
         self._crews.receive()
         self._run.children.collect(time.monotonic())
+
+    def _now(self) -> RunNow:
+        return RunNow(self.steering.state, self.steering.account())
 
     def _update_holds(self) -> None:
         now, holds = time.monotonic(), self._run.holds
@@ -256,28 +255,26 @@ class Supervisor:
         self._crews.update_holds(now)
         self._hours.update(time.time())
         busy = self._crews.is_busy
-        holds.waiting = self._ordered_holds.nothing_left(self._accounts(), busy=busy, now=now)
+        holds.waiting = self._ordered_holds.nothing_left(self.steering.accounts(), busy=busy, now=now)
 
     def _record(self) -> None:
         """What clients draw curves from."""
         memory, images = self._here.dispatch.snapshot(), self._progress.total.images
-        rest = _RESTS.get(self.state)
+        rest = _RESTS.get(self.steering.state)
         used_bytes = memory.total - memory.available
         self._recent.look(time.time(), images=images, used_bytes=used_bytes, rest=rest)
 
-    @property
-    def _hold(self) -> Hold | None:
-        return self._crews.hold(time.monotonic())
-
     def _give_out_work(self) -> None:
         now = time.monotonic()
-        is_stopping = self.desired is DesiredState.STOP
+        is_stopping = self.steering.desired is DesiredState.STOP
         if not is_stopping:
             self._run.gpus.look(now)
             holds = self._run.holds
             may_look = not self._here.dispatch.below_floor and holds.log.is_closed and holds.hours is None
             self._surveying.work(now, look_ahead=may_look)
-        may_start = self.desired is DesiredState.RUN and self._run.holds.may_start and self._orders.may_start
+        may_start = (
+            self.steering.desired is DesiredState.RUN and self._run.holds.may_start and self._orders.may_start
+        )
         may_start = may_start and not self._run.gpus.is_starting
         more_to_come = not self._surveying.all_surveyed
         self._crews.work(now, may_start=may_start, may_store=not is_stopping, more_to_come=more_to_come)
@@ -288,24 +285,24 @@ class Supervisor:
         if self._run.gpus.fatal_problem is not None:
             raise UserError(self._run.gpus.fatal_problem)
         self._run.ledger.check_in_place()
-        match self.desired:
+        match self.steering.desired:
             case DesiredState.STOP:
                 return True
             case DesiredState.DRAIN:
                 if not self._run.holds.ledger.is_closed:
                     return self._turns.drain_has_waited(time.monotonic())
-                is_busy = self.in_flight or self._crews.is_storing
+                is_busy = self.steering.in_flight or self._crews.is_storing
                 return not is_busy and not self._orders.in_hand
-        return self._is_finished and not self._orders.in_hand
+        return self.steering.is_finished and not self._orders.in_hand
 
     async def _announce_end(self) -> None:
         """Record how the run ends, and stay a moment so that clients see it."""
-        account = self.account()
-        stopped = Occasion.STOPPED if self.desired is DesiredState.STOP else Occasion.DRAINED
-        end = Occasion.FINISHED if self._is_finished else stopped
+        account = self.steering.account()
+        stopped = Occasion.STOPPED if self.steering.desired is DesiredState.STOP else Occasion.DRAINED
+        end = Occasion.FINISHED if self.steering.is_finished else stopped
         self._run.events.info(EventKind.ENGINE, f"{end}: {account.summary()}")
         self._recorder.end(Ending(end.value))
-        self._notifier.notify(end, account.summary(), RunNow(self.state, account))
+        self._notifier.notify(end, account.summary(), RunNow(self.steering.state, account))
         deadline = time.monotonic() + _LINGER_S
         while self._is_waited_for and time.monotonic() < deadline and not self._orders.in_hand:
             await asyncio.sleep(_TICK_S)
@@ -338,136 +335,13 @@ class Supervisor:
         if self._turns.write_the_rest():
             self._crews.unlink_finished()
 
-    def _signalled(self, signum: int) -> None:
-        """The first SIGTERM or SIGINT drains, the second stops at once."""
-        is_second = self.desired is DesiredState.DRAIN
-        self.desired = DesiredState.STOP if is_second else DesiredState.DRAIN
-        what = "stopping at once" if is_second else "finishing what is in flight"
-        self._run.events.warning(EventKind.ENGINE, f"{signal.Signals(signum).name}: {what}")
-        self.wake()
-
-    # -- what clients and the process ask ----
-
-    @property
-    def state(self) -> State:
-        if self._is_finished:
-            return State.FINISHED
-        match self.desired:
-            case DesiredState.STOP:
-                return State.STOPPED
-            case DesiredState.DRAIN:
-                return State.DRAINING
-            case DesiredState.PAUSE:
-                return State.PAUSED
-        return State.HOLDING if self._hold else State.RUNNING
-
-    def snapshot(self) -> Snapshot:
-        return take_snapshot(
-            self._run,
-            self._crews,
-            self._progress,
-            recent=self._recent.snapshot(),
-            state=self.state,
-            started=self._started,
-            workers_asked=self.workers_asked,
-            pause=self.pause if self.state is State.PAUSED else None,
-            hold=self._hold,
-            failures=self._surveying.failures + self._crews.failures,
-            pace=SurveyPace(self._surveying.read, self._surveying.failures),
-            volumes=self._volumes,
-            hours=self._hours,
-        )
-
-    def account(self) -> Account:
-        """Of the batches of this run."""
-        return sum(self._accounts().values(), Account())
-
-    def _accounts(self) -> dict[str, Account]:
-        wanted = self._run.batches
-        accounts = self._run.ledger.account()
-        return {name: account for name, account in accounts.items() if wanted is None or name in wanted}
-
-    def _now(self) -> RunNow:
-        return RunNow(self.state, self.account())
-
-    @property
-    def pause(self) -> Pause | None:
-        """Who has paused it, and when."""
-        return self._pause
-
-    @pause.setter
-    def pause(self, pause: Pause | None) -> None:
-        self._pause, by = pause, pause.by if pause else None
-        self._run.ledger.publish_pause(
-            (by.user, by.host, by.tty) if by else (), pause.since if pause else 0.0
-        )
-
-    @property
-    def in_flight(self) -> int:
-        """Images that workers have."""
-        return self._crews.in_flight
-
-    @property
-    def on_scratch(self) -> int:
-        """JPEGs that wait for the store."""
-        return self._crews.on_scratch
-
-    @property
-    def workers_wanted(self) -> int:
-        return self._here.converting.pool.wanted
+    # -- what the process asks ----
 
     @property
     def unwritten(self) -> str:
         """Of an engine that has ended: what the ledger does not have, and why; empty if it has all."""
         return self._run.unwritten
 
-    def want_workers(self, count: int) -> tuple[int, int]:
-        """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
-        before, self.workers_asked = self.workers_wanted, count
-        return before, self._here.want_workers(count)
-
-    def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:
-        """End the attempt at this image now. Raises UserError if it is not there, and then nothing is changed."""
-        return self._skipping.skip(image_id, started, SetAside(str(by), fail))
-
-    def probe_now(self) -> float | None:
-        """Probe at once whether what the engine holds for works again, and work outside its hours too.
-
-        Who ends a pause has not said the latter. Returns until when, Unix time, s; None if nothing has changed."""
-        self._run.holds.probe_now(time.monotonic())
-        for crew in self._crews:
-            crew.probe_now(after_pause=self.desired is DesiredState.PAUSE)
-        return None if self.desired is DesiredState.PAUSE else self._hours.overrule(time.time())
-
-    def wake(self) -> None:
-        """Begin the next turn of the loop at once."""
-        self._run.wake_up.set()
-
-    @property
-    def _is_finished(self) -> bool:
-        return self.account().remaining == 0 and not self._run.ledger.kept
-
-    @property
-    def _doing(self) -> Doing:
-        """A pause comes before a hold, whatever would keep the engine waiting then."""
-        if self.pause is not None and self.desired is DesiredState.PAUSE:
-            return Doing(WaitKind.PAUSED, str(self.pause.by), since=self.pause.since)
-        hold = self._hold
-        if hold is None or self._is_finished:
-            return Doing()
-        return Doing(WaitKind.HELD, hold.reason, hold.detail, hold.since)
-
-    @property
-    def _share_at_work(self) -> float:
-        """Of the workers, 0 to 1. While the engine runs all of them count, whatever some are waiting for."""
-        if self.state is State.RUNNING:
-            return 1.0
-        if not self._run.holds.ledger.is_closed:
-            return 0.0
-        return self._crews.share_at_work
-
-    def _workers_in_words(self) -> str:
-        words = counted(self.workers_wanted, "worker")
-        if self.workers_wanted < self.workers_asked:
-            words += f" instead of {self.workers_asked}: memory allows no more"
-        return words
+    def wait_for_notifications(self) -> None:
+        """Give the last notifications the time to arrive; the ledger need not be open for that."""
+        self._notifier.close()

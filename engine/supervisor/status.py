@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from msgspec import UNSET
 
 from engine import __version__
-from engine.control.recent import Recent
 from engine.control.snapshot import (
     BatchSnapshot,
     Bytes,
@@ -32,33 +33,39 @@ from engine.supervisor.context import RunContext
 from engine.supervisor.crew import Crew
 from engine.supervisor.crews import Crews
 from engine.supervisor.progress import InHand, Progress, SurveyPace
+from engine.supervisor.recent_spans import RecentSpans
 from engine.supervisor.volumes import ComingBytes, Volumes
 from engine.supervisor.working_hours import WorkingHours
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the engine measures of its run."""
+
+    started: float
+    """Monotonic, s."""
+    progress: Progress
+    recent: RecentSpans
+    volumes: Volumes
 
 
 def take_snapshot(
     run: RunContext,
     crews: Crews,
-    progress: Progress,
+    measured: Measured,
     *,
-    recent: Recent,
     state: State,
     hold: Hold | None,
-    started: float,
     workers_asked: int,
     pause: Pause | None,
     failures: int,
     hours: WorkingHours,
     pace: SurveyPace,
-    volumes: Volumes,
 ) -> Snapshot:
-    """The engine as it is now, cheap enough for many clients a second; `started` is monotonic, s."""
+    """The engine as it is now, cheap enough for many clients a second."""
     here, now, wanted = crews.here, time.monotonic(), run.batches
-    figures = run.ledger.figures()
-
-    def count() -> Outstanding:
-        return run.ledger.outstanding(run.batches)
-
+    figures, progress = run.ledger.figures(), measured.progress
+    count = partial(run.ledger.outstanding, run.batches)
     outstanding = progress.outstanding(now, count, pace)
     workers = tuple(worker for crew in crews for worker in crew.converting.snapshots(now))
     in_hand = in_hand_now(figures, wanted, workers)
@@ -72,39 +79,29 @@ def take_snapshot(
         state=state,
         time=time.time(),
         hold=hold,
-        batches=tuple(
-            BatchSnapshot.of(name, account, wanted is None or name in wanted, figures.batch_holds.get(name))
-            for name, account in figures.accounts.items()
-        ),
+        batches=_batches(figures, wanted),
         workers=workers,
         workers_wanted=here.converting.pool.wanted,
         workers_asked=workers_asked,
         memory=here.dispatch.snapshot(),
         rates=progress.rates(),
-        store=StoreSnapshot(
-            url=run.config.store.url,
-            waiting=crews.on_scratch,
-            waiting_bytes=sum(crew.storing.on_scratch_bytes for crew in crews),
-            transferring=sum(crew.storing.transferring for crew in crews),
-            scratch_limit=run.config.engine.scratch_limit,
-            bandwidth_limit=run.config.store.bandwidth_limit,
-        ),
+        store=_store(run, crews),
         eta_seconds=sum(left) / 2 if left else None,
         eta_range_seconds=left,
-        elapsed_seconds=now - started,
+        elapsed_seconds=now - measured.started,
         survey=_survey(figures, wanted, progress.headers_left(pace), pace),
-        volumes=volumes.snapshot(now, _coming(run, figures, progress, outstanding, pace)),
+        volumes=measured.volumes.snapshot(now, _coming(run, figures, progress, outstanding, pace)),
         bytes=Bytes(figures.source_bytes, figures.jpeg_bytes),
         failures_by_cause=dict(figures.failures_by_cause),
         failures_this_run=failures,
         skipped=run.skipped.ids,
         left_behind=run.children.left_behind,
-        engine=EngineIdentity(os.getpid(), time.time() - (now - started), __version__),
+        engine=EngineIdentity(os.getpid(), time.time() - (now - measured.started), __version__),
         orders=tuple(map(OrderSnapshot.of, figures.orders)),
         pause=pause,
         ended=None,
         outside_hours_until=hours.overruled_until,
-        recent=recent,
+        recent=measured.recent.snapshot(),
         gpus=run.gpus.snapshots(now) or UNSET,
         hosts=tuple(map(host_snapshot, crews)) if run.config.cluster.listen else UNSET,
     )
@@ -156,6 +153,24 @@ def eta_range_s(
     is_known = state is State.RUNNING or (hold is not None and hold.reason is HoldReason.HOURS)
     work = work_s() if is_known and state is not State.PAUSED else None
     return None if work is None else (seconds_for(work[0]), seconds_for(work[1]))
+
+
+def _batches(figures: LedgerFigures, wanted: Collection[str] | None) -> tuple[BatchSnapshot, ...]:
+    return tuple(
+        BatchSnapshot.of(name, account, wanted is None or name in wanted, figures.batch_holds.get(name))
+        for name, account in figures.accounts.items()
+    )
+
+
+def _store(run: RunContext, crews: Crews) -> StoreSnapshot:
+    return StoreSnapshot(
+        url=run.config.store.url,
+        waiting=crews.on_scratch,
+        waiting_bytes=sum(crew.storing.on_scratch_bytes for crew in crews),
+        transferring=sum(crew.storing.transferring for crew in crews),
+        scratch_limit=run.config.engine.scratch_limit,
+        bandwidth_limit=run.config.store.bandwidth_limit,
+    )
 
 
 def _survey(
