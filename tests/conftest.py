@@ -34,6 +34,7 @@ from tests.support.wrong_server import wrong_server as wrong_server
 # A busy machine is no reason to fail; and CI judges a change, not the luck of a draw.
 settings.register_profile(
     "photostat",
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=bool(os.environ.get("CI")),

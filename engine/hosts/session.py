@@ -101,12 +101,14 @@ class Session:
             self.is_over = True
 
     async def end(self) -> None:
-        """End its children; nothing of them is left."""
+        """End its children, and remove what they wrote: without this connection nothing of it counts."""
         for child in self._children.values():
             if self._host is not None:
                 self._host.dismiss(child)
         self._children.clear()
         await self._children_of.close()
+        if self._host is not None and not self.problem:
+            self._host.scratch.sweep(())
 
     def _obey(self, message: object) -> None:
         match message:

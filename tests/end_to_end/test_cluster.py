@@ -32,7 +32,7 @@ from tests.support.engine_runs import (
 from tests.support.host_processes import HostProcess, free_port, settings, wait_for_hosts
 from tests.support.waiting import wait_until
 
-IMAGES = 40
+IMAGES = 24
 LARGE = {"width": 1000, "height": 800}
 
 

@@ -209,7 +209,9 @@ def with_another_share(root: Path) -> int:
     return rows
 
 
-@pytest.mark.parametrize("left", ["nothing", "empty", "stray"])
+@pytest.mark.parametrize(
+    "left", ["empty", *(pytest.param(one, marks=pytest.mark.soak) for one in ("nothing", "stray"))]
+)
 def test_a_mount_that_disappears_during_a_run_costs_no_image(workspace: MakeWorkspace, left: str) -> None:
     root = workspace(images=MANY, **LARGE)
     rows = with_another_share(root)

@@ -141,6 +141,7 @@ def test_a_worker_that_the_kernel_kills_is_recognised_and_its_image_done_alone(
     assert sorted(attempts(place)) == [1, 2]
 
 
+@pytest.mark.soak
 def test_idle_workers_that_the_kernel_kills_are_replaced_when_there_is_memory_again(
     workspace: MakeWorkspace, memory_group: MakeGroup
 ) -> None:

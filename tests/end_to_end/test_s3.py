@@ -231,6 +231,7 @@ def _attempts(root: Path, image_id: int) -> list[Attempt]:
         return list(reader.attempts(image_id))
 
 
+@pytest.mark.soak
 def test_an_engine_killed_again_and_again_stores_each_image_once(
     workspace: MakeWorkspace, seaweed: Seaweed, relay: Relay, prefix: str
 ) -> None:

@@ -26,7 +26,7 @@ SECONDS = 1.0
 PEAK_BYTES = 64 * 2**20
 
 bounded = settings(
-    max_examples=400,
+    max_examples=200,
     deadline=None,
     database=None,
     derandomize=True,

@@ -200,7 +200,7 @@ def spare_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield tmp_path_factory.mktemp("any")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(exports=st.lists(st.lists(ROWS, max_size=12), min_size=1, max_size=3), split=st.booleans())
 def test_every_row_of_any_export_is_accounted_for(
     spare_root: Path, exports: list[list[tuple[str, ...]]], split: bool

@@ -213,6 +213,7 @@ def test_killed_in_the_middle_of_an_upload_nothing_wrong_is_in_the_bucket(
     assert seaweed.unfinished_uploads(prefix) == []
 
 
+@pytest.mark.soak
 def test_the_server_killed_in_the_middle_and_started_again(
     start: StartUploader, tmp_path: Path, own_seaweed: Seaweed, prefix: str
 ) -> None:
