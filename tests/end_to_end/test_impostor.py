@@ -19,6 +19,7 @@ from tests.conftest import end_engine, make_sources
 from tests.support.command_line import photostat
 from tests.support.engine_runs import start_engine_without_share, status, wait_for_end
 from tests.support.jp2_files import write_export
+from tests.support.waiting import wait_until
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
@@ -84,7 +85,13 @@ def root() -> Iterator[Path]:
     place.chmod(0o777)
     yield place
     end_engine(place)
-    shutil.rmtree(place)
+
+    def is_removed() -> bool:
+        """What the engine wrote while it ended may come after its directory was emptied."""
+        shutil.rmtree(place, ignore_errors=True)
+        return not place.exists()
+
+    wait_until(is_removed, "the workspace to be removed")
 
 
 @needs_root
