@@ -24,6 +24,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = needs_library
 IMAGES = 8
+LARGE = {"width": 600, "height": 500}
 BACKEND = {CPU_BACKEND: "cpu"}
 
 
@@ -37,10 +38,10 @@ def ready(root: Path) -> dict[str, Any] | None:
 
 
 def test_the_same_jpegs_also_when_the_process_dies(workspace: MakeWorkspace) -> None:
-    plain = workspace(images=IMAGES, name="plain")
+    plain = workspace(images=IMAGES, name="plain", **LARGE)
     photostat("run", "--headless", workspace=plain)
     assert not [text for text in messages(plain) if "GPU" in text]
-    root = workspace(images=IMAGES, name="gpu", settings='[engine]\ngpu = "require"\n')
+    root = workspace(images=IMAGES, name="gpu", **LARGE, settings='[engine]\ngpu = "require"\n')
     start_engine(root, "--workers", "1", env=BACKEND)
     worker = suspend_busy_worker(root)
     gpu = wait_until(lambda: ready(root), "the GPU")
@@ -51,7 +52,7 @@ def test_the_same_jpegs_also_when_the_process_dies(workspace: MakeWorkspace) -> 
     assert stored_digests(root) == stored_digests(plain)
     told = messages(root)
     assert [text for text in told if "was killed by SIGKILL: workers decode for themselves" in text]
-    calm = workspace(images=IMAGES, name="calm", settings='[engine]\ngpu = "require"\n')
+    calm = workspace(images=IMAGES, name="calm", **LARGE, settings='[engine]\ngpu = "require"\n')
     photostat("run", "--headless", "--workers", "1", workspace=calm, env=BACKEND)
     assert stored_digests(calm) == stored_digests(plain)
     by_gpu = [text for text in messages(calm) if text.endswith("decoded by the GPU")]

@@ -106,7 +106,7 @@ def test_an_argument_that_names_a_file_keeps_its_bytes(
 
 @pytest.mark.needs_tool("localedef")
 def test_bars_in_a_latin_1_terminal_are_bars(workspace: MakeWorkspace, latin_1: dict[str, str]) -> None:
-    root = workspace(images=3, width=640, height=480)
+    root = workspace(images=3, width=1000, height=800)
     command = [*COMMAND[1:], "-C", str(root)]
     start_engine(root)
     worker = suspend_busy_worker(root)

@@ -31,7 +31,7 @@ def the_run(root: Any) -> dict[str, Any]:
 
 
 def test_a_night_with_a_hold_a_pause_and_a_crash_is_told_the_morning_after(workspace: MakeWorkspace) -> None:
-    root = workspace(images=4, width=600, height=500)
+    root = workspace(images=4, width=900, height=700)
     assert photostat("status", "--json", workspace=root).json["run"] is None
     pid = start_engine_without_share(root, "--workers", "1")
     photostat("pause", workspace=root)  # while it holds

@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 
 
 def test_what_is_not_fine_is_replaced_through_kills_and_never_anything_else(workspace: MakeWorkspace) -> None:
-    root = workspace(images=4)
+    root = workspace(images=4, width=1000, height=800)
     photostat("run", "--headless", workspace=root)
     old = stored_md5s(root)
     photostat("review", "plates", "--not-fine", "1,2,3", "--why", "coarse", workspace=root)

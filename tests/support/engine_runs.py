@@ -86,30 +86,52 @@ def _gone(root: Path) -> dict[str, Any] | None:
 def suspend_busy_worker(root: Path, image_id: int | None = None, but: Collection[int] = ()) -> dict[str, Any]:
     """Stops (SIGSTOP) a worker that converts an image, or that image; never one of the pids in `but`.
 
-    The run stands in the middle then, however fast the machine: its image is not done before SIGCONT.
+    The run stands in the middle then, however fast the machine: its image is not done before SIGCONT. All workers are
+    stopped before it is asked who is busy: an idle one that stands is given the next image, and keeps it. Images
+    should be large all the same (600x500 or more), because the run has begun before this is called.
     """
-    return wait_until(lambda: _halt(root, image_id, but), "a worker stopped in the middle of an image")
+    return wait_until(
+        lambda: _halt(root, image_id, but), "a worker stopped in the middle of an image", longest_pause_s=0.01
+    )
 
 
 def _halt(root: Path, image_id: int | None, but: Collection[int]) -> dict[str, Any] | None:
-    worker = _busy(root, image_id, but)
-    if worker is None:
-        return None
-    try:
-        os.kill(worker["pid"], signal.SIGSTOP)
-    except ProcessLookupError:
-        return None
+    there = [pid for pid in _workers(root) if pid not in but]
+    stopped = [pid for pid in there if not _stands(pid) and _signal(pid, signal.SIGSTOP)]
+    worker = _busy(root, image_id, there)
     # What it had said before reaches the engine between two questions.
-    if all(_still(root, worker) for _ in range(2)):
-        return worker
-    os.kill(worker["pid"], signal.SIGCONT)
-    return None
+    if worker is not None and not all(_still(root, worker) for _ in range(2)):
+        worker = None
+    for pid in stopped:
+        if worker is None or pid != worker["pid"]:
+            _signal(pid, signal.SIGCONT)
+    return worker
 
 
-def _busy(root: Path, image_id: int | None, but: Collection[int]) -> dict[str, Any] | None:
+def _workers(root: Path) -> list[int]:
+    return [worker["pid"] for worker in status(root)["workers"] if worker["pid"]]
+
+
+def _stands(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _signal(pid: int, signum: signal.Signals) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, signum)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _busy(root: Path, image_id: int | None, there: Collection[int]) -> dict[str, Any] | None:
     for worker in status(root)["workers"]:
         wanted = worker["image_id"] is not None and image_id in (None, worker["image_id"])
-        if wanted and worker["pid"] not in but:
+        if wanted and worker["pid"] in there:
             return worker  # type: ignore[no-any-return]
     return None
 

@@ -21,6 +21,7 @@ def wait_until(
     longest_s: float = LONGEST_WAIT_S,
     *,
     pause: Callable[[float], object] = time.sleep,
+    longest_pause_s: float = 0.2,
 ) -> T:
     """Asks again and again until `condition()` is true, and returns its value; fails after `longest_s`.
 
@@ -31,7 +32,7 @@ def wait_until(
     while not (value := condition()):
         _fail_after(deadline, longest_s, what)
         pause(pause_s)
-        pause_s = min(pause_s * 1.5, 0.2)
+        pause_s = min(pause_s * 1.5, longest_pause_s)
     return value
 
 

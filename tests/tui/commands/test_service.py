@@ -55,7 +55,7 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
 
 
 def test_what_the_unit_starts_is_the_engine_which_drains_and_ends(workspace: MakeWorkspace) -> None:
-    root = workspace(images=3, width=640, height=480, name=ODD)
+    root = workspace(images=3, width=1000, height=800, name=ODD)
     found = settings_of(photostat("service", "--workers", "1", workspace=root).stdout)
     assert found["WorkingDirectory"].replace("%%", "%") == str(root)
     command = words_of(found["ExecStart"])
