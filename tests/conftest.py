@@ -41,12 +41,30 @@ settings.register_profile(
 )
 settings.load_profile("photostat")
 
+END_TO_END = Path(__file__).parent / "end_to_end"
+
 MakeJp2 = Callable[..., Path]
 MakeWorkspace = Callable[..., Path]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     skip_without_tools(item)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each of the processes that share the tests begins with its part of those that start engines.
+
+    These wait much and differ in length: at the end a few of them would keep one process at work and the others idle.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    with_engines = [item for item in items if END_TO_END in item.path.parents]
+    others = [item for item in items if END_TO_END not in item.path.parents]
+    items[:] = [
+        item
+        for number in range(processes)
+        for part in (with_engines, others)
+        for item in part[len(part) * number // processes : len(part) * (number + 1) // processes]
+    ]
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
