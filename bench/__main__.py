@@ -27,6 +27,7 @@ MEASUREMENTS = (
     Measurement("terminal_bytes"),
     Measurement("memory", short=False),
     Measurement("peaks", short=False),
+    Measurement("peers", short=False),
 )
 
 
