@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 UNNAMED_WRITER = "not named"
@@ -38,7 +39,7 @@ class FileKind:
 
     def to_text(self) -> str:
         """One line, by which equal kinds are found and which `of_text` reads."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        return _text_of(self)
 
     @classmethod
     def of_text(cls, text: str) -> FileKind:
@@ -82,3 +83,9 @@ class FileKind:
         parts += [f"layers: {self.layers}", self.depth, self.colour]
         parts += ["HT"] if self.high_throughput else []
         return ", ".join([*parts, *([self.features] if self.features else [])])
+
+
+@lru_cache(maxsize=256)
+def _text_of(kind: FileKind) -> str:
+    """A collection has few kinds, and each is asked for often."""
+    return json.dumps(asdict(kind), ensure_ascii=False, sort_keys=True)

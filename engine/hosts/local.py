@@ -43,7 +43,7 @@ class LocalHost:
         self._oom_kills = OomKillDetector()
 
     def memory(self) -> Memory:
-        return self._memory.read(tree_bytes(own_tree()))
+        return self._memory.read(lambda: tree_bytes(own_tree()))
 
     def rss_bytes(self, child: ChildProcess) -> int:
         return rss_bytes(child.pid)

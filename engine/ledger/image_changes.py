@@ -64,7 +64,7 @@ class ImageChanges(WritableLedger):
 
     def converted(self, result: Converted, host: str = "") -> None:
         """A proved JPEG lies on this host's scratch: the image stays in flight until it is stored."""
-        facts = {**asdict(result), "warnings": _json(result.warnings), "host": host, "now": time.time()}
+        facts = {**vars(result), "warnings": _json(result.warnings), "host": host, "now": time.time()}
         with self.transaction():
             self._change("converted", result.image_id, facts, ImageState.IN_FLIGHT)
             replacements.on_its_way(self._db, result.image_id, result.md5)

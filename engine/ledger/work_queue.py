@@ -27,6 +27,8 @@ class WorkQueue:
     def __init__(self, db: sqlite3.Connection, sources: SourcePaths) -> None:
         self._db = db
         self._sources = sources
+        self._latest: dict[tuple[Any, ...], PendingImage] = {}
+        """What `to_convert` found last, by its row and its batch: most of it is found again."""
 
     def to_survey(self, batches: Collection[str] | None, limit: int) -> list[SurveyRequest]:
         """Pending images whose header has not been read, batch after batch, as the export has them."""
@@ -46,13 +48,16 @@ class WorkQueue:
         """Images that may start: batch after batch, the largest first.
 
         None of a later batch comes before all headers of an earlier one are read, but those that are `unreadable`."""
-        found: list[PendingImage] = []
+        found: dict[tuple[Any, ...], PendingImage] = {}
         for batch, name in self._waiting_batches(batches):
             rows = self._db.execute(_SQL["to_convert"], {"batch": batch, "limit": limit - len(found)})
-            found += [self._pending(row, name) for row in rows]
+            for row in rows:
+                values = (name, *row)
+                found[values] = self._latest.get(values) or self._pending(*values)
             if len(found) >= limit or self._has_unread(batch, unreadable):
                 break
-        return found
+        self._latest = found
+        return list(found.values())
 
     def _has_unread(self, batch: int, unreadable: Collection[int]) -> bool:
         """Whether headers of the batch are still to be read; not those of these images."""
@@ -83,9 +88,9 @@ class WorkQueue:
         rows = self._db.execute(_SQL["waiting_batches"]).fetchall()
         return [(number, name) for number, name, _ in rows if names is None or name in names]
 
-    def _pending(self, row: sqlite3.Row, batch: str) -> PendingImage:
-        image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only, kind = tuple(row)[:-3]
-        quality, subsampling, may_replace = tuple(row)[-3:]
+    def _pending(self, batch: str, *row: Any) -> PendingImage:
+        image_id, uuid, record, source, target, checksum, attempts, *facts, whole_only, kind = row[:-3]
+        quality, subsampling, may_replace = row[-3:]
         values: list[Any] = [image_id, *facts, bool(whole_only), _kind(kind)]
         surveyed = Surveyed(*values)
         path = self._sources.path(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,9 @@ class MemoryReader:
         self._meminfo = proc / "meminfo"
         self._groups = cgroup.memory_groups(proc)
 
-    def read(self, own_bytes: int = 0) -> Memory:
-        """The memory now. `own_bytes` is what our own processes use (`tree_bytes`): part of `memory_limit`."""
+    def read(self, own_bytes: Callable[[], int] = int) -> Memory:
+        """The memory now. `own_bytes` tells what our own processes use (`tree_bytes`), which is part of `memory_limit`;
+        it is asked only if there is one."""
         memory = self._machine()
         total, available = memory.total_bytes, memory.available_bytes
         for group in self._groups:
@@ -49,12 +51,11 @@ class MemoryReader:
                 available = min(available, room.available_bytes)
         if self._limit_bytes is not None:
             total = min(total, self._limit_bytes)
-            available = min(available, self._limit_bytes - own_bytes)
+            available = min(available, self._limit_bytes - own_bytes())
         return Memory(total, max(0, min(available, total)))
 
     def _machine(self) -> Memory:
-        available = cgroup.named_number(self._meminfo, "MemAvailable:")
-        total = cgroup.named_number(self._meminfo, "MemTotal:")
+        available, total = cgroup.named_numbers(self._meminfo, "MemAvailable:", "MemTotal:")
         if available is not None and total is not None:
             return Memory(total * 1024, available * 1024)
         memory = psutil.virtual_memory()

@@ -89,17 +89,17 @@ def read_room(group: Group) -> Room | None:
 
     A `memory.high` below `memory.max` counts as the limit, because above it the kernel throttles the group heavily."""
     if group.version == 2:
-        limits = [_number(group.path / name) for name in ("memory.max", "memory.high")]
+        limits = [_number(group, name) for name in ("memory.max", "memory.high")]
         limit = min((n for n in limits if n is not None), default=None)
         used_name, prefix = "memory.current", ""
     else:
-        limit = _number(group.path / "memory.limit_in_bytes")
+        limit = _number(group, "memory.limit_in_bytes")
         limit = None if limit is None or limit >= _UNLIMITED_V1 else limit
         used_name, prefix = "memory.usage_in_bytes", "total_"
     if limit is None:
         return None
-    used = _number(group.path / used_name) or 0
-    stat = _fields(group.path / "memory.stat")
+    used = _number(group, used_name) or 0
+    stat = _fields(group, "memory.stat")
     names = ("inactive_file", "active_file") if group.version == 1 else _RECLAIMABLE_V2
     reclaimable = sum(stat.get(prefix + name, 0) for name in names)
     return Room(limit, max(0, limit - max(0, used - reclaimable)))
@@ -111,26 +111,26 @@ _RECLAIMABLE_V2 = ("inactive_file", "active_file", "slab_reclaimable")
 def oom_kills(group: Group) -> int | None:
     """How many processes of this group the kernel has killed for memory; None if it does not count them."""
     name = "memory.events" if group.version == 2 else "memory.oom_control"
-    return _fields(group.path / name).get("oom_kill")
+    return _fields(group, name).get("oom_kill")
 
 
 def _counts_kills(group: Group) -> bool:
     return oom_kills(group) is not None
 
 
-def _number(path: Path) -> int | None:
+def _number(group: Group, name: str) -> int | None:
     """The number in a one-line file; None for "max", for a missing file, and for a group that has just been removed."""
     try:
-        text = path.read_bytes().strip()
+        text = _read(f"{group.path}/{name}").strip()
     except OSError:
         return None
     return int(text) if text.isdigit() else None
 
 
-def _fields(path: Path) -> dict[str, int]:
+def _fields(group: Group, name: str) -> dict[str, int]:
     """The "name value" lines of a file; empty if it cannot be read."""
     try:
-        text = path.read_text()
+        text = _read(f"{group.path}/{name}").decode()
     except OSError:
         return {}
     pairs = (line.split() for line in text.splitlines())
@@ -139,9 +139,20 @@ def _fields(path: Path) -> dict[str, int]:
 
 def named_number(path: Path, name: str) -> int | None:
     """The number after `name` at the start of a line of a /proc file; None if there is no such file or line."""
+    return named_numbers(path, name)[0]
+
+
+def named_numbers(path: Path, *names: str) -> list[int | None]:
+    """The same for several names in one file."""
     try:
-        content = b"\n" + path.read_bytes()
+        content = b"\n" + _read(str(path))
     except OSError:
-        return None
-    match = re.search(rb"\n" + re.escape(name.encode()) + rb"\s+(\d+)", content)
-    return int(match[1]) if match else None
+        return [None] * len(names)
+    found = [re.search(rb"\n" + re.escape(name.encode()) + rb"\s+(\d+)", content) for name in names]
+    return [int(match[1]) if match else None for match in found]
+
+
+def _read(path: str) -> bytes:
+    """Called some hundred times a second, so without a buffer."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -60,6 +61,9 @@ class Child:
         """Monotonic, s. A process that the kernel keeps in a read or a write that never ends outlives it."""
         ours, theirs = Pipe(duplex=True)
         self.connection: Connection[Any, Any] = ours
+        self._readable = select.poll()
+        """The connection's own `poll` makes a selector each time, and this is asked at every turn of the loop."""
+        self._readable.register(ours.fileno(), select.POLLIN)
         code = f"from {__name__} import spawn_main; spawn_main({theirs.fileno()}, {os.getpid()})"
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-X", "utf8", "-c", code, name],
@@ -89,7 +93,7 @@ class Child:
     def messages(self) -> Iterator[Any]:
         """What it has sent so far, without waiting; also the last messages of a child that has ended."""
         try:
-            while self.connection.poll():
+            while not self.connection.closed and self._readable.poll(0):
                 yield self.connection.recv()
         except (EOFError, ConnectionResetError):
             return

@@ -60,6 +60,8 @@ class CircuitBreaker:
         """An operation has succeeded. If that happens while OPEN, the next tick begins a probe."""
         outcomes = (*self.outcomes, True)[-self.rules.recent :]
         if self.is_closed:
+            if (outcomes, 0, "") == (self.outcomes, self.waits, self.detail):
+                return self  # as nearly always, some hundred times a second
             return replace(self, outcomes=outcomes, waits=0, detail="")
         if self.state is CircuitState.OPEN:
             return replace(self, until=self.since)

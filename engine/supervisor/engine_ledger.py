@@ -49,6 +49,8 @@ class EngineLedger(Ledger):
         self._fault: LedgerFault | None = None
         """What has gone wrong since the last turn began."""
         self._account: dict[str, Account] = {}
+        self._account_after = -1
+        """So many changes: it is asked for several times a turn."""
         self._batch_holds: dict[str, BatchHold] = {}
         self._figures = LedgerFigures({}, 0, 0, ())
         self._outstanding = Outstanding(0, 0.0, 0)
@@ -199,8 +201,10 @@ class EngineLedger(Ledger):
     # What is shown: the last that could be read
 
     def account(self) -> dict[str, Account]:
-        with self._last_known():
-            self._account = super().account()
+        changes = self._db.total_changes
+        if changes != self._account_after:
+            with self._last_known():
+                self._account, self._account_after = super().account(), changes
         return self._account
 
     def batch_holds(self) -> dict[str, BatchHold]:
@@ -226,6 +230,10 @@ class EngineLedger(Ledger):
         except sqlite3.Error as error:
             self._note(error)
             return Subject(image_id, "", "", "")
+
+    def _roll_back(self) -> None:
+        self._account_after = -1
+        super()._roll_back()
 
     @contextmanager
     def _last_known(self) -> Iterator[None]:

@@ -235,8 +235,9 @@ class Supervisor:
 
     async def _wait_for_events(self) -> None:
         wake_up = self._run.wake_up
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(wake_up.wait(), _TICK_S)
+        tick = asyncio.get_running_loop().call_later(_TICK_S, wake_up.set)
+        await wake_up.wait()
+        tick.cancel()
         wake_up.clear()
 
     def _receive(self) -> None:

@@ -39,6 +39,10 @@ DRIVE = "Z:\\scans\\"
         ({"/a/": "/1/"}, "/A/b.jp2", "/A/b.jp2"),
         ({}, "Z:\\a.jp2", "/ws/Z:\\a.jp2"),
         ({}, "rel/a.jp2 ", "/ws/rel/a.jp2 "),
+        ({}, "/mnt//a/./b/", "/mnt/a/b"),
+        ({}, "/mnt/a/.", "/mnt/a"),
+        ({}, "/mnt/../.a/b", "/mnt/../.a/b"),
+        ({}, "/", "/"),
     ],
 )
 def test_the_longest_prefix_that_fits_is_replaced(replace: dict[str, str], source: str, path: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from engine.ledger.writer import Ledger
+from engine.messages import DecodeMode
 from engine.workspace import Workspace
 from tests.support.ledgers import export, make_ledger, surveyed
 
@@ -34,3 +36,17 @@ def test_relative_sources_are_below_the_root_of_the_settings(tmp_path: Path) -> 
         paths = [request.source_path for request in ledger.queue.to_survey(None, 2)]
         assert paths == ["/mnt/scans/a/b.jp2", second.source]
         assert ledger.subject(1).source == "/mnt/scans/a/b.jp2"
+
+
+def test_what_has_changed_since_it_was_last_asked_for_is_seen(tmp_path: Path) -> None:
+    with Ledger.open(make_ledger(tmp_path / "ws", 2)) as ledger:
+        ledger.surveyed([surveyed(1, width=300), surveyed(2, width=200)])
+        first, second = ledger.queue.to_convert(None, 10)
+        ledger.start(1, 4711, 1000, DecodeMode.WHOLE.value)
+        ledger.back_to_pending(1, "tried", counts=True)
+        ledger.surveyed([surveyed(1, width=100)])
+        assert ledger.queue.to_convert(None, 1) == [second]
+        assert ledger.queue.to_convert(None, 10) == [
+            second,
+            replace(first, attempts=1, surveyed=surveyed(1, width=100)),
+        ]

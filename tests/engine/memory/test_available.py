@@ -103,14 +103,20 @@ class TestTheMachine:
 
     def test_memory_limit_makes_the_machine_smaller(self, machine: FakeMachine) -> None:
         reader = MemoryReader(3 * GIB, proc=machine.proc)
-        assert reader.read(own_bytes=GIB) == Memory(3 * GIB, 2 * GIB)
+        assert reader.read(lambda: GIB) == Memory(3 * GIB, 2 * GIB)
+
+    def test_what_is_ours_is_asked_only_with_a_memory_limit(self, machine: FakeMachine) -> None:
+        def fail() -> int:
+            raise AssertionError
+
+        assert MemoryReader(proc=machine.proc).read(fail) == Memory(16 * GIB, 12 * GIB)
 
     def test_memory_limit_promises_no_more_than_the_machine_has(self, machine: FakeMachine) -> None:
         machine.available(16 * GIB, GIB)
         assert MemoryReader(3 * GIB, proc=machine.proc).read().available_bytes == GIB
 
     def test_more_of_ours_than_memory_limit_leaves_nothing(self, machine: FakeMachine) -> None:
-        assert MemoryReader(GIB, proc=machine.proc).read(own_bytes=2 * GIB).available_bytes == 0
+        assert MemoryReader(GIB, proc=machine.proc).read(lambda: 2 * GIB).available_bytes == 0
 
     @linux
     def test_a_sample_is_cheap(self) -> None:

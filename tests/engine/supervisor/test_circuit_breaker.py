@@ -32,6 +32,15 @@ def test_failures_among_more_successes_leave_it_closed() -> None:
     assert breaker.is_closed
 
 
+def test_one_more_success_after_many_changes_nothing() -> None:
+    breaker = fail(NEW, 1)
+    for _ in range(RULES.recent):
+        breaker = breaker.succeeded()
+    assert breaker.outcomes == (True,) * RULES.recent
+    assert breaker.succeeded() is breaker
+    assert fail(breaker, 1).succeeded().outcomes[-2:] == (False, True)
+
+
 def test_the_images_own_fault_counts_as_a_success() -> None:
     breaker = fail(NEW, 2)
     for _ in range(10):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.failures import Cause, Failure, Stage
+from engine.ledger.account import Account
 from engine.ledger.faults import LedgerFault, LedgerFaultKind, fault_of
 from engine.ledger.filters import Selection
 from engine.ledger.reader import LedgerReader
@@ -47,6 +48,16 @@ def other_program(workspace: Workspace) -> Iterator[sqlite3.Connection]:
 
 def start(ledger: EngineLedger, image_id: int) -> int:
     return ledger.start(image_id, 4711, 1000, DecodeMode.WHOLE.value)
+
+
+def total(ledger: EngineLedger) -> Account:
+    return sum(ledger.account().values(), Account())
+
+
+def sqlite_error(code: int) -> sqlite3.Error:
+    error = sqlite3.OperationalError("what SQLite says")
+    error.sqlite_errorcode = code
+    return error
 
 
 def report(ledger: EngineLedger) -> None:
@@ -108,12 +119,24 @@ def test_a_turn_that_the_disk_does_not_take_is_whole_in_the_next_one(
         assert [attempt.number for attempt in reader.attempts(1)] == [1]
 
 
+def test_the_account_follows_every_change_and_forgets_what_was_undone(ledger: EngineLedger) -> None:
+    assert total(ledger) == Account(rows=6, pending=3, in_flight=3)
+    with pytest.raises(LedgerFault), ledger.turn():
+        report(ledger)
+        assert total(ledger) == Account(rows=6, pending=4, done=1, failed=1)
+        ledger._note(sqlite_error(sqlite3.SQLITE_IOERR_WRITE))
+    assert total(ledger) == Account(rows=6, pending=3, in_flight=3)
+    ledger.write_kept()
+    assert total(ledger) == Account(rows=6, pending=4, done=1, failed=1)
+
+
 def test_what_is_shown_is_the_last_that_could_be_read(
     workspace: Workspace, ledger: EngineLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = ledger.figures()
-    error = sqlite3.OperationalError("disk I/O error")
-    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+    error = sqlite_error(sqlite3.SQLITE_IOERR_READ)
+    with ledger.turn():
+        start(ledger, 4)  # so that there is something new to read
     with monkeypatch.context() as broken:
         broken.setattr(EngineLedger, "_select", lambda *_: (_ for _ in ()).throw(error))
         assert ledger.figures() == before
@@ -146,7 +169,5 @@ def test_events_of_people_do_not_fill_the_memory(
     ],
 )
 def test_sqlite_s_errors_and_what_they_mean(tmp_path: Path, code: int, kind: LedgerFaultKind | None) -> None:
-    error = sqlite3.OperationalError("what SQLite says")
-    error.sqlite_errorcode = code
-    fault = fault_of(error, tmp_path / "ledger.sqlite")
+    fault = fault_of(sqlite_error(code), tmp_path / "ledger.sqlite")
     assert (fault.kind if fault else None) is kind
