@@ -21,6 +21,15 @@ class DecodeMode(StrEnum):
     """Untiled, area by area on one open codec, because the whole does not fit in memory."""
 
 
+class PixelsBy(StrEnum):
+    """What has made the pixels of a JPEG: OpenJPEG in a decode mode, or a GPU."""
+
+    WHOLE = "whole"
+    TILES = "tiles"
+    STRIPS = "strips"
+    GPU = "gpu"
+
+
 @dataclass(frozen=True)
 class Plan:
     """How to decode, decided from the header before the image starts."""
@@ -67,6 +76,23 @@ class GpuOutcome:
     def decoded(self) -> bool:
         """Whether the JPEG was made from its samples."""
         return not (self.compared or self.refused or self.differs or self.gone)
+
+    @property
+    def word(self) -> str:
+        """For the ledger: `decoded`, `compared`, `differs`, `gone`, or why it was refused."""
+        if self.refused:
+            return self.refused
+        known = {"differs": self.differs, "compared": self.compared, "gone": self.gone}
+        return next((word for word, is_so in known.items() if is_so), "decoded")
+
+
+@dataclass(frozen=True)
+class GpuAnswered:
+    """What came of giving an image to a GPU, said at once: it counts whatever becomes of the image, or its worker."""
+
+    image_id: int
+    attempt: int
+    outcome: GpuOutcome
 
 
 @dataclass(frozen=True)
@@ -129,8 +155,8 @@ class Converted:
     wall_s: float
     attempt: int = 1
     """The number that the job had."""
-    gpu: GpuOutcome | None = None
-    """None if the job had no GPU."""
+    decoded: str = ""
+    """One of PixelsBy."""
 
 
 @dataclass(frozen=True)

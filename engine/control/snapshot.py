@@ -332,6 +332,8 @@ class GpuSnapshot(Struct, frozen=True):
     """Images that were left to OpenJPEG, by reason; the most frequent first."""
     problem: str = ""
     """Why its process has ended, or why it is closed."""
+    busy: Number = 0.0
+    """0 to 1: how much of the last minute its process was decoding, whatever the driver says."""
 
 
 class OrderSnapshot(Struct, frozen=True):
@@ -409,6 +411,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     recent: Recent = Recent()
     gpus: tuple[GpuSnapshot, ...] | UnsetType = UNSET
     """Left out where there is none."""
+    decoded: dict[str, Count] | UnsetType = UNSET
+    """Images converted in this run, by what decoded them (PixelsBy); left out where `gpus` is."""
     hosts: tuple[HostSnapshot, ...] | UnsetType = UNSET
     """The engine's own machine first; left out if no other one can join."""
 

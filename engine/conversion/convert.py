@@ -23,10 +23,11 @@ from engine.jpeg.limits import check_sides
 from engine.jpeg.metadata import leading_markers, metadata_to_write
 from engine.jpeg.render import Rendered, render
 from engine.memory.usage import give_memory_back, peak_rss_bytes, reset_peak
-from engine.messages import Converted, Job
+from engine.messages import Converted, GpuOutcome, Job
 from engine.scratch import DISK_ERRORS
 
 OnStage = Callable[[Stage], None]
+OnGpu = Callable[[GpuOutcome], None]
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,19 @@ class _Made:
     verification: Verification
 
 
-def convert_image(job: Job, on_stage: OnStage, gpu: GpuClient | None = None) -> Converted:
+def convert_image(
+    job: Job, on_stage: OnStage, gpu: GpuClient | None = None, on_gpu: OnGpu = lambda outcome: None
+) -> Converted:
     """Writes `job.scratch_path`, verified and fsynced, or nothing at all.
 
     Raises ImageError, which carries the warnings up to then. Whatever happens, no partial JPEG and no pixel file
-    are left. `gpu` is the worker's, which is used if the job says so.
+    are left. `gpu` is the worker's, which is used if the job says so; what came of that is told to `on_gpu`.
     """
     reset_peak()
     wall_start, cpu_start = time.monotonic(), time.process_time()
     progress = _Progress(on_stage)
     gpu = gpu or GpuClient()
-    decoding = Decoding(job, gpu)
+    decoding = Decoding(job, gpu, on_gpu)
     try:
         progress.enter(Stage.READING)
         with SourceFile(job.source_path) as source:
@@ -79,7 +82,7 @@ def convert_image(job: Job, on_stage: OnStage, gpu: GpuClient | None = None) -> 
         cpu_s=time.process_time() - cpu_start,
         wall_s=time.monotonic() - wall_start,
         attempt=job.attempt,
-        gpu=decoding.outcome,
+        decoded=decoding.by or "",
     )
 
 

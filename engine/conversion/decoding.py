@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,20 +11,20 @@ from engine.gpu.client import GpuClient
 from engine.gpu.comparison import SampleComparison
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.colour import ColourPlan
-from engine.jp2.decoding.decode import Picture, decoded
+from engine.jp2.decoding.decode import Picture, decoded, possible_mode
 from engine.jp2.decoding.given_samples import picture_of_samples
 from engine.jp2.decoding.openjpeg import DecoderMessages
 from engine.jp2.jp2_file import Jp2File
-from engine.messages import GpuOutcome, Job
+from engine.messages import GpuOutcome, Job, PixelsBy
 
 
 class Decoding:
-    """Of one image; `gpu` is the worker's."""
+    """Of one image; `gpu` is the worker's. `on_gpu` is told at once what came of asking it."""
 
-    def __init__(self, job: Job, gpu: GpuClient) -> None:
-        self._job, self._gpu = job, gpu
-        self.outcome: GpuOutcome | None = None
-        """None if the job has no GPU."""
+    def __init__(self, job: Job, gpu: GpuClient, on_gpu: Callable[[GpuOutcome], None]) -> None:
+        self._job, self._gpu, self._on_gpu = job, gpu, on_gpu
+        self.by: PixelsBy | None = None
+        """None before the pixels are there."""
 
     @contextmanager
     def picture(
@@ -37,18 +37,22 @@ class Decoding:
     ) -> Iterator[Picture]:
         """Raises as `decoded` does: the GPU's faults are none of the image."""
         use, plan = self._job.gpu, self._job.plan
+        self.by = PixelsBy(possible_mode(file.header, plan.mode).value)
         if use is None:
             with decoded(file, features, plan, colour_plan, messages, pixel_file) as picture:
                 yield picture
             return
-        samples, self.outcome = self._gpu.decode(use, file, features)
+        samples, outcome = self._gpu.decode(use, file, features)
         if samples is None:
+            self._on_gpu(outcome)
             with decoded(file, features, plan, colour_plan, messages, pixel_file) as picture:
                 yield picture
         elif use.compare:
             comparison = SampleComparison(samples, lossy=not file.header.reversible)
             with decoded(file, features, plan, colour_plan, messages, pixel_file, comparison.see) as picture:
-                self.outcome = replace(self.outcome, compared=True, differs=comparison.difference())
+                self._on_gpu(replace(outcome, compared=True, differs=comparison.difference()))
                 yield picture
         else:
+            self._on_gpu(outcome)
+            self.by = PixelsBy.GPU
             yield picture_of_samples(file.header, colour_plan, samples)

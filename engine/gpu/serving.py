@@ -22,6 +22,7 @@ import numpy as np
 
 from engine.gpu.batches import next_batch
 from engine.gpu.library import GpuLibrary, card_use
+from engine.gpu.native_messages import NativeMessages
 from engine.gpu.protocol import (
     MOST_PACKET_BYTES,
     Attach,
@@ -85,9 +86,10 @@ class Server:
         device: int | None,
         listener: socket.socket,
         supervisor: Connection[Any, Any],
+        messages: NativeMessages,
     ) -> None:
         self._library, self._device, self._supervisor = library, device, supervisor
-        self._listener = listener
+        self._listener, self._messages = listener, messages
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._selector.register(supervisor, selectors.EVENT_READ, self._hear_supervisor)
@@ -161,6 +163,7 @@ class Server:
         began = time.monotonic()
         images = self._library.decode([one.buffer.bytes[: one.request.source_bytes] for one in batch])
         self._counted.busy_s += time.monotonic() - began
+        self._messages.take()  # why images were refused; OpenJPEG says what is wrong with them
         self._collect(only_done=False)  # so that samples of two batches at most are on the card
         self._copies = [
             self._pool.submit(self._deliver, one, image) for one, image in zip(batch, images, strict=True)

@@ -70,6 +70,11 @@ class ImageChanges(WritableLedger):
             replacements.on_its_way(self._db, result.image_id, result.md5)
             self._end_attempt(result.image_id, AttemptOutcome.CONVERTED, None, result)
 
+    def gpu_answered(self, image_id: int, word: str) -> None:
+        """What came of giving an image in flight to a GPU (`GpuOutcome.word`)."""
+        with self.transaction():
+            self._db.execute(_SQL["gpu_answered"], {"image": image_id, "gpu": word})
+
     def done(self, image_id: int, warnings: Sequence[str] = ()) -> None:
         """in_flight → done: the object is in the store. `warnings` come after those of the conversion."""
         with self.transaction():
@@ -127,6 +132,7 @@ class ImageChanges(WritableLedger):
         """The latest attempt of this round."""
         why = asdict(failure) if failure else {"stage": None, "cause": None, "message": None}
         took = {key: getattr(facts, key, None) for key in ("peak_rss_bytes", "cpu_s", "wall_s")}
+        took["decoded"] = getattr(facts, "decoded", "") or None
         values = {**why, **took, "image": image_id, "outcome": outcome, "now": time.time()}
         self._db.execute(_SQL["end_attempt"], values)
 

@@ -226,6 +226,10 @@ class Attempt:
     wall_s: float | None
     host: str = ""
     """The machine that `pid` is on; empty for the engine's own."""
+    decoded: str = ""
+    """One of PixelsBy: what really decoded it; of an attempt that made no JPEG, what was to."""
+    gpu: str = ""
+    """What came of giving it to a GPU (`GpuOutcome.word`); empty if it was not."""
 
 
 @dataclass(frozen=True)
@@ -299,6 +303,21 @@ class KindCount:
     failed: int
     warned: int
     """With warnings."""
+
+
+@dataclass(frozen=True)
+class DecodedCount:
+    """Images that are done, by what made the pixels of their JPEGs and what a GPU that was asked said."""
+
+    by: str
+    """One of PixelsBy."""
+    gpu: str
+    """`GpuOutcome.word`; empty if none was asked."""
+    images: int
+    megapixels: float
+    cpu_s: float
+    """Of the workers."""
+    wall_s: float
 
 
 @dataclass(frozen=True)

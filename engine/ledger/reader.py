@@ -18,7 +18,7 @@ from engine.ledger.collisions import target_key
 from engine.ledger.connection import ReadOnlyConnection
 from engine.ledger.filters import ALL_IMAGES, ImageFilter, Selection, with_ids
 from engine.ledger.lists import EventFilter
-from engine.ledger.models import Attempt, Event, ImageRow, KindCount, Representation
+from engine.ledger.models import Attempt, DecodedCount, Event, ImageRow, KindCount, Representation
 from engine.ledger.queries import LedgerQueries, Values
 from engine.ledger.statements import statements
 from engine.ledger.states import AttemptOutcome, ImageState
@@ -177,6 +177,10 @@ class LedgerReader(LedgerQueries):
         Reads every image."""
         rows = self._select(_SQL["kinds"], {"batch": batch})
         return [KindCount(FileKind.of_text(kind) if kind else None, *counts) for kind, *counts in rows]
+
+    def decoded(self, batch: str | None = None) -> list[DecodedCount]:
+        """What decoded the images that are done, the most frequent first. Reads every one of them."""
+        return [DecodedCount(*row) for row in self._select(_SQL["decoded"], {"batch": batch})]
 
     def candidates(self, batch: str) -> list[Candidate]:
         """What a review of the batch is drawn from. Reads every image of the batch."""

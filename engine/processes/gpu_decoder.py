@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -17,8 +18,10 @@ def gpu_decoder_main(connection: Connection[Any, Any], parent_pid: int, device: 
         GpuLibrary,
         GpuUnavailable,
     )
+    from engine.gpu.native_messages import NativeMessages
     from engine.gpu.serving import Server, listen
 
+    messages = NativeMessages()
     try:
         library = GpuLibrary(device)
     except GpuUnavailable as error:
@@ -26,5 +29,9 @@ def gpu_decoder_main(connection: Connection[Any, Any], parent_pid: int, device: 
         return
     listener = listen()
     connection.send(GpuReady(library.name, listener.getsockname().decode()))
-    Server(library, device, listener, connection).run()
+    try:
+        Server(library, device, listener, connection, messages).run()
+    except RuntimeError:
+        print(messages.take(), file=sys.stderr)  # all that is known of why the card failed
+        raise
     os._exit(0)  # a library that hangs when it is unloaded keeps nobody waiting

@@ -15,7 +15,17 @@ from typing import Any
 from engine.failures import Cause, Failure, ImageError, Stage, one_line, unforeseen_text
 from engine.files.regular_files import open_bytes
 from engine.memory.usage import peak_rss_bytes
-from engine.messages import Converted, Job, NotConverted, Quit, ReadAhead, StageChanged, WorkerReady
+from engine.messages import (
+    Converted,
+    GpuAnswered,
+    GpuOutcome,
+    Job,
+    NotConverted,
+    Quit,
+    ReadAhead,
+    StageChanged,
+    WorkerReady,
+)
 from engine.processes.child import tie_to_parent
 
 _READ_AHEAD_BYTES = 1 << 20
@@ -69,10 +79,13 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
     def on_stage(stage: Stage) -> None:
         connection.send(StageChanged(job.image_id, stage))
 
+    def on_gpu(outcome: GpuOutcome) -> None:
+        connection.send(GpuAnswered(job.image_id, job.attempt, outcome))
+
     wall_start, cpu_start = time.monotonic(), time.process_time()
     warnings: tuple[str, ...] = ()
     try:
-        converted: Converted = convert(job, on_stage)
+        converted: Converted = convert(job, on_stage, on_gpu=on_gpu)
         return converted
     except ImageError as error:
         failure, warnings = error.failure, error.warnings

@@ -12,6 +12,7 @@ from engine.messages import (
     Converted,
     MissingSource,
     NotConverted,
+    PixelsBy,
     ShareAway,
     Surveyed,
     SurveyRequest,
@@ -52,7 +53,7 @@ class AttemptOutcomes:
         self._faults.worked()
         sizes = f"{data_size(result.source_bytes)} to {data_size(result.jpeg_bytes)}"
         times = f"{measured_time(result.wall_s)}, CPU {measured_time(result.cpu_s)}"
-        by_gpu = ", decoded by the GPU" if result.gpu and result.gpu.decoded else ""
+        by_gpu = ", decoded by the GPU" if result.decoded == PixelsBy.GPU else ""
         message = f"{sizes}, PSNR {decibels(result.psnr_db)}, {times}{by_gpu}"
         self._events.info(EventKind.CONVERTED, message, image.subject, pid)
         for warning in result.warnings:

@@ -16,9 +16,11 @@ from engine.ledger.states import EventKind
 from engine.messages import (
     Converted,
     DecodeMode,
+    GpuAnswered,
     Job,
     MissingSource,
     NotConverted,
+    PixelsBy,
     Plan,
     StageChanged,
     SurveyRequest,
@@ -212,6 +214,8 @@ class Converting:
                 self._failed_starts = 0
             case StageChanged():
                 slot.stage = message.stage
+            case GpuAnswered():
+                self._gpu_answered(slot, message)
             case Converted() | NotConverted() if slot.running is not None and slot.running.set_aside:
                 pass
             case Converted() | NotConverted() if not slot.has(message):
@@ -220,11 +224,11 @@ class Converting:
                 self._throttle.image_finished()
                 attempt = slot.release()
                 taken_s = time.monotonic() - attempt.started
-                by_gpu = message.gpu is not None and message.gpu.decoded
+                by_gpu = message.decoded == PixelsBy.GPU
                 self._durations.add(attempt.plan, attempt.megasamples, taken_s, by_gpu=by_gpu)
                 self._holds.source_read(attempt.image.source, attempt.started)
                 self._context.hung_images.read(attempt.image.image_id, attempt.started)
-                self._run.gpus.converted(attempt.image, attempt.gpu, message.gpu)
+                self._run.gpus.converted(message.decoded)
                 self._outcomes.converted(attempt.image, message, slot.child.pid)
                 self._next.enqueue_converted(attempt.image, message)
             case NotConverted():
@@ -234,6 +238,11 @@ class Converting:
                     self._outcomes.ask_for_diagnosis(attempt, message, slot.child.pid)
                 else:
                     self._outcomes.not_converted(attempt, message.failure, slot.child.pid, message)
+
+    def _gpu_answered(self, slot: Slot, message: GpuAnswered) -> None:
+        if slot.running is not None and slot.has(message):
+            self._run.ledger.gpu_answered(message.image_id, message.outcome.word)
+            self._run.gpus.answered(slot.running.image, slot.running.gpu, message.outcome)
 
     def _refuse(self, late: Converted | NotConverted, pid: int) -> None:
         """A result counts for the attempt in flight only; the image may be with another worker by now."""

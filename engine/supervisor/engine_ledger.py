@@ -103,6 +103,9 @@ class EngineLedger(Ledger):
     def converted(self, result: Converted, host: str = "") -> None:
         self._keep(partial(super().converted, result, host))
 
+    def gpu_answered(self, image_id: int, word: str) -> None:
+        self._keep(partial(super().gpu_answered, image_id, word))
+
     def done(self, image_id: int, warnings: Sequence[str] = ()) -> None:
         self._keep(partial(super().done, image_id, warnings))
 

@@ -57,18 +57,19 @@ class _Gpu:
     """Of all its processes."""
     figures: GpuFigures | None = None
     """Of the process that runs."""
-    seen: list[tuple[float, int]] = field(default_factory=list)
-    """When how many pixels had been decoded."""
+    seen: list[tuple[float, int, float]] = field(default_factory=list)
+    """When how many pixels had been decoded, in how many seconds."""
     refused: Counter[str] = field(default_factory=Counter)
 
-    def rate(self, now: float) -> float:
-        """Megapixels a second, over the last minute."""
+    def lately(self, now: float) -> tuple[float, float]:
+        """Megapixels a second, and the share of the time in which it decoded, over the last minute."""
         while len(self.seen) > 2 and self.seen[1][0] < now - _RATE_OVER_S:
             del self.seen[0]
         if len(self.seen) < 2:
-            return 0.0
-        (first, before), (_, after) = self.seen[0], self.seen[-1]
-        return (after - before) / 1e6 / max(1.0, now - first)
+            return 0.0, 0.0
+        (first, pixels, busy_s), (_, pixels_now, busy_s_now) = self.seen[0], self.seen[-1]
+        passed_s = max(1.0, now - first)
+        return (pixels_now - pixels) / 1e6 / passed_s, min(1.0, (busy_s_now - busy_s) / passed_s)
 
 
 class Gpus:
@@ -79,6 +80,7 @@ class Gpus:
         self.fatal_problem: str | None = None
         """Why a run that requires a GPU cannot go on."""
         self._had_any = False
+        self._decoded: Counter[str] = Counter()
         if settings.gpu != "off":
             self._gpus = [_Gpu(card.device, card.name) for card in cards()]
         if settings.gpu == "require" and not self._gpus:
@@ -114,7 +116,7 @@ class Gpus:
         match message:
             case GpuReady():
                 gpu.state, gpu.name, gpu.address = GpuState.READY, message.name, message.address
-                gpu.seen, self._had_any = [(now, 0)], True
+                gpu.seen, self._had_any = [(now, 0, 0.0)], True
                 assert gpu.child is not None
                 self._events.info(EventKind.GPU, f"{gpu.name} decodes", pid=gpu.child.pid)
             case GpuUnusable():
@@ -122,7 +124,7 @@ class Gpus:
             case GpuFigures():
                 gpu.images += message.images - (gpu.figures.images if gpu.figures else 0)
                 gpu.figures = message
-                gpu.seen.append((now, message.pixels))
+                gpu.seen.append((now, message.pixels, message.busy_s))
 
     def _ended(self, gpu: _Gpu, now: float) -> None:
         assert gpu.child is not None
@@ -180,9 +182,17 @@ class Gpus:
             return None
         return GpuUse(gpu.address, trust is Trust.COMPARE, self._settings.gpu_lossy)
 
-    def converted(self, image: PendingImage, use: GpuUse | None, outcome: GpuOutcome | None) -> None:
-        """What came of an image that was given to a GPU."""
-        if use is None or outcome is None:
+    def converted(self, decoded: str) -> None:
+        """A JPEG has been made, on whatever machine, from pixels that this decoded (PixelsBy)."""
+        self._decoded[decoded] += 1
+
+    def decoded(self) -> dict[str, int]:
+        """Images of this run by what decoded them, the most frequent first."""
+        return {by: count for by, count in self._decoded.most_common() if by}
+
+    def answered(self, image: PendingImage, use: GpuUse | None, outcome: GpuOutcome) -> None:
+        """What came of an image that was given to a GPU, whatever becomes of it afterwards."""
+        if use is None:
             return
         kind = image.surveyed.kind
         gpu = next((one for one in self._gpus if one.address == use.address), None)
@@ -219,7 +229,7 @@ class Gpus:
 
 
 def _snapshot(gpu: _Gpu, now: float) -> GpuSnapshot:
-    figures = gpu.figures
+    figures, (megapixels_per_s, busy) = gpu.figures, gpu.lately(now)
     return GpuSnapshot(
         name=gpu.name,
         state=gpu.state,
@@ -227,8 +237,9 @@ def _snapshot(gpu: _Gpu, now: float) -> GpuSnapshot:
         utilisation=figures.utilisation if figures else None,
         memory=None if not figures else figures.memory_used_bytes,
         memory_total=None if not figures else figures.memory_total_bytes,
-        megapixels_per_s=gpu.rate(now),
+        megapixels_per_s=megapixels_per_s,
         images=gpu.images,
         refused=dict(gpu.refused.most_common()),
         problem=gpu.why,
+        busy=busy,
     )

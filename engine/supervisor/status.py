@@ -103,6 +103,7 @@ def take_snapshot(
         outside_hours_until=hours.overruled_until,
         recent=measured.recent.snapshot(),
         gpus=run.gpus.snapshots(now) or UNSET,
+        decoded=run.gpus.decoded() if run.gpus.are_any else UNSET,
         hosts=tuple(map(host_snapshot, crews)) if run.config.cluster.listen else UNSET,
     )
 

@@ -13,7 +13,17 @@ from engine.hosts.activity import Activity
 from engine.hosts.base import WORKER, ChildProcess, Host, does_not_end
 from engine.ledger.models import PendingImage
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
-from engine.messages import Converted, DecodeMode, GpuUse, Job, NotConverted, Plan, Quit, ReadAhead
+from engine.messages import (
+    Converted,
+    DecodeMode,
+    GpuAnswered,
+    GpuUse,
+    Job,
+    NotConverted,
+    Plan,
+    Quit,
+    ReadAhead,
+)
 from engine.supervisor.durations import ExpectedDuration
 from engine.supervisor.set_aside import SetAside
 
@@ -77,8 +87,8 @@ class Slot:
     def free(self) -> bool:
         return self.ready and self.running is None and not self.retiring
 
-    def has(self, result: Converted | NotConverted) -> bool:
-        """Whether this is the result of the attempt that it has."""
+    def has(self, result: Converted | NotConverted | GpuAnswered) -> bool:
+        """Whether this is about the attempt that it has."""
         running = self.running
         return running is not None and (result.image_id, result.attempt) == (
             running.image.image_id,

@@ -12,11 +12,9 @@ from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     list_rows,
-    resume_worker,
     start_engine,
     status,
     stored_digests,
-    suspend_busy_worker,
     wait_for_end,
 )
 from tests.support.gpu_decoders import needs_library
@@ -24,7 +22,6 @@ from tests.support.waiting import wait_until
 
 pytestmark = needs_library
 IMAGES = 8
-LARGE = {"width": 600, "height": 500}
 BACKEND = {CPU_BACKEND: "cpu"}
 
 
@@ -38,25 +35,37 @@ def ready(root: Path) -> dict[str, Any] | None:
 
 
 def test_the_same_jpegs_also_when_the_process_dies(workspace: MakeWorkspace) -> None:
-    plain = workspace(images=IMAGES, name="plain", **LARGE)
+    plain = workspace(images=IMAGES, name="plain")
     photostat("run", "--headless", workspace=plain)
     assert not [text for text in messages(plain) if "GPU" in text]
-    root = workspace(images=IMAGES, name="gpu", **LARGE, settings='[engine]\ngpu = "require"\n')
+    without = photostat("report", "--json", workspace=plain).json
+    assert (without["decoded"], without["gpu"]) == ({"whole": IMAGES}, {})
+    root = workspace(images=IMAGES, name="gpu", settings='[engine]\ngpu = "require"\n')
+    batch = status(root)["batches"][0]["name"]
+    photostat("batches", "hold", batch, "--reason", "until the GPU is there", workspace=root)
     start_engine(root, "--workers", "1", env=BACKEND)
-    worker = suspend_busy_worker(root)
     gpu = wait_until(lambda: ready(root), "the GPU")
+    os.kill(gpu["pid"], signal.SIGSTOP)
+    photostat("batches", "release", batch, workspace=root)
+    wait_until(lambda: status(root)["workers"][0]["phase"] == "decoding", "an image that waits for the GPU")
     os.kill(gpu["pid"], signal.SIGKILL)
-    resume_worker(worker)
     assert wait_for_end(root)["totals"]["done"] == IMAGES
     assert {row["attempts"] for row in list_rows(root)} == {1}
     assert stored_digests(root) == stored_digests(plain)
     told = messages(root)
     assert [text for text in told if "was killed by SIGKILL: workers decode for themselves" in text]
-    calm = workspace(images=IMAGES, name="calm", **LARGE, settings='[engine]\ngpu = "require"\n')
+    calm = workspace(images=IMAGES, name="calm", settings='[engine]\ngpu = "require"\n')
     photostat("run", "--headless", "--workers", "1", workspace=calm, env=BACKEND)
     assert stored_digests(calm) == stored_digests(plain)
     by_gpu = [text for text in messages(calm) if text.endswith("decoded by the GPU")]
     assert len(by_gpu) == 2, "of three grey images and five of RGB, the first three of each kind are compared"
+    report = photostat("report", "--json", workspace=calm).json
+    assert (sum(report["decoded"].values()), report["decoded"]["gpu"]) == (IMAGES, 2)
+    assert report["gpu"] == {"compared": 6, "decoded": 2}
+    page = (calm / "report" / "report.html").read_text("utf-8")
+    assert "6 images decoded by a GPU and by OpenJPEG: every sample was equal." in page
+    logs = "".join(path.read_text("utf-8") for path in (calm / "logs").iterdir())
+    assert "nvjpeg" not in logs.lower()
 
 
 def test_a_run_that_requires_a_gpu_does_not_start_without_one(workspace: MakeWorkspace) -> None:

@@ -81,6 +81,8 @@ def _document(written: WrittenReport) -> dict[str, object]:
         "failures": {group.cause: group.count for group in figures.failures},
         "far_below": sum(batch.flagged_count for batch in figures.batches),
         "warned": figures.warned_images,
+        "decoded": {mode.by: mode.images for mode in figures.decoded.modes},
+        "gpu": figures.decoded.gpu(),
         "kinds": [
             {"kind": count.kind.to_json() if count.kind else None}
             | {"images": count.images, "done": count.done, "failed": count.failed, "warned": count.warned}

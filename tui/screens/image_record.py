@@ -13,6 +13,7 @@ from engine.ledger.models import Attempt, Event, ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.replacements import Replacement
 from engine.ledger.verdicts import Verdict, VerdictEntry
+from engine.messages import PixelsBy
 from tui.terminal.text import padded
 from tui.widgets import image_columns
 from tui.widgets.events import KIND
@@ -167,11 +168,17 @@ def _attempt(attempt: Attempt, source: str, now: float) -> list[Text]:
     number = f"{attempt.number}" if attempt.round == 1 else f"{attempt.number} (round {attempt.round})"
     text = [
         _fact(number, f"{formatting.dated(attempt.started, now)}  {outcome}{took}{cause}", STRONG),
-        _fact("", f"{attempt.mode}, memory {memory}, pid {attempt.pid}"),
+        _fact("", f"{_decoded(attempt)}, memory {memory}, pid {attempt.pid}"),
     ]
     if attempt.message:
         text.append(_fact("", without_path(attempt.message, source)))
     return text
+
+
+def _decoded(attempt: Attempt) -> str:
+    """`whole`, `gpu`, `tiles (GPU: compared)`."""
+    how = attempt.decoded or attempt.mode
+    return f"{how} (GPU: {attempt.gpu})" if attempt.gpu and how != PixelsBy.GPU else how
 
 
 def _verdict(entry: VerdictEntry, now: float) -> Text:

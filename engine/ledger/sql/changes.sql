@@ -50,12 +50,15 @@ WHERE id = :image AND state = 'in_flight'
 -- The latest attempt of this round; one that ended as converted may end once more, because its image can fail later.
 UPDATE attempts SET ended = :now, outcome = :outcome, stage = :stage, cause = :cause, message = :message,
     peak_rss_bytes = coalesce(:peak_rss_bytes, peak_rss_bytes), cpu_s = coalesce(:cpu_s, cpu_s),
-    wall_s = coalesce(:wall_s, wall_s)
+    wall_s = coalesce(:wall_s, wall_s), decoded = coalesce(:decoded, decoded)
 WHERE id = (
         SELECT max(a.id) FROM attempts a JOIN images i ON i.id = a.image
         WHERE a.image = :image AND a.round = i.round
     )
     AND (outcome IS NULL OR outcome = 'converted')
+
+-- name: gpu_answered
+UPDATE attempts SET gpu = :gpu WHERE id = (SELECT max(id) FROM attempts WHERE image = :image)
 
 -- name: explain_attempt
 UPDATE attempts SET message = :reason WHERE id = (SELECT max(id) FROM attempts WHERE image = :image)

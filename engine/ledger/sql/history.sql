@@ -2,7 +2,7 @@
 
 -- name: attempts
 SELECT number, round, pid, host, lane AS mode, predicted_bytes, started, ended, outcome, stage, cause, message, peak_rss_bytes,
-    cpu_s, wall_s
+    cpu_s, wall_s, coalesce(decoded, lane) AS decoded, coalesce(gpu, '') AS gpu
 FROM attempts WHERE image = :image ORDER BY id
 
 -- name: waiting_jpeg
@@ -40,6 +40,14 @@ FROM images i JOIN batches b ON b.id = i.batch LEFT JOIN kinds k ON k.id = i.kin
 WHERE :batch IS NULL OR b.name = :batch
 GROUP BY i.kind
 ORDER BY k.kind IS NULL, images DESC, k.kind
+
+-- name: decoded
+-- Of the images that are done, by what made the pixels of their JPEG and what a GPU that was asked said.
+SELECT coalesce(a.decoded, a.lane), coalesce(a.gpu, ''), count(*), total(i.pixels) / 1e6, total(a.cpu_s), total(a.wall_s)
+FROM images i JOIN batches b ON b.id = i.batch
+    JOIN attempts a ON a.id = (SELECT max(id) FROM attempts WHERE image = i.id AND outcome = 'converted')
+WHERE i.state = 'done' AND (:batch IS NULL OR b.name = :batch)
+GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
 
 -- name: last_event
 SELECT coalesce(max(id), 0) FROM events

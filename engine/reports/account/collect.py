@@ -11,7 +11,14 @@ from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import ImageState
 from engine.ledger.verdicts import Verdict
-from engine.reports.account.figures import BatchFigures, CauseGroup, Figures, KindTable, WarningGroup
+from engine.reports.account.figures import (
+    BatchFigures,
+    CauseGroup,
+    DecodedTable,
+    Figures,
+    KindTable,
+    WarningGroup,
+)
 from engine.run_account.account import RunAccount
 
 MOST_LISTED = 200
@@ -71,6 +78,7 @@ def collect(
         warnings=sorted(collector.warnings.values(), key=lambda group: -group.count),
         warned_images=collector.warned_images,
         kinds=KindTable(reader.kinds(batch)),
+        decoded=DecodedTable(reader.decoded(batch)),
         run=run,
     )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
+from engine.formatting import counted, integer
 from engine.ledger.account import Account, WorkTimes
-from engine.ledger.models import ImageRow, KindCount
+from engine.ledger.models import DecodedCount, ImageRow, KindCount
 from engine.ledger.verdicts import Standing
+from engine.messages import PixelsBy
 from engine.reports.account.psnr_distribution import PsnrDistribution
 from engine.run_account.account import RunAccount
 from engine.run_account.words import Line, lines
@@ -95,6 +98,82 @@ class KindTable:
         return sum(count.images for count in self.all if count.kind is None)
 
 
+_DECODED_BY = {
+    PixelsBy.WHOLE: "OpenJPEG, whole",
+    PixelsBy.TILES: "OpenJPEG, tile by tile",
+    PixelsBy.STRIPS: "OpenJPEG, in strips",
+    PixelsBy.GPU: "GPU",
+}
+
+
+@dataclass
+class DecodedMode:
+    """Images that were decoded in one way."""
+
+    by: str
+    """One of PixelsBy."""
+    images: int = 0
+    megapixels: float = 0.0
+    cpu_s: float = 0.0
+    """Of the workers, for the whole conversion."""
+
+    @property
+    def name(self) -> str:
+        return _DECODED_BY[PixelsBy(self.by)]
+
+    @property
+    def cpu_s_per_megapixel(self) -> float | None:
+        return self.cpu_s / self.megapixels if self.megapixels else None
+
+
+@dataclass
+class DecodedTable:
+    """What decoded the images that are done, and what a GPU said of those that it was asked for."""
+
+    all: list[DecodedCount]
+
+    @property
+    def modes(self) -> list[DecodedMode]:
+        """The most frequent first."""
+        modes: dict[str, DecodedMode] = {}
+        for count in self.all:
+            mode = modes.setdefault(count.by, DecodedMode(count.by))
+            mode.images += count.images
+            mode.megapixels += count.megapixels
+            mode.cpu_s += count.cpu_s
+        return sorted(modes.values(), key=lambda mode: -mode.images)
+
+    def gpu(self) -> dict[str, int]:
+        """Images by what became of them at a GPU (`GpuOutcome.word`), the most frequent first."""
+        words: Counter[str] = Counter()
+        for count in self.all:
+            words[count.gpu] += count.images
+        return {word: images for word, images in words.most_common() if word}
+
+    @property
+    def gpu_lines(self) -> list[str]:
+        """In words; empty if no GPU was asked."""
+        words = self.gpu()
+        if not words:
+            return []
+        told = [f"{counted(words.pop('decoded', 0), 'image')} decoded by a GPU."]
+        if equal := words.pop("compared", 0):
+            told.append(
+                f"{counted(equal, 'image')} decoded by a GPU and by OpenJPEG: every sample was equal."
+            )
+        if different := words.pop("differs", 0):
+            text = f"{counted(different, 'image')} decoded differently by a GPU: the JPEGs have OpenJPEG’s pixels."
+            told.append(text)
+        if gone := words.pop("gone", 0):
+            told.append(
+                f"{counted(gone, 'image')} decoded by OpenJPEG because the GPU’s process gave no answer."
+            )
+        if words:
+            reasons = ", ".join(f"{reason} ({integer(images)})" for reason, images in words.items())
+            told.append(f"{counted(sum(words.values()), 'image')} left to OpenJPEG: {reasons}.")
+        return told
+
+
 @dataclass
 class CauseGroup:
     """The failed images of one cause."""
@@ -143,6 +222,7 @@ class Figures:
     """The most frequent warning first."""
     warned_images: int
     kinds: KindTable
+    decoded: DecodedTable
     run: RunAccount | None = None
     """What happened in the last run; None in the report of one batch, and if there was none."""
 

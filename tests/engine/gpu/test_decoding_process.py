@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from engine.conversion.convert import convert_image
+from engine.failures import ImageError, Stage
 from engine.gpu.client import GpuClient
+from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.openjpeg import DecoderMessages, open_decoder
 from engine.jp2.jp2_file import Jp2File
 from engine.jp2.validation.validate import check_structure
@@ -75,10 +78,20 @@ def test_every_kind_has_openjpegs_samples(tmp_path: Path) -> None:
         assert abs(difference).max() <= 1
 
 
-def convert(path: Path, gpu: GpuUse | None, client: GpuClient) -> tuple[bytes, Converted]:
+@dataclass
+class Told:
+    """What came of a conversion, and what was said of the GPU on the way."""
+
+    done: Converted
+    gpu: GpuOutcome | None
+
+
+def convert(path: Path, gpu: GpuUse | None, client: GpuClient) -> tuple[bytes, Told]:
     (path.parent / "scratch").mkdir(exist_ok=True)
-    done = convert_image(replace(job(path), gpu=gpu), lambda stage: None, client)
-    return Path(done.scratch_path).read_bytes(), done
+    told: list[GpuOutcome] = []
+    done = convert_image(replace(job(path), gpu=gpu), lambda stage: None, client, told.append)
+    assert len(told) <= 1
+    return Path(done.scratch_path).read_bytes(), Told(done, told[0] if told else None)
 
 
 def test_a_conversion_makes_the_same_jpeg_and_outlives_the_process(tmp_path: Path) -> None:
@@ -97,9 +110,11 @@ def test_a_conversion_makes_the_same_jpeg_and_outlives_the_process(tmp_path: Pat
             assert plain.gpu is None
             assert taken.gpu == GpuOutcome()
             assert taken.gpu.decoded
+            assert [one.done.decoded for one in (plain, taken, compared)] == ["whole", "gpu", "whole"]
             assert compared.gpu == GpuOutcome(compared=True)
         _, refused = convert(two_channels, use, client)
         assert refused.gpu == GpuOutcome(refused="bits of a sample")
+        assert refused.done.decoded == "whole"
         os.kill(child.pid, signal.SIGKILL)
         wait_until(lambda: child.exit_code is not None, "the end of the process")
         after, gone = convert(paths[0], use, client)
@@ -107,3 +122,27 @@ def test_a_conversion_makes_the_same_jpeg_and_outlives_the_process(tmp_path: Pat
         assert after == again == convert(paths[0], None, client)[0]
         assert gone.gpu is not None and gone.gpu.gone
         assert gone_again.gpu is not None and gone_again.gpu.gone
+
+
+def test_what_a_comparison_showed_is_told_also_if_the_image_fails_then(tmp_path: Path) -> None:
+    path = tmp_path / "rgb.jp2"
+    make_jp2(path, 300, 200)
+    told: list[GpuOutcome] = []
+    with gpu_decoder() as (_, address), gpu_client() as client:
+        compared = replace(job(path), gpu=GpuUse(address, compare=True, lossy=False))
+        with pytest.raises(ImageError) as failed:  # because there is no directory to write to
+            convert_image(compared, lambda stage: None, client, told.append)
+    assert failed.value.failure.stage is Stage.ENCODING
+    assert told == [GpuOutcome(compared=True)]
+
+
+def test_what_the_library_says_is_not_in_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    broken, whole = tmp_path / "broken.j2k", tmp_path / "whole.j2k"
+    make_codestream(whole, 251, 183)
+    data = bytearray(whole.read_bytes())
+    data[-400:-100] = os.urandom(300)
+    broken.write_bytes(data[:-250])
+    with gpu_decoder() as (_, address), gpu_client() as client, Jp2File.open(broken) as file:
+        client.decode(GpuUse(address, False, False), file, CodestreamFeatures())
+        assert np.array_equal(decode(client, whole, address)[0], samples_of(whole))
+    assert capfd.readouterr().err == ""

@@ -31,6 +31,7 @@ from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.html_checks import Page, evaluate_in_browser, self_contained_page
 from tests.support.jp2_files import representation
+from tests.support.ledgers import converted
 from tests.support.run_records import BEGAN, engine, wait
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202egpj.exe\x1b[31m"
@@ -310,3 +311,36 @@ def test_the_report_opens_with_what_happened_in_the_run(collection: Workspace, t
     assert "<script>alert" not in page
     photostat("report", "--batch", "maps", "-o", tmp_path / "one", workspace=collection.root)
     assert "stopped: began" not in (tmp_path / "one" / "report.html").read_text("utf-8")
+
+
+def test_images_are_counted_by_what_decoded_them(tmp_path: Path) -> None:
+    workspace = Workspace.init(tmp_path / "collection")
+    by_whom = [("gpu", "decoded"), ("gpu", "decoded"), ("tiles", "compared"), ("strips", "")]
+    by_whom += [("", ""), ("whole", "differs")]
+    with Ledger.open(workspace, "add") as ledger:
+        ledger.import_rows(rows(len(by_whom) + 1, "maps"))
+        for image_id, (decoded, gpu) in enumerate(by_whom, 1):
+            ledger.start(image_id, 4711, 100 << 20, DecodeMode.WHOLE)
+            ledger.gpu_answered(image_id, "gone")
+            ledger.back_to_pending(image_id, "its worker ended", counts=True)
+            ledger.start(image_id, 4711, 100 << 20, DecodeMode.WHOLE)
+            if gpu:
+                ledger.gpu_answered(image_id, gpu)
+            ledger.converted(replace(converted(image_id), decoded=decoded))
+            ledger.done(image_id)
+        ledger.start(len(by_whom) + 1, 4711, 100 << 20, DecodeMode.TILES)
+        ledger.gpu_answered(len(by_whom) + 1, "signed samples")
+        ledger.failed(len(by_whom) + 1, Failure(Cause.CORRUPT, Stage.DECODING, "broken"))
+    with LedgerReader(workspace) as reader:
+        of_last = reader.attempts(len(by_whom) + 1)[0]
+    assert (of_last.decoded, of_last.gpu) == ("tiles", "signed samples"), (
+        "what was planned, if it made no JPEG"
+    )
+    table = figures_of(workspace).decoded
+    assert {mode.by: mode.images for mode in table.modes} == {"gpu": 2, "whole": 2, "strips": 1, "tiles": 1}
+    assert table.gpu() == {"decoded": 2, "compared": 1, "differs": 1}
+    page = written(workspace, tmp_path / "report")
+    assert "2 images decoded by a GPU." in page
+    assert "1 image decoded differently by a GPU" in page
+    assert "OpenJPEG, in strips" in page
+    assert figures_of(workspace, "no such batch").decoded.all == []

@@ -76,7 +76,7 @@ class Run:
         assert use is not None
         compared = replace(outcome, compared=use.compare) if outcome == GpuOutcome() else outcome
         with self.ledger.turn():
-            self.gpus.converted(image, use, compared)
+            self.gpus.answered(image, use, compared)
 
     @property
     def state(self) -> GpuState:
@@ -171,6 +171,7 @@ def test_what_it_has_done_is_told(run: Run) -> None:
     run.convert(GpuOutcome(refused="subsampled components"))
     told = run.gpus.snapshots(run.now)[0]
     assert (told.name, told.images, told.megapixels_per_s) == ("H200 0", 12, 60.0)
+    assert told.busy == 0.1
     assert (told.utilisation, told.memory, told.refused) == (0.98, 15 << 30, {"subsampled components": 1})
     for _ in range(REFUSED_FIRST - 1):
         run.convert(GpuOutcome(refused="subsampled components"))
@@ -179,6 +180,9 @@ def test_what_it_has_done_is_told(run: Run) -> None:
     assert run.gpus.snapshots(run.now)[0].refused == {"subsampled components": 4}, (
         "those not asked for count too"
     )
+    for by in ("gpu", "whole", "gpu", ""):
+        run.gpus.converted(by)
+    assert run.gpus.decoded() == {"gpu": 2, "whole": 1}, "an earlier photostat's host does not say"
     run.gpus.close()
     assert run.children.last.sent == [Quit()]
 
