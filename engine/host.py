@@ -107,7 +107,8 @@ class HostProcess:
         children.take_over()
         received: list[Parcel] = []
         sent: list[Parcel] = []
-        session = Session(incarnation, children, self._options.scratch, sent.append)
+        name, scratch = self._invitation.name, self._options.scratch
+        session = Session(incarnation, name, children, scratch, sent.append)
 
         def take(parcel: Parcel) -> None:
             received.append(parcel)
@@ -143,12 +144,13 @@ class HostProcess:
             sent.clear()
             if session.problem is not None:
                 self._said.say(f"cannot join: {session.problem}")
-                return
-            if session.greeted:
+            elif session.held:
+                self._said.say(f"gets no images for now: {session.held}")
+            elif session.has_joined:
                 self._said.say(
                     f"joined as {self._invitation.name}, {counted(self._options.workers, 'worker')}"
                 )
-            if self._left.is_set():
+            if self._left.is_set() or session.problem is not None or session.refused is not None:
                 await asyncio.sleep(_TICK_S)  # for the last words to be sent
                 return
             with contextlib.suppress(TimeoutError):

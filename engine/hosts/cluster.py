@@ -31,12 +31,12 @@ class Cluster:
         self,
         listen: str,
         credentials: Credentials,
-        greet: Callable[[], Greet],
+        greet: Callable[[], Greet | None],
         children: Children,
         events: Journal,
         wake: Callable[[], None],
     ) -> None:
-        """`greet` is what a host that joins is told."""
+        """`greet` is what a host that joins is told; None as long as none can join: it asks again."""
         self._listen = listen
         self._credentials = credentials
         self._greet = greet
@@ -183,6 +183,7 @@ class Cluster:
         if host.joined is not None and not had_joined:
             if host.joined.problem is None:
                 self._arrived.append(host)
+                self._told = {told for told in self._told if told[0] != host.name}
             else:
                 self._tell(host.name, host.joined.problem)
                 del self._hosts[parcel.incarnation]
@@ -203,9 +204,9 @@ class Cluster:
             self._refused.add(incarnation)
             self._tell(hello.name, why)
             host.post(Refuse(why))
-        else:
+        elif (greeting := self._greet()) is not None:
             self._hosts[incarnation] = host
-            host.post(self._greet())
+            host.post(greeting)
         host.flush()
 
     def _tell(self, name: str, why: str) -> None:

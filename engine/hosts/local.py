@@ -25,6 +25,7 @@ class LocalHost:
 
     name = ""
     lost = None
+    clock_ahead_s = 0.0
 
     def __init__(
         self,

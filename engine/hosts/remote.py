@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -11,8 +12,12 @@ from typing import Any
 from engine.hosts.base import UPLOADER, ActivitySample, At, ChildProcess
 from engine.hosts.wire import (
     SILENT_AFTER_S,
+    Able,
+    Compared,
+    CompareShare,
     Dismiss,
     Ended,
+    Held,
     Hello,
     Hire,
     Hired,
@@ -31,8 +36,10 @@ from engine.hosts.wire import (
 )
 from engine.memory.available import Memory
 from engine.messages import KnownStore
+from engine.processes.examiner import Shown
 
 _SAYS_SOMETHING_WITHIN_S = 3.0
+_CLOCKS = 20
 _LONGEST_STEP_S = 2.0
 """In a longer gap between two looks the engine itself was suspended: nobody could hear anything."""
 
@@ -120,6 +127,12 @@ class RemoteHost:
         self.incarnation = incarnation
         self.lost: str | None = None
         self.joined: Joined | None = None
+        self.unable: str | None = None
+        """Why it can convert nothing."""
+        self.compared: Compared | None = None
+        """What it has found out last of sources and store."""
+        self._told = ""
+        self._clocks: deque[float] = deque(maxlen=_CLOCKS)
         self._send, self._wake = send, wake
         self._outbox: list[object] = []
         self._sent = 0
@@ -179,20 +192,40 @@ class RemoteHost:
                 child = self._children[message.child]
                 child.exit_code, child.oom_killed = message.exit_code, message.oom_killed
             case Joined():
-                self.joined = message
+                self.joined, self.unable = message, message.unable
                 self._scratch = RemoteScratch(message, int(self.incarnation[:12], 16), self.post)
+            case Able():
+                self.unable = message.unable
+            case Compared():
+                self.compared = message
             case Leaving():
                 self.lost = message.why
 
     def _take_sample(self, sample: Sample) -> None:
         self._latest = sample
+        self._clocks.append(sample.clock - time.time())
         if self._scratch is not None:
             self._scratch.latest = sample
         for process in sample.processes:
             if process.child in self._children:
                 self._children[process.child].sample = process
 
+    def compare(self, number: int, shown: Shown) -> None:
+        """It is to look whether this is what it sees too; `compared` will have this number."""
+        self.post(CompareShare(number, shown))
+
+    def tell(self, why: str) -> None:
+        """Why it gets no image, or "", for the people there."""
+        if why != self._told:
+            self._told = why
+            self.post(Held(why))
+
     # -- see Host ----
+
+    @property
+    def clock_ahead_s(self) -> float:
+        """A sample that was long under way makes it too little: the greatest of some is nearest."""
+        return max(self._clocks, default=0.0)
 
     @property
     def scratch(self) -> RemoteScratch:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,17 +9,22 @@ from pathlib import Path
 from engine.failures import UserError
 from engine.hosts.base import ChildProcess
 from engine.hosts.children import Children
+from engine.hosts.likeness import Likeness
 from engine.hosts.local import LocalHost
 from engine.hosts.wire import (
     SILENT_AFTER_S,
+    Able,
+    CompareShare,
     Dismiss,
     Ended,
     Greet,
+    Held,
     Hire,
     Hired,
     InOrder,
     Joined,
     Kill,
+    Leaving,
     LetGo,
     Parcel,
     ProcessSample,
@@ -31,7 +34,6 @@ from engine.hosts.wire import (
     Said,
     Sample,
     Send,
-    SourceCheck,
     TrySpace,
 )
 from engine.scratch import Scratch
@@ -43,15 +45,24 @@ class Session:
     """From the greeting on; ends when the engine lets the host go, or is silent."""
 
     def __init__(
-        self, incarnation: str, children: Children, scratch: Path, send: Callable[[Parcel], None]
+        self,
+        incarnation: str,
+        name: str,
+        children: Children,
+        scratch: Path,
+        send: Callable[[Parcel], None],
     ) -> None:
-        """`send` sends a parcel to the engine."""
+        """`name` is the host's; `send` sends a parcel to the engine."""
         self.incarnation = incarnation
         self.refused: str | None = None
         self.problem: str | None = None
         """Why this machine cannot work for the engine."""
         self.greeted = False
+        self.has_joined = False
+        self.held = ""
+        """Why the engine gives this machine no image."""
         self.is_over = False
+        self._name = name
         self._children_of = children
         self._directory = scratch
         self._send = send
@@ -59,6 +70,8 @@ class Session:
         self._outbox: list[object] = []
         self._in_order = InOrder()
         self._host: LocalHost | None = None
+        self._likeness: Likeness | None = None
+        self._unable: str | None = None
         self._children: dict[int, ChildProcess] = {}
         self._space_problem: str | None = None
         self._heard_at = time.monotonic()
@@ -88,6 +101,7 @@ class Session:
                 self.say(Ended(number, code, self._host.was_oom_killed(child)))
                 del self._children[number]
                 self._host.dismiss(child)
+        self._show(now)
         if self._host is not None and now - self._sampled_at >= _SAMPLE_EVERY_S:
             self._sampled_at = now
             self._host.look_for_kills(now)
@@ -106,6 +120,8 @@ class Session:
             if self._host is not None:
                 self._host.dismiss(child)
         self._children.clear()
+        if self._likeness is not None:
+            self._likeness.close()
         await self._children_of.close()
         if self._host is not None and not self.problem:
             self._host.scratch.sweep(())
@@ -118,6 +134,10 @@ class Session:
                 self._greeted(message)
             case LetGo():
                 self.is_over = True
+            case Held():
+                self.held = message.why
+            case CompareShare() if self._likeness is not None:
+                self._likeness.compare(message)
             case Hire():
                 self._hire(message)
             case Send() if message.child in self._children:
@@ -138,11 +158,31 @@ class Session:
         self.greeted = True
         scratch = Scratch(self._directory, self._directory, greet.identity)
         self._host = LocalHost(self._children_of, scratch, greet.store, greet.root)
-        problem = _scratch_problem(scratch) or _share_problem(greet.sources)
-        if problem is None:
+        self.problem = _scratch_problem(scratch)
+        if self.problem is None:
             scratch.sweep(())  # of an earlier connection, of which nothing counts any more
-        self.problem = problem
-        self.say(Joined(problem, scratch.own, scratch.in_memory))
+            self._likeness = Likeness(self._children_of, greet, scratch.own, self._name)
+        else:
+            self.say(Joined(self.problem, scratch.own, scratch.in_memory))
+
+    def _show(self, now: float) -> None:
+        """Say what this machine can do and see, as far as that is known."""
+        if (likeness := self._likeness) is None or self._host is None:
+            return
+        if (compared := likeness.look(now)) is not None:
+            self.say(compared)
+        if not likeness.is_known:
+            return
+        self.refused = self.refused or likeness.other_bytes
+        if not self.has_joined:
+            self.has_joined = self.refused is None
+            scratch = self._host.scratch
+            self.say(Joined(self.refused, scratch.own, scratch.in_memory, likeness.unable))
+        elif self.refused is not None:
+            self.say(Leaving(self.refused))
+        elif likeness.unable != self._unable:
+            self.say(Able(likeness.unable))
+        self._unable = likeness.unable
 
     def _hire(self, order: Hire) -> None:
         assert self._host is not None
@@ -158,6 +198,7 @@ class Session:
             for number, child in self._children.items()
         )
         return Sample(
+            time.time(),
             host.memory(),
             processes,
             self._children_of.stuck_names,
@@ -172,17 +213,3 @@ def _scratch_problem(scratch: Scratch) -> str | None:
         return scratch.prepare() or scratch.make_directory()
     except UserError as error:
         return str(error)
-
-
-def _share_problem(sources: tuple[SourceCheck, ...]) -> str | None:
-    """Why this is not the share that the engine sees: none of its sources is here, or one has another size."""
-    seen = 0
-    for source in sources:
-        with contextlib.suppress(OSError):
-            found = os.stat(source.path).st_size  # noqa: PTH116 - a text of the ledger
-            if found != source.size_bytes:
-                return f"{source.path} has {found} bytes here and {source.size_bytes} where the engine is"
-            seen += 1
-    if sources and not seen:
-        return f"the sources are not here: {sources[0].path} is not; is the share mounted?"
-    return None

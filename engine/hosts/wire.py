@@ -7,22 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config import StoreSettings
+from engine.conversion.specimens import Conversions
 from engine.hosts.base import ActivitySample, At
 from engine.memory.available import Memory
 from engine.messages import KnownStore
+from engine.processes.examiner import Problem, Shown
 
 TOPIC = "photostat"
 PING_EVERY_S = 2.0
 SILENT_AFTER_S = 15.0
 """Who has said nothing for so long is gone. Both say something every two seconds at least."""
-
-
-@dataclass(frozen=True)
-class SourceCheck:
-    """A source that the surveyor has read: a host that mounts the same share sees it with this size."""
-
-    path: str
-    size_bytes: int
 
 
 # From the host
@@ -49,6 +43,24 @@ class Joined:
     problem: str | None
     scratch: Path
     in_memory: bool | None
+    unable: str | None = None
+    """Why it converts nothing for now, one line."""
+
+
+@dataclass(frozen=True)
+class Able:
+    """It has tried again to convert the specimens."""
+
+    unable: str | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The answer to CompareShare."""
+
+    number: int
+    problem: Problem | None
+    """None if sources and store are the engine's."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,8 @@ class ProcessSample:
 class Sample:
     """How the host is, every half second."""
 
+    clock: float
+    """Unix time, s."""
     memory: Memory
     processes: tuple[ProcessSample, ...]
     stuck: tuple[str, ...]
@@ -109,7 +123,10 @@ class Greet:
     """The workspace's directory, which relative names in the store's settings begin at."""
     identity: str
     """Of the ledger."""
-    sources: tuple[SourceCheck, ...]
+    owner: str
+    """See KnownStore."""
+    specimens: Conversions
+    """What the engine's machine makes of them."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +177,21 @@ class RemoveAttempt:
 @dataclass(frozen=True)
 class TrySpace:
     need_bytes: int
+
+
+@dataclass(frozen=True)
+class CompareShare:
+    """Look whether this is what is seen there; answered by Compared."""
+
+    number: int
+    shown: Shown
+
+
+@dataclass(frozen=True)
+class Held:
+    """Why the engine gives it no image, for the people there; empty if it does."""
+
+    why: str
 
 
 @dataclass(frozen=True)

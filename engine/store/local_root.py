@@ -189,7 +189,7 @@ class StoreRoot:
             self._check_mounted(found)
             is_right = self._overrule or self._may_be_the_same(found)
         if not is_right:
-            raise self._refuse(found, f"it {_contents(descriptor)}")
+            raise self._refuse(found, f"it {contents_of(descriptor)}")
         self._accepted, self._mounts = found, mounts_above(self.path)
 
     def _may_be_the_same(self, found: FileId) -> bool:
@@ -235,7 +235,7 @@ def _is_there(directory: int, file: KnownObject) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size == file.jpeg_bytes
 
 
-def _contents(directory: int) -> str:
+def contents_of(directory: int) -> str:
     """What is in it, in a few words."""
     with os.scandir(directory) as entries:
         found = [os.fsencode(entry.name) for entry in islice(entries, _NAMED + 1)]

@@ -21,7 +21,7 @@ def open_store(settings: StoreSettings, root: Path | str, known: KnownStore) -> 
 
         rate = settings.bandwidth_limit
         limit = BandwidthLimit(rate) if rate is not None else None
-        return LocalStore(Path(root) / Path(file_path(settings.url)).expanduser(), known, limit)
+        return LocalStore(local_path(settings, root), known, limit)
     if separator and scheme == "s3":
         from engine.store.s3 import open_s3_store
 
@@ -29,3 +29,8 @@ def open_store(settings: StoreSettings, root: Path | str, known: KnownStore) -> 
     raise UserError(
         f'store.url is "{settings.url}": it starts with file: or s3://, as in file:out or s3://bucket/prefix'
     )
+
+
+def local_path(settings: StoreSettings, root: Path | str) -> Path:
+    """Of the directory that a `file:` URL names."""
+    return Path(root) / Path(file_path(settings.url)).expanduser()

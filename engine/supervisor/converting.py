@@ -212,6 +212,7 @@ class Converting:
             case WorkerReady():
                 slot.ready = True
                 self._failed_starts = 0
+                self._holds.workers_start()
             case StageChanged():
                 slot.stage = message.stage
             case GpuAnswered():
@@ -320,10 +321,17 @@ class Converting:
         if not slot.ready and slot.child.exit_code != -signal.SIGKILL:  # which is somebody else's doing
             self._failed_starts += 1
         if self._failed_starts >= _MOST_FAILED_STARTS:
-            self.fatal_problem = (
-                f"{_MOST_FAILED_STARTS} workers in a row {how} before they were ready: see logs/"
-            )
+            self._no_worker_starts(f"{_MOST_FAILED_STARTS} workers in a row {how} before they were ready")
         self._events.warning(EventKind.WORKER, f"an idle worker {how}", pid=slot.child.pid)
+
+    def _no_worker_starts(self, why: str) -> None:
+        """Another machine holds, and tries again; without a worker on the engine's own the run ends."""
+        if not self._host.name:
+            self.fatal_problem = f"{why}: see logs/"
+            return
+        detail = f"{why}: `photostat host` there has printed why. New ones are started again and again"
+        if self._holds.no_worker_starts(detail, time.monotonic()):
+            self._events.warning(EventKind.HOLD, detail)
 
     def _failure_of_ended(self, slot: Slot, attempt: RunningAttempt) -> Failure:
         if attempt.timed_out:

@@ -16,6 +16,7 @@ from engine.failures import Cause, Failure
 from engine.messages import FaultKind, MissingSource, ShareAway
 from engine.supervisor.circuit_breaker import BreakerRules, CircuitBreaker, CircuitState
 from engine.supervisor.holds import Holds, hold_of
+from engine.supervisor.likeness import Likeness
 
 _SOURCE_RULES = BreakerRules(first_wait_s=2.0, longest_wait_s=60.0)
 _STORE_RULES = BreakerRules(first_wait_s=2.0, longest_wait_s=120.0)
@@ -28,11 +29,18 @@ _SCRATCH_RESUMES_BELOW = 0.9
 class HostHolds:
     """All times are monotonic, s; `hold` converts them to Unix time for people."""
 
-    def __init__(self, scratch_limit_bytes: int, bandwidth_limit: int | None = None) -> None:
+    def __init__(
+        self,
+        scratch_limit_bytes: int,
+        bandwidth_limit: int | None = None,
+        likeness: Likeness | None = None,
+    ) -> None:
         """`bandwidth_limit` is what the settings let go to the store, bytes a second. With one, a full scratch is no
-        hold: conversion goes at the store's pace, as somebody wanted it."""
+        hold: conversion goes at the store's pace, as somebody wanted it. `likeness` is what another machine has to
+        show first."""
         self._scratch_limit = scratch_limit_bytes
         self._is_limited = bandwidth_limit is not None
+        self.likeness = likeness
         self._store = CircuitBreaker(_STORE_RULES)
         self._store_reason = HoldReason.STORE
         self._overrules_store = False
@@ -52,6 +60,8 @@ class HostHolds:
         self._resumed_at: float | None = None
         """When a person resumed in this hold for the sources; the next probe shows what that means."""
         self._scratch_full_since: float | None = None
+        self._no_worker: tuple[str, float] | None = None
+        """Why none starts, and since when."""
         self.source_suspects: tuple[MissingSource, ...] = ()
         """Sources that showed that the share is away; a probe checks these."""
         self.source_must_be_read = False
@@ -62,6 +72,8 @@ class HostHolds:
     def tick(self, now: float) -> None:
         """Holds whose wait is over now want a probe."""
         self._store = self._store.tick(now, random.random())
+        if self.likeness is not None:
+            self.likeness.tick(now)
         self._source = self._source.tick(now, random.random())
         self._disk = self._disk.tick(now, random.random())
 
@@ -73,7 +85,14 @@ class HostHolds:
     def may_start(self) -> bool:
         """As far as store, sources and disk allow; memory is considered for each image."""
         is_blocked = self._scratch_full_since is not None or self._store_is_misconfigured
+        if self.likeness is not None and not self.likeness.is_shown:
+            return False
         return self._source.is_closed and self._disk.is_closed and not is_blocked
+
+    @property
+    def may_try_store(self) -> bool:
+        """Another machine's only if it is the engine's: else it could make a directory of the same name."""
+        return self.likeness is None or self.likeness.share_is_right
 
     @property
     def may_store(self) -> bool:
@@ -86,6 +105,8 @@ class HostHolds:
         self._overrules_store = not after_pause and not self._store.is_closed
         self._store = self._store.probe_now(now)
         self._disk = self._disk.probe_now(now)
+        if self.likeness is not None:
+            self.likeness.probe_now(now)
         if not self._source.is_closed:
             self._resumed_at = None if after_pause else now
             self._source = self._source.probe_now(now)
@@ -105,7 +126,7 @@ class HostHolds:
         return self._store.detail
 
     def store_worked(self) -> None:
-        self._store_has_answered = True
+        self._has_answered()
         self._store = self._store.succeeded()
 
     def store_failed(
@@ -117,7 +138,8 @@ class HostHolds:
         was_closed = self._store.is_closed
         never_answered = never_answered and not self._store_has_answered
         detail = _detail(fault, failure, never_answered)
-        if failure.cause is Cause.DISK_FULL or never_answered:
+        is_untried = self.likeness is not None and not self.likeness.store_works
+        if failure.cause is Cause.DISK_FULL or never_answered or is_untried:
             self._store = self._store.opened(detail, now, random.random()) if was_closed else self._store
         else:
             self._store = self._store.failed(fault, detail, now, random.random())
@@ -150,9 +172,14 @@ class HostHolds:
             self._note_store_fault(fault, failure)
         else:
             self._store = self._store.probed(None, now, random.random())
-            self._store_has_answered = True
+            self._has_answered()
             self._store_is_misconfigured = False
         return self._store.is_closed
+
+    def _has_answered(self) -> None:
+        self._store_has_answered = True
+        if self.likeness is not None:
+            self.likeness.store_works = True
 
     def _note_store_fault(self, fault: FaultKind, failure: Failure) -> None:
         self._store_is_misconfigured = fault is FaultKind.CONFIGURATION
@@ -233,6 +260,17 @@ class HostHolds:
         self._disk = self._disk.probed(problem, now, random.random())
         return self._disk.is_closed
 
+    # -- workers ----
+
+    def no_worker_starts(self, why: str, now: float) -> bool:
+        """True if that begins a hold."""
+        begins = self._no_worker is None
+        self._no_worker = (why, now if self._no_worker is None else self._no_worker[1])
+        return begins
+
+    def workers_start(self) -> None:
+        self._no_worker = None
+
     # -- for people ----
 
     def disk_hold(self, now: float) -> Hold | None:
@@ -241,6 +279,8 @@ class HostHolds:
 
     def hold(self, now: float) -> Hold | None:
         """The most important hold; None if there is none."""
+        if self.likeness is not None and (unlike := self.likeness.hold(now)):
+            return unlike
         if disk := self.disk_hold(now):
             return disk
         for breaker, reason in ((self._source, HoldReason.SOURCE), (self._store, self._store_reason)):
@@ -249,6 +289,9 @@ class HostHolds:
         if self._scratch_full_since is not None and not self._is_limited:
             detail = "scratch is full: conversion waits until the store has taken some of it"
             return Hold(HoldReason.STORE, detail, self._scratch_full_since + time.time() - now, None)
+        if self._no_worker is not None:
+            why, since = self._no_worker
+            return Hold(HoldReason.UNEXPECTED, why, since + time.time() - now, None)
         return self.memory
 
 

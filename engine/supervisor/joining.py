@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from engine.control.snapshot import HoldReason
+from engine.conversion.specimens import Conversions
 from engine.failures import UserError
-from engine.formatting import counted
+from engine.formatting import counted, duration
 from engine.hosts.cluster import Cluster
+from engine.hosts.examination import Examination
 from engine.hosts.invitations import Authority
 from engine.hosts.remote import RemoteHost
-from engine.hosts.wire import Greet, SourceCheck
+from engine.hosts.wire import Greet
+from engine.ledger.known_store import known_store
 from engine.ledger.states import EventKind
+from engine.processes.examiner import Concerns, ConvertSpecimens
 from engine.supervisor.context import HostContext, RunContext
+from engine.supervisor.crew import Crew
 from engine.supervisor.crews import Crews
 from engine.supervisor.host_holds import HostHolds
+from engine.supervisor.likeness import Likeness
+from engine.supervisor.share_comparison import ShareComparison
 
-_SOURCES_COMPARED = 8
+_SPECIMENS_AGAIN_AFTER_S = 30.0
+_CLOCKS_APART_S = 30.0
+"""More than a slow network explains. Stores refuse requests of a clock that is a quarter of an hour off (S3)."""
 
 
 class Joining:
@@ -28,6 +38,13 @@ class Joining:
             )
         self._run = run
         self._crews = crews
+        self._specimens: Conversions | None = None
+        """What this machine makes of them; None until that is known."""
+        self._converting: Examination | None = None
+        self._convert_at = 0.0
+        self._comparison = ShareComparison(run, self._others)
+        self._other_clocks: set[str] = set()
+        """Hosts whose clocks are known to be wrong, by their incarnation."""
         self._cluster = Cluster(
             run.config.cluster.listen,
             Authority(run.workspace.cluster_dir).engine(),
@@ -43,25 +60,87 @@ class Joining:
 
     def look(self, now: float) -> None:
         """In every turn, before anything is taken from the hosts: who has come, and who is gone."""
+        self._look_at_specimens(now)
         self._cluster.look(now)
         for host in self._cluster.arrivals():
             self._let_in(host)
+        for crew, host in self._others():
+            self._look_at(crew, host, now)
+        self._comparison.look(now)
 
     def flush(self) -> None:
         """After every turn: what it has brought about goes to the hosts."""
         self._cluster.flush()
 
     async def close(self) -> None:
+        for examination in (self._comparison, self._converting):
+            if examination is not None:
+                examination.close()
         await self._cluster.close()
 
+    def _others(self) -> list[tuple[Crew, RemoteHost]]:
+        return [
+            (crew, host)
+            for crew in self._crews
+            if isinstance(host := crew.context.host, RemoteHost) and host.lost is None
+        ]
+
     def _let_in(self, host: RemoteHost) -> None:
-        holds = HostHolds(self._run.config.engine.scratch_limit)
+        holds = HostHolds(self._run.config.engine.scratch_limit, likeness=Likeness())
         crew = self._crews.join(HostContext(self._run, host, holds), host.hello.workers)
         workers = crew.want_workers(host.hello.workers)
         crew.context.events.info(EventKind.ENGINE, f"has joined with {counted(workers, 'worker')}")
 
-    def _greeting(self) -> Greet:
+    def _look_at(self, crew: Crew, host: RemoteHost, now: float) -> None:
+        """What it says of itself, and what its people are told."""
+        likeness, events = crew.holds.likeness, crew.context.events
+        if likeness is not None and likeness.can_convert(host.unable, now):
+            if host.unable is not None:
+                events.warning(EventKind.HOLD, host.unable)
+            else:
+                events.info(EventKind.END_OF_HOLD, "can convert now")
+        hold = crew.holds.hold(now)
+        if hold is None:
+            host.tell("")
+        elif hold.reason is not HoldReason.MEMORY:  # which comes and goes, and has figures that change
+            host.tell(hold.detail)
+        self._look_at_clock(crew, host)
+
+    def _look_at_clock(self, crew: Crew, host: RemoteHost) -> None:
+        ahead_s = host.clock_ahead_s
+        if abs(ahead_s) < _CLOCKS_APART_S or host.incarnation in self._other_clocks:
+            return
+        self._other_clocks.add(host.incarnation)
+        how = "ahead of" if ahead_s > 0 else "behind"
+        crew.context.events.warning(
+            EventKind.ENGINE,
+            f"its clock is {duration(abs(ahead_s))} {how} the engine's: it converts all the same, but a store "
+            "may refuse it, and its logs have other times. Set the clocks by a time server (NTP)",
+        )
+
+    def _greeting(self) -> Greet | None:
         run = self._run
-        seen = run.ledger.queue.to_convert(run.batches, _SOURCES_COMPARED)
-        checks = tuple(SourceCheck(image.source, image.source_bytes) for image in seen)
-        return Greet(run.config.store, run.workspace.root, run.ledger.identity, checks)
+        if self._specimens is None:
+            return None
+        owner = known_store(run.ledger, run.workspace.root).owner
+        return Greet(run.config.store, run.workspace.root, run.ledger.identity, owner, self._specimens)
+
+    def _look_at_specimens(self, now: float) -> None:
+        """What is to come of them everywhere."""
+        if self._specimens is not None:
+            return
+        if self._converting is None:
+            if now >= self._convert_at and self._run.scratch.make_directory() is None:
+                question = ConvertSpecimens(self._run.scratch.own)
+                self._converting = Examination(self._run.children, question, Concerns.CODECS)
+            return
+        answer = self._converting.answer(now)
+        if answer is None:
+            return
+        self._converting.close()
+        self._converting = None
+        if isinstance(answer, Conversions):
+            self._specimens = answer
+            return
+        self._convert_at = now + _SPECIMENS_AGAIN_AFTER_S
+        self._run.events.warning(EventKind.ENGINE, f"no host can join yet: {answer.why}")

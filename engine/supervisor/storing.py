@@ -79,8 +79,9 @@ class Storing:
         self._transferring: dict[int, WaitingJpeg] = {}
         self._to_unlink: list[Path] = []
         self._probing = False
-        self._has_looked = not self._run.config.store.url.startswith("file:")
-        """A local store is looked at before the first image: whether it is there, and which directory it is."""
+        self._has_looked = not (self._host.name or self._run.config.store.url.startswith("file:"))
+        """A local store is looked at before the first image: whether it is there, and which directory it is. So is any
+        store by another machine."""
         self._faults = UnexplainedFaults(self._run, "stored")
         self._activity: Activity | None = None
         """Of the uploader, if the store is a local directory; others have time limits of their own."""
@@ -154,12 +155,16 @@ class Storing:
     def work(self) -> None:
         """Send the uploader as many JPEGs as it can take, or a probe if the store was away."""
         holds, of_run = self._holds, self._run.holds
-        if not self._probing and (holds.store_wants_probe() or not self._has_looked):
+        wants_probe = holds.store_wants_probe() or not self._has_looked
+        if wants_probe and not self._probing and holds.may_try_store:
             self._probing = self._has_looked = True
             if not self._context.hung_images.may_give_up(UPLOADER):  # each waits for this store
                 self._store_hangs(holds.store_detail, time.monotonic())
                 return
-            self._send(ProbeStore(self._known_store, holds.take_overrule()))
+            overrule = (
+                holds.take_overrule() and not self._host.name
+            )  # only the engine's machine tells what is right
+            self._send(ProbeStore(self._known_store, overrule))
         most = 1 if of_run.only_tries else 2 * self._run.config.store.transfers
         while holds.may_store and of_run.may_try and len(self._transferring) < most:
             jpeg = self._next_to_send()
@@ -268,7 +273,9 @@ class Storing:
         if not holds.may_store:
             if holds.store_probed(result.fault, failure, now, never_answered=result.never_answered):
                 self._events.info(EventKind.END_OF_HOLD, "the store answers again")
-        elif result.fault and failure and holds.store_failed(result.fault, failure, now):  # at the first look
+        elif result.fault is None:
+            holds.store_worked()
+        elif failure and holds.store_failed(result.fault, failure, now):  # at the first look
             self._events.warning(EventKind.HOLD, f"{failure.cause}: {holds.store_detail}")
 
     def _give_up_if_hanging(self, uploader: ChildProcess, now: float) -> None:

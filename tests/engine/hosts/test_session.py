@@ -3,43 +3,64 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
+import pytest
+
 from engine.config import StoreSettings
+from engine.conversion.specimens import Conversions
 from engine.hosts.children import Children
 from engine.hosts.libraries import difference, libraries
 from engine.hosts.remote import RemoteHost
 from engine.hosts.session import Session
-from engine.hosts.wire import SILENT_AFTER_S, Greet, Hello, Joined, Parcel, Ping, Sample, SourceCheck
+from engine.hosts.wire import SILENT_AFTER_S, Greet, Hello, Joined, Parcel, Ping, Sample
 from engine.memory.available import Memory
+from tests.support.specimens import specimens
+from tests.support.waiting import wait_until_async
 
 HELLO = Hello("b", "tls://b:1", (), 2, 2, Memory(8 << 30, 7 << 30))
 
 
-async def greeted(root: Path, *sources: SourceCheck) -> Joined:
-    """What a host says to the greeting of an engine whose surveyor has seen these sources."""
+async def greeted(root: Path, specimens: Conversions) -> Joined:
+    """What a host says to the greeting of an engine on whose machine this comes of the specimens."""
     sent: list[Parcel] = []
     children = Children(root / "host.children", Mock(), asyncio.Event())
-    session = Session("ab" * 16, children, root / "scratch", sent.append)
-    greet = Greet(StoreSettings(), root, "identity", sources)
+    session = Session("ab" * 16, "b", children, root / "scratch", sent.append)
+    greet = Greet(StoreSettings(), root, "identity", "0123456789abcdef", specimens)
     session.take(Parcel("cd" * 16, 0, (greet,)))
     assert not session.greeted, "it was meant for an earlier connection"
     session.take(Parcel("ab" * 16, 0, (greet,)))
-    session.work(0.0)
+
+    def said() -> list[Joined]:
+        session.work(time.monotonic())
+        return [message for parcel in sent for message in parcel.messages if isinstance(message, Joined)]
+
+    (joined,) = await wait_until_async(said, "the answer", asyncio.sleep)
     await session.end()
-    return next(message for parcel in sent for message in parcel.messages if isinstance(message, Joined))
+    assert (session.refused, session.has_joined) == (joined.problem, joined.problem is None)
+    return joined
 
 
-async def test_a_host_that_mounts_another_share_says_so_and_works_on_nothing(tmp_path: Path) -> None:
-    (tmp_path / "1.jp2").write_bytes(bytes(100))
-    here, gone = str(tmp_path / "1.jp2"), str(tmp_path / "2.jp2")
-    assert (await greeted(tmp_path)).problem is None
-    assert (await greeted(tmp_path, SourceCheck(gone, 5), SourceCheck(here, 100))).problem is None
-    problem = (await greeted(tmp_path, SourceCheck(here, 99))).problem
-    assert problem is not None and "has 100 bytes here and 99 where the engine is" in problem
-    problem = (await greeted(tmp_path, SourceCheck(gone, 5))).problem
-    assert problem is not None and problem.endswith("is the share mounted?")
+async def test_a_host_joins_if_it_makes_the_bytes_that_the_engine_makes(tmp_path: Path) -> None:
+    ours = specimens()
+    joined = await greeted(tmp_path, ours)
+    assert (joined.problem, joined.unable) == (None, None)
+    joined = await greeted(tmp_path, replace(ours, md5s=(*ours.md5s[:-1], (ours.md5s[-1][0], "0" * 32))))
+    assert joined.problem is not None and joined.problem.startswith("same versions, other bytes: photostat ")
+    assert [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()] == []
+
+
+async def test_a_host_without_a_codec_joins_and_says_that_it_is_unable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['pyvips'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    joined = await greeted(tmp_path, specimens())
+    assert joined.problem is None
+    assert joined.unable is not None and joined.unable.startswith("nothing can be converted there: ")
 
 
 def test_other_versions_of_what_makes_the_bytes_are_named() -> None:
@@ -52,7 +73,7 @@ def test_other_versions_of_what_makes_the_bytes_are_named() -> None:
 
 def test_a_silent_host_is_lost_and_a_suspended_engine_loses_none() -> None:
     host = RemoteHost(HELLO, "ab" * 16, Mock(), Mock())
-    sample = Sample(HELLO.memory, (), (), 0, None, None)
+    sample = Sample(time.time(), HELLO.memory, (), (), 0, None, None)
     now = host._heard_at
     for number in range(20):
         now += 1.0

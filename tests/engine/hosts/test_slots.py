@@ -40,6 +40,7 @@ from engine.messages import (
 )
 from engine.scratch import Scratch
 from tests.support.jp2_files import make_jp2
+from tests.support.specimens import specimens
 from tests.support.waiting import LONGEST_WAIT_S, wait_until_async
 
 
@@ -110,9 +111,9 @@ async def remote_place(root: Path) -> AsyncIterator[Place]:
         Swapped(lambda parcel: host.take(parcel)),
         Swapped(lambda parcel: session.take(parcel)),
     )
-    session = Session("ab" * 16, children, root / "scratch", to_engine.send)
+    session = Session("ab" * 16, "conv2", children, root / "scratch", to_engine.send)
     host = RemoteHost(hello, "ab" * 16, to_host.send, wake_up.set)
-    host.post(Greet(StoreSettings(url="file:out"), root, "identity", ()))
+    host.post(Greet(StoreSettings(url="file:out"), root, "identity", "0123456789abcdef", specimens()))
 
     async def carry() -> None:
         while True:

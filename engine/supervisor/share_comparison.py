@@ -1,0 +1,117 @@
+"""Other machines see the same sources and the same store as the engine's: compared before the first image goes there.
+
+The engine's machine looks at some sources that are next, and leaves a mark in a store that is a directory; then those
+that wait are asked what they see. Before a header has been read there is nothing to compare, and nothing to convert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from engine.hosts.examination import Examination
+from engine.hosts.remote import RemoteHost
+from engine.ledger.known_store import known_store
+from engine.ledger.states import EventKind
+from engine.processes.examiner import Concerns, Problem, Show, Shown
+from engine.supervisor.context import RunContext
+from engine.supervisor.crew import Crew
+
+_SOURCES = 8
+_ANSWERS_WITHIN_S = 90.0
+
+
+@dataclass
+class _Round:
+    number: int
+    shows: Examination
+    asked: dict[str, float] = field(default_factory=dict)
+    """Hosts that have not answered yet, by their incarnation, and since when they are asked."""
+    is_asked: bool = False
+
+
+class ShareComparison:
+    def __init__(self, run: RunContext, others: Callable[[], Sequence[tuple[Crew, RemoteHost]]]) -> None:
+        """`others` gives the machines that are there now, without the engine's own."""
+        self._run = run
+        self._others = others
+        self._round: _Round | None = None
+        self._rounds = 0
+        self._not_before = 0.0
+
+    def look(self, now: float) -> None:
+        """In every turn."""
+        if self._round is None:
+            self._begin(now)
+        elif not self._round.is_asked:
+            self._ask(self._round, now)
+        else:
+            self._hear(self._round, now)
+
+    def close(self) -> None:
+        if self._round is not None:
+            self._round.shows.close()
+            self._round = None
+
+    def _waiting(self) -> list[tuple[Crew, RemoteHost]]:
+        return [
+            (crew, host)
+            for crew, host in self._others()
+            if (likeness := crew.holds.likeness) is not None and likeness.wants_comparison()
+        ]
+
+    def _begin(self, now: float) -> None:
+        run = self._run
+        if now < self._not_before or not self._waiting():
+            return
+        sources = tuple(image.source for image in run.ledger.queue.to_convert(run.batches, _SOURCES))
+        if sources:
+            self._rounds += 1
+            known = known_store(run.ledger, run.workspace.root)
+            question = Show(sources, run.config.store, run.workspace.root, known)
+            shows = Examination(run.children, question, Concerns.SOURCES)
+            self._round = _Round(self._rounds, shows)
+
+    def _ask(self, this: _Round, now: float) -> None:
+        match this.shows.answer(now):
+            case Shown() as shown:
+                this.is_asked = True
+                for _, host in self._waiting():
+                    this.asked[host.incarnation] = now
+                    host.compare(this.number, shown)
+            case Problem() as problem:
+                why = f"nothing can be compared with the engine's machine: {problem.why}"
+                for crew, _ in self._waiting():
+                    self._compared(crew, Problem(problem.concerns, why), now)
+                self._end(now)
+
+    def _hear(self, this: _Round, now: float) -> None:
+        others = {host.incarnation: (crew, host) for crew, host in self._others()}
+        for incarnation, since in list(this.asked.items()):
+            found = others.get(incarnation)
+            answer = found[1].compared if found else None
+            if found and answer is not None and answer.number == this.number:
+                self._compared(found[0], answer.problem, now)
+            elif found and now - since > _ANSWERS_WITHIN_S:
+                self._compared(found[0], Problem(Concerns.SOURCES, "it does not say what it sees"), now)
+            elif found:
+                continue
+            del this.asked[incarnation]
+        if not this.asked:
+            self._end(now)
+
+    def _end(self, now: float) -> None:
+        assert self._round is not None
+        self._round.shows.close()
+        self._round = None
+        self._not_before = now + 1.0
+
+    def _compared(self, crew: Crew, problem: Problem | None, now: float) -> None:
+        likeness = crew.holds.likeness
+        assert likeness is not None
+        if not likeness.compared(problem, now):
+            return
+        if problem is not None:
+            crew.context.events.warning(EventKind.HOLD, problem.why)
+        else:
+            crew.context.events.info(EventKind.END_OF_HOLD, "sees the engine's sources and store now")
