@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from engine.ledger.reader import LedgerReader
+from engine.workspace import Workspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import status
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
@@ -29,7 +32,8 @@ def settings(port: int) -> str:
 class HostProcess:
     """`photostat host` with an invitation of the workspace at `root`."""
 
-    def __init__(self, root: Path, name: str, *options: str) -> None:
+    def __init__(self, root: Path, name: str, *options: str, site: str = "") -> None:
+        """`site` is what all interpreters there run first: a machine that is not as it should be."""
         self.name = name
         self.directory = root.parent / f"machine-{name}"
         self.directory.mkdir(exist_ok=True)
@@ -38,12 +42,22 @@ class HostProcess:
             photostat("host", "invite", name, workspace=root, cwd=self.directory)
         self._said = self.directory / "said.log"
         command = [sys.executable, "-m", "tui.cli", "host", str(self.invitation), "--workers", "1", *options]
+        env = dict(os.environ)
+        if site:
+            changed = self.directory / "site"
+            changed.mkdir(exist_ok=True)
+            (changed / "sitecustomize.py").write_text(site)
+            env["PYTHONPATH"] = str(changed)
         with self._said.open("ab") as said:
-            self.process = subprocess.Popen(command, cwd=self.directory, stderr=said)
+            self.process = subprocess.Popen(command, cwd=self.directory, stderr=said, env=env)
 
     @property
     def said(self) -> str:
         return self._said.read_text()
+
+    @property
+    def last_line(self) -> str:
+        return self.said.splitlines()[-1]
 
     @property
     def scratch(self) -> list[Path]:
@@ -76,3 +90,9 @@ def wait_for_hosts(root: Path, *names: str) -> None:
         return {host["name"] for host in status(root)["hosts"]} == {"here", *names}
 
     wait_until(there, lambda: f"hosts {names}; there are {status(root)['hosts']}")
+
+
+def engine_events(root: Path) -> list[str]:
+    """What is told of the engine and of its hosts."""
+    with LedgerReader(Workspace(root)) as reader:
+        return [event.message for event in reader.events(limit=1000) if event.kind == "engine"]
