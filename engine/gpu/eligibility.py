@@ -44,6 +44,7 @@ def refusal(
 ) -> Refusal | None:
     """Why this is nothing for the GPU; None if it is.
 
+    All that nvImageCodec's CPU backend refuses is among it (4:2:2 and 4:2:0 too), so that none is asked for in vain.
     `markers` are the kinds of marker segment in the main header; `lossy` allows the 9-7 wavelet."""
     if not header.reversible and not lossy:
         return Refusal.LOSSY
@@ -69,9 +70,10 @@ def _of_codestream(header: Header, markers: Collection[int], features: Codestrea
     grid = header.grid
     if any((grid.x0, grid.y0, grid.tile_x0, grid.tile_y0)):
         return Refusal.ORIGIN
-    if Marker.RGN in markers:
+    anywhere = {*markers, *features.tile_markers}
+    if Marker.RGN in anywhere:
         return Refusal.REGION
-    if Marker.POC in markers:
+    if Marker.POC in anywhere:
         return Refusal.PROGRESSION
     if features.packed_headers:
         return Refusal.PACKED_HEADERS

@@ -29,3 +29,5 @@ class CodestreamFeatures:
     """By offset: where the file states something wrong that a decoder would follow."""
     tile_styles: Mapping[int, Styles] = field(default_factory=dict)
     """How those tiles are coded that have a COD or COC of their own."""
+    tile_markers: frozenset[int] = frozenset()
+    """The kinds of marker segment in tile-part headers."""

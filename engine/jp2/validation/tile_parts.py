@@ -115,7 +115,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
     lengths: list[tuple[int, int]] = []
     counts: list[_StatedCount] = []
     with_data: Counter[int] = Counter()
-    high_throughput, markers = main.styles.high_throughput, set(main.markers)
+    high_throughput, tile_markers = main.styles.high_throughput, set[int]()
     packets = Packets()
     tile_styles: dict[int, Styles] = {}
     for part in tile_parts(reader, main, codestream_end):
@@ -126,7 +126,7 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
         packets.add(part.tile, (header.data, part.end), header.packet_bytes, header.markers, header.styles)
         lengths.append((part.tile, part.end - part.start))
         counts.append(_StatedCount(part.tile, part.start, part.count))
-        markers.update(header.markers)
+        tile_markers.update(header.markers)
         with_data[part.tile] += part.end > part.start + _SOT_BYTES
         if header.styles is not None:
             tile_styles.setdefault(part.tile, header.styles)
@@ -151,12 +151,13 @@ def walk_chain(reader: FileReader, main: MainHeader, codestream_end: int) -> Til
     patches += _check_counts(counts, found, chain)
     chain.features = CodestreamFeatures(
         high_throughput=high_throughput,
-        packed_headers=not _PACKED_HEADERS.isdisjoint(markers),
+        packed_headers=not _PACKED_HEADERS.isdisjoint(tile_markers | set(main.markers)),
         tile_parts=tuple(
             with_data[tile] if found[tile] <= _MOST_STATED else 0 for tile in range(main.size.grid.tiles)
         ),
         patches=tuple(sorted(patches, key=lambda patch: patch.offset)),
         tile_styles=tile_styles,
+        tile_markers=frozenset(tile_markers),
     )
     return chain
 

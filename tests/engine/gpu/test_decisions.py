@@ -65,6 +65,8 @@ def test_what_the_gpu_decodes_is_decided_by_the_header() -> None:
     assert why(replace(HEADER, grid=replace(HEADER.grid, tile_y0=1))) is Refusal.ORIGIN
     assert why(HEADER, Marker.RGN) is Refusal.REGION
     assert why(HEADER, Marker.POC) is Refusal.PROGRESSION
+    assert why(features=CodestreamFeatures(tile_markers=frozenset({Marker.RGN}))) is Refusal.REGION
+    assert why(features=CodestreamFeatures(tile_markers=frozenset({Marker.POC}))) is Refusal.PROGRESSION
     assert why(HEADER, Marker.COC) is Refusal.MIXED_STYLES
     assert why(features=CodestreamFeatures(packed_headers=True)) is Refusal.PACKED_HEADERS
     assert why(features=CodestreamFeatures(high_throughput=True)) is Refusal.HIGH_THROUGHPUT
