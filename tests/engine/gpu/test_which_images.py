@@ -25,7 +25,7 @@ from tests.support.jp2_files import Encoding, Plane, picture, write_codestream
 from tests.support.system_tools import system_tool
 
 pytestmark = needs_library
-WIDTH, HEIGHT = 151, 103
+WIDTH, HEIGHT = 191, 131
 
 
 @dataclass(frozen=True)
