@@ -17,6 +17,7 @@ from engine.control.snapshot import BatchSnapshot
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
+from tests.support.cluster_statuses import CLUSTERS
 from tests.support.fake_poller import FakePoller
 from tests.support.ledgers import make_ledger
 from tests.support.statuses import NOW, STATUSES, engine_status, running
@@ -76,6 +77,12 @@ def sized(size: tuple[int, int]) -> str:
 @pytest.mark.parametrize("state", STATES)
 def test_the_dashboard(snap_compare: Compare, many: Path, state: str, size: tuple[int, int]) -> None:
     assert snap_compare(app_on(many, STATUSES[state]()), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=sized)
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_several_hosts(snap_compare: Compare, many: Path, cluster: str, size: tuple[int, int]) -> None:
+    assert snap_compare(app_on(many, CLUSTERS[cluster]()), terminal_size=size, run_before=typed("shift+tab"))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=sized)

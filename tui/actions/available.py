@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from engine.control.snapshot import State
 from tui.actions.registry import ALWAYS_SHOWN, Action, Precondition, Scope, actions_in, first_key
+from tui.state.hosts import can_join
 from tui.state.status import ConnectionState, EngineStatus, is_outside_hours
 
 _ENDING = (State.DRAINING, State.STOPPED, State.FINISHED)
@@ -23,6 +24,8 @@ def is_offered(action: Action, status: EngineStatus, *, read_only: bool) -> bool
         return status.connection is ConnectionState.ENGINE
     if action.requires is Precondition.STAYING_ENGINE:
         return status.connection is ConnectionState.ENGINE and status.state not in _ENDING
+    if action.requires is Precondition.HOSTS:
+        return can_join(status.snapshot)
     if action.requires is Precondition.NO_ENGINE:
         totals = status.snapshot.totals if status.snapshot else None
         is_waiting = status.connection is ConnectionState.ENGINE and is_outside_hours(status.snapshot)

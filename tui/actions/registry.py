@@ -30,6 +30,7 @@ class Precondition(StrEnum):
     ENGINE = "engine"
     STAYING_ENGINE = "an engine that is not ending"
     NO_ENGINE = "no engine"
+    HOSTS = "other machines may join"
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,34 @@ ACTIONS: tuple[Action, ...] = (
         changes=True,
         requires=Precondition.ENGINE,
         rank=11,
+        by_widget=True,
+    ),
+    Action(
+        "fold",
+        "space",
+        "fold",
+        "Fold the workers of this host into its row, or unfold them; enter on its row does it too",
+        (Scope.WORKERS,),
+        requires=Precondition.HOSTS,
+        rank=12,
+        by_widget=True,
+    ),
+    Action(
+        "fold(True)",
+        "left",
+        "fold",
+        "Fold the workers of this host",
+        (Scope.WORKERS,),
+        requires=Precondition.HOSTS,
+        by_widget=True,
+    ),
+    Action(
+        "fold(False)",
+        "right",
+        "unfold",
+        "Unfold the workers of this host",
+        (Scope.WORKERS,),
+        requires=Precondition.HOSTS,
         by_widget=True,
     ),
     Action(

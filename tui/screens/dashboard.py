@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from textual import work
 from textual.geometry import Region
@@ -93,10 +94,24 @@ class Dashboard(BaseScreen):
         """Only if the size or the number of rows has changed, because arranging repaints everything."""
         area = self.query_one(PanelArea)
         width, height = self.size.width, self.size.height - 1 - self.status_line.rows
-        arrangement = (width, height, panel_rows(view, width))
-        if arrangement != self._arranged and width > 0 and height > 0:
+        if width <= 0 or height <= 0:
+            return
+        arrangement = (width, height, self._rows_that_fit(view, width, height))
+        if arrangement != self._arranged:
             self._arranged = arrangement
             area.place(arrange(*arrangement))
+
+    def _rows_that_fit(self, view: View, width: int, height: int) -> PanelRows:
+        """With several hosts, their workers are folded unless all of them fit."""
+        workers = self.query_one(Workers)
+        rows = workers.rows_of(view.snapshot) if view.snapshot else None
+        wanted = panel_rows(view, width)
+        if rows is None or not rows.hosts:
+            return wanted
+        all_of_them = arrange(width, height, replace(wanted, workers=rows.if_unfolded))
+        region = all_of_them.get(PanelName.WORKERS)
+        workers.folds.automatic = region is None or region.height - 1 < rows.if_unfolded
+        return replace(wanted, workers=rows.wanted)
 
     def action_next_section(self) -> None:
         self.focus_next()
@@ -136,6 +151,19 @@ class Dashboard(BaseScreen):
 
     def on_status_line_height_changed(self, event: StatusLine.HeightChanged) -> None:
         self._arrange(self.typed_app.view)
+
+    def on_workers_folded(self) -> None:
+        self._arrange(self.typed_app.view)
+
+    def on_workers_host_reached(self) -> None:
+        host = self.query_one(Workers).host
+        self.query_one(Memory).show_host(host.name if host is not None else "")
+
+    def on_workers_no_worker(self, message: Workers.NoWorker) -> None:
+        name = message.host.name
+        self.typed_app.show_message(
+            f"{name} is a host: space shows its workers, and x and X are for one of them.", good=False
+        )
 
     def on_workers_opened(self, message: Workers.Opened) -> None:
         worker = message.worker

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from rich.text import Text
 from textual.widget import Widget
 
-from tui.actions.registry import ACTIONS, Action, Scope, bindings, keycap
+from tui.actions.registry import ACTIONS, Action, Precondition, Scope, bindings, keycap
 from tui.screens.base import BaseScreen
+from tui.state.hosts import can_join
 from tui.widgets.line_widget import LABEL, STRONG, line, title
 from tui.widgets.text_view import TextView
 
@@ -38,14 +39,18 @@ class Help(BaseScreen):
         yield TextView(id="help")
 
     def on_mount(self) -> None:
-        self.query_one(TextView).write(help_text(self._page, read_only=self.typed_app.read_only))
+        app = self.typed_app
+        hosts = can_join(app.view.snapshot)
+        self.query_one(TextView).write(help_text(self._page, read_only=app.read_only, hosts=hosts))
 
     def action_back(self) -> None:
         self.dismiss()
 
 
-def help_text(page: Scope, *, read_only: bool) -> list[Text]:
-    """The keys of this page, those that work anywhere, how to read the dashboard, and what else other pages have."""
+def help_text(page: Scope, *, read_only: bool, hosts: bool = True) -> list[Text]:
+    """The keys of this page, those that work anywhere, how to read the dashboard, and what else other pages have.
+
+    `hosts` says that other machines may join: else nothing is said of them."""
     page = page if page in _PAGES else Scope.DASHBOARD
     shown: set[str] = set()
     text = [
@@ -54,25 +59,35 @@ def help_text(page: Scope, *, read_only: bool) -> list[Text]:
     ]
     for scope in _PAGES[page]:
         here = "" if scope is not page else ": this page"
-        text += _section(scope, here, shown, read_only=read_only)
-    text += _section(Scope.ANYWHERE, "", shown, read_only=read_only)
-    text += _reading()
+        text += _section(scope, here, shown, read_only=read_only, hosts=hosts)
+    text += _section(Scope.ANYWHERE, "", shown, read_only=read_only, hosts=hosts)
+    text += _reading(hosts=hosts)
     for other, scopes in _PAGES.items():
         if other is not page:
             for scope in scopes:
-                text += _section(scope, "", shown, read_only=read_only)
+                text += _section(scope, "", shown, read_only=read_only, hosts=hosts)
     return text
 
 
-def _section(scope: Scope, note: str, shown: set[str], *, read_only: bool) -> list[Text]:
+def _section(scope: Scope, note: str, shown: set[str], *, read_only: bool, hosts: bool) -> list[Text]:
     """The keys of this scope that are not among those shown already."""
-    actions = [action for action in ACTIONS if scope in action.scopes and action.tooltip not in shown]
+    actions = [
+        action
+        for action in ACTIONS
+        if scope in action.scopes
+        and action.tooltip not in shown
+        and (hosts or action.requires is not Precondition.HOSTS)
+    ]
     shown.update(action.tooltip for action in actions)
     keys = [_action_line(action, read_only=read_only) for action in actions]
     return [line(""), title(f"{scope.value}{note}", 40), *keys] if keys else []
 
 
-def _reading() -> list[Text]:
+def _reading(*, hosts: bool) -> list[Text]:
+    of_hosts = [
+        _fact("▾ ▸", "a host and its workers; they are folded"),
+        _fact("lost", "nothing is heard of a host; what it had in flight is converted by others"),
+    ]
     return [
         line(""),
         title("Reading the dashboard and the lists", 40),
@@ -81,6 +96,7 @@ def _reading() -> list[Text]:
         _fact("░", "in a curve of throughput: the engine held, was paused, or did not run"),
         _fact("tried", "how often a failed image was converted; never: its row or header shows the fault"),
         _fact("█▌····", "a worker's time, and its memory, of what they are predicted to come to"),
+        *(of_hosts if hosts else []),
         _fact("!", "overdue: longer than any image like it; or more memory than was predicted"),
         _fact("ETA", "the time left, and when all is done; a range while it is uncertain"),
         _fact("PAUSED", "a person paused the engine: nothing new starts"),

@@ -10,6 +10,7 @@ from engine.control.snapshot import Hold, HoldReason, Snapshot, State
 from engine.ledger.models import Event
 from engine.ledger.runs import RunRecord
 from engine.run_account.account import RunAccount
+from tui.state.hosts import hosts_that_need_you
 from tui.state.steady_facts import shortest_volume
 
 
@@ -184,7 +185,12 @@ def status_hint(status: EngineStatus, *, read_only: bool) -> str:
 
 def what_needs_you(snapshot: Snapshot) -> str:
     """Of a run that goes on: what waits for a person."""
-    needs = [words for words in (_little_room(snapshot), _failed_ones(snapshot.totals.failed)) if words]
+    room, hosts, failed = (
+        _little_room(snapshot),
+        hosts_that_need_you(snapshot),
+        _failed_ones(snapshot.totals.failed),
+    )
+    needs = [words for words in (room, hosts, failed) if words]
     return " ".join(needs) or "All is well: nothing needs you."
 
 

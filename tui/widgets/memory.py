@@ -1,4 +1,6 @@
-"""Memory as one bar of all there is: in use, promised, headroom and the floor; and the last half hour as a curve."""
+"""Memory as one bar of all there is: in use, promised, headroom and the floor; and the last half hour as a curve.
+
+With several hosts, a bar for each: those around the host that the workers' cursor is at."""
 
 from __future__ import annotations
 
@@ -7,11 +9,13 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from engine import formatting
-from engine.control.snapshot import MemorySnapshot
+from engine.control.snapshot import HostSnapshot, MemorySnapshot
+from tui.state.hosts import is_away, several_hosts
 from tui.state.view import View
-from tui.terminal.text import right_aligned, stacked
+from tui.terminal.text import Keep, padded, right_aligned, stacked
 from tui.widgets.chart import chart, memory_curve
-from tui.widgets.line_widget import BAD, BUSY, LABEL, line, title
+from tui.widgets.host_lines import name_columns
+from tui.widgets.line_widget import BAD, BUSY, LABEL, STRONG, line, title
 from tui.widgets.panel import Panel
 
 IN_USE, PROMISED, HEADROOM, FLOOR = "█", "▒", "·", "░"
@@ -21,8 +25,17 @@ _NAME, _AMOUNT = 9, 6
 
 
 class Memory(Panel):
+    host = ""
+    """The one that is to be in sight."""
+
+    def show_host(self, name: str) -> None:
+        self.host = name
+        self.redraw()
+
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         snapshot = view.snapshot
+        if hosts := several_hosts(snapshot):
+            return host_bars(hosts, self.host, columns, rows)
         memory = snapshot.memory if snapshot else None
         if snapshot is None or memory is None or memory.total <= 0:
             return [title("Memory", columns), line((f" {formatting.UNKNOWN}", LABEL))]
@@ -38,6 +51,42 @@ class Memory(Panel):
             curve = memory_curve(snapshot.recent, columns - len(scale) - 1)
             drawn += chart(curve, columns, spare, float(memory.total), scale, BUSY)
         return drawn
+
+
+def host_bars(hosts: Sequence[HostSnapshot], in_sight: str, columns: int, rows: int) -> list[Text]:
+    """A bar for each host that fits, among them this one, and the bar's key if there is room for it too."""
+    room = max(1, rows - 1)
+    at = next((number for number, host in enumerate(hosts) if host.name == in_sight), 0)
+    top = max(0, min(at - room // 2, len(hosts) - room))
+    shown = hosts[top : top + room]
+    drawn = [title("Memory", columns, _hosts_note(hosts, top, len(shown)))]
+    name = name_columns(hosts)
+    drawn += [_host_bar(host, name, columns) for host in shown]
+    keys = [(IN_USE, BUSY, "in use"), (PROMISED, BUSY, "promised"), (HEADROOM, LABEL, "headroom")]
+    keys.append((FLOOR, LABEL, "floor"))
+    key = line(*(part for mark, style, what in keys for part in ((f"{mark} ", style), (f"{what}  ", LABEL))))
+    return [*drawn, key] if rows > len(drawn) and key.cell_len <= columns + 2 else drawn
+
+
+def _hosts_note(hosts: Sequence[HostSnapshot], top: int, shown: int) -> str:
+    """Which of the hosts are shown; of all, which has the least headroom."""
+    known = [host for host in hosts if not is_away(host)]
+    if shown == len(hosts) or not known:
+        return "and headroom of each host"
+    least = min(known, key=lambda host: host.memory.headroom)
+    which = f"{top + 1}–{top + shown} of {len(hosts)}"
+    return f"{which}, least: {least.name} {formatting.short_memory(least.memory.headroom)}"
+
+
+def _host_bar(host: HostSnapshot, name: int, columns: int) -> Text:
+    memory = host.memory
+    label = (f"{padded(host.name, name, Keep.BOTH)} ", STRONG)
+    room = max(0, columns - name - _AMOUNT - 2)
+    if is_away(host) or memory.total <= 0:
+        word = "lost" if is_away(host) else formatting.UNKNOWN
+        return line(label, (padded(word, room + _AMOUNT + 1), LABEL))
+    headroom = right_aligned(formatting.short_memory(memory.headroom), _AMOUNT)
+    return line(label, *memory_bar(memory, room), " ", (headroom, BAD if memory.headroom < 0 else ""))
 
 
 def is_low(memory: MemorySnapshot) -> bool:

@@ -49,16 +49,27 @@ class SelectablePanel(Panel, can_focus=True):
         """The line that is shown if there are no rows."""
         raise NotImplementedError
 
+    def place(self, keys: Sequence[str]) -> int:
+        """Where the cursor is in rows that are not none; if its row is gone, the first."""
+        return keys.index(self.cursor) if self.cursor in keys else 0
+
+    def heading_of(self, key: str) -> str | None:
+        """The key of the row under which this one stands; it is shown first while it is scrolled out of sight."""
+        return None
+
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         keys = self.keys(view)
         room = rows - 1
         head = self.head(view, columns, min(room, len(keys)), len(keys))
         if not keys:
             return [head, self.empty_row(view)]
-        at = keys.index(self.cursor) if self.cursor in keys else 0
+        at = self.place(keys)
         top = max(0, min(at - room + 1, len(keys) - room)) if room else 0
+        shown = keys[top : top + room]
+        if shown and at > top and (heading := self.heading_of(shown[0])) is not None:
+            shown[0] = heading
         drawn = []
-        for number, key in enumerate(keys[top : top + room], top):
+        for number, key in enumerate(shown, top):
             text = self.row(view, key, columns)
             if self.has_focus and number == at:
                 text = Text(text.plain, style=CURSOR, end="")
@@ -68,8 +79,7 @@ class SelectablePanel(Panel, can_focus=True):
     def action_move(self, by: int) -> None:
         keys = self.keys(self.view) if self.view else []
         if keys:
-            at = keys.index(self.cursor) if self.cursor in keys else 0
-            self.cursor = keys[max(0, min(len(keys) - 1, at + by))]
+            self.cursor = keys[max(0, min(len(keys) - 1, self.place(keys) + by))]
             self.redraw()
 
     def action_jump(self, to: int) -> None:
@@ -81,7 +91,7 @@ class SelectablePanel(Panel, can_focus=True):
         keys = self.keys(self.view) if self.view else []
         if not keys:
             return None
-        return self.cursor if self.cursor in keys else keys[0]
+        return keys[self.place(keys)]
 
     def action_open(self) -> None:
         if (key := self.current) is not None:

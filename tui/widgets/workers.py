@@ -1,7 +1,10 @@
-"""A row a worker: its phase, image and size, its time and memory against their predictions; keys skip or stop one."""
+"""A row a worker: its phase, image and size, its time and memory against their predictions; keys skip or stop one.
+
+With several hosts, each has a row of its own above its workers, which folds them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -9,13 +12,16 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from engine import formatting
-from engine.control.snapshot import Snapshot, WorkerSnapshot
+from engine.control.snapshot import HostSnapshot, Snapshot, WorkerSnapshot
 from engine.failures import Stage
 from tui.actions.registry import Scope, widget_bindings
 from tui.state.gpus import gpus_of, short_gpus
+from tui.state.hosts import is_away, several_hosts
 from tui.state.steady_facts import short_space
 from tui.state.view import View
+from tui.state.worker_rows import HostFolds, WorkerRows, head_key
 from tui.terminal.text import Keep, bar, padded, right_aligned
+from tui.widgets.host_lines import HostColumns, host_line
 from tui.widgets.line_widget import BAD, BUSY, GOOD, LABEL, STRONG, WARNING, line, title
 from tui.widgets.selectable_panel import SelectablePanel
 
@@ -54,17 +60,63 @@ class Workers(SelectablePanel):
     class Opened(WorkerMessage):
         """Its image is to be shown."""
 
+    class NoWorker(Message):
+        """A key of a worker was pressed at a host."""
+
+        def __init__(self, host: HostSnapshot) -> None:
+            super().__init__()
+            self.host = host
+
+    class Folded(Message):
+        """There are more rows or fewer."""
+
+    class HostReached(Message):
+        """The cursor is at another host, or at one of its workers."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.folds = HostFolds()
+        self._rows: WorkerRows | None = None
+        self._rows_of: Snapshot | None = None
+
+    def rows_of(self, snapshot: Snapshot) -> WorkerRows:
+        if self._rows is None or self._rows_of is not snapshot:
+            self._rows, self._rows_of = WorkerRows(snapshot, self.folds), snapshot
+        return self._rows
+
+    @property
+    def rows(self) -> WorkerRows | None:
+        return self.rows_of(self.view.snapshot) if self.view and self.view.snapshot else None
+
+    @property
+    def host(self) -> HostSnapshot | None:
+        """The one that the cursor is at; None where there are no rows of hosts."""
+        return self.rows.host_of(self.current) if self.rows else None
+
     def keys(self, view: View) -> list[str]:
-        return [worker.key for worker in view.snapshot.workers] if view.snapshot else []
+        return self.rows_of(view.snapshot).keys if view.snapshot else []
+
+    def place(self, keys: Sequence[str]) -> int:
+        """If a worker is gone or folded, its host."""
+        host = self.rows.host_of(self.cursor) if self.rows and self.cursor not in keys else None
+        return keys.index(head_key(host.name)) if host is not None else super().place(keys)
+
+    def heading_of(self, key: str) -> str | None:
+        host = self.rows.host_of(key) if self.rows else None
+        return None if host is None else head_key(host.name)
 
     def head(self, view: View, columns: int, shown: int, count: int) -> Text:
-        return title("Workers", columns, workers_note(view.snapshot, shown) if view.snapshot else "")
+        note = workers_note(view.snapshot, shown, count) if view.snapshot else ""
+        return title("Workers", columns, note)
 
     def row(self, view: View, key: str, columns: int) -> Text:
         assert view.snapshot is not None
-        workers = view.snapshot.workers
-        slot = max(_SLOT, 1 + max(len(worker.key) for worker in workers))
-        return worker_line(next(w for w in workers if w.key == key), columns, slot)
+        rows = self.rows_of(view.snapshot)
+        if (host := rows.hosts.get(key)) is not None:
+            shared = HostColumns.of(tuple(rows.hosts.values()), view.snapshot.state)
+            folded = self.folds.is_folded(host.name)
+            return host_line(host, columns, shared, view.snapshot.state, folded=folded)
+        return worker_line(rows.workers[key], columns, rows.slot_columns)
 
     def empty_row(self, view: View) -> Text:
         return line((" none run", LABEL)) if view.snapshot else line("")
@@ -72,8 +124,28 @@ class Workers(SelectablePanel):
     def action_page(self, by: int) -> None:
         self.action_move(by * max(1, self.size.height - 2))
 
+    def action_move(self, by: int) -> None:
+        before = self.host
+        super().action_move(by)
+        if self.host is not before:
+            self.post_message(self.HostReached())
+
     def action_open(self) -> None:
-        self._post(self.Opened)
+        if self.rows and self.current in self.rows.hosts:
+            self.action_fold()
+        else:
+            self._post(self.Opened)
+
+    def action_fold(self, folded: bool | None = None) -> None:
+        """Or the other way round, if it is not said which."""
+        if (host := self.host) is None:
+            return
+        self.cursor = self.current
+        is_folded = self.folds.is_folded(host.name)
+        self.folds.choose(host.name, folded=not is_folded if folded is None else folded)
+        if self.folds.is_folded(host.name) is not is_folded:
+            self.post_message(self.Folded())
+            self.redraw()
 
     def action_skip_image(self) -> None:
         self._post(self.Skipped)
@@ -82,24 +154,29 @@ class Workers(SelectablePanel):
         self._post(self.Stopped)
 
     def _post(self, message: type[WorkerMessage]) -> None:
-        workers = self.view.snapshot.workers if self.view and self.view.snapshot else ()
-        worker = next((worker for worker in workers if worker.key == self.current), None)
+        worker = self.rows.workers.get(self.current or "") if self.rows else None
         if worker is not None:
             self.post_message(message(worker))
+        elif (host := self.host) is not None:
+            self.post_message(self.NoWorker(host))
 
 
-def workers_note(snapshot: Snapshot, shown: int) -> str:
+def workers_note(snapshot: Snapshot, shown: int, rows: int | None = None) -> str:
     """How many are busy, there, wanted and not shown, what waits for the store, GPUs, and the space there is."""
     count = len(snapshot.workers)
+    hosts = several_hosts(snapshot)
     busy = sum(1 for worker in snapshot.workers if worker.image_id is not None)
     overdue = sum(1 for worker in snapshot.workers if worker.overdue)
-    parts = [f"{busy} of {count} at work"] if count else []
+    parts = [formatting.counted(len(hosts), "host")] if hosts else []
+    if count:
+        parts.append(f"{busy} of {count} at work")
     if overdue:
         parts.append(f"{overdue} overdue")
-    if snapshot.workers_wanted and snapshot.workers_wanted != count:
-        parts.append(f"{snapshot.workers_wanted} wanted")
-    if count > shown:
-        parts.append(f"{count - shown} more not shown")
+    wanted = sum(host.workers for host in hosts if not is_away(host)) if hosts else snapshot.workers_wanted
+    if wanted and wanted != count:
+        parts.append(f"{wanted} wanted")
+    if more := max(0, (count if rows is None else rows) - shown):
+        parts.append(f"{more} more not shown")
     if snapshot.store.waiting:
         waiting = formatting.data_size(snapshot.store.waiting_bytes)
         parts.append(f"{snapshot.store.waiting} for the store, {waiting}")
@@ -122,7 +199,7 @@ def worker_line(worker: WorkerSnapshot, columns: int, slot_columns: int = _SLOT)
 
     What changes stands first: a terminal is sent a line up to its last change. A narrow line leaves out the size first,
     which the image's detail has, and the bars then."""
-    slot = right_aligned(worker.key, slot_columns - 1) + " "
+    slot = right_aligned(str(worker.slot), slot_columns - 1) + " "
     if worker.image_id is None:
         rss = right_aligned(formatting.short_memory(worker.rss_bytes), _MEMORY // 2)
         middle = columns - slot_columns - _MEMORY // 2
