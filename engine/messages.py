@@ -295,6 +295,8 @@ class Surveyed:
     """Strips of it come out wrong, so it is decoded whole or not at all."""
     kind: FileKind | None = None
     """None if an earlier photostat has read it."""
+    gpu_refusal: str = ""
+    """In a check: why no GPU decodes it, by its header; for irreversible files, if they are not allowed."""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,13 @@ def refusal(
     return _of_components(header) or _of_codestream(header, markers, features)
 
 
+def refusal_by_header(header: Header, markers: Collection[int]) -> str:
+    """Before the tile-parts are read: the reason, empty if there is none; that an image is lossy comes last."""
+    features = CodestreamFeatures(packed_headers=Marker.PPM in markers)
+    why = refusal(header, markers, features, lossy=True)
+    return why or ("" if header.reversible else Refusal.LOSSY)
+
+
 def _of_components(header: Header) -> Refusal | None:
     parts = header.components
     if len(parts) not in _COMPONENTS:

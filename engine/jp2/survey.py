@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.failures import ImageError
@@ -25,7 +26,9 @@ def survey_source(request: SurveyRequest) -> Surveyed:
         return _surveyed(file, request.image_id)
 
 
-def examine_source(request: SurveyRequest) -> Surveyed:
+def examine_source(
+    request: SurveyRequest, gpu_refusal: Callable[[Jp2File], str] = lambda file: ""
+) -> Surveyed:
     """Finds every fault that shows without a pixel, for one more small read than a survey.
 
     Raises ImageError as survey_source, plan_colour and, if the end looks wrong, walk_chain do.
@@ -33,7 +36,7 @@ def examine_source(request: SurveyRequest) -> Surveyed:
     with Jp2File.open(request.source_path) as file:
         plan_colour(file.header)
         _check_end(file)
-        return _surveyed(file, request.image_id)
+        return replace(_surveyed(file, request.image_id), gpu_refusal=gpu_refusal(file))
 
 
 def _surveyed(file: Jp2File, image_id: int) -> Surveyed:

@@ -18,6 +18,7 @@ from engine.memory.admission_types import NeverFits
 from engine.memory.available import MemoryReader, parse_floor
 from engine.memory.prediction import choose_plan, slowdown
 from engine.messages import DecodeMode, Plan, Surveyed, SurveyRequest
+from engine.preflight.gpu_outlook import GpuOutlook
 from engine.preflight.headers import Chunk, header_reader
 from engine.preflight.holds_now import held_waiting, holds_now, store_shortage
 from engine.preflight.result import Finding, Preflight
@@ -71,6 +72,7 @@ def check(
     processes read headers; None: as many as there are cores, and for few images this one alone."""
     started = time.monotonic()
     result = Preflight(workers=workers, capacity_bytes=memory_capacity(config))
+    result.gpu = GpuOutlook.of(config.engine)
     longest_s = min(_HANGS_AFTER_S, config.engine.timeout_s or _HANGS_AFTER_S)
     with LedgerReader(workspace) as reader:
         result.store = _try_store(workspace, config, reader, longest_s)
@@ -178,6 +180,8 @@ class _ImageChecks:
 
 
 def _sum_up(result: Preflight, row: ImageRow, found: Surveyed, plan: Plan) -> None:
+    if result.gpu is not None:
+        result.gpu.add(found)
     megapixels = found.width * found.height / 1e6
     result.megapixels += megapixels
     result.source_bytes += found.source_bytes

@@ -10,6 +10,8 @@ from typing import Any
 
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
 from engine.files.bounded_reads import BoundedReads, NoAnswer
+from engine.gpu.eligibility import refusal_by_header
+from engine.jp2.jp2_file import Jp2File
 from engine.jp2.survey import examine_source
 from engine.messages import Surveyed, SurveyRequest
 from engine.processes.child import tie_to_parent
@@ -37,11 +39,15 @@ class HeadersRead:
 def read_header(request: SurveyRequest) -> Surveyed | Failure:
     """Called in several threads at once."""
     try:
-        return examine_source(request)
+        return examine_source(request, _gpu_refusal)
     except ImageError as error:
         return error.failure
     except Exception as error:  # noqa: BLE001 - an unforeseen header costs its own image only
         return Failure(Cause.INTERNAL, Stage.READING, one_line(f"{type(error).__name__}: {error}"))
+
+
+def _gpu_refusal(file: Jp2File) -> str:
+    return refusal_by_header(file.header, file.main_header.markers)
 
 
 def header_child_main(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.control.snapshot import HoldReason
 from engine.failures import Failure
+from engine.preflight.gpu_outlook import GpuOutlook
 from engine.store.base import StoreStep, StoreTrial
 
 JPEG_SHARE = 0.45
@@ -70,6 +71,8 @@ class Preflight:
     """Why the share with the sources seems not to be mounted."""
     warnings: list[str] = field(default_factory=list)
     """Settings that do no harm, and are probably mistakes."""
+    gpu: GpuOutlook | None = None
+    """None where no GPU is asked for, or none is there and the cores will do."""
 
     @property
     def headers_per_second(self) -> float:
@@ -86,7 +89,8 @@ class Preflight:
     @property
     def is_clean(self) -> bool:
         trouble = any(hold.is_trouble for hold in self.would_hold)
-        return not self.findings and self.store_is_proved and not trouble
+        gpu_is_missing = self.gpu is not None and bool(self.gpu.problem)
+        return not self.findings and self.store_is_proved and not trouble and not gpu_is_missing
 
     @property
     def store_failure(self) -> Failure | None:

@@ -18,6 +18,7 @@ from tests.support.engine_runs import (
     wait_for_end,
 )
 from tests.support.gpu_decoders import needs_library
+from tests.support.jp2_files import Encoding, make_jp2
 from tests.support.waiting import wait_until
 
 pytestmark = needs_library
@@ -72,4 +73,26 @@ def test_a_run_that_requires_a_gpu_does_not_start_without_one(workspace: MakeWor
     root = workspace(images=1, settings='[engine]\ngpu = "require"\n')
     done = photostat("run", "--headless", workspace=root, expect=2)
     assert "there is no GPU on this machine" in done.stderr
+    checked = photostat("check", workspace=root, expect=1).stdout.splitlines()
+    line = 'gpu = "require" under [engine], and there is no GPU on this machine: no run starts'
+    assert [text for text in checked if "GPU" in text] == [line]
+    assert photostat("check", "--json", workspace=root, expect=1).json["gpu"]["problem"] == line
     assert "gpus" not in status(root)
+
+
+def test_a_check_says_what_a_gpu_would_decode(workspace: MakeWorkspace) -> None:
+    root = workspace(images=5)
+    assert photostat("check", "--json", workspace=root).json["gpu"] is None
+    assert "GPU" not in photostat("check", "--deep", "--sample", "0", workspace=root).stdout
+    sources = [Path(row["source"]) for row in list_rows(root)]
+    make_jp2(sources[1], encoding=Encoding(reversible=False, ratios=(10,)))
+    make_jp2(sources[2], encoding=Encoding(region_of_interest=(0, 5)))
+    gpu = photostat("check", "--json", workspace=root, env=BACKEND).json["gpu"]
+    assert (gpu["cards"], gpu["images"]) == (["CPU backend"], 3)
+    assert gpu["refused"] == {"irreversible wavelet": 1, "region of interest": 1}
+    told = photostat("check", "--deep", "--sample", "0", workspace=root, env=BACKEND).stdout
+    assert "2 left to the cores" in told
+    assert "no: region of interest" in told
+    settings = root / "photostat.toml"
+    settings.write_text(settings.read_text().replace("gpu_lossy = false", "gpu_lossy = true"))
+    assert photostat("check", "--json", workspace=root, env=BACKEND).json["gpu"]["images"] == 4

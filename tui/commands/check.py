@@ -19,6 +19,7 @@ from engine.notify.delivery import check_addresses
 from engine.preflight.check import check as look
 from engine.preflight.result import Finding, Preflight
 from tui.commands.shared.deep_check import DeepSample, deep_document, print_deep
+from tui.commands.shared.gpu_outlook import gpu_document, gpu_fact, print_gpu_kinds
 from tui.commands.shared.options import batch_option, check_batch, json_option, workspace_of
 from tui.commands.shared.output import print_facts, print_json, print_line
 from tui.commands.shared.progress import headers_progress
@@ -85,6 +86,7 @@ def check(
         _print(result)
         if report:
             print_deep(report)
+            print_gpu_kinds(result.gpu)
     if report is not None and report.interrupted:
         ctx.exit(128 + signal.SIGINT)
     ctx.exit(0 if result.is_clean and (report is None or report.is_clean) else 1)
@@ -122,6 +124,7 @@ def _document(result: Preflight) -> dict[str, Any]:
         "scratch": result.scratch_problem,
         "share": result.share_problem,
         "warnings": result.warnings,
+        "gpu": gpu_document(result.gpu) if result.gpu else None,
         "findings": [_finding(finding) for finding in result.findings],
     }
 
@@ -151,6 +154,9 @@ def _print(result: Preflight) -> None:
         print_line("A run would hold now:", bold=True)
         for hold in result.would_hold:
             print_line(f"  {hold.reason}: {hold.detail}")
+    if result.gpu is not None and result.gpu.problem:
+        print_line()
+        print_line(result.gpu.problem, bold=True)
     for warning in result.warnings:
         print_line()
         print_line(warning)
@@ -176,6 +182,8 @@ def _facts(result: Preflight) -> list[tuple[str, str]]:
         need = f"{memory_size(result.largest_need_bytes)} of {memory_size(result.capacity_bytes)}"
         facts.append(("most memory", f"{need} for {result.largest_target}"))
     facts.append(("in strips", f"{integer(result.strips)} (too large to decode whole in this memory)"))
+    if result.gpu is not None and result.gpu.cards:
+        facts.append(("GPU", gpu_fact(result.gpu)))
     facts.append(("store", f"{fault.cause}: {fault.message}" if fault else _tried(result)))
     return facts
 

@@ -42,7 +42,7 @@ def test_images_behind_a_share_that_hangs_are_not_counted_as_converted(
 ) -> None:
     answers = threading.Event()
 
-    def never(request: object) -> NoReturn:
+    def never(*of_the_source: object) -> NoReturn:
         answers.wait()
         raise AssertionError
 

@@ -1,0 +1,44 @@
+"""What `check` prints of GPUs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.formatting import counted, integer
+from engine.preflight.gpu_outlook import GpuOutlook
+from tui.commands.shared.output import print_line, print_table
+
+
+def gpu_document(outlook: GpuOutlook) -> dict[str, Any]:
+    return {
+        "setting": outlook.setting,
+        "cards": list(outlook.cards),
+        "problem": outlook.problem or None,
+        "images": outlook.images,
+        "refused": dict(outlook.refused.most_common()),
+        "kinds": [
+            {"kind": kind.to_json(), "images": images, "refused": reason or None}
+            for (kind, reason), images in outlook.kinds.most_common()
+        ],
+    }
+
+
+def gpu_fact(outlook: GpuOutlook) -> str:
+    """`H200 0: 12 images; 3 left to the cores (irreversible wavelet 3)`."""
+    told = f"{', '.join(outlook.cards)}: {counted(outlook.images, 'image')}"
+    if not outlook.refused:
+        return told
+    reasons = ", ".join(f"{reason} {integer(count)}" for reason, count in outlook.refused.most_common())
+    return f"{told}; {integer(outlook.refused.total())} left to the cores ({reasons})"
+
+
+def print_gpu_kinds(outlook: GpuOutlook | None) -> None:
+    """For each kind of file, whether a GPU would decode it."""
+    if outlook is None or not outlook.cards or not outlook.kinds:
+        return
+    print_line()
+    rows = [
+        (integer(images), f"no: {reason}" if reason else "yes", kind.describe())
+        for (kind, reason), images in outlook.kinds.most_common()
+    ]
+    print_table(("images", "by the GPU", "kind"), rows, right=("images",))
