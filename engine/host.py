@@ -76,11 +76,13 @@ class HostProcess:
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(signum, self._leave)
         self._options.scratch.mkdir(parents=True, exist_ok=True)
+        self._said.say(f"connects to {self._invitation.address}")
         while not self._left.is_set():
             try:
                 await self._connect_until_leaving()
             except (OSError, TimeoutError) as error:
-                self._said.say(f"{self._invitation.address} does not answer ({error}); trying again")
+                why = error.strerror if isinstance(error, OSError) and error.strerror else error
+                self._said.say(f"{self._invitation.address} does not answer ({why}); trying again")
             if not self._left.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake_up.wait(), _AGAIN_AFTER_S)
@@ -102,7 +104,6 @@ class HostProcess:
     async def _connect(self) -> None:
         """One connection, from its beginning to its end."""
         incarnation = secrets.token_hex(16)
-        self._said.say(f"connects to {self._invitation.address}")
         children = Children(self._options.scratch / "host.children", self._said, self._wake_up)
         children.take_over()
         received: list[Parcel] = []

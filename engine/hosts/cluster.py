@@ -15,7 +15,7 @@ from engine.hosts.invitations import Credentials
 from engine.hosts.libraries import difference, libraries
 from engine.hosts.relay import deliver
 from engine.hosts.remote import RemoteHost
-from engine.hosts.scheduler import Listening, NotListening, scheduler_main
+from engine.hosts.scheduler import Listening, NotListening, TurnedAway, scheduler_main
 from engine.hosts.wire import PING_EVERY_S, TOPIC, Greet, Hello, LetGo, Parcel, Ping, Refuse
 from engine.ledger.states import EventKind
 from engine.processes.child import Child
@@ -24,6 +24,7 @@ SCHEDULER = "photostat-scheduler"
 _LISTENS_WITHIN_S = 60.0
 _CLOSES_WITHIN_S = 5.0
 _OPENS_AGAIN_AFTER_S = 10.0
+_MOST_TOLD = 1000
 
 
 class Cluster:
@@ -104,6 +105,8 @@ class Cluster:
                 del self._hosts[incarnation]
                 if not has_ended:
                     self._send(host, Parcel(incarnation, host.next_number(), (LetGo(),)))
+        if scheduler is not None:
+            self._hear_of_strangers(scheduler)
         if has_ended:
             self._begin_anew()
         if now - self._pinged_at >= PING_EVERY_S:
@@ -133,6 +136,12 @@ class Cluster:
         if client is not None:
             with contextlib.suppress(TimeoutError, OSError):
                 await asyncio.wait_for(client.close(), _CLOSES_WITHIN_S)
+
+    def _hear_of_strangers(self, scheduler: Child) -> None:
+        for message in scheduler.messages():
+            if isinstance(message, TurnedAway):
+                where = message.address.rpartition(":")[0]
+                self._tell(f"who connects from {where}", message.why)
 
     def _begin_anew(self) -> None:
         """A client whose scheduler has ended is of no use any more."""
@@ -210,6 +219,8 @@ class Cluster:
         host.flush()
 
     def _tell(self, name: str, why: str) -> None:
+        if len(self._told) > _MOST_TOLD:
+            self._told.clear()
         if (name, why) not in self._told:
             self._told.add((name, why))
             self._events.warning(EventKind.ENGINE, f"{name} cannot join: {why}")

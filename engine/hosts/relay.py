@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from engine.hosts.dask_settings import configure, security_of
+from engine.hosts.first_contact import make_contact
 from engine.hosts.invitations import Invitation
 from engine.hosts.wire import TOPIC, Parcel
 
@@ -32,8 +33,9 @@ class Relay:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Relay:
-        """Raises OSError or TimeoutError if nothing answers that knows this invitation."""
+        """Raises OSError or TimeoutError if nothing answers, UserError if this invitation does not let it in."""
         configure()
+        await make_contact(self._invitation)
         from distributed import Worker
 
         loop = asyncio.get_running_loop()

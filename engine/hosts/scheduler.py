@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import ssl
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -20,6 +23,39 @@ class Listening:
 @dataclass(frozen=True)
 class NotListening:
     why: str
+
+
+@dataclass(frozen=True)
+class TurnedAway:
+    """Somebody has connected without an invitation of this workspace that holds."""
+
+    address: str
+    why: str
+
+
+class _TurnedAwayHandler(logging.Handler):
+    """Dask only logs them."""
+
+    def __init__(self, connection: Connection[Any, Any]) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        match record.args:
+            case (_, str(address), Exception() as error):
+                with contextlib.suppress(OSError):
+                    self._connection.send(TurnedAway(address.removeprefix("tls://"), _why(error)))
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is none of this workspace that holds now ({error.verify_message})"
+    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    if reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+        return "it shows no certificate"
+    if reason in ("HTTP_REQUEST", "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL"):
+        return "it does not speak as a host does"
+    return "it left when it saw this engine's certificate: its invitation may be of another workspace"
 
 
 def scheduler_main(
@@ -48,6 +84,10 @@ async def _serve(connection: Connection[Any, Any], address: str, credentials: Cr
     except OSError as error:
         connection.send(NotListening(error.strerror or str(error)))
         return
+    connections = logging.getLogger("distributed.comm.tcp")
+    connections.setLevel(logging.WARNING)
+    connections.propagate = False
+    connections.addHandler(_TurnedAwayHandler(connection))
     connection.send(Listening(scheduler.address))
     asyncio.get_running_loop().add_reader(connection.fileno(), over.set)
     await over.wait()

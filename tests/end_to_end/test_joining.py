@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from engine import __version__
+from engine.hosts import invitations
+from engine.hosts.invitations import Authority
+from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import start_engine, status, wait_for_end
+from tests.support.engine_runs import (
+    restore_share,
+    start_engine,
+    start_engine_without_share,
+    status,
+    wait_for_end,
+)
 from tests.support.host_processes import HostProcess, engine_events, free_port, settings, wait_for_hosts
 from tests.support.waiting import wait_until
 
@@ -25,6 +39,50 @@ def hosts() -> Iterator[list[HostProcess]]:
     for host in started:
         with suppress(psutil.NoSuchProcess):
             host.kill()
+
+
+def test_who_has_no_invitation_that_holds_is_not_heard_and_both_sides_say_why(
+    workspace: MakeWorkspace, hosts: list[HostProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    address = f"tls://127.0.0.1:{port}"
+    root = workspace(images=1, settings=settings(port))
+    start_engine_without_share(root)
+    foreign = Authority(root.parent / "elsewhere").invite("b", address)
+    good = Authority(Workspace(root).cluster_dir).invite("d", address)
+    monkeypatch.setattr(invitations, "_VALID", timedelta(hours=-1))
+    expired = Authority(Workspace(root).cluster_dir).invite("c", address)
+    damaged = replace(good, credentials=replace(good.credentials, key=foreign.credentials.key))
+    for invitation, told in (
+        (foreign, f"what answers at {address} is not the engine that has invited b ("),
+        (expired, "the invitation of c has expired ("),
+        (damaged, "the invitation of d is damaged: copy the file again"),
+    ):
+        hosts.append(HostProcess(root, invitation.name, invitation=invitation))
+        assert hosts[-1].process.wait() == 2
+        assert told in hosts[-1].last_line, hosts[-1].said
+    without = ssl.create_default_context(cadata=good.credentials.authority)
+    without.check_hostname = False
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        without.wrap_socket(plain) as connection,
+        suppress(ssl.SSLError, ConnectionResetError),
+    ):
+        connection.recv(1)
+    for why in (
+        "it left when it saw this engine's certificate",
+        "its certificate is none of this workspace that holds now (certificate has expired)",
+        "it shows no certificate",
+    ):
+        wait_until_told(root, f"who connects from 127.0.0.1 cannot join: {why}")
+    hosts.append(HostProcess(root, "d", invitation=good))
+    wait_for_hosts(root, "d")
+    restore_share(root)
+    assert wait_for_end(root)["totals"]["done"] == 1
+
+
+def wait_until_told(root: Path, beginning: str) -> None:
+    wait_until(lambda: any(told.startswith(beginning) for told in engine_events(root)), beginning)
 
 
 def hold_of(root: Path, name: str) -> dict[str, Any] | None:
@@ -41,9 +99,11 @@ def test_what_makes_other_bytes_or_sees_something_else_converts_nothing_and_is_t
     photostat("pause", workspace=root)
     other_wheel = HostProcess(root, "b", site=OTHER_WHEEL)
     other_bytes = HostProcess(root, "c", site=OTHER_BYTES)
+    other_version = HostProcess(root, "e", site=OTHER_VERSION)
     no_codec = HostProcess(root, "d", site=NO_CODEC)
-    hosts += [other_wheel, other_bytes, no_codec]
-    assert other_wheel.process.wait() == other_bytes.process.wait() == 2
+    hosts += [other_wheel, other_bytes, no_codec, other_version]
+    assert {other_wheel.process.wait(), other_bytes.process.wait(), other_version.process.wait()} == {2}
+    assert f"the engine refuses e: photostat 0.0.9 is there, and {__version__} " in other_version.last_line
     line = other_wheel.last_line
     assert "the engine refuses b: pyvips-binary 0.1 is there, and " in line
     line = other_bytes.last_line
@@ -73,6 +133,10 @@ if sys.argv[-1] == "photostat-examiner":
     from dataclasses import replace
     from engine.config import JpegSettings
     specimens.SPECIMENS = tuple(replace(one, jpeg=JpegSettings(quality=50)) for one in specimens.SPECIMENS)
+"""
+OTHER_VERSION = """
+import engine
+engine.__version__ = "0.0.9"
 """
 NO_CODEC = """
 import sys

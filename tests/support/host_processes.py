@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from engine.hosts.invitations import Invitation
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.command_line import photostat
@@ -32,13 +33,17 @@ def settings(port: int) -> str:
 class HostProcess:
     """`photostat host` with an invitation of the workspace at `root`."""
 
-    def __init__(self, root: Path, name: str, *options: str, site: str = "") -> None:
+    def __init__(
+        self, root: Path, name: str, *options: str, site: str = "", invitation: Invitation | None = None
+    ) -> None:
         """`site` is what all interpreters there run first: a machine that is not as it should be."""
         self.name = name
         self.directory = root.parent / f"machine-{name}"
         self.directory.mkdir(exist_ok=True)
         self.invitation = self.directory / f"{name}.pem"
-        if not self.invitation.exists():
+        if invitation is not None:
+            self.invitation.write_text(invitation.text())
+        elif not self.invitation.exists():
             photostat("host", "invite", name, workspace=root, cwd=self.directory)
         self._said = self.directory / "said.log"
         command = [sys.executable, "-m", "tui.cli", "host", str(self.invitation), "--workers", "1", *options]
