@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta, structs
 
-from engine.config.model import Config, JpegSettings, ManifestSettings
+from engine.config.model import ClusterSettings, Config, JpegSettings, ManifestSettings
 from engine.config.values import Form, Hidden, NoneAs, bare_type, check_batch_name, refuse_unknown
 from engine.failures import UserError, nearest, one_line
 
@@ -67,6 +67,7 @@ def _read_document(document: Mapping[str, Any]) -> Config:
     given = {name: _read_section(name, document.get(name, {}), of) for name, of in _defaults().items()}
     config = structs.replace(Config(), **given)
     _check_header(config.manifest)
+    _check_converts(config.cluster)
     batches = _table("batch", document.get("batch", {}))
     overrides = {name: _read_batch(name, content, config.jpeg) for name, content in batches.items()}
     return structs.replace(config, batch_jpeg=overrides)
@@ -77,6 +78,13 @@ def _check_header(manifest: ManifestSettings) -> None:
     if names and manifest.header is False:
         raise ValueError(
             f"[manifest] header = false: columns names {json.dumps(names[0])}, so there is a header"
+        )
+
+
+def _check_converts(cluster: ClusterSettings) -> None:
+    if not cluster.here and not cluster.lets_others_join:
+        raise ValueError(
+            "[cluster] here = false: nothing would be converted, for no other machine can join: set listen as well"
         )
 
 

@@ -202,6 +202,14 @@ class ClusterSettings(Struct, frozen=True):
         ListenAddress,
         'other machines connect here and convert too, as in "tls://0.0.0.0:8786" (extra [cluster]); empty: none can',
     ] = ""
+    here: Annotated[
+        bool,
+        "false: this machine converts nothing; it reads headers and keeps the ledger, and the others convert",
+    ] = True
+
+    @property
+    def lets_others_join(self) -> bool:
+        return bool(self.listen)
 
 
 class Config(Struct, frozen=True):
@@ -216,6 +224,10 @@ class Config(Struct, frozen=True):
     notify: NotifySettings = NotifySettings()
     batch_jpeg: dict[str, JpegSettings] = field(default_factory=dict)
     """[batch.NAME.jpeg]: the whole settings of that batch, overrides applied."""
+
+    def workers_here(self, asked: int | None, cores: int) -> int:
+        """Workers on the engine's own machine, which has so many cores; none if others convert alone."""
+        return (asked or self.engine.worker_count(cores)) if self.cluster.here else 0
 
     def jpeg_for(self, batch: str) -> JpegSettings:
         return self.batch_jpeg.get(batch, self.jpeg)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
+from engine.config.listen_address import read_listen_address
 from engine.config.notify_urls import read_notify_url
 from engine.failures import nearest, one_line
 
@@ -286,9 +287,7 @@ StoreUrl = Annotated[
     str, Form(_read_matching(r"file:.+|s3://[^/]+(/.*)?", '"file:DIRECTORY" or "s3://BUCKET/PREFIX"'))
 ]
 Endpoint = Annotated[str, Form(_read_endpoint)]
-ListenAddress = Annotated[
-    str, Form(_read_matching(r"(tls://[^/\s:]+:\d{1,5})?", 'empty or an address like "tls://0.0.0.0:8786"'))
-]
+ListenAddress = Annotated[str, Form(read_listen_address)]
 NotifyUrl = Annotated[str, Form(read_notify_url)]
 DayTime = Annotated[str, Form(_read_day_time)]
 """`08:00`, or empty."""

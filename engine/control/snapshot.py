@@ -44,6 +44,8 @@ class HoldReason(StrEnum):
     """It is outside the hours of the settings; no trouble."""
     BATCH = "batch"
     """People hold every batch in which images wait."""
+    HOSTS = "hosts"
+    """The engine's own machine converts nothing, and no other is there that does."""
 
 
 class Hold(Struct, frozen=True):

@@ -19,6 +19,7 @@ _LONGEST_CALM_S = 1 * HOUR
 _FORGETS_AFTER_S = 3 * HOUR
 """Without a hold; then the next trouble is a first one again."""
 _AGAIN_AFTER_S = 1 * HOUR
+_HOSTS_COME_WITHIN_S = 2 * MINUTE
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ class HoldNotices:
             return self._calm(now)
         before = self if self.holding_since is not None else self._begun(now)
         trouble = before.trouble
-        assert trouble is not None
+        assert trouble is not None and before.holding_since is not None
         is_new = hold.reason not in trouble.reasons
+        if hold.reason is HoldReason.HOSTS and now - before.holding_since < _HOSTS_COME_WITHIN_S:
+            return before, None  # at the beginning of a run they are on their way
         is_due = trouble.untold > 0 and now - trouble.told_at >= _AGAIN_AFTER_S
         if not is_new and not is_due:
             return before, None

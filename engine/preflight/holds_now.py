@@ -18,6 +18,7 @@ from engine.ledger.batch_order import only_held
 from engine.ledger.faults import fault_of
 from engine.ledger.lock import find_holder
 from engine.memory.available import MemoryReader, parse_floor
+from engine.preflight.cluster import of_the_cluster
 from engine.preflight.result import Preflight, WouldHold
 from engine.scratch import write_problem
 from engine.workspace import Workspace
@@ -34,8 +35,9 @@ def holds_now(workspace: Workspace, config: Config, result: Preflight) -> list[W
         *([WouldHold(HoldReason.SOURCE, result.share_problem)] if result.share_problem else []),
         *_of_disks(workspace, config, result),
     ]
+    found += of_the_cluster(config.cluster, engine_runs=holder is not None and holder.is_engine)
     if holder is None:
-        found += [*_of_memory(config, result), *_of_the_ledger(workspace)]
+        found += [*(_of_memory(config, result) if config.cluster.here else ()), *_of_the_ledger(workspace)]
     elif not holder.is_engine:
         detail = f"the ledger is being written by {holder}: a run waits for that, or is refused"
         found.append(WouldHold(HoldReason.LEDGER, detail))

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from msgspec import structs
+
 from engine.config import Config
 from engine.failures import Failure
 from engine.hosts.base import Host
@@ -51,7 +53,10 @@ class RunContext:
     @cached_property
     def gpus(self) -> Gpus:
         """Of the engine's own machine."""
-        return Gpus(self.config.engine, lambda: self.children, self.events)
+        settings = self.config.engine
+        if not self.config.cluster.here:
+            settings = structs.replace(settings, gpu="off")
+        return Gpus(settings, lambda: self.children, self.events)
 
     @cached_property
     def scratch(self) -> Scratch:

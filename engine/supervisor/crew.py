@@ -83,8 +83,8 @@ class Crew:
         return self.converting.failures + self.storing.failures
 
     def want_workers(self, count: int) -> int:
-        """From now on so many, or as many as memory allows; returns how many that are."""
-        self.converting.pool.wanted = self.dispatch.affordable(count)
+        """From now on so many, or as many as memory allows; returns how many that are. None only where none convert."""
+        self.converting.pool.wanted = self.dispatch.affordable(count) if count else 0
         return self.converting.pool.wanted
 
     def probe_now(self, *, after_pause: bool) -> None:

@@ -14,6 +14,7 @@ from engine.supervisor.disk_checks import check_removals
 from engine.supervisor.host_holds import hold_of_all
 from engine.supervisor.progress import Progress
 from engine.supervisor.surveying import DiagnoseSource
+from engine.supervisor.waiting_for_hosts import WaitingForHosts
 
 
 class Crews:
@@ -31,8 +32,12 @@ class Crews:
         self._diagnose = diagnose
         self._crews: list[Crew] = []
         self._failures_of_gone = 0
-        self.here = self.join(here, workers)
-        """The crew of the engine's own machine, which the surveyor is on."""
+        self._waiting = WaitingForHosts(here.events)
+        self.here = self._crew(here, workers)
+        """The crew of the engine's own machine, which the surveyor is on; it may convert nothing."""
+        self._crews.append(self.here)
+        if self._converts_here:
+            self._candidates.joined(here.host.name)
 
     def __iter__(self) -> Iterator[Crew]:
         """The engine's own machine first."""
@@ -40,10 +45,22 @@ class Crews:
 
     def join(self, context: HostContext, workers: int) -> Crew:
         """A host has come: it gets images from now on."""
-        crew = Crew(context, workers, self._candidates, self._progress, self._diagnose)
+        crew = self._crew(context, workers)
         self._crews.append(crew)
         self._candidates.joined(context.host.name)
         return crew
+
+    def _crew(self, context: HostContext, workers: int) -> Crew:
+        return Crew(context, workers, self._candidates, self._progress, self._diagnose)
+
+    @property
+    def _converts_here(self) -> bool:
+        return self._run.config.cluster.here
+
+    @property
+    def converting(self) -> list[Crew]:
+        """Those that get images."""
+        return [crew for crew in self if crew is not self.here or self._converts_here]
 
     def let_go(self, crew: Crew, why: str) -> None:
         """A host has gone: what it had in flight and not yet stored is pending again, and the attempts do not count."""
@@ -66,6 +83,7 @@ class Crews:
     def update_holds(self, now: float) -> None:
         for crew in self:
             crew.update_holds(now)
+        self._waiting.look(is_somebody_there=bool(self.converting))
 
     def check_workers(self, now: float, *, is_leaving: bool) -> None:
         for crew in self:
@@ -76,7 +94,7 @@ class Crews:
         self._candidates.begin_turn()
         for crew in self:
             crew.work(now, may_start=may_start, more_to_come=more_to_come)
-            if may_store:
+            if may_store and (crew is not self.here or self._converts_here or crew.is_busy):
                 crew.storing.work()
 
     def unlink_finished(self) -> None:
@@ -91,10 +109,10 @@ class Crews:
     def hold(self, now: float) -> Hold | None:
         """The engine's most important one. Sources that its own machine does not see keep all others from work, too,
         when what had been surveyed is converted."""
-        hold = hold_of_all(self._run.holds, [crew.holds for crew in self], now)
+        hold = hold_of_all(self._run.holds, [crew.holds for crew in self.converting], now)
         if hold is None and not self.here.holds.may_survey and not self.is_busy:
             return self.here.holds.hold(now)
-        return hold
+        return hold or self._waiting.hold
 
     @property
     def in_flight(self) -> int:

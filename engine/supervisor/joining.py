@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
+from engine.config.cluster_extra import missing_extra
 from engine.control.snapshot import HoldReason
 from engine.conversion.specimens import Conversions
 from engine.failures import UserError
@@ -31,11 +30,8 @@ _CLOCKS_APART_S = 30.0
 class Joining:
     def __init__(self, run: RunContext, crews: Crews) -> None:
         """Raises UserError if the extra is not installed."""
-        if find_spec("distributed") is None or find_spec("cryptography") is None:
-            raise UserError(
-                "[cluster] listen needs the extra [cluster], which is not installed: "
-                "python3 -m pip install 'photostat[cluster]', or remove listen"
-            )
+        if why := missing_extra():
+            raise UserError(f"[cluster] {why}, or take the section out of photostat.toml")
         self._run = run
         self._crews = crews
         self._specimens: Conversions | None = None

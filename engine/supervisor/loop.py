@@ -96,7 +96,7 @@ class Supervisor:
         measured = Measured(started, self._progress, self._recent, self._volumes)
         here = self._this_machine()
         self._surveying = Surveying(here)
-        workers = options.workers or config.engine.worker_count(here.host.cores)
+        workers = config.workers_here(options.workers, here.host.cores)
         candidates = Candidates(self._to_convert)
         self._crews = Crews(here, workers, candidates, self._progress, self._surveying.diagnose)
         self._here = self._crews.here
@@ -119,7 +119,7 @@ class Supervisor:
         self._control = ControlServer(workspace.socket_path, commands.answer)
 
     def _joining_of_hosts(self) -> Joining | None:
-        if not self._run.config.cluster.listen:
+        if not self._run.config.cluster.lets_others_join:
             return None
         from engine.supervisor.joining import Joining  # which imports Dask, if hosts may join
 

@@ -104,7 +104,7 @@ def take_snapshot(
         recent=measured.recent.snapshot(),
         gpus=run.gpus.snapshots(now) or UNSET,
         decoded=run.gpus.decoded() if run.gpus.are_any else UNSET,
-        hosts=tuple(map(host_snapshot, crews)) if run.config.cluster.listen else UNSET,
+        hosts=tuple(map(host_snapshot, crews.converting)) if run.config.cluster.lets_others_join else UNSET,
     )
 
 

@@ -153,7 +153,7 @@ class Steering:
 
     @property
     def workers_in_words(self) -> str:
-        words = counted(self.workers_wanted, "worker")
+        words = counted(self.workers_wanted, "worker") if self.workers_asked else "no workers here"
         if self.workers_wanted < self.workers_asked:
             words += f" instead of {self.workers_asked}: memory allows no more"
         return words

@@ -334,3 +334,28 @@ def test_a_rate_is_of_bytes_or_bits(text: str, bytes_per_s: int) -> None:
 def test_what_may_be_either_is_no_rate(text: str) -> None:
     with pytest.raises(ValueError, match="must be a rate"):
         parse_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "words"),
+    [
+        ("listen = 'tcp://10.0.0.1:8786'", "tcp:// is not encrypted"),
+        ("listen = 'tcp://0.0.0.0:8786'", 'like "tls://0.0.0.0:8786"'),
+        ("listen = 'tls://0.0.0.0:70000'", "port 70000 is not one"),
+        ("listen = 'tls://0.0.0.0'", "must be empty or an address like"),
+        ("listen = 8786", "must be empty or an address like"),
+        ("here = false", "set listen as well"),
+        ("here = 'no'\nlisten = 'tls://0.0.0.0:8786'", "must be true or false"),
+    ],
+)
+def test_a_cluster_that_is_open_to_all_or_converts_nowhere_is_refused(
+    cluster: str, words: str, tmp_path: Path
+) -> None:
+    assert words in complaint(tmp_path, f"[cluster]\n{cluster}")
+
+
+def test_an_address_may_be_of_ipv6_and_others_may_convert_alone(tmp_path: Path) -> None:
+    config = settings(tmp_path, "[cluster]\nlisten = 'tls://[::1]:8786'\nhere = false")
+    assert config.cluster.listen == "tls://[::1]:8786"
+    assert (config.workers_here(None, 8), config.workers_here(3, 8)) == (0, 0)
+    assert (Config().workers_here(None, 2), Config().workers_here(3, 2)) == (2, 3)

@@ -83,7 +83,7 @@ def check(
             }
         )
     else:
-        _print(result)
+        _print(result, converts_here=config.cluster.here)
         if report:
             print_deep(report)
             print_gpu_kinds(result.gpu)
@@ -143,9 +143,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _print(result: Preflight) -> None:
+def _print(result: Preflight, *, converts_here: bool) -> None:
     fault = result.store_failure
-    print_facts(_facts(result))
+    print_facts(_facts(result, converts_here=converts_here))
     if fault is not None:
         print_line()
         print_line(fault.remedy)
@@ -163,10 +163,11 @@ def _print(result: Preflight) -> None:
     _print_findings(result.findings)
 
 
-def _facts(result: Preflight) -> list[tuple[str, str]]:
+def _facts(result: Preflight, *, converts_here: bool) -> list[tuple[str, str]]:
     good = result.images - len(result.findings)
     fault = result.store_failure
     later = result.converted_meanwhile
+    elsewhere = "" if converts_here else " on other machines: [cluster] here = false"
     meanwhile = f"; {integer(later)} more were converted meanwhile" if later else ""
     facts = [
         (
@@ -176,7 +177,10 @@ def _facts(result: Preflight) -> list[tuple[str, str]]:
         ("can be converted", f"{integer(good)}, {three_figures(result.megapixels)} megapixels"),
         ("source", data_size(result.source_bytes)),
         ("JPEG, about", data_size(result.predicted_jpeg_bytes)),
-        ("time, about", f"{duration(result.predicted_seconds)} with {counted(result.workers, 'worker')}"),
+        (
+            "time, about",
+            f"{duration(result.predicted_seconds)} with {counted(result.workers, 'worker')}{elsewhere}",
+        ),
     ]
     if result.largest_need_bytes:
         need = f"{memory_size(result.largest_need_bytes)} of {memory_size(result.capacity_bytes)}"

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from engine.config import Config
+from engine.config.cluster_extra import missing_extra
 from engine.failures import UserError
 from tui.commands.shared.options import worker_count, workspace_of
 from tui.commands.shared.output import print_line
-
-_MISSING = (
-    "this needs the extra [cluster], which is not installed: python3 -m pip install 'photostat[cluster]'"
-)
 
 
 @click.command()
@@ -45,8 +41,8 @@ def host(
     paths, and reaches the store with credentials of its own. Whoever has an invitation can run programs on all of these
     machines: keep it secret.
     """
-    if find_spec("distributed") is None or find_spec("cryptography") is None:
-        raise UserError(_MISSING)
+    if why := missing_extra():
+        raise UserError(f"this {why}")
     match invitation:
         case ("invite", name):
             _invite(ctx, name, address)

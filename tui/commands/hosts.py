@@ -6,8 +6,7 @@ import click
 from msgspec import UnsetType, to_builtins
 
 from engine.control.client import EngineClient
-from engine.control.snapshot import HostSnapshot
-from engine.formatting import counted, memory_size
+from tui.commands.shared.hosts import print_hosts
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line
 
@@ -18,21 +17,15 @@ from tui.commands.shared.output import print_json, print_line
 def hosts(ctx: click.Context, as_json: bool) -> None:
     """Show the machines that convert now: the engine's own, and those that have joined it."""
     with EngineClient.connect(workspace_of(ctx)) as client:
-        found = client.snapshot().hosts
+        snapshot = client.snapshot()
+    found = snapshot.hosts
     if as_json:
         print_json(to_builtins(() if isinstance(found, UnsetType) else found))
         return
     if isinstance(found, UnsetType):
         print_line("No host can join: there is no listen under [cluster] in photostat.toml.")
         return
-    for one in found:
-        print_line(_words(one))
-
-
-def _words(host: HostSnapshot) -> str:
-    waiting = f", {counted(host.waiting, 'JPEG')} on the way to the store" if host.waiting else ""
-    hold = f": {host.hold.detail}" if host.hold else ""
-    return (
-        f"{host.name}: {host.state}{hold}; {host.busy} of {counted(host.workers, 'worker')} busy{waiting}; "
-        f"{memory_size(max(0, host.memory.headroom))} free for images"
-    )
+    if found:
+        print_hosts(found)
+    else:
+        print_line(snapshot.hold.detail if snapshot.hold else "No host is there.")

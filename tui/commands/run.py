@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from engine.config.cluster_extra import CONVERTS_NOTHING_HERE
 from engine.control.client import running_pid
 from engine.control.launch import Started, become_engine, start_engine
 from engine.control.snapshot import BatchSnapshot, Snapshot
@@ -65,6 +66,8 @@ def run(
         chosen_theme()
     pid, started = running_pid(workspace), None
     if pid is None:
+        if workers and not workspace.config().cluster.here:
+            raise UserError(f"--workers {workers}: {CONVERTS_NOTHING_HERE}")
         with LedgerReader(workspace) as reader:
             known = Snapshot.from_ledger(reader.figures(), time.time()).batches
         for name in batches:

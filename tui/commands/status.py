@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from msgspec import structs, to_builtins
+from msgspec import UNSET, structs, to_builtins
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.snapshot import EngineIdentity, HoldReason, Snapshot, State
@@ -19,12 +19,14 @@ from engine.formatting import (
     per_minute,
     three_figures,
 )
+from engine.hosts.base import HERE
 from engine.ledger.reader import LedgerReader
 from engine.run_account.account import RunAccount
 from engine.run_account.reading import account_in
 from engine.run_account.words import NO_ACCOUNT, text
 from engine.workspace import Workspace
 from tui.commands.shared.account import print_batches, print_held, print_left_behind, print_sizes
+from tui.commands.shared.hosts import print_hosts
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_json_line, print_line, print_table, warn
 from tui.commands.shared.watching import watch
@@ -231,7 +233,11 @@ def _print_engine(snapshot: Snapshot) -> None:
         print_line(gpu_line(gpu))
     few = f" instead of {snapshot.workers_asked}: memory allows no more"
     limit = few if snapshot.workers_wanted < snapshot.workers_asked else ""
-    print_line(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")
+    if snapshot.hosts and len(snapshot.hosts) + (snapshot.hosts[0].name != HERE) > 1:
+        print_line("hosts:")
+        print_hosts(snapshot.hosts, indent=2)
+    if snapshot.workers or snapshot.hosts is UNSET:
+        print_line(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")
     if busy:
         print_table(
             ["slot", "pid", "phase", "MP", "for", "of about", "memory", "ID", "image"],

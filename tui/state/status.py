@@ -80,6 +80,7 @@ _STATES: dict[State, tuple[str, str, Tone]] = {
 }
 _HOLDS = {
     "batch": "only held batches are left",
+    "hosts": "waiting for hosts",
     "memory": "memory low",
     "store": "store unreachable",
     "source": "source unreachable",

@@ -71,3 +71,14 @@ def test_nobody_is_told_that_it_is_outside_its_hours() -> None:
         (500.0, Occasion.HOLDING),
         (561.0, Occasion.HOLD_ENDED),
     ]
+
+
+def test_nobody_is_told_that_hosts_are_missing_while_they_are_on_their_way() -> None:
+    missing = Hold(HoldReason.HOSTS, "waiting for hosts", 0.0, None)
+    notices = HoldNotices()
+    told = []
+    for second in range(200):
+        notices, to_tell = notices.look(missing, float(second))
+        if to_tell is not None:
+            told.append(second)
+    assert told == [120]

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.config import ClusterSettings, Config
+from engine.control.snapshot import HoldReason
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
 from engine.ledger.models import PendingImage
@@ -30,18 +32,21 @@ from tests.support.fake_hosts import FakeHost, FakeStore
 from tests.support.ledgers import make_ledger, surveyed
 
 IMAGES = 12
+LISTEN = "tls://0.0.0.0:8786"
 
 
 class SimulatedRun:
     """The crews of a run over fake hosts, with a real ledger."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, here: bool = True) -> None:
         self.workspace: Workspace = make_ledger(root / "ws", IMAGES)
         self.ledger = EngineLedger.open(self.workspace)
         with self.ledger.turn():
             self.ledger.surveyed([surveyed(image) for image in range(1, IMAGES + 1)])
         events = EventLog(self.ledger, RunLogFile(self.workspace.logs_dir))
-        self.run = RunContext(self.workspace, self.workspace.config(), self.ledger, events)
+        self.run = RunContext(
+            self.workspace, Config(cluster=ClusterSettings(LISTEN, here)), self.ledger, events
+        )
         self.store = FakeStore()
         self.incarnations = Counter[str]()
         self.gone: list[FakeHost] = []
@@ -49,7 +54,7 @@ class SimulatedRun:
         self.broken: set[int] = set()
         self.crews = Crews(
             self.context(""),
-            2,
+            2 if here else 0,
             Candidates(self._to_convert),
             Progress(time.monotonic()),
             diagnose=self._diagnose,
@@ -257,4 +262,20 @@ def test_a_result_of_another_attempt_is_refused_and_its_file_removed(run: Simula
     child.says.append(done)
     run.turn()
     assert run.crews.here.storing.on_scratch == 1
+    run.ledger.close()
+
+
+def test_a_machine_that_converts_nothing_waits_for_others_and_takes_no_image(tmp_path: Path) -> None:
+    run = SimulatedRun(tmp_path, here=False)
+    run.turn()
+    hold = run.crews.hold(time.monotonic())
+    assert hold is not None and (hold.reason, hold.until) == (HoldReason.HOSTS, None)
+    assert hold.detail.startswith("waiting for hosts: ") and run.host(run.crews.here).children == []
+    run.join("b")
+    run.finish()
+    assert run.crews.hold(time.monotonic()) is None
+    with LedgerReader(run.workspace) as reader:
+        by = {attempt.host for image in range(1, IMAGES + 1) for attempt in reader.attempts(image)}
+        told = [event.kind for event in reader.events(limit=1000) if event.kind in ("hold", "resumed")]
+    assert by == {"b"} and told == ["hold", "resumed"]
     run.ledger.close()

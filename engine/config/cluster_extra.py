@@ -1,0 +1,19 @@
+"""What is said of `[cluster]` in several places, and whether the extra for it is installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+_PARTS = ("distributed", "cryptography")
+CONVERTS_NOTHING_HERE = (
+    "this machine converts nothing ([cluster] here = false): "
+    "`photostat workers N --host NAME` is for the others"
+)
+INSTALL = "python3 -m pip install 'photostat[cluster]'"
+
+
+def missing_extra() -> str | None:
+    """Looks without loading it: what to do where it is not installed, to follow what needs it; None if it is."""
+    if all(find_spec(part) is not None for part in _PARTS):
+        return None
+    return f"needs the extra [cluster], which is not installed: {INSTALL}"
