@@ -31,9 +31,19 @@ class Span(Struct, frozen=True, array_like=True):
     """If the engine rested for most of the span."""
 
 
+class MemoryUsed(Struct, frozen=True, array_like=True):
+    """Of one host: means of spans of SPAN_S, oldest first, without gaps; the last one still grows."""
+
+    began: Number
+    """The first span's beginning, Unix time, s."""
+    mib: Annotated[tuple[Count, ...], Meta(max_length=SPANS_KEPT)]
+
+
 class Recent(Struct, frozen=True):
     """Spans of SPAN_S, oldest first, without gaps; the last one still grows."""
 
     began: Number = 0.0
     """The first span's beginning, Unix time, s."""
     spans: Annotated[tuple[Span, ...], Meta(max_length=SPANS_KEPT)] = ()
+    memory: dict[str, MemoryUsed] = {}
+    """By host; empty if no other one can join."""

@@ -287,6 +287,12 @@ class HostSnapshot(Struct, frozen=True):
     waiting: Count
     """JPEGs on its scratch that are not in the store yet."""
     version: str
+    address: str = ""
+    """What the machine calls itself in its network."""
+    joined: Number | None = None
+    """When it came, Unix time, s; of the engine's own machine, when the engine began."""
+    clock_ahead_seconds: Signed = 0
+    """By how much its clock is ahead of the engine's, in whole seconds."""
 
 
 class Bytes(Struct, frozen=True):

@@ -107,6 +107,10 @@ class Host(Protocol):
         """Why it is not there any more, in one line; None while it is."""
 
     @property
+    def machine(self) -> str:
+        """What the machine calls itself in its network."""
+
+    @property
     def clock_ahead_s(self) -> float:
         """By how much its clock is ahead of the engine's; 0 for the engine's own machine."""
 

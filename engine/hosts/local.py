@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class LocalHost:
     ) -> None:
         """`root` is the workspace's directory."""
         self.scratch = scratch
+        self.machine = socket.gethostname()
         self.cores = os.cpu_count() or 1
         self._children = children
         self._start_uploader = partial(children.start, UPLOADER, uploader_main, store, str(root))

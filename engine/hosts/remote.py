@@ -123,6 +123,7 @@ class RemoteHost:
         """`send` sends a parcel there; `wake` begins the supervisor's next turn."""
         self.hello = hello
         self.name = hello.name
+        self.machine = hello.machine
         self.cores = hello.cores
         self.incarnation = incarnation
         self.lost: str | None = None

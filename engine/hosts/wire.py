@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+import socket
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.config import StoreSettings
@@ -34,6 +35,8 @@ class Hello:
     cores: int
     workers: int
     memory: Memory
+    machine: str = field(default_factory=socket.gethostname)
+    """What it calls itself in its network."""
 
 
 @dataclass(frozen=True)

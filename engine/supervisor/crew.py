@@ -10,6 +10,7 @@ from engine.supervisor.converting import Converting
 from engine.supervisor.disk_checks import probe_disk
 from engine.supervisor.dispatch import Dispatch
 from engine.supervisor.progress import Finished, Progress
+from engine.supervisor.recent_memory import RecentMemory
 from engine.supervisor.storing import Storing
 from engine.supervisor.surveying import DiagnoseSource
 
@@ -29,6 +30,8 @@ class Crew:
         self.holds = context.holds
         self.progress = Progress(time.monotonic())
         """Of this host alone."""
+        self.recent_memory = RecentMemory()
+        self.joined = time.time()
         self._of_run = progress
         self.storing = Storing(context, self._finished)
         self.converting = Converting(context, workers, self.storing, diagnose)
@@ -48,6 +51,9 @@ class Crew:
 
     def update_holds(self, now: float) -> None:
         self.progress.pass_time(now)
+        if self.recent_memory.is_due(at := time.time()):
+            memory = self.dispatch.snapshot()
+            self.recent_memory.look(at, memory.total - memory.available)
         self.holds.tick(now)
         self.context.hung_images.tick(now)
         self.holds.scratch_used(self.storing.on_scratch_bytes, now)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from engine import __version__
+from engine.control.recent import Recent
 from engine.control.snapshot import (
     BatchSnapshot,
     Bytes,
@@ -101,11 +102,19 @@ def take_snapshot(
         pause=pause,
         ended=None,
         outside_hours_until=hours.overruled_until,
-        recent=measured.recent.snapshot(),
+        recent=_recent(run, crews, measured.recent),
         gpus=run.gpus.snapshots(now) or UNSET,
         decoded=run.gpus.decoded() if run.gpus.are_any else UNSET,
         hosts=tuple(map(host_snapshot, crews.converting)) if run.config.cluster.lets_others_join else UNSET,
     )
+
+
+def _recent(run: RunContext, crews: Crews, recent: RecentSpans) -> Recent:
+    found = recent.snapshot()
+    if not run.config.cluster.lets_others_join:
+        return found
+    memory = {crew.context.host.name or HERE: crew.recent_memory.snapshot() for crew in crews.converting}
+    return structs.replace(found, memory=memory)
 
 
 def host_snapshot(crew: Crew) -> HostSnapshot:
@@ -124,6 +133,9 @@ def host_snapshot(crew: Crew) -> HostSnapshot:
         busy=busy,
         waiting=crew.storing.on_scratch,
         version=__version__,
+        address=host.machine,
+        joined=crew.joined,
+        clock_ahead_seconds=round(host.clock_ahead_s),
     )
 
 

@@ -92,6 +92,7 @@ class FakeHost:
     cores = 2
     ended_late = 0
     clock_ahead_s = 0.0
+    machine = "fake.example"
 
     def __init__(self, name: str, store: FakeStore, incarnation: int = 1) -> None:
         self.name = name

@@ -26,6 +26,7 @@ from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.progress import Progress
+from engine.supervisor.status import host_snapshot
 from engine.supervisor.surveying import OnOutcome, SourceOutcome
 from engine.workspace import Workspace
 from tests.support.fake_hosts import FakeHost, FakeStore
@@ -244,6 +245,19 @@ def test_a_source_that_one_host_alone_does_not_see_holds_that_host_and_costs_no_
     run.finish()
     assert run.ledger.account()["newspapers"].done == IMAGES
     run.ledger.close()
+
+
+def test_a_host_says_when_it_came_what_it_is_called_and_how_much_of_its_memory_is_in_use(
+    run: SimulatedRun,
+) -> None:
+    began = time.time()
+    run.join("b")
+    run.turn()
+    there = next(crew for crew in run.crews if crew.context.host.name == "b")
+    shown, memory = host_snapshot(there), there.dispatch.snapshot()
+    assert shown.name == "b" and shown.address == "fake.example" and shown.clock_ahead_seconds == 0
+    assert shown.joined is not None and began <= shown.joined <= time.time()
+    assert there.recent_memory.snapshot().mib[-1] == round((memory.total - memory.available) / 2**20)
 
 
 def test_a_result_of_another_attempt_is_refused_and_its_file_removed(run: SimulatedRun) -> None:
