@@ -28,6 +28,7 @@ MEASUREMENTS = (
     Measurement("memory", short=False),
     Measurement("peaks", short=False),
     Measurement("peers", short=False),
+    Measurement("cores", short=False),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.processes.child import Child
+from engine.processes.child import Child, settings_of_children
 from tests.support.waiting import wait_until
 
 
@@ -32,3 +32,15 @@ def test_numpy_uses_one_thread_in_each(
     finally:
         child.kill()
         child.close()
+
+
+@pytest.mark.parametrize(
+    ("set_by_a_person", "given"),
+    [
+        ("", "glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.arena_max=2", "glibc.malloc.arena_max=2:glibc.malloc.hugetlb=1"),
+        ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
+    ],
+)
+def test_memory_comes_in_huge_pages_unless_a_person_has_chosen(set_by_a_person: str, given: str) -> None:
+    assert settings_of_children({"GLIBC_TUNABLES": set_by_a_person})["GLIBC_TUNABLES"] == given
