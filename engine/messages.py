@@ -381,6 +381,8 @@ class GpuReady:
 
     name: str
     address: str
+    budget_bytes: int | None = None
+    """What decoding may take on the card; None if nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -401,6 +403,8 @@ class GpuFigures:
     """0 to 1."""
     memory_used_bytes: int | None
     memory_total_bytes: int | None
+    budget_bytes: int | None = None
+    """As `GpuReady` has it, now."""
 
 
 @dataclass(frozen=True)

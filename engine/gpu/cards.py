@@ -11,6 +11,8 @@ from pathlib import Path
 
 CPU_BACKEND = "PHOTOSTAT_GPU_BACKEND"
 """An environment variable for tests: with the value `cpu` the CPU backend of nvImageCodec stands in for a card."""
+BACKEND_MEMORY = "PHOTOSTAT_GPU_MEMORY"
+"""With the CPU backend: how much memory of a card it plays, bytes; without it, no limit."""
 _DEVICE = re.compile(r"nvidia(\d+)")
 
 

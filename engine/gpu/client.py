@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import system_error_text
-from engine.gpu.eligibility import Refusal, refusal
+from engine.gpu.eligibility import refusal
 from engine.gpu.protocol import (
     MOST_PACKET_BYTES,
     Attach,
@@ -75,8 +75,8 @@ class GpuClient:
             request = Decode(
                 self._number, source_bytes, header.width, header.height, shape[2], item_bytes(bits)
             )
-            if self._ask(request):
-                return None, GpuOutcome(refused=Refusal.BY_LIBRARY)
+            if why_not := self._ask(request):
+                return None, GpuOutcome(refused=why_not)
         except GpuGone as gone:
             self.close()
             return None, GpuOutcome(gone=str(gone))
@@ -111,8 +111,8 @@ class GpuClient:
                 raise GpuGone(system_error_text(error)) from error
         return self._buffer
 
-    def _ask(self, request: Decode) -> bool:
-        """Returns whether it was refused."""
+    def _ask(self, request: Decode) -> str:
+        """Returns why it was refused; empty if it was not."""
         assert self._socket is not None
         megapixels = request.pixels / 1e6
         patience_s = min(_MOST_PATIENCE_S, _PATIENCE_S + _PATIENCE_S_PER_MEGAPIXEL * megapixels)

@@ -35,6 +35,8 @@ class Refusal(StrEnum):
     PACKED_HEADERS = "packed packet headers"
     HIGH_THROUGHPUT = "high-throughput code-blocks"
     MIXED_STYLES = "tiles or components that are coded differently"
+    CARD_MEMORY = "too large for the memory of the card"
+    HOST_MEMORY = "no memory left to share with the card"
     BY_LIBRARY = "refused by nvImageCodec"
     """It said so when it was asked."""
 

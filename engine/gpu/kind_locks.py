@@ -57,6 +57,11 @@ class KindLocks:
             return Trust.COMPARE
         return Trust.TAKE
 
+    def differed_never(self, kind: str) -> bool:
+        """Whether no image of this kind has differed."""
+        found = self._kinds.get(kind)
+        return found is None or not found.closed
+
     def is_open(self, kind: str) -> bool:
         found = self._kinds.get(kind)
         return found is None or not (found.closed or self.reason(kind))

@@ -8,12 +8,15 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import one_line
+from engine.gpu.cards import BACKEND_MEMORY
+from engine.gpu.memory import card_budget
 
 _CPU_THREADS = 1
 _GPU_THREADS = 4
@@ -99,8 +102,30 @@ def card_name(device: int | None) -> str:
         return f"GPU {device}"
 
 
-def card_use(device: int | None) -> tuple[float, int, int] | None:
-    """Utilisation from 0 to 1, and memory in use and in all, bytes; None if nobody knows."""
+@dataclass(frozen=True)
+class CardUse:
+    utilisation: float
+    """0 to 1."""
+    used_bytes: int
+    own_bytes: int
+    """The part of it that this process has."""
+    total_bytes: int
+
+    @property
+    def budget_bytes(self) -> int:
+        return card_budget(self.total_bytes, max(0, self.used_bytes - self.own_bytes))
+
+
+def memory_budget(device: int | None, use: CardUse | None) -> int | None:
+    """What decoding may take on the card; None if nobody knows."""
+    if use is not None:
+        return use.budget_bytes
+    played = os.environ.get(BACKEND_MEMORY, "")
+    return int(played) if device is None and played.isdigit() else None
+
+
+def card_use(device: int | None) -> CardUse | None:
+    """None if nobody knows."""
     if device is None:
         return None
     try:
@@ -111,6 +136,9 @@ def card_use(device: int | None) -> tuple[float, int, int] | None:
         pynvml.nvmlInit()
         handle = pynvml.nvmlDeviceGetHandleByIndex(device)
         memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-        return pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100, int(memory.used), int(memory.total)
+        utilisation = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+        processes = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+        own = sum(one.usedGpuMemory or 0 for one in processes if one.pid == os.getpid())
+        return CardUse(utilisation, int(memory.used), own, int(memory.total))
     except pynvml.NVMLError:
         return None

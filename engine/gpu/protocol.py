@@ -43,8 +43,8 @@ class Decoded(Struct, frozen=True, tag="decoded"):
     """The answer to the request of this number."""
 
     number: int
-    refused: bool
-    """The library does not decode this one; OpenJPEG may."""
+    refused: str = ""
+    """Why it is not decoded here (`Refusal`); OpenJPEG may do it."""
 
 
 Request = Attach | Decode

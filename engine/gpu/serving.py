@@ -13,15 +13,17 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from engine.gpu.batches import next_batch
-from engine.gpu.library import GpuLibrary, card_use
+from engine.gpu.batches import WaitingImage, next_batch
+from engine.gpu.eligibility import Refusal
+from engine.gpu.library import GpuLibrary, card_use, memory_budget
+from engine.gpu.memory import decoding_bytes
 from engine.gpu.native_messages import NativeMessages
 from engine.gpu.protocol import (
     MOST_PACKET_BYTES,
@@ -49,7 +51,7 @@ class _Client:
     connection: socket.socket
     buffer: AttachedBuffer | None = None
 
-    def answer(self, number: int, *, refused: bool) -> None:
+    def answer(self, number: int, refused: str = "") -> None:
         with contextlib.suppress(OSError):  # the worker is gone, which the supervisor knows
             self.connection.send(pack(Decoded(number, refused)))
 
@@ -59,6 +61,14 @@ class _Waiting:
     client: _Client
     buffer: AttachedBuffer
     request: Decode
+    passed: int = 0
+    """Batches that have been taken since it came."""
+
+    @property
+    def gpu_bytes(self) -> int:
+        asked = self.request
+        bits = 8 * asked.item_bytes
+        return decoding_bytes(asked.source_bytes, asked.width, asked.height, asked.components, bits)
 
 
 @dataclass
@@ -97,6 +107,7 @@ class Server:
         self._copies: list[Future[int]] = []
         self._pool = ThreadPoolExecutor(_COPIES_AT_ONCE, "copy")
         self._counted = _Counted()
+        self._budget_bytes = memory_budget(device, card_use(device))
         self._reported_at = time.monotonic()
         self._reported_images = -1
         self._quits = False
@@ -148,7 +159,13 @@ class Server:
                 if client.buffer is None:
                     raise ValueError("a request without memory for its samples")
                 samples_in(client.buffer.bytes, request.source_bytes, request.shape, request.item_bytes)
-                self._waiting.append(_Waiting(client, client.buffer, request))
+                self._accept_request(_Waiting(client, client.buffer, request))
+
+    def _accept_request(self, one: _Waiting) -> None:
+        if self._budget_bytes is not None and one.gpu_bytes > self._budget_bytes:
+            one.client.answer(one.request.number, Refusal.CARD_MEMORY)
+        else:
+            self._waiting.append(one)
 
     def _forget(self, client: _Client) -> None:
         self._selector.unregister(client.connection)
@@ -156,10 +173,12 @@ class Server:
         self._waiting = [one for one in self._waiting if one.client is not client]
 
     def _decode(self) -> None:
-        places = next_batch([one.request.pixels for one in self._waiting])
+        sizes = [WaitingImage(one.request.pixels, one.gpu_bytes, one.passed) for one in self._waiting]
+        places = next_batch(sizes, self._budget_bytes)
         batch = [self._waiting[place] for place in places]
         taken = set(places)
-        self._waiting = [one for place, one in enumerate(self._waiting) if place not in taken]
+        left = [one for place, one in enumerate(self._waiting) if place not in taken]
+        self._waiting = [replace(one, passed=one.passed + 1) for one in left]
         began = time.monotonic()
         images = self._library.decode([one.buffer.bytes[: one.request.source_bytes] for one in batch])
         self._counted.busy_s += time.monotonic() - began
@@ -186,7 +205,7 @@ class Server:
         refused = samples is None or samples.shape != target.shape or samples.dtype != target.dtype
         if samples is not None and not refused:
             np.copyto(target, samples)
-        one.client.answer(request.number, refused=refused)
+        one.client.answer(request.number, Refusal.BY_LIBRARY if refused else "")
         return 0 if refused else request.pixels
 
     def _report(self) -> None:
@@ -195,9 +214,18 @@ class Server:
         if now - self._reported_at < _REPORT_EVERY_S:
             return
         counted, use = self._counted, card_use(self._device)
+        self._budget_bytes = memory_budget(self._device, use)
         if use is not None or counted.images != self._reported_images:
             self._reported_images = counted.images
-            figures = GpuFigures(counted.images, counted.pixels, counted.busy_s, *(use or (None, None, None)))
+            figures = GpuFigures(
+                images=counted.images,
+                pixels=counted.pixels,
+                busy_s=counted.busy_s,
+                utilisation=use.utilisation if use else None,
+                memory_used_bytes=use.used_bytes if use else None,
+                memory_total_bytes=use.total_bytes if use else None,
+                budget_bytes=self._budget_bytes,
+            )
             self._supervisor.send(figures)
         self._reported_at = now
 

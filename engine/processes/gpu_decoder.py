@@ -17,6 +17,8 @@ def gpu_decoder_main(connection: Connection[Any, Any], parent_pid: int, device: 
     from engine.gpu.library import (  # nothing of it is loaded in the supervisor
         GpuLibrary,
         GpuUnavailable,
+        card_use,
+        memory_budget,
     )
     from engine.gpu.native_messages import NativeMessages
     from engine.gpu.serving import Server, listen
@@ -28,7 +30,8 @@ def gpu_decoder_main(connection: Connection[Any, Any], parent_pid: int, device: 
         connection.send(GpuUnusable(str(error)))
         return
     listener = listen()
-    connection.send(GpuReady(library.name, listener.getsockname().decode()))
+    budget = memory_budget(device, card_use(device))
+    connection.send(GpuReady(library.name, listener.getsockname().decode(), budget))
     try:
         Server(library, device, listener, connection, messages).run()
     except RuntimeError:

@@ -17,6 +17,7 @@ from engine.messages import (
     Converted,
     DecodeMode,
     GpuAnswered,
+    GpuUse,
     Job,
     MissingSource,
     NotConverted,
@@ -150,6 +151,9 @@ class Converting:
             self._host.name,
         )
         settings = self._run.config.engine
+        use = None if self._host.name else self._run.gpus.use_for(image, plan, slot.number)
+        if isinstance(use, str):
+            self._run.ledger.gpu_answered(image.image_id, use)
         job = Job(
             image_id=image.image_id,
             attempt=attempt,
@@ -160,7 +164,7 @@ class Converting:
             jpeg=image.jpeg_settings(self._run.config.jpeg_for(image.batch)),
             strict=settings.strict,
             plan=plan,
-            gpu=None if self._host.name else self._run.gpus.use_for(image, plan, slot.number),
+            gpu=use if isinstance(use, GpuUse) else None,
         )
         self._run.skipped.discard(image.image_id)
         slot.assign(job, image, settings.timeout_s or time_limit_s(image, plan))

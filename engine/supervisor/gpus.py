@@ -14,7 +14,9 @@ from engine.config import EngineSettings
 from engine.control.snapshot import GpuSnapshot, GpuState
 from engine.formatting import counted
 from engine.gpu.cards import cards, why_no_cards
+from engine.gpu.eligibility import Refusal
 from engine.gpu.kind_locks import KindLocks, Trust
+from engine.gpu.memory import decoding_bytes, staging_bytes
 from engine.gpu.protocol import memory_bytes
 from engine.hosts.children import Children
 from engine.ledger.models import PendingImage, Subject
@@ -60,6 +62,11 @@ class _Gpu:
     seen: list[tuple[float, int, float]] = field(default_factory=list)
     """When how many pixels had been decoded, in how many seconds."""
     refused: Counter[str] = field(default_factory=Counter)
+    budget_bytes: int | None = None
+    """What decoding may take on the card; None if nobody knows."""
+
+    def takes(self, gpu_bytes: int) -> bool:
+        return self.budget_bytes is None or gpu_bytes <= self.budget_bytes
 
     def lately(self, now: float) -> tuple[float, float]:
         """Megapixels a second, and the share of the time in which it decoded, over the last minute."""
@@ -117,13 +124,14 @@ class Gpus:
             case GpuReady():
                 gpu.state, gpu.name, gpu.address = GpuState.READY, message.name, message.address
                 gpu.seen, self._had_any = [(now, 0, 0.0)], True
+                gpu.budget_bytes = message.budget_bytes
                 assert gpu.child is not None
                 self._events.info(EventKind.GPU, f"{gpu.name} decodes", pid=gpu.child.pid)
             case GpuUnusable():
                 self._close(gpu, message.why)
             case GpuFigures():
                 gpu.images += message.images - (gpu.figures.images if gpu.figures else 0)
-                gpu.figures = message
+                gpu.figures, gpu.budget_bytes = message, message.budget_bytes
                 gpu.seen.append((now, message.pixels, message.busy_s))
 
     def _ended(self, gpu: _Gpu, now: float) -> None:
@@ -164,23 +172,40 @@ class Gpus:
         return required and not self._had_any and any(gpu.state is not GpuState.CLOSED for gpu in self._gpus)
 
     def shareable_bytes(self, facts: Surveyed) -> int:
-        """The memory that a worker shares with a GPU's process if this image is given to one; 0 if it is not."""
-        if facts.kind is None or not self._open() or not self._locks.is_open(facts.kind.to_text()):
+        """The memory that a worker shares with a GPU's process if this image is given to one, and what the process
+        takes for it itself; 0 if it is given to none."""
+        is_open = facts.kind is not None and self._locks.is_open(facts.kind.to_text())
+        if not is_open or not self._that_take(facts):
             return 0
-        return memory_bytes(facts.source_bytes, (facts.height, facts.width, facts.components), facts.bits)
+        shape = facts.height, facts.width, facts.components
+        staging = staging_bytes(facts.width, facts.height, facts.components, facts.bits)
+        return memory_bytes(facts.source_bytes, shape, facts.bits) + staging
 
-    def use_for(self, image: PendingImage, plan: Plan, slot: int) -> GpuUse | None:
-        """None if OpenJPEG decodes it. One that barely fits in memory has none to share."""
-        kind, gpus = image.surveyed.kind, self._open()
-        if not gpus or kind is None or not plan.shared_bytes:
+    def use_for(self, image: PendingImage, plan: Plan, slot: int) -> GpuUse | str | None:
+        """Which GPU decodes it, or why none of those that are there does; None if there is none for its kind."""
+        facts, gpus = image.surveyed, self._open()
+        if not gpus or facts.kind is None or not self._locks.differed_never(facts.kind.to_text()):
             return None
-        text, gpu = kind.to_text(), gpus[slot % len(gpus)]
-        trust = self._locks.next_of(text)
-        if trust is Trust.REFUSED:
-            gpu.refused[self._locks.reason(text)] += 1
-        if trust not in (Trust.COMPARE, Trust.TAKE):
-            return None
-        return GpuUse(gpu.address, trust is Trust.COMPARE, self._settings.gpu_lossy)
+        fitting = self._that_take(facts)
+        gpu = (fitting or gpus)[slot % len(fitting or gpus)]
+        text = facts.kind.to_text()
+        if why := self._locks.reason(text):
+            return self._left_to_cores(gpu, why)
+        if not fitting:
+            return self._left_to_cores(gpu, Refusal.CARD_MEMORY)
+        if not plan.shared_bytes:
+            return self._left_to_cores(gpu, Refusal.HOST_MEMORY)
+        compare = self._locks.next_of(text) is Trust.COMPARE
+        return GpuUse(gpu.address, compare, self._settings.gpu_lossy)
+
+    def _left_to_cores(self, gpu: _Gpu, why: str) -> str:
+        gpu.refused[why] += 1
+        return why
+
+    def _that_take(self, facts: Surveyed) -> list[_Gpu]:
+        """The GPUs that are ready, and whose memory is large enough."""
+        need = decoding_bytes(facts.source_bytes, facts.width, facts.height, facts.components, facts.bits)
+        return [gpu for gpu in self._open() if gpu.takes(need)]
 
     def converted(self, decoded: str) -> None:
         """A JPEG has been made, on whatever machine, from pixels that this decoded (PixelsBy)."""

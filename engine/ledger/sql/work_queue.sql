@@ -29,5 +29,5 @@ WHERE batch = :batch AND state = 'pending' AND surveyed = 1
 
 -- name: measured_peaks
 SELECT image, lane, CAST(predicted_bytes / correction AS INTEGER), peak_rss_bytes FROM attempts
-WHERE peak_rss_bytes > 0 AND predicted_bytes > 0
+WHERE peak_rss_bytes > 0 AND predicted_bytes > 0 AND gpu IS NULL  -- a GPU's images show nothing about the others
 ORDER BY id DESC LIMIT :limit

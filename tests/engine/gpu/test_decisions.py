@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.gpu.batches import next_batch
+from engine.gpu.batches import MOST_PASSED, WaitingImage, next_batch
 from engine.gpu.comparison import SampleComparison
 from engine.gpu.eligibility import Refusal, refusal
 from engine.gpu.kind_locks import COMPARED_EVERY, COMPARED_FIRST, REFUSED_FIRST, KindLocks, Trust
+from engine.gpu.memory import card_budget, decoding_bytes, staging_bytes
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.decoding.openjpeg import DecodedPlane
@@ -73,14 +76,60 @@ def test_what_the_gpu_decodes_is_decided_by_the_header() -> None:
     assert why(replace(HEADER, high_throughput=True)) is Refusal.HIGH_THROUGHPUT
 
 
+def waiting(*pixels: int, passed: int = 0) -> list[WaitingImage]:
+    return [WaitingImage(size, 100 * size, passed) for size in pixels]
+
+
 def test_a_batch_is_as_large_as_its_pixels_allow() -> None:
     assert next_batch([]) == []
-    assert next_batch([5], most_pixels=1) == [0], "the oldest is taken, however large it is"
-    assert next_batch([4, 4, 1, 3], most_pixels=8) == [0, 1]
-    assert next_batch([4, 5, 1, 3], most_pixels=8) == [0, 2, 3], (
+    assert next_batch(waiting(5), most_pixels=1) == [0], "alone, however large it is"
+    assert next_batch(waiting(4, 4, 1, 3), most_pixels=8) == [0, 1]
+    assert next_batch(waiting(4, 5, 1, 3), most_pixels=8) == [0, 2, 3], (
         "one for which there is no room blocks nobody"
     )
-    assert next_batch([1] * 9, most_pixels=100, most_images=4) == [0, 1, 2, 3]
+    assert next_batch(waiting(*[1] * 9), most_pixels=100, most_images=4) == [0, 1, 2, 3]
+    assert next_batch(waiting(9, 1, 2), most_pixels=8) == [1, 2], "small ones do not wait for a large one"
+    often = [*waiting(9, passed=MOST_PASSED), *waiting(1, 2)]
+    assert next_batch(often, most_pixels=8) == [0], "and a large one not for ever for small ones"
+
+
+@given(
+    st.lists(
+        st.builds(WaitingImage, st.integers(1, 600), st.integers(1, 60_000), st.integers(0, 9)), min_size=1
+    ),
+    st.integers(1, 80_000),
+)
+def test_a_batch_fits_on_the_card(images: list[WaitingImage], budget_bytes: int) -> None:
+    places = next_batch(images, budget_bytes, most_pixels=250, most_images=8)
+    assert places
+    assert len(set(places)) == len(places) <= 8
+    if len(places) > 1:
+        assert sum(images[place].gpu_bytes for place in places) <= budget_bytes
+        assert sum(images[place].pixels for place in places) <= 250
+
+
+@given(st.lists(st.integers(1, 600), min_size=1, max_size=30))
+def test_every_image_that_waits_is_decoded(pixels: list[int]) -> None:
+    images, batches = waiting(*pixels), 0
+    new = 3  # small ones that come with each batch, for ever
+    oldest = len(images)
+    while oldest:
+        places = next_batch(images, most_pixels=250)
+        oldest -= sum(place < oldest for place in places)
+        left = [
+            replace(one, passed=one.passed + 1) for place, one in enumerate(images) if place not in places
+        ]
+        images, batches = [*left, *waiting(*[40] * new)], batches + 1
+        assert batches <= MOST_PASSED + 4 * len(pixels)
+
+
+def test_memory_of_a_card_is_predicted_from_what_was_measured() -> None:
+    six = 6 * decoding_bytes(43_000_000, 7216, 5412, 3, 8)
+    assert 14.5e9 < six < 16e9, "15 GB were measured"
+    assert decoding_bytes(1, 100, 100, 1, 16) - decoding_bytes(1, 100, 100, 1, 8) == 10_000
+    assert staging_bytes(100, 50, 3, 12) == 30_000
+    assert card_budget(80 << 30, 10 << 30) == pytest.approx(62 << 30, rel=0.001)
+    assert card_budget(8 << 30, 8 << 30) == 0
 
 
 def test_the_first_of_a_kind_and_one_in_many_are_compared() -> None:

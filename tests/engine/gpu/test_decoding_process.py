@@ -13,6 +13,7 @@ import pytest
 
 from engine.conversion.convert import convert_image
 from engine.failures import ImageError, Stage
+from engine.gpu.cards import BACKEND_MEMORY
 from engine.gpu.client import GpuClient
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.openjpeg import DecoderMessages, open_decoder
@@ -146,3 +147,15 @@ def test_what_the_library_says_is_not_in_the_log(tmp_path: Path, capfd: pytest.C
         client.decode(GpuUse(address, False, False), file, CodestreamFeatures())
         assert np.array_equal(decode(client, whole, address)[0], samples_of(whole))
     assert capfd.readouterr().err == ""
+
+
+def test_what_is_too_large_for_the_card_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = tmp_path / "large.j2k", tmp_path / "small.j2k"
+    make_codestream(large, 400, 300)
+    make_codestream(small, 100, 80)
+    monkeypatch.setenv(BACKEND_MEMORY, "2000000")
+    with gpu_decoder() as (_, address), gpu_client() as client:
+        assert decode(client, large, address)[1] == GpuOutcome(refused="too large for the memory of the card")
+        assert np.array_equal(decode(client, small, address)[0], samples_of(small))

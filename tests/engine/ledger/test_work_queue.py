@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.ledger.writer import Ledger
 from engine.messages import DecodeMode
 from engine.workspace import Workspace
-from tests.support.ledgers import export, make_ledger, surveyed
+from tests.support.ledgers import converted, export, make_ledger, surveyed
 
 
 def test_the_largest_start_first_batch_after_batch(tmp_path: Path) -> None:
@@ -50,3 +50,13 @@ def test_what_has_changed_since_it_was_last_asked_for_is_seen(tmp_path: Path) ->
             second,
             replace(first, attempts=1, surveyed=surveyed(1, width=100)),
         ]
+
+
+def test_images_that_a_gpu_was_asked_for_teach_nothing_about_the_memory_of_others(tmp_path: Path) -> None:
+    with Ledger.open(make_ledger(tmp_path / "ws", 2)) as ledger:
+        for image_id in (1, 2):
+            ledger.start(image_id, 4711, 1000, DecodeMode.WHOLE.value)
+            ledger.converted(converted(image_id))
+        assert len(ledger.queue.measured_peaks(9)) == 2
+        ledger.gpu_answered(2, "decoded")
+        assert len(ledger.queue.measured_peaks(9)) == 1

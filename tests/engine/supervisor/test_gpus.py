@@ -13,9 +13,10 @@ from engine.config import EngineSettings
 from engine.control.snapshot import GpuState
 from engine.file_kind import FileKind
 from engine.gpu.cards import CPU_BACKEND, Card, cards, why_no_cards
+from engine.gpu.eligibility import Refusal
 from engine.gpu.kind_locks import COMPARED_FIRST, REFUSED_FIRST
 from engine.ledger.models import PendingImage
-from engine.messages import DecodeMode, GpuFigures, GpuOutcome, GpuReady, GpuUnusable, Plan, Quit
+from engine.messages import DecodeMode, GpuFigures, GpuOutcome, GpuReady, GpuUnusable, GpuUse, Plan, Quit
 from engine.supervisor import gpus as gpus_module
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
@@ -73,7 +74,7 @@ class Run:
     def convert(self, outcome: GpuOutcome, image: PendingImage | None = None) -> None:
         image = image or self.image
         use = self.gpus.use_for(image, PLAN, 1)
-        assert use is not None
+        assert isinstance(use, GpuUse)
         compared = replace(outcome, compared=use.compare) if outcome == GpuOutcome() else outcome
         with self.ledger.turn():
             self.gpus.answered(image, use, compared)
@@ -99,13 +100,13 @@ def test_the_first_images_of_a_kind_are_compared_and_then_taken(run: Run) -> Non
     assert run.gpus.shareable_bytes(run.image.surveyed) > 100 * 100 * 3
     for _ in range(COMPARED_FIRST):
         use = run.gpus.use_for(run.image, PLAN, 1)
-        assert use is not None
+        assert isinstance(use, GpuUse)
         assert use.compare
         run.convert(GpuOutcome())
     use = run.gpus.use_for(run.image, PLAN, 1)
-    assert use is not None
+    assert isinstance(use, GpuUse)
     assert not use.compare
-    assert run.gpus.use_for(run.image, replace(PLAN, shared_bytes=0), 1) is None, "there is no memory for it"
+    assert run.gpus.use_for(run.image, replace(PLAN, shared_bytes=0), 1) == Refusal.HOST_MEMORY
     unknown = replace(run.image, surveyed=replace(run.image.surveyed, kind=None))
     assert run.gpus.use_for(unknown, PLAN, 1) is None
 
@@ -175,7 +176,7 @@ def test_what_it_has_done_is_told(run: Run) -> None:
     assert (told.utilisation, told.memory, told.refused) == (0.98, 15 << 30, {"subsampled components": 1})
     for _ in range(REFUSED_FIRST - 1):
         run.convert(GpuOutcome(refused="subsampled components"))
-    assert run.gpus.use_for(run.image, PLAN, 1) is None
+    assert run.gpus.use_for(run.image, PLAN, 1) == "subsampled components"
     assert run.gpus.shareable_bytes(run.image.surveyed) == 0
     assert run.gpus.snapshots(run.now)[0].refused == {"subsampled components": 4}, (
         "those not asked for count too"
@@ -185,6 +186,21 @@ def test_what_it_has_done_is_told(run: Run) -> None:
     assert run.gpus.decoded() == {"gpu": 2, "whole": 1}, "an earlier photostat's host does not say"
     run.gpus.close()
     assert run.children.last.sent == [Quit()]
+
+
+def test_an_image_too_large_for_the_card_is_left_to_the_cores(run: Run) -> None:
+    run.look()
+    run.children.last.says.append(GpuReady("H200 0", "\0one", budget_bytes=1_000_000_000))
+    run.look()
+    large = replace(run.image, surveyed=replace(run.image.surveyed, width=6000, height=4000))
+    assert run.gpus.shareable_bytes(run.image.surveyed)
+    assert run.gpus.shareable_bytes(large.surveyed) == 0, "no memory is kept for what is not used"
+    assert run.gpus.use_for(large, PLAN, 1) == Refusal.CARD_MEMORY
+    assert isinstance(run.gpus.use_for(run.image, PLAN, 1), GpuUse)
+    run.children.last.says.append(GpuFigures(0, 0, 0.0, 0.1, 1 << 30, 140 << 30, budget_bytes=120 << 30))
+    run.look()
+    assert isinstance(run.gpus.use_for(large, PLAN, 1), GpuUse), "other programs have given memory back"
+    assert run.gpus.snapshots(run.now)[0].refused == {"too large for the memory of the card": 1}
 
 
 def test_a_run_that_requires_a_gpu_ends_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
