@@ -15,6 +15,8 @@ from collections.abc import Sequence
 UNKNOWN = "–"
 """Stands where there is no value."""
 MINUTE, HOUR, DAY = 60, 3600, 86400
+CLOCKS_APART_S = 30.0
+"""A store refuses requests of a clock that is a quarter of an hour off (S3)."""
 _DATA_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _NARROW_MEMORY_UNITS = ("B", "K", "M", "G", "T")
@@ -166,6 +168,13 @@ def short_duration(seconds: float | None) -> str:
     if whole < HOUR:
         return f"{whole // MINUTE}:{whole % MINUTE:02d}"
     return f"{whole // HOUR}:{whole % HOUR // MINUTE:02d} h"
+
+
+def clock_apart(ahead_s: float) -> str:
+    """How another machine's clock differs, `3 min 05 s behind`; empty if only as much as a slow network explains."""
+    if abs(ahead_s) < CLOCKS_APART_S:
+        return ""
+    return f"{duration(abs(ahead_s))} {'ahead' if ahead_s > 0 else 'behind'}"
 
 
 def clock(moment: float, now: float) -> str:

@@ -6,7 +6,7 @@ from engine.config.cluster_extra import missing_extra
 from engine.control.snapshot import HoldReason
 from engine.conversion.specimens import Conversions
 from engine.failures import UserError
-from engine.formatting import counted, duration
+from engine.formatting import clock_apart, counted
 from engine.hosts.cluster import Cluster
 from engine.hosts.examination import Examination
 from engine.hosts.invitations import Authority
@@ -23,8 +23,6 @@ from engine.supervisor.likeness import Likeness
 from engine.supervisor.share_comparison import ShareComparison
 
 _SPECIMENS_AGAIN_AFTER_S = 30.0
-_CLOCKS_APART_S = 30.0
-"""More than a slow network explains. Stores refuse requests of a clock that is a quarter of an hour off (S3)."""
 
 
 class Joining:
@@ -103,14 +101,13 @@ class Joining:
         self._look_at_clock(crew, host)
 
     def _look_at_clock(self, crew: Crew, host: RemoteHost) -> None:
-        ahead_s = host.clock_ahead_s
-        if abs(ahead_s) < _CLOCKS_APART_S or host.incarnation in self._other_clocks:
+        apart = clock_apart(host.clock_ahead_s)
+        if not apart or host.incarnation in self._other_clocks:
             return
         self._other_clocks.add(host.incarnation)
-        how = "ahead of" if ahead_s > 0 else "behind"
         crew.context.events.warning(
             EventKind.ENGINE,
-            f"its clock is {duration(abs(ahead_s))} {how} the engine's: it converts all the same, but a store "
+            f"its clock is {apart}, by the engine's: it converts all the same, but a store "
             "may refuse it, and its logs have other times. Set the clocks by a time server (NTP)",
         )
 

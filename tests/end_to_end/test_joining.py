@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +19,24 @@ import pytest
 from engine import __version__
 from engine.hosts import invitations
 from engine.hosts.invitations import Authority
+from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
+    list_rows,
     restore_share,
+    resume_worker,
     start_engine,
     start_engine_without_share,
     status,
+    stored_digests,
+    suspend_busy_worker,
     wait_for_end,
 )
 from tests.support.host_processes import HostProcess, engine_events, free_port, settings, wait_for_hosts
+from tests.support.jp2_files import flip_bits
+from tests.support.own_mounts import OwnMounts
 from tests.support.waiting import wait_until
 
 
@@ -81,6 +90,11 @@ def test_who_has_no_invitation_that_holds_is_not_heard_and_both_sides_say_why(
     assert wait_for_end(root)["totals"]["done"] == 1
 
 
+@pytest.fixture
+def own_mounts() -> OwnMounts:
+    return OwnMounts.or_skip()
+
+
 def wait_until_told(root: Path, beginning: str) -> None:
     wait_until(lambda: any(told.startswith(beginning) for told in engine_events(root)), beginning)
 
@@ -110,7 +124,7 @@ def test_what_makes_other_bytes_or_sees_something_else_converts_nothing_and_is_t
     assert "the engine refuses c: same versions, other bytes: photostat " in line
     hold = wait_until(lambda: hold_of(root, "d"), "the hold of a host that cannot convert")
     assert hold["detail"].startswith("nothing can be converted there: ") and "pyvips" in hold["detail"]
-    wait_until(lambda: hold["detail"] in no_codec.said, "what people there are told")
+    wait_until(partial(no_codec.has_said, hold["detail"]), "what people there are told")
     told = engine_events(root)
     assert sum("b cannot join: pyvips-binary 0.1 is there" in message for message in told) == 1
     assert sum("c cannot join: same versions, other bytes" in message for message in told) == 1
@@ -121,6 +135,57 @@ def test_what_makes_other_bytes_or_sees_something_else_converts_nothing_and_is_t
     assert wait_for_end(root)["totals"]["done"] == 6
 
 
+def test_a_host_that_sees_another_share_or_store_gets_no_image_until_it_sees_the_engines(
+    workspace: MakeWorkspace, hosts: list[HostProcess], own_mounts: OwnMounts
+) -> None:
+    root = workspace(images=8, settings=settings(free_port()), width=1000, height=800)
+    source, out, other = root / "source", root / "out", root.parent / "other share"
+    shutil.copytree(source, other)
+    for path in other.rglob("*.jp2"):
+        flip_bits(path, -100)
+    start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
+    empty = HostProcess(root, "b", through=own_mounts("tmpfs", source))
+    changed = HostProcess(root, "c", through=own_mounts(other, source), site=LATE)
+    elsewhere = HostProcess(root, "d", through=own_mounts("tmpfs", out))
+    hosts += [empty, changed, elsewhere]
+    for host, reason, told in (
+        (empty, "source", f" is not here: {source} is empty. Mount the same share under the same path"),
+        (changed, "source", " has other bytes here than where the engine is: it is another share. Mount"),
+        (
+            elsewhere,
+            "store",
+            f"{out} is another directory here than where the engine is (it is empty). Mount",
+        ),
+    ):
+        hold = wait_until(partial(hold_of, root, host.name), f"the hold of {host.name}")
+        assert hold["reason"] == reason and told in hold["detail"], hold
+        wait_until(
+            partial(host.has_said, f"gets no images for now: {hold['detail']}"), "what people are told"
+        )
+        assert (
+            f"{host.name} holds for {reason}: {hold['detail']}" in photostat("hosts", workspace=root).stdout
+        )
+    assert sum(" is empty. Mount" in told for told in engine_events(root, "hold")) == 1
+    wait_until_told(root, "c: its clock is 59 min ")
+    assert "c's clock is 59 min " in photostat("hosts", workspace=root).stdout
+    own_mounts.unmount(changed, source)
+    wait_until(lambda: hold_of(root, "c") is None, "the end of its hold")
+    wait_until(lambda: status(root)["totals"]["done"], "an image by the host")
+    resume_worker(busy)
+    end = wait_for_end(root)
+    assert (end["totals"]["done"], end["totals"]["failed"], end["hold"]) == (8, 0, None)
+    assert len(stored_digests(root)) == 8
+    with LedgerReader(Workspace(root)) as reader:
+        by = {attempt.host for row in list_rows(root) for attempt in reader.attempts(row["id"])}
+    assert by == {"", "c"}
+
+
+LATE = """
+import time
+true_time = time.time
+time.time = lambda: true_time() - 3590
+"""
 OTHER_WHEEL = """
 import importlib.metadata as metadata
 true_version = metadata.version

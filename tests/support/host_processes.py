@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -34,9 +35,16 @@ class HostProcess:
     """`photostat host` with an invitation of the workspace at `root`."""
 
     def __init__(
-        self, root: Path, name: str, *options: str, site: str = "", invitation: Invitation | None = None
+        self,
+        root: Path,
+        name: str,
+        *options: str,
+        site: str = "",
+        invitation: Invitation | None = None,
+        through: Sequence[str] = (),
     ) -> None:
-        """`site` is what all interpreters there run first: a machine that is not as it should be."""
+        """A machine that is not as it should be: `site` is what all interpreters there run first, `through` the words
+        before its command line."""
         self.name = name
         self.directory = root.parent / f"machine-{name}"
         self.directory.mkdir(exist_ok=True)
@@ -46,7 +54,17 @@ class HostProcess:
         elif not self.invitation.exists():
             photostat("host", "invite", name, workspace=root, cwd=self.directory)
         self._said = self.directory / "said.log"
-        command = [sys.executable, "-m", "tui.cli", "host", str(self.invitation), "--workers", "1", *options]
+        command = [
+            *through,
+            sys.executable,
+            "-m",
+            "tui.cli",
+            "host",
+            str(self.invitation),
+            "--workers",
+            "1",
+            *options,
+        ]
         env = dict(os.environ)
         if site:
             changed = self.directory / "site"
@@ -59,6 +77,9 @@ class HostProcess:
     @property
     def said(self) -> str:
         return self._said.read_text()
+
+    def has_said(self, what: str) -> bool:
+        return what in self.said
 
     @property
     def last_line(self) -> str:
@@ -97,7 +118,7 @@ def wait_for_hosts(root: Path, *names: str) -> None:
     wait_until(there, lambda: f"hosts {names}; there are {status(root)['hosts']}")
 
 
-def engine_events(root: Path) -> list[str]:
+def engine_events(root: Path, kind: str = "engine") -> list[str]:
     """What is told of the engine and of its hosts."""
     with LedgerReader(Workspace(root)) as reader:
-        return [event.message for event in reader.events(limit=1000) if event.kind == "engine"]
+        return [event.message for event in reader.events(limit=1000) if event.kind == kind]

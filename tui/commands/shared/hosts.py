@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.control.snapshot import HostSnapshot
-from engine.formatting import integer, memory_size, per_minute
+from engine.formatting import clock_apart, integer, memory_size, per_minute
 from tui.commands.shared.output import print_line, print_table
 
 
@@ -32,3 +32,7 @@ def print_hosts(hosts: Sequence[HostSnapshot], *, indent: int = 0) -> None:
     for host in hosts:
         if host.hold is not None:
             print_line(f"{host.name} holds for {host.hold.reason}: {host.hold.detail}")
+        if apart := clock_apart(host.clock_ahead_seconds):
+            print_line(
+                f"{host.name}'s clock is {apart}, by the engine's: set the clocks by a time server (NTP)."
+            )
