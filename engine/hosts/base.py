@@ -120,6 +120,9 @@ class Host(Protocol):
     @property
     def scratch(self) -> HostScratch: ...
 
+    def has_news(self) -> bool:
+        """Whether its processes may have said something since this was last asked, or it is lost."""
+
     def memory(self) -> Memory:
         """As it is now, within every limit that applies there."""
 

@@ -53,6 +53,8 @@ class Children:
         self._records: dict[int, ChildRecord] = {}
         self._dismissed: list[_Dismissed] = []
         self._pipes: set[int] = set()
+        self._heard: set[int] = set()
+        """Pipes of those that have woken the loop since `collect`."""
         self._wakes = True
         self._left: dict[int, Child | None] = {}
         """By pid; None for a child of an earlier engine."""
@@ -64,7 +66,7 @@ class Children:
         child = Child(name, main, *args)
         self._pipes.add(child.connection.fileno())
         if self._wakes:
-            asyncio.get_running_loop().add_reader(child.connection.fileno(), self._wake_up.set)
+            self._listen(child.connection.fileno())
         self._records[child.pid] = record_of(child.pid, name)
         self._write()
         return child
@@ -74,16 +76,27 @@ class Children:
         if self._wakes is wanted:
             return
         self._wakes, loop = wanted, asyncio.get_running_loop()
+        self._heard.clear()
         for pipe in self._pipes:
             if wanted:
-                loop.add_reader(pipe, self._wake_up.set)
+                self._listen(pipe)
             else:
                 loop.remove_reader(pipe)
+
+    def _listen(self, pipe: int) -> None:
+        asyncio.get_running_loop().add_reader(pipe, self._hears, pipe)
+
+    def _hears(self, pipe: int) -> None:
+        """Once is enough until somebody has taken it."""
+        asyncio.get_running_loop().remove_reader(pipe)
+        self._heard.add(pipe)
+        self._wake_up.set()
 
     def dismiss(self, child: Child, at: At | None = None, *, after_s: float = 0.0) -> None:
         """Want no more of it: whatever it still does is not heard. It is killed unless it ends within `after_s`."""
         asyncio.get_running_loop().remove_reader(child.connection.fileno())
         self._pipes.discard(child.connection.fileno())
+        self._heard.discard(child.connection.fileno())
         child.connection.close()
         if child.exit_code is not None:
             self._forget([child.pid])
@@ -93,7 +106,13 @@ class Children:
         self._dismissed.append(_Dismissed(child, at or At(), time.monotonic() + after_s))
 
     def collect(self, now: float) -> None:
-        """Take note of those that have ended, and leave behind those that SIGKILL has not ended in time."""
+        """Take note of those that have ended, and leave behind those that SIGKILL has not ended in time.
+
+        To be called when what they have sent was taken: they wake the loop again from now on."""
+        if self._wakes:
+            for pipe in self._heard:
+                self._listen(pipe)
+            self._heard.clear()
         ended = [one.child.pid for one in self._dismissed if one.child.exit_code is not None]
         self._dismissed = [one for one in self._dismissed if one.child.exit_code is None]
         for one in list(self._dismissed):

@@ -45,6 +45,9 @@ class LocalHost:
         self._memory = MemoryReader(memory_limit_bytes)
         self._oom_kills = OomKillDetector()
 
+    def has_news(self) -> bool:
+        return True
+
     def memory(self) -> Memory:
         return self._memory.read(lambda: tree_bytes(own_tree()))
 

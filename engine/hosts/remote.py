@@ -135,6 +135,7 @@ class RemoteHost:
         self._told = ""
         self._clocks: deque[float] = deque(maxlen=_CLOCKS)
         self._send, self._wake = send, wake
+        self._has_news = False
         self._outbox: list[object] = []
         self._sent = 0
         self._in_order = InOrder()
@@ -167,6 +168,7 @@ class RemoteHost:
         self._heard_at = self._looked_at
         for message in self._in_order.take(parcel):
             self._hear(message)
+        self._has_news = True
         self._wake()
 
     def look(self, now: float) -> None:
@@ -232,6 +234,10 @@ class RemoteHost:
     def scratch(self) -> RemoteScratch:
         assert self._scratch is not None, "it has not joined yet"
         return self._scratch
+
+    def has_news(self) -> bool:
+        news, self._has_news = self._has_news or self.lost is not None, False
+        return news
 
     def memory(self) -> Memory:
         return self._latest.memory if self._latest else self.hello.memory

@@ -90,7 +90,6 @@ class Session:
 
     def work(self, now: float) -> None:
         """Say what the children have said and how the host is."""
-        self._children_of.collect(now)
         for number, child in list(self._children.items()):
             for message in child.messages():
                 self.say(Said(number, message))
@@ -102,6 +101,7 @@ class Session:
                 del self._children[number]
                 self._host.dismiss(child)
         self._show(now)
+        self._children_of.collect(now)
         if self._host is not None and now - self._sampled_at >= _SAMPLE_EVERY_S:
             self._sampled_at = now
             self._host.look_for_kills(now)

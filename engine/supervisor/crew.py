@@ -14,9 +14,11 @@ from engine.supervisor.recent_memory import RecentMemory
 from engine.supervisor.storing import Storing
 from engine.supervisor.surveying import DiagnoseSource
 
+_LOOKS_EVERY_S = 0.25
+
 
 class Crew:
-    """Its loop is the supervisor's: at every turn it receives, updates its holds, and gives out work."""
+    """Its loop is the supervisor's: at every turn that is due it receives, updates its holds, and gives out work."""
 
     def __init__(
         self,
@@ -33,9 +35,19 @@ class Crew:
         self.recent_memory = RecentMemory()
         self.joined = time.time()
         self._of_run = progress
+        self._due_at = float("-inf")
         self.storing = Storing(context, self._finished)
         self.converting = Converting(context, workers, self.storing, diagnose)
         self.dispatch = Dispatch(context, self.converting, candidates)
+
+    def is_due(self, now: float) -> bool:
+        """Whether it has something to do in this turn: its host has said something, or that was not so for a while.
+
+        With many hosts, most turns are about a few of them."""
+        if not self.context.host.has_news() and now < self._due_at:
+            return False
+        self._due_at = now + _LOOKS_EVERY_S
+        return True
 
     def receive(self) -> None:
         """Take what the workers and the uploader have sent."""

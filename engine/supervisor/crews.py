@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from engine.control.snapshot import Hold
@@ -31,6 +32,8 @@ class Crews:
         self._progress = progress
         self._diagnose = diagnose
         self._crews: list[Crew] = []
+        self._due: list[Crew] = []
+        """Those that have something to do in this turn."""
         self._failures_of_gone = 0
         self._waiting = WaitingForHosts(here.events)
         self.here = self._crew(here, workers)
@@ -73,26 +76,29 @@ class Crews:
         crew.context.events.warning(EventKind.ENGINE, f"{why}{back}")
 
     def receive(self) -> None:
-        """Let hosts go that are lost, and take what the others have sent."""
-        for crew in self:
+        """Let hosts go that are lost, and take what the others have sent: a turn of the loop begins."""
+        now = time.monotonic()
+        self._due = [crew for crew in self if crew.is_due(now)]
+        for crew in self._due:
             if (why := crew.context.host.lost) is not None:
                 self.let_go(crew, why)
             else:
                 crew.receive()
+        self._due = [crew for crew in self._due if crew.context.host.lost is None]
 
     def update_holds(self, now: float) -> None:
-        for crew in self:
+        for crew in self._due:
             crew.update_holds(now)
         self._waiting.look(is_somebody_there=bool(self.converting))
 
     def check_workers(self, now: float, *, is_leaving: bool) -> None:
-        for crew in self:
+        for crew in self._due:
             crew.converting.check_workers(now, is_leaving=is_leaving)
 
     def work(self, now: float, *, may_start: bool, may_store: bool, more_to_come: bool) -> None:
         """Give out images and JPEGs."""
         self._candidates.begin_turn()
-        for crew in self:
+        for crew in self._due:
             crew.work(now, may_start=may_start, more_to_come=more_to_come)
             if may_store and (crew is not self.here or self._converts_here or crew.is_busy):
                 crew.storing.work()

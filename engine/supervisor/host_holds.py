@@ -299,8 +299,8 @@ def hold_of_all(run: Holds, hosts: Sequence[HostHolds], now: float) -> Hold | No
     """The most important hold of the engine; None if there is none. One host's is the engine's if every host holds."""
     if cannot_write := run.ledger.hold(now) or run.log.hold(now):
         return cannot_write
-    of_hosts = [host.hold(now) for host in hosts]
-    host_hold = of_hosts[0] if of_hosts and all(of_hosts) else None
+    is_working = any(host.hold(now) is None for host in hosts)
+    host_hold = hosts[0].hold(now) if hosts and not is_working else None
     if host_hold and hosts[0].disk_hold(now):
         return host_hold
     if run.hours and (host_hold is None or host_hold.reason is HoldReason.MEMORY):

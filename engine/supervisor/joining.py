@@ -23,6 +23,7 @@ from engine.supervisor.likeness import Likeness
 from engine.supervisor.share_comparison import ShareComparison
 
 _SPECIMENS_AGAIN_AFTER_S = 30.0
+_LOOKS_EVERY_S = 0.25
 
 
 class Joining:
@@ -36,6 +37,7 @@ class Joining:
         """What this machine makes of them; None until that is known."""
         self._converting: Examination | None = None
         self._convert_at = 0.0
+        self._look_at_all = 0.0
         self._comparison = ShareComparison(run, self._others)
         self._other_clocks: set[str] = set()
         """Hosts whose clocks are known to be wrong, by their incarnation."""
@@ -58,9 +60,11 @@ class Joining:
         self._cluster.look(now)
         for host in self._cluster.arrivals():
             self._let_in(host)
-        for crew, host in self._others():
-            self._look_at(crew, host, now)
-        self._comparison.look(now)
+        if now >= self._look_at_all:
+            self._look_at_all = now + _LOOKS_EVERY_S
+            for crew, host in self._others():
+                self._look_at(crew, host, now)
+            self._comparison.look(now)
 
     def flush(self) -> None:
         """After every turn: what it has brought about goes to the hosts."""

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from engine.supervisor.joining import Joining
 
 _TICK_S = 0.25
+_TOGETHER_S = 0.01
+"""Turns begin no closer to one another: what comes in between is taken together, and costs one turn."""
 _LINGER_S = 1.5
 """A finished engine stays so long for clients that ask once a second, so that they see the end."""
 
@@ -89,7 +91,8 @@ class Supervisor:
             options.batches,
         )
         self._turns = LedgerTurns(self._run)
-        started = time.monotonic()
+        self._began = started = time.monotonic()
+        """When the last turn did."""
         self._progress = Progress(started)
         self._volumes = Volumes(volume_paths(workspace, config))
         self._recent = RecentSpans()
@@ -238,7 +241,9 @@ class Supervisor:
         tick = asyncio.get_running_loop().call_later(_TICK_S, wake_up.set)
         await wake_up.wait()
         tick.cancel()
+        await asyncio.sleep(self._began + _TOGETHER_S - time.monotonic())
         wake_up.clear()
+        self._began = time.monotonic()
 
     def _receive(self) -> None:
         self._surveying.receive(may_begin=self.steering.desired is DesiredState.RUN)

@@ -101,6 +101,9 @@ class FakeHost:
         self.store = store
         self.children: list[FakeChild] = []
 
+    def has_news(self) -> bool:
+        return True
+
     def memory(self) -> Memory:
         return Memory(64 * GIB, 60 * GIB)
 

@@ -6,14 +6,18 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import psutil
 
 from engine.control.children_file import record_of, running_children, write_children
 from engine.hosts.children import Children
-from tests.support.waiting import has_ended, wait_until
+from engine.processes.child import tie_to_parent
+from tests.support.waiting import LONGEST_WAIT_S, has_ended, wait_until, wait_until_async
 
 STOPPED_AT_ONCE = """
 import os, signal
@@ -90,3 +94,33 @@ def test_the_next_engine_ends_what_its_dead_predecessor_left_and_nothing_else(tm
         stranger.wait()
         if not has_ended(left):
             left.kill()
+
+
+def says_twice(connection: Connection[Any, Any], parent_pid: int) -> None:
+    """A child that sends two messages, and waits for its end."""
+    tie_to_parent(parent_pid, killed_first=False)
+    connection.send(1)
+    connection.send(2)
+    connection.recv()
+
+
+async def test_what_nobody_has_taken_yet_wakes_the_loop_once(tmp_path: Path) -> None:
+    wake_up = asyncio.Event()
+    children = Children(tmp_path / "engine.children", Mock(), wake_up)
+    child = children.start("photostat-worker-1", says_twice)
+    for _ in range(2):
+        await asyncio.wait_for(wake_up.wait(), LONGEST_WAIT_S)
+        wake_up.clear()
+        for _ in range(100):
+            await asyncio.sleep(0)  # the loop looks at all that may be read
+        assert not wake_up.is_set()
+        children.collect(time.monotonic())
+    said: list[int] = []
+
+    def both_said() -> bool:
+        said.extend(child.messages())
+        return said == [1, 2]
+
+    await wait_until_async(both_said, "both messages", asyncio.sleep)
+    children.dismiss(child)
+    await children.close()

@@ -88,6 +88,17 @@ def test_a_silent_host_is_lost_and_a_suspended_engine_loses_none() -> None:
     assert now - host._heard_at > SILENT_AFTER_S and "no sign of life" in host.lost
 
 
+def test_a_host_has_news_once_for_all_that_it_has_said() -> None:
+    host = RemoteHost(HELLO, "ab" * 16, Mock(), Mock())
+    assert not host.has_news()
+    for number in range(3):
+        host.take(Parcel("ab" * 16, number, ()))
+    assert host.has_news()
+    assert not host.has_news()
+    host.lost = "the connection is lost"
+    assert host.has_news()
+
+
 def test_nothing_is_sent_to_a_host_that_was_let_go() -> None:
     send = Mock()
     host = RemoteHost(HELLO, "ab" * 16, send, Mock())

@@ -51,11 +51,14 @@ class Place:
     host: Host
     wake_up: asyncio.Event
     root: Path
+    taken: Callable[[], None] = lambda: None
+    """Called when what the processes have said was taken."""
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Look only when the host has woken us up."""
         async with asyncio.timeout(LONGEST_WAIT_S):
             while not condition():
+                self.taken()
                 await self.wake_up.wait()
                 self.wake_up.clear()
 
@@ -97,7 +100,8 @@ async def local_place(root: Path) -> AsyncIterator[Place]:
     wake_up = asyncio.Event()
     children = Children(root / "engine.children", Mock(), wake_up)
     scratch = Scratch(root / "scratch", root, "identity")
-    yield Place(LocalHost(children, scratch, StoreSettings(url="file:out"), root), wake_up, root)
+    host = LocalHost(children, scratch, StoreSettings(url="file:out"), root)
+    yield Place(host, wake_up, root, lambda: children.collect(time.monotonic()))
     await children.close()
 
 

@@ -293,3 +293,26 @@ def test_a_machine_that_converts_nothing_waits_for_others_and_takes_no_image(tmp
         told = [event.kind for event in reader.events(limit=1000) if event.kind in ("hold", "resumed")]
     assert by == {"b"} and told == ["hold", "resumed"]
     run.ledger.close()
+
+
+def test_a_host_that_has_said_nothing_has_its_turn_four_times_a_second(
+    run: SimulatedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.join("b")
+    run.turn()
+    run.turn()
+    crew = next(crew for crew in run.crews if crew.context.host.name == "b")
+    host, now = run.host(crew), time.monotonic()
+    news = [True, False, False]
+    monkeypatch.setattr(host, "has_news", lambda: news.pop(0))
+    assert [crew.is_due(now + after) for after in (0.0, 0.1, 0.3)] == [True, False, True]
+    monkeypatch.setattr(host, "has_news", lambda: False)
+    (child, job), *_ = host.jobs
+    host.convert(child, job)
+    crew._due_at = float("inf")
+    run.turn()
+    assert len(crew.converting.pool.running) == 2, "it was not its turn"
+    crew._due_at = 0.0
+    run.turn()
+    assert job.image_id in crew.storing.image_ids
+    assert len(crew.converting.pool.running) == 2, "the worker has the next image"
