@@ -32,9 +32,10 @@ from tui.screens.dialogs import QUESTIONS, ConfirmDialog
 from tui.screens.event_list import EventList
 from tui.screens.failed_list import FailedList
 from tui.screens.help import Help
+from tui.screens.host_page import HostScreen
 from tui.screens.image_detail import ImageDetail
 from tui.screens.image_list import ImageList
-from tui.screens.navigation import FindImages, OpenBatch, OpenCause, OpenImage, OpenRepresentation
+from tui.screens.navigation import FindImages, OpenBatch, OpenCause, OpenHost, OpenImage, OpenRepresentation
 from tui.screens.representation import RepresentationScreen
 from tui.state.refusals import cannot_start, drain_facts, hold_facts, skip_facts, stop_facts, without_engine
 from tui.state.status import ConnectionState, is_outside_hours
@@ -106,6 +107,9 @@ class PhotostatApp(BaseApp):
 
     def on_open_image(self, message: OpenImage) -> None:
         self.push_screen(ImageDetail(message.image_id))
+
+    def on_open_host(self, message: OpenHost) -> None:
+        self.push_screen(HostScreen(message.host))
 
     def on_open_representation(self, message: OpenRepresentation) -> None:
         self.push_screen(RepresentationScreen(message.uuid))

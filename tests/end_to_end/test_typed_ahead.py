@@ -92,6 +92,26 @@ def test_bursts_on_the_workers(at: TypedAt) -> None:
     at.wait_for_sent("Skip(image=1000, started=", "Resume")
 
 
+def test_bursts_with_several_hosts(tmp_path: Path) -> None:
+    root, log = make_ledger(tmp_path / "workspace", 50, failed=FAILED).root, tmp_path / "sent"
+    command = ["-m", "tests.support.fake_poller", "three-hosts", str(root), str(log)]
+    with Terminal(command, rows=40, columns=120) as terminal:
+        terminal.wait_for("3 hosts")
+        at = TypedAt(terminal, log)
+        at.burst("hxX \x1bp")  # on the page of the first host nobody is skipped
+        at.wait_for_sent("Pause")
+        at.burst(
+            "\x1b[Z  xjxnjxy"
+        )  # the row of a host is folded and unfolded; then its second worker is skipped
+        at.wait_for_sent("Skip(image=1001, started=")
+        at.burst("GkkhnN\tnnxp\x1bGxXp")  # through the pages of all; a host has no image
+        at.wait_for_sent("Resume", "Pause")
+        at.burst("\t\tH\x1bh")  # the batches have the keys: H opens the page of a host, and h holds a batch
+        terminal.wait_for("Hold newspapers?")
+        at.burst("np")
+        at.wait_for_sent("Resume")
+
+
 def test_bursts_on_the_failures_page(at: TypedAt) -> None:
     at.burst("f/drawing")
     at.terminal.wait_for("drawing")

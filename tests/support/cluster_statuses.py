@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec import structs
 
+from engine.control.recent import SPAN_S, MemoryUsed
 from engine.control.snapshot import (
     Hold,
     HoldReason,
@@ -44,7 +45,21 @@ def host(
         headroom=total // 2 + number % 7 * GIB - total // 10 - 3 * GIB,
     )
     rates = Rates(0.3 + number % 5 / 10, 14.0, 6.1e6, 2.5e6) if busy else Rates()
-    return HostSnapshot(name, state, hold, workers, memory, rates, workers, busy, waiting, "0.1.0")
+    return HostSnapshot(
+        name,
+        state,
+        hold,
+        workers,
+        memory,
+        rates,
+        workers,
+        busy,
+        waiting,
+        "0.1.0",
+        f"{name}.library.example",
+        NOW - 6840 - number,
+        7 if number == 1 else 0,
+    )
 
 
 def workers_of(host: HostSnapshot, first: int, tick: int = 0) -> list[WorkerSnapshot]:
@@ -67,6 +82,12 @@ def workers_of(host: HostSnapshot, first: int, tick: int = 0) -> list[WorkerSnap
     return found
 
 
+def _memory_of(host: HostSnapshot) -> MemoryUsed:
+    mib = (host.memory.total - host.memory.available) >> 20
+    used = tuple(mib - 2000 + number * 37 % 4000 for number in range(100))
+    return MemoryUsed(NOW // SPAN_S * SPAN_S - 99 * SPAN_S, used)
+
+
 def on_hosts(*hosts: HostSnapshot, tick: int = 0) -> Snapshot:
     """A run under way on these machines."""
     workers: list[WorkerSnapshot] = []
@@ -76,6 +97,7 @@ def on_hosts(*hosts: HostSnapshot, tick: int = 0) -> Snapshot:
     return structs.replace(
         there,
         hosts=hosts,
+        recent=structs.replace(there.recent, memory={one.name: _memory_of(one) for one in hosts}),
         workers=tuple(workers),
         workers_wanted=hosts[0].workers if hosts else 0,
         workers_asked=hosts[0].workers if hosts else 0,

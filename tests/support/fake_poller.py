@@ -41,6 +41,7 @@ from engine.control.requests import (
 from engine.ledger.reader import LedgerReader
 from engine.ledger.verdicts import VerdictsTaken
 from engine.workspace import Workspace
+from tests.support.cluster_statuses import CLUSTERS
 from tests.support.statuses import NOW, STATUSES, running
 from tui.app import PhotostatApp
 from tui.connection.engine_commands import EngineCommand
@@ -157,7 +158,7 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "steady"
     root = Path(sys.argv[2]) if len(sys.argv) > 2 else Path()
     moving = {"steady": 1.0, "flood": 0.01, "ending": 1.0}
-    status = STATUSES["running" if name in moving else name]()
+    status = (STATUSES | CLUSTERS)["running" if name in moving else name]()
     poller = SteadyPoller(status, moving[name]) if name in moving else FakePoller(status)
     if len(sys.argv) > 3:
         poller.log = Path(sys.argv[3])

@@ -85,6 +85,15 @@ def test_several_hosts(snap_compare: Compare, many: Path, cluster: str, size: tu
     assert snap_compare(app_on(many, CLUSTERS[cluster]()), terminal_size=size, run_before=typed("shift+tab"))
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=sized)
+def test_the_page_of_a_host(snap_compare: Compare, many: Path, size: tuple[int, int]) -> None:
+    keys = typed("shift+tab", "down", "h")
+    status = CLUSTERS["three-hosts"]()
+    if size == (120, 40):
+        keys = typed("shift+tab", "h")
+    assert snap_compare(app_on(many, status), terminal_size=size, run_before=keys)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=sized)
 def test_ten_thousand_failures(snap_compare: Compare, many: Path, size: tuple[int, int]) -> None:
     snapshot = structs.replace(

@@ -19,6 +19,7 @@ class Scope(StrEnum):
     FAILED = "With failed images"
     DETAIL = "In an image's detail"
     EVENTS = "In the event log"
+    HOST = "On the page of a host"
     HELP = "In this help"
     ANYWHERE = "Anywhere"
 
@@ -58,7 +59,7 @@ class Action:
 _LISTS = (Scope.LIST, Scope.FAILED)
 _IMAGES = (Scope.LIST, Scope.FAILED, Scope.DETAIL)
 _PAGED = (*_LISTS, Scope.EVENTS)
-_TEXTS = (Scope.DETAIL, Scope.HELP)
+_TEXTS = (Scope.DETAIL, Scope.HELP, Scope.HOST)
 
 ACTIONS: tuple[Action, ...] = (
     Action(
@@ -169,6 +170,40 @@ ACTIONS: tuple[Action, ...] = (
         changes=True,
         rank=14,
         by_widget=True,
+    ),
+    Action(
+        "host",
+        "h,H",
+        "host",
+        "All that is known of the host that the cursor is at: why it holds, memory, workers, events",
+        (Scope.DASHBOARD, Scope.WORKERS),
+        requires=Precondition.HOSTS,
+        rank=22,
+    ),
+    Action(
+        "host",
+        "H",
+        "host",
+        "The page of a host, also while a batch has the keys",
+        (Scope.BATCHES,),
+        requires=Precondition.HOSTS,
+    ),
+    Action(
+        "next_host(1)",
+        "tab,n",
+        "next host",
+        "The next host",
+        (Scope.HOST,),
+        requires=Precondition.HOSTS,
+        rank=17,
+    ),
+    Action(
+        "next_host(-1)",
+        "shift+tab,N",
+        "previous host",
+        "The one before",
+        (Scope.HOST,),
+        requires=Precondition.HOSTS,
     ),
     Action(
         "next_section",
@@ -313,7 +348,7 @@ ACTIONS: tuple[Action, ...] = (
         "escape",
         "back",
         "Back to the previous screen",
-        (*_IMAGES, Scope.EVENTS, Scope.HELP),
+        (*_IMAGES, Scope.EVENTS, Scope.HELP, Scope.HOST),
         rank=8,
         at_once=True,
     ),

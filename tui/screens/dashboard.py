@@ -14,8 +14,10 @@ from tui.actions.registry import Scope, bindings
 from tui.connection import engine_commands
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import QUESTIONS
-from tui.screens.navigation import OpenBatch, OpenCause, OpenImage
+from tui.screens.navigation import OpenBatch, OpenCause, OpenHost, OpenImage
 from tui.screens.verdict_dialogs import NoteDialog, Opinion, approval_dialog
+from tui.state.hosts import hosts_of
+from tui.state.refusals import no_host, without_engine
 from tui.state.status import ConnectionState, what_needs_you
 from tui.state.view import View
 from tui.widgets.batches import Batches
@@ -118,6 +120,17 @@ class Dashboard(BaseScreen):
 
     def action_previous_section(self) -> None:
         self.focus_previous()
+
+    def action_host(self) -> None:
+        view = self.typed_app.view
+        under_cursor, hosts = self.query_one(Workers).host, hosts_of(view.snapshot)
+        if hosts:
+            self.post_message(OpenHost((under_cursor or hosts[0]).name))
+        elif view.status.connection is not ConnectionState.ENGINE:
+            why_not = without_engine(view.status, read_only=view.read_only)
+            self.typed_app.show_message(why_not, good=False)
+        else:
+            self.typed_app.show_message(no_host(view.snapshot), good=False)
 
     def action_curve(self) -> None:
         if self.typed_app.view.status.record is None:

@@ -22,6 +22,7 @@ _PAGES = {
     Scope.FAILED: (Scope.FAILED,),
     Scope.DETAIL: (Scope.DETAIL,),
     Scope.EVENTS: (Scope.EVENTS,),
+    Scope.HOST: (Scope.HOST,),
 }
 """The pages, and the scopes of their keys."""
 

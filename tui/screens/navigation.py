@@ -29,6 +29,14 @@ class OpenBatch(Message):
         self.batch = batch
 
 
+class OpenHost(Message):
+    """All that is known of one host."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        self.host = host
+
+
 class FindImages(Message):
     """All images, with the line in which one types what to search for."""
 

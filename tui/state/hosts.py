@@ -52,7 +52,7 @@ def hosts_that_need_you(snapshot: Snapshot) -> str:
         is_gone = "is lost" if len(lost) == 1 else "are lost"
         parts.append(f"{_few(lost)} {is_gone}.")
     if parts:
-        parts.append("The others go on.")
+        parts.append("The others go on; h shows a host.")
     return " ".join(parts)
 
 

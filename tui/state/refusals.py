@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine import formatting
-from engine.control.snapshot import BatchSnapshot, WorkerSnapshot
+from engine.control.snapshot import BatchSnapshot, Snapshot, WorkerSnapshot
 from engine.ledger.account import Account
+from tui.state.hosts import can_join
 from tui.state.status import ConnectionState, EngineStatus
 
 
@@ -16,6 +17,13 @@ def without_engine(status: EngineStatus, *, read_only: bool) -> str:
         return "The app has not reached the engine yet."
     may_start = not read_only and nothing_to_start(status) is None
     return "No engine is running here." + (" s starts it." if may_start else "")
+
+
+def no_host(snapshot: Snapshot | None) -> str:
+    """Why there is no page of a host."""
+    if can_join(snapshot):
+        return "No host has joined yet: run `photostat host FILE.pem` on another machine."
+    return "This machine converts alone: other ones can join with [cluster] listen in photostat.toml."
 
 
 def cannot_start(status: EngineStatus) -> str | None:

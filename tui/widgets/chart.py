@@ -9,7 +9,7 @@ from itertools import groupby
 
 from rich.text import Text
 
-from engine.control.recent import SPAN_S, SPANS_KEPT, Recent, Rest
+from engine.control.recent import SPAN_S, SPANS_KEPT, MemoryUsed, Recent, Rest
 from tui.terminal.text import column_chart, right_aligned, sparkline
 from tui.widgets.line_widget import LABEL, WARNING, line
 
@@ -77,6 +77,11 @@ def memory_curve(recent: Recent, columns: int) -> Curve:
     known = [Point(float(span.used_bytes)) for span in recent.spans[:-1] if span.used_bytes is not None]
     began = recent.began + SPAN_S * (len(recent.spans) - 1 - len(known))
     return _folded(known, began, columns)
+
+
+def host_memory_curve(memory: MemoryUsed, columns: int) -> Curve:
+    """Bytes of a host's memory in use, of the spans that are over."""
+    return _folded([Point(float(mib << 20)) for mib in memory.mib[:-1]], memory.began, columns)
 
 
 def _folded(points: Sequence[Point], began: float, columns: int) -> Curve:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from engine.control.requests import Drain, Pause, Resume, ResumeReply, SetWorkers, Stop, WorkersReply
-from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, State
+from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, HostSnapshot, State
 from engine.ledger.account import Account
 from tests.support.app_pilot import opened
+from tests.support.cluster_statuses import host
 from tests.support.statuses import NOW, STATUSES, engine_status, running
-from tui.actions.registry import ACTIONS
+from tui.actions.registry import ACTIONS, Precondition
 from tui.connection.engine_commands import StartEngine
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import ConfirmDialog
@@ -287,12 +288,17 @@ async def test_the_same_status_again_paints_nothing(root: Path, monkeypatch: pyt
         assert painted == []
 
 
-async def test_question_mark_shows_every_key(root: Path) -> None:
-    async with opened(root, size=(120, 90)) as session:
+@pytest.mark.parametrize("hosts", [(), (host("here"),)])
+async def test_question_mark_shows_every_key_that_there_is(
+    root: Path, hosts: tuple[HostSnapshot, ...]
+) -> None:
+    status = engine_status(structs.replace(running(), hosts=hosts or UNSET))
+    async with opened(root, status, size=(120, 110)) as session:
         await session.press("question_mark")
         assert isinstance(session.app.screen, Help)
         for action in ACTIONS:
-            assert action.tooltip.split(":")[0] in session.text
+            is_there = bool(hosts) or action.requires is not Precondition.HOSTS
+            assert (action.tooltip.split(":")[0] in session.text) is is_there, action
         await session.press("escape")
         assert isinstance(session.app.screen, Dashboard)
 

@@ -1,0 +1,119 @@
+"""The page of a host: all that is known of it, also of one that holds or has gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from engine.ledger.reader import LedgerReader
+from engine.ledger.states import EventKind, EventLevel
+from engine.ledger.writer import Ledger
+from tests.support.app_pilot import AppSession, opened
+from tests.support.cluster_statuses import SHARE_AWAY, host, on_hosts, three_hosts
+from tests.support.ledgers import make_ledger
+from tests.support.statuses import STATUSES, engine_status, running
+from tui.screens.dashboard import Dashboard
+from tui.screens.dialogs import ConfirmDialog
+from tui.screens.host_page import HostScreen
+from tui.screens.host_text import events_of
+from tui.state.status import EngineStatus
+
+THREE = engine_status(three_hosts())
+LARGE = (120, 60)
+
+
+def on_page(session: AppSession) -> str:
+    screen = session.app.screen
+    assert isinstance(screen, HostScreen)
+    return screen.host
+
+
+async def test_h_opens_the_host_that_the_cursor_is_at(root: Path) -> None:
+    async with opened(root, THREE, size=(120, 40)) as session:
+        await session.press("h")
+        assert on_page(session) == "here"
+        await session.press("escape", "shift+tab", "down", "h")
+        assert on_page(session) == "here", "the cursor is at a worker of it"
+        await session.press("escape", "end", "h")
+        assert on_page(session) == "reading-room-4"
+        await session.press("escape")
+        assert isinstance(session.app.screen, Dashboard)
+
+
+async def test_with_a_batch_h_holds_it_and_upper_case_h_opens_the_host(root: Path) -> None:
+    async with opened(root, THREE, size=(120, 40)) as session:
+        await session.press("tab", "h")
+        assert isinstance(session.app.screen, ConfirmDialog) and "Hold newspapers?" in session.text
+        await session.press("n", "H")
+        assert on_page(session) == "here"
+
+
+async def test_its_page_says_all_that_is_known(root: Path) -> None:
+    async with opened(root, THREE, size=LARGE) as session:
+        await session.press("shift+tab", "end", "h", "shift+tab")
+        text = " ".join(session.text.split())
+        for fact in (
+            "Host conv2 ▲ holding: source",
+            "state ▲ holding: source, since",
+            f"why {SHARE_AWAY}",
+            "looks again at",
+            "none of its images has failed for this",
+            "machine conv2.library.example",
+            "1 h 54 min ago",
+            "clock 7 s ahead of the engine's",
+            "version 0.1.0",
+            "workers 0 of 3 busy",
+            "pace 0 images/min",
+            "Memory of 64.0 GiB",
+            "nothing in flight",
+            "2 of 3",
+        ):
+            assert fact in text, fact
+        assert "64.0G│" in session.text and "now" in session.text, "the curve of its memory"
+        await session.press("n", "n")
+        text = " ".join(session.text.split())
+        assert on_page(session) == "here"
+        assert "4 images in flight" in text and "NB_0001_1887-03-14_0005.jpg" in text
+        assert "3 JPEGs for the store" in text and "18.0 images/min" in text
+        assert "clock as the engine's" in text
+
+
+async def test_a_host_that_has_gone_is_told_with_what_was_known_last(root: Path) -> None:
+    async with opened(root, THREE, size=LARGE) as session:
+        await session.press("h", "tab")
+        session.poller.show(engine_status(on_hosts(host("here", 2))))
+        await session.settle()
+        text = " ".join(session.text.split())
+        assert "conv2 is not there" in text and "no attempt counts" in text
+        assert "When it was last seen:" in text and "conv2.library.example" in text
+        await session.press("n")
+        assert on_page(session) == "here"
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (engine_status(running()), "This machine converts alone"),
+        (engine_status(structs.replace(running(), hosts=())), "No host has joined yet"),
+        (STATUSES["stopped"](), "No engine is running here."),
+    ],
+)
+async def test_without_hosts_h_says_why_there_is_no_page(root: Path, status: EngineStatus, says: str) -> None:
+    async with opened(root, status) as session:
+        await session.press("h")
+        assert says in session.message
+        assert isinstance(session.app.screen, Dashboard)
+
+
+def test_its_events_are_those_of_its_processes_and_those_that_name_it(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", 1)
+    with Ledger.open(workspace, "run") as ledger, ledger.transaction():
+        ledger.event(EventLevel.INFO, EventKind.CONVERTED, "a", pid=7, host="conv2")
+        ledger.event(EventLevel.INFO, EventKind.CONVERTED, "b", pid=8, host="conv21")
+        ledger.event(EventLevel.WARNING, EventKind.HOLD, "conv2: the share is away")
+        ledger.event(EventLevel.WARNING, EventKind.HOLD, "conv21: the share is away")
+    with LedgerReader(workspace) as reader:
+        assert [event.message for event in events_of(reader, "conv2")] == ["conv2: the share is away", "a"]
+        assert events_of(reader, "here") == []

@@ -1,0 +1,175 @@
+"""What the page of a host says: what it does and why, its memory of half an hour, its workers, and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from engine import formatting
+from engine.control.recent import MemoryUsed
+from engine.control.snapshot import HostSnapshot, Snapshot, State, WorkerSnapshot
+from engine.ledger.models import Event
+from engine.ledger.reader import LedgerReader
+from tui.state.host_words import host_word
+from tui.state.hosts import HERE, hosts_of, is_away, rate_now
+from tui.widgets.chart import chart, host_memory_curve
+from tui.widgets.events import event_line
+from tui.widgets.host_lines import HUES
+from tui.widgets.line_widget import BAD, BUSY, LABEL, STRONG, WARNING, line, title
+from tui.widgets.memory import figures_lines, is_low, memory_bar
+from tui.widgets.workers import worker_line
+
+_LABEL = 13
+_CHART_ROWS = 6
+_LOOKED_AT = 1000
+"""Among so many of the newest events those of the host are looked for, and so many of the notable ones."""
+_MOST_EVENTS = 30
+_CLOCKS_AGREE_S = 1
+
+
+@dataclass(frozen=True)
+class HostPage:
+    """All that is known of a host at one moment."""
+
+    host: HostSnapshot
+    state: State
+    """The engine's."""
+    workers: tuple[WorkerSnapshot, ...]
+    memory: MemoryUsed | None
+    place: str
+    """`2 of 3`."""
+
+    @classmethod
+    def of(cls, snapshot: Snapshot | None, name: str) -> HostPage | None:
+        """None if it is not there."""
+        hosts = hosts_of(snapshot)
+        at = next((at for at, host in enumerate(hosts) if host.name == name), None)
+        if snapshot is None or at is None:
+            return None
+        workers = tuple(worker for worker in snapshot.workers if worker.host == name)
+        place = f"{at + 1} of {len(hosts)}"
+        return cls(hosts[at], snapshot.state, workers, snapshot.recent.memory.get(name), place)
+
+
+def events_of(reader: LedgerReader, name: str) -> list[Event]:
+    """The newest ones that are about the host or a process on it; of the engine's own machine none are named."""
+    notable = reader.events(limit=_LOOKED_AT, newest_first=True, notable=True)
+    newest = reader.events(limit=_LOOKED_AT, newest_first=True)
+    found = {event.id: event for event in (*notable, *newest) if _is_of(event, name)}
+    return sorted(found.values(), key=lambda event: -event.id)[:_MOST_EVENTS]
+
+
+def _is_of(event: Event, name: str) -> bool:
+    if name == HERE:
+        return event.pid is not None and not event.host
+    return event.host == name or event.message.startswith((f"{name}: ", f"{name} "))
+
+
+def page_text(page: HostPage, events: Sequence[Event] | None, now: float, columns: int) -> list[Text]:
+    """`events` None: they are still being read; `now` is Unix time, s."""
+    return [
+        *_facts(page, now),
+        line(""),
+        *_memory(page, columns),
+        line(""),
+        *_workers(page, columns),
+        line(""),
+        title("Events", columns, "of this host, the newest first"),
+        *_events(events, columns, now),
+    ]
+
+
+def _fact(name: str, value: str, style: str = "") -> Text:
+    return line((name.ljust(_LABEL), LABEL), (value, style))
+
+
+def _facts(page: HostPage, now: float) -> list[Text]:
+    host, hold = page.host, page.host.hold
+    word = host_word(host, page.state)
+    since = f", since {formatting.clock(hold.since, now)}" if hold else ""
+    text = [_fact("state", f"{word.label}{since}", HUES[word.tone])]
+    if hold is not None:
+        text.append(_fact("why", hold.detail, WARNING))
+        again = (
+            "as soon as there is room" if hold.until is None else f"at {formatting.time_of_day(hold.until)}"
+        )
+        text.append(_fact("looks again", again))
+        text.append(_fact("", "The other hosts go on, and none of its images has failed for this."))
+    if host.address:
+        text.append(_fact("machine", host.address))
+    if host.joined is not None:
+        ago = formatting.duration(max(0.0, now - host.joined))
+        text.append(_fact("joined", f"{formatting.clock(host.joined, now)}, {ago} ago"))
+    text += [_clock(host), _fact("version", host.version or formatting.UNKNOWN)]
+    if not is_away(host):
+        text += _work(page)
+    return text
+
+
+def _clock(host: HostSnapshot) -> Text:
+    ahead_s = host.clock_ahead_seconds
+    if abs(ahead_s) <= _CLOCKS_AGREE_S:
+        return _fact("clock", "as the engine's")
+    which = "ahead of" if ahead_s > 0 else "behind"
+    return _fact("clock", f"{formatting.duration(abs(ahead_s))} {which} the engine's", WARNING)
+
+
+def _work(page: HostPage) -> list[Text]:
+    host = page.host
+    images = formatting.per_minute(rate_now(host, page.state))
+    pace = f"{images} images/min"
+    if images != "0":
+        rates = host.rates
+        pace += f", {formatting.three_figures(rates.megapixels_per_s)} megapixels/s"
+        pace += f", in {formatting.data_size(rates.source_bytes_per_s)}/s"
+        pace += f", out {formatting.data_size(rates.jpeg_bytes_per_s)}/s"
+    waiting = formatting.counted(host.waiting, "JPEG") + " for the store" if host.waiting else "nothing"
+    there = len(page.workers)
+    more = f"; {there} there, {host.workers} wanted" if there != host.workers else ""
+    return [
+        _fact("cores", formatting.integer(host.cores)),
+        _fact("workers", f"{host.busy} of {host.workers} busy{more}"),
+        _fact("pace", pace),
+        _fact("on scratch", waiting),
+    ]
+
+
+def _memory(page: HostPage, columns: int) -> list[Text]:
+    memory = page.host.memory
+    if is_away(page.host) or memory.total <= 0:
+        return [title("Memory", columns), line((f" {formatting.UNKNOWN}", LABEL))]
+    total = formatting.memory_size(memory.total)
+    note = f"of {total}, below the floor" if is_low(memory) else f"of {total}"
+    drawn = [title("Memory", columns, note), line(*memory_bar(memory, columns)), *figures_lines(memory)]
+    if page.memory is not None and len(page.memory.mib) > 1:
+        scale = formatting.short_memory(memory.total).rjust(5)
+        curve = host_memory_curve(page.memory, columns - len(scale) - 1)
+        drawn += chart(curve, columns, _CHART_ROWS, float(memory.total), scale, BUSY)
+    return drawn
+
+
+def _workers(page: HostPage, columns: int) -> list[Text]:
+    in_flight = sum(worker.image_id is not None for worker in page.workers)
+    note = formatting.counted(in_flight, "image") + " in flight" if in_flight else "nothing in flight"
+    rows = [worker_line(worker, columns) for worker in page.workers]
+    return [title("Workers", columns, note), *(rows or [line((" none run", LABEL))])]
+
+
+def _events(events: Sequence[Event] | None, columns: int, now: float) -> list[Text]:
+    if events is None:
+        return [line((" …", LABEL))]
+    return [event_line(event, columns, now=now) for event in events] or [line((" none lately", LABEL))]
+
+
+def gone_text(name: str, last: HostPage | None, now: float, columns: int) -> list[Text]:
+    """Of a host that is not there: what that means, and what was known last."""
+    text = [
+        _fact("state", f"╳ {name} is not there", BAD),
+        _fact("", "What it had in flight is converted by others, and no attempt counts."),
+        _fact("what to do", "It comes back by itself if `photostat host` runs there and reaches the engine."),
+    ]
+    if last is not None:
+        text += [line(""), line(("When it was last seen:", STRONG)), *_facts(last, now)]
+    return text
