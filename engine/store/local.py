@@ -252,20 +252,23 @@ class LocalStore:
             if which in self._swept:
                 return
             with os.scandir(directory) as entries:
-                leftovers = [
-                    entry.name
-                    for entry in entries
-                    if is_partial(entry.name)
-                    and entry.name not in self._writing
-                    and self._is_left_behind(entry)
+                unfinished = [
+                    entry for entry in entries if is_partial(entry.name) and entry.name not in self._writing
                 ]
+            leftovers = [entry.name for entry in unfinished if self._is_left_behind(entry, directory)]
             for name in leftovers:
                 self._remove(name, directory)
             self._swept.add(which)
 
-    def _is_left_behind(self, entry: os.DirEntry[str]) -> bool:
+    def _is_left_behind(self, entry: os.DirEntry[str], directory: int) -> bool:
+        """By the clock of the file system: that of this machine may be a day ahead of other machines' clocks."""
+
+        def now() -> float:
+            with self._new_partial(directory) as (file, _):
+                return os.fstat(file.fileno()).st_mtime
+
         modified = entry.stat(follow_symlinks=False).st_mtime
-        return is_left_behind(entry.name, modified, self._owner, self._host)
+        return is_left_behind(entry.name, modified, self._owner, self._host, now)
 
     def _link_scratch(self, scratch: BinaryIO, request: StoreRequest, directory: int) -> bool:
         """On the same file system the scratch file itself gets the final name: nothing is written twice."""

@@ -7,6 +7,7 @@ import re
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 STALE_AFTER_S = 24 * 3600.0
@@ -46,17 +47,23 @@ def is_partial(name: str) -> bool:
     return parse_partial(name) is not None
 
 
-def is_left_behind(name: str, modified: float, owner: str = "", host: str = "") -> bool:
+def is_left_behind(
+    name: str,
+    modified: float,
+    owner: str = "",
+    host: str = "",
+    now: Callable[[], float] = time.time,
+) -> bool:
     """Whether the one uploader that this workspace has on this host, which does not write this file, may remove it.
 
     One of this workspace may go whoever has its writer's process number now; but if another host wrote it, only after
     a day of silence. One without an owner may go if its writer is gone. Those of other workspaces stay. `modified` is
-    its modification time, Unix time, s."""
+    its modification time, `now` gives the time by the clock that it is by; Unix time, s."""
     partial = parse_partial(name)
     if partial is None or partial.owner not in ("", owner):
         return False
     if partial.host != this_host(host):
-        return time.time() - modified > STALE_AFTER_S
+        return now() - modified > STALE_AFTER_S
     return bool(partial.owner) or (partial.pid != os.getpid() and not is_alive(partial.pid))
 
 

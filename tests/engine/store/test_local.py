@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,7 +24,7 @@ from engine.messages import FaultKind, KnownObject, KnownStore, StoreRequest
 from engine.store.local import LocalStore
 from engine.store.local_files import rename_without_replacing
 from engine.store.open import open_store
-from engine.store.partial_names import is_left_behind, is_partial, partial_name
+from engine.store.partial_names import STALE_AFTER_S, is_left_behind, is_partial, partial_name
 from tests.support.staged_jpegs import MakeRequest, make_request, store_error_of
 
 
@@ -408,6 +409,20 @@ def test_what_another_host_of_the_same_workspace_writes_is_left_alone_also_on_on
         assert names[host] not in found, "its own uploader was killed: it has only one"
         assert all(name in found for other, name in names.items() if other not in seen | {host})
         seen.add(host)
+
+
+def test_a_host_whose_clock_is_days_ahead_removes_nothing_that_another_one_writes(
+    tmp_path: Path, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, directory = "0123456789abcdef", tmp_path / "out/plates/uuid"
+    directory.mkdir(parents=True)
+    written, left = directory / partial_name(owner, "conv-2"), directory / partial_name(owner, "conv-3")
+    for path in (written, left):
+        path.write_bytes(b"x")
+    os.utime(left, (0, 0))
+    monkeypatch.setattr(time, "time", lambda true=time.time: true() + 3 * STALE_AFTER_S)
+    LocalStore(tmp_path / "out", KnownStore(owner)).put(request_for(target="plates/uuid/1.jpg"))
+    assert {path.name for path in directory.iterdir()} == {written.name, "1.jpg"}
 
 
 def test_partial_names_are_told_apart() -> None:
