@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
@@ -11,15 +12,17 @@ from engine.processes.child import describe_exit
 from engine.processes.examiner import Concerns, Problem, Question, examiner_main
 
 EXAMINER = "photostat-examiner"
+NOTHING_CONVERTED = "nothing can be converted here"
 _WITHIN_S = 60.0
 _ENDS_WITHIN_S = 5.0
 
 
 class Examination:
-    def __init__(self, children: Children, question: Question, concerns: Concerns) -> None:
-        """`concerns` is what is at fault if there is no answer."""
+    def __init__(self, children: Children, question: Question, concerns: Concerns, what: str) -> None:
+        """If there is no answer, `concerns` is at fault, and `what` begins the sentence that says so."""
         self._children = children
         self._concerns = concerns
+        self._what = what
         self._child = children.start(EXAMINER, examiner_main, question)
         self._began = time.monotonic()
         self._answer: Any = None
@@ -37,7 +40,10 @@ class Examination:
     def _problem(self, now: float) -> Problem | None:
         if (code := self._child.exit_code) is not None:
             last = next(self._child.messages(), None)
-            return last or Problem(self._concerns, f"the process that looks at them {describe_exit(code)}")
+            memory = ": is there memory for it?" if code == -signal.SIGKILL else ""
+            how = f"the process that tries it {describe_exit(code)}{memory}"
+            return last or Problem(self._concerns, f"{self._what}: {how}")
         if now - self._began > _WITHIN_S:
-            return Problem(self._concerns, f"no answer for {duration(_WITHIN_S)}: they hang")
+            how = f"no answer for {duration(_WITHIN_S)}: does something hang?"
+            return Problem(self._concerns, f"{self._what}: {how}")
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.conversion.specimens import Conversions, difference
 from engine.hosts.children import Children
-from engine.hosts.examination import Examination
+from engine.hosts.examination import NOTHING_CONVERTED, Examination
 from engine.hosts.libraries import libraries
 from engine.hosts.wire import Compared, CompareShare, Greet
 from engine.messages import KnownStore
@@ -45,7 +45,9 @@ class Likeness:
             self._comparison.close()
         known, greet = KnownStore(self._greet.owner, host=self._name), self._greet
         question = Compare(order.shown, greet.store, greet.root, known)
-        self._comparison, self._order = Examination(self._children, question, Concerns.SOURCES), order
+        what = f"{order.shown.sources[0].path} and the store {greet.store.url} cannot be compared here"
+        self._comparison = Examination(self._children, question, Concerns.SOURCES, what)
+        self._order = order
 
     def look(self, now: float) -> Compared | None:
         """Called often; returns what came of a comparison."""
@@ -83,4 +85,5 @@ class Likeness:
             self.other_bytes = difference(self._greet.specimens, answer, libraries())
 
     def _convert(self) -> Examination:
-        return Examination(self._children, ConvertSpecimens(self._directory), Concerns.CODECS)
+        question = ConvertSpecimens(self._directory)
+        return Examination(self._children, question, Concerns.CODECS, NOTHING_CONVERTED)

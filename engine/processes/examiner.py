@@ -155,8 +155,8 @@ def _specimens(directory: Path) -> Conversions | Problem:
         why = error.failure.message
     except Exception as error:  # noqa: BLE001 - whatever a library raises when it is loaded
         why = unforeseen_text(error)
-    advice = "Install photostat there from the same wheels as where the engine is"
-    return Problem(Concerns.CODECS, f"nothing can be converted there: {one_line(why)}. {advice}")
+    advice = "Install photostat anew, from the same wheels as where the engine is"
+    return Problem(Concerns.CODECS, f"nothing can be converted here: {one_line(why)}. {advice}")
 
 
 def look(path: str) -> SourceSight | OSError:

@@ -8,7 +8,7 @@ from engine.conversion.specimens import Conversions
 from engine.failures import UserError
 from engine.formatting import clock_apart, counted
 from engine.hosts.cluster import Cluster
-from engine.hosts.examination import Examination
+from engine.hosts.examination import NOTHING_CONVERTED, Examination
 from engine.hosts.invitations import Authority
 from engine.hosts.remote import RemoteHost
 from engine.hosts.wire import Greet
@@ -129,7 +129,9 @@ class Joining:
         if self._converting is None:
             if now >= self._convert_at and self._run.scratch.make_directory() is None:
                 question = ConvertSpecimens(self._run.scratch.own)
-                self._converting = Examination(self._run.children, question, Concerns.CODECS)
+                self._converting = Examination(
+                    self._run.children, question, Concerns.CODECS, NOTHING_CONVERTED
+                )
             return
         answer = self._converting.answer(now)
         if answer is None:

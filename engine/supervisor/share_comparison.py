@@ -69,7 +69,10 @@ class ShareComparison:
             self._rounds += 1
             known = known_store(run.ledger, run.workspace.root)
             question = Show(sources, run.config.store, run.workspace.root, known)
-            shows = Examination(run.children, question, Concerns.SOURCES)
+            what = (
+                f"{sources[0]} and the store {run.config.store.url} cannot be looked at where the engine is"
+            )
+            shows = Examination(run.children, question, Concerns.SOURCES, what)
             self._round = _Round(self._rounds, shows)
 
     def _ask(self, this: _Round, now: float) -> None:

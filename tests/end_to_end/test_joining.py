@@ -123,7 +123,7 @@ def test_what_makes_other_bytes_or_sees_something_else_converts_nothing_and_is_t
     line = other_bytes.last_line
     assert "the engine refuses c: same versions, other bytes: photostat " in line
     hold = wait_until(lambda: hold_of(root, "d"), "the hold of a host that cannot convert")
-    assert hold["detail"].startswith("nothing can be converted there: ") and "pyvips" in hold["detail"]
+    assert hold["detail"].startswith("nothing can be converted here: ") and "pyvips" in hold["detail"]
     wait_until(partial(no_codec.has_said, hold["detail"]), "what people there are told")
     told = engine_events(root)
     assert sum("b cannot join: pyvips-binary 0.1 is there" in message for message in told) == 1

@@ -60,7 +60,7 @@ async def test_a_host_without_a_codec_joins_and_says_that_it_is_unable(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     joined = await greeted(tmp_path, specimens())
     assert joined.problem is None
-    assert joined.unable is not None and joined.unable.startswith("nothing can be converted there: ")
+    assert joined.unable is not None and joined.unable.startswith("nothing can be converted here: ")
 
 
 def test_other_versions_of_what_makes_the_bytes_are_named() -> None:

@@ -119,5 +119,5 @@ def test_a_machine_that_cannot_convert_says_why(root: Path, monkeypatch: pytest.
     with ConvertSpecimens(root).answered() as answer:
         assert isinstance(answer, Problem) and answer.concerns is Concerns.CODECS
     assert (
-        answer.why.startswith("nothing can be converted there: ") and "No module named 'pyvips'" in answer.why
+        answer.why.startswith("nothing can be converted here: ") and "No module named 'pyvips'" in answer.why
     )
