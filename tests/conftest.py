@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, settings
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.workspace import Workspace
 from tests.support.command_line import photostat
+from tests.support.host_processes import hosts as hosts
 from tests.support.hung_sources import hung_sources as hung_sources
 from tests.support.jp2_files import Row, make_jp2, representation, write_export
+from tests.support.networks import network as network
 from tests.support.notified import mail_server as mail_server
 from tests.support.s3_relay import relay as relay
 from tests.support.seaweed import https_seaweed as https_seaweed

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,14 @@ def photostat(
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
     expect: int | None = 0,
+    inside: Sequence[str] = (),
 ) -> Outcome:
     """Runs `photostat ARGS` in a process of its own and returns its outcome.
 
-    `workspace` becomes `-C`. Fails the test if the exit code is not `expect` (None: any).
+    `workspace` becomes `-C`; `inside` stands in front of the command. Fails the test if the exit code is not `expect`
+    (None: any).
     """
-    command = [*COMMAND, *(["-C", str(workspace)] if workspace else []), *map(str, args)]
+    command = [*inside, *COMMAND, *(["-C", str(workspace)] if workspace else []), *map(str, args)]
     done = subprocess.run(
         command,
         cwd=cwd,

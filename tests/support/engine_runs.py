@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +48,21 @@ def list_rows(root: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def start_engine(root: Path, *options: str, env: dict[str, str] | None = None) -> int:
-    """The pid of a detached engine, which may have finished already."""
-    printed = photostat("run", "--detach", *options, workspace=root, env=env).stderr
+def start_engine(
+    root: Path, *options: str, env: dict[str, str] | None = None, inside: Sequence[str] = ()
+) -> int:
+    """The pid of a detached engine, which may have finished already; `inside` stands in front of the command."""
+    printed = photostat("run", "--detach", *options, workspace=root, env=env, inside=inside).stderr
     pid = re.search(r"\(pid (\d+)\)", printed)
     assert pid, printed
     return int(pid[1])
 
 
-def start_engine_without_share(root: Path, *options: str) -> int:
+def start_engine_without_share(root: Path, *options: str, inside: Sequence[str] = ()) -> int:
     """The pid of an engine that holds before its first image, because its share is away until `restore_share`."""
     (root / "source").rename(root / "elsewhere")
     (root / "source").mkdir()  # as a mount point is when nothing is mounted
-    pid = start_engine(root, *options)
+    pid = start_engine(root, *options, inside=inside)
     wait_until(lambda: status(root)["state"] == "holding", "the hold")
     return pid
 

@@ -7,16 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 
 from engine.hosts.invitations import Invitation
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import status
+from tests.support.engine_runs import restore_share, status
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 
@@ -28,7 +31,11 @@ def free_port() -> int:
 
 
 def settings(port: int) -> str:
-    return f'[cluster]\nlisten = "tls://127.0.0.1:{port}"\n'
+    return listening(f"tls://127.0.0.1:{port}")
+
+
+def listening(at: str) -> str:
+    return f'[cluster]\nlisten = "{at}"\n'
 
 
 class HostProcess:
@@ -104,9 +111,62 @@ class HostProcess:
         self.process.send_signal(signal.SIGINT)
         return self.process.wait()
 
+    def suspend(self) -> None:
+        """SIGSTOP for all of it, as a machine that sleeps."""
+        for process in (self._seen, *self._seen.children(recursive=True)):
+            process.suspend()
+
+    def resume(self) -> None:
+        for process in (self._seen, *self._seen.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):  # the first that goes on may end the others
+                process.resume()
+
     @property
     def _seen(self) -> psutil.Process:
         return psutil.Process(self.process.pid)
+
+
+def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
+    """Gives an engine its share back, and suspends a worker of each of these machines while it has an image, however
+    small that is. Returns these workers, as `status` shows them."""
+    restore_share(root)
+    stopped: dict[str, dict[str, Any]] = {}
+
+    def all_stand() -> bool:
+        for worker in status(root)["workers"]:
+            if worker["host"] in hosts and worker["host"] not in stopped and worker["pid"]:
+                os.kill(worker["pid"], signal.SIGSTOP)
+                # What it had said before reaches the engine between two questions.
+                if worker["image_id"] is not None and all(_still(root, worker) for _ in range(3)):
+                    stopped[worker["host"]] = worker
+                else:
+                    os.kill(worker["pid"], signal.SIGCONT)
+        return stopped.keys() >= set(hosts)
+
+    wait_until(all_stand, "a worker stopped in the middle of an image on each machine", longest_pause_s=0.01)
+    return stopped
+
+
+def _still(root: Path, worker: dict[str, Any]) -> bool:
+    return any(
+        all(one[key] == worker[key] for key in ("host", "pid", "image_id")) for one in status(root)["workers"]
+    )
+
+
+def messages(root: Path) -> list[str]:
+    """What the engine has told of itself and of its hosts, the last first."""
+    with LedgerReader(Workspace(root)) as reader:
+        return [event.message for event in reader.events(limit=1000) if event.kind == "engine"]
+
+
+@pytest.fixture
+def hosts() -> Iterator[list[HostProcess]]:
+    """Those that a test has started; what is left of them is ended."""
+    started: list[HostProcess] = []
+    yield started
+    for host in started:
+        with suppress(psutil.NoSuchProcess):
+            host.kill()
 
 
 def wait_for_hosts(root: Path, *names: str) -> None:
