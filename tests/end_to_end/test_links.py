@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psutil
@@ -102,8 +103,8 @@ def retransmits(link: Link) -> Callable[[], bool]:
     return lambda: "backoff:" in link.machine.run("ss", "-tin")
 
 
-def children(host: HostProcess) -> list[psutil.Process]:
-    return psutil.Process(host.process.pid).children()
+def has_no_children(host: HostProcess) -> bool:
+    return not psutil.Process(host.process.pid).children()
 
 
 def test_a_link_that_is_down_for_a_moment_costs_nothing(site: Site) -> None:
@@ -140,7 +141,7 @@ def test_hosts_that_nobody_hears_are_let_go_and_come_back_when_they_are_heard_ag
     rows = {row["id"]: row for row in list_rows(site.root)}
     assert {rows[site.busy[name]["image_id"]]["attempts"] for name in lost} == {0}
     for name in ("cut", "deaf"):
-        wait_until(lambda name=name: not children(site.hosts[name]), "the end of its children")
+        wait_until(partial(has_no_children, site.hosts[name]), "the end of its children")
     site.go_on("here")  # others convert what they had
     wait_until(lambda: status(site.root)["totals"]["in_flight"] <= 1, "all but what the last one has")
     site.links["cut"].plug_in()
