@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Protocol
 
@@ -127,11 +128,12 @@ class Converting:
 
     def adjust_pool(self, now: float, headroom_bytes: int) -> None:
         """Retire surplus workers, and start missing ones as far as there is room."""
+        self.pool.extra = 0 if self._host.name else self._run.gpus.extra_workers(self.pool.wanted)
         self.pool.retire_surplus()
         staying = self.pool.staying
         count = self._throttle.workers_to_start(
             now,
-            missing=self.pool.wanted - len(staying),
+            missing=self.pool.wanted + self.pool.extra - len(staying),
             there=len(staying),
             coming=sum(not slot.ready for slot in staying),
             headroom_bytes=headroom_bytes,
@@ -151,7 +153,7 @@ class Converting:
             self._host.name,
         )
         settings = self._run.config.engine
-        use = None if self._host.name else self._run.gpus.use_for(image, plan, slot.number)
+        use = None if self._host.name else self._gpu_for(image, plan)
         if isinstance(use, str):
             self._run.ledger.gpu_answered(image.image_id, use)
         job = Job(
@@ -171,6 +173,15 @@ class Converting:
         threads = f", {plan.threads} threads" if plan.threads > 1 else ""
         message = f"attempt {attempt}, {megapixels(image.megapixels)}, {_MODE_WORDS[plan.mode]}{threads}"
         self._events.info(EventKind.STARTED, message, image.subject, slot.child.pid)
+
+    def _gpu_for(self, image: PendingImage, plan: Plan) -> GpuUse | str | None:
+        """As `Gpus.use_for`."""
+        waiting: defaultdict[str, float] = defaultdict(float)
+        for running in self.pool.running:
+            if running.gpu is not None and not running.gpu_answered:
+                waiting[running.gpu.address] += running.image.megapixels
+        expected = self._durations.expected(plan, image.megapixels * max(1, image.surveyed.components))
+        return self._run.gpus.use_for(image, plan, waiting, expected.seconds if expected else None)
 
     def preempt(self, image_id: int) -> None:
         """Stop the worker of this image to get its memory back; the attempt does not count."""
@@ -233,7 +244,7 @@ class Converting:
                 self._durations.add(attempt.plan, attempt.megasamples, taken_s, by_gpu=by_gpu)
                 self._holds.source_read(attempt.image.source, attempt.started)
                 self._context.hung_images.read(attempt.image.image_id, attempt.started)
-                self._run.gpus.converted(message.decoded)
+                self._run.gpus.converted(message.decoded, message.wall_s, message.cpu_s)
                 self._outcomes.converted(attempt.image, message, slot.child.pid)
                 self._next.enqueue_converted(attempt.image, message)
             case NotConverted():
@@ -246,6 +257,7 @@ class Converting:
 
     def _gpu_answered(self, slot: Slot, message: GpuAnswered) -> None:
         if slot.running is not None and slot.has(message):
+            slot.running.gpu_answered = True
             self._run.ledger.gpu_answered(message.image_id, message.outcome.word)
             self._run.gpus.answered(slot.running.image, slot.running.gpu, message.outcome)
 

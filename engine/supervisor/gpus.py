@@ -6,8 +6,8 @@ fails for that: its worker decodes it with OpenJPEG, in the same attempt.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.config import EngineSettings
@@ -18,6 +18,7 @@ from engine.gpu.eligibility import Refusal
 from engine.gpu.kind_locks import KindLocks, Trust
 from engine.gpu.memory import decoding_bytes, staging_bytes
 from engine.gpu.protocol import memory_bytes
+from engine.gpu.split import GpuQueue, core_seconds, extra_workers, first_to_decode, measured_rate
 from engine.hosts.children import Children
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
@@ -27,6 +28,7 @@ from engine.messages import (
     GpuReady,
     GpuUnusable,
     GpuUse,
+    PixelsBy,
     Plan,
     Quit,
     Surveyed,
@@ -41,6 +43,8 @@ _PAUSES_S = (1.0, 15.0)
 _STARTS_WITHIN_S = 120.0
 """Loading CUDA takes some seconds, on a busy machine many."""
 _RATE_OVER_S = 60.0
+_FEWEST_TIMES, _KEPT_TIMES = 10, 50
+"""Conversions with a GPU's pixels that show how long workers wait for it."""
 
 
 @dataclass
@@ -68,6 +72,12 @@ class _Gpu:
     def takes(self, gpu_bytes: int) -> bool:
         return self.budget_bytes is None or gpu_bytes <= self.budget_bytes
 
+    @property
+    def rate_at_work(self) -> float:
+        """Megapixels a second while it decodes."""
+        figures = self.figures
+        return measured_rate(figures.pixels / 1e6 if figures else 0.0, figures.busy_s if figures else 0.0)
+
     def lately(self, now: float) -> tuple[float, float]:
         """Megapixels a second, and the share of the time in which it decoded, over the last minute."""
         while len(self.seen) > 2 and self.seen[1][0] < now - _RATE_OVER_S:
@@ -88,6 +98,10 @@ class Gpus:
         """Why a run that requires a GPU cannot go on."""
         self._had_any = False
         self._decoded: Counter[str] = Counter()
+        self._took: deque[tuple[float, float]] = deque(maxlen=_KEPT_TIMES)
+        """Wall and CPU time of conversions with a GPU's pixels, s."""
+        self.may_add_workers = False
+        """Nobody has said how many workers there are to be."""
         if settings.gpu != "off":
             self._gpus = [_Gpu(card.device, card.name) for card in cards()]
         if settings.gpu == "require" and not self._gpus:
@@ -181,13 +195,19 @@ class Gpus:
         staging = staging_bytes(facts.width, facts.height, facts.components, facts.bits)
         return memory_bytes(facts.source_bytes, shape, facts.bits) + staging
 
-    def use_for(self, image: PendingImage, plan: Plan, slot: int) -> GpuUse | str | None:
-        """Which GPU decodes it, or why none of those that are there does; None if there is none for its kind."""
+    def use_for(
+        self, image: PendingImage, plan: Plan, waiting: Mapping[str, float], conversion_s: float | None
+    ) -> GpuUse | str | None:
+        """Which GPU decodes it, or why none of those that are there can; None if there is none for its kind, or a core
+        decodes it sooner.
+
+        `waiting` are the megapixels that wait at each GPU, by its address; `conversion_s` is how long a core takes for
+        such a conversion, if that is known."""
         facts, gpus = image.surveyed, self._open()
         if not gpus or facts.kind is None or not self._locks.differed_never(facts.kind.to_text()):
             return None
         fitting = self._that_take(facts)
-        gpu = (fitting or gpus)[slot % len(fitting or gpus)]
+        gpu = (fitting or gpus)[0]
         text = facts.kind.to_text()
         if why := self._locks.reason(text):
             return self._left_to_cores(gpu, why)
@@ -195,8 +215,13 @@ class Gpus:
             return self._left_to_cores(gpu, Refusal.CARD_MEMORY)
         if not plan.shared_bytes:
             return self._left_to_cores(gpu, Refusal.HOST_MEMORY)
+        queues = [GpuQueue(one.rate_at_work, waiting.get(one.address, 0.0)) for one in fitting]
+        core_s = core_seconds(image.megapixels * max(1, facts.components), conversion_s)
+        place = first_to_decode(queues, image.megapixels, core_s)
+        if place is None:
+            return None
         compare = self._locks.next_of(text) is Trust.COMPARE
-        return GpuUse(gpu.address, compare, self._settings.gpu_lossy)
+        return GpuUse(fitting[place].address, compare, self._settings.gpu_lossy)
 
     def _left_to_cores(self, gpu: _Gpu, why: str) -> str:
         gpu.refused[why] += 1
@@ -207,9 +232,20 @@ class Gpus:
         need = decoding_bytes(facts.source_bytes, facts.width, facts.height, facts.components, facts.bits)
         return [gpu for gpu in self._open() if gpu.takes(need)]
 
-    def converted(self, decoded: str) -> None:
-        """A JPEG has been made, on whatever machine, from pixels that this decoded (PixelsBy)."""
+    def converted(self, decoded: str, wall_s: float = 0.0, cpu_s: float = 0.0) -> None:
+        """A JPEG has been made, on whatever machine, from pixels that this decoded (PixelsBy); the times are the
+        worker's."""
         self._decoded[decoded] += 1
+        if decoded == PixelsBy.GPU:
+            self._took.append((wall_s, cpu_s))
+
+    def extra_workers(self, wanted: int) -> int:
+        """How many more than `wanted` keep the cores busy while some wait for a GPU; none if a person has set how many
+        there are."""
+        if not self.may_add_workers or not self._open() or len(self._took) < _FEWEST_TIMES:
+            return 0
+        wall_s, cpu_s = (sum(times) for times in zip(*self._took, strict=True))
+        return extra_workers(wanted, wall_s, cpu_s)
 
     def decoded(self) -> dict[str, int]:
         """Images of this run by what decoded them, the most frequent first."""

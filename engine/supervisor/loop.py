@@ -100,6 +100,7 @@ class Supervisor:
         here = self._this_machine()
         self._surveying = Surveying(here)
         workers = config.workers_here(options.workers, here.host.cores)
+        self._run.gpus.may_add_workers = not options.workers and not config.engine.workers
         candidates = Candidates(self._to_convert)
         self._crews = Crews(here, workers, candidates, self._progress, self._surveying.diagnose)
         self._here = self._crews.here

@@ -67,6 +67,7 @@ class Steering:
     def want_workers(self, count: int) -> tuple[int, int]:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
         before, self.workers_asked = self.workers_wanted, count
+        self._run.gpus.may_add_workers = False
         return before, self._here.want_workers(count)
 
     def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:

@@ -55,6 +55,8 @@ class RunningAttempt:
     """The engine itself stopped the worker to get its memory back."""
     timed_out: bool = False
     gpu: GpuUse | None = None
+    gpu_answered: bool = False
+    """It waits for the GPU no longer."""
 
     @property
     def by_gpu(self) -> bool:
@@ -147,6 +149,8 @@ class WorkerPool:
 
     def __init__(self, wanted: int, host: Host) -> None:
         self.wanted = wanted
+        self.extra = 0
+        """More than that, while some wait for a GPU."""
         self._host = host
         self._slots: dict[int, Slot] = {}
 
@@ -206,7 +210,7 @@ class WorkerPool:
         """Free workers end first, the others after their image."""
         staying = self.staying
         for slot in sorted(staying, key=lambda s: (s.running is not None, -s.number)):
-            if len(staying) <= self.wanted:
+            if len(staying) <= self.wanted + self.extra:
                 break
             slot.retire()
             staying.remove(slot)

@@ -73,7 +73,7 @@ class Run:
 
     def convert(self, outcome: GpuOutcome, image: PendingImage | None = None) -> None:
         image = image or self.image
-        use = self.gpus.use_for(image, PLAN, 1)
+        use = self.gpus.use_for(image, PLAN, {}, None)
         assert isinstance(use, GpuUse)
         compared = replace(outcome, compared=use.compare) if outcome == GpuOutcome() else outcome
         with self.ledger.turn():
@@ -95,29 +95,29 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_the_first_images_of_a_kind_are_compared_and_then_taken(run: Run) -> None:
-    assert run.gpus.use_for(run.image, PLAN, 1) is None, "nothing waits for a process that starts"
+    assert run.gpus.use_for(run.image, PLAN, {}, None) is None, "nothing waits for a process that starts"
     run.begin()
     assert run.gpus.shareable_bytes(run.image.surveyed) > 100 * 100 * 3
     for _ in range(COMPARED_FIRST):
-        use = run.gpus.use_for(run.image, PLAN, 1)
+        use = run.gpus.use_for(run.image, PLAN, {}, None)
         assert isinstance(use, GpuUse)
         assert use.compare
         run.convert(GpuOutcome())
-    use = run.gpus.use_for(run.image, PLAN, 1)
+    use = run.gpus.use_for(run.image, PLAN, {}, None)
     assert isinstance(use, GpuUse)
     assert not use.compare
-    assert run.gpus.use_for(run.image, replace(PLAN, shared_bytes=0), 1) == Refusal.HOST_MEMORY
+    assert run.gpus.use_for(run.image, replace(PLAN, shared_bytes=0), {}, None) == Refusal.HOST_MEMORY
     unknown = replace(run.image, surveyed=replace(run.image.surveyed, kind=None))
-    assert run.gpus.use_for(unknown, PLAN, 1) is None
+    assert run.gpus.use_for(unknown, PLAN, {}, None) is None
 
 
 def test_one_difference_closes_the_gpu_for_that_kind_and_tells(run: Run) -> None:
     run.begin()
     other = replace(run.image, surveyed=replace(run.image.surveyed, kind=OTHER_KIND))
     run.convert(GpuOutcome(compared=True, differs="1 of 9 samples differ, by up to 3"))
-    assert run.gpus.use_for(run.image, PLAN, 1) is None
+    assert run.gpus.use_for(run.image, PLAN, {}, None) is None
     assert run.gpus.shareable_bytes(run.image.surveyed) == 0
-    assert run.gpus.use_for(other, PLAN, 1) is not None
+    assert run.gpus.use_for(other, PLAN, {}, None) is not None
     assert run.state is GpuState.READY
     told = run.events()[-1]
     assert "1 of 9 samples differ" in told
@@ -130,7 +130,7 @@ def test_a_process_that_dies_three_times_is_closed_for_the_run(run: Run) -> None
         run.children.last.exit_code = -11
         run.look()
         assert run.state is GpuState.WAITING
-        assert run.gpus.use_for(run.image, PLAN, 1) is None
+        assert run.gpus.use_for(run.image, PLAN, {}, None) is None
         before = len(run.children.started)
         run.look(pause_s - 0.5)
         assert len(run.children.started) == before, "the pauses grow"
@@ -176,7 +176,7 @@ def test_what_it_has_done_is_told(run: Run) -> None:
     assert (told.utilisation, told.memory, told.refused) == (0.98, 15 << 30, {"subsampled components": 1})
     for _ in range(REFUSED_FIRST - 1):
         run.convert(GpuOutcome(refused="subsampled components"))
-    assert run.gpus.use_for(run.image, PLAN, 1) == "subsampled components"
+    assert run.gpus.use_for(run.image, PLAN, {}, None) == "subsampled components"
     assert run.gpus.shareable_bytes(run.image.surveyed) == 0
     assert run.gpus.snapshots(run.now)[0].refused == {"subsampled components": 4}, (
         "those not asked for count too"
@@ -195,12 +195,53 @@ def test_an_image_too_large_for_the_card_is_left_to_the_cores(run: Run) -> None:
     large = replace(run.image, surveyed=replace(run.image.surveyed, width=6000, height=4000))
     assert run.gpus.shareable_bytes(run.image.surveyed)
     assert run.gpus.shareable_bytes(large.surveyed) == 0, "no memory is kept for what is not used"
-    assert run.gpus.use_for(large, PLAN, 1) == Refusal.CARD_MEMORY
-    assert isinstance(run.gpus.use_for(run.image, PLAN, 1), GpuUse)
+    assert run.gpus.use_for(large, PLAN, {}, None) == Refusal.CARD_MEMORY
+    assert isinstance(run.gpus.use_for(run.image, PLAN, {}, None), GpuUse)
     run.children.last.says.append(GpuFigures(0, 0, 0.0, 0.1, 1 << 30, 140 << 30, budget_bytes=120 << 30))
     run.look()
-    assert isinstance(run.gpus.use_for(large, PLAN, 1), GpuUse), "other programs have given memory back"
+    assert isinstance(run.gpus.use_for(large, PLAN, {}, None), GpuUse), (
+        "other programs have given memory back"
+    )
     assert run.gpus.snapshots(run.now)[0].refused == {"too large for the memory of the card": 1}
+
+
+def test_an_image_waits_for_no_gpu_if_a_core_decodes_it_sooner(run: Run) -> None:
+    run.begin()
+    address = f"\0{run.children.last.pid}"
+    assert isinstance(run.gpus.use_for(run.image, PLAN, {}, 0.01), GpuUse)
+    assert run.gpus.use_for(run.image, PLAN, {address: 900.0}, 0.01) is None
+    assert isinstance(run.gpus.use_for(run.image, PLAN, {address: 900.0}, 30.0), GpuUse)
+    run.children.last.says.append(GpuFigures(90, 900_000_000, 300.0, 0.98, 15 << 30, 140 << 30))
+    run.look()
+    assert run.gpus.use_for(run.image, PLAN, {address: 900.0}, 30.0) is None, "it is slower than was assumed"
+
+
+def test_of_two_gpus_the_one_that_is_free_sooner_decodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpus_module, "cards", lambda: [Card(0, "GPU 0"), Card(1, "GPU 1")])
+    run = Run(tmp_path)
+    run.look()
+    for number, child in enumerate(run.children.started):
+        child.says.append(GpuReady(f"H200 {number}", f"\0{number}"))
+    run.look()
+    for busy in (0, 1):
+        use = run.gpus.use_for(run.image, PLAN, {f"\0{busy}": 40.0}, None)
+        assert isinstance(use, GpuUse)
+        assert use.address == f"\0{1 - busy}"
+
+
+def test_workers_that_wait_for_a_gpu_are_made_up_for(run: Run) -> None:
+    run.begin()
+    for _ in range(20):
+        run.gpus.converted("gpu", wall_s=0.375, cpu_s=0.25)
+        run.gpus.converted("whole", wall_s=9.0, cpu_s=1.0)
+    assert run.gpus.extra_workers(16) == 0, "a person has said how many there are"
+    run.gpus.may_add_workers = True
+    assert run.gpus.extra_workers(16) == 8
+    run.children.last.exit_code = -11
+    run.look()
+    assert run.gpus.extra_workers(16) == 0
 
 
 def test_a_run_that_requires_a_gpu_ends_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

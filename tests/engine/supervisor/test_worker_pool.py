@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
-from engine.supervisor.worker_pool import StartThrottle
+from engine.supervisor.worker_pool import StartThrottle, WorkerPool
+from tests.support.fake_hosts import FakeHost, FakeStore
 
 ROOM = 100 * OWN_IDLE_WORKER_BYTES
 
@@ -77,3 +78,14 @@ class TestStartThrottle:
         assert throttle.oom_kills_to_report(1001.0) == 0
         assert throttle.oom_kills_to_report(1002.0) == 2
         assert throttle.oom_kills_to_report(1010.0) == 0
+
+
+def test_extra_workers_stay_as_long_as_they_are_extra() -> None:
+    pool = WorkerPool(2, FakeHost("", FakeStore()))
+    pool.start(3)
+    pool.extra = 1
+    pool.retire_surplus()
+    assert len(pool.staying) == 3
+    pool.extra = 0
+    pool.retire_surplus()
+    assert len(pool.staying) == 2
