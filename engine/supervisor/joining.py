@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from engine.config.cluster_extra import missing_extra
 from engine.control.snapshot import HoldReason
 from engine.conversion.specimens import Conversions
@@ -15,6 +17,7 @@ from engine.hosts.wire import Greet
 from engine.ledger.known_store import known_store
 from engine.ledger.states import EventKind
 from engine.processes.examiner import Concerns, ConvertSpecimens
+from engine.store.open import local_path
 from engine.supervisor.context import HostContext, RunContext
 from engine.supervisor.crew import Crew
 from engine.supervisor.crews import Crews
@@ -37,6 +40,8 @@ class Joining:
         """What this machine makes of them; None until that is known."""
         self._converting: Examination | None = None
         self._convert_at = 0.0
+        self._no_specimens = ""
+        """Why nothing has come of them, as it was told."""
         self._look_at_all = 0.0
         self._comparison = ShareComparison(run, self._others)
         self._other_clocks: set[str] = set()
@@ -54,7 +59,7 @@ class Joining:
         """Raises UserError if nobody can connect."""
         await self._cluster.open()
 
-    def look(self, now: float) -> None:
+    def look(self, now: float, *, may_read_sources: bool) -> None:
         """In every turn, before anything is taken from the hosts: who has come, and who is gone."""
         self._look_at_specimens(now)
         self._cluster.look(now)
@@ -64,7 +69,7 @@ class Joining:
             self._look_at_all = now + _LOOKS_EVERY_S
             for crew, host in self._others():
                 self._look_at(crew, host, now)
-            self._comparison.look(now)
+            self._comparison.look(now, may_begin=may_read_sources)
 
     def flush(self) -> None:
         """After every turn: what it has brought about goes to the hosts."""
@@ -119,8 +124,11 @@ class Joining:
         run = self._run
         if self._specimens is None:
             return None
-        owner = known_store(run.ledger, run.workspace.root).owner
-        return Greet(run.config.store, run.workspace.root, run.ledger.identity, owner, self._specimens)
+        store, root = run.config.store, run.workspace.root
+        if store.url.startswith("file:"):  # ~ is another directory there
+            store = structs.replace(store, url=f"file:{local_path(store, root).absolute()}")
+        owner = known_store(run.ledger, root).owner
+        return Greet(store, root, run.ledger.identity, owner, self._specimens)
 
     def _look_at_specimens(self, now: float) -> None:
         """What is to come of them everywhere."""
@@ -142,4 +150,6 @@ class Joining:
             self._specimens = answer
             return
         self._convert_at = now + _SPECIMENS_AGAIN_AFTER_S
-        self._run.events.warning(EventKind.ENGINE, f"no host can join yet: {answer.why}")
+        if answer.why != self._no_specimens:
+            self._no_specimens = answer.why
+            self._run.events.warning(EventKind.ENGINE, f"no host can join yet: {answer.why}")

@@ -249,7 +249,7 @@ class Supervisor:
     def _receive(self) -> None:
         self._surveying.receive(may_begin=self.steering.desired is DesiredState.RUN)
         if self._joining is not None:
-            self._joining.look(time.monotonic())
+            self._joining.look(time.monotonic(), may_read_sources=self.steering.desired is DesiredState.RUN)
         self._crews.receive()
         self._run.children.collect(time.monotonic())
 

@@ -19,6 +19,7 @@ from engine.supervisor.crew import Crew
 
 _SOURCES = 8
 _ANSWERS_WITHIN_S = 90.0
+_APART_S = 0.5
 
 
 @dataclass
@@ -39,10 +40,11 @@ class ShareComparison:
         self._rounds = 0
         self._not_before = 0.0
 
-    def look(self, now: float) -> None:
-        """In every turn."""
+    def look(self, now: float, *, may_begin: bool) -> None:
+        """In every turn. A paused engine leaves the sources alone."""
         if self._round is None:
-            self._begin(now)
+            if may_begin:
+                self._begin(now)
         elif not self._round.is_asked:
             self._ask(self._round, now)
         else:
@@ -64,6 +66,7 @@ class ShareComparison:
         run = self._run
         if now < self._not_before or not self._waiting():
             return
+        self._not_before = now + _APART_S
         sources = tuple(image.source for image in run.ledger.queue.to_convert(run.batches, _SOURCES))
         if sources:
             self._rounds += 1
@@ -107,7 +110,7 @@ class ShareComparison:
         assert self._round is not None
         self._round.shows.close()
         self._round = None
-        self._not_before = now + 1.0
+        self._not_before = now + _APART_S
 
     def _compared(self, crew: Crew, problem: Problem | None, now: float) -> None:
         likeness = crew.holds.likeness

@@ -37,6 +37,7 @@ from tests.support.engine_runs import (
 from tests.support.host_processes import HostProcess, engine_events, free_port, settings, wait_for_hosts
 from tests.support.jp2_files import flip_bits
 from tests.support.own_mounts import OwnMounts
+from tests.support.seaweed import BUCKET, Seaweed
 from tests.support.waiting import wait_until
 
 
@@ -138,12 +139,15 @@ def test_what_makes_other_bytes_or_sees_something_else_converts_nothing_and_is_t
 def test_a_host_that_sees_another_share_or_store_gets_no_image_until_it_sees_the_engines(
     workspace: MakeWorkspace, hosts: list[HostProcess], own_mounts: OwnMounts
 ) -> None:
-    root = workspace(images=8, settings=settings(free_port()), width=1000, height=800)
+    store = (
+        '[store]\nurl = "file:~/out"\n'  # another directory for each machine, unless the engine says which
+    )
+    root = workspace(images=8, settings=settings(free_port()) + store, width=1000, height=800)
     source, out, other = root / "source", root / "out", root.parent / "other share"
     shutil.copytree(source, other)
     for path in other.rglob("*.jp2"):
         flip_bits(path, -100)
-    start_engine(root, "--workers", "1")
+    start_engine(root, "--workers", "1", env={"HOME": str(root)})
     busy = suspend_busy_worker(root)
     empty = HostProcess(root, "b", through=own_mounts("tmpfs", source))
     changed = HostProcess(root, "c", through=own_mounts(other, source), site=LATE)
@@ -179,6 +183,28 @@ def test_a_host_that_sees_another_share_or_store_gets_no_image_until_it_sees_the
     with LedgerReader(Workspace(root)) as reader:
         by = {attempt.host for row in list_rows(root) for attempt in reader.attempts(row["id"])}
     assert by == {"", "c"}
+
+
+def test_a_host_with_wrong_credentials_for_the_bucket_holds_alone_and_joins_again_with_the_right_ones(
+    workspace: MakeWorkspace, hosts: list[HostProcess], seaweed: Seaweed, prefix: str
+) -> None:
+    store = f'[store]\nurl = "s3://{BUCKET}/{prefix}"\nendpoint = "{seaweed.endpoint}"\n'
+    root = workspace(images=5, settings=settings(free_port()) + store, width=1000, height=800)
+    start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
+    hosts.append(HostProcess(root, "b", site='import os\nos.environ["AWS_SECRET_ACCESS_KEY"] = "wrong"\n'))
+    hold = wait_until(partial(hold_of, root, "b"), "the hold")
+    assert hold["reason"] == "store" and BUCKET in hold["detail"], hold
+    wait_until(
+        partial(hosts[0].has_said, f"gets no images for now: {hold['detail']}"), "what people are told"
+    )
+    assert status(root)["hold"] is None and status(root)["totals"]["in_flight"] == 1
+    assert hosts[0].end() == 0
+    hosts.append(HostProcess(root, "b"))
+    wait_until(lambda: status(root)["totals"]["done"], "an image by the host")
+    resume_worker(busy)
+    end = wait_for_end(root)["totals"]
+    assert (end["done"], end["failed"], len(seaweed.contents(prefix))) == (5, 0, 5)
 
 
 LATE = """
