@@ -20,11 +20,12 @@ from pathlib import Path
 from engine.failures import UserError, one_line
 from engine.formatting import counted
 from engine.hosts.children import Children
+from engine.hosts.connection import Connection
+from engine.hosts.first_contact import make_contact
 from engine.hosts.invitations import Invitation
 from engine.hosts.libraries import libraries
-from engine.hosts.relay import Relay
 from engine.hosts.session import Session
-from engine.hosts.wire import Hello, Leaving, Parcel
+from engine.hosts.wire import Hello, Leaving, Parcel, topic_of_host
 from engine.ledger.states import EventKind
 from engine.memory.available import MemoryReader
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
@@ -108,17 +109,20 @@ class HostProcess:
         children.take_over()
         received: list[Parcel] = []
         sent: list[Parcel] = []
-        name, scratch = self._invitation.name, self._options.scratch
-        session = Session(incarnation, name, children, scratch, sent.append)
+        invitation, scratch = self._invitation, self._options.scratch
+        session = Session(incarnation, invitation.name, children, scratch, sent.append)
 
-        def take(parcel: Parcel) -> None:
-            received.append(parcel)
+        def take(data: bytes) -> None:
+            received.append(Parcel.unpacked(data))
             self._wake_up.set()
 
+        await make_contact(invitation)
         try:
-            async with Relay(self._invitation, incarnation, take) as relay:
+            name = f"{invitation.name}-{incarnation}"
+            async with Connection(invitation.address, invitation.credentials, name) as connection:
                 self._is_connected = True
-                await self._serve(session, relay, received, sent)
+                await connection.listen(topic_of_host(invitation.topic, invitation.name), take)
+                await self._serve(session, connection, received, sent)
         finally:
             self._is_connected = False
             await session.end()
@@ -126,22 +130,25 @@ class HostProcess:
             raise UserError(f"the engine refuses {self._invitation.name}: {session.refused}")
 
     async def _serve(
-        self, session: Session, relay: Relay, received: list[Parcel], sent: list[Parcel]
+        self, session: Session, connection: Connection, received: list[Parcel], sent: list[Parcel]
     ) -> None:
+        def send(parcel: Parcel) -> None:
+            connection.send(self._invitation.topic, parcel.packed())
+
         said_hello_at = 0.0
         self._said.say(f"connected to {self._invitation.address}, waits for its engine")
-        while relay.is_connected and not session.is_over and session.refused is None:
+        while connection.is_open and not session.is_over and session.refused is None:
             now = time.monotonic()
             while received:
                 session.take(received.pop(0))
             if not session.greeted and now - said_hello_at >= _HELLO_EVERY_S:
                 said_hello_at = now
-                relay.send(Parcel(session.incarnation, -1, (self._hello(relay),)))
+                send(Parcel(session.incarnation, -1, (self._hello(connection),)))
             if self._left.is_set():
                 session.say(Leaving("somebody has ended it"))
             session.work(now)
             for parcel in sent:
-                relay.send(parcel)
+                send(parcel)
             sent.clear()
             if session.problem is not None:
                 self._said.say(f"cannot join: {session.problem}")
@@ -152,18 +159,17 @@ class HostProcess:
                     f"joined as {self._invitation.name}, {counted(self._options.workers, 'worker')}"
                 )
             if self._left.is_set() or session.problem is not None or session.refused is not None:
-                await asyncio.sleep(_TICK_S)  # for the last words to be sent
-                return
+                return  # closing the connection waits for the last words
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake_up.wait(), _TICK_S)
             self._wake_up.clear()
         self._said.say("the connection is over")
 
-    def _hello(self, relay: Relay) -> Hello:
+    def _hello(self, connection: Connection) -> Hello:
         options = self._options
         memory = MemoryReader().read()
         cores = os.cpu_count() or 1
-        return Hello(self._invitation.name, relay.address, libraries(), cores, options.workers, memory)
+        return Hello(self._invitation.name, connection.identity, libraries(), cores, options.workers, memory)
 
 
 def main() -> int:

@@ -1,28 +1,21 @@
-"""The engine's end of the connection through Dask: its scheduler, its client, and the hosts that come and go."""
+"""The engine's end of the connection through Dask: the hosts that come and go."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from engine.failures import UserError
-from engine.hosts.children import Children, Journal
-from engine.hosts.dask_settings import configure, security_of
+from engine.hosts.children import Journal
+from engine.hosts.connection import Connection
 from engine.hosts.invitations import Credentials
 from engine.hosts.libraries import difference, libraries
-from engine.hosts.relay import deliver
+from engine.hosts.meeting import Meeting
 from engine.hosts.remote import RemoteHost
-from engine.hosts.scheduler import Listening, NotListening, TurnedAway, scheduler_main
-from engine.hosts.wire import PING_EVERY_S, TOPIC, Greet, Hello, LetGo, Parcel, Ping, Refuse
+from engine.hosts.wire import PING_EVERY_S, Greet, Hello, LetGo, Parcel, Ping, Refuse, topic_of_host
 from engine.ledger.states import EventKind
-from engine.processes.child import Child
 
-SCHEDULER = "photostat-scheduler"
-_LISTENS_WITHIN_S = 60.0
-_CLOSES_WITHIN_S = 5.0
 _OPENS_AGAIN_AFTER_S = 10.0
 _MOST_TOLD = 1000
 
@@ -30,22 +23,22 @@ _MOST_TOLD = 1000
 class Cluster:
     def __init__(
         self,
-        listen: str,
+        meeting: Meeting,
         credentials: Credentials,
+        topic: str,
         greet: Callable[[], Greet | None],
-        children: Children,
         events: Journal,
         wake: Callable[[], None],
     ) -> None:
-        """`greet` is what a host that joins is told; None as long as none can join: it asks again."""
-        self._listen = listen
+        """`topic` is the one on which this engine's hosts speak; `greet` is what a host that joins is told, None as
+        long as none can join: it asks again."""
+        self._meeting = meeting
         self._credentials = credentials
+        self._topic = topic
         self._greet = greet
-        self._children = children
         self._events = events
         self._wake = wake
-        self._scheduler: Child | None = None
-        self._client: Any = None
+        self._connection: Connection | None = None
         self._hosts: dict[str, RemoteHost] = {}
         """By their incarnation."""
         self._arrived: list[RemoteHost] = []
@@ -56,37 +49,24 @@ class Cluster:
         self._opening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Raises UserError if nobody can connect there."""
-        configure()
-        from distributed import Client
+        """Raises UserError if nobody can connect there, and that is for this engine to see to."""
+        if self._meeting.starts_with_the_engine:
+            await self._open()
+        else:
+            self._opening = asyncio.create_task(self._reopen())
 
-        self._scheduler = self._children.start(SCHEDULER, scheduler_main, self._listen, self._credentials)
-        address = await self._address(self._scheduler)
-        self._client = await Client(
-            address,
-            asynchronous=True,
-            security=security_of(self._credentials),
-            direct_to_workers=False,
-            name="photostat-engine",
-            set_as_default=False,
-        )
-        self._client.subscribe_topic(TOPIC, self._on_event)
-        self._client.subscribe_topic("all", self._on_membership)
-
-    async def _address(self, scheduler: Child) -> str:
-        deadline = time.monotonic() + _LISTENS_WITHIN_S
-        while time.monotonic() < deadline:
-            for message in scheduler.messages():
-                match message:
-                    case Listening():
-                        port = message.address.rpartition(":")[2]
-                        return f"tls://127.0.0.1:{port}" if "0.0.0.0" in self._listen else message.address
-                    case NotListening():
-                        raise UserError(f'[cluster] listen = "{self._listen}": {message.why}')
-            if scheduler.exit_code is not None:
-                break
-            await asyncio.sleep(0.05)
-        raise UserError(f'[cluster] listen = "{self._listen}": the scheduler does not start; see logs/')
+    async def _open(self) -> None:
+        """Raises UserError, OSError or TimeoutError."""
+        address = await self._meeting.open()
+        connection = Connection(address, self._credentials, "photostat-engine")
+        await connection.open()
+        try:
+            await connection.listen(self._topic, self._on_parcel)
+        except BaseException:
+            await connection.close()
+            raise
+        connection.listen_for_leavers(self._on_leaver)
+        self._connection = connection
 
     def arrivals(self) -> Iterator[RemoteHost]:
         """Hosts that have joined since the last call."""
@@ -94,25 +74,32 @@ class Cluster:
         yield from arrived
 
     def look(self, now: float) -> None:
-        """At every turn of the loop: who is silent is lost, and so are all if the scheduler has ended."""
-        scheduler = self._scheduler if self._client is not None else None  # else it is being started
-        has_ended = scheduler is not None and scheduler.exit_code is not None
+        """At every turn of the loop: who is silent is lost, and so are all if the connection is."""
+        has_ended = self._why_nobody_is_heard()
         for incarnation, host in list(self._hosts.items()):
-            if has_ended and host.lost is None:
-                host.lost = "the connection is lost: the engine's scheduler has ended"
+            if has_ended is not None and host.lost is None:
+                host.lost = f"the connection is lost: {has_ended}"
             host.look(now)
             if host.lost is not None:
                 del self._hosts[incarnation]
-                if not has_ended:
+                if has_ended is None:
                     self._send(host, Parcel(incarnation, host.next_number(), (LetGo(),)))
-        if scheduler is not None:
-            self._hear_of_strangers(scheduler)
-        if has_ended:
-            self._begin_anew()
+        for where, why in self._meeting.strangers():
+            self._tell(f"who connects from {where}", why)
+        if has_ended is not None:
+            self._begin_anew(has_ended)
         if now - self._pinged_at >= PING_EVERY_S:
             self._pinged_at = now
             for host in self._hosts.values():
                 host.post(Ping())
+
+    def _why_nobody_is_heard(self) -> str | None:
+        """None also while the connection is being opened."""
+        if self._connection is None:
+            return None
+        if (why := self._meeting.ended) is not None:
+            return why
+        return None if self._connection.is_open else "the scheduler does not answer any more"
 
     def flush(self) -> None:
         """At the end of every turn: send what it has brought about."""
@@ -126,59 +113,43 @@ class Cluster:
         self.flush()
         if self._opening is not None:
             self._opening.cancel()
-        await self._close_client()
-        if self._scheduler is not None:
-            self._children.dismiss(self._scheduler, after_s=_CLOSES_WITHIN_S)
-            self._scheduler = None
+        await self._disconnect()
+        self._meeting.close()
 
-    async def _close_client(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(TimeoutError, OSError):
-                await asyncio.wait_for(client.close(), _CLOSES_WITHIN_S)
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
 
-    def _hear_of_strangers(self, scheduler: Child) -> None:
-        for message in scheduler.messages():
-            if isinstance(message, TurnedAway):
-                where = message.address.rpartition(":")[0]
-                self._tell(f"who connects from {where}", message.why)
-
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, why: str) -> None:
         """A client whose scheduler has ended is of no use any more."""
-        assert self._scheduler is not None
-        self._events.warning(
-            EventKind.ENGINE, "the scheduler has ended; a new one takes over", pid=self._scheduler.pid
-        )
-        self._children.dismiss(self._scheduler)
-        self._scheduler = None
-        self._opening = asyncio.create_task(self._reopen())
+        self._events.warning(EventKind.ENGINE, f"{why}; hosts join again as soon as there is one")
+        lost, self._connection = self._connection, None
+        self._opening = asyncio.create_task(self._reopen(lost))
 
-    async def _reopen(self) -> None:
-        await self._close_client()
+    async def _reopen(self, lost: Connection | None = None) -> None:
+        if lost is not None:
+            await lost.close()
         while True:
             try:
-                await self.open()
+                await self._open()
                 return
             except (UserError, OSError, TimeoutError) as error:
                 self._tell("no host", str(error))
-            if self._scheduler is not None:
-                self._children.dismiss(self._scheduler)
-                self._scheduler = None
+            self._meeting.close()
             await asyncio.sleep(_OPENS_AGAIN_AFTER_S)
 
     # -- from hosts ----
 
-    def _on_membership(self, event: tuple[float, Any]) -> None:
-        """What the scheduler has to say; one that is gone is never let in under its old address again."""
-        match event[1]:
-            case {"action": "remove-worker", "worker": address}:
-                for host in self._hosts.values():
-                    if host.hello.address == address:
-                        host.lost = host.lost or "the connection is lost"
-                        self._wake()
+    def _on_leaver(self, identity: str) -> None:
+        """A client of the scheduler is gone; if it was a host, it is let in again only as another incarnation."""
+        for host in self._hosts.values():
+            if host.hello.address == identity:
+                host.lost = host.lost or "the connection is lost"
+                self._wake()
 
-    def _on_event(self, event: tuple[float, bytes]) -> None:
-        parcel = Parcel.unpacked(event[1])
+    def _on_parcel(self, data: bytes) -> None:
+        parcel = Parcel.unpacked(data)
         host = self._hosts.get(parcel.incarnation)
         match parcel.messages:
             case (Hello() as hello,):
@@ -226,17 +197,5 @@ class Cluster:
             self._events.warning(EventKind.ENGINE, f"{name} cannot join: {why}")
 
     def _send(self, host: RemoteHost, parcel: Parcel) -> None:
-        from distributed import fire_and_forget
-
-        if self._client is None:
-            return
-        future = self._client.submit(
-            deliver,
-            parcel.packed(),
-            key=f"{TOPIC}-{parcel.incarnation}-{parcel.number}",
-            workers=[host.hello.address],
-            allow_other_workers=False,
-            retries=0,
-            pure=False,
-        )
-        fire_and_forget(future)
+        if self._connection is not None:
+            self._connection.send(topic_of_host(self._topic, host.name), parcel.packed())

@@ -1,4 +1,4 @@
-"""How Dask is set up here: it carries messages and knows who is there; it schedules, balances and keeps nothing."""
+"""How Dask is set up here: it carries messages and knows who is there. It has no tasks and no workers here."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ from typing import Any
 from engine.hosts.invitations import Credentials
 
 _SETTINGS: dict[str, Any] = {
-    "distributed.scheduler.allowed-failures": 0,
-    "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-    "distributed.scheduler.worker-ttl": "30s",
-    "distributed.scheduler.no-workers-timeout": "20s",
     "distributed.scheduler.events-cleanup-delay": "1m",
     "distributed.admin.log-length": 100,
     "distributed.admin.low-level-log-length": 100,
-    "distributed.worker.profile.enabled": False,
-    "distributed.worker.memory.target": False,
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.terminate": False,
     "distributed.comm.timeouts.connect": "10s",
     "distributed.comm.timeouts.tcp": "15s",  # below 11 s Dask asserts
     "distributed.diagnostics.nvml": False,
-    "distributed.logging": {"distributed": "critical", "tornado": "critical"},
+    "distributed.logging": {  # what matters of it is an event, or is said by the host
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"nowhere": {"class": "logging.NullHandler"}},
+        "loggers": {
+            name: {"handlers": ["nowhere"], "propagate": False} for name in ("distributed", "tornado")
+        },
+    },
 }
 
 
@@ -38,6 +35,7 @@ def configure() -> None:
 
 def security_of(credentials: Credentials) -> Any:
     """A `distributed.Security`: both ends show a certificate of the authority."""
+    configure()
     from distributed.security import Security
 
     return Security(

@@ -20,7 +20,10 @@ _HEADER = """\
 # Keep it secret: whoever has it can run programs as the users of the engine and of its hosts.
 name: {name}
 address: {address}
+topic: {topic}
 """
+TOPIC = "photostat"
+"""On which hosts speak to an engine that has a scheduler of its own."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ class Invitation:
     address: str
     """Of the engine, `tls://HOST:PORT`."""
     credentials: Credentials
+    topic: str = TOPIC
 
     def text(self) -> str:
         pems = self.credentials
-        header = _HEADER.format(name=self.name, address=self.address)
+        header = _HEADER.format(name=self.name, address=self.address, topic=self.topic)
         return f"{header}{pems.authority}{pems.certificate}{pems.key}"
 
     @classmethod
@@ -53,13 +57,13 @@ class Invitation:
             raise UserError(f"{path}: {error.strerror}") from error
         except UnicodeDecodeError:
             text = ""
-        fields = dict(re.findall(r"^(name|address): (\S+)$", text, re.MULTILINE))
+        fields = {"topic": TOPIC} | dict(re.findall(r"^(name|address|topic): (\S+)$", text, re.MULTILINE))
         pems = [match[0] for match in _PEM.finditer(text)]
-        if fields.keys() != {"name", "address"} or len(pems) != 3:
+        if fields.keys() != {"name", "address", "topic"} or len(pems) != 3:
             raise UserError(
                 f"{path} is no invitation: `photostat host invite NAME` in the workspace writes one"
             )
-        return cls(fields["name"], fields["address"], Credentials(*pems))
+        return cls(fields["name"], fields["address"], Credentials(*pems), fields["topic"])
 
 
 class Authority:

@@ -14,10 +14,14 @@ from engine.memory.available import Memory
 from engine.messages import KnownStore
 from engine.processes.examiner import Problem, Shown
 
-TOPIC = "photostat"
 PING_EVERY_S = 2.0
 SILENT_AFTER_S = 15.0
 """Who has said nothing for so long is gone. Both say something every two seconds at least."""
+
+
+def topic_of_host(topic: str, name: str) -> str:
+    """On which a host of this name hears, if hosts speak to their engine on `topic`."""
+    return f"{topic}/{name}"
 
 
 # From the host
@@ -29,7 +33,7 @@ class Hello:
 
     name: str
     address: str
-    """Of its end of the connection."""
+    """The identity of its end of the connection."""
     libraries: tuple[tuple[str, str], ...]
     """Those whose versions decide which bytes come out, and photostat's own."""
     cores: int

@@ -11,7 +11,8 @@ from engine.failures import UserError
 from engine.formatting import clock_apart, counted
 from engine.hosts.cluster import Cluster
 from engine.hosts.examination import NOTHING_CONVERTED, Examination
-from engine.hosts.invitations import Authority
+from engine.hosts.invitations import TOPIC, Authority
+from engine.hosts.meeting import OwnScheduler
 from engine.hosts.remote import RemoteHost
 from engine.hosts.wire import Greet
 from engine.ledger.known_store import known_store
@@ -46,11 +47,12 @@ class Joining:
         self._comparison = ShareComparison(run, self._others)
         self._other_clocks: set[str] = set()
         """Hosts whose clocks are known to be wrong, by their incarnation."""
+        credentials = Authority(run.workspace.cluster_dir).engine()
         self._cluster = Cluster(
-            run.config.cluster.listen,
-            Authority(run.workspace.cluster_dir).engine(),
+            OwnScheduler(run.config.cluster.listen, credentials, run.children),
+            credentials,
+            TOPIC,
             self._greeting,
-            run.children,
             run.events,
             run.wake_up.set,
         )

@@ -126,6 +126,7 @@ def test_what_makes_other_bytes_or_sees_something_else_converts_nothing_and_is_t
     hold = wait_until(lambda: hold_of(root, "d"), "the hold of a host that cannot convert")
     assert hold["detail"].startswith("nothing can be converted here: ") and "pyvips" in hold["detail"]
     wait_until(partial(no_codec.has_said, hold["detail"]), "what people there are told")
+    wait_until_told(root, "c cannot join: same versions, other bytes")
     told = engine_events(root)
     assert sum("b cannot join: pyvips-binary 0.1 is there" in message for message in told) == 1
     assert sum("c cannot join: same versions, other bytes" in message for message in told) == 1
