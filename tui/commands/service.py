@@ -15,7 +15,9 @@ from engine.failures import UserError
 from engine.formatting import visible
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
+from tui.commands.shared.host_unit import host_unit
 from tui.commands.shared.options import batches_option, check_batch, workers_option, workspace_of
+from tui.commands.shared.units import percent, unit_word
 
 _UNIT = """\
 # A systemd user unit for one photostat workspace, printed by `photostat service`. To install it:
@@ -61,13 +63,27 @@ _CREDENTIALS = """\
 @click.command()
 @batches_option
 @workers_option
+@click.option(
+    "--host",
+    "invitation",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A unit for this machine as a host, with this invitation, in place of the engine's.",
+)
 @click.pass_context
-def service(ctx: click.Context, batches: tuple[str, ...], workers: int | None) -> None:
+def service(
+    ctx: click.Context, batches: tuple[str, ...], workers: int | None, invitation: Path | None
+) -> None:
     """Print a systemd user unit that starts the engine again after a crash or a reboot.
 
     Two commands install it; they stand at its top, with this workspace's names. It ends when all is converted, and is
     started again only after a crash, not because images failed.
     """
+    if invitation is not None:
+        if batches:
+            raise click.UsageError("--batch is the engine's: leave it out with --host")
+        click.echo(host_unit(invitation, _program(), workers), nl=False)
+        return
     workspace = workspace_of(ctx)
     with LedgerReader(workspace) as reader:
         names = list(reader.account())
@@ -96,9 +112,9 @@ def unit_of(workspace: Workspace, program: Sequence[str], options: Sequence[str]
     return _UNIT.format(
         again=shlex.join([*program, "-C", root, "service", *options]),
         name=unit_name(root),
-        described=_percent(root) if is_plain else unit_name(root),
-        directory=f"WorkingDirectory={_percent(root)}\n" if is_plain else "",
-        command=" ".join(map(_word, command)),
+        described=percent(root) if is_plain else unit_name(root),
+        directory=f"WorkingDirectory={percent(root)}\n" if is_plain else "",
+        command=" ".join(map(unit_word, command)),
         environment=_CREDENTIALS if is_s3 else "",
     )
 
@@ -115,13 +131,3 @@ def _program() -> list[str]:
         if place.name == "photostat" and os.access(place, os.X_OK) and place.is_file():
             return [str(place)]
     return [sys.executable, "-P", "-m", "tui.cli"]
-
-
-def _word(text: str) -> str:
-    """A word of a command line of systemd (systemd.service(5), systemd.syntax(7))."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
-    return _percent(escaped if re.fullmatch(r"[\w@%+=:,./-]+", text) else f'"{escaped}"')
-
-
-def _percent(text: str) -> str:
-    return text.replace("%", "%%")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.failures import UserError
+from engine.hosts.invitations import Authority
 from engine.ledger.lock import find_engine
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
@@ -44,14 +45,43 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
         photostat("init", root)
         unit = tmp_path / unit_name(str(root))
         unit.write_text(photostat("service", workspace=root).stdout)
-        checked = subprocess.run(
-            [system_tool("systemd-analyze"), "--user", "verify", unit],
-            env=os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (checked.returncode, checked.stderr) == (0, "")
+        assert checked_by_systemd(unit, tmp_path) == (0, "")
+
+
+def checked_by_systemd(unit: Path, tmp_path: Path) -> tuple[int, str]:
+    checked = subprocess.run(
+        [system_tool("systemd-analyze"), "--user", "verify", unit],
+        env=os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return checked.returncode, checked.stderr
+
+
+@pytest.mark.needs_tool("systemd-analyze")
+def test_systemd_understands_every_line_of_a_hosts_unit_and_what_it_starts_is_the_host(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / ODD
+    directory.mkdir()
+    file = directory / "conv2.pem"
+    file.write_text(Authority(tmp_path / "cluster").invite("conv2", "tls://127.0.0.1:1").text())
+    printed = photostat("service", "--host", file, "--workers", "3").stdout
+    assert "PRIVATE KEY" not in printed
+    unit = tmp_path / "photostat-host-conv2.service"
+    unit.write_text(printed)
+    assert checked_by_systemd(unit, tmp_path) == (0, "")
+    command = words_of(settings_of(printed)["ExecStart"])
+    assert command[-6:] == [
+        *("host", str(file), "--scratch", str(directory / "photostat-conv2-scratch"), "--workers", "3")
+    ]
+    host = subprocess.Popen(command, cwd="/", stderr=subprocess.PIPE, text=True)
+    assert host.stderr is not None and "connects to tls://127.0.0.1:1" in host.stderr.readline()
+    host.send_signal(signal.SIGTERM)
+    assert host.wait(LONGEST_WAIT_S) == 0
+    refused = photostat("service", "--host", unit, expect=2).stderr
+    assert "is no invitation" in refused and refused.count("\n") == 1
 
 
 def test_what_the_unit_starts_is_the_engine_which_drains_and_ends(workspace: MakeWorkspace) -> None:
