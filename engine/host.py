@@ -24,6 +24,7 @@ from engine.hosts.connection import Connection
 from engine.hosts.first_contact import make_contact
 from engine.hosts.invitations import Invitation
 from engine.hosts.libraries import libraries
+from engine.hosts.received_invitation import invitation_of_stdin
 from engine.hosts.session import Session
 from engine.hosts.wire import Hello, Leaving, Parcel, topic_of_host
 from engine.ledger.states import EventKind
@@ -34,13 +35,22 @@ from engine.visible_stderr import make_stderr_visible
 _TICK_S = 0.25
 _HELLO_EVERY_S = 1.0
 _AGAIN_AFTER_S = 5.0
+CONNECTION_LOST = 3
+"""The exit code of a host that was started over ssh; 0 is that of one which was to leave."""
 
 
 @dataclass(frozen=True)
 class HostOptions:
     invitation: Path
-    scratch: Path
+    """`-`: from standard input."""
+    scratch: Path | None
     workers: int
+    while_stdin: bool = False
+    """Whoever has started it over ssh: it ends when standard input does, and connects only once."""
+
+
+class ConnectionLost(Exception):
+    """Of a host that connects only once."""
 
 
 class _Said:
@@ -64,19 +74,25 @@ class _Said:
 class HostProcess:
     def __init__(self, options: HostOptions) -> None:
         self._options = options
-        self._invitation = Invitation.read(options.invitation)
+        self._invitation = (
+            Invitation.read(options.invitation) if str(options.invitation) != "-" else invitation_of_stdin()
+        )
+        name = f"photostat-{self._invitation.name}-scratch"
+        self._scratch = options.scratch if options.scratch is not None else Path(name).absolute()
         self._said = _Said()
         self._wake_up = asyncio.Event()
         self._left = asyncio.Event()
         """Somebody ends it."""
-        self._is_connected = False
+        self._is_connected = self._has_connected = False
 
     async def run(self) -> None:
         """Until a person stops it. Raises UserError if the engine refuses it."""
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(signum, self._leave)
-        self._options.scratch.mkdir(parents=True, exist_ok=True)
+        if self._options.while_stdin:
+            loop.add_reader(sys.stdin.fileno(), self._read_stdin)
+        self._scratch.mkdir(parents=True, exist_ok=True)
         self._said.say(f"connects to {self._invitation.address}")
         while not self._left.is_set():
             try:
@@ -84,9 +100,17 @@ class HostProcess:
             except (OSError, TimeoutError) as error:
                 why = error.strerror if isinstance(error, OSError) and error.strerror else error
                 self._said.say(f"{self._invitation.address} does not answer ({why}); trying again")
+            if self._options.while_stdin and self._has_connected and not self._left.is_set():
+                raise ConnectionLost  # who has started it starts it again
             if not self._left.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake_up.wait(), _AGAIN_AFTER_S)
+
+    def _read_stdin(self) -> None:
+        """Nothing more is said there: it ends."""
+        if not os.read(sys.stdin.fileno(), 4096):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self._leave()
 
     def _leave(self) -> None:
         self._left.set()
@@ -105,11 +129,11 @@ class HostProcess:
     async def _connect(self) -> None:
         """One connection, from its beginning to its end."""
         incarnation = secrets.token_hex(16)
-        children = Children(self._options.scratch / "host.children", self._said, self._wake_up)
+        children = Children(self._scratch / "host.children", self._said, self._wake_up)
         children.take_over()
         received: list[Parcel] = []
         sent: list[Parcel] = []
-        invitation, scratch = self._invitation, self._options.scratch
+        invitation, scratch = self._invitation, self._scratch
         session = Session(incarnation, invitation.name, children, scratch, sent.append)
 
         def take(data: bytes) -> None:
@@ -120,7 +144,7 @@ class HostProcess:
         try:
             name = f"{invitation.name}-{incarnation}"
             async with Connection(invitation.address, invitation.credentials, name) as connection:
-                self._is_connected = True
+                self._is_connected = self._has_connected = True
                 await connection.listen(topic_of_host(invitation.topic, invitation.name), take)
                 await self._serve(session, connection, received, sent)
         finally:
@@ -173,19 +197,26 @@ class HostProcess:
 
 
 def main() -> int:
-    """0 when somebody has ended it, 2 if it cannot work."""
+    """0 when somebody has ended it, 2 if it cannot work, 3 if it connects only once and the connection is lost."""
     parser = argparse.ArgumentParser(prog="python -m engine.host")
     parser.add_argument("invitation", type=Path)
-    parser.add_argument("--scratch", type=Path, required=True)
+    parser.add_argument("--scratch", type=Path)
+    parser.add_argument("--while-stdin", action="store_true")
     parser.add_argument("--workers", type=int, required=True)
     options = parser.parse_args()
     make_stderr_visible()
     set_oom_score(OOM_SUPERVISOR)
     try:
-        asyncio.run(HostProcess(HostOptions(options.invitation, options.scratch, options.workers)).run())
+        asyncio.run(
+            HostProcess(
+                HostOptions(options.invitation, options.scratch, options.workers, options.while_stdin)
+            ).run()
+        )
     except UserError as error:
         print(f"photostat host: {one_line(str(error))}", file=sys.stderr, flush=True)
         return 2
+    except ConnectionLost:
+        return CONNECTION_LOST
     return 0
 
 

@@ -82,6 +82,24 @@ def _check_header(manifest: ManifestSettings) -> None:
 
 
 def _check_converts(cluster: ClusterSettings) -> None:
+    if cluster.listen and cluster.scheduler:
+        raise ValueError(
+            "[cluster] has listen and scheduler: hosts meet the engine in one place, leave one of them out"
+        )
+    if cluster.scheduler and not cluster.tls.ca:
+        raise ValueError(
+            "[cluster] scheduler needs tls: the files with which that Dask cluster lets this engine in, as in "
+            'tls = { ca = "ca.pem", cert = "photostat.pem", key = "photostat-key.pem" }'
+        )
+    if cluster.tls.ca and not cluster.scheduler:
+        raise ValueError(
+            "[cluster] tls is for scheduler, which is not set; listen has certificates of its own"
+        )
+    if cluster.hosts and not cluster.lets_others_join:
+        raise ValueError(
+            "[cluster] hosts: they have nowhere to connect to: set listen as well, as in "
+            'listen = "tls://0.0.0.0:8786"'
+        )
     if not cluster.here and not cluster.lets_others_join:
         raise ValueError(
             "[cluster] here = false: nothing would be converted, for no other machine can join: set listen as well"

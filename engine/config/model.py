@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field, structs
 
 from engine.config.run_hours import RunHours, read_hours
+from engine.config.ssh_hosts import SshHost, read_ssh_hosts, write_ssh_hosts
+from engine.config.tls_files import TlsFiles, read_tls_files, write_tls_files
 from engine.config.values import (
     Colour,
     Columns,
@@ -25,6 +27,7 @@ from engine.config.values import (
     NotifyUrl,
     Rate,
     Replacements,
+    SchedulerAddress,
     Seconds,
     Size,
     StoreUrl,
@@ -206,10 +209,33 @@ class ClusterSettings(Struct, frozen=True):
         bool,
         "false: this machine converts nothing; it reads headers and keeps the ledger, and the others convert",
     ] = True
+    address: Annotated[
+        Text,
+        "by which name or address other machines reach this one; empty: this machine's full name",
+    ] = ""
+    scheduler: Annotated[
+        SchedulerAddress,
+        "in place of listen: the scheduler of a Dask cluster that exists, where engine and hosts meet; its own workers "
+        "are never used",
+    ] = ""
+    tls: Annotated[
+        TlsFiles,
+        Form(read_tls_files, write_tls_files),
+        'with scheduler: that cluster\'s files, { ca = "ca.pem", cert = "photostat.pem", key = "photostat-key.pem" }',
+    ] = TlsFiles()
+    hosts: Annotated[
+        tuple[SshHost, ...],
+        Form(read_ssh_hosts, write_ssh_hosts),
+        'the engine starts these over ssh, and they end with it: ["conv2", "user@conv3"], or '
+        '{ at = "conv4", workers = 8, scratch = "/data/scratch" }',
+    ] = ()
+    command: Annotated[FilledText, "photostat on those machines, as a login shell there finds it"] = (
+        "photostat"
+    )
 
     @property
     def lets_others_join(self) -> bool:
-        return bool(self.listen)
+        return bool(self.listen or self.scheduler)
 
 
 class Config(Struct, frozen=True):

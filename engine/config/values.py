@@ -288,6 +288,9 @@ StoreUrl = Annotated[
 ]
 Endpoint = Annotated[str, Form(_read_endpoint)]
 ListenAddress = Annotated[str, Form(read_listen_address)]
+SchedulerAddress = Annotated[
+    str, Form(_read_matching(r"(tls://[^/\s:]+:\d{1,5})?", 'empty or an address like "tls://scheduler:8786"'))
+]
 NotifyUrl = Annotated[str, Form(read_notify_url)]
 DayTime = Annotated[str, Form(_read_day_time)]
 """`08:00`, or empty."""

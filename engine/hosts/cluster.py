@@ -135,7 +135,7 @@ class Cluster:
                 await self._open()
                 return
             except (UserError, OSError, TimeoutError) as error:
-                self._tell("no host", str(error))
+                self._tell("hosts", str(error))
             self._meeting.close()
             await asyncio.sleep(_OPENS_AGAIN_AFTER_S)
 

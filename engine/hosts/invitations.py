@@ -46,6 +46,8 @@ class Invitation:
     def text(self) -> str:
         pems = self.credentials
         header = _HEADER.format(name=self.name, address=self.address, topic=self.topic)
+        if (count := len(_PEM.findall(pems.authority))) != 1:  # a Dask cluster's: a bundle
+            header += f"authorities: {count}\n"
         return f"{header}{pems.authority}{pems.certificate}{pems.key}"
 
     @classmethod
@@ -57,13 +59,22 @@ class Invitation:
             raise UserError(f"{path}: {error.strerror}") from error
         except UnicodeDecodeError:
             text = ""
-        fields = {"topic": TOPIC} | dict(re.findall(r"^(name|address|topic): (\S+)$", text, re.MULTILINE))
+        return cls.of_text(text, str(path))
+
+    @classmethod
+    def of_text(cls, text: str, path: str) -> Invitation:
+        """`path` is where it was found. Raises UserError if it is none."""
+        fields = {"topic": TOPIC} | dict(
+            re.findall(r"^(name|address|topic|authorities): (\S+)$", text, re.MULTILINE)
+        )
         pems = [match[0] for match in _PEM.finditer(text)]
-        if fields.keys() != {"name", "address", "topic"} or len(pems) != 3:
+        if not {"name", "address", "topic"} <= fields.keys() or len(pems) < 3 or "KEY" not in pems[-1][:40]:
             raise UserError(
                 f"{path} is no invitation: `photostat host invite NAME` in the workspace writes one"
             )
-        return cls(fields["name"], fields["address"], Credentials(*pems), fields["topic"])
+        most = int(fields.get("authorities", "1"))
+        credentials = Credentials("".join(pems[:most]), "".join(pems[most:-1]), pems[-1])
+        return cls(fields["name"], fields["address"], credentials, fields["topic"])
 
 
 class Authority:
@@ -83,8 +94,7 @@ class Authority:
 
     def invite(self, name: str, address: str) -> Invitation:
         """Raises UserError for a name that is none."""
-        if not _NAME.fullmatch(name):
-            raise UserError(f"{name!r} is no name for a host: letters, digits, dots and hyphens, at most 40")
+        check_name(name)
         return Invitation(name, address, self._issue(name))
 
     def _authority(self) -> tuple[str, str]:
@@ -99,6 +109,12 @@ class Authority:
     def _issue(self, name: str) -> Credentials:
         authority = self._authority()
         return Credentials(authority[0], *_made(name, authority))
+
+
+def check_name(name: str) -> None:
+    """Raises UserError for a name that no host can have."""
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{name!r} is no name for a host: letters, digits, dots and hyphens, at most 40")
 
 
 def _made(name: str, issuer: tuple[str, str] | None) -> tuple[str, str]:

@@ -10,10 +10,11 @@ from engine.conversion.specimens import Conversions
 from engine.failures import UserError
 from engine.formatting import clock_apart, counted
 from engine.hosts.cluster import Cluster
+from engine.hosts.credentials import Admission
 from engine.hosts.examination import NOTHING_CONVERTED, Examination
-from engine.hosts.invitations import TOPIC, Authority
-from engine.hosts.meeting import OwnScheduler
+from engine.hosts.meeting import ExistingScheduler, OwnScheduler
 from engine.hosts.remote import RemoteHost
+from engine.hosts.ssh import SshHosts
 from engine.hosts.wire import Greet
 from engine.ledger.known_store import known_store
 from engine.ledger.states import EventKind
@@ -47,14 +48,23 @@ class Joining:
         self._comparison = ShareComparison(run, self._others)
         self._other_clocks: set[str] = set()
         """Hosts whose clocks are known to be wrong, by their incarnation."""
-        credentials = Authority(run.workspace.cluster_dir).engine()
+        settings, admission = run.config.cluster, Admission(run.workspace, run.config)
+        credentials = admission.engine()
+        own = OwnScheduler(settings.listen, credentials, run.children)
         self._cluster = Cluster(
-            OwnScheduler(run.config.cluster.listen, credentials, run.children),
+            ExistingScheduler(settings.scheduler) if settings.scheduler else own,
             credentials,
-            TOPIC,
+            admission.topic,
             self._greeting,
             run.events,
             run.wake_up.set,
+        )
+        self._over_ssh = SshHosts(
+            settings.hosts,
+            settings.command,
+            lambda name: admission.invite_over_ssh(name).text(),
+            self._has_joined,
+            run.events,
         )
 
     async def open(self) -> None:
@@ -72,6 +82,7 @@ class Joining:
             for crew, host in self._others():
                 self._look_at(crew, host, now)
             self._comparison.look(now, may_begin=may_read_sources)
+            self._over_ssh.look(now)
 
     def flush(self) -> None:
         """After every turn: what it has brought about goes to the hosts."""
@@ -81,7 +92,12 @@ class Joining:
         for examination in (self._comparison, self._converting):
             if examination is not None:
                 examination.close()
+        self._over_ssh.end_inputs()
         await self._cluster.close()
+        await self._over_ssh.close()
+
+    def _has_joined(self, name: str) -> bool:
+        return any(host.name == name for _, host in self._others())
 
     def _others(self) -> list[tuple[Crew, RemoteHost]]:
         return [

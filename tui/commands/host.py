@@ -26,6 +26,9 @@ from tui.commands.shared.output import print_line
     type=click.Path(file_okay=False, path_type=Path),
     help="With FILE: directory for JPEGs on their way to the store; photostat-NAME-scratch by default.",
 )
+@click.option(
+    "--while-stdin", is_flag=True, hidden=True, help="End when standard input does, or the connection."
+)
 @click.pass_context
 def host(
     ctx: click.Context,
@@ -33,13 +36,14 @@ def host(
     address: str | None,
     workers: int | None,
     scratch: Path | None,
+    while_stdin: bool,
 ) -> None:
     """Convert on this machine for an engine that has invited it, until somebody ends this (Ctrl-C).
 
     In the workspace `photostat host invite NAME` writes NAME.pem, an invitation for one other machine; that one runs
     `photostat host NAME.pem`. It has the same photostat with the extra [cluster], sees the sources under the same
     paths, and reaches the store with credentials of its own. Whoever has an invitation can run programs on all of these
-    machines: keep it secret.
+    machines: keep it secret. With - for FILE it is read from standard input, and is never on a disk.
     """
     if why := missing_extra():
         raise UserError(f"this {why}")
@@ -47,41 +51,38 @@ def host(
         case ("invite", name):
             _invite(ctx, name, address)
         case (file,):
-            _run(Path(file), workers, scratch)
+            _run(Path(file), workers, scratch, while_stdin=while_stdin)
         case _:
             raise click.UsageError("either FILE, or invite NAME")
 
 
 def _invite(ctx: click.Context, name: str, address: str | None) -> None:
-    from engine.hosts.invitations import Authority, write_invitation
+    from engine.hosts.credentials import Admission
+    from engine.hosts.invitations import write_invitation
 
     workspace = workspace_of(ctx)
-    listen = workspace.config().cluster.listen
-    if not listen:
+    config = workspace.config()
+    if not config.cluster.lets_others_join:
         raise UserError(
             'no host can connect to this workspace\'s engine: set listen under [cluster], as in listen = "tls://0.0.0.0:8786"'
         )
     path = Path(f"{name}.pem")
-    at = _reachable(listen, address)
-    write_invitation(path, Authority(workspace.cluster_dir).invite(name, at))
-    print_line(f"{path} invites one machine to {at}: copy it there, and run `photostat host {path.name}`.")
+    invitation = Admission(workspace, config).invite(name, address or "")
+    write_invitation(path, invitation)
+    print_line(
+        f"{path} invites one machine to {invitation.address}: copy it there, and run `photostat host {path.name}`."
+    )
 
 
-def _reachable(listen: str, address: str | None) -> str:
-    import socket
-
-    bound, _, port = listen.removeprefix("tls://").rpartition(":")
-    everywhere = bound in ("0.0.0.0", "[::]", "")
-    return f"tls://{address or (socket.getfqdn() if everywhere else bound)}:{port}"
-
-
-def _run(file: Path, workers: int | None, scratch: Path | None) -> None:
+def _run(file: Path, workers: int | None, scratch: Path | None, *, while_stdin: bool) -> None:
     """In place of this process: it starts others, and imports nothing of a terminal."""
     from engine.hosts.invitations import Invitation
 
-    invitation = Invitation.read(file)
+    if str(file) != "-":
+        Invitation.read(file)  # or a line that says what it is instead
     count = workers or Config().engine.worker_count(os.cpu_count() or 1)
-    directory = (scratch or Path(f"photostat-{invitation.name}-scratch")).absolute()
-    arguments = ["-m", "engine.host", str(file), "--scratch", str(directory), "--workers", str(count)]
+    arguments = ["-m", "engine.host", str(file), "--workers", str(count)]
+    arguments += ["--scratch", str(scratch.absolute())] if scratch else []
+    arguments += ["--while-stdin"] if while_stdin else []
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-X", "utf8", *arguments])
