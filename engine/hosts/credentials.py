@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import socket
-import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 from engine.config import Config
-from engine.failures import UserError
+from engine.config.tls_files import tls_texts
 from engine.hosts.invitations import TOPIC, Authority, Credentials, Invitation, check_name
 from engine.workspace import Workspace
-
-_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----\n?", re.DOTALL)
-
 
 FROM_WHERE_SSH_COMES = "*"
 """In an invitation that goes over ssh: the engine's machine, as sshd names it."""
@@ -75,36 +69,4 @@ class Admission:
         return Invitation(name, address, self._of_the_cluster(), self.topic)
 
     def _of_the_cluster(self) -> Credentials:
-        files = self.config.cluster.tls
-        found = {
-            what: self._pem(what, path)
-            for what, path in (("ca", files.ca), ("cert", files.cert), ("key", files.key))
-        }
-        credentials = Credentials(found["ca"], found["cert"], found["key"])
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        try:
-            context.load_verify_locations(cadata=credentials.authority)
-            context.load_cert_chain(
-                self.workspace.root / files.cert, self.workspace.root / files.key, password=lambda: ""
-            )
-        except (OSError, ValueError) as error:
-            why = error.reason if isinstance(error, ssl.SSLError) and error.reason else error
-            raise UserError(
-                f"[cluster] tls: these files do not belong together, or the key has a password ({why})"
-            ) from error
-        return credentials
-
-    def _pem(self, what: str, path: str) -> str:
-        file = self.workspace.root / Path(path).expanduser()
-        try:
-            text = file.read_text("ascii")
-        except OSError as error:
-            raise UserError(f"[cluster] tls: {what} = {path!r}: {error.strerror}") from error
-        except UnicodeDecodeError:
-            text = ""
-        pems = [match[0] for match in _PEM.finditer(text)]
-        kind = "PRIVATE KEY" if what == "key" else "CERTIFICATE"
-        wanted = [pem for pem in pems if kind in pem.partition("\n")[0]]
-        if not wanted:
-            raise UserError(f"[cluster] tls: {what} = {path!r} has no {kind.lower()} in PEM form")
-        return "".join(pem if pem.endswith("\n") else f"{pem}\n" for pem in wanted)
+        return Credentials(*tls_texts(self.config.cluster.tls, self.workspace.root))

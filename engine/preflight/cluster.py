@@ -7,21 +7,34 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 from engine.config import ClusterSettings
 from engine.config.cluster_extra import missing_extra
+from engine.config.tls_files import tls_texts
 from engine.control.snapshot import HoldReason
+from engine.failures import UserError
 from engine.preflight.result import WouldHold
 
 
-def of_the_cluster(cluster: ClusterSettings, *, engine_runs: bool) -> Iterator[WouldHold]:
-    """An engine that runs has the port itself."""
+def of_the_cluster(cluster: ClusterSettings, root: Path, *, engine_runs: bool) -> Iterator[WouldHold]:
+    """An engine that runs has the port itself. `root` is the workspace."""
     if not cluster.lets_others_join:
         return
     if why := missing_extra():
         yield WouldHold(HoldReason.HOSTS, f"no run starts: [cluster] {why}, or take the section out")
     if cluster.listen and not engine_runs and (why := listen_problem(cluster.listen)):
         yield WouldHold(HoldReason.HOSTS, f'no run starts: [cluster] listen = "{cluster.listen}": {why}')
+    if cluster.scheduler and (why := _tls_problem(cluster, root)):
+        yield WouldHold(HoldReason.HOSTS, f"no run starts: {why}")
+
+
+def _tls_problem(cluster: ClusterSettings, root: Path) -> str | None:
+    try:
+        tls_texts(cluster.tls, root)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def listen_problem(address: str) -> str | None:

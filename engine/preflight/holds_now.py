@@ -35,7 +35,9 @@ def holds_now(workspace: Workspace, config: Config, result: Preflight) -> list[W
         *([WouldHold(HoldReason.SOURCE, result.share_problem)] if result.share_problem else []),
         *_of_disks(workspace, config, result),
     ]
-    found += of_the_cluster(config.cluster, engine_runs=holder is not None and holder.is_engine)
+    found += of_the_cluster(
+        config.cluster, workspace.root, engine_runs=holder is not None and holder.is_engine
+    )
     if holder is None:
         found += [*(_of_memory(config, result) if config.cluster.here else ()), *_of_the_ledger(workspace)]
     elif not holder.is_engine:

@@ -60,6 +60,9 @@ def test_what_cannot_be_is_one_line_before_anything_starts(workspace: MakeWorksp
         (f'[cluster]\n{listen}hosts = ["-oProxyCommand=x"]\n', "each must be a host"),
     ):
         (root / "photostat.toml").write_text(settings)
+        if "PEM" in told or "No such file" in told:
+            would_hold = photostat("check", "--json", workspace=root, expect=None).json["would_hold"]
+            assert [hold for hold in would_hold if told in hold["detail"]], would_hold
         outcome = photostat("run", "--detach", workspace=root, expect=2)
         assert told in outcome.stderr and outcome.stderr.count("\n") == 1, outcome.stderr
         assert key[60:90] not in outcome.stderr

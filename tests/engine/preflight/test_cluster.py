@@ -16,7 +16,10 @@ from tests.support.host_processes import free_port, settings
 
 
 def found(listen: str, *, engine_runs: bool = False) -> list[str]:
-    return [hold.detail for hold in cluster.of_the_cluster(ClusterSettings(listen), engine_runs=engine_runs)]
+    return [
+        hold.detail
+        for hold in cluster.of_the_cluster(ClusterSettings(listen), Path(), engine_runs=engine_runs)
+    ]
 
 
 def test_a_taken_port_is_named_unless_it_is_the_engines_own() -> None:
