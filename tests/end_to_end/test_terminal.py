@@ -59,6 +59,28 @@ def test_a_steady_run_costs_less_than_1500_bytes_a_second(terminal: Terminal) ->
     assert (terminal.cpu_s() - cpu_s) / seconds < IDLE_CPU
 
 
+def test_64_hosts_of_12_workers_cost_as_little_and_a_key_is_quick(root: Path) -> None:
+    with Terminal(["-m", "tests.support.fake_poller", "steady-hosts", str(root)]) as terminal:
+        terminal.wait_for("64 hosts")
+        terminal.type("\x1b[Z" + "j" * 9 + " ")  # the workers of one of them are unfolded
+        terminal.wait_for("proving")
+        terminal.read(2)
+        terminal.output = b""
+        began = time.monotonic()
+        terminal.read(4)
+        assert len(terminal.output) / (time.monotonic() - began) < STEADY_BYTES_PER_S
+    with Terminal(["-m", "tests.support.fake_poller", "many-hosts", str(root)]) as terminal:
+        terminal.wait_for("64 hosts")
+        terminal.type("\x1b[Z" + " j" * 20)
+        terminal.wait_for_silence(1)
+        keys, cpu_s = 30, terminal.cpu_s()
+        for _ in range(keys):
+            terminal.type("j")
+            terminal.read(0.02)
+        terminal.wait_for_silence(0.5)
+        assert (terminal.cpu_s() - cpu_s) / keys < 0.05
+
+
 def test_a_status_that_does_not_change_costs_nothing(root: Path) -> None:
     with Terminal(["-m", "tests.support.fake_poller", "paused", str(root)]) as terminal:
         terminal.wait_for("PAUSED")

@@ -38,10 +38,11 @@ from engine.control.requests import (
     WithdrawApproval,
     WorkersReply,
 )
+from engine.control.snapshot import Snapshot
 from engine.ledger.reader import LedgerReader
 from engine.ledger.verdicts import VerdictsTaken
 from engine.workspace import Workspace
-from tests.support.cluster_statuses import CLUSTERS
+from tests.support.cluster_statuses import CLUSTERS, many_hosts
 from tests.support.statuses import NOW, STATUSES, running
 from tui.app import PhotostatApp
 from tui.connection.engine_commands import EngineCommand
@@ -121,8 +122,15 @@ class FakePoller:
 class SteadyPoller(FakePoller):
     """A run that advances: another status every `period_s`, once the last is drawn, as from an engine."""
 
-    def __init__(self, status: EngineStatus, period_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        status: EngineStatus,
+        period_s: float = 1.0,
+        at: Callable[[int], Snapshot] = lambda tick: running(tick=tick),
+    ) -> None:
+        """`at` is the run after so many ticks."""
         super().__init__(status)
+        self._at = at
         self._period_s = period_s
         self._closing = threading.Event()
         self._has_drawn = threading.Event()
@@ -139,7 +147,7 @@ class SteadyPoller(FakePoller):
             if self.status.connection is not ConnectionState.ENGINE:
                 return
             tick += 1
-            self.show(replace(self.status, snapshot=structs.replace(running(tick=tick), time=began + tick)))
+            self.show(replace(self.status, snapshot=structs.replace(self._at(tick), time=began + tick)))
 
     def status_drawn(self) -> None:
         super().status_drawn()
@@ -152,14 +160,18 @@ class SteadyPoller(FakePoller):
 
 
 def main() -> None:
-    """Runs the app on one status, or on a run that advances: `steady`, `flood` (without a pause), `ending` (rings).
+    """Runs the app on one status, or on a run that advances: `steady`, `steady-hosts` (64 of them), `flood` (without a
+    pause), `ending` (rings).
 
     A third argument names a file that gets a line for every command that the app sends."""
     name = sys.argv[1] if len(sys.argv) > 1 else "steady"
     root = Path(sys.argv[2]) if len(sys.argv) > 2 else Path()
-    moving = {"steady": 1.0, "flood": 0.01, "ending": 1.0}
-    status = (STATUSES | CLUSTERS)["running" if name in moving else name]()
-    poller = SteadyPoller(status, moving[name]) if name in moving else FakePoller(status)
+    moving = {"steady": 1.0, "steady-hosts": 1.0, "flood": 0.01, "ending": 1.0}
+    several = name == "steady-hosts"
+    first = "many-hosts" if several else "running" if name in moving else name
+    status = (STATUSES | CLUSTERS)[first]()
+    at = (lambda tick: many_hosts(tick=tick)) if several else (lambda tick: running(tick=tick))
+    poller = SteadyPoller(status, moving[name], at) if name in moving else FakePoller(status)
     if len(sys.argv) > 3:
         poller.log = Path(sys.argv[3])
     if name == "ending":

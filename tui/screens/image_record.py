@@ -168,11 +168,16 @@ def _attempt(attempt: Attempt, source: str, now: float) -> list[Text]:
     number = f"{attempt.number}" if attempt.round == 1 else f"{attempt.number} (round {attempt.round})"
     text = [
         _fact(number, f"{formatting.dated(attempt.started, now)}  {outcome}{took}{cause}", STRONG),
-        _fact("", f"{_decoded(attempt)}, memory {memory}, pid {attempt.pid}"),
+        _fact("", f"{_decoded(attempt)}, memory {memory}, pid {attempt.pid}{_on(attempt.host)}"),
     ]
     if attempt.message:
         text.append(_fact("", without_path(attempt.message, source)))
     return text
+
+
+def _on(host: str) -> str:
+    """The machine, if it is not the engine's own."""
+    return f" on {host}" if host else ""
 
 
 def _decoded(attempt: Attempt) -> str:

@@ -27,7 +27,8 @@ class EventDetails(LineWidget):
 
 
 def _lines(event: Event, columns: int, rows: int) -> list[Text]:
-    about = f"{event.target}: " if event.target and event.times == 1 else ""
+    about = f"on {event.host}: " if event.host else ""
+    about += f"{event.target}: " if event.target and event.times == 1 else ""
     text = line(
         (f"{date_and_second(event.time)} ", LABEL), (f"{event.kind}: ", STRONG), f"{about}{told(event)}"
     )

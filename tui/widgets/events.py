@@ -22,6 +22,9 @@ KIND = 9
 """Columns of the longest kind, `converted`."""
 _NAME = 14
 """The least width of an image's name."""
+_LEAST_HOST = 6
+"""The least width of the name of a host."""
+_ROOM_FOR_HOST = 30
 _STYLES = {"error": BAD, "warning": STRONG}
 
 
@@ -50,13 +53,16 @@ def in_sight(newest: Sequence[Event], notable: Sequence[Event], rows: int) -> li
 
 
 def event_line(event: Event, columns: int, *, now: float | None = None, at: str = "") -> Text:
-    """Time, kind, image and message; with `now`, Unix time in s, the date too. `at` is the time as it is shown."""
+    """Time, kind, host if it is not the engine's own, image and message; with `now`, Unix time in s, the date too. `at`
+    is the time as it is shown."""
     if not at:
         at = formatting.time_of_day(event.time) if now is None else formatting.dated(event.time, now)
     mark = MARKS.get(event.level, " ")
     style = _STYLES.get(event.level, "")
     room = columns - len(at) - 3 - KIND - 1
     has_name = bool(event.image) and event.times == 1
+    host = fit(event.host, max(_LEAST_HOST, room // 6)) if room >= _ROOM_FOR_HOST else ""
+    room -= cell_len(host) + 1 if host else 0
     name = fit(event.image, max(_NAME, room // 2), Keep.BOTH) if has_name else ""
     parts: list[str | tuple[str, str]] = [
         (at, LABEL),
@@ -64,6 +70,8 @@ def event_line(event: Event, columns: int, *, now: float | None = None, at: str 
         (padded(event.kind, KIND), style),
         " ",
     ]
+    if host:
+        parts.append((f"{host} ", LABEL))
     if name:
         parts.append((f"{name}: ", STRONG))
         room -= cell_len(name) + 2

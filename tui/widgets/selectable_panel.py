@@ -57,6 +57,10 @@ class SelectablePanel(Panel, can_focus=True):
         """The key of the row under which this one stands; it is shown first while it is scrolled out of sight."""
         return None
 
+    def last_of(self, keys: Sequence[str], at: int) -> int:
+        """The last of the rows that are to be in sight with this one, if they fit."""
+        return at
+
     def draw(self, view: View, columns: int, rows: int) -> Sequence[Text]:
         keys = self.keys(view)
         room = rows - 1
@@ -64,7 +68,8 @@ class SelectablePanel(Panel, can_focus=True):
         if not keys:
             return [head, self.empty_row(view)]
         at = self.place(keys)
-        top = max(0, min(at - room + 1, len(keys) - room)) if room else 0
+        end = min(self.last_of(keys, at), at + max(0, room - 1))
+        top = max(0, min(end - room + 1, len(keys) - room)) if room else 0
         shown = keys[top : top + room]
         if shown and at > top and (heading := self.heading_of(shown[0])) is not None:
             shown[0] = heading

@@ -101,6 +101,13 @@ class Workers(SelectablePanel):
         host = self.rows.host_of(self.cursor) if self.rows and self.cursor not in keys else None
         return keys.index(head_key(host.name)) if host is not None else super().place(keys)
 
+    def last_of(self, keys: Sequence[str], at: int) -> int:
+        """Of a host, its last worker."""
+        hosts = self.rows.hosts if self.rows else {}
+        if keys[at] in hosts:
+            at = next((below for below in range(at + 1, len(keys)) if keys[below] in hosts), len(keys)) - 1
+        return at
+
     def heading_of(self, key: str) -> str | None:
         host = self.rows.host_of(key) if self.rows else None
         return None if host is None else head_key(host.name)

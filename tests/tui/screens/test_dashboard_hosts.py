@@ -94,6 +94,8 @@ async def test_a_long_list_says_of_which_host_it_shows_workers(root: Path) -> No
         assert all(row.startswith("▸") for row in rows(session))
         await session.press(TO_THE_WORKERS, *["down"] * 9, "space", *["down"] * 12)
         assert rows(session)[0] == "▾ conv09" and rows(session)[-1] == "12"
+        await session.press("space", "space")  # its workers come into sight with it
+        assert rows(session)[:3] == ["▾ conv09", "1", "2"]
         await session.press("end")
         assert rows(session)[-1] == "▸ conv63"
 

@@ -13,11 +13,12 @@ from engine.ledger.writer import Ledger
 from tests.support.app_pilot import AppSession, opened
 from tests.support.cluster_statuses import SHARE_AWAY, host, on_hosts, three_hosts
 from tests.support.ledgers import make_ledger
-from tests.support.statuses import STATUSES, engine_status, running
+from tests.support.statuses import NOW, STATUSES, engine_status, running
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.host_page import HostScreen
 from tui.screens.host_text import events_of
+from tui.screens.image_record import detail_text, read_record
 from tui.state.status import EngineStatus
 
 THREE = engine_status(three_hosts())
@@ -117,3 +118,16 @@ def test_its_events_are_those_of_its_processes_and_those_that_name_it(tmp_path: 
     with LedgerReader(workspace) as reader:
         assert [event.message for event in events_of(reader, "conv2")] == ["conv2: the share is away", "a"]
         assert events_of(reader, "here") == []
+
+
+def test_an_attempt_says_on_which_other_machine_it_was(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "workspace", 2)
+    with Ledger.open(workspace, "run") as ledger:
+        ledger.start(1, 77, 1 << 20, "whole", host="conv2")
+        ledger.start(2, 78, 1 << 20, "whole")
+    with LedgerReader(workspace) as reader:
+        there, here = (
+            "\n".join(row.plain for row in detail_text(read_record(reader, image), NOW)) for image in (1, 2)
+        )
+    assert "pid 77 on conv2" in there
+    assert "pid 78" in here and " on conv2" not in here

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+
+from rich.cells import cell_len
 
 from engine.ledger.models import Event
 from tests.support.statuses import EVENTS, NOW
 from tui.state.status import EngineStatus
 from tui.state.view import View
+from tui.widgets.event_details import EventDetails
 from tui.widgets.events import Events, event_line, in_sight
 
 
@@ -37,6 +41,20 @@ def test_an_older_day_is_told_and_several_are_one_line() -> None:
     assert lines[2].endswith(f"hold      corrupt ×1,312, {first}–{last}, the last: bad")
     assert lines[2].startswith(time.strftime("%a %H:%M", time.localtime(NOW - 86_400)))
     assert lines[1].startswith(time.strftime(" %H:%M:%S", time.localtime(NOW)))
+
+
+def test_an_event_of_another_machine_says_which() -> None:
+    failed = next(event for event in EVENTS if event.kind == "failed")
+    there = replace(failed, host="conv2")
+    assert cell_len(event_line(there, 40).plain) <= cell_len(event_line(failed, 40).plain)
+    for columns in (80, 120):
+        assert (
+            " conv2 " in event_line(there, columns).plain and "conv2" not in event_line(failed, columns).plain
+        )
+        assert cell_len(event_line(there, columns).plain) <= columns
+    details = EventDetails()
+    details.show(there)
+    assert any("failed: on conv2: newspapers/" in row.plain for row in details.lines(200, 5))
 
 
 def test_a_failure_reddens_its_mark_and_cause_and_not_all_of_it() -> None:
