@@ -45,7 +45,10 @@ def _refused(invitation: Invitation, error: ssl.SSLError) -> UserError | OSError
         reason = (error.reason or "").lower().replace("_", " ")
         if "alert" not in reason:
             return OSError(f"what is there is no engine of photostat: {reason or error}")
-        why = f"the engine at {address} does not accept the invitation of {name} ({reason.partition('alert ')[2]})"
+        alert = reason.partition("alert ")[2]
+        why = f"the engine at {address} does not accept the invitation of {name} ({alert})"
+        if alert == "certificate revoked":
+            why = f"somebody has ended the invitation of {name} in the workspace"
     elif error.verify_code in (_EXPIRED, _NOT_YET_VALID):
         found = f"the certificate of the engine at {address} does not hold now ({error.verify_message})"
         return UserError(f"{found}: set the clocks of both machines")

@@ -175,6 +175,7 @@ def test_a_host_that_sees_another_share_or_store_gets_no_image_until_it_sees_the
     wait_until_told(root, "c: its clock is 59 min ")
     assert "c's clock is 59 min " in photostat("hosts", workspace=root).stdout
     own_mounts.unmount(changed, source)
+    photostat("resume", workspace=root)  # it looks again by itself, too: but later and later
     wait_until(lambda: hold_of(root, "c") is None, "the end of its hold")
     wait_until(lambda: status(root)["totals"]["done"], "an image by the host")
     resume_worker(busy)
