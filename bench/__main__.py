@@ -22,6 +22,7 @@ MEASUREMENTS = (
     Measurement("busy"),
     Measurement("manifest"),
     Measurement("supervisor"),
+    Measurement("hosts", ("--hosts", "1,4", "--seconds", "20")),
     Measurement("headers"),
     Measurement("listing"),
     Measurement("terminal_bytes"),

@@ -51,7 +51,8 @@ def rows(count: int, source: Path) -> Iterator[ExportRow]:
         )
 
 
-def make_workspace(directory: Path, count: int) -> Workspace:
+def make_workspace(directory: Path, count: int, *, in_the_middle: bool = True) -> Workspace:
+    """Of so many images of one source; `in_the_middle` of its work, or all pending."""
     subprocess.run([*_COMMAND, "init", directory], check=True, capture_output=True)
     source = directory / "source" / "one.jp2"
     source.parent.mkdir()
@@ -60,6 +61,8 @@ def make_workspace(directory: Path, count: int) -> Workspace:
     workspace = Workspace(directory)
     with Ledger.open(workspace, "add") as ledger:
         ledger.import_rows(rows(count, source))
+    if not in_the_middle:
+        return workspace
     with closing(sqlite3.connect(workspace.ledger_path)) as db:
         db.execute(_STATES[0], (count * 7 // 12,))
         db.execute(_STATES[1], (count // 4,))
