@@ -29,8 +29,8 @@ import psutil
 
 from bench.supervisor import cpu_s, make_workspace
 from engine.control.client import EngineClient, running_engine
-from engine.hosts.cluster import SCHEDULER
 from engine.hosts.invitations import Authority, write_invitation
+from engine.hosts.meeting import SCHEDULER
 from engine.ledger.states import EventKind, EventLevel
 from engine.messages import DecodeMode
 from engine.supervisor.engine_ledger import EngineLedger
