@@ -26,7 +26,7 @@ from engine.hosts.invitations import Invitation
 from engine.hosts.libraries import libraries
 from engine.hosts.received_invitation import invitation_of_stdin
 from engine.hosts.session import Session
-from engine.hosts.wire import Hello, Leaving, Parcel, topic_of_host
+from engine.hosts.wire import Hello, Parcel, topic_of_host
 from engine.ledger.states import EventKind
 from engine.memory.available import MemoryReader
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
@@ -169,7 +169,7 @@ class HostProcess:
                 said_hello_at = now
                 send(Parcel(session.incarnation, -1, (self._hello(connection),)))
             if self._left.is_set():
-                session.say(Leaving("somebody has ended it"))
+                session.leave("somebody has ended it")
             session.work(now)
             for parcel in sent:
                 send(parcel)

@@ -135,6 +135,18 @@ class Scratch:
                 return replace(request, scratch_path=str(path))
         return None
 
+    def jpegs(self) -> dict[str, int]:
+        """The verified JPEGs that are there: bytes, by their paths."""
+        try:
+            with os.scandir(self.own) as entries:
+                return {
+                    entry.path: entry.stat(follow_symlinks=False).st_size
+                    for entry in entries
+                    if _JPEG.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+                }
+        except OSError:  # what cannot be seen now is made again
+            return {}
+
     def sweep(self, kept: Collection[str]) -> None:
         """Remove what earlier engines of this workspace left, except the JPEGs with the paths in `kept`."""
         waiting = {os.path.basename(path) for path in kept}  # noqa: PTH119 - texts

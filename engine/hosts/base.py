@@ -115,6 +115,10 @@ class Host(Protocol):
         """By how much its clock is ahead of the engine's; 0 for the engine's own machine."""
 
     @property
+    def has_left(self) -> bool:
+        """Of one that is lost: it has said goodbye, and left nothing on its scratch."""
+
+    @property
     def cores(self) -> int: ...
 
     @property

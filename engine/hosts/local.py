@@ -27,6 +27,7 @@ class LocalHost:
     name = ""
     lost = None
     clock_ahead_s = 0.0
+    has_left = False
 
     def __init__(
         self,

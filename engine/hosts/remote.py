@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from engine.hosts.wire import (
     Hired,
     InOrder,
     Joined,
+    Keep,
     Kill,
     Leaving,
     Parcel,
@@ -127,6 +128,7 @@ class RemoteHost:
         self.cores = hello.cores
         self.incarnation = incarnation
         self.lost: str | None = None
+        self.has_left = False
         self.joined: Joined | None = None
         self.unable: str | None = None
         """Why it can convert nothing."""
@@ -202,7 +204,7 @@ class RemoteHost:
             case Compared():
                 self.compared = message
             case Leaving():
-                self.lost = message.why
+                self.lost, self.has_left = message.why, True
 
     def _take_sample(self, sample: Sample) -> None:
         self._latest = sample
@@ -222,6 +224,10 @@ class RemoteHost:
         if why != self._told:
             self._told = why
             self.post(Held(why))
+
+    def keep(self, paths: Sequence[str]) -> None:
+        """Of the JPEGs that it has found on its scratch these are wanted, and no others."""
+        self.post(Keep(tuple(paths)))
 
     # -- see Host ----
 

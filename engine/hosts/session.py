@@ -23,6 +23,7 @@ from engine.hosts.wire import (
     Hired,
     InOrder,
     Joined,
+    Keep,
     Kill,
     Leaving,
     LetGo,
@@ -74,11 +75,17 @@ class Session:
         self._unable: str | None = None
         self._children: dict[int, ChildProcess] = {}
         self._space_problem: str | None = None
+        self._leaves = False
         self._heard_at = time.monotonic()
         self._sampled_at = 0.0
 
     def say(self, *messages: object) -> None:
         self._outbox += messages
+
+    def leave(self, why: str) -> None:
+        """Somebody ends this host: nothing is left on its scratch."""
+        self._leaves = True
+        self.say(Leaving(why))
 
     def take(self, parcel: Parcel) -> None:
         """What the engine has sent."""
@@ -115,7 +122,8 @@ class Session:
             self.is_over = True
 
     async def end(self) -> None:
-        """End its children, and remove what they wrote: without this connection nothing of it counts."""
+        """End its children, and remove what they have not proved: without this connection nothing of it counts. What
+        they have proved waits for the next connection, if there is one."""
         for child in self._children.values():
             if self._host is not None:
                 self._host.dismiss(child)
@@ -124,7 +132,7 @@ class Session:
             self._likeness.close()
         await self._children_of.close()
         if self._host is not None and not self.problem:
-            self._host.scratch.sweep(())
+            self._host.scratch.sweep(() if self._leaves else self._host.scratch.jpegs())
 
     def _obey(self, message: object) -> None:
         match message:
@@ -138,6 +146,8 @@ class Session:
                 self.held = message.why
             case CompareShare() if self._likeness is not None:
                 self._likeness.compare(message)
+            case Keep() if self._host is not None:
+                self._host.scratch.sweep(message.paths)
             case Hire():
                 self._hire(message)
             case Send() if message.child in self._children:
@@ -160,7 +170,6 @@ class Session:
         self._host = LocalHost(self._children_of, scratch, greet.store, greet.root)
         self.problem = _scratch_problem(scratch)
         if self.problem is None:
-            scratch.sweep(())  # of an earlier connection, of which nothing counts any more
             self._likeness = Likeness(self._children_of, greet, scratch.own, self._name)
         else:
             self.say(Joined(self.problem, scratch.own, scratch.in_memory))
@@ -177,9 +186,9 @@ class Session:
         if not self.has_joined:
             self.has_joined = self.refused is None
             scratch = self._host.scratch
-            self.say(Joined(self.refused, scratch.own, scratch.in_memory, likeness.unable))
+            self.say(Joined(self.refused, scratch.own, scratch.in_memory, likeness.unable, scratch.jpegs()))
         elif self.refused is not None:
-            self.say(Leaving(self.refused))
+            self.leave(self.refused)
         elif likeness.unable != self._unable:
             self.say(Able(likeness.unable))
         self._unable = likeness.unable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +53,8 @@ class Joined:
     in_memory: bool | None
     unable: str | None = None
     """Why it converts nothing for now, one line."""
+    jpegs: Mapping[str, int] = field(default_factory=dict)
+    """Those that were proved for this ledger and lie there since an earlier connection: bytes, by their paths."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,13 @@ class Refuse:
     """It may not, and needs not ask again."""
 
     why: str
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Before anything else: of the JPEGs on scratch these wait for the store, and all others are removed."""
+
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)

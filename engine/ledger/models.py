@@ -78,13 +78,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Recovered:
-    """An image that a dead engine had converted and not stored yet: its JPEG should lie on scratch."""
+    """An image that an earlier engine had converted and not stored yet: its JPEG should lie on scratch."""
 
     request: StoreRequest
     batch: str
     source: str
     megapixels: float
     source_bytes: int
+    host: str
+    """The machine whose scratch that is; empty for the engine's own."""
 
 
 @dataclass(frozen=True)

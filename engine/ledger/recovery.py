@@ -1,6 +1,6 @@
-"""After an engine that died: images that it had converted here go on to the store; others in flight are pending again.
+"""After an engine that died: images that it had converted go on to the store; others in flight are pending again.
 
-A JPEG on another machine's scratch is made again: nobody knows whether that machine comes back."""
+A JPEG on another machine's scratch waits for that machine; `engine.supervisor.absent_hosts` knows for how long."""
 
 from __future__ import annotations
 
@@ -20,16 +20,12 @@ _SQL = statements("changes")
 
 
 def recover(db: sqlite3.Connection, sources: SourcePaths) -> list[Recovered]:
-    """Those that were converted here and not stored. See Ledger.recover."""
+    """Those that were converted and not stored. See Ledger.recover."""
     rows = db.execute(_SQL["in_flight"]).fetchall()
     for row in rows:
         if not row["storing"]:
             _put_back(db, row["id"], "the engine ended while it was in flight")
-        elif row["scratch_host"]:
-            _put_back(
-                db, row["id"], f"the engine ended while its JPEG was on scratch of {row['scratch_host']}"
-            )
-    return [_recovered(row, sources) for row in rows if row["storing"] and not row["scratch_host"]]
+    return [_recovered(row, sources) for row in rows if row["storing"]]
 
 
 def _recovered(row: sqlite3.Row, sources: SourcePaths) -> Recovered:
@@ -50,6 +46,7 @@ def _recovered(row: sqlite3.Row, sources: SourcePaths) -> Recovered:
         source=sources.path(row["source"]),
         megapixels=(row["pixels"] or 0) / 1e6,
         source_bytes=row["source_bytes"] or 0,
+        host=row["scratch_host"],
     )
 
 

@@ -11,7 +11,7 @@ from engine.supervisor.disk_checks import probe_disk
 from engine.supervisor.dispatch import Dispatch
 from engine.supervisor.progress import Finished, Progress
 from engine.supervisor.recent_memory import RecentMemory
-from engine.supervisor.storing import Storing
+from engine.supervisor.storing import Storing, WaitingJpeg
 from engine.supervisor.surveying import DiagnoseSource
 
 _LOOKS_EVERY_S = 0.25
@@ -80,10 +80,10 @@ class Crew:
         self.dispatch.work(now, may_start=may_start and self.holds.may_start, more_to_come=more_to_come)
         self.converting.adjust_pool(now, self.dispatch.headroom_bytes)
 
-    def let_go(self, why: str) -> None:
-        """Its host has gone: all that it had is pending again."""
+    def let_go(self, why: str) -> list[WaitingJpeg]:
+        """Its host has gone: what its workers had is pending again. Returns what was waiting on its scratch."""
         self.converting.stop_all(why)
-        self.storing.let_go(why)
+        return self.storing.let_go()
 
     @property
     def is_storing(self) -> bool:

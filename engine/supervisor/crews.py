@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.control.snapshot import Hold
 from engine.formatting import counted
 from engine.ledger.states import EventKind
+from engine.supervisor.absent_hosts import AbsentHosts
 from engine.supervisor.candidates import Candidates
 from engine.supervisor.context import HostContext
 from engine.supervisor.crew import Crew
@@ -41,6 +42,7 @@ class Crews:
         self._crews.append(self.here)
         if self._converts_here:
             self._candidates.joined(here.host.name)
+        self.absent = AbsentHosts(here.run)
 
     def __iter__(self) -> Iterator[Crew]:
         """The engine's own machine first."""
@@ -66,30 +68,44 @@ class Crews:
         return [crew for crew in self if crew is not self.here or self._converts_here]
 
     def let_go(self, crew: Crew, why: str) -> None:
-        """A host has gone: what it had in flight and not yet stored is pending again, and the attempts do not count."""
+        """A host has gone: what it had in flight is pending again, and the attempts do not count.
+
+        JPEGs on its scratch wait for it, unless it has left nothing there."""
+        host, events = crew.context.host, crew.context.events
         self._crews.remove(crew)
-        self._candidates.left(crew.context.host.name)
-        images = crew.converting.in_flight + crew.storing.on_scratch
-        crew.let_go(why)
+        self._candidates.left(host.name)
+        events.warning(EventKind.ENGINE, f"{why}{_costs(crew)}")
+        jpegs = crew.let_go(why)
         self._failures_of_gone += crew.failures
-        back = f"; {counted(images, 'image')} not stored yet: pending again" if images else ""
-        crew.context.events.warning(EventKind.ENGINE, f"{why}{back}")
+        if host.has_left:
+            self.absent.put_back(jpegs, why)
+        else:
+            self.absent.wait_for(host.name, jpegs, time.monotonic())
+
+    def is_back(self, crew: Crew, found: Mapping[str, int]) -> list[str]:
+        """A host has come with these JPEGs on its scratch, sizes in bytes by their paths. Returns the paths of those
+        that are still wanted: they are stored. The host removes all others."""
+        kept = self.absent.is_back(crew.context.host.name, found)
+        for jpeg in kept:
+            crew.storing.enqueue(jpeg)
+        return [jpeg.request.scratch_path for jpeg in kept]
 
     def receive(self) -> None:
-        """Let hosts go that are lost, and take what the others have sent: a turn of the loop begins."""
+        """Take what the hosts have sent, and let those go that are lost: a turn of the loop begins. What they said before
+        that counts."""
         now = time.monotonic()
         self._due = [crew for crew in self if crew.is_due(now)]
         for crew in self._due:
+            crew.receive()
             if (why := crew.context.host.lost) is not None:
                 self.let_go(crew, why)
-            else:
-                crew.receive()
         self._due = [crew for crew in self._due if crew.context.host.lost is None]
 
     def update_holds(self, now: float) -> None:
         for crew in self._due:
             crew.update_holds(now)
         self._waiting.look(is_somebody_there=bool(self.converting))
+        self.absent.tick(now)
 
     def check_workers(self, now: float, *, is_leaving: bool) -> None:
         for crew in self._due:
@@ -149,3 +165,15 @@ class Crews:
         """Of the workers, 0 to 1."""
         pools = [crew.converting.pool for crew in self]
         return min(1.0, sum(len(pool.running) for pool in pools) / max(1, sum(pool.wanted for pool in pools)))
+
+
+def _costs(crew: Crew) -> str:
+    """What the loss of its host means for the images that it has."""
+    in_flight, on_scratch = crew.converting.in_flight, crew.storing.on_scratch
+    back = on_scratch if crew.context.host.has_left else 0
+    costs = (
+        f"; {counted(in_flight + back, 'image')} not stored yet: pending again" if in_flight + back else ""
+    )
+    if on_scratch and not back:
+        costs += f"; {counted(on_scratch, 'JPEG')} on its scratch: stored when it is back"
+    return costs

@@ -109,8 +109,12 @@ class Joining:
     def _let_in(self, host: RemoteHost) -> None:
         holds = HostHolds(self._run.config.engine.scratch_limit, likeness=Likeness())
         crew = self._crews.join(HostContext(self._run, host, holds), host.hello.workers)
+        assert host.joined is not None
+        kept = self._crews.is_back(crew, host.joined.jpegs)
+        host.keep(kept)
         workers = crew.want_workers(host.hello.workers)
-        crew.context.events.info(EventKind.ENGINE, f"has joined with {counted(workers, 'worker')}")
+        there = f"; {counted(len(kept), 'JPEG')} still on its scratch: stored now" if kept else ""
+        crew.context.events.info(EventKind.ENGINE, f"has joined with {counted(workers, 'worker')}{there}")
 
     def _look_at(self, crew: Crew, host: RemoteHost, now: float) -> None:
         """What it says of itself, and what its people are told."""

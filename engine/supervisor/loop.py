@@ -166,7 +166,7 @@ class Supervisor:
                 run.events.warning(EventKind.ENGINE, engine_died(engine))
             message = f"started, version {__version__}, {self.steering.workers_in_words}"
             run.events.info(EventKind.ENGINE, message)
-            reused = take_over(run, self._here.storing)
+            reused = take_over(run, self._crews)
         self._begin_curves()
         run.scratch.sweep(reused)
         run.ledger.remove_lost_plans()
@@ -262,7 +262,10 @@ class Supervisor:
         self._crews.update_holds(now)
         self._hours.update(time.time())
         busy = self._crews.is_busy
-        holds.waiting = self._ordered_holds.nothing_left(self.steering.accounts(), busy=busy, now=now)
+        accounts = self.steering.accounts()
+        holds.waiting = self._ordered_holds.nothing_left(accounts, busy=busy, now=now)
+        if not busy and not any(account.pending for account in accounts.values()):
+            holds.waiting = self._crews.absent.hold(now)
 
     def _record(self) -> None:
         """What clients draw curves from."""

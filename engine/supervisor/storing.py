@@ -194,15 +194,14 @@ class Storing:
             self._host.dismiss(self._uploader, self._at, after_s=_FINISHES_WITHIN_S)
             self._uploader = None
 
-    def let_go(self, why: str) -> None:
-        """This host has gone, and its scratch with it: what is not known to be in the store is converted again."""
-        for jpeg in (*self._waiting, *self._transferring.values()):
-            self._run.ledger.back_to_pending(jpeg.request.image_id, why, counts=False)
-            self._events.info(EventKind.PUT_BACK, why, jpeg.subject)
+    def let_go(self) -> list[WaitingJpeg]:
+        """This host has gone; returns what is not known to be in the store, and is on its scratch."""
+        left = [*self._transferring.values(), *self._waiting]
         self._waiting.clear()
         self._transferring.clear()
         self._to_unlink.clear()
         self.close()
+        return left
 
     @property
     def _known_store(self) -> KnownStore:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from engine.failures import UserError
 from engine.ledger.models import Recovered, Subject
+from engine.messages import StoreRequest
 from engine.scratch import sources_in_scratch
 from engine.supervisor.context import HostContext, RunContext
-from engine.supervisor.storing import Storing, WaitingJpeg
+from engine.supervisor.crews import Crews
+from engine.supervisor.storing import WaitingJpeg
 from engine.workspace import path_variants, scratch_conflict
 
 
@@ -26,19 +30,32 @@ def check_scratch(here: HostContext) -> None:
         here.hold_for_disk(f"nothing can be written on scratch: {full}")
 
 
-def take_over(run: RunContext, storing: Storing) -> list[str]:
+def take_over(run: RunContext, crews: Crews) -> list[str]:
     """Reuse the JPEGs that an earlier engine left on scratch, and make all else that it had in flight pending again.
 
-    Returns the paths of these JPEGs."""
-    return [path for row in run.ledger.recover() if (path := _reuse(run, storing, row)) is not None]
+    Those on scratch of other machines wait for these, if any can join. Returns the paths of those on this one."""
+    recovered = run.ledger.recover()
+    elsewhere = [row for row in recovered if row.host]
+    for host in {row.host for row in elsewhere}:
+        jpegs = [_waiting(row, row.request) for row in elsewhere if row.host == host]
+        if run.config.cluster.listen:
+            crews.absent.wait_for(host, jpegs, time.monotonic())
+        else:
+            why = f"its JPEG is on scratch of {host}, and no other machine can join without [cluster] listen"
+            crews.absent.put_back(jpegs, why)
+    return [path for row in recovered if not row.host and (path := _reuse(run, crews, row)) is not None]
 
 
-def _reuse(run: RunContext, storing: Storing, row: Recovered) -> str | None:
+def _reuse(run: RunContext, crews: Crews, row: Recovered) -> str | None:
     """The path of the JPEG; None if it is not there any more, or not whole."""
     request = run.scratch.locate(row.request)
     if request is None:
         run.ledger.back_to_pending(row.request.image_id, "its JPEG is not on scratch any more", counts=False)
         return None
-    subject = Subject(request.image_id, request.record, row.source, request.target)
-    storing.enqueue(WaitingJpeg(request, subject, row.megapixels, row.source_bytes, converted_here=False))
+    crews.here.storing.enqueue(_waiting(row, request))
     return request.scratch_path
+
+
+def _waiting(row: Recovered, request: StoreRequest) -> WaitingJpeg:
+    subject = Subject(request.image_id, request.record, row.source, request.target)
+    return WaitingJpeg(request, subject, row.megapixels, row.source_bytes, converted_here=False)

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from engine.ledger.reader import LedgerReader
+from engine.ledger.states import AttemptOutcome
 from engine.store.partial_names import is_partial
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
@@ -47,9 +48,33 @@ def hosts() -> Iterator[list[HostProcess]]:
             host.kill()
 
 
+def uploader_of(pid: int) -> psutil.Process:
+    """The one of this engine or host."""
+
+    def found() -> psutil.Process | None:
+        for child in psutil.Process(pid).children():
+            with suppress(psutil.NoSuchProcess):  # one that has just ended
+                if child.cmdline()[-1:] == ["photostat-uploader"]:
+                    return child
+        return None
+
+    return wait_until(found, "an uploader")
+
+
+def suspend(*processes: psutil.Process) -> None:
+    for process in processes:
+        process.suspend()
+
+
+def waiting_at(root: Path, name: str) -> int:
+    """JPEGs that wait for the store on this host."""
+    return next((host["waiting"] for host in status(root)["hosts"] if host["name"] == name), 0)
+
+
 def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
     """Suspends a worker of each of these machines while it has an image; there are images for far longer than that."""
-    restore_share(root)
+    if (root / "elsewhere").exists():
+        restore_share(root)
     found: dict[str, dict[str, Any]] = {}
     for host in hosts:
         others = {worker["pid"] for worker in status(root)["workers"] if worker["host"] != host}
@@ -91,27 +116,41 @@ def test_three_machines_convert_whatever_becomes_of_two_and_the_store_is_that_of
         assert host.scratch == []
 
 
-def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_back(
+def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_back_with_what_they_have(
     workspace: MakeWorkspace, hosts: list[HostProcess]
 ) -> None:
     root = workspace(images=20, settings=settings(free_port()), **LARGE)
     hosts.append(HostProcess(root, "b"))
     pid = start_engine_without_share(root, "--workers", "1")
     wait_for_hosts(root, "b")
+    suspend(uploader_of(pid), uploader_of(hosts[0].process.pid))  # what is converted waits on scratch
+    restore_share(root)
+    wait_until(lambda: waiting_at(root, "b") >= 2, "JPEGs that wait on b")
     stop_in_the_middle(root, "here", "b")
+    photostat("pause", workspace=root)
     scheduler = next(
         child for child in psutil.Process(pid).children() if child.cmdline()[-1] == "photostat-scheduler"
     )
     scheduler.kill()
     wait_until(lambda: any("the scheduler has ended" in told for told in messages(root)), "the event")
     wait_for_hosts(root)
-    wait_for_hosts(root, "b")  # it has come back to the new one
+    wait_for_hosts(root, "b")  # it has come back to the new one, and stores what it had
+    wait_until(lambda: waiting_at(root, "b") == 0, "the store to have them")
+    suspend(uploader_of(hosts[0].process.pid))
+    photostat("resume", workspace=root)
+    wait_until(lambda: waiting_at(root, "b") >= 2, "JPEGs that wait on b again")
     kill_engine(pid)
     start_engine(root, "--workers", "1")
     assert wait_for_end(root)["totals"]["done"] == 20
     # An uploader that is killed in the middle leaves its unfinished file, which `reconcile` tells and removes.
     stored = {target for target in stored_digests(root) if not is_partial(Path(target).name)}
     assert stored == {row["target"] for row in list_rows(root)}
+    told = [message for message in messages(root) if "still on its scratch: stored now" in message]
+    assert len(told) == 2, "after the scheduler and after the engine"
+    with LedgerReader(Workspace(root)) as reader:
+        for row in list_rows(root):
+            outcomes = [attempt.outcome for attempt in reader.attempts(row["id"])]
+            assert outcomes.count(AttemptOutcome.CONVERTED) == 1 == row["attempts"], "it was converted again"
     assert hosts[0].end() == 0 and hosts[0].scratch == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from engine.messages import (
 )
 
 GIB = 1 << 30
+JPEG_BYTES = 200
 BROKEN = Failure(Cause.CORRUPT, Stage.DECODING, "a block is damaged")
 
 
@@ -61,12 +62,14 @@ class FakeScratch:
     directory: Path
     files: set[Path] = field(default_factory=set)
     in_memory: bool = False
+    incarnation: int = 1
+    """Of its host: part of the names of files, as it is of real ones."""
 
     def make_directory(self) -> str | None:
         return None
 
     def jpeg_path(self, image_id: int, attempt: int) -> Path:
-        return self.directory / f"{image_id}-{attempt}.jpg"
+        return self.directory / f"{image_id}-{attempt}-{self.incarnation}.jpg"
 
     def remove(self, path: Path) -> None:
         self.files.discard(path)
@@ -94,10 +97,13 @@ class FakeHost:
     clock_ahead_s = 0.0
     machine = "fake.example"
 
-    def __init__(self, name: str, store: FakeStore, incarnation: int = 1) -> None:
+    def __init__(self, name: str, store: FakeStore, former: FakeHost | None = None) -> None:
+        """`former` is the same machine, as it was before it lost its connection."""
         self.name = name
         self.lost: str | None = None
-        self.scratch = FakeScratch(Path(f"/{name}/{incarnation}"))
+        self.has_left = False
+        scratch: FakeScratch = former.scratch if former else FakeScratch(Path(f"/{name}"), incarnation=0)
+        self.scratch: FakeScratch = replace(scratch, incarnation=scratch.incarnation + 1)
         self.store = store
         self.children: list[FakeChild] = []
 
@@ -141,6 +147,20 @@ class FakeHost:
 
     # -- what a test lets happen ----
 
+    def lose(self, why: str) -> None:
+        """The connection; its scratch stays."""
+        self.lost = f"{self.name}: {why}"
+
+    def leave(self) -> None:
+        """Somebody ends it."""
+        self.lost, self.has_left = f"{self.name}: somebody has ended it", True
+        self.scratch.files.clear()
+
+    @property
+    def found(self) -> dict[str, int]:
+        """What it says of its scratch when it joins."""
+        return {str(path): JPEG_BYTES for path in self.scratch.files}
+
     @property
     def jobs(self) -> list[tuple[FakeChild, Job]]:
         """What workers have and have not answered."""
@@ -157,7 +177,20 @@ class FakeHost:
         path = Path(job.scratch_path)
         self.scratch.files.add(path)
         done = Converted(
-            job.image_id, str(path), 10, 10, 500, "md5:aa", 200, "bb" * 16, 45.0, (), 1, 0.1, 0.1, job.attempt
+            job.image_id,
+            str(path),
+            10,
+            10,
+            500,
+            "md5:aa",
+            JPEG_BYTES,
+            "bb" * 16,
+            45.0,
+            (),
+            1,
+            0.1,
+            0.1,
+            job.attempt,
         )
         child.says.append(done)
         return done

@@ -18,6 +18,7 @@ from engine.ledger.account import Account
 from engine.ledger.models import PendingImage
 from engine.ledger.reader import LedgerReader
 from engine.messages import NotConverted, SurveyRequest
+from engine.supervisor.absent_hosts import COMES_BACK_WITHIN_S
 from engine.supervisor.candidates import Candidates
 from engine.supervisor.context import HostContext, RunContext
 from engine.supervisor.crew import Crew
@@ -49,8 +50,11 @@ class SimulatedRun:
             self.workspace, Config(cluster=ClusterSettings(LISTEN, here)), self.ledger, events
         )
         self.store = FakeStore()
-        self.incarnations = Counter[str]()
+        self.machines: dict[str, FakeHost] = {}
+        """As they are, or were when they lost their connection, by name."""
         self.gone: list[FakeHost] = []
+        self.crashes = Counter[int]()
+        """Of workers, by the images that they had."""
         self.diagnosed: list[int] = []
         self.broken: set[int] = set()
         self.crews = Crews(
@@ -70,13 +74,27 @@ class SimulatedRun:
         on_outcome(SourceOutcome(found=surveyed(request.image_id)))
 
     def context(self, name: str) -> HostContext:
-        self.incarnations[name] += 1
-        host = FakeHost(name, self.store, self.incarnations[name])
+        host = self.machines[name] = FakeHost(name, self.store, self.machines.get(name))
         return HostContext(self.run, host, HostHolds(1 << 30))
 
     def join(self, name: str) -> None:
-        if name not in {crew.context.host.name for crew in self.crews}:
-            self.crews.join(self.context(name), 2)
+        """As `Joining` lets a host in, which then removes what is not wanted."""
+        if name in {crew.context.host.name for crew in self.crews}:
+            return
+        crew = self.crews.join(self.context(name), 2)
+        with self.ledger.turn():
+            kept = self.crews.is_back(crew, self.host(crew).found)
+        self.host(crew).scratch.files.intersection_update(map(Path, kept))
+        self.check()
+
+    def forget(self, name: str) -> None:
+        with self.ledger.turn():
+            self.crews.absent.forget(name)
+
+    def wait_long(self) -> None:
+        """So long that no host is waited for any more."""
+        with self.ledger.turn():
+            self.crews.absent.tick(time.monotonic() + COMES_BACK_WITHIN_S)
 
     def host(self, crew: Crew) -> FakeHost:
         assert isinstance(crew.context.host, FakeHost)
@@ -100,7 +118,14 @@ class SimulatedRun:
         held = [running.image.image_id for crew in self.crews for running in crew.converting.pool.running] + [
             image for crew in self.crews for image in crew.storing.image_ids
         ]
+        held += self.crews.absent.image_ids
         assert len(held) == len(set(held)) == account.in_flight, "an image is with two hosts, or with none"
+        with LedgerReader(self.workspace) as reader:
+            for image in reader.images():
+                counted = image.attempts - (image.state in ("in_flight", "done"))
+                told = self.crashes[image.id] + (image.id in self.broken)
+                assert counted <= told, "the loss of a host is no attempt"
+                assert image.state != "failed" or image.id in self.broken or self.crashes[image.id] > 2
 
     def act(self, what: str, which: int) -> None:
         """Something that may happen, if it can; `which` chooses where."""
@@ -117,7 +142,9 @@ class SimulatedRun:
                 host.break_image(child, job)
                 self.broken.add(job.image_id)
             case "crash" if jobs:
-                jobs[which % len(jobs)][0].exit_code = -11
+                child, job = jobs[which % len(jobs)]
+                child.exit_code = -11
+                self.crashes[job.image_id] += 1
             case "late" if jobs:  # a worker repeats what it has said, when its result was taken already
                 child, job = jobs[which % len(jobs)]
                 child.says += [host.convert(child, job)]
@@ -125,13 +152,26 @@ class SimulatedRun:
                 host.store_next()
             case "lose" if host.name:
                 host.store_next(answers=False)
-                host.lost = "conv: the connection is lost"
+                host.lose("the connection is lost")
                 self.gone.append(host)
+            case "leave" if host.name:
+                host.leave()
+                self.gone.append(host)
+            case "lie" if self.gone:  # nobody told it that it was let go: its children go on
+                ghost = self.gone[which % len(self.gone)]
+                for child, job in ghost.jobs:
+                    ghost.convert(child, job)
+                ghost.store_next()
+            case "forget":
+                self.forget(("b", "c", "d")[which % 3])
+            case "wait":
+                self.wait_long()
             case "join":
                 self.join(("b", "c", "d")[which % 3])
 
     def finish(self) -> None:
-        """All that is there works from now on."""
+        """All that is there works from now on, and nobody else comes back."""
+        self.wait_long()
         for _ in range(40 * IMAGES):
             for crew in self.crews:
                 host = self.host(crew)
@@ -159,7 +199,13 @@ STEPS = st.tuples(
             "crash",
             "late",
             "lose",
+            "lose",
             "join",
+            "join",
+            "leave",
+            "lie",
+            "forget",
+            "wait",
         ]
     ),
     st.integers(0, 5),
@@ -204,21 +250,75 @@ def test_a_lost_host_costs_what_it_had_not_stored_and_no_attempt(run: SimulatedR
     host.convert(child, job)
     run.turn()
     host.store_next(answers=False)  # it is in the store, and nobody has heard of it
-    host.lost = "b: the connection is lost"
+    host.lose("the connection is lost")
     run.turn()
     assert [crew.context.host.name for crew in run.crews] == [""]
+    assert run.crews.absent.image_ids == [job.image_id]
+    run.wait_long()
     with LedgerReader(run.workspace) as reader:
         for image in (job.image_id, other.image_id):
             assert reader.attempts(image)[0].outcome == "put-back"
             assert reader.attempts(image)[0].host == "b"
-        told = [event.message for event in reader.events(limit=1000) if event.kind == "engine"]
-    assert any("b: the connection is lost; 3 images not stored yet" in message for message in told)
+        told = reader.events(limit=1000, notable=True)
+    lost = next(event for event in told if "b: the connection is lost" in event.message)
+    assert lost.message.endswith(
+        "2 images not stored yet: pending again; 1 JPEG on its scratch: stored when it is back"
+    )
+    assert told[-1].message.startswith("b has not come back: 1 image whose JPEGs are on its scratch")
     run.finish()
     assert run.ledger.account()["newspapers"].done == IMAGES
     with LedgerReader(run.workspace) as reader:
         assert [event.message for event in reader.events(limit=1000, image_id=job.image_id)][-1].endswith(
             "was there already, identical"
         )
+    run.ledger.close()
+
+
+def test_what_a_host_has_proved_is_stored_and_not_converted_again_when_it_is_back(
+    run: SimulatedRun,
+) -> None:
+    run.join("b")
+    run.turn()
+    run.turn()
+    host = run.machines["b"]
+    (child, job), (busy, half) = host.jobs
+    host.convert(child, job)
+    run.turn()
+    host.lose("the connection is lost")
+    run.turn()
+    late = host.convert(busy, half)  # it was not told in time
+    run.join("b")
+    back = next(crew for crew in run.crews if crew.context.host.name == "b")
+    assert run.machines["b"].scratch.files == {Path(job.scratch_path)}, f"{late.scratch_path} is swept"
+    assert back.storing.image_ids == [job.image_id] and run.crews.absent.image_ids == []
+    run.finish()
+    with LedgerReader(run.workspace) as reader:
+        (only,) = reader.attempts(job.image_id)
+        assert (only.outcome, only.host) == ("converted", "b")
+    run.ledger.close()
+
+
+def test_what_a_host_has_removed_or_is_forgotten_is_converted_again(run: SimulatedRun) -> None:
+    for name, then in (("b", "is not on scratch of b any more"), ("c", "c was forgotten")):
+        run.join(name)
+        run.turn()
+        run.turn()
+        host = run.machines[name]
+        child, job = host.jobs[0]
+        host.convert(child, job)
+        run.turn()
+        host.lose("the connection is lost")
+        run.turn()
+        if name == "b":
+            host.scratch.files.clear()
+            run.join("b")
+        else:
+            run.forget("c")
+        with LedgerReader(run.workspace) as reader:
+            attempt = next(one for one in reader.attempts(job.image_id) if one.host == name)
+        assert attempt.outcome == "put-back" and then in (attempt.message or "")
+    run.finish()
+    assert run.ledger.account()["newspapers"].done == IMAGES
     run.ledger.close()
 
 
