@@ -254,6 +254,13 @@ class ProbeStore:
 
 
 @dataclass(frozen=True)
+class ShareOfBandwidth:
+    """From now on the uploader may send so much a second: its part of what the settings let all hosts send together."""
+
+    bytes_per_s: int
+
+
+@dataclass(frozen=True)
 class StoreProbed:
     """The answer to ProbeStore; `fault` and `failure` are None if the store works."""
 

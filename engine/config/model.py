@@ -138,7 +138,9 @@ class EngineSettings(Struct, frozen=True):
         'per image: predicted from its megapixels, or seconds, or "10min"',
     ] = field(default=None, name="timeout")
     scratch: Annotated[FilledText, "directory for JPEGs on their way to the store"] = "scratch"
-    scratch_limit: Annotated[Size, "conversion waits while more than this lies there"] = 20 * 2**30
+    scratch_limit: Annotated[Size, "conversion waits while more than this lies there, on each machine"] = (
+        20 * 2**30
+    )
     strict: Annotated[
         bool,
         "true: a decoder's warning fails the image, and so do pages of zeros in its data",
@@ -178,11 +180,11 @@ class StoreSettings(Struct, frozen=True):
         Literal["auto", "when_required"],
         '"when_required" for stores that refuse the usual checksums',
     ] = "auto"
-    transfers: Annotated[int, Meta(ge=1, le=256), "at once"] = 4
+    transfers: Annotated[int, Meta(ge=1, le=256), "at once, from each machine"] = 4
     bandwidth_limit: Annotated[
         Rate | None,
         NoneAs("none"),
-        'send no more than this, all transfers together: "20MB/s" (bytes) or "160Mbit/s" (bits)',
+        'send no more than this, all transfers of all machines together: "20MB/s" (bytes) or "160Mbit/s" (bits)',
     ] = None
 
 

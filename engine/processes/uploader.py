@@ -20,11 +20,13 @@ from engine.messages import (
     NotStored,
     ProbeStore,
     Quit,
+    ShareOfBandwidth,
     Stored,
     StoreProbed,
     StoreRequest,
 )
 from engine.processes.child import tie_to_parent
+from engine.store.bandwidth import BandwidthLimit, limit_of
 from engine.store.base import Store, StoreError
 from engine.store.open import open_store
 from engine.store.retry import Backoff, with_retries
@@ -43,10 +45,17 @@ def uploader_main(
     `root` is the workspace's directory; for `known` see `Store.expect`. Every StoreRequest is answered by
     one Stored or NotStored, every ProbeStore by one StoreProbed, in any order."""
     tie_to_parent(parent_pid, killed_first=True)
-    serve(conn, open_store(settings, root, known), settings.transfers)
+    limit = limit_of(settings.bandwidth_limit)
+    serve(conn, open_store(settings, root, known, limit), settings.transfers, limit=limit)
 
 
-def serve(conn: Connection[Any, Any], store: Store, transfers: int, backoff: Backoff | None = None) -> None:
+def serve(
+    conn: Connection[Any, Any],
+    store: Store,
+    transfers: int,
+    backoff: Backoff | None = None,
+    limit: BandwidthLimit | None = None,
+) -> None:
     """The loop of `uploader_main`, with an opened store."""
     uploader = _Uploader(conn, store, backoff or Backoff())
     with ThreadPoolExecutor(transfers, "transfer") as pool, ThreadPoolExecutor(1, "probe") as prober:
@@ -61,6 +70,8 @@ def serve(conn: Connection[Any, Any], store: Store, transfers: int, backoff: Bac
                     pool.submit(uploader.store_one, message)
                 case ProbeStore():
                     prober.submit(uploader.probe, message)
+                case ShareOfBandwidth() if limit is not None:
+                    limit.change(message.bytes_per_s)
                 case Quit():
                     break
                 case _:

@@ -1,5 +1,7 @@
 """A limit on what is sent to the store, in bytes a second, over all transfers of a process together.
 
+With several machines each uploader has a share of the whole limit, which changes.
+
 Whoever sends takes each piece's time from one budget and waits for it, so that transfers share the limit by pieces.
 Between pieces a connection is never quiet for longer than all the others need for theirs, which trips no time limit.
 """
@@ -26,11 +28,15 @@ class BandwidthLimit:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._bytes_per_s = bytes_per_s
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
         self._free_at = clock()
+        self.change(bytes_per_s)
+
+    def change(self, bytes_per_s: int) -> None:
+        """From the next piece on."""
+        self._bytes_per_s = bytes_per_s
         self.piece_bytes = max(_SMALLEST_PIECE_BYTES, min(bytes_per_s // _PIECES_PER_S, _LARGEST_PIECE_BYTES))
 
     def take(self, size_bytes: int) -> None:
@@ -50,6 +56,11 @@ class BandwidthLimit:
             self.take(len(piece))
             yield piece
             view = view[self.piece_bytes :]
+
+
+def limit_of(bytes_per_s: int | None) -> BandwidthLimit | None:
+    """As the settings have it."""
+    return BandwidthLimit(bytes_per_s) if bytes_per_s is not None else None
 
 
 class PacedBody:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from engine.config import StoreSettings
 from engine.failures import Cause
 from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
+from engine.store.bandwidth import BandwidthLimit
 from engine.store.base import Leftover, LeftoverKind, Store, StoredObject, StoreError, StoreStep, StoreTrial
 from engine.store.checksums import Digests, digests_of, single_md5
 from engine.store.errors import not_the_images
@@ -59,17 +60,28 @@ class _ReadBack:
 
 
 def open_s3_store(
-    settings: StoreSettings, limits: S3Limits | None = None, owner: str = "", host: str = ""
+    settings: StoreSettings,
+    limits: S3Limits | None = None,
+    owner: str = "",
+    host: str = "",
+    bandwidth: BandwidthLimit | None = None,
 ) -> Store:
     """The store at the bucket and prefix that `[store] url` names; raises UserError for any other URL."""
-    return S3Store(settings, limits or S3Limits(), owner, host)
+    return S3Store(settings, limits or S3Limits(), owner, host, bandwidth)
 
 
 class S3Store:
     """JPEGs under a prefix of a bucket. Several threads may use it."""
 
-    def __init__(self, settings: StoreSettings, limits: S3Limits, owner: str = "", host: str = "") -> None:
-        self._bucket = Bucket(settings, limits)
+    def __init__(
+        self,
+        settings: StoreSettings,
+        limits: S3Limits,
+        owner: str = "",
+        host: str = "",
+        bandwidth: BandwidthLimit | None = None,
+    ) -> None:
+        self._bucket = Bucket(settings, limits, bandwidth)
         whose = (owner, re.sub(r"[^0-9A-Za-z]", "", host)) if owner else ()
         self._probe_key = "-".join(part for part in (PROBE_KEY, *whose) if part)
         self._listing = Listing(self._bucket)

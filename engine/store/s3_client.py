@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from engine.config import StoreSettings
 from engine.failures import Cause, UserError
 from engine.messages import FaultKind
-from engine.store.bandwidth import BandwidthLimit, PacedBody
+from engine.store.bandwidth import BandwidthLimit, PacedBody, limit_of
 from engine.store.base import StoreError
 from engine.store.errors import classify_s3_error
 from engine.store.redaction import redact
@@ -94,7 +94,9 @@ def parse_url(url: str) -> S3Location:
 class Bucket:
     """A bucket behind boto3. The client is made at the first request, because making it reads the credentials."""
 
-    def __init__(self, settings: StoreSettings, limits: S3Limits) -> None:
+    def __init__(
+        self, settings: StoreSettings, limits: S3Limits, bandwidth: BandwidthLimit | None = None
+    ) -> None:
         self.location = parse_url(settings.url)
         self.name = self.location.bucket
         self._settings = settings
@@ -104,8 +106,7 @@ class Bucket:
         self._secrets: tuple[str, ...] = ()
         self._has_answered = False
         """Since this was made."""
-        rate = settings.bandwidth_limit
-        self._limit = BandwidthLimit(rate) if rate is not None else None
+        self._limit = bandwidth or limit_of(settings.bandwidth_limit)
 
     def call(self, what: str, request: Callable[[S3Client], T]) -> T:
         """The reply to one request. Raises ErrorReply for an error reply, StoreError for every other failure."""

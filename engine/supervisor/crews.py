@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from engine.control.snapshot import Hold
 from engine.formatting import counted
 from engine.ledger.states import EventKind
 from engine.supervisor.absent_hosts import AbsentHosts
+from engine.supervisor.bandwidth_shares import BandwidthShares
 from engine.supervisor.candidates import Candidates
 from engine.supervisor.context import HostContext
 from engine.supervisor.crew import Crew
@@ -43,6 +44,8 @@ class Crews:
         if self._converts_here:
             self._candidates.joined(here.host.name)
         self.absent = AbsentHosts(here.run)
+        limit = here.run.config.store.bandwidth_limit
+        self._shares = BandwidthShares(limit) if limit is not None else None
 
     def __iter__(self) -> Iterator[Crew]:
         """The engine's own machine first."""
@@ -91,8 +94,9 @@ class Crews:
         return [jpeg.request.scratch_path for jpeg in kept]
 
     def receive(self) -> None:
-        """Take what the hosts have sent, and let those go that are lost: a turn of the loop begins. What they said before
-        that counts."""
+        """Take what the hosts have sent, and let those go that are lost: a turn of the loop begins.
+
+        What they had said before counts."""
         now = time.monotonic()
         self._due = [crew for crew in self if crew.is_due(now)]
         for crew in self._due:
@@ -114,10 +118,19 @@ class Crews:
     def work(self, now: float, *, may_start: bool, may_store: bool, more_to_come: bool) -> None:
         """Give out images and JPEGs."""
         self._candidates.begin_turn()
+        self._divide_bandwidth(now)
         for crew in self._due:
             crew.work(now, may_start=may_start, more_to_come=more_to_come)
             if may_store and (crew is not self.here or self._converts_here or crew.is_busy):
                 crew.storing.work()
+
+    def _divide_bandwidth(self, now: float) -> None:
+        if self._shares is None:
+            return
+        sending = [crew for crew in self if crew.storing.on_scratch]
+        share = self._shares.share(_names(self), _names(sending), now)
+        for crew in sending:
+            crew.storing.limit_bandwidth(share)
 
     def unlink_finished(self) -> None:
         """After the ledger's commit: remove the scratch files of images that are done or failed."""
@@ -165,6 +178,10 @@ class Crews:
         """Of the workers, 0 to 1."""
         pools = [crew.converting.pool for crew in self]
         return min(1.0, sum(len(pool.running) for pool in pools) / max(1, sum(pool.wanted for pool in pools)))
+
+
+def _names(crews: Iterable[Crew]) -> list[str]:
+    return [crew.context.host.name for crew in crews]
 
 
 def _costs(crew: Crew) -> str:

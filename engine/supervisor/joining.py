@@ -107,7 +107,11 @@ class Joining:
         ]
 
     def _let_in(self, host: RemoteHost) -> None:
-        holds = HostHolds(self._run.config.engine.scratch_limit, likeness=Likeness())
+        holds = HostHolds(
+            self._run.config.engine.scratch_limit,
+            self._run.config.store.bandwidth_limit,
+            likeness=Likeness(),
+        )
         crew = self._crews.join(HostContext(self._run, host, holds), host.hello.workers)
         assert host.joined is not None
         kept = self._crews.is_back(crew, host.joined.jpegs)

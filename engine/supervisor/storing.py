@@ -23,6 +23,7 @@ from engine.messages import (
     NotStored,
     ProbeStore,
     Quit,
+    ShareOfBandwidth,
     Stored,
     StoreProbed,
     StoreRequest,
@@ -78,6 +79,8 @@ class Storing:
         self._waiting: deque[WaitingJpeg] = deque()
         self._transferring: dict[int, WaitingJpeg] = {}
         self._to_unlink: list[Path] = []
+        self._share = self._run.config.store.bandwidth_limit
+        """Of what may be sent to the store, bytes a second; None if there is no limit."""
         self._probing = False
         self._has_looked = not (self._host.name or self._run.config.store.url.startswith("file:"))
         """A local store is looked at before the first image: whether it is there, and which directory it is. So is any
@@ -107,6 +110,13 @@ class Storing:
     @property
     def on_scratch_bytes(self) -> int:
         return sum(jpeg.request.jpeg_bytes for jpeg in (*self._waiting, *self._transferring.values()))
+
+    def limit_bandwidth(self, bytes_per_s: int) -> None:
+        """From now on no more is to be sent from here."""
+        if bytes_per_s != self._share:
+            self._share = bytes_per_s
+            if self._uploader is not None:
+                self._uploader.send(ShareOfBandwidth(bytes_per_s))
 
     def enqueue(self, jpeg: WaitingJpeg) -> None:
         self._waiting.append(jpeg)
@@ -217,6 +227,8 @@ class Storing:
     def _send(self, message: object) -> None:
         if self._uploader is None:
             self._uploader = self._host.uploader(self._known_store)
+            if self._share is not None and self._share != self._run.config.store.bandwidth_limit:
+                self._uploader.send(ShareOfBandwidth(self._share))
             if self._run.config.store.url.startswith("file:"):
                 self._activity = Activity(partial(self._host.activity, self._uploader), time.monotonic())
         self._uploader.send(message)

@@ -7,6 +7,7 @@ import io
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from engine.config import StoreSettings
-from engine.messages import KnownStore
+from engine.messages import KnownStore, Quit, ShareOfBandwidth
+from engine.processes.uploader import serve
 from engine.store.bandwidth import BandwidthLimit, PacedBody
 from engine.store.base import Store
 from engine.store.open import open_store
@@ -38,6 +40,19 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds + self._late_s
+
+
+def test_an_uploader_that_gets_another_share_sends_at_that_pace_from_then_on(tmp_path: Path) -> None:
+    clock = Clock()
+    limit = BandwidthLimit(RATE, lambda: clock.now, clock.sleep)
+    ours, theirs = Pipe()
+    ours.send(ShareOfBandwidth(RATE // 100))
+    ours.send(Quit())
+    serve(theirs, open_store(StoreSettings(url="file:out"), tmp_path, KnownStore(), limit), 1, limit=limit)
+    began = clock.now
+    for _ in range(10):
+        limit.take(RATE // 100)
+    assert 8.9 <= clock.now - began <= 10.0
 
 
 @given(

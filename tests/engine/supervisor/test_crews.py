@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config import ClusterSettings, Config
+from engine.config import ClusterSettings, Config, StoreSettings
 from engine.control.snapshot import HoldReason
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
 from engine.ledger.models import PendingImage
 from engine.ledger.reader import LedgerReader
-from engine.messages import NotConverted, SurveyRequest
+from engine.messages import NotConverted, ShareOfBandwidth, SurveyRequest
 from engine.supervisor.absent_hosts import COMES_BACK_WITHIN_S
 from engine.supervisor.candidates import Candidates
 from engine.supervisor.context import HostContext, RunContext
@@ -40,14 +40,17 @@ LISTEN = "tls://0.0.0.0:8786"
 class SimulatedRun:
     """The crews of a run over fake hosts, with a real ledger."""
 
-    def __init__(self, root: Path, *, here: bool = True) -> None:
+    def __init__(self, root: Path, *, here: bool = True, limit: int | None = None) -> None:
         self.workspace: Workspace = make_ledger(root / "ws", IMAGES)
         self.ledger = EngineLedger.open(self.workspace)
         with self.ledger.turn():
             self.ledger.surveyed([surveyed(image) for image in range(1, IMAGES + 1)])
         events = EventLog(self.ledger, RunLogFile(self.workspace.logs_dir))
         self.run = RunContext(
-            self.workspace, Config(cluster=ClusterSettings(LISTEN, here)), self.ledger, events
+            self.workspace,
+            Config(cluster=ClusterSettings(LISTEN, here), store=StoreSettings(bandwidth_limit=limit)),
+            self.ledger,
+            events,
         )
         self.store = FakeStore()
         self.machines: dict[str, FakeHost] = {}
@@ -416,3 +419,25 @@ def test_a_host_that_has_said_nothing_has_its_turn_four_times_a_second(
     run.turn()
     assert job.image_id in crew.storing.image_ids
     assert len(crew.converting.pool.running) == 2, "the worker has the next image"
+    run.ledger.close()
+
+
+def test_hosts_that_store_share_what_may_be_sent(tmp_path: Path) -> None:
+    run = SimulatedRun(tmp_path, limit=1_000_000)
+    run.join("b")
+    for _ in range(2):
+        run.turn()
+    for crew in run.crews:
+        host = run.host(crew)
+        host.convert(*host.jobs[0])
+    run.turn()
+    told = [
+        message.bytes_per_s
+        for host in run.machines.values()
+        for child in host.children
+        for message in child.sent
+        if isinstance(message, ShareOfBandwidth)
+    ]
+    assert told == [500_000, 500_000]
+    run.finish()
+    run.ledger.close()
