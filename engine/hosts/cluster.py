@@ -44,7 +44,9 @@ class Cluster:
         self._arrived: list[RemoteHost] = []
         self._told: set[tuple[str, str]] = set()
         """What was refused, and why: told once."""
-        self._refused: set[str] = set()
+        self._over: set[str] = set()
+        """Incarnations that were refused or let go, and their addresses. What is said in their names may arrive late,
+        and what the scheduler says of an address may be about the former one: none is let in again."""
         self._pinged_at = 0.0
         self._opening: asyncio.Task[None] | None = None
 
@@ -81,7 +83,7 @@ class Cluster:
                 host.lost = f"the connection is lost: {has_ended}"
             host.look(now)
             if host.lost is not None:
-                del self._hosts[incarnation]
+                self._end(host)
                 if has_ended is None:
                     self._send(host, Parcel(incarnation, host.next_number(), (LetGo(),)))
         for where, why in self._meeting.strangers():
@@ -153,7 +155,7 @@ class Cluster:
         host = self._hosts.get(parcel.incarnation)
         match parcel.messages:
             case (Hello() as hello,):
-                if host is None and parcel.incarnation not in self._refused:
+                if host is None and parcel.incarnation not in self._over:
                     self._take_hello(hello, parcel.incarnation)
                 return
         if host is None:
@@ -166,7 +168,12 @@ class Cluster:
                 self._told = {told for told in self._told if told[0] != host.name}
             else:
                 self._tell(host.name, host.joined.problem)
-                del self._hosts[parcel.incarnation]
+                self._end(host)
+
+    def _end(self, host: RemoteHost) -> None:
+        """Nothing that is still said in its name counts."""
+        self._hosts.pop(host.incarnation, None)
+        self._over |= {host.incarnation, host.hello.address}
 
     def _take_hello(self, hello: Hello, incarnation: str) -> None:
         former = next((host for host in self._hosts.values() if host.name == hello.name), None)
@@ -180,8 +187,11 @@ class Cluster:
                 )
             return
         host = RemoteHost(hello, incarnation, lambda parcel: self._send(host, parcel), self._wake)
-        if why := difference(libraries(), hello.libraries):
-            self._refused.add(incarnation)
+        if hello.address in self._over:
+            self._over.add(incarnation)
+            host.post(LetGo())  # it connects anew, as another client
+        elif why := difference(libraries(), hello.libraries):
+            self._end(host)
             self._tell(hello.name, why)
             host.post(Refuse(why))
         elif (greeting := self._greet()) is not None:
