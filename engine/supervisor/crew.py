@@ -88,7 +88,9 @@ class Crew:
     @property
     def is_storing(self) -> bool:
         """Whether what waits on scratch is on its way to the store."""
-        return bool(self.storing.on_scratch) and self.holds.may_store and self.context.run.holds.may_try
+        holds = self.holds
+        may_store = holds.may_store and holds.may_try_store and self.context.run.holds.may_try
+        return bool(self.storing.on_scratch) and may_store
 
     @property
     def is_busy(self) -> bool:

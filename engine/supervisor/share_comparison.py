@@ -67,11 +67,13 @@ class ShareComparison:
         if now < self._not_before or not self._waiting():
             return
         self._not_before = now + _APART_S
-        sources = tuple(image.source for image in run.ledger.queue.to_convert(run.batches, _SOURCES))
+        sources = [image.source for image in run.ledger.queue.to_convert(run.batches, _SOURCES)]
+        for crew, _ in self._waiting():  # of what is left, when nothing is to be converted
+            sources += crew.storing.sources[: _SOURCES - len(sources)]
         if sources:
             self._rounds += 1
             known = known_store(run.ledger, run.workspace.root)
-            question = Show(sources, run.config.store, run.workspace.root, known)
+            question = Show(tuple(sources), run.config.store, run.workspace.root, known)
             what = (
                 f"{sources[0]} and the store {run.config.store.url} cannot be looked at where the engine is"
             )

@@ -104,6 +104,11 @@ class Storing:
         return [jpeg.request.image_id for jpeg in (*self._waiting, *self._transferring.values())]
 
     @property
+    def sources(self) -> list[str]:
+        """Of the JPEGs that wait."""
+        return [jpeg.subject.source for jpeg in self._waiting]
+
+    @property
     def transferring(self) -> int:
         return len(self._transferring)
 
@@ -176,7 +181,7 @@ class Storing:
             )  # only the engine's machine tells what is right
             self._send(ProbeStore(self._known_store, overrule))
         most = 1 if of_run.only_tries else 2 * self._run.config.store.transfers
-        while holds.may_store and of_run.may_try and len(self._transferring) < most:
+        while holds.may_store and holds.may_try_store and of_run.may_try and len(self._transferring) < most:
             jpeg = self._next_to_send()
             if jpeg is None:
                 break

@@ -61,11 +61,6 @@ def uploader_of(pid: int) -> psutil.Process:
     return wait_until(found, "an uploader")
 
 
-def suspend(*processes: psutil.Process) -> None:
-    for process in processes:
-        process.suspend()
-
-
 def waiting_at(root: Path, name: str) -> int:
     """JPEGs that wait for the store on this host."""
     return next((host["waiting"] for host in status(root)["hosts"] if host["name"] == name), 0)
@@ -123,10 +118,10 @@ def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_
     hosts.append(HostProcess(root, "b"))
     pid = start_engine_without_share(root, "--workers", "1")
     wait_for_hosts(root, "b")
-    suspend(uploader_of(pid), uploader_of(hosts[0].process.pid))  # what is converted waits on scratch
-    restore_share(root)
+    busy = stop_in_the_middle(root, "here", "b")
+    uploader_of(hosts[0].process.pid).suspend()  # what is converted there waits on scratch
+    resume_worker(busy["b"])
     wait_until(lambda: waiting_at(root, "b") >= 2, "JPEGs that wait on b")
-    stop_in_the_middle(root, "here", "b")
     photostat("pause", workspace=root)
     scheduler = next(
         child for child in psutil.Process(pid).children() if child.cmdline()[-1] == "photostat-scheduler"
@@ -136,7 +131,7 @@ def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_
     wait_for_hosts(root)
     wait_for_hosts(root, "b")  # it has come back to the new one, and stores what it had
     wait_until(lambda: waiting_at(root, "b") == 0, "the store to have them")
-    suspend(uploader_of(hosts[0].process.pid))
+    uploader_of(hosts[0].process.pid).suspend()
     photostat("resume", workspace=root)
     wait_until(lambda: waiting_at(root, "b") >= 2, "JPEGs that wait on b again")
     kill_engine(pid)
