@@ -117,6 +117,9 @@ class ImageError(Exception):
         self.failure = Failure(cause, stage, one_line(message), hint)
         self.warnings: tuple[str, ...] = ()
         """The warnings that had been given before it failed."""
+        self.source_bytes = 0
+        self.source_digest = ""
+        """Of what was read, `ALGORITHM:HEX`; empty if that was not all of it."""
 
     def __reduce__(self) -> tuple[type[ImageError], tuple[Cause, Stage, str, str]]:
         failure = self.failure

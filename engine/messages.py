@@ -171,6 +171,10 @@ class NotConverted:
     wall_s: float
     attempt: int = 1
     """The number that the job had."""
+    source_bytes: int = 0
+    """Of the source; 0 if it could not be opened."""
+    source_digest: str = ""
+    """As in Converted; empty if not all of the source was read."""
 
 
 @dataclass(frozen=True)
@@ -280,6 +284,8 @@ class SurveyRequest:
     source_path: str
     uuid: str = ""
     """The image's representation."""
+    digest: str = ""
+    """`md5`, `sha1` or `sha256`: read all of it, for this digest."""
 
 
 @dataclass(frozen=True)
@@ -304,6 +310,8 @@ class Surveyed:
     """None if an earlier photostat has read it."""
     gpu_refusal: str = ""
     """In a check: why no GPU decodes it, by its header; for irreversible files, if they are not allowed."""
+    source_digest: str = ""
+    """`ALGORITHM:HEX`, if it was asked for."""
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,11 @@ def convert_image(
     progress = _Progress(on_stage)
     gpu = gpu or GpuClient()
     decoding = Decoding(job, gpu, on_gpu)
+    opened: SourceFile | None = None
     try:
         progress.enter(Stage.READING)
         with SourceFile(job.source_path) as source:
+            opened = source
             digest = source.digest(job.checksum)
             try:
                 made = _convert(job, source, decoding, progress)
@@ -63,6 +65,8 @@ def convert_image(
     except (ImageError, MemoryError, OSError) as error:
         failed = _as_image_error(error, progress.stage)
         failed.warnings = progress.warnings
+        if opened is not None:
+            failed.source_bytes, failed.source_digest = opened.size, opened.digested
         raise failed from error
     finally:
         gpu.image_done()

@@ -31,6 +31,8 @@ class SourceFile:
         self.jp2 = Jp2File(self._reader)
         self.zero_pages = ZeroPageFinder()
         """In the bytes that were digested."""
+        self.digested = ""
+        """`ALGORITHM:HEX` of all bytes, once they have been read."""
 
     @property
     def size(self) -> int:
@@ -54,10 +56,11 @@ class SourceFile:
             self.zero_pages.add(chunk)
             offset += len(chunk)
         found = state.hexdigest()
+        self.digested = f"{algorithm}:{found}"
         if wanted and wanted.lower() != found:
             message = f"the source's {algorithm} is {found}, the manifest says {wanted.lower()}"
             raise ImageError(Cause.CORRUPT, Stage.READING, message)
-        return f"{algorithm}:{found}"
+        return self.digested
 
     def check_unchanged(self) -> None:
         """Raises ImageError SOURCE_UNREADABLE if another file has the name now, or this one was written to."""

@@ -69,6 +69,10 @@ class ChildProcess(Protocol):
         """Nothing more is heard of it; it is killed if it does not end in time. False if no signal ends it."""
 
 
+class NotKnownYet(Exception):
+    """Another machine has been asked, and has not answered."""
+
+
 class HostScratch(Protocol):
     """Where the host's JPEGs wait for the store."""
 
@@ -92,7 +96,7 @@ class HostScratch(Protocol):
         """Why files that are not needed any more are still there, after another attempt; None if there are none."""
 
     def space_problem(self, need_bytes: int) -> str | None:
-        """Why so many bytes cannot be written there now; None if they can."""
+        """Why so many bytes cannot be written there now; None if they can. Raises NotKnownYet: ask again later."""
 
 
 class Host(Protocol):

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from engine.hosts.base import UPLOADER, ActivitySample, At, ChildProcess
+from engine.hosts.base import UPLOADER, ActivitySample, At, ChildProcess, NotKnownYet
 from engine.hosts.wire import (
     SILENT_AFTER_S,
     Able,
@@ -90,6 +90,9 @@ class RemoteScratch:
         """`token` is another one each time that the host connects, so that no late file has a present one's name."""
         self.in_memory = joined.in_memory
         self.latest: Sample | None = None
+        self._tried = 0
+        """How often it was asked whether there is space."""
+        self._asks_for_space = False
         self._directory = joined.scratch
         self._token = token
         self._post = post
@@ -110,9 +113,14 @@ class RemoteScratch:
         return self.latest.removal_problem if self.latest else None
 
     def space_problem(self, need_bytes: int) -> str | None:
-        """What the host found when it was asked last; it is asked again."""
-        self._post(TrySpace(need_bytes))
-        return self.latest.space_problem if self.latest else None
+        if not self._asks_for_space:
+            self._asks_for_space = True
+            self._tried += 1
+            self._post(TrySpace(self._tried, need_bytes))
+        if self.latest is None or self.latest.space_tried < self._tried:
+            raise NotKnownYet
+        self._asks_for_space = False
+        return self.latest.space_problem
 
 
 class RemoteHost:

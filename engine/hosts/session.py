@@ -75,6 +75,7 @@ class Session:
         self._unable: str | None = None
         self._children: dict[int, ChildProcess] = {}
         self._space_problem: str | None = None
+        self._space_tried = 0
         self._leaves = False
         self._heard_at = time.monotonic()
         self._sampled_at = 0.0
@@ -163,6 +164,7 @@ class Session:
                 self._host.scratch.remove_attempt(message.image_id, message.attempt)
             case TrySpace() if self._host is not None:
                 self._space_problem = self._host.scratch.space_problem(message.need_bytes)
+                self._space_tried = message.number
 
     def _greeted(self, greet: Greet) -> None:
         self.greeted = True
@@ -214,6 +216,7 @@ class Session:
             host.ended_late,
             host.scratch.removal_problem(),
             self._space_problem,
+            self._space_tried,
         )
 
 

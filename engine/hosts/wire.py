@@ -114,6 +114,9 @@ class Sample:
     ended_late: int
     removal_problem: str | None
     space_problem: str | None
+    """What the last TrySpace has shown."""
+    space_tried: int = 0
+    """Its number."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,8 @@ class RemoveAttempt:
 
 @dataclass(frozen=True)
 class TrySpace:
+    number: int
+    """From 1."""
     need_bytes: int
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, unforeseen_text
 from engine.files.regular_files import open_bytes
+from engine.jp2.file_reader import source_error
 from engine.jp2.survey import survey_source
 from engine.messages import (
     MissingSource,
@@ -126,11 +130,23 @@ def _away(check: ShareCheck, missing: MissingSource) -> ShareAway | None:
     return check.away(missing.request.source_path, missing.request.uuid, missing.neighbours)
 
 
+def _digest(request: SurveyRequest) -> str:
+    """Raises OSError."""
+    make = partial(hashlib.new, request.digest, usedforsecurity=False)
+    with open_bytes(request.source_path) as source:
+        return f"{request.digest}:{hashlib.file_digest(source, make).hexdigest()}"
+
+
 def _look(check: ShareCheck, request: SurveyRequest) -> Surveyed | NotSurveyed:
     try:
         surveyed = survey_source(request)
+        if request.digest:
+            surveyed = replace(surveyed, source_digest=_digest(request))
     except ImageError as error:
         return NotSurveyed(request.image_id, error.failure)
+    except OSError as error:  # of reading all of it
+        failure = source_error(error, request.source_path).failure
+        return NotSurveyed(request.image_id, failure)
     except Exception as error:  # noqa: BLE001 - an unforeseen header costs its own image only
         message = unforeseen_text(error)
         return NotSurveyed(request.image_id, Failure(Cause.INTERNAL, Stage.READING, message))

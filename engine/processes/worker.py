@@ -84,11 +84,13 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
 
     wall_start, cpu_start = time.monotonic(), time.process_time()
     warnings: tuple[str, ...] = ()
+    source_bytes, source_digest = 0, ""
     try:
         converted: Converted = convert(job, on_stage, on_gpu=on_gpu)
         return converted
     except ImageError as error:
         failure, warnings = error.failure, error.warnings
+        source_bytes, source_digest = error.source_bytes, error.source_digest
     except MemoryError as error:
         failure = Failure(
             Cause.OUT_OF_MEMORY, Stage.DECODING, one_line(str(error)) or "no memory for the pixels"
@@ -104,4 +106,6 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
         cpu_s=time.process_time() - cpu_start,
         wall_s=time.monotonic() - wall_start,
         attempt=job.attempt,
+        source_bytes=source_bytes,
+        source_digest=source_digest,
     )

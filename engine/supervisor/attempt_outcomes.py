@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from engine.failures import RETRYABLE, UNEXPLAINED, Cause, Failure, Stage
+from engine.failures import RETRYABLE, SOURCE_CAUSES, UNEXPLAINED, Cause, Failure, Stage
 from engine.formatting import data_size, decibels, measured_time
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
@@ -18,6 +18,7 @@ from engine.messages import (
     SurveyRequest,
 )
 from engine.supervisor.context import HostContext
+from engine.supervisor.other_sources import digest_to_compare, other_than_here
 from engine.supervisor.surveying import DiagnoseSource, SourceOutcome
 from engine.supervisor.unexplained import UnexplainedFaults
 from engine.supervisor.worker_pool import RunningAttempt
@@ -70,21 +71,29 @@ class AttemptOutcomes:
             if outcome.away is not None:
                 self.put_back(attempt, outcome.away, pid)
             else:
-                is_back = isinstance(outcome.found, Surveyed)
-                if is_back and self._host.name and self._is_missing_here_alone(image):
-                    self.put_back(attempt, facts.failure.message, pid)
-                    return
-                self.not_converted(attempt, facts.failure, pid, facts, source_is_back=is_back)
+                self._diagnosed(attempt, facts, pid, outcome)
 
-        self._diagnose(SurveyRequest(image.image_id, image.source, image.uuid), on_outcome)
+        digest = digest_to_compare(facts) if self._host.name else ""
+        self._diagnose(SurveyRequest(image.image_id, image.source, image.uuid, digest), on_outcome)
 
-    def _is_missing_here_alone(self, image: PendingImage) -> bool:
+    def _diagnosed(
+        self, attempt: RunningAttempt, facts: NotConverted, pid: int, outcome: SourceOutcome
+    ) -> None:
+        """No share is away for the engine's machine."""
+        image, found = attempt.image, outcome.found
+        other = other_than_here(image.source, facts, found) if self._host.name else None
+        is_back = isinstance(found, Surveyed) and facts.failure.cause in SOURCE_CAUSES
+        if other is not None and self._is_wrong_here_alone(image, other):
+            self.put_back(attempt, other, pid)
+        else:
+            self.not_converted(attempt, facts.failure, pid, facts, source_is_back=is_back)
+        if isinstance(found, Surveyed):
+            self._run.ledger.surveyed([found])  # which counts only if it is pending again
+
+    def _is_wrong_here_alone(self, image: PendingImage, detail: str) -> bool:
         """The engine sees this source and its host does not: that is the host's fault, and holds it. False if a person
         has said that such sources are gone."""
         was_open = self._holds.may_survey
-        detail = (
-            f"{image.source} is there for the engine, and not on this machine: is the share mounted here?"
-        )
         missing = MissingSource(SurveyRequest(image.image_id, image.source, image.uuid), ())
         away = ShareAway(image.source.rpartition("/")[0], detail)
         is_away = self._holds.source_away(away, missing, time.monotonic())

@@ -32,6 +32,7 @@ from engine.processes.child import describe_exit
 from engine.supervisor.attempt_outcomes import AttemptOutcomes
 from engine.supervisor.context import HostContext
 from engine.supervisor.durations import Durations
+from engine.supervisor.other_sources import is_doubtful, of_another_size
 from engine.supervisor.set_aside import SetAside
 from engine.supervisor.surveying import DiagnoseSource
 from engine.supervisor.worker_pool import RunningAttempt, Slot, StartThrottle, WorkerPool, time_limit_s
@@ -236,12 +237,16 @@ class Converting:
                 pass
             case Converted() | NotConverted() if not slot.has(message):
                 self._refuse(message, slot.child.pid)
+            case Converted() if self._is_of_another_file(slot, message):
+                pass
             case Converted():
                 self._throttle.image_finished()
                 attempt = slot.release()
                 taken_s = time.monotonic() - attempt.started
                 by_gpu = message.decoded == PixelsBy.GPU
                 self._durations.add(attempt.plan, attempt.megasamples, taken_s, by_gpu=by_gpu)
+                if self._host.name:
+                    self._holds.source_worked()
                 self._holds.source_read(attempt.image.source, attempt.started)
                 self._context.hung_images.read(attempt.image.image_id, attempt.started)
                 self._run.gpus.converted(message.decoded, message.wall_s, message.cpu_s)
@@ -250,7 +255,7 @@ class Converting:
             case NotConverted():
                 self._throttle.image_finished()
                 attempt = slot.release()
-                if message.failure.cause in SOURCE_CAUSES:
+                if message.failure.cause in SOURCE_CAUSES or (self._host.name and is_doubtful(message)):
                     self._outcomes.ask_for_diagnosis(attempt, message, slot.child.pid)
                 else:
                     self._outcomes.not_converted(attempt, message.failure, slot.child.pid, message)
@@ -260,6 +265,16 @@ class Converting:
             slot.running.gpu_answered = True
             self._run.ledger.gpu_answered(message.image_id, message.outcome.word)
             self._run.gpus.answered(slot.running.image, slot.running.gpu, message.outcome)
+
+    def _is_of_another_file(self, slot: Slot, result: Converted) -> bool:
+        """Another machine has converted a file of another size than the engine's machine has seen: it is diagnosed."""
+        assert slot.running is not None
+        other = of_another_size(result, slot.running.image.source_bytes) if self._host.name else None
+        if other is None:
+            return False
+        self._host.scratch.remove(Path(result.scratch_path))
+        self._handle(slot, other)
+        return True
 
     def _refuse(self, late: Converted | NotConverted, pid: int) -> None:
         """A result counts for the attempt in flight only; the image may be with another worker by now."""

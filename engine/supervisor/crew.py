@@ -34,6 +34,8 @@ class Crew:
         """Of this host alone."""
         self.recent_memory = RecentMemory()
         self.joined = time.time()
+        self._compares = False
+        """Whether its sources are being compared, because it holds for them."""
         self._of_run = progress
         self._due_at = float("-inf")
         self.storing = Storing(context, self._finished)
@@ -70,10 +72,19 @@ class Crew:
         self.context.hung_images.tick(now)
         self.holds.scratch_used(self.storing.on_scratch_bytes, now)
         probe_disk(self.context)
-        if self.context.host.name and self.holds.source_wants_probe():
-            self.holds.source_probed(
-                None, now
-            )  # no surveyor is there: the next image shows whether the share is
+        if self.context.host.name:
+            self._probe_source(now)
+
+    def _probe_source(self, now: float) -> None:
+        """No surveyor is on another machine: it compares what it sees with the engine's; then the next image shows
+        whether the share is there."""
+        likeness = self.holds.likeness
+        if not self.holds.source_wants_probe():
+            self._compares = False
+        elif likeness is not None and not self._compares:
+            self._compares = likeness.is_doubted = True
+        elif likeness is None or not likeness.is_doubted:
+            self.holds.source_probed(None, now)
 
     def work(self, now: float, *, may_start: bool, more_to_come: bool) -> None:
         """Start what may start, and as many workers as are missing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from engine.control.snapshot import HoldReason
+from engine.hosts.base import NotKnownYet
 from engine.ledger.states import EventKind
 from engine.supervisor.context import HostContext, RunContext
 from engine.supervisor.event_log import RunLogFile
@@ -14,7 +15,10 @@ def probe_disk(context: HostContext) -> None:
     """Ends the hold for scratch if there is room again."""
     holds = context.holds
     if holds.disk_wants_probe():
-        problem = context.host.scratch.space_problem(holds.disk_needs_bytes)
+        try:
+            problem = context.host.scratch.space_problem(holds.disk_needs_bytes)
+        except NotKnownYet:
+            return
         if holds.disk_probed(problem, time.monotonic()):
             context.events.info(EventKind.END_OF_HOLD, "there is room on the disk again")
 

@@ -216,6 +216,11 @@ class HostHolds:
     def source_worked(self) -> None:
         self._source = self._source.succeeded()
 
+    @property
+    def suspected(self) -> list[str]:
+        """The paths of sources that showed that the share is away."""
+        return [missing.request.source_path for missing in self.source_suspects]
+
     def source_read(self, path: str, begun: float) -> None:
         """A source was read, from `begun` on: its directory is not gone, and may go away again."""
         self._gone = {

@@ -24,13 +24,15 @@ class Likeness:
         """Its uploader has tried it out."""
         self.share_is_right = False
         """Its sources and its store are the engine's."""
+        self.is_doubted = False
+        """An image's source was not as the engine sees it: they are compared again."""
         self._unable_since = 0.0
         self._share = CircuitBreaker(_RULES)
         self._reason = HoldReason.SOURCE
 
     @property
     def is_shown(self) -> bool:
-        return self.unable is None and self.share_is_right and self.store_works
+        return self.unable is None and self.share_is_right and not self.is_doubted and self.store_works
 
     def tick(self, now: float) -> None:
         self._share = self._share.tick(now, random.random())
@@ -40,13 +42,13 @@ class Likeness:
         self._share = self._share.probe_now(now)
 
     def wants_comparison(self) -> bool:
-        return not self.share_is_right and self._share.state is not CircuitState.OPEN
+        return (self.is_doubted or not self.share_is_right) and self._share.state is not CircuitState.OPEN
 
     def compared(self, problem: Problem | None, now: float) -> bool:
         """What came of a comparison; True if people should be told: it holds, for another reason, or not any more."""
         before = (self._share.is_closed, self._share.detail)
         if problem is None:
-            self._share, self.share_is_right = self._share.closed(), True
+            self._share, self.share_is_right, self.is_doubted = self._share.closed(), True, False
             return not before[0]
         self._reason = _REASONS.get(problem.concerns, HoldReason.UNEXPECTED)
         if self._share.is_closed:

@@ -67,9 +67,11 @@ class ShareComparison:
         if now < self._not_before or not self._waiting():
             return
         self._not_before = now + _APART_S
-        sources = [image.source for image in run.ledger.queue.to_convert(run.batches, _SOURCES)]
+        sources = list(dict.fromkeys(path for crew, _ in self._waiting() for path in crew.holds.suspected))
+        sources = sources[-_SOURCES:]
+        sources += [image.source for image in run.ledger.queue.to_convert(run.batches, _SOURCES)]
         for crew, _ in self._waiting():  # of what is left, when nothing is to be converted
-            sources += crew.storing.sources[: _SOURCES - len(sources)]
+            sources += crew.storing.sources[: max(0, _SOURCES - len(sources))]
         if sources:
             self._rounds += 1
             known = known_store(run.ledger, run.workspace.root)

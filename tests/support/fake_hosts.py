@@ -24,6 +24,8 @@ from engine.messages import (
 
 GIB = 1 << 30
 JPEG_BYTES = 200
+SOURCE_BYTES = 5000
+"""As the surveyor has seen them."""
 BROKEN = Failure(Cause.CORRUPT, Stage.DECODING, "a block is damaged")
 
 
@@ -181,7 +183,7 @@ class FakeHost:
             str(path),
             10,
             10,
-            500,
+            SOURCE_BYTES,
             "md5:aa",
             JPEG_BYTES,
             "bb" * 16,

@@ -16,7 +16,7 @@ from unittest.mock import Mock
 import pytest
 
 from engine.config import JpegSettings, StoreSettings
-from engine.hosts.base import WORKER, ChildProcess, Host
+from engine.hosts.base import WORKER, ChildProcess, Host, NotKnownYet
 from engine.hosts.children import Children
 from engine.hosts.local import LocalHost
 from engine.hosts.remote import RemoteHost
@@ -71,6 +71,15 @@ class Place:
 
         await self.until(has_come)
         return next(message for message in found if isinstance(message, kind))
+
+    async def space_problem(self) -> str | None:
+        """What a host says that was asked now."""
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            while True:
+                try:
+                    return self.host.scratch.space_problem(1 << 20)
+                except NotKnownYet:
+                    await asyncio.sleep(0.01)
 
     async def ready(self) -> ChildProcess:
         worker = self.host.hire(f"{WORKER}-1")
@@ -222,5 +231,21 @@ async def test_a_host_has_memory_cores_and_scratch_that_can_be_written(place: Pl
     host = place.host
     memory = host.memory()
     assert 0 < memory.available_bytes <= memory.total_bytes and host.cores > 0 and host.lost is None
-    assert host.scratch.make_directory() is None and host.scratch.space_problem(1 << 20) is None
+    assert host.scratch.make_directory() is None
+    assert await place.space_problem() is None
     assert host.scratch.in_memory in (True, False)
+
+
+async def test_whether_there_is_room_on_scratch_is_as_it_is_now_and_not_as_it_was_when_last_asked(
+    place: Place,
+) -> None:
+    assert await place.space_problem() is None
+    own = place.host.scratch.jpeg_path(7, 1).parent
+    for path in own.iterdir():
+        path.unlink()
+    own.rmdir()
+    own.touch()  # no file can be made in it
+    problem = await place.space_problem()
+    assert problem is not None and "not a directory" in problem.lower()
+    own.unlink()
+    assert await place.space_problem() is None

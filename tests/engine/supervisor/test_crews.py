@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
 from engine.ledger.models import PendingImage
 from engine.ledger.reader import LedgerReader
-from engine.messages import NotConverted, ShareOfBandwidth, SurveyRequest
+from engine.messages import Job, NotConverted, ShareOfBandwidth, SurveyRequest
+from engine.processes.examiner import Concerns, Problem
 from engine.supervisor.absent_hosts import COMES_BACK_WITHIN_S
 from engine.supervisor.candidates import Candidates
 from engine.supervisor.context import HostContext, RunContext
@@ -26,11 +28,12 @@ from engine.supervisor.crews import Crews
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.host_holds import HostHolds
+from engine.supervisor.likeness import Likeness
 from engine.supervisor.progress import Progress
 from engine.supervisor.status import host_snapshot
 from engine.supervisor.surveying import OnOutcome, SourceOutcome
 from engine.workspace import Workspace
-from tests.support.fake_hosts import FakeHost, FakeStore
+from tests.support.fake_hosts import SOURCE_BYTES, FakeChild, FakeHost, FakeStore
 from tests.support.ledgers import make_ledger, surveyed
 
 IMAGES = 12
@@ -74,7 +77,10 @@ class SimulatedRun:
     def _diagnose(self, request: SurveyRequest, on_outcome: OnOutcome) -> None:
         """The engine's own machine sees every source."""
         self.diagnosed.append(request.image_id)
-        on_outcome(SourceOutcome(found=surveyed(request.image_id)))
+        found = surveyed(request.image_id)
+        if request.digest:
+            found = replace(found, source_digest=f"{request.digest}:aa")
+        on_outcome(SourceOutcome(found=found))
 
     def context(self, name: str) -> HostContext:
         host = self.machines[name] = FakeHost(name, self.store, self.machines.get(name))
@@ -361,6 +367,94 @@ def test_a_host_says_when_it_came_what_it_is_called_and_how_much_of_its_memory_i
     assert shown.name == "b" and shown.address == "fake.example" and shown.clock_ahead_seconds == 0
     assert shown.joined is not None and began <= shown.joined <= time.time()
     assert there.recent_memory.snapshot().mib[-1] == round((memory.total - memory.available) / 2**20)
+
+
+def one_image_on_b(run: SimulatedRun) -> tuple[Crew, FakeHost, FakeChild, Job]:
+    run.join("b")
+    run.turn()
+    run.turn()
+    there = next(crew for crew in run.crews if crew.context.host.name == "b")
+    host = run.host(there)
+    return there, host, *host.jobs[0]
+
+
+@pytest.mark.parametrize(
+    ("cause", "size", "digest", "told"),
+    [
+        (Cause.SOURCE_UNREADABLE, 0, "", "is the share mounted here?"),  # denied, or an error of its mount
+        (Cause.TRUNCATED, 4000, "md5:cc", "has 4000 bytes on this machine, and 5000 for the engine"),
+        (Cause.CORRUPT, SOURCE_BYTES, "md5:cc", "has other bytes on this machine than for the engine"),
+        (Cause.NOT_JPEG2000, SOURCE_BYTES, "md5:cc", "has other bytes on this machine"),
+        (Cause.CORRUPT, SOURCE_BYTES, "md5:aa", None),
+    ],
+)
+def test_a_fault_in_what_one_host_has_read_is_the_images_only_if_the_engine_reads_the_same(
+    run: SimulatedRun, cause: Cause, size: int, digest: str, told: str | None
+) -> None:
+    there, _, child, job = one_image_on_b(run)
+    child.sent.remove(job)
+    failure = Failure(cause, Stage.READING, "a fault")
+    child.says.append(
+        NotConverted(job.image_id, failure, (), 1, 0.1, 0.1, job.attempt, size, digest),
+    )
+    with run.ledger.turn():
+        run.crews.receive()
+    held = there.holds.hold(time.monotonic())
+    with LedgerReader(run.workspace) as reader:
+        (attempt,) = reader.attempts(job.image_id)
+        image = reader.image(job.image_id)
+    assert image is not None
+    if told is None:
+        assert held is None and image.state == "failed" and image.cause == cause
+    else:
+        assert held is not None and told in held.detail
+        assert (attempt.outcome, image.state, image.attempts) == ("put-back", "pending", 0)
+        assert run.crews.hold(time.monotonic()) is None, "the others go on"
+        run.finish()
+        assert run.ledger.account()["newspapers"].done == IMAGES
+    run.ledger.close()
+
+
+def test_a_jpeg_of_a_file_of_another_size_than_the_engine_sees_is_none_of_this_image(
+    run: SimulatedRun,
+) -> None:
+    there, host, child, job = one_image_on_b(run)
+    done = host.convert(child, job)
+    child.says[-1] = replace(done, source_bytes=SOURCE_BYTES + 1)
+    with run.ledger.turn():
+        run.crews.receive()
+    assert host.scratch.files == set() and there.storing.on_scratch == 0
+    held = there.holds.hold(time.monotonic())
+    assert held is not None and "has 5001 bytes on this machine, and 5000 for the engine" in held.detail
+    run.finish()
+    assert run.ledger.account()["newspapers"].done == IMAGES
+    run.ledger.close()
+
+
+def test_a_host_that_holds_for_its_sources_is_compared_with_the_engine_before_it_gets_another_image(
+    run: SimulatedRun,
+) -> None:
+    there, _, child, job = one_image_on_b(run)
+    likeness = there.holds.likeness = Likeness()
+    likeness.share_is_right = likeness.store_works = True
+    child.sent.remove(job)
+    gone = Failure(Cause.SOURCE_MISSING, Stage.READING, "no such file")
+    child.says.append(NotConverted(job.image_id, gone, (), 1, 0.1, 0.1, job.attempt))
+    with run.ledger.turn():
+        run.crews.receive()
+    assert there.holds.suspected == [job.source_path]
+    now = time.monotonic()
+    there.probe_now(after_pause=False)
+    there.update_holds(now + 1)
+    assert likeness.wants_comparison() and not there.holds.may_start
+    likeness.compared(Problem(Concerns.SOURCES, "other sources"), now + 2)
+    there.update_holds(now + 3)
+    assert there.holds.hold(now + 3) is not None and not there.holds.may_start
+    likeness.tick(now + 100)
+    likeness.compared(None, now + 100)
+    there.update_holds(now + 101)
+    assert there.holds.may_start and there.holds.hold(now + 101) is None
+    run.ledger.close()
 
 
 def test_a_result_of_another_attempt_is_refused_and_its_file_removed(run: SimulatedRun) -> None:
