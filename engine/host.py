@@ -84,6 +84,8 @@ class HostProcess:
         self._left = asyncio.Event()
         """Somebody ends it."""
         self._is_connected = self._has_connected = False
+        self._session: Session | None = None
+        """The last one with an engine."""
 
     async def run(self) -> None:
         """Until a person stops it. Raises UserError if the engine refuses it."""
@@ -105,6 +107,8 @@ class HostProcess:
             if not self._left.is_set():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake_up.wait(), _AGAIN_AFTER_S)
+        if self._session is not None:
+            self._session.remove_all()
 
     def _read_stdin(self) -> None:
         """Nothing more is said there: it ends."""
@@ -150,6 +154,7 @@ class HostProcess:
         finally:
             self._is_connected = False
             await session.end()
+            self._session = session if session.greeted else self._session
         if session.refused is not None:
             raise UserError(f"the engine refuses {self._invitation.name}: {session.refused}")
 

@@ -135,6 +135,11 @@ class Session:
         if self._host is not None and not self.problem:
             self._host.scratch.sweep(() if self._leaves else self._host.scratch.jpegs())
 
+    def remove_all(self) -> None:
+        """Nobody comes back to it."""
+        if self._host is not None and not self.problem:
+            self._host.scratch.sweep(())
+
     def _obey(self, message: object) -> None:
         match message:
             case Refuse():
