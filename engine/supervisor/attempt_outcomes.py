@@ -35,7 +35,7 @@ class AttemptOutcomes:
         self._diagnose = diagnose
         self._in_diagnosis: dict[int, RunningAttempt] = {}
         """Images whose worker could not read the source; in flight until it is known whose fault that is."""
-        self._faults = UnexplainedFaults(context.run)
+        self._faults = UnexplainedFaults(context.run, on=context)
         self.failures = 0
 
     @property

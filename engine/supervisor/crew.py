@@ -100,7 +100,8 @@ class Crew:
     def is_storing(self) -> bool:
         """Whether what waits on scratch is on its way to the store."""
         holds = self.holds
-        may_store = holds.may_store and holds.may_try_store and self.context.run.holds.may_try
+        may_try = holds.may_try and self.context.run.holds.may_try
+        may_store = holds.may_store and holds.may_try_store and may_try
         return bool(self.storing.on_scratch) and may_store
 
     @property

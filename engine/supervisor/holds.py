@@ -15,20 +15,11 @@ from engine.supervisor.write_holds import WriteHold
 _UNEXPECTED_RULES = BreakerRules(first_wait_s=5.0, longest_wait_s=300.0, probe_timeout_s=3600.0)
 
 
-class Holds:
-    """All times are monotonic, s; `hold` converts them to Unix time for people."""
+class UnexpectedHold:
+    """Images fail for a reason that is not in them: nobody foresaw it. All times are monotonic, s."""
 
     def __init__(self) -> None:
-        self.ledger = WriteHold(HoldReason.LEDGER)
-        """While it lasts, nothing is taken from the children, and the stages stand still."""
-        self.log = WriteHold(HoldReason.DISK)
         self._unexpected = CircuitBreaker(_UNEXPECTED_RULES)
-        self.resumes = 0
-        """How often a person has resumed the run."""
-        self.hours: Hold | None = None
-        """Set by the loop outside the hours of the settings."""
-        self.waiting: Hold | None = None
-        """Set by the loop when nothing is left to do but images whose sources do not answer, or of held batches."""
 
     def tick(self, now: float) -> None:
         """Holds whose wait is over now want a probe."""
@@ -43,18 +34,6 @@ class Holds:
     def only_tries(self) -> bool:
         """What starts now shows whether images still fail for a reason that nobody foresaw."""
         return self._unexpected.state is CircuitState.HALF_OPEN
-
-    @property
-    def may_start(self) -> bool:
-        """As far as the run is concerned; each host's holds, and its memory, are considered apart."""
-        return self.may_try and self.log.is_closed and self.hours is None
-
-    def probe_now(self, now: float) -> None:
-        """A person says that everything works again."""
-        self.ledger.probe_now(now)
-        self.log.probe_now(now)
-        self._unexpected = self._unexpected.closed()
-        self.resumes += 1
 
     def unexpected(self, detail: str, now: float) -> bool:
         """Images fail for a reason that is not in them. True if that begins a hold."""
@@ -74,6 +53,34 @@ class Holds:
         if self._unexpected.is_closed:
             return None
         return hold_of(self._unexpected, HoldReason.UNEXPECTED, now)
+
+
+class Holds(UnexpectedHold):
+    """All times are monotonic, s; `hold` converts them to Unix time for people."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = WriteHold(HoldReason.LEDGER)
+        """While it lasts, nothing is taken from the children, and the stages stand still."""
+        self.log = WriteHold(HoldReason.DISK)
+        self.resumes = 0
+        """How often a person has resumed the run."""
+        self.hours: Hold | None = None
+        """Set by the loop outside the hours of the settings."""
+        self.waiting: Hold | None = None
+        """Set by the loop when nothing is left to do but images whose sources do not answer, or of held batches."""
+
+    @property
+    def may_start(self) -> bool:
+        """As far as the run is concerned; each host's holds, and its memory, are considered apart."""
+        return self.may_try and self.log.is_closed and self.hours is None
+
+    def probe_now(self, now: float) -> None:
+        """A person says that everything works again."""
+        self.ledger.probe_now(now)
+        self.log.probe_now(now)
+        self._unexpected = self._unexpected.closed()
+        self.resumes += 1
 
 
 def hold_of(breaker: CircuitBreaker, reason: HoldReason, now: float) -> Hold:

@@ -15,7 +15,7 @@ from engine.control.snapshot import Hold, HoldReason
 from engine.failures import Cause, Failure
 from engine.messages import FaultKind, MissingSource, ShareAway
 from engine.supervisor.circuit_breaker import BreakerRules, CircuitBreaker, CircuitState
-from engine.supervisor.holds import Holds, hold_of
+from engine.supervisor.holds import Holds, UnexpectedHold, hold_of
 from engine.supervisor.likeness import Likeness
 
 _SOURCE_RULES = BreakerRules(first_wait_s=2.0, longest_wait_s=60.0)
@@ -26,7 +26,7 @@ _SCRATCH_RESUMES_BELOW = 0.9
 """Of its limit."""
 
 
-class HostHolds:
+class HostHolds(UnexpectedHold):
     """All times are monotonic, s; `hold` converts them to Unix time for people."""
 
     def __init__(
@@ -38,6 +38,7 @@ class HostHolds:
         """`bandwidth_limit` is what the settings let go to the store, bytes a second. With one, a full scratch is no
         hold: conversion goes at the store's pace, as somebody wanted it. `likeness` is what another machine has to
         show first."""
+        super().__init__()
         self._scratch_limit = scratch_limit_bytes
         self._is_limited = bandwidth_limit is not None
         self.likeness = likeness
@@ -71,6 +72,7 @@ class HostHolds:
 
     def tick(self, now: float) -> None:
         """Holds whose wait is over now want a probe."""
+        super().tick(now)
         self._store = self._store.tick(now, random.random())
         if self.likeness is not None:
             self.likeness.tick(now)
@@ -87,7 +89,7 @@ class HostHolds:
         is_blocked = self._scratch_full_since is not None or self._store_is_misconfigured
         if self.likeness is not None and not self.likeness.is_shown:
             return False
-        return self._source.is_closed and self._disk.is_closed and not is_blocked
+        return self.may_try and self._source.is_closed and self._disk.is_closed and not is_blocked
 
     @property
     def may_try_store(self) -> bool:
@@ -105,6 +107,7 @@ class HostHolds:
         self._overrules_store = not after_pause and not self._store.is_closed
         self._store = self._store.probe_now(now)
         self._disk = self._disk.probe_now(now)
+        self._unexpected = self._unexpected.closed()
         if self.likeness is not None:
             self.likeness.probe_now(now)
         if not self._source.is_closed:
@@ -291,6 +294,8 @@ class HostHolds:
         for breaker, reason in ((self._source, HoldReason.SOURCE), (self._store, self._store_reason)):
             if not breaker.is_closed:
                 return hold_of(breaker, reason, now)
+        if unexpected := self.unexpected_hold(now):
+            return unexpected
         if self._scratch_full_since is not None and not self._is_limited:
             detail = "scratch is full: conversion waits until the store has taken some of it"
             return Hold(HoldReason.STORE, detail, self._scratch_full_since + time.time() - now, None)

@@ -85,7 +85,7 @@ class Storing:
         self._has_looked = not (self._host.name or self._run.config.store.url.startswith("file:"))
         """A local store is looked at before the first image: whether it is there, and which directory it is. So is any
         store by another machine."""
-        self._faults = UnexplainedFaults(self._run, "stored")
+        self._faults = UnexplainedFaults(self._run, "stored", context)
         self._activity: Activity | None = None
         """Of the uploader, if the store is a local directory; others have time limits of their own."""
         self._setbacks: dict[int, Setbacks] = {}
@@ -180,8 +180,9 @@ class Storing:
                 holds.take_overrule() and not self._host.name
             )  # only the engine's machine tells what is right
             self._send(ProbeStore(self._known_store, overrule))
-        most = 1 if of_run.only_tries else 2 * self._run.config.store.transfers
-        while holds.may_store and holds.may_try_store and of_run.may_try and len(self._transferring) < most:
+        most = 1 if of_run.only_tries or holds.only_tries else 2 * self._run.config.store.transfers
+        may_store = holds.may_store and holds.may_try_store and holds.may_try and of_run.may_try
+        while may_store and len(self._transferring) < most:
             jpeg = self._next_to_send()
             if jpeg is None:
                 break

@@ -15,7 +15,7 @@ from engine.failures import Cause, Failure
 from engine.formatting import counted, integer
 from engine.ledger.models import Subject
 from engine.ledger.states import EventKind
-from engine.supervisor.context import RunContext
+from engine.supervisor.context import HostContext, RunContext
 
 _IN_A_ROW = 2
 _OF_THE_STORE = frozenset({Cause.STORE_MISMATCH, Cause.STORE_DENIED})
@@ -28,8 +28,11 @@ _MORE_AFTER_RESUME = 10
 class UnexplainedFaults:
     """Of one stage; `done` is what it does to images."""
 
-    def __init__(self, run: RunContext, done: str = "converted") -> None:
+    def __init__(self, run: RunContext, done: str = "converted", on: HostContext | None = None) -> None:
+        """`on` is the machine that it is done on: another one than the engine's holds alone."""
         self._run = run
+        self._hold = on.holds if on is not None and on.host.name else run.holds
+        self._events = on.events if on is not None else run.events
         self._done = done
         self._suspects: dict[int, Cause] = {}
         """Images that failed so since the last one that did not."""
@@ -51,8 +54,8 @@ class UnexplainedFaults:
         if not self._is_holding and len(self._suspects) < self._most_in_a_row:
             return
         detail = self._detail(subject, failure)
-        if self._run.holds.unexpected(detail, time.monotonic()):
-            self._run.events.warning(EventKind.HOLD, detail)
+        if self._hold.unexpected(detail, time.monotonic()):
+            self._events.warning(EventKind.HOLD, detail)
         back = (image_id,) if self._is_holding else tuple(self._suspects)
         self._is_holding = True
         self._run.ledger.give_back(back)
@@ -61,8 +64,8 @@ class UnexplainedFaults:
         """An image went through the stage."""
         if self._is_holding:
             self._judged |= self._suspects.keys()
-            if self._run.holds.unexpected_ended():
-                self._run.events.info(EventKind.END_OF_HOLD, "other images go through")
+            if self._hold.unexpected_ended():
+                self._events.info(EventKind.END_OF_HOLD, "other images go through")
         elif self._are_refused:  # perhaps it was the store's; the second time it is theirs
             self._judged |= self._suspects.keys()
             self._run.ledger.give_back(tuple(self._suspects))

@@ -535,3 +535,24 @@ def test_hosts_that_store_share_what_may_be_sent(tmp_path: Path) -> None:
     assert told == [500_000, 500_000]
     run.finish()
     run.ledger.close()
+
+
+def test_workers_that_crash_on_one_host_hold_that_host_and_cost_no_image(run: SimulatedRun) -> None:
+    run.join("b")
+    there = next(crew for crew in run.crews if crew.context.host.name == "b")
+    for _ in range(60):
+        run.turn()
+        for child, job in run.machines["b"].jobs:
+            run.crashes[job.image_id] += 1
+            child.exit_code = -11
+        if not there.holds.may_start:
+            break
+    run.turn()
+    held = there.holds.hold(time.monotonic())
+    assert held is not None and held.reason == "unexpected"
+    assert run.crews.hold(time.monotonic()) is None and run.run.holds.may_start, "the others go on"
+    assert run.ledger.account()["newspapers"].failed == 0
+    with LedgerReader(run.workspace) as reader:
+        told = [event.message for event in reader.events(limit=10_000) if event.kind == "hold"]
+    assert told[-1].startswith("b: 2 images in a row could not be converted")
+    run.ledger.close()
