@@ -149,6 +149,46 @@ def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_
     assert hosts[0].end() == 0 and hosts[0].scratch == []
 
 
+def test_what_a_person_orders_of_an_image_on_another_machine_happens_there(
+    workspace: MakeWorkspace, hosts: list[HostProcess]
+) -> None:
+    root = workspace(images=8, settings=settings(free_port()), **LARGE)
+    hosts.append(HostProcess(root, "b"))
+    start_engine_without_share(root, "--workers", "1")
+    wait_for_hosts(root, "b")
+    busy = stop_in_the_middle(root, "here", "b")
+    photostat("pause", workspace=root)
+    skipped = busy["b"]["image_id"]
+    photostat("skip", skipped, workspace=root)
+    wait_until(lambda: state_of(root, skipped) == ("pending", 0), "the image that was skipped")
+    assert not psutil.pid_exists(busy["b"]["pid"]), "its worker, on the other machine"
+    photostat("resume", workspace=root)
+    here = {worker["pid"] for worker in status(root)["workers"] if worker["host"] == "here"}
+    failed = suspend_busy_worker(root, but=here)["image_id"]
+    photostat("skip", failed, "--fail", workspace=root)
+    wait_until(lambda: state_of(root, failed) == ("failed", 1), "the image that was to fail")
+    photostat("stop", workspace=root)
+    assert wait_for_end(root)["totals"]["pending"] > 0, "it was stopped in the middle"
+    wait_until(lambda: hosts[0].workers == [], "the other machine's workers to be gone")
+
+    start_engine(root, "--workers", "1")
+    end = wait_for_end(root)
+    assert (end["totals"]["done"], end["totals"]["failed"]) == (7, 1)
+    with LedgerReader(Workspace(root)) as reader:
+        told = reader.events(image_id=skipped, limit=100)
+        kinds = [event.kind for event in told if event.kind in ("started", "skip", "converted", "stored")]
+    assert kinds[:2] == ["started", "skip"] and kinds[-2:] == ["converted", "stored"]
+    assert hosts[0].end() == 0 and hosts[0].scratch == []
+
+
+def state_of(root: Path, image_id: int) -> tuple[str, int]:
+    """An image's state, and how many attempts have counted."""
+    with LedgerReader(Workspace(root)) as reader:
+        image = reader.image(image_id)
+    assert image is not None
+    return image.state, image.attempts
+
+
 def messages(root: Path) -> list[str]:
     with LedgerReader(Workspace(root)) as reader:
         return [event.message for event in reader.events(limit=1000) if event.kind == "engine"]

@@ -98,6 +98,16 @@ class HostProcess:
         found = (self.directory / f"photostat-{self.name}-scratch").rglob("*")
         return [path for path in found if path.is_file()]
 
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """Those that run."""
+        found = []
+        for child in self._seen.children():
+            with suppress(psutil.NoSuchProcess):  # one that has just ended
+                if child.cmdline()[-1:] and child.cmdline()[-1].startswith("photostat-worker"):
+                    found.append(child)
+        return found
+
     def kill(self) -> None:
         """SIGKILL, and a wait until it and all its children are gone."""
         family = [self._seen, *self._seen.children(recursive=True)]
