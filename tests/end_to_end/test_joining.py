@@ -35,7 +35,7 @@ from tests.support.engine_runs import (
     wait_for_end,
 )
 from tests.support.host_processes import HostProcess, engine_events, free_port, settings, wait_for_hosts
-from tests.support.jp2_files import flip_bits
+from tests.support.jp2_files import flip_bits, make_jp2
 from tests.support.own_mounts import OwnMounts
 from tests.support.seaweed import BUCKET, Seaweed
 from tests.support.waiting import wait_until
@@ -135,6 +135,33 @@ def test_what_makes_other_bytes_or_sees_something_else_converts_nothing_and_is_t
     wait_for_hosts(root, "c", "d")
     photostat("resume", workspace=root)
     assert wait_for_end(root)["totals"]["done"] == 6
+
+
+def test_a_source_that_is_cut_short_on_one_host_alone_holds_that_host_and_fails_no_image(
+    workspace: MakeWorkspace, hosts: list[HostProcess], own_mounts: OwnMounts
+) -> None:
+    """Which is none of those that were compared, because it is the smallest and comes last."""
+    root = workspace(images=10, settings=settings(free_port()), width=1000, height=800)
+    source, other = root / "source", root.parent / "other share"
+    last = min(source.rglob("*.jp2"))
+    make_jp2(last, width=80, height=60)
+    shutil.copytree(source, other)
+    cut = other / last.relative_to(source)
+    cut.write_bytes(cut.read_bytes()[:-200])
+    start_engine(root, "--workers", "1")
+    busy = suspend_busy_worker(root)
+    hosts.append(HostProcess(root, "b", through=own_mounts(other, source)))
+    hold = wait_until(lambda: hold_of(root, "b"), "the hold of the host")
+    sizes = f"{last} has {cut.stat().st_size} bytes on this machine, and {last.stat().st_size} for the engine"
+    assert (hold["reason"], hold["detail"]) == ("source", sizes)
+    assert (
+        status(root)["totals"] | {"done": 8, "pending": 1, "in_flight": 1, "failed": 0}
+        == (status(root)["totals"])
+    )
+    resume_worker(busy)
+    end = wait_for_end(root)
+    assert (end["totals"]["done"], end["totals"]["failed"]) == (10, 0)
+    assert {row["attempts"] for row in list_rows(root)} == {1}
 
 
 def test_a_host_that_sees_another_share_or_store_gets_no_image_until_it_sees_the_engines(
