@@ -114,7 +114,7 @@ def test_three_machines_convert_whatever_becomes_of_two_and_the_store_is_that_of
 def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_back_with_what_they_have(
     workspace: MakeWorkspace, hosts: list[HostProcess]
 ) -> None:
-    root = workspace(images=20, settings=settings(free_port()), **LARGE)
+    root = workspace(images=30, settings=settings(free_port()), **LARGE)
     hosts.append(HostProcess(root, "b"))
     pid = start_engine_without_share(root, "--workers", "1")
     wait_for_hosts(root, "b")
@@ -122,7 +122,7 @@ def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_
     uploader_of(hosts[0].process.pid).suspend()  # what is converted there waits on scratch
     resume_worker(busy["b"])
     wait_until(lambda: waiting_at(root, "b") >= 2, "JPEGs that wait on b")
-    photostat("pause", workspace=root)
+    stop_in_the_middle(root, "b")
     scheduler = next(
         child for child in psutil.Process(pid).children() if child.cmdline()[-1] == "photostat-scheduler"
     )
@@ -130,13 +130,14 @@ def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_
     wait_until(lambda: any("the scheduler has ended" in told for told in messages(root)), "the event")
     wait_for_hosts(root)
     wait_for_hosts(root, "b")  # it has come back to the new one, and stores what it had
+    busy = stop_in_the_middle(root, "b")
     wait_until(lambda: waiting_at(root, "b") == 0, "the store to have them")
     uploader_of(hosts[0].process.pid).suspend()
-    photostat("resume", workspace=root)
+    resume_worker(busy["b"])
     wait_until(lambda: waiting_at(root, "b") >= 2, "JPEGs that wait on b again")
     kill_engine(pid)
     start_engine(root, "--workers", "1")
-    assert wait_for_end(root)["totals"]["done"] == 20
+    assert wait_for_end(root)["totals"]["done"] == 30
     # An uploader that is killed in the middle leaves its unfinished file, which `reconcile` tells and removes.
     stored = {target for target in stored_digests(root) if not is_partial(Path(target).name)}
     assert stored == {row["target"] for row in list_rows(root)}
