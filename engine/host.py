@@ -111,10 +111,11 @@ class HostProcess:
             self._session.remove_all()
 
     def _read_stdin(self) -> None:
-        """Nothing more is said there: it ends."""
+        """When it ends, whoever has started this has gone: it leaves at once."""
         if not os.read(sys.stdin.fileno(), 4096):
             asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            self._leave()
+            self._left.set()
+            self._wake_up.set()
 
     def _leave(self) -> None:
         self._left.set()
