@@ -34,6 +34,7 @@ from engine.hosts.wire import (
     Sample,
     Send,
     TrySpace,
+    can_wait,
 )
 from engine.memory.available import Memory
 from engine.messages import KnownStore
@@ -162,8 +163,8 @@ class RemoteHost:
         self._outbox.append(message)
 
     def flush(self) -> None:
-        """Send what waits."""
-        if self._outbox and self.lost is None:
+        """Send what waits, unless all of it can wait longer."""
+        if self.lost is None and not all(map(can_wait, self._outbox)):
             parcel = Parcel(self.incarnation, self.next_number(), tuple(self._outbox))
             self._outbox.clear()
             self._send(parcel)

@@ -36,6 +36,7 @@ from engine.hosts.wire import (
     Sample,
     Send,
     TrySpace,
+    can_wait,
 )
 from engine.scratch import Scratch
 
@@ -114,7 +115,7 @@ class Session:
             self._sampled_at = now
             self._host.look_for_kills(now)
             self.say(self._sample())
-        if self._outbox:
+        if not all(map(can_wait, self._outbox)):
             parcel = Parcel(self.incarnation, self._sent, tuple(self._outbox))
             self._sent += 1
             self._outbox.clear()

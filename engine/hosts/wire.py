@@ -12,7 +12,7 @@ from engine.config import StoreSettings
 from engine.conversion.specimens import Conversions
 from engine.hosts.base import ActivitySample, At
 from engine.memory.available import Memory
-from engine.messages import KnownStore
+from engine.messages import KnownStore, StageChanged
 from engine.processes.examiner import Problem, Shown
 
 PING_EVERY_S = 2.0
@@ -245,6 +245,16 @@ class Parcel:
         parcel = pickle.loads(data)
         assert isinstance(parcel, Parcel)
         return parcel
+
+
+def can_wait(message: object) -> bool:
+    """It goes with the next parcel, which another message is the reason for: in half a second, down in two at most.
+
+    Of what is said about an image that is most."""
+    match message:
+        case Said(message=StageChanged()) | RemoveFile() | RemoveAttempt():
+            return True
+    return False
 
 
 class InOrder:

@@ -12,12 +12,25 @@ import pytest
 
 from engine.config import StoreSettings
 from engine.conversion.specimens import Conversions
+from engine.failures import Stage
 from engine.hosts.children import Children
 from engine.hosts.libraries import difference, libraries
 from engine.hosts.remote import RemoteHost
 from engine.hosts.session import Session
-from engine.hosts.wire import SILENT_AFTER_S, Greet, Hello, Joined, Parcel, Ping, Sample
+from engine.hosts.wire import (
+    SILENT_AFTER_S,
+    Greet,
+    Hello,
+    Joined,
+    Parcel,
+    Ping,
+    RemoveFile,
+    Said,
+    Sample,
+)
 from engine.memory.available import Memory
+from engine.messages import StageChanged, WorkerReady
+from tests.support.fake_hosts import FakeChild
 from tests.support.specimens import specimens
 from tests.support.waiting import wait_until_async
 
@@ -97,6 +110,33 @@ def test_a_host_has_news_once_for_all_that_it_has_said() -> None:
     assert not host.has_news()
     host.lost = "the connection is lost"
     assert host.has_news()
+
+
+def test_what_can_wait_goes_with_the_next_that_cannot() -> None:
+    send = Mock()
+    host = RemoteHost(HELLO, "ab" * 16, send, Mock())
+    remove = RemoveFile(Path("/scratch/1-1-1.jpg"))
+    host.post(remove)
+    host.flush()
+    send.assert_not_called()
+    host.post(Ping())
+    host.flush()
+    assert [call.args[0].messages for call in send.call_args_list] == [(remove, Ping())]
+
+
+def test_a_stage_is_told_with_the_next_that_cannot_wait(tmp_path: Path) -> None:
+    send, child = Mock(), FakeChild("photostat-worker-1", 4711)
+    session = Session("ab" * 16, "b", Mock(), tmp_path, send)
+    session._children[1] = child
+    stage = StageChanged(7, Stage.DECODING)
+    child.says.append(stage)
+    session.work(0.0)
+    send.assert_not_called()
+    child.says.append(WorkerReady())
+    session.work(0.0)
+    assert [call.args[0].messages for call in send.call_args_list] == [
+        (Said(1, stage), Said(1, WorkerReady()))
+    ]
 
 
 def test_nothing_is_sent_to_a_host_that_was_let_go() -> None:

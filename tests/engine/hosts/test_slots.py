@@ -21,7 +21,7 @@ from engine.hosts.children import Children
 from engine.hosts.local import LocalHost
 from engine.hosts.remote import RemoteHost
 from engine.hosts.session import Session
-from engine.hosts.wire import Greet, Hello, Parcel
+from engine.hosts.wire import Greet, Hello, Parcel, Ping
 from engine.memory.available import MemoryReader
 from engine.messages import (
     Converted,
@@ -131,6 +131,7 @@ async def remote_place(root: Path) -> AsyncIterator[Place]:
     async def carry() -> None:
         while True:
             host.look(time.monotonic())
+            host.post(Ping())  # as the cluster does, less often
             host.flush()
             to_host.deliver()
             session.work(time.monotonic())
