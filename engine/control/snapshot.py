@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, Struct, UnsetType, json, structs, to_builtins
+from msgspec import UNSET, Meta, Struct, UnsetType, json, structs, to_builtins
 
 from engine.control.numbers import Count, Number, Signed
 from engine.control.recent import Recent
@@ -311,6 +311,10 @@ class EngineIdentity(Struct, frozen=True):
     """False where it is known by its lock alone: the rest of the snapshot is the ledger's then."""
 
 
+GPU_SPAN_S = 5
+GPU_SPANS_KEPT = 60
+
+
 class GpuState(StrEnum):
     STARTING = "starting"
     READY = "ready"
@@ -318,6 +322,15 @@ class GpuState(StrEnum):
     """Its process has ended, and is started again after a pause."""
     CLOSED = "closed"
     """For the rest of the run."""
+
+
+class GpuSpan(Struct, frozen=True, array_like=True):
+    """Of GPU_SPAN_S."""
+
+    busy_percent: Count
+    memory_mib: Count
+    """In use on the card; 0 if the driver does not say it."""
+    megapixels_per_s: Number
 
 
 class GpuSnapshot(Struct, frozen=True):
@@ -342,6 +355,8 @@ class GpuSnapshot(Struct, frozen=True):
     """Why its process has ended, or why it is closed."""
     busy: Number = 0.0
     """0 to 1: how much of the last minute its process was decoding, whatever the driver says."""
+    recent: Annotated[tuple[GpuSpan, ...], Meta(max_length=GPU_SPANS_KEPT)] = ()
+    """The last five minutes, the oldest first."""
 
 
 class OrderSnapshot(Struct, frozen=True):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.config import EngineSettings
-from engine.control.snapshot import GpuSnapshot, GpuState
+from engine.control.snapshot import GPU_SPAN_S, GPU_SPANS_KEPT, GpuSnapshot, GpuSpan, GpuState
 from engine.formatting import counted
 from engine.gpu.cards import cards, why_no_cards
 from engine.gpu.eligibility import Refusal
@@ -69,6 +69,27 @@ class _Gpu:
     budget_bytes: int | None = None
     """What decoding may take on the card; None if nobody knows."""
 
+    spans: deque[GpuSpan] = field(default_factory=lambda: deque(maxlen=GPU_SPANS_KEPT))
+    span_began: tuple[float, int, float] | None = None
+    """When the span that grows began, and what had been decoded then."""
+
+    def look(self, now: float) -> None:
+        """Close a span that is over."""
+        figures = self.figures
+        pixels, busy_s = (figures.pixels, figures.busy_s) if figures else (0, 0.0)
+        if self.span_began is None or pixels < self.span_began[1]:
+            self.span_began = now, pixels, busy_s
+        began, pixels_then, busy_s_then = self.span_began
+        if (passed_s := now - began) < GPU_SPAN_S:
+            return
+        share = min(1.0, (busy_s - busy_s_then) / passed_s)
+        if figures and figures.utilisation is not None:
+            share = figures.utilisation
+        used = figures.memory_used_bytes or 0 if figures else 0
+        megapixels_per_s = round((pixels - pixels_then) / 1e6 / passed_s, 1)
+        self.spans.append(GpuSpan(round(100 * share), used >> 20, megapixels_per_s))
+        self.span_began = now, pixels, busy_s
+
     def takes(self, gpu_bytes: int) -> bool:
         return self.budget_bytes is None or gpu_bytes <= self.budget_bytes
 
@@ -116,6 +137,7 @@ class Gpus:
             if gpu.child is not None:
                 for message in gpu.child.messages():
                     self._handle(gpu, message, now)
+            gpu.look(now)
             if gpu.child is not None and gpu.child.exit_code is not None:
                 self._ended(gpu, now)
             if gpu.state is GpuState.STARTING and now - gpu.start_at > _STARTS_WITHIN_S:
@@ -303,4 +325,5 @@ def _snapshot(gpu: _Gpu, now: float) -> GpuSnapshot:
         refused=dict(gpu.refused.most_common()),
         problem=gpu.why,
         busy=busy,
+        recent=tuple(gpu.spans),
     )

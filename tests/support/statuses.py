@@ -12,6 +12,9 @@ from engine.control.snapshot import (
     BatchSnapshot,
     Bytes,
     EngineIdentity,
+    GpuSnapshot,
+    GpuSpan,
+    GpuState,
     Hold,
     HoldReason,
     MemorySnapshot,
@@ -303,3 +306,28 @@ STATUSES: dict[str, Callable[[], EngineStatus]] = {
     "stopped": stopped,
     "empty": empty,
 }
+
+
+def with_gpu() -> Snapshot:
+    """A run with a card that decodes, and one that is not used any more."""
+    spans = tuple(GpuSpan(60 + n * 7 % 40, 9_000 + n * 211 % 6_000, 300.0 + n * 37 % 400) for n in range(60))
+    card = GpuSnapshot(
+        name="NVIDIA H200 0",
+        state=GpuState.READY,
+        pid=4800,
+        utilisation=0.94,
+        memory=15 * GIB,
+        memory_total=140 * GIB,
+        megapixels_per_s=612.0,
+        images=81_204,
+        refused={"irreversible wavelet": 312, "subsampled components": 9},
+        busy=0.91,
+        recent=spans,
+    )
+    closed = structs.replace(
+        card,
+        name="NVIDIA H200 1",
+        state=GpuState.CLOSED,
+        problem="its process was killed by SIGSEGV",
+    )
+    return structs.replace(running(), gpus=(card, closed))

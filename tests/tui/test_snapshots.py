@@ -20,7 +20,7 @@ from engine.workspace import Workspace
 from tests.support.cluster_statuses import CLUSTERS
 from tests.support.fake_poller import FakePoller
 from tests.support.ledgers import make_ledger
-from tests.support.statuses import NOW, STATUSES, engine_status, running
+from tests.support.statuses import NOW, STATUSES, engine_status, running, with_gpu
 from tests.support.waiting import wait_until_async
 from tui.app import PhotostatApp
 from tui.connection.ledger_thread import LedgerThread
@@ -128,3 +128,8 @@ def test_no_colour(snap_compare: Compare, many: Path, monkeypatch: pytest.Monkey
     """Words and glyphs show everything: nothing is lost without colour."""
     monkeypatch.setenv("NO_COLOR", "1")
     assert snap_compare(app_on(many, STATUSES["disconnected"]()))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=sized)
+def test_the_dashboard_of_a_run_with_gpus(snap_compare: Compare, many: Path, size: tuple[int, int]) -> None:
+    assert snap_compare(app_on(many, engine_status(with_gpu())), terminal_size=size)

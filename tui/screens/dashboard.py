@@ -24,6 +24,7 @@ from tui.widgets.batches import Batches
 from tui.widgets.dashboard_layout import PanelName, PanelRows, arrange, left_columns
 from tui.widgets.events import Events
 from tui.widgets.failures import Failures, rows_needed
+from tui.widgets.gpus import Gpus, gpu_rows
 from tui.widgets.header import Header
 from tui.widgets.memory import Memory
 from tui.widgets.panel import Panel
@@ -45,6 +46,7 @@ class PanelArea(Widget):
         yield Workers(id=PanelName.WORKERS)
         yield Memory(id=PanelName.MEMORY)
         yield Throughput(id=PanelName.THROUGHPUT)
+        yield Gpus(id=PanelName.GPUS)
         yield Failures(id=PanelName.FAILURES)
         yield Batches(id=PanelName.BATCHES)
         yield Events(id=PanelName.EVENTS)
@@ -203,4 +205,5 @@ def panel_rows(view: View, width: int) -> PanelRows:
     record = view.status.record
     run_rows += bool(run_rows and record is not None and has_pace(record))
     remedies = rows_needed(causes, width if run_rows else left_columns(width))
-    return PanelRows(len(snapshot.workers), len(snapshot.batches), len(causes), remedies, run_rows)
+    rows = len(snapshot.workers), len(snapshot.batches), len(causes), remedies, run_rows
+    return PanelRows(*rows, gpu_rows(snapshot))

@@ -14,6 +14,11 @@ def gpus_of(snapshot: Snapshot) -> tuple[GpuSnapshot, ...]:
     return () if snapshot.gpus is UNSET else snapshot.gpus
 
 
+def busy_share(gpu: GpuSnapshot) -> float:
+    """As the driver says, or as its process does; 0 to 1."""
+    return gpu.busy if gpu.utilisation is None else gpu.utilisation
+
+
 def short_gpus(gpus: Iterable[GpuSnapshot]) -> str:
     """`GPU 612 Mpx/s`, `GPU closed`; empty without one."""
     listed = list(gpus)

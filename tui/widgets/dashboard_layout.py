@@ -22,6 +22,7 @@ class PanelName(StrEnum):
     WORKERS = "workers"
     MEMORY = "memory"
     THROUGHPUT = "throughput"
+    GPUS = "gpus"
     BATCHES = "batches"
     FAILURES = "failures"
     EVENTS = "events"
@@ -38,6 +39,8 @@ class PanelRows:
     """For the causes with their whole remedies, one below the other."""
     run: int = 0
     """Of the account of a run, once no engine runs; 0 while one does."""
+    gpus: int = 0
+    """With their curves; 0 where there is no GPU."""
 
 
 @dataclass
@@ -89,7 +92,8 @@ def _one_column(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
     batches = _Share(PanelName.BATCHES, 1, max(1, wanted.batches))
     failures = _Share(PanelName.FAILURES, 1, max(1, wanted.causes))
     events = _Share(PanelName.EVENTS, 0, 0)
-    shares = [workers, figures, batches, failures]
+    gpus = _Share(PanelName.GPUS, 1, wanted.gpus)
+    shares = [workers, figures, *([gpus] if wanted.gpus else []), batches, failures]
     spare = body.height - sum(share.rows + 1 for share in shares)
     spare = _give(workers, 4, spare)
     spare = _give(failures, 2, spare)
@@ -98,6 +102,8 @@ def _one_column(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
     spare = _give(failures, failures.desired, spare)
     spare = _give(batches, batches.desired, spare)
     spare = _give_whole(failures, wanted.remedies, spare)
+    if wanted.gpus:
+        spare = _give(gpus, wanted.gpus, spare)
     spare = _gaps_first(spare, shares)
     if spare > _EVENTS_ROWS:
         events = _Share(PanelName.EVENTS, spare - 2, spare - 2)
@@ -142,7 +148,8 @@ def _two_columns(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
     chart_rows = max(_CHART_ROWS, min(_TALL_CHART_ROWS, body.height // 4))
     memory = _Share(PanelName.MEMORY, _FIGURES_ROWS, chart_rows)
     throughput = _Share(PanelName.THROUGHPUT, _FIGURES_ROWS, chart_rows)
-    left, right = [workers, batches, failures], [memory, throughput]
+    gpus = _Share(PanelName.GPUS, 1, wanted.gpus)
+    left, right = [workers, batches, failures], [memory, throughput, *([gpus] if wanted.gpus else [])]
     least = sum(share.desired + 2 for share in left) - failures.desired + wanted.remedies
     if least <= body.height:
         failures.desired = max(failures.desired, wanted.remedies)
@@ -161,7 +168,8 @@ def _two_columns(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
     spare = _give(workers, workers.desired, spare)
     spare = _give(failures, failures.desired, spare)
     _give(batches, batches.desired, spare)
-    spare = height - sum(share.rows + 1 for share in right) - 1
+    spare = height - sum(share.rows + 1 for share in right) - (len(right) - 1)
+    spare = _give(gpus, wanted.gpus, spare) if wanted.gpus else spare
     for rows in range(_FIGURES_ROWS + 1, chart_rows + 1):
         spare = _give(memory, rows, spare)
         spare = _give(throughput, rows, spare)

@@ -278,3 +278,20 @@ def test_cards_are_found_without_loading_anything(tmp_path: Path, monkeypatch: p
     assert cards(tmp_path) == []
     monkeypatch.setenv(CPU_BACKEND, "cpu")
     assert [card.device for card in cards(tmp_path)] == [None]
+
+
+def test_the_last_minutes_are_kept_for_curves(run: Run) -> None:
+    run.begin()
+    run.look()
+    for second in range(1, 13):
+        figures = GpuFigures(second, second * 50_000_000, second / 2, None, None, None)
+        run.children.last.says.append(figures)
+        run.look(1.0)
+    spans = run.gpus.snapshots(run.now)[0].recent
+    assert [(span.busy_percent, span.memory_mib, span.megapixels_per_s) for span in spans] == [
+        (50, 0, 50.0)
+    ] * 2
+    run.children.last.says.append(GpuFigures(13, 650_000_000, 6.5, 0.9, 3 << 20, 8 << 20))
+    run.look(5.0)
+    last = run.gpus.snapshots(run.now)[0].recent[-1]
+    assert (last.busy_percent, last.memory_mib) == (90, 3)

@@ -19,6 +19,8 @@ SIZES = [(60, 20), (80, 24), (100, 30), (115, 30), (116, 30), (120, 40), (200, 6
         PanelRows(8, 3, 3),
         PanelRows(64, 40, 17),
         PanelRows(0, 3, 3, 5, 14),
+        PanelRows(8, 3, 3, gpus=4),
+        PanelRows(64, 40, 17, gpus=32),
     ],
 )
 def test_panels_do_not_overlap_or_leave_the_screen(size: tuple[int, int], wanted: PanelRows) -> None:
