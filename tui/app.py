@@ -37,6 +37,7 @@ from tui.screens.image_detail import ImageDetail
 from tui.screens.image_list import ImageList
 from tui.screens.navigation import FindImages, OpenBatch, OpenCause, OpenHost, OpenImage, OpenRepresentation
 from tui.screens.representation import RepresentationScreen
+from tui.state.hosts import HERE
 from tui.state.refusals import cannot_start, drain_facts, hold_facts, skip_facts, stop_facts, without_engine
 from tui.state.status import ConnectionState, is_outside_hours
 from tui.terminal.tty import HangUpWatch, require_terminal
@@ -154,6 +155,10 @@ class PhotostatApp(BaseApp):
             self._change_workers(-1)
 
     def _change_workers(self, by: int) -> None:
+        if isinstance(self.screen, HostScreen) and self.screen.host != HERE:
+            words = "+ and - change the workers of the engine's own machine"
+            self.show_message(f"{words}, and this is the page of {self.screen.host}.", good=False)
+            return
         count = self._worker_target.count(self._latest.snapshot) + by
         if count < 1:
             self.show_message("One worker is the fewest. p pauses.", good=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from engine.control.requests import SetWorkers
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
@@ -131,3 +132,10 @@ def test_an_attempt_says_on_which_other_machine_it_was(tmp_path: Path) -> None:
         )
     assert "pid 77 on conv2" in there
     assert "pid 78" in here and " on conv2" not in here
+
+
+async def test_plus_and_minus_change_nothing_on_the_page_of_another_machine(root: Path) -> None:
+    async with opened(root, THREE, size=LARGE) as session:
+        await session.press("h", "plus", "tab", "plus", "minus")
+        assert session.sent == [SetWorkers(5)]
+        assert "this is the page of conv2" in session.message
