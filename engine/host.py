@@ -22,10 +22,12 @@ from engine.formatting import counted
 from engine.hosts.children import Children
 from engine.hosts.connection import Connection
 from engine.hosts.first_contact import make_contact
+from engine.hosts.host_scratch import take_scratch
 from engine.hosts.invitations import Invitation
 from engine.hosts.libraries import libraries
 from engine.hosts.received_invitation import invitation_of_stdin
 from engine.hosts.session import Session
+from engine.hosts.waiting_words import AgainAndAgain
 from engine.hosts.wire import Hello, Parcel, topic_of_host
 from engine.ledger.states import EventKind
 from engine.memory.available import MemoryReader
@@ -37,6 +39,9 @@ _HELLO_EVERY_S = 1.0
 _AGAIN_AFTER_S = 5.0
 CONNECTION_LOST = 3
 """The exit code of a host that was started over ssh; 0 is that of one which was to leave."""
+_ENDED = "it was ended there"
+_FINISHES_WITHIN_S = 75.0
+"""systemd kills what has not ended 90 s after SIGTERM (TimeoutStopSec)."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,21 @@ class _Said:
 
     def __init__(self) -> None:
         self._last = ""
+        self._waits: AgainAndAgain | None = None
 
     def say(self, what: str) -> None:
+        self._waits = None
+        self._say(what)
+
+    def wait(self, what: str) -> None:
+        """It waits, for the same as before or for another reason: told now, and then less and less often."""
+        now = time.monotonic()
+        self._waits = self._waits or AgainAndAgain()
+        if self._waits.is_due(now):
+            self._last = ""
+            self._say(what)
+
+    def _say(self, what: str) -> None:
         if what != self._last:
             self._last = what
             print(f"photostat host: {one_line(what)}", file=sys.stderr, flush=True)
@@ -82,7 +100,9 @@ class HostProcess:
         self._said = _Said()
         self._wake_up = asyncio.Event()
         self._left = asyncio.Event()
-        """Somebody ends it."""
+        """Somebody ends it, and it waits for nothing any more."""
+        self._serves: Session | None = None
+        """While it is connected."""
         self._is_connected = self._has_connected = False
         self._session: Session | None = None
         """The last one with an engine."""
@@ -94,14 +114,16 @@ class HostProcess:
             loop.add_signal_handler(signum, self._leave)
         if self._options.while_stdin:
             loop.add_reader(sys.stdin.fileno(), self._read_stdin)
-        self._scratch.mkdir(parents=True, exist_ok=True)
+        take_scratch(self._scratch)
         self._said.say(f"connects to {self._invitation.address}")
         while not self._left.is_set():
             try:
                 await self._connect_until_leaving()
             except (OSError, TimeoutError) as error:
                 why = error.strerror if isinstance(error, OSError) and error.strerror else error
-                self._said.say(f"{self._invitation.address} does not answer ({why}); trying again")
+                self._said.wait(
+                    f"no engine answers at {self._invitation.address} ({why}): waits for it, and tries again"
+                )
             if self._options.while_stdin and self._has_connected and not self._left.is_set():
                 raise ConnectionLost  # who has started it starts it again
             if not self._left.is_set():
@@ -118,7 +140,15 @@ class HostProcess:
             self._wake_up.set()
 
     def _leave(self) -> None:
-        self._left.set()
+        """The first time it finishes what it has, the second time it leaves at once."""
+        session = self._serves
+        if session is not None and session.has_joined and not session.finishes:
+            session.finish(_ENDED)
+            most = f"{_FINISHES_WITHIN_S:.0f} s at most"
+            self._said.say(f"finishes what it has, {most}, then leaves; a second Ctrl-C or SIGTERM: at once")
+            asyncio.get_running_loop().call_later(_FINISHES_WITHIN_S, self._leave)
+        else:
+            self._left.set()
         self._wake_up.set()
 
     async def _connect_until_leaving(self) -> None:
@@ -150,10 +180,14 @@ class HostProcess:
             name = f"{invitation.name}-{incarnation}"
             async with Connection(invitation.address, invitation.credentials, name) as connection:
                 self._is_connected = self._has_connected = True
+                self._serves = session
                 await connection.listen(topic_of_host(invitation.topic, invitation.name), take)
                 await self._serve(session, connection, received, sent)
         finally:
             self._is_connected = False
+            self._serves = None
+            if session.finishes:
+                self._left.set()
             await session.end()
             self._session = session if session.greeted else self._session
         if session.refused is not None:
@@ -174,13 +208,21 @@ class HostProcess:
             if not session.greeted and now - said_hello_at >= _HELLO_EVERY_S:
                 said_hello_at = now
                 send(Parcel(session.incarnation, -1, (self._hello(connection),)))
-            if self._left.is_set():
-                session.leave("somebody has ended it")
+            if session.dismissed is not None:
+                self._left.set()
+                session.leave(f"has left: {session.dismissed}")
+            elif self._left.is_set():
+                session.leave(f"has left: {_ENDED}")
             session.work(now)
             for parcel in sent:
                 send(parcel)
             sent.clear()
-            if session.problem is not None:
+            if session.dismissed is not None:
+                why = "" if session.dismissed == _ENDED else f", {session.dismissed}"
+                self._said.say(f"leaves{why}: all that it had is stored")
+            elif session.finishes:
+                pass
+            elif session.problem is not None:
                 self._said.say(f"cannot join: {session.problem}")
             elif session.held:
                 self._said.say(f"gets no images for now: {session.held}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+HERE = "here"
+"""What people read of the engine's own machine."""
 _PARTS = ("distributed", "cryptography")
 CONVERTS_NOTHING_HERE = (
     "this machine converts nothing ([cluster] here = false): "

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from engine.config.cluster_extra import HERE
 from engine.control import snapshot
 from engine.control.batch_orders import BatchLedger, arrange
 from engine.control.peers import Peer
@@ -25,10 +26,13 @@ from engine.control.requests import (
     BatchRequest,
     CountReply,
     Drain,
+    DrainHost,
+    ForgetHost,
     GetOrder,
     GetSnapshot,
     GiveVerdicts,
     HoldBatch,
+    HostReply,
     InFlightReply,
     LedgerRequest,
     MoveBatch,
@@ -97,6 +101,15 @@ class CommandedEngine(Protocol):
 
     def want_workers(self, count: int) -> tuple[int, int]:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
+
+    def want_workers_on(self, host: str, count: int) -> tuple[int, int]:
+        """The same of another machine. Raises UserError for a host that is not there."""
+
+    def drain_host(self, name: str, by: Person) -> HostReply:
+        """It finishes what it has, gets nothing new, and leaves. Raises UserError for a host that is not there."""
+
+    def forget_host(self, name: str, by: Person) -> HostReply:
+        """Its invitation is void, and if it is there, it is let go. Raises UserError for an unknown host."""
 
     def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:
         """End the attempt at this image now. Raises UserError if it is not there, and then nothing is changed."""
@@ -195,7 +208,12 @@ class Commands:
             case Stop():
                 return self._stop(person_at(peer))
             case SetWorkers():
-                return self._set_workers(request.count, person_at(peer))
+                return self._set_workers(request, person_at(peer))
+            case DrainHost():
+                self._refuse_when_stopping()
+                return self._engine.drain_host(request.host, person_at(peer))
+            case ForgetHost():
+                return self._engine.forget_host(request.host, person_at(peer))
             case Skip():
                 self._refuse_when_stopping()
                 return self._engine.skip(request.image, request.started, person_at(peer), fail=request.fail)
@@ -243,10 +261,14 @@ class Commands:
         self._set_desired(DesiredState.STOP, f"stopped by {person}")
         return StopReply(in_flight=self._engine.in_flight, on_scratch=self._engine.on_scratch)
 
-    def _set_workers(self, count: int, person: Person) -> WorkersReply:
-        before, now = self._engine.want_workers(count)
+    def _set_workers(self, request: SetWorkers, person: Person) -> WorkersReply:
+        count, there = request.count, "" if request.host == HERE else f" on {request.host}"
+        if request.host == HERE:
+            before, now = self._engine.want_workers(count)
+        else:
+            before, now = self._engine.want_workers_on(request.host, count)
         limit = f" instead of {count}: memory allows no more" if now < count else ""
-        self._journal.info(EventKind.ENGINE, f"workers: {before} to {now}{limit}, by {person}")
+        self._journal.info(EventKind.ENGINE, f"workers{there}: {before} to {now}{limit}, by {person}")
         return WorkersReply(before=before, count=now, limited_by=HoldReason.MEMORY if now < count else None)
 
     def _add(self, request: Add, person: str) -> AddReply:

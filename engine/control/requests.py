@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 from msgspec import Meta, Struct, ValidationError, convert, structs
 
 from engine.config import MOST_WORKERS
+from engine.config.cluster_extra import HERE
 from engine.control.numbers import Count, Number
 from engine.control.snapshot import (
     BatchSnapshot,
@@ -96,6 +97,18 @@ class WorkersReply(Reply, frozen=True, kw_only=True):
     """From now on."""
     limited_by: HoldReason | None = None
     """Why there are fewer than were asked for."""
+
+
+class HostReply(Reply, frozen=True, kw_only=True):
+    host: str
+    changed: bool
+    """False if it was so before."""
+    is_there: bool
+    """Connected, when this was ordered."""
+    in_flight: Count = 0
+    """Images that its workers have."""
+    waiting: Count = 0
+    """JPEGs that it has and that are not in the store yet."""
 
 
 class SkipReply(Reply, frozen=True, kw_only=True):
@@ -182,6 +195,19 @@ class Stop(Request[StopReply], frozen=True, tag="stop"):
 
 class SetWorkers(Request[WorkersReply], frozen=True, tag="workers"):
     count: Annotated[int, Meta(ge=1, le=MOST_WORKERS, description=f"a number from 1 to {MOST_WORKERS}")]
+    host: Annotated[str, Meta(description="the name of a host")] = HERE
+
+
+class DrainHost(Request[HostReply], frozen=True, tag="drain_host"):
+    """A host finishes what it has, gets nothing new, and leaves."""
+
+    host: Annotated[str, Meta(description="the name of a host")]
+
+
+class ForgetHost(Request[HostReply], frozen=True, tag="forget_host"):
+    """The invitation of a host is void; if it is there, it is let go at once."""
+
+    host: Annotated[str, Meta(description="the name of a host")]
 
 
 class GetOrder(Request[OrderReply], frozen=True, tag="order"):
@@ -316,6 +342,8 @@ _REQUESTS: dict[str, type[Request[Any]]] = {
         Drain,
         Stop,
         SetWorkers,
+        DrainHost,
+        ForgetHost,
         Skip,
         GetOrder,
         Requeue,
@@ -342,11 +370,11 @@ def read_request(command: str, arguments: Mapping[str, Any]) -> Request[Any]:
     for name in arguments:
         if name not in fields:
             raise UserError(f"{command}: there is no argument {one_line(name)!r}")
-    for name in fields:
-        if name not in arguments:
-            raise UserError(f"{command}: the argument {name!r} is missing")
+    for field in structs.fields(kind):
+        if field.required and field.name not in arguments:
+            raise UserError(f"{command}: the argument {field.name!r} is missing")
     _check_texts(command, arguments)
-    return kind(**{name: _read(command, name, of, arguments[name]) for name, of in fields.items()})
+    return kind(**{name: _read(command, name, fields[name], value) for name, value in arguments.items()})
 
 
 def _read(command: str, name: str, of: Any, value: Any) -> Any:

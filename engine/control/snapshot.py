@@ -198,6 +198,8 @@ class HostState(StrEnum):
     IDLE = "idle"
     """None of its workers has an image."""
     HOLDING = "holding"
+    DRAINING = "draining"
+    """It finishes what it has, and leaves."""
 
 
 class MemorySnapshot(Struct, frozen=True):

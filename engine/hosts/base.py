@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from engine.config.cluster_extra import HERE as HERE  # of the machine whose name is empty
 from engine.memory.available import Memory
 from engine.messages import KnownStore
 from engine.processes.child import describe_exit
 
-HERE = "here"
-"""What people read of the engine's own machine, whose name is empty."""
 WORKER = "photostat-worker"
 UPLOADER = "photostat-uploader"
 DIES_WITHIN_S = 5.0

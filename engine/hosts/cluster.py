@@ -13,10 +13,13 @@ from engine.hosts.invitations import Credentials
 from engine.hosts.libraries import difference, libraries
 from engine.hosts.meeting import Meeting
 from engine.hosts.remote import RemoteHost
-from engine.hosts.wire import PING_EVERY_S, Greet, Hello, LetGo, Parcel, Ping, Refuse, topic_of_host
+from engine.hosts.wire import PING_EVERY_S, Greet, Hello, LetGo, Parcel, Ping, topic_of_host
 from engine.ledger.states import EventKind
 
 _OPENS_AGAIN_AFTER_S = 10.0
+_DOUBLE_AFTER_S = 6.0
+"""A host that lost its connection is silent by then (RemoteHost.is_silent)."""
+_DOUBLE = "another host is there already with this invitation: invite each machine by a name of its own"
 _MOST_TOLD = 1000
 
 
@@ -47,6 +50,8 @@ class Cluster:
         self._over: set[str] = set()
         """Incarnations that were refused or let go, and their addresses. What is said in their names may arrive late,
         and what the scheduler says of an address may be about the former one: none is let in again."""
+        self._doubles: dict[str, float] = {}
+        """When somebody said hello under the name of a host that is there, monotonic, s; by their incarnation."""
         self._pinged_at = 0.0
         self._opening: asyncio.Task[None] | None = None
 
@@ -177,27 +182,34 @@ class Cluster:
 
     def _take_hello(self, hello: Hello, incarnation: str) -> None:
         former = next((host for host in self._hosts.values() if host.name == hello.name), None)
+        host = RemoteHost(hello, incarnation, lambda parcel: self._send(host, parcel), self._wake)
         if former is not None:  # it says hello again
             if former.is_silent(time.monotonic()):
                 former.lost = former.lost or "it has connected anew"
                 self._wake()
-            elif former.lost is None:
-                self._tell(
-                    hello.name, "another host of this name is there already: invite each by its own name"
-                )
+            elif former.lost is None and self._is_a_double(incarnation):
+                self._refuse(host, _DOUBLE)
             return
-        host = RemoteHost(hello, incarnation, lambda parcel: self._send(host, parcel), self._wake)
         if hello.address in self._over:
             self._over.add(incarnation)
             host.post(LetGo())  # it connects anew, as another client
         elif why := difference(libraries(), hello.libraries):
-            self._end(host)
-            self._tell(hello.name, why)
-            host.post(Refuse(why))
+            self._refuse(host, why)
         elif (greeting := self._greet()) is not None:
             self._hosts[incarnation] = host
             host.post(greeting)
         host.flush()
+
+    def _is_a_double(self, incarnation: str) -> bool:
+        """Whether it has been saying hello for so long that the former one of its name, which is heard, is another."""
+        now = time.monotonic()
+        return now - self._doubles.setdefault(incarnation, now) > _DOUBLE_AFTER_S
+
+    def _refuse(self, host: RemoteHost, why: str) -> None:
+        self._end(host)
+        self._doubles.pop(host.incarnation, None)
+        self._tell(host.name, why)
+        host.refuse(why)
 
     def _tell(self, name: str, why: str) -> None:
         if len(self._told) > _MOST_TOLD:

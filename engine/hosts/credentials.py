@@ -66,6 +66,7 @@ class Admission:
     def _to_the_cluster(self, name: str) -> Invitation:
         address = self.config.cluster.scheduler
         check_name(name)
+        Authority(self.workspace.cluster_dir).invited.put(name, 0)
         return Invitation(name, address, self._of_the_cluster(), self.topic)
 
     def _of_the_cluster(self) -> Credentials:

@@ -6,12 +6,18 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.failures import UserError
+from engine.failures import UserError, one_line
+from engine.hosts.base import HERE
+from engine.hosts.invited import Invited, write_secret
+from engine.hosts.revocation import number_of, revocation_list
 
+_LONGEST = 64 << 10
+"""Bytes of an invitation's file; one has about 3,000."""
 _VALID = timedelta(days=3650)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}")
 _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----\n?", re.DOTALL)
@@ -33,6 +39,8 @@ class Credentials:
     authority: str
     certificate: str
     key: str
+    revocations: str = ""
+    """The engine's: the path of the list of certificates that do not hold any more."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,15 @@ class Invitation:
     def read(cls, path: Path) -> Invitation:
         """Raises UserError if it is none."""
         try:
-            text = path.read_text("ascii")
+            with path.open("rb") as file:
+                text = file.read(_LONGEST).decode("ascii")
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}") from error
         except UnicodeDecodeError:
             text = ""
-        return cls.of_text(text, str(path))
+        invitation = cls.of_text(text, str(path))
+        _check_private(path)
+        return invitation
 
     @classmethod
     def of_text(cls, text: str, path: str) -> Invitation:
@@ -82,27 +93,53 @@ class Authority:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.invited = Invited(directory)
+
+    @property
+    def revocations(self) -> Path:
+        """The list of certificates that do not hold any more, as TLS reads it (a CRL, RFC 5280)."""
+        return self._directory / "revoked.pem"
 
     def engine(self) -> Credentials:
         """The engine's own."""
         kept = self._directory / "engine.pem"
         if not kept.exists():
             made = self._issue("photostat engine")
-            _write_secret(kept, made.certificate + made.key)
+            write_secret(kept, made.certificate + made.key)
         certificate, key = (match[0] for match in _PEM.finditer(kept.read_text("ascii")))
-        return Credentials(self._authority()[0], certificate, key)
+        if not self.revocations.exists():
+            self._write_revocations()
+        return Credentials(self._authority()[0], certificate, key, str(self.revocations))
 
     def invite(self, name: str, address: str) -> Invitation:
-        """Raises UserError for a name that is none."""
+        """An earlier invitation of this name is void from now on. Raises UserError for a name that is none."""
         check_name(name)
-        return Invitation(name, address, self._issue(name))
+        credentials = self._issue(name)
+        self.invited.put(name, number_of(credentials.certificate))
+        self._write_revocations()
+        return Invitation(name, address, credentials)
+
+    def withdraw(self, name: str) -> bool:
+        """The invitation of this name is void from now on; False if it was before. Raises UserError for a name that
+        was never invited."""
+        self.invited.check_known(name)
+        if not self.invited.has_holding(name):
+            return False
+        self.invited.put(name, None)
+        self._write_revocations()
+        return True
+
+    def _write_revocations(self) -> None:
+        authority = self._authority()
+        former = self.revocations.read_text("ascii") if self.revocations.exists() else None
+        write_secret(self.revocations, revocation_list(authority, self.invited.void, former))
 
     def _authority(self) -> tuple[str, str]:
         """Its certificate and its key."""
         kept = self._directory / "authority.pem"
         if not kept.exists():
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            _write_secret(kept, "".join(_made("photostat authority", None)))
+            write_secret(kept, "".join(_made("photostat authority", None)))
         certificate, key = (match[0] for match in _PEM.finditer(kept.read_text("ascii")))
         return certificate, key
 
@@ -114,7 +151,12 @@ class Authority:
 def check_name(name: str) -> None:
     """Raises UserError for a name that no host can have."""
     if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} is no name for a host: letters, digits, dots and hyphens, at most 40")
+        raise UserError(
+            f"{one_line(name)!r} is no name for a host: letters, digits, dots and hyphens, at most 40, and a letter "
+            "or a digit first"
+        )
+    if name.lower() == HERE:
+        raise UserError(f"{HERE} is the name of the engine's own machine: give the other one another name")
 
 
 def _made(name: str, issuer: tuple[str, str] | None) -> tuple[str, str]:
@@ -150,6 +192,30 @@ def _made(name: str, issuer: tuple[str, str] | None) -> tuple[str, str]:
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), secret.decode()
 
 
+def _check_private(path: Path) -> None:
+    """A file that others may read may be in other hands; a pipe is nobody's."""
+    status = path.stat()
+    if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
+        raise UserError(
+            f"{path} can be read or changed by other users of this machine, and whoever has it can run programs here: "
+            f"`chmod 600 {path}`, then try again; if others may have read it, have a new one written"
+        )
+
+
+def check_writable(path: Path) -> None:
+    """Before an invitation is made, which ends an earlier one. Raises UserError if it cannot be written there, or if
+    there is a file already: it may be another machine's."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        raise UserError(
+            f"{path} is there already, and nothing was changed: move it away for a new invitation, which ends that one"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; nothing was changed") from error
+    path.unlink()
+
+
 def write_invitation(path: Path, invitation: Invitation) -> None:
     """Raises UserError if there is a file already: it may be another machine's."""
     try:
@@ -158,10 +224,3 @@ def write_invitation(path: Path, invitation: Invitation) -> None:
         raise UserError(f"{path}: {error.strerror}; nothing was written") from error
     with os.fdopen(descriptor, "w") as file:
         file.write(invitation.text())
-
-
-def _write_secret(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    unfinished.replace(path)

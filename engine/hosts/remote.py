@@ -25,15 +25,18 @@ from engine.hosts.wire import (
     Joined,
     Keep,
     Kill,
+    Leave,
     Leaving,
     Parcel,
     ProcessSample,
+    Refuse,
     RemoveAttempt,
     RemoveFile,
     Said,
     Sample,
     Send,
     TrySpace,
+    WantsToLeave,
     can_wait,
 )
 from engine.memory.available import Memory
@@ -141,9 +144,12 @@ class RemoteHost:
         self.joined: Joined | None = None
         self.unable: str | None = None
         """Why it can convert nothing."""
+        self.wants_to_leave: str | None = None
+        """Why it is to get nothing new."""
         self.compared: Compared | None = None
         """What it has found out last of sources and store."""
         self._told = ""
+        self._is_parting = False
         self._clocks: deque[float] = deque(maxlen=_CLOCKS)
         self._send, self._wake = send, wake
         self._has_news = False
@@ -212,6 +218,8 @@ class RemoteHost:
                 self.unable = message.unable
             case Compared():
                 self.compared = message
+            case WantsToLeave():
+                self.wants_to_leave = message.why
             case Leaving():
                 self.lost, self.has_left = message.why, True
 
@@ -237,6 +245,17 @@ class RemoteHost:
     def keep(self, paths: Sequence[str]) -> None:
         """Of the JPEGs that it has found on its scratch these are wanted, and no others."""
         self.post(Keep(tuple(paths)))
+
+    def part(self, why: str) -> None:
+        """It has nothing any more, and may end."""
+        if not self._is_parting:
+            self._is_parting = True
+            self.post(Leave(why))
+
+    def refuse(self, why: str) -> None:
+        """It ends, and says so there."""
+        self.post(Refuse(why))
+        self.flush()
 
     # -- see Host ----
 

@@ -8,9 +8,11 @@ import logging
 import ssl
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from engine.hosts.dask_settings import configure, security_of
+from engine.hosts.gate import LOOKS_EVERY_S, Gate
 from engine.hosts.invitations import Credentials
 from engine.processes.child import tie_to_parent
 
@@ -84,11 +86,18 @@ async def _serve(connection: Connection[Any, Any], address: str, credentials: Cr
     except OSError as error:
         connection.send(NotListening(error.strerror or str(error)))
         return
+    gate = Gate(
+        (listener.tcp_server.ssl_options for listener in scheduler.listeners), Path(credentials.revocations)
+    )
+    gate.look(scheduler)
     connections = logging.getLogger("distributed.comm.tcp")
     connections.setLevel(logging.WARNING)
     connections.propagate = False
     connections.addHandler(_TurnedAwayHandler(connection))
     connection.send(Listening(scheduler.address))
     asyncio.get_running_loop().add_reader(connection.fileno(), over.set)
-    await over.wait()
+    while not over.is_set():
+        gate.look(scheduler)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), LOOKS_EVERY_S)
     await scheduler.close()

@@ -25,6 +25,7 @@ from engine.hosts.wire import (
     Joined,
     Keep,
     Kill,
+    Leave,
     Leaving,
     LetGo,
     Parcel,
@@ -36,6 +37,7 @@ from engine.hosts.wire import (
     Sample,
     Send,
     TrySpace,
+    WantsToLeave,
     can_wait,
 )
 from engine.scratch import Scratch
@@ -64,6 +66,9 @@ class Session:
         self.held = ""
         """Why the engine gives this machine no image."""
         self.is_over = False
+        self.finishes = False
+        self.dismissed: str | None = None
+        """Why this machine is not wanted any more; all that it had is stored."""
         self._name = name
         self._children_of = children
         self._directory = scratch
@@ -80,6 +85,11 @@ class Session:
         self._leaves = False
         self._heard_at = time.monotonic()
         self._sampled_at = 0.0
+
+    def finish(self, why: str) -> None:
+        """It is to get nothing new, and then to be dismissed."""
+        self.finishes = True
+        self.say(WantsToLeave(why))
 
     def say(self, *messages: object) -> None:
         self._outbox += messages
@@ -149,6 +159,8 @@ class Session:
                 self._greeted(message)
             case LetGo():
                 self.is_over = True
+            case Leave():
+                self.dismissed = message.why
             case Held():
                 self.held = message.why
             case CompareShare() if self._likeness is not None:

@@ -120,6 +120,13 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class WantsToLeave:
+    """It finishes what it has, and gets nothing new."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Leaving:
     why: str
 
@@ -219,6 +226,13 @@ class Held:
 @dataclass(frozen=True)
 class Ping:
     """The engine is there."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """All that it had is stored: its process ends."""
+
+    why: str
 
 
 @dataclass(frozen=True)

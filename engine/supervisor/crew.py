@@ -36,6 +36,8 @@ class Crew:
         self.joined = time.time()
         self._compares = False
         """Whether its sources are being compared, because it holds for them."""
+        self.leaving: str | None = None
+        """Why it gets nothing new: it finishes what it has, and then its host leaves."""
         self._of_run = progress
         self._due_at = float("-inf")
         self.storing = Storing(context, self._finished)
@@ -88,7 +90,8 @@ class Crew:
 
     def work(self, now: float, *, may_start: bool, more_to_come: bool) -> None:
         """Start what may start, and as many workers as are missing."""
-        self.dispatch.work(now, may_start=may_start and self.holds.may_start, more_to_come=more_to_come)
+        may_start = may_start and self.holds.may_start and self.leaving is None
+        self.dispatch.work(now, may_start=may_start, more_to_come=more_to_come)
         self.converting.adjust_pool(now, self.dispatch.headroom_bytes)
 
     def let_go(self, why: str) -> list[WaitingJpeg]:

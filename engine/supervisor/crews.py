@@ -66,9 +66,19 @@ class Crews:
         return self._run.config.cluster.here
 
     @property
+    def machines(self) -> list[Crew]:
+        """All but the engine's own if it converts nothing."""
+        return [crew for crew in self if crew is not self.here or self._converts_here]
+
+    @property
     def converting(self) -> list[Crew]:
         """Those that get images."""
-        return [crew for crew in self if crew is not self.here or self._converts_here]
+        return [crew for crew in self.machines if crew.leaving is None]
+
+    def drain(self, crew: Crew, why: str) -> None:
+        """A host gets nothing new. What fitted in no other one is looked at again."""
+        crew.leaving = why
+        self._candidates.left(crew.context.host.name)
 
     def let_go(self, crew: Crew, why: str) -> None:
         """A host has gone: what it had in flight is pending again, and the attempts do not count.
@@ -77,7 +87,8 @@ class Crews:
         host, events = crew.context.host, crew.context.events
         self._crews.remove(crew)
         self._candidates.left(host.name)
-        events.warning(EventKind.ENGINE, f"{why}{_costs(crew)}")
+        tell = events.info if crew.leaving and not crew.is_busy else events.warning
+        tell(EventKind.ENGINE, f"{why}{_costs(crew)}")
         jpegs = crew.let_go(why)
         self._failures_of_gone += crew.failures
         if host.has_left:

@@ -24,6 +24,7 @@ from engine.supervisor.context import HostContext, RunContext
 from engine.supervisor.crew import Crew
 from engine.supervisor.crews import Crews
 from engine.supervisor.host_holds import HostHolds
+from engine.supervisor.host_orders import FORGOTTEN, HostOrders
 from engine.supervisor.likeness import Likeness
 from engine.supervisor.share_comparison import ShareComparison
 
@@ -32,12 +33,13 @@ _LOOKS_EVERY_S = 0.25
 
 
 class Joining:
-    def __init__(self, run: RunContext, crews: Crews) -> None:
+    def __init__(self, run: RunContext, crews: Crews, orders: HostOrders) -> None:
         """Raises UserError if the extra is not installed."""
         if why := missing_extra():
             raise UserError(f"[cluster] {why}, or take the section out of photostat.toml")
         self._run = run
         self._crews = crews
+        self._orders = orders
         self._specimens: Conversions | None = None
         """What this machine makes of them; None until that is known."""
         self._converting: Examination | None = None
@@ -75,12 +77,14 @@ class Joining:
         """In every turn, before anything is taken from the hosts: who has come, and who is gone."""
         self._look_at_specimens(now)
         self._cluster.look(now)
+        self._orders.forget_absent()
         for host in self._cluster.arrivals():
             self._let_in(host)
         if now >= self._look_at_all:
             self._look_at_all = now + _LOOKS_EVERY_S
             for crew, host in self._others():
                 self._look_at(crew, host, now)
+                self._orders.look(crew, host)
             self._comparison.look(now, may_begin=may_read_sources)
             self._over_ssh.look(now)
 
@@ -107,16 +111,21 @@ class Joining:
         ]
 
     def _let_in(self, host: RemoteHost) -> None:
+        if self._orders.is_forgotten(host.name):  # at a scheduler of others, which knows nothing of it
+            host.refuse(FORGOTTEN)
+            host.lost = FORGOTTEN
+            return
         holds = HostHolds(
             self._run.config.engine.scratch_limit,
             self._run.config.store.bandwidth_limit,
             likeness=Likeness(),
         )
-        crew = self._crews.join(HostContext(self._run, host, holds), host.hello.workers)
+        wanted = self._orders.workers_of(host.name, host.hello.workers)
+        crew = self._crews.join(HostContext(self._run, host, holds), wanted)
         assert host.joined is not None
         kept = self._crews.is_back(crew, host.joined.jpegs)
         host.keep(kept)
-        workers = crew.want_workers(host.hello.workers)
+        workers = crew.want_workers(wanted)
         there = f"; {counted(len(kept), 'JPEG')} still on its scratch: stored now" if kept else ""
         crew.context.events.info(EventKind.ENGINE, f"has joined with {counted(workers, 'worker')}{there}")
 

@@ -39,6 +39,7 @@ from engine.supervisor.disk_checks import check_log
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.host_holds import HostHolds
+from engine.supervisor.host_orders import HostOrders
 from engine.supervisor.ledger_turns import LedgerTurns
 from engine.supervisor.notifications import Notifier, RunNow
 from engine.supervisor.ordered_holds import OrderedHolds
@@ -104,6 +105,7 @@ class Supervisor:
         candidates = Candidates(self._to_convert)
         self._crews = Crews(here, workers, candidates, self._progress, self._surveying.diagnose)
         self._here = self._crews.here
+        self._host_orders = HostOrders(self._run, self._crews)
         self._joining = self._joining_of_hosts()
         self._ordered_holds = OrderedHolds(self._run, here.hung_images)
         self._hours = WorkingHours(self._run, options.outside_hours_until)
@@ -116,6 +118,7 @@ class Supervisor:
             self._hours,
             pause=options.pause,
             workers=workers,
+            host_orders=self._host_orders,
         )
         self._notifier = Notifier(config.notify, workspace, self._run.events, options.batches, os.getpid())
         self._recorder = RunRecorder(ledger)
@@ -127,7 +130,7 @@ class Supervisor:
             return None
         from engine.supervisor.joining import Joining  # which imports Dask, if hosts may join
 
-        return Joining(self._run, self._crews)
+        return Joining(self._run, self._crews, self._host_orders)
 
     def _this_machine(self) -> HostContext:
         run, settings = self._run, self._run.config

@@ -105,7 +105,7 @@ def take_snapshot(
         recent=_recent(run, crews, measured.recent),
         gpus=run.gpus.snapshots(now) or UNSET,
         decoded=run.gpus.decoded() if run.gpus.are_any else UNSET,
-        hosts=tuple(map(host_snapshot, crews.converting)) if run.config.cluster.lets_others_join else UNSET,
+        hosts=tuple(map(host_snapshot, crews.machines)) if run.config.cluster.lets_others_join else UNSET,
     )
 
 
@@ -122,6 +122,8 @@ def host_snapshot(crew: Crew) -> HostSnapshot:
     host, now = crew.context.host, time.monotonic()
     hold, busy = crew.holds.hold(now), len(crew.converting.pool.running)
     state = HostState.HOLDING if hold else HostState.WORKING if busy else HostState.IDLE
+    if crew.leaving is not None:
+        state = HostState.DRAINING
     return HostSnapshot(
         name=host.name or HERE,
         state=state,

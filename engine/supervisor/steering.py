@@ -6,14 +6,16 @@ import signal
 import time
 
 from engine.control.commands import DesiredState
-from engine.control.requests import SkipReply
+from engine.control.requests import HostReply, SkipReply
 from engine.control.snapshot import Hold, Pause, Person, Snapshot, State
 from engine.formatting import counted
+from engine.hosts.base import HERE
 from engine.ledger.account import Account
 from engine.ledger.runs import WaitKind
 from engine.ledger.states import EventKind
 from engine.supervisor.context import RunContext
 from engine.supervisor.crews import Crews
+from engine.supervisor.host_orders import HostOrders
 from engine.supervisor.progress import SurveyPace
 from engine.supervisor.run_times import Doing
 from engine.supervisor.set_aside import SetAside
@@ -36,8 +38,10 @@ class Steering:
         *,
         pause: Pause | None,
         workers: int,
+        host_orders: HostOrders,
     ) -> None:
         self._run = run
+        self._host_orders = host_orders
         self._crews = crews
         self._here = crews.here
         self._surveying = surveying
@@ -48,7 +52,8 @@ class Steering:
         self.pause = pause
         self.workers_asked = workers
         """By a person or the settings; more than `workers_wanted` if memory does not allow so many."""
-        self.want_workers(workers)
+        if workers:
+            self.want_workers(workers)
 
     # -- what is ordered ----
 
@@ -66,9 +71,22 @@ class Steering:
 
     def want_workers(self, count: int) -> tuple[int, int]:
         """From now on so many, or as many as memory allows; returns how many were wanted before and are now."""
-        before, self.workers_asked = self.workers_wanted, count
+        before_and_now = self._host_orders.want_workers(HERE, count)
+        self.workers_asked = count
         self._run.gpus.may_add_workers = False
-        return before, self._here.want_workers(count)
+        return before_and_now
+
+    def want_workers_on(self, host: str, count: int) -> tuple[int, int]:
+        """The same of another machine. Raises UserError for a host that is not there."""
+        return self._host_orders.want_workers(host, count)
+
+    def drain_host(self, name: str, by: Person) -> HostReply:
+        """It finishes what it has, gets nothing new, and leaves. Raises UserError for a host that is not there."""
+        return self._host_orders.drain(name, str(by))
+
+    def forget_host(self, name: str, by: Person) -> HostReply:
+        """Its invitation is void, and if it is there, it is let go. Raises UserError for an unknown host."""
+        return self._host_orders.forget(name, str(by))
 
     def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:
         """End the attempt at this image now. Raises UserError if it is not there, and then nothing is changed."""

@@ -1,10 +1,12 @@
-"""Hosts from the command line: an engine whose own machine converts nothing."""
+"""Hosts from the command line: drained, forgotten, with other workers, and alone."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -12,9 +14,19 @@ import pytest
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
+from tests.support.command_in_process import run
 from tests.support.command_line import photostat
-from tests.support.engine_runs import list_rows, start_engine, status, wait_for_end
-from tests.support.host_processes import HostProcess, free_port, settings
+from tests.support.engine_runs import (
+    list_rows,
+    restore_share,
+    resume_worker,
+    start_engine,
+    start_engine_without_share,
+    status,
+    suspend_busy_worker,
+    wait_for_end,
+)
+from tests.support.host_processes import HostProcess, free_port, settings, wait_for_hosts
 from tests.support.waiting import wait_until
 
 
@@ -48,3 +60,55 @@ def test_an_engine_whose_machine_converts_nothing_waits_for_a_host_and_goes_on_b
     assert wait_for_end(root)["totals"]["done"] == 3
     assert converted_by(root) == {"b"}
     assert hosts[0].end() == 0
+
+
+def busy_there(root: Path, host: str) -> dict[str, Any]:
+    """Suspends a worker of this host while it has an image."""
+    return suspend_busy_worker(
+        root, but={worker["pid"] for worker in status(root)["workers"] if worker["host"] != host}
+    )
+
+
+def test_a_host_is_given_workers_is_drained_comes_back_and_is_forgotten(
+    workspace: MakeWorkspace, hosts: list[HostProcess]
+) -> None:
+    root = workspace(images=16, width=1000, height=800, settings=settings(free_port()))
+    hosts.append(HostProcess(root, "b"))
+    start_engine_without_share(root, "--workers", "1")
+    wait_for_hosts(root, "b")
+
+    assert "2 workers on b, before: 1." in run("workers", "2", "--host", "b", at=root).stdout
+    for command in (["workers", "2", "--host", "x"], ["hosts", "drain", "x"], ["hosts", "forget", "x"]):
+        told = run(*command, at=root, code=2).stderr
+        assert "no host 'x'" in told and told.count("\n") == 1
+    for command in (["hosts", "drain", "here"], ["hosts", "forget", "here"]):
+        assert "own machine" in run(*command, at=root, code=2).stderr
+
+    restore_share(root)
+    worker = busy_there(root, "b")
+    assert json.loads(run("hosts", "drain", "b", "--json", at=root).stdout)["in_flight"] >= 1
+    assert "leaves already" in run("hosts", "drain", "b", at=root).stdout
+    (there,) = (host for host in status(root)["hosts"] if host["name"] == "b")
+    assert there["state"] == "draining" and hosts[0].process.poll() is None
+    run("pause", at=root)
+    resume_worker(worker)
+    assert hosts[0].process.wait() == 0, hosts[0].said
+    assert "all that it had is stored" in hosts[0].said and hosts[0].scratch == []
+    wait_for_hosts(root)
+
+    hosts.append(HostProcess(root, "b"))
+    wait_for_hosts(root, "b")
+    assert [host["workers"] for host in status(root)["hosts"]] == [1, 2]
+    run("resume", at=root)
+    busy = busy_there(root, "b")
+    run("pause", at=root)
+    assert "--yes" in run("hosts", "forget", "b", at=root, code=2).stderr
+    assert "is forgotten" in run("hosts", "forget", "b", "--yes", at=root).stdout
+    assert "forgotten already" in run("hosts", "forget", "b", at=root).stdout
+    assert hosts[1].process.wait() == 2
+    assert "invite b" in hosts[1].said
+    run("resume", at=root)
+    assert wait_for_end(root)["totals"]["done"] == 16
+    assert next(row for row in list_rows(root) if row["id"] == busy["image_id"])["attempts"] == 1
+    assert "forgotten already" in run("hosts", "forget", "b", at=root).stdout
+    assert run("hosts", "drain", "b", at=root, code=3).stdout == ""

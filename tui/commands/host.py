@@ -19,7 +19,9 @@ from tui.commands.shared.output import print_line
 @click.argument("invitation", metavar="FILE | invite NAME", nargs=-1, required=True)
 @click.option("--address", metavar="HOST", help="With invite: by which name other machines reach this one.")
 @click.option(
-    "--workers", type=worker_count, help="With FILE: processes that convert here; as a run decides."
+    "--workers",
+    type=worker_count,
+    help="With FILE: processes that convert here; by default one a core, from four up one less.",
 )
 @click.option(
     "--scratch",
@@ -38,18 +40,26 @@ def host(
     scratch: Path | None,
     while_stdin: bool,
 ) -> None:
-    """Convert on this machine for an engine that has invited it, until somebody ends this (Ctrl-C).
+    """Convert on this machine for an engine that has invited it, until somebody ends this.
+
+    It waits for the engine, and when that has ended, for the next one. Ctrl-C or SIGTERM lets it finish what it has,
+    75 seconds at most, and leave; the second one lets it leave at once: nothing is lost, others convert what it had.
+    `photostat hosts drain NAME` where the engine is ends it too. The exit code is 0 then, and 2 if the engine refuses
+    it.
 
     In the workspace `photostat host invite NAME` writes NAME.pem, an invitation for one other machine; that one runs
     `photostat host NAME.pem`. It has the same photostat with the extra [cluster], sees the sources under the same
     paths, and reaches the store with credentials of its own. Whoever has an invitation can run programs on all of these
-    machines: keep it secret. With - for FILE it is read from standard input, and is never on a disk.
+    machines: keep it secret. Inviting a name again ends its earlier invitation, as does `photostat hosts forget NAME`.
+    With - for FILE it is read from standard input, and is never on a disk.
     """
     if why := missing_extra():
         raise UserError(f"this {why}")
     match invitation:
         case ("invite", name):
             _invite(ctx, name, address)
+        case ("invite",):
+            raise click.UsageError("invite whom? Give the other machine a name: photostat host invite NAME")
         case (file,):
             _run(Path(file), workers, scratch, while_stdin=while_stdin)
         case _:
@@ -58,7 +68,7 @@ def host(
 
 def _invite(ctx: click.Context, name: str, address: str | None) -> None:
     from engine.hosts.credentials import Admission
-    from engine.hosts.invitations import write_invitation
+    from engine.hosts.invitations import Authority, check_name, check_writable, write_invitation
 
     workspace = workspace_of(ctx)
     config = workspace.config()
@@ -66,12 +76,17 @@ def _invite(ctx: click.Context, name: str, address: str | None) -> None:
         raise UserError(
             'no host can connect to this workspace\'s engine: set listen under [cluster], as in listen = "tls://0.0.0.0:8786"'
         )
+    check_name(name)
     path = Path(f"{name}.pem")
+    was_invited = Authority(workspace.cluster_dir).invited.has_holding(name)
+    check_writable(path)
     invitation = Admission(workspace, config).invite(name, address or "")
     write_invitation(path, invitation)
     print_line(
         f"{path} invites one machine to {invitation.address}: copy it there, and run `photostat host {path.name}`."
     )
+    if was_invited:
+        print_line(f"The earlier invitation of {name} is void: whoever uses it is let go.")
 
 
 def _run(file: Path, workers: int | None, scratch: Path | None, *, while_stdin: bool) -> None:

@@ -1,31 +1,132 @@
-"""`photostat hosts`: the machines that convert for this workspace's engine."""
+"""`photostat hosts`: the machines that convert for this workspace's engine; has one leave, or be forgotten."""
 
 from __future__ import annotations
 
-import click
-from msgspec import UnsetType, to_builtins
+import sys
 
-from engine.control.client import EngineClient
+import click
+from msgspec import UNSET, to_builtins
+
+from engine.config.cluster_extra import HERE
+from engine.control.client import EngineClient, EngineSilent, NoEngine
+from engine.control.requests import DrainHost, ForgetHost, HostReply
+from engine.failures import UserError
+from engine.formatting import counted
+from engine.workspace import Workspace
+from tui.commands.shared.engine import print_reply, send_command
 from tui.commands.shared.hosts import print_hosts
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
 @click.pass_context
 def hosts(ctx: click.Context, as_json: bool) -> None:
-    """Show the machines that convert now: the engine's own, and those that have joined it."""
-    with EngineClient.connect(workspace_of(ctx)) as client:
+    """Show the machines that convert now: the engine's own, and those that have joined it.
+
+    `photostat host invite NAME` invites another one; `photostat workers N --host NAME` says how many workers it has.
+    """
+    if ctx.invoked_subcommand is not None:
+        if as_json:
+            raise click.UsageError(
+                f"--json goes behind: photostat hosts {ctx.invoked_subcommand} NAME --json"
+            )
+        return
+    workspace = workspace_of(ctx)
+    with EngineClient.connect(workspace) as client:
         snapshot = client.snapshot()
     found = snapshot.hosts
     if as_json:
-        print_json(to_builtins(() if isinstance(found, UnsetType) else found))
+        print_json(to_builtins(() if found is UNSET else found))
         return
-    if isinstance(found, UnsetType):
+    if found is UNSET:
         print_line("No host can join: there is no listen under [cluster] in photostat.toml.")
         return
     if found:
         print_hosts(found)
     else:
         print_line(snapshot.hold.detail if snapshot.hold else "No host is there.")
+    away = sorted(set(_invited(workspace)) - {host.name for host in found})
+    if away:
+        print_line(f"Invited, and not there: {', '.join(away)}.")
+
+
+def _invited(workspace: Workspace) -> list[str]:
+    from engine.hosts.invited import Invited
+
+    return Invited(workspace.cluster_dir).names
+
+
+@hosts.command()
+@click.argument("name")
+@json_option
+@click.pass_context
+def drain(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Have NAME finish what it has and leave.
+
+    It gets nothing new; when all that it had is in the store, `photostat host` ends there, with exit code 0. The run
+    goes on without it. Its invitation still holds: started again, it joins again.
+    """
+    reply = send_command(ctx, DrainHost(name))
+    print_reply(reply, _draining(reply), as_json=as_json)
+
+
+def _draining(reply: HostReply) -> str:
+    count = reply.in_flight + reply.waiting
+    left = f"{counted(count, 'image')} will be finished first" if count else "it has no image"
+    return f"{reply.host} {'leaves' if reply.changed else 'leaves already'}: {left}."
+
+
+@hosts.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Without a question, if it has images.")
+@json_option
+@click.pass_context
+def forget(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
+    """Forget NAME, a host that is lost or will not come back: its invitation is void.
+
+    If it is still there, it is let go at once: what it has and has not stored is converted by others, and no attempt
+    counts. It may join again only if it is invited anew. With a running engine and without one.
+    """
+    workspace = workspace_of(ctx)
+    try:
+        with EngineClient.connect(workspace) as client:
+            shown = client.snapshot().hosts
+            _ask(name, next((h.busy + h.waiting for h in shown or () if h.name == name), 0), yes=yes)
+            reply = client.ask(ForgetHost(name))
+    except EngineSilent:
+        raise
+    except NoEngine:
+        reply = _forget(workspace, name)
+    print_reply(reply, _forgotten(reply), as_json=as_json)
+
+
+def _forget(workspace: Workspace, name: str) -> HostReply:
+    """Without an engine. Raises UserError for a host that was never invited."""
+    from engine.hosts.invitations import Authority
+
+    if name == HERE:
+        raise UserError(f"{HERE} is the engine's own machine: it cannot be forgotten")
+    return HostReply(host=name, changed=Authority(workspace.cluster_dir).withdraw(name), is_there=False)
+
+
+def _ask(name: str, images: int, *, yes: bool) -> None:
+    if yes or not images:
+        return
+    what = f"{name} is there; {counted(images, 'image')} that it has not stored will be converted by others"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError(
+            f"{what}: say so with --yes, or let it leave with `photostat hosts drain {name}`"
+        )
+    if not click.confirm(f"{what}. Forget it?", err=True):
+        raise UserError("nothing was changed")
+
+
+def _forgotten(reply: HostReply) -> str:
+    if not reply.changed:
+        return f"{reply.host} was forgotten already. Nothing was changed."
+    count = reply.in_flight + reply.waiting
+    back = f" {counted(count, 'image')} that it had will be converted by others." if count else ""
+    anew = "it may join again only if it is invited anew"
+    return f"{reply.host} is forgotten: its invitation is void, and {anew}.{back}"

@@ -11,6 +11,7 @@ from engine.control.commands import Commands, DesiredState
 from engine.control.people import person_at
 from engine.control.requests import (
     ApprovalReply,
+    HostReply,
     InFlightReply,
     OrderReply,
     ResumeReply,
@@ -54,6 +55,17 @@ class RecordingEngine:
     def want_workers(self, count: int) -> tuple[int, int]:
         before, self.workers = self.workers, min(count, 4)
         return before, self.workers
+
+    def want_workers_on(self, host: str, count: int) -> tuple[int, int]:
+        if host != "b":
+            raise UserError(f"{host} is not there now")
+        return self.want_workers(count)
+
+    def drain_host(self, name: str, by: Person) -> HostReply:
+        return HostReply(host=name, changed=True, is_there=True, in_flight=2)
+
+    def forget_host(self, name: str, by: Person) -> HostReply:
+        return HostReply(host=name, changed=True, is_there=False)
 
     def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:
         self.skipped.append((image_id, started, by, fail))
@@ -269,3 +281,20 @@ def test_an_image_is_skipped_also_while_paused_or_draining_but_not_after_a_stop(
     with pytest.raises(UserError, match="leaving"):
         commands.answer("skip", {"image": 8, "started": None, "fail": False})
     assert engine.skipped == [(7, 5.5, ME, True)] * 2
+
+
+def test_what_is_ordered_of_a_host_goes_there_and_without_a_name_to_the_engines_own_machine() -> None:
+    engine, ledger = RecordingEngine(), RecordingLedger()
+    commands = Commands(engine, ledger, ledger)
+    assert commands.answer("workers", {"count": 3}) == WorkersReply(before=1, count=3)
+    assert commands.answer("workers", {"count": 2, "host": "b"}) == WorkersReply(before=3, count=2)
+    with pytest.raises(UserError, match="c is not there now"):
+        commands.answer("workers", {"count": 2, "host": "c"})
+    assert commands.answer("drain_host", {"host": "b"}) == HostReply(
+        host="b", changed=True, is_there=True, in_flight=2
+    )
+    assert commands.answer("forget_host", {"host": "c"}) == HostReply(host="c", changed=True, is_there=False)
+    engine.desired = DesiredState.STOP
+    with pytest.raises(UserError, match="leaving"):
+        commands.answer("drain_host", {"host": "b"})
+    assert ledger.events[-1][1].startswith("workers on b: 3 to 2")

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from engine.failures import UserError
+from engine.hosts.host_scratch import take_scratch
 from engine.hosts.invitations import Authority, Credentials, Invitation, write_invitation
+from engine.hosts.revocation import number_of
+from engine.hosts.waiting_words import AgainAndAgain
+from tests.conftest import MakeWorkspace
+from tests.support.command_in_process import complaint, run
+from tests.support.host_processes import settings
 
 
 def context(credentials: Credentials, tmp_path: Path, *, server: bool) -> ssl.SSLContext:
@@ -80,3 +86,46 @@ def test_another_file_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
 def test_names_are_those_of_machines(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="no name for a host"):
         Authority(tmp_path / "cluster").invite(name, "tls://engine:1")
+
+
+def test_an_invitation_that_others_may_read_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "b.pem"
+    write_invitation(path, Authority(tmp_path / "cluster").invite("b", "tls://engine:1"))
+    path.chmod(0o640)
+    with pytest.raises(UserError, match=r"can be read or changed by other users.*`chmod 600 ") as caught:
+        Invitation.read(path)
+    assert "\n" not in str(caught.value)
+    path.chmod(0o400)
+    assert Invitation.read(path).name == "b"
+
+
+def test_to_invite_a_name_again_ends_its_earlier_invitation_and_never_for_nothing(
+    workspace: MakeWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = workspace(images=1, settings=settings(8786))
+    monkeypatch.chdir(tmp_path)
+    invited = Authority(root / "cluster").invited
+    assert "void" not in run("host", "invite", "b", at=root).stdout
+    assert "is there already, and nothing was changed" in complaint("host", "invite", "b", at=root)
+    assert invited.void == []
+    former = number_of(Invitation.read(tmp_path / "b.pem").credentials.certificate)
+    (tmp_path / "b.pem").unlink()
+    assert "The earlier invitation of b is void" in run("host", "invite", "b", at=root).stdout
+    assert invited.void == [former]
+    for name in ("here", "../b", "a b"):
+        assert complaint("host", "invite", name, at=root)
+    assert "invite whom?" in run("host", "invite", at=root, code=2).stderr
+    assert invited.names == ["b"] and [path.name for path in tmp_path.glob("*.pem")] == ["b.pem"]
+
+
+def test_two_hosts_do_not_take_one_scratch_and_a_host_that_waits_says_so_less_and_less(
+    tmp_path: Path,
+) -> None:
+    take_scratch(tmp_path / "scratch")
+    with pytest.raises(UserError, match="another `photostat host` works in"):
+        take_scratch(tmp_path / "scratch")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--scratch names another directory"):
+        take_scratch(tmp_path / "file" / "scratch")
+    waits = AgainAndAgain()
+    assert [second for second in range(0, 1000, 5) if waits.is_due(float(second))] == [0, 60, 180, 420, 900]
