@@ -115,7 +115,8 @@ class SimulatedChild:
         _here.begins(self.pid)
         for stage, share in _STAGES.items():
             self._later(takes_s * share, StageChanged(job.image_id, stage))
-        sizes = (7500, 5200, 16_800_000, "md5:" + "ab" * 16, 6_800_000, "cd" * 16)
+        source_bytes = Path(job.source_path).stat().st_size
+        sizes = (7500, 5200, source_bytes, "md5:" + "ab" * 16, 6_800_000, "cd" * 16)
         done = Converted(
             job.image_id, job.scratch_path, *sizes, 44.5, (), 690 << 20, takes_s, takes_s, job.attempt
         )
