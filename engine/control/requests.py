@@ -105,9 +105,9 @@ class HostReply(Reply, frozen=True, kw_only=True):
     """False if it was so before."""
     is_there: bool
     """Connected, when this was ordered."""
-    in_flight: Count = 0
+    in_flight: Count
     """Images that its workers have."""
-    waiting: Count = 0
+    waiting: Count
     """JPEGs that it has and that are not in the store yet."""
 
 

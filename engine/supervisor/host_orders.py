@@ -60,7 +60,7 @@ class HostOrders:
         self._forgotten.add(name)
         what = f"forgotten by {by}: its invitation is void"
         crew = self._find(name)
-        reply = HostReply(host=name, changed=is_new, is_there=False)
+        reply = HostReply(host=name, changed=is_new, is_there=False, in_flight=0, waiting=0)
         if crew is not None:
             reply = _reply(crew, changed=True)
             host = crew.context.host

@@ -108,7 +108,13 @@ def _forget(workspace: Workspace, name: str) -> HostReply:
 
     if name == HERE:
         raise UserError(f"{HERE} is the engine's own machine: it cannot be forgotten")
-    return HostReply(host=name, changed=Authority(workspace.cluster_dir).withdraw(name), is_there=False)
+    return HostReply(
+        host=name,
+        changed=Authority(workspace.cluster_dir).withdraw(name),
+        is_there=False,
+        in_flight=0,
+        waiting=0,
+    )
 
 
 def _ask(name: str, images: int, *, yes: bool) -> None:

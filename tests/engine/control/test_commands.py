@@ -62,10 +62,10 @@ class RecordingEngine:
         return self.want_workers(count)
 
     def drain_host(self, name: str, by: Person) -> HostReply:
-        return HostReply(host=name, changed=True, is_there=True, in_flight=2)
+        return HostReply(host=name, changed=True, is_there=True, in_flight=2, waiting=0)
 
     def forget_host(self, name: str, by: Person) -> HostReply:
-        return HostReply(host=name, changed=True, is_there=False)
+        return HostReply(host=name, changed=True, is_there=False, in_flight=0, waiting=0)
 
     def skip(self, image_id: int, started: float | None, by: Person, *, fail: bool) -> SkipReply:
         self.skipped.append((image_id, started, by, fail))
@@ -291,9 +291,11 @@ def test_what_is_ordered_of_a_host_goes_there_and_without_a_name_to_the_engines_
     with pytest.raises(UserError, match="c is not there now"):
         commands.answer("workers", {"count": 2, "host": "c"})
     assert commands.answer("drain_host", {"host": "b"}) == HostReply(
-        host="b", changed=True, is_there=True, in_flight=2
+        host="b", changed=True, is_there=True, in_flight=2, waiting=0
     )
-    assert commands.answer("forget_host", {"host": "c"}) == HostReply(host="c", changed=True, is_there=False)
+    assert commands.answer("forget_host", {"host": "c"}) == HostReply(
+        host="c", changed=True, is_there=False, in_flight=0, waiting=0
+    )
     engine.desired = DesiredState.STOP
     with pytest.raises(UserError, match="leaving"):
         commands.answer("drain_host", {"host": "b"})
