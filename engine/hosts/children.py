@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Children:
 
     def start(self, name: str, main: Callable[..., None], *args: object) -> Child:
         """A new one, which wakes the loop when it sends something or ends."""
+        assert threading.current_thread() is threading.main_thread(), "it dies with the thread that starts it"
         child = Child(name, main, *args)
         self._pipes.add(child.connection.fileno())
         if self._wakes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,10 @@ from engine.store.base import Store
 from engine.store.open import open_store
 from engine.store.s3 import S3Store
 from engine.store.s3_client import S3Limits, addressing, parse_url
+from engine.store.s3_upload import Upload
 from tests.support.seaweed import ACCESS_KEY, BUCKET, SECRET_KEY, Seaweed, settings_for
 from tests.support.staged_jpegs import MakeRequest, store_error_of
+from tests.support.waiting import LONGEST_WAIT_S
 
 SMALL = S3Limits(
     multipart_bytes=5 << 20,
@@ -281,3 +285,33 @@ def test_two_hosts_may_try_the_store_out_at_the_same_time(
     assert seaweed.contents(prefix) == {}
     one.close()
     other.close()
+
+
+@pytest.mark.parametrize("size_bytes", [10_000, 6 << 20], ids=["single", "parts"])
+def test_two_hosts_that_put_the_same_image_at_once_store_it_once_and_each_is_told_so(
+    seaweed: Seaweed,
+    prefix: str,
+    request_for: MakeRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    size_bytes: int,
+) -> None:
+    both = [S3Store(settings_for(seaweed.endpoint, prefix), SMALL, "0123456789abcdef", name) for name in "bc"]
+    request = request_for(size_bytes=size_bytes)
+    at_once, conditionally = threading.Barrier(2, timeout=LONGEST_WAIT_S), Upload._conditionally
+    there: set[Upload] = set()
+
+    def after_both_found_nothing(upload: Upload, *args: Any) -> Any:
+        if upload not in there:  # else it tries again
+            there.add(upload)
+            at_once.wait()
+        return conditionally(upload, *args)
+
+    monkeypatch.setattr(Upload, "_conditionally", after_both_found_nothing)
+    with ThreadPoolExecutor() as threads:
+        put = list(threads.map(lambda store: store.put(request), both))
+    if size_bytes < SMALL.multipart_bytes:  # of parts SeaweedFS completes both; their bytes are the same
+        assert sorted(one.existed for one in put) == [False, True]
+    assert hashlib.md5(seaweed.contents(prefix)[request.target]).hexdigest() == request.md5
+    assert seaweed.unfinished_uploads(prefix) == []
+    for store in both:
+        store.close()
