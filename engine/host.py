@@ -181,14 +181,16 @@ class HostProcess:
             async with Connection(invitation.address, invitation.credentials, name) as connection:
                 self._is_connected = self._has_connected = True
                 self._serves = session
-                await connection.listen(topic_of_host(invitation.topic, invitation.name), take)
-                await self._serve(session, connection, received, sent)
+                try:
+                    await connection.listen(topic_of_host(invitation.topic, invitation.name), take)
+                    await self._serve(session, connection, received, sent)
+                finally:
+                    await session.end()  # first: closing a broken connection takes its time
         finally:
             self._is_connected = False
             self._serves = None
             if session.finishes:
                 self._left.set()
-            await session.end()
             self._session = session if session.greeted else self._session
         if session.refused is not None:
             raise UserError(f"the engine refuses {self._invitation.name}: {session.refused}")

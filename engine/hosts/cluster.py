@@ -13,7 +13,17 @@ from engine.hosts.invitations import Credentials
 from engine.hosts.libraries import difference, libraries
 from engine.hosts.meeting import Meeting
 from engine.hosts.remote import RemoteHost
-from engine.hosts.wire import PING_EVERY_S, Greet, Hello, LetGo, Parcel, Ping, topic_of_host
+from engine.hosts.silence import Silence
+from engine.hosts.wire import (
+    PING_EVERY_S,
+    SILENT_AFTER_S,
+    Greet,
+    Hello,
+    LetGo,
+    Parcel,
+    Ping,
+    topic_of_host,
+)
 from engine.ledger.states import EventKind
 
 _OPENS_AGAIN_AFTER_S = 10.0
@@ -53,6 +63,8 @@ class Cluster:
         self._doubles: dict[str, float] = {}
         """When somebody said hello under the name of a host that is there, monotonic, s; by their incarnation."""
         self._pinged_at = 0.0
+        self._silence = Silence(time.monotonic())
+        """Of the scheduler."""
         self._opening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -73,7 +85,7 @@ class Cluster:
             await connection.close()
             raise
         connection.listen_for_leavers(self._on_leaver)
-        self._connection = connection
+        self._connection, self._silence = connection, Silence(time.monotonic())
 
     def arrivals(self) -> Iterator[RemoteHost]:
         """Hosts that have joined since the last call."""
@@ -82,7 +94,7 @@ class Cluster:
 
     def look(self, now: float) -> None:
         """At every turn of the loop: who is silent is lost, and so are all if the connection is."""
-        has_ended = self._why_nobody_is_heard()
+        has_ended = self._why_nobody_is_heard(now)
         for incarnation, host in list(self._hosts.items()):
             if has_ended is not None and host.lost is None:
                 host.lost = f"the connection is lost: {has_ended}"
@@ -97,16 +109,19 @@ class Cluster:
             self._begin_anew(has_ended)
         if now - self._pinged_at >= PING_EVERY_S:
             self._pinged_at = now
+            if self._connection is not None:  # so that the scheduler always has something to answer
+                self._connection.send(self._topic, Parcel("", 0, (Ping(),)).packed())
             for host in self._hosts.values():
                 host.post(Ping())
 
-    def _why_nobody_is_heard(self) -> str | None:
+    def _why_nobody_is_heard(self, now: float) -> str | None:
         """None also while the connection is being opened."""
         if self._connection is None:
             return None
         if (why := self._meeting.ended) is not None:
             return why
-        return None if self._connection.is_open else "the scheduler does not answer any more"
+        is_silent = self._silence.look(now, self._connection.answers) > SILENT_AFTER_S
+        return "the scheduler does not answer any more" if is_silent or not self._connection.is_open else None
 
     def flush(self) -> None:
         """At the end of every turn: send what it has brought about."""
@@ -136,6 +151,7 @@ class Cluster:
 
     async def _reopen(self, lost: Connection | None = None) -> None:
         if lost is not None:
+            self._meeting.close(at_once=True)
             await lost.close()
         while True:
             try:

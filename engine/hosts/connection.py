@@ -35,6 +35,8 @@ class Connection:
         self._stream: Any = None
         self._outbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self._sending: asyncio.Task[None] | None = None
+        self.answers = 0
+        """How many messages the scheduler has taken."""
 
     async def open(self) -> None:
         """Raises OSError or TimeoutError if nothing answers there that knows these credentials."""
@@ -136,5 +138,6 @@ class Connection:
             try:
                 with contextlib.suppress(OSError):  # the connection is lost
                     await scheduler.log_event(topic=topic, msg=data)
+                    self.answers += 1
             finally:
                 self._outbox.task_done()

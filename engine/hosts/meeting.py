@@ -32,7 +32,7 @@ class Meeting(Protocol):
     def strangers(self) -> Iterator[tuple[str, str]]:
         """From where somebody has connected without an invitation that holds, and why not, since the last call."""
 
-    def close(self) -> None: ...
+    def close(self, *, at_once: bool = False) -> None: ...
 
 
 class OwnScheduler:
@@ -48,7 +48,7 @@ class OwnScheduler:
         self._is_open = False
 
     async def open(self) -> str:
-        self.close()
+        self.close(at_once=True)  # one that does not answer would keep the port
         process = self._children.start(SCHEDULER, scheduler_main, self._listen, self._credentials)
         self._process = process
         deadline = time.monotonic() + _LISTENS_WITHIN_S
@@ -77,10 +77,11 @@ class OwnScheduler:
             if isinstance(message, TurnedAway):
                 yield message.address.rpartition(":")[0], message.why
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
         process, self._process, self._is_open = self._process, None, False
         if process is not None:
-            self._children.dismiss(process, after_s=_CLOSES_WITHIN_S if process.exit_code is None else 0.0)
+            is_over = at_once or process.exit_code is not None
+            self._children.dismiss(process, after_s=0.0 if is_over else _CLOSES_WITHIN_S)
 
 
 class ExistingScheduler:
@@ -99,5 +100,5 @@ class ExistingScheduler:
         """They are others' to see."""
         yield from ()
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
         """It is not ours."""

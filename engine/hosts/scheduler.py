@@ -44,15 +44,15 @@ class _TurnedAwayHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         match record.args:
-            case (_, str(address), Exception() as error):
+            case (_, str(address), ssl.SSLError() as error):  # others are lost on the way
                 with contextlib.suppress(OSError):
                     self._connection.send(TurnedAway(address.removeprefix("tls://"), _why(error)))
 
 
-def _why(error: Exception) -> str:
+def _why(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is none of this workspace that holds now ({error.verify_message})"
-    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    reason = error.reason or ""
     if reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
         return "it shows no certificate"
     if reason in ("HTTP_REQUEST", "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL"):

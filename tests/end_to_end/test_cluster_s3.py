@@ -13,7 +13,13 @@ from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import list_rows, start_engine_without_share, stored_digests, wait_for_end
+from tests.support.engine_runs import (
+    list_rows,
+    start_engine_without_share,
+    status,
+    stored_digests,
+    wait_for_end,
+)
 from tests.support.host_processes import (
     HostProcess,
     free_port,
@@ -41,17 +47,21 @@ def test_a_host_that_is_lost_between_a_put_and_its_report_stores_nothing_twice_a
     hosts.append(HostProcess(root, "b"))
     wait_for_hosts(root, "b")
     busy = stop_in_the_middle(root, "here", "b")
-    target = next(row["target"] for row in list_rows(root) if row["id"] == busy["b"]["image_id"])
+    wait_until(lambda: status(root)["totals"]["in_flight"] == 2, "all but these two images to be stored")
     sees = psutil.Process(hosts[0].process.pid)
+    put: list[str] = []
 
     def deafen(request: Request) -> None:
-        if request.method == "PUT" and target in request.path:
+        if request.method == "PUT" and not put:
             sees.suspend()  # its uploader goes on, and tells nobody
+            put.append(request.path)
 
     relay.choose_fault = deafen
     os.kill(busy["b"]["pid"], signal.SIGCONT)
-    wait_until(lambda: target in seaweed.contents(prefix), "the object")
-    relay.forward_all()
+    target = wait_until(
+        lambda: next((one for one in seaweed.contents(prefix) if put and one in put[0]), None),
+        "the object",
+    )
     hosts[0].kill()
     wait_for_hosts(root)
     assert next(row for row in list_rows(root) if row["target"] == target)["attempts"] == 0

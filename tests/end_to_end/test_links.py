@@ -36,7 +36,7 @@ from tests.support.host_processes import (
     stop_in_the_middle,
     wait_for_hosts,
 )
-from tests.support.networks import Link, Network
+from tests.support.networks import Link, Machine, Network
 from tests.support.waiting import wait_until
 
 IMAGES = 30
@@ -107,9 +107,17 @@ def has_no_children(host: HostProcess) -> bool:
     return not psutil.Process(host.process.pid).children()
 
 
+def listens(machine: Machine) -> list[str]:
+    """The addresses and ports there at which somebody listens, but for its loopback."""
+    listed = [line.split()[3] for line in machine.run("ss", "-tlnH").splitlines()]
+    return [one for one in listed if not one.startswith("127.0.0.1:")]
+
+
 def test_a_link_that_is_down_for_a_moment_costs_nothing(site: Site) -> None:
     site.start("b")
     site.stop_in_the_middle()
+    assert listens(site.network.engine) == [site.network.listen.removeprefix("tls://")]
+    assert listens(site.links["b"].machine) == [], "one port is open, the engine's"
     for is_down, is_up in ((Link.pull, Link.plug_in), (Link.drop, Link.drop_nothing)):
         is_down(site.links["b"])
         site.go_on("here")
@@ -149,4 +157,24 @@ def test_hosts_that_nobody_hears_are_let_go_and_come_back_when_they_are_heard_ag
     site.hosts["asleep"].resume()
     psutil.Process(site.hosts["mute"].process.pid).resume()
     wait_for_hosts(site.root, *site.hosts)
+    site.finish()
+
+
+@pytest.mark.soak
+def test_a_scheduler_that_answers_no_more_is_replaced_and_a_suspended_engine_goes_on(site: Site) -> None:
+    host = site.start("b")
+    site.stop_in_the_middle()
+    engine = psutil.Process(site.engine)
+    scheduler = next(one for one in engine.children() if one.cmdline()[-1] == "photostat-scheduler")
+    scheduler.suspend()
+    wait_until(lambda: any("does not answer any more" in told for told in messages(site.root)), "the event")
+    wait_for_hosts(site.root)
+    wait_for_hosts(site.root, "b")  # at the new one
+    assert not scheduler.is_running()
+    engine.suspend()
+    wait_until(lambda: host.said.count("the connection is over") == 2, "the host to give up")
+    wait_until(lambda: has_no_children(host), "the end of its children")
+    engine.resume()
+    wait_until(lambda: host.said.count("joined as b") == 3, "the host to join again")
+    wait_for_hosts(site.root, "b")
     site.finish()

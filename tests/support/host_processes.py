@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -139,8 +140,12 @@ class HostProcess:
 def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
     """Gives an engine its share back, and suspends a worker of each of these machines while it has an image, however
     small that is. Returns these workers, as `status` shows them."""
+    for worker in status(root)["workers"]:
+        if worker["pid"]:  # one that stands before it could take an image is given the first, and keeps it
+            os.kill(worker["pid"], signal.SIGSTOP)
     restore_share(root)
     stopped: dict[str, dict[str, Any]] = {}
+    waits_until = time.monotonic() + 1.0
 
     def all_stand() -> bool:
         for worker in status(root)["workers"]:
@@ -149,7 +154,7 @@ def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
                 # What it had said before reaches the engine between two questions.
                 if worker["image_id"] is not None and all(_still(root, worker) for _ in range(3)):
                     stopped[worker["host"]] = worker
-                else:
+                elif time.monotonic() > waits_until:  # it has not begun yet
                     os.kill(worker["pid"], signal.SIGCONT)
         return stopped.keys() >= set(hosts)
 
