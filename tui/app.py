@@ -37,8 +37,17 @@ from tui.screens.image_detail import ImageDetail
 from tui.screens.image_list import ImageList
 from tui.screens.navigation import FindImages, OpenBatch, OpenCause, OpenHost, OpenImage, OpenRepresentation
 from tui.screens.representation import RepresentationScreen
-from tui.state.hosts import HERE
-from tui.state.refusals import cannot_start, drain_facts, hold_facts, skip_facts, stop_facts, without_engine
+from tui.state.hosts import HERE, hosts_of
+from tui.state.refusals import (
+    cannot_start,
+    drain_facts,
+    drain_host_facts,
+    forget_host_facts,
+    hold_facts,
+    skip_facts,
+    stop_facts,
+    without_engine,
+)
 from tui.state.status import ConnectionState, is_outside_hours
 from tui.terminal.tty import HangUpWatch, require_terminal
 from tui.widgets.batches import Batches
@@ -147,24 +156,34 @@ class PhotostatApp(BaseApp):
             self.send_command(engine_commands.drain())
 
     def action_more_workers(self) -> None:
-        if self._can_give("one more worker", self.action_more_workers):
-            self._change_workers(1)
+        self._change_workers("one more worker", 1)
 
     def action_fewer_workers(self) -> None:
-        if self._can_give("one worker fewer", self.action_fewer_workers):
-            self._change_workers(-1)
+        self._change_workers("one worker fewer", -1)
 
-    def _change_workers(self, by: int) -> None:
-        if isinstance(self.screen, HostScreen) and self.screen.host != HERE:
-            words = "+ and - change the workers of the engine's own machine"
-            self.show_message(f"{words}, and this is the page of {self.screen.host}.", good=False)
+    def _change_workers(self, name: str, by: int) -> None:
+        """On the page of a host, of that one."""
+        host = self.screen.host if isinstance(self.screen, HostScreen) else HERE
+        where = "" if host == HERE else f" on {host}"
+        if not self._can_give(f"{name}{where}", lambda: self._send_workers(host, by)):
             return
-        count = self._worker_target.count(self._latest.snapshot) + by
-        if count < 1:
-            self.show_message("One worker is the fewest. p pauses.", good=False)
-            return
-        self._worker_target.sent(count)
-        self.send_command(engine_commands.set_workers(count))
+        self._send_workers(host, by)
+
+    def _send_workers(self, host: str, by: int) -> None:
+        hosts, target = hosts_of(self._latest.snapshot), self._worker_target(host)
+        count = target.count(self._latest.snapshot) + by
+        if hosts and host not in [one.name for one in hosts]:
+            words = "This machine converts nothing" if host == HERE else f"{host} is not there"
+            self.show_message(
+                f"{words}: nothing was changed. h shows a host, and + and - are its there.", good=False
+            )
+        elif count < 1:
+            self.show_message(
+                f"One worker is the fewest. {'p pauses' if host == HERE else 'D drains it'}.", good=False
+            )
+        else:
+            target.sent(count)
+            self.send_command(engine_commands.set_workers(count, host))
 
     @work(exclusive=True, group=QUESTIONS)
     async def action_stop(self) -> None:
@@ -174,6 +193,31 @@ class PhotostatApp(BaseApp):
         facts = stop_facts(in_flight, draining=self._latest.state is State.DRAINING)
         if await self.push_screen_wait(ConfirmDialog("Stop the engine?", facts, "stop it")):
             self.send_command(engine_commands.stop())
+
+    # -- orders about one host ----
+
+    @work(exclusive=True, group=QUESTIONS)
+    async def on_host_screen_drained(self, message: HostScreen.Drained) -> None:
+        name, host = message.name, message.host
+        if name == HERE or host is None:
+            why_not = (
+                "it is the engine's own machine, d drains the engine" if name == HERE else "it is not there"
+            )
+            self.show_message(f"{name} cannot be drained: {why_not}.", good=False)
+        elif self._can_give(f"drain {name}", lambda: self.on_host_screen_drained(message)):
+            question = ConfirmDialog(f"Drain {name}?", drain_host_facts(host), "drain it")
+            if await self.push_screen_wait(question):
+                self.send_command(engine_commands.drain_host(name))
+
+    @work(exclusive=True, group=QUESTIONS)
+    async def on_host_screen_forgotten(self, message: HostScreen.Forgotten) -> None:
+        name = message.name
+        if name == HERE:
+            self.show_message(f"{name} is the engine's own machine: it cannot be forgotten.", good=False)
+        elif self._can_give(f"forget {name}", lambda: self.on_host_screen_forgotten(message)):
+            question = ConfirmDialog(f"Forget {name}?", forget_host_facts(message.host), "forget it")
+            if await self.push_screen_wait(question):
+                self.send_command(engine_commands.forget_host(name))
 
     # -- orders about the image of one worker ----
 

@@ -21,6 +21,7 @@ from tui.connection.ledger_thread import LedgerThread
 from tui.connection.poller import CommandAnswered, Poller, StatusArrived
 from tui.screens.base import BaseScreen
 from tui.screens.dialogs import QUESTIONS
+from tui.state.hosts import HERE
 from tui.state.kept_orders import KeptOrders
 from tui.state.notifications import Notifier
 from tui.state.pause_target import PauseTarget
@@ -64,7 +65,8 @@ class BaseApp(App[int]):
         self._undrawn: EngineStatus | None = None
         """A status that waits until the terminal has taken the last output."""
         self._latest = EngineStatus()
-        self._worker_target = WorkerTarget()
+        self._worker_targets = {HERE: WorkerTarget()}
+        """By host."""
         self._pause_target = PauseTarget()
         self._kept = KeptOrders()
         self._typed = TypedKeys(self)
@@ -234,7 +236,8 @@ class BaseApp(App[int]):
 
     def _update_view(self, status: EngineStatus) -> None:
         if status.snapshot is not None:
-            self._worker_target.snapshot_arrived(status.snapshot)
+            for target in self._worker_targets.values():
+                target.snapshot_arrived(status.snapshot)
             self._pause_target.snapshot_arrived(status.snapshot)
         self._clear_message_if_untrue(status)
         self._view = replace(
@@ -243,6 +246,9 @@ class BaseApp(App[int]):
             now=self._clock(),
         )
         self._draw_view()
+
+    def _worker_target(self, host: str) -> WorkerTarget:
+        return self._worker_targets.setdefault(host, WorkerTarget(host))
 
     def _draw_view(self) -> None:
         screen = self._screen_in_sight()
@@ -269,7 +275,7 @@ class BaseApp(App[int]):
     def on_command_answered(self, answer: CommandAnswered) -> None:
         if isinstance(answer.command.request, SetWorkers):
             count = answer.reply.count if isinstance(answer.reply, WorkersReply) else None
-            self._worker_target.answered(count, self._clock())
+            self._worker_target(answer.command.request.host).answered(count, self._clock())
         if isinstance(answer.command.request, Pause | Resume):
             self._pause_target.answered(obeyed=answer.reply is not None, now=self._clock())
         self.show_result(answer.result)

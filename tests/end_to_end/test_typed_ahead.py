@@ -110,6 +110,10 @@ def test_bursts_with_several_hosts(tmp_path: Path) -> None:
         terminal.wait_for("Hold newspapers?")
         at.burst("np")
         at.wait_for_sent("Resume")
+        at.burst("HnnDxnDy+Fy\x1bp")  # on the page of conv2; x is no answer
+        at.wait_for_sent(
+            "DrainHost(host='conv2'", "SetWorkers(count=4, host='conv2'", "ForgetHost(host='conv2'", "Pause"
+        )
 
 
 def test_bursts_on_the_failures_page(at: TypedAt) -> None:

@@ -21,8 +21,11 @@ from engine.control.requests import (
     BatchesReply,
     CountReply,
     Drain,
+    DrainHost,
+    ForgetHost,
     GiveVerdicts,
     HoldBatch,
+    HostReply,
     InFlightReply,
     MoveBatch,
     Pause,
@@ -56,6 +59,8 @@ from tui.terminal.tty import HangUpWatch
 def obeyed(command: EngineCommand) -> Reply:
     """The reply of an engine that does what it is asked to do."""
     match command.request:
+        case DrainHost(host) | ForgetHost(host):
+            return HostReply(host=host, changed=True, is_there=True, in_flight=0, waiting=0)
         case SetWorkers(count):
             return WorkersReply(before=count, count=count)
         case Requeue() | Accept():

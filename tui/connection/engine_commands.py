@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine import formatting
+from engine.config.cluster_extra import HERE
 from engine.control.requests import (
     Accept,
     ApprovalReply,
@@ -14,8 +15,11 @@ from engine.control.requests import (
     BatchesReply,
     CountReply,
     Drain,
+    DrainHost,
+    ForgetHost,
     GiveVerdicts,
     HoldBatch,
+    HostReply,
     MoveBatch,
     Pause,
     ReleaseBatch,
@@ -64,7 +68,7 @@ class EngineCommand:
         """The message for the person, from the engine's reply."""
         match self.request, reply:
             case SetWorkers(), WorkersReply():
-                return _workers_result(self.request.count, reply)
+                return _workers_result(self.request.count, reply, self.request.host)
             case Resume(), ResumeReply(outside_hours_until=float(until)):
                 at = formatting.clock(until, time.time())
                 text = f"Resumed: it works outside its hours too, until {at}, when its next hours end."
@@ -77,6 +81,10 @@ class EngineCommand:
                 return ActionResult("It was so already: nothing was recorded.", good=False)
             case MoveBatch(), BatchesReply():
                 return _moved(self.request, reply)
+            case DrainHost(host), HostReply(changed=False):
+                return ActionResult(f"{host} leaves already.", good=False)
+            case ForgetHost(host), HostReply(changed=False):
+                return ActionResult(f"{host} was forgotten already.", good=False)
             case HoldBatch(batch), BatchesReply(changed=False):
                 return ActionResult(f"{batch} is held already. r releases it.", good=False)
             case ReleaseBatch(batch), BatchesReply(changed=False):
@@ -102,9 +110,9 @@ class EngineCommand:
 _LIMITS: dict[HoldReason | None, str] = {HoldReason.MEMORY: "there is no memory for more"}
 
 
-def _workers_result(asked: int, reply: WorkersReply) -> ActionResult:
+def _workers_result(asked: int, reply: WorkersReply, host: str) -> ActionResult:
     """How many workers there will be, and why if these are fewer than asked for."""
-    workers = formatting.counted(reply.count, "worker")
+    workers = formatting.counted(reply.count, "worker") + ("" if host == HERE else f" on {host}")
     if reply.count >= asked:
         return ActionResult(f"{workers} from now on.")
     why = _LIMITS.get(reply.limited_by, "the engine takes no more")
@@ -186,8 +194,18 @@ def stop() -> EngineCommand:
     return EngineCommand(Stop(), "Stopping: what was in flight starts over next time.")
 
 
-def set_workers(count: int) -> EngineCommand:
-    return EngineCommand(SetWorkers(count))
+def set_workers(count: int, host: str = HERE) -> EngineCommand:
+    return EngineCommand(SetWorkers(count, host))
+
+
+def drain_host(name: str) -> EngineCommand:
+    text = f"{name} gets nothing new: it finishes what it has, and leaves."
+    return EngineCommand(DrainHost(name), text, frozenset(State))
+
+
+def forget_host(name: str) -> EngineCommand:
+    text = f"{name} is forgotten: it may join again only if it is invited anew."
+    return EngineCommand(ForgetHost(name), text, frozenset(State))
 
 
 def requeue(selection: Selection, images: int) -> EngineCommand:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 from textual import work
+from textual.message import Message
 from textual.widget import Widget
 
+from engine.control.snapshot import HostSnapshot
 from engine.ledger.models import Event
 from tui.actions.registry import Scope, bindings
 from tui.screens.base import BaseScreen
@@ -40,9 +42,24 @@ class HostView(TextView):
         return page_text(page, self.events, view.now, columns)
 
 
+class HostMessage(Message):
+    """An order about a host, as it was shown then; None if it was not there."""
+
+    def __init__(self, name: str, host: HostSnapshot | None) -> None:
+        super().__init__()
+        self.name = name
+        self.host = host
+
+
 class HostScreen(BaseScreen):
     SCOPE = Scope.HOST
     BINDINGS = bindings(Scope.HOST)
+
+    class Drained(HostMessage):
+        """It is to finish what it has, and leave."""
+
+    class Forgotten(HostMessage):
+        """Its invitation is to be void."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -85,6 +102,17 @@ class HostScreen(BaseScreen):
         shown = self.query_one(HostView)
         shown.events, shown.page, shown.top = None, None, 0
         self.show(self.typed_app.view)
+
+    def action_drain_host(self) -> None:
+        self.post_message(self.Drained(self.host, self._shown_host))
+
+    def action_forget_host(self) -> None:
+        self.post_message(self.Forgotten(self.host, self._shown_host))
+
+    @property
+    def _shown_host(self) -> HostSnapshot | None:
+        page = HostPage.of(self.typed_app.view.snapshot, self.host)
+        return page.host if page else None
 
     def action_back(self) -> None:
         self.dismiss()

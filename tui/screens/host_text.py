@@ -130,7 +130,7 @@ def _work(page: HostPage) -> list[Text]:
     more = f"; {there} there, {host.workers} wanted" if there != host.workers else ""
     return [
         _fact("cores", formatting.integer(host.cores)),
-        _fact("workers", f"{host.busy} of {host.workers} busy{more}"),
+        _fact("workers", f"{host.busy} of {host.workers} busy{more}; + and - change their number here"),
         _fact("pace", pace),
         _fact("on scratch", waiting),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine import formatting
-from engine.control.snapshot import BatchSnapshot, Snapshot, WorkerSnapshot
+from engine.control.snapshot import BatchSnapshot, HostSnapshot, Snapshot, WorkerSnapshot
 from engine.ledger.account import Account
 from tui.state.hosts import can_join
 from tui.state.status import ConnectionState, EngineStatus
@@ -71,6 +71,29 @@ def hold_facts(batch: BatchSnapshot) -> list[str]:
     waits = "waits" if batch.pending == 1 else "wait"
     waiting = f"{formatting.counted(batch.pending, 'image')} {waits} until somebody releases it (r)."
     return [first, waiting, "The other batches go on."]
+
+
+def drain_host_facts(host: HostSnapshot) -> list[str]:
+    """What a person should know before a host is drained."""
+    images = host.busy + host.waiting
+    first = f"{formatting.counted(images, 'image')} that it has will be finished and stored, then it leaves."
+    if not images:
+        first = "It has no image: it leaves at once."
+    return [
+        first,
+        "The run goes on without it.",
+        "Its invitation still holds: if `photostat host` is started there, it joins again.",
+    ]
+
+
+def forget_host_facts(host: HostSnapshot | None) -> list[str]:
+    """What a person should know before a host is forgotten; None if it is not there."""
+    facts = ["Its invitation is void: it may join again only if it is invited anew."]
+    if host is not None:
+        images = formatting.counted(host.busy + host.waiting, "image")
+        facts.append(f"It goes at once; {images} that it has and has not stored will be converted by others.")
+        facts.append("To let it finish them first, choose No and press D.")
+    return facts
 
 
 def skip_facts(worker: WorkerSnapshot, *, fail: bool) -> list[str]:

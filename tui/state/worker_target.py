@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from engine.control.snapshot import Snapshot
+from tui.state.hosts import HERE, hosts_of
 
 
 class WorkerTarget:
-    """The last count that was sent; once it is answered, the count that the engine gave; then the snapshot's."""
+    """The last count that was sent; once it is answered, the count that the engine gave; then the snapshot's.
 
-    def __init__(self) -> None:
+    Of one host."""
+
+    def __init__(self, host: str = HERE) -> None:
+        self._host = host
         self._count: int | None = None
         """None: the snapshot has it."""
         self._unanswered = 0
@@ -17,7 +21,8 @@ class WorkerTarget:
     def count(self, snapshot: Snapshot | None) -> int:
         if self._count is not None:
             return self._count
-        return snapshot.workers_wanted if snapshot else 1
+        there = (host.workers for host in hosts_of(snapshot) if host.name == self._host)
+        return next(there, snapshot.workers_wanted if snapshot else 1)
 
     def sent(self, count: int) -> None:
         self._count = count

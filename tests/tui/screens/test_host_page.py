@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.control.requests import SetWorkers
+from engine.control.requests import DrainHost, ForgetHost, SetWorkers
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
@@ -134,8 +134,50 @@ def test_an_attempt_says_on_which_other_machine_it_was(tmp_path: Path) -> None:
     assert "pid 78" in here and " on conv2" not in here
 
 
-async def test_plus_and_minus_change_nothing_on_the_page_of_another_machine(root: Path) -> None:
-    async with opened(root, THREE, size=LARGE) as session:
-        await session.press("h", "plus", "tab", "plus", "minus")
-        assert session.sent == [SetWorkers(5)]
-        assert "this is the page of conv2" in session.message
+async def test_a_host_is_drained_or_forgotten_after_a_question_that_says_what_follows(root: Path) -> None:
+    async with opened(
+        root, engine_status(on_hosts(host("here"), host("conv2", 3, waiting=2))), size=LARGE
+    ) as session:
+        await session.press("h", "D")
+        assert session.sent == [] and "d drains the engine" in session.message
+        await session.press("F")
+        assert session.sent == [] and "cannot be forgotten" in session.message
+        await session.press("tab", "D")
+        text = " ".join(session.text.split())
+        assert "Drain conv2?" in text and "5 images that it has will be finished and stored" in text
+        await session.press("enter")
+        assert session.sent == [], "No is the answer unless another one is chosen"
+        await session.press("D", "y")
+        assert session.sent == [DrainHost("conv2")] and "conv2 gets nothing new" in session.message
+        await session.press("F")
+        text = " ".join(session.text.split())
+        assert "Forget conv2?" in text and "5 images that it has and has not stored" in text
+        await session.press("n", "F", "y")
+        assert session.sent[1:] == [ForgetHost("conv2")]
+        session.poller.show(engine_status(on_hosts(host("here"))))
+        await session.settle()
+        await session.press("D")
+        assert "it is not there" in session.message
+        await session.press("F", "y")
+        assert session.sent[2:] == [ForgetHost("conv2")]
+
+
+async def test_plus_and_minus_are_about_the_host_of_the_page(root: Path) -> None:
+    two = on_hosts(host("here", 4), host("conv2", 2, number=1))
+    async with opened(root, engine_status(two), size=LARGE) as session:
+        await session.press("plus", "h", "plus", "tab", "plus", "plus", "minus", "minus", "minus")
+        assert session.sent == [
+            SetWorkers(5),
+            SetWorkers(6),
+            SetWorkers(3, "conv2"),
+            SetWorkers(4, "conv2"),
+            SetWorkers(3, "conv2"),
+            SetWorkers(2, "conv2"),
+            SetWorkers(1, "conv2"),
+        ]
+        assert session.message == "1 worker on conv2 from now on."
+        await session.press("minus")
+        assert "D drains it" in session.message and len(session.sent) == 7
+    async with opened(root, engine_status(on_hosts(host("conv2", 2)))) as session:
+        await session.press("plus")
+        assert "This machine converts nothing" in session.message and session.sent == []
