@@ -32,6 +32,7 @@ from engine.supervisor.likeness import Likeness
 from engine.supervisor.progress import Progress
 from engine.supervisor.status import host_snapshot
 from engine.supervisor.surveying import OnOutcome, SourceOutcome
+from engine.supervisor.takeover import take_over
 from engine.workspace import Workspace
 from tests.support.fake_hosts import SOURCE_BYTES, FakeChild, FakeHost, FakeStore
 from tests.support.ledgers import make_ledger, surveyed
@@ -63,13 +64,25 @@ class SimulatedRun:
         """Of workers, by the images that they had."""
         self.diagnosed: list[int] = []
         self.broken: set[int] = set()
-        self.crews = Crews(
+        self.crews = self._new_crews()
+
+    def _new_crews(self) -> Crews:
+        return Crews(
             self.context(""),
-            2 if here else 0,
+            2 if self.run.config.cluster.here else 0,
             Candidates(self._to_convert),
             Progress(time.monotonic()),
             diagnose=self._diagnose,
         )
+
+    def restart(self) -> None:
+        """The engine is killed, and another one takes over; what is on other machines stays there."""
+        self.gone += [self.host(crew) for crew in self.crews if crew.context.host.name]
+        self.machines[""].scratch.files.clear()
+        self.crews = self._new_crews()
+        with self.ledger.turn():
+            take_over(self.run, self.crews)
+        self.check()
 
     def _to_convert(self, limit: int) -> list[PendingImage]:
         return self.ledger.queue.to_convert(None, limit)
@@ -175,6 +188,8 @@ class SimulatedRun:
                 self.forget(("b", "c", "d")[which % 3])
             case "wait":
                 self.wait_long()
+            case "restart":
+                self.restart()
             case "join":
                 self.join(("b", "c", "d")[which % 3])
 
@@ -215,6 +230,7 @@ STEPS = st.tuples(
             "lie",
             "forget",
             "wait",
+            "restart",
         ]
     ),
     st.integers(0, 5),
@@ -555,4 +571,20 @@ def test_workers_that_crash_on_one_host_hold_that_host_and_cost_no_image(run: Si
     with LedgerReader(run.workspace) as reader:
         told = [event.message for event in reader.events(limit=10_000) if event.kind == "hold"]
     assert told[-1].startswith("b: 2 images in a row could not be converted")
+    run.ledger.close()
+
+
+def test_an_engine_that_was_killed_knows_what_waits_on_which_host(run: SimulatedRun) -> None:
+    _, host, child, job = one_image_on_b(run)
+    host.convert(child, job)
+    run.turn()
+    run.restart()
+    assert run.crews.absent.image_ids == [job.image_id]
+    hold = run.crews.absent.hold(time.monotonic())
+    assert hold is not None and hold.detail.startswith("1 JPEG on scratch of b, which is not connected")
+    run.join("b")
+    assert run.machines["b"].scratch.files == {Path(job.scratch_path)}
+    run.finish()
+    with LedgerReader(run.workspace) as reader:
+        assert len(reader.attempts(job.image_id)) == 1
     run.ledger.close()
