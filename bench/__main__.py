@@ -30,6 +30,7 @@ MEASUREMENTS = (
     Measurement("peaks", short=False),
     Measurement("peers", short=False),
     Measurement("cores", short=False),
+    Measurement("gpu", short=False),
 )
 
 
