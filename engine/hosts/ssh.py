@@ -105,20 +105,23 @@ class SshHosts:
         invitation: Callable[[str], str],
         is_there: Callable[[str], bool],
         events: Journal,
+        is_forgotten: Callable[[str], bool],
     ) -> None:
-        """`invitation` is the text of one for a host of this name; `is_there` is whether it has joined."""
+        """`invitation` is the text of one for a host of this name; `is_there` is whether it has joined, `is_forgotten`
+        whether a person has ended its invitation."""
         self._wanted = [_Wanted(host) for host in hosts]
         self._command = command
         self._invitation = cache(invitation)  # a host that is tried often is invited once
         self._is_there = is_there
         self._events = events
+        self._is_forgotten = is_forgotten
 
     def look(self, now: float) -> None:
         """At every turn of the loop: start those that are not there, and tell why one is not."""
         for one in self._wanted:
             if one.started is None:
                 if not one.left and now >= one.next_at and not self._is_there(one.host.name):
-                    self._start(one, now)
+                    self._start_unless_forgotten(one, now)
                 continue
             self._look_at(one, one.started, now)
 
@@ -142,6 +145,18 @@ class SshHosts:
 
     def _running(self) -> Iterator[_Started]:
         return (one.started for one in self._wanted if one.started is not None)
+
+    def _start_unless_forgotten(self, one: _Wanted, now: float) -> None:
+        name = one.host.name
+        if not self._is_forgotten(name):
+            self._start(one, now)
+            return
+        one.left = True
+        self._events.warning(
+            EventKind.ENGINE,
+            f"{name} is not started over ssh, for it was forgotten: if that was a mistake, `photostat host invite "
+            f"{name}` and the next engine start it again",
+        )
 
     def _start(self, one: _Wanted, now: float) -> None:
         try:

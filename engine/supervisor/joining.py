@@ -12,6 +12,7 @@ from engine.formatting import clock_apart, counted
 from engine.hosts.cluster import Cluster
 from engine.hosts.credentials import Admission
 from engine.hosts.examination import NOTHING_CONVERTED, Examination
+from engine.hosts.invited import Invited
 from engine.hosts.meeting import ExistingScheduler, OwnScheduler
 from engine.hosts.remote import RemoteHost
 from engine.hosts.ssh import SshHosts
@@ -67,6 +68,7 @@ class Joining:
             lambda name: admission.invite_over_ssh(name).text(),
             self._has_joined,
             run.events,
+            Invited(run.workspace.cluster_dir).is_withdrawn,
         )
 
     async def open(self) -> None:

@@ -30,7 +30,14 @@ def hosts_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, told:
     (tmp_path / "ssh").write_text(f"#!/bin/sh\n{script}\n")
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    return SshHosts((SshHost("c", "c"),), "photostat", lambda name: f"for {name}\n", lambda _: False, told)
+    return SshHosts(
+        (SshHost("c", "c"),),
+        "photostat",
+        lambda name: f"for {name}\n",
+        lambda _: False,
+        told,
+        lambda _: (tmp_path / "forgotten").exists(),
+    )
 
 
 def test_a_hosts_name_comes_from_what_ssh_is_told() -> None:
@@ -102,6 +109,41 @@ def test_pauses_grow_to_ten_minutes_and_a_reason_is_told_once(
     assert len(told.messages) == 2
     assert "c was not started over ssh: Permission denied (publickey). Tried" in told.messages[0]
     asyncio.run(hosts.close())
+
+
+def test_who_was_forgotten_or_has_left_by_order_is_not_started_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = Told()
+    (tmp_path / "forgotten").touch()
+    hosts = hosts_of(monkeypatch, tmp_path, "exit 0", told)
+    for now in (0.0, 10_000.0):
+        hosts.look(now)
+    assert not list(hosts._running())
+    assert [message.partition(":")[0] for message in told.messages] == [
+        "c is not started over ssh, for it was forgotten"
+    ]
+    joined: set[str] = set()
+    events = Told()
+    drained = SshHosts(
+        (SshHost("c", "c"),),
+        "photostat",
+        lambda name: f"for {name}\n",
+        joined.__contains__,
+        events,
+        lambda _: False,
+    )
+    drained.look(0.0)
+    joined.add("c")  # and is then drained: its process ends with 0
+
+    def has_ended() -> bool:
+        drained.look(1.0)
+        return not list(drained._running())
+
+    wait_until(has_ended, "its end to be seen")
+    joined.clear()
+    drained.look(10_000.0)
+    assert not list(drained._running()) and events.messages == []
 
 
 def test_an_ssh_that_waits_for_somebody_is_cut_off_and_one_that_does_not_exist_is_told(
