@@ -38,10 +38,10 @@ def take_over(run: RunContext, crews: Crews) -> list[str]:
     elsewhere = [row for row in recovered if row.host]
     for host in {row.host for row in elsewhere}:
         jpegs = [_waiting(row, row.request) for row in elsewhere if row.host == host]
-        if run.config.cluster.listen:
+        if run.config.cluster.lets_others_join:
             crews.absent.wait_for(host, jpegs, time.monotonic())
         else:
-            why = f"its JPEG is on scratch of {host}, and no other machine can join without [cluster] listen"
+            why = f"its JPEG is on scratch of {host}, and [cluster] lets no other machine join now"
             crews.absent.put_back(jpegs, why)
     return [path for row in recovered if not row.host and (path := _reuse(run, crews, row)) is not None]
 
