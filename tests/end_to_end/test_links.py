@@ -134,7 +134,7 @@ def test_hosts_that_nobody_hears_are_let_go_and_come_back_when_they_are_heard_ag
     site.start("late", late)  # nothing answers its SYN
     for name in ("cut", "deaf", "asleep", "mute"):
         site.start(name)
-    wait_until(lambda: "does not answer" in site.hosts["late"].said, "what it says")
+    wait_until(lambda: "no engine answers at" in site.hosts["late"].said, "what it says")
     late.drop_nothing()
     site.stop_in_the_middle()
     lost = site.busy.keys() - {"here", "late"}
