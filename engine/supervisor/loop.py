@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from engine.supervisor.joining import Joining
 
 _TICK_S = 0.25
-_TOGETHER_S = 0.01
+_TOGETHER_S = 0.004
 """Turns begin no closer to one another: what comes in between is taken together, and costs one turn."""
 _LINGER_S = 1.5
 """A finished engine stays so long for clients that ask once a second, so that they see the end."""
