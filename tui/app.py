@@ -12,7 +12,8 @@ from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
-from engine.control.snapshot import BatchSnapshot, State, WorkerSnapshot
+from engine.control.process_snapshots import WorkerSnapshot
+from engine.control.snapshot import BatchSnapshot, State
 from engine.failures import UserError, system_error_text
 from engine.ledger.account import Account
 from engine.ledger.batch_order import BatchMove

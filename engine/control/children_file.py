@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from engine.control.snapshot import LeftBehind
+from engine.control.process_snapshots import LeftBehind
 from engine.files.atomic_files import replacing
 
 CHILD_MARK = "engine.processes.child"

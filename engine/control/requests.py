@@ -16,14 +16,8 @@ from msgspec import Meta, Struct, ValidationError, convert, structs
 from engine.config import MOST_WORKERS
 from engine.config.cluster_extra import HERE
 from engine.control.numbers import Count, Number
-from engine.control.snapshot import (
-    BatchSnapshot,
-    Hold,
-    HoldReason,
-    LeftBehind,
-    OrderSnapshot,
-    Snapshot,
-)
+from engine.control.process_snapshots import LeftBehind
+from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, OrderSnapshot, Snapshot
 from engine.failures import UserError, one_line
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.filters import Selection

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType, json, structs, to_builtins
+from msgspec import UNSET, Struct, UnsetType, json, structs, to_builtins
 
+from engine.control.gpu_snapshot import GpuSnapshot
 from engine.control.numbers import Count, Number, Signed
+from engine.control.process_snapshots import LeftBehind, WorkerSnapshot
 from engine.control.recent import Recent
-from engine.failures import Stage
+from engine.control.volume_snapshot import VolumeSnapshot
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.batch_order import BatchHold
 from engine.ledger.order import Order
 from engine.ledger.states import OrderKind
-
-_SHOWN_AS_HANGING_S = 5.0
 
 
 class State(StrEnum):
@@ -131,68 +131,6 @@ class BatchSnapshot(Struct, frozen=True):
         return Account(self.rows, self.pending, self.in_flight, self.done, self.failed, self.accepted)
 
 
-class LeftBehind(Struct, frozen=True):
-    """A child of the engine that no signal ends: the kernel keeps it in a read or a write that never returns.
-
-    Nothing that it does counts, and it ends when that returns."""
-
-    pid: Count
-    name: str
-    """What it was: a worker, the surveyor or the uploader."""
-    image_id: Count | None
-    image: str
-    """The target; empty if it had none."""
-    path: str
-    """What it was at; empty if that is not known."""
-    since: Number
-    """When it was killed, Unix time, s."""
-
-    def __str__(self) -> str:
-        """`process 4711 (photostat-worker-2), at /mnt/scans/a.jp2 for image 12 (plates/…/a.jpg)`."""
-        what = f"process {self.pid} ({self.name})"
-        if self.path:
-            what += f", at {self.path}"
-        if self.image_id is not None:
-            what += f" for image {self.image_id}"
-        return f"{what} ({self.image})" if self.image else what
-
-
-class WorkerSnapshot(Struct, frozen=True):
-    slot: Count
-    pid: Count | None
-    phase: Stage
-    image_id: Count | None
-    image: str
-    """The target's file name; empty when idle."""
-    megapixels: Number | None
-    seconds: Number | None
-    """In this image."""
-    rss_bytes: Count | None
-    predicted_bytes: Count | None
-    threads: Count = 1
-    started: Number | None = None
-    """When this attempt began, Unix time, s."""
-    predicted_seconds: Number | None = None
-    """How long images of this kind and size have taken here; None while nobody can know."""
-    overdue: bool = False
-    """It takes far longer than that, and longer than any of its like."""
-    quiet_seconds: Number | None = None
-    """For so long it has read and written nothing and not used the processor."""
-    host: str = "here"
-    """The machine that it is on; `here` is the engine's own."""
-
-    @property
-    def key(self) -> str:
-        """`3`, or on another machine `conv2/3`."""
-        return str(self.slot) if self.host == "here" else f"{self.host}/{self.slot}"
-
-    @property
-    def hangs_s(self) -> float | None:
-        """For so long it has been waiting, if that is long enough to be shown."""
-        quiet = self.quiet_seconds
-        return quiet if quiet is not None and quiet >= _SHOWN_AS_HANGING_S else None
-
-
 class HostState(StrEnum):
     WORKING = "working"
     IDLE = "idle"
@@ -251,27 +189,6 @@ class SurveySnapshot(Struct, frozen=True):
         return self.read < self.images
 
 
-class VolumeName(StrEnum):
-    STORE = "store"
-    SCRATCH = "scratch"
-    LEDGER = "ledger"
-
-
-class VolumeSnapshot(Struct, frozen=True):
-    """The file system on which something lies. Bytes."""
-
-    name: VolumeName
-    path: str = ""
-    free: Count | None = None
-    """None if nobody knows; `problem` says why."""
-    total: Count | None = None
-    needed: Count | None = None
-    """What the rest of the run will write on this file system; None while nobody can know."""
-    enough: bool | None = None
-    """Whether that fits; None if nobody knows."""
-    problem: str = ""
-
-
 class HostSnapshot(Struct, frozen=True):
     """A machine that converts."""
 
@@ -311,54 +228,6 @@ class EngineIdentity(Struct, frozen=True):
     version: str
     answers: bool = True
     """False where it is known by its lock alone: the rest of the snapshot is the ledger's then."""
-
-
-GPU_SPAN_S = 5
-GPU_SPANS_KEPT = 60
-
-
-class GpuState(StrEnum):
-    STARTING = "starting"
-    READY = "ready"
-    WAITING = "waiting"
-    """Its process has ended, and is started again after a pause."""
-    CLOSED = "closed"
-    """For the rest of the run."""
-
-
-class GpuSpan(Struct, frozen=True, array_like=True):
-    """Of GPU_SPAN_S."""
-
-    busy_percent: Count
-    memory_mib: Count
-    """In use on the card; 0 if the driver does not say it."""
-    megapixels_per_s: Number
-
-
-class GpuSnapshot(Struct, frozen=True):
-    """A GPU that decodes, with what the driver says of it, if anything."""
-
-    name: str
-    state: GpuState
-    pid: Count | None
-    """Of its decoding process."""
-    utilisation: Number | None
-    """0 to 1."""
-    memory: Count | None
-    """In use on the card, bytes."""
-    memory_total: Count | None
-    megapixels_per_s: Number
-    """Over the last minute."""
-    images: Count
-    """Decoded in this run, also those that OpenJPEG has decoded too."""
-    refused: dict[str, Count]
-    """Images that were left to OpenJPEG, by reason; the most frequent first."""
-    problem: str = ""
-    """Why its process has ended, or why it is closed."""
-    busy: Number = 0.0
-    """0 to 1: how much of the last minute its process was decoding, whatever the driver says."""
-    recent: Annotated[tuple[GpuSpan, ...], Meta(max_length=GPU_SPANS_KEPT)] = ()
-    """The last five minutes, the oldest first."""
 
 
 class OrderSnapshot(Struct, frozen=True):

@@ -15,6 +15,7 @@ from engine.conversion.verify import ExpectedJpeg, Verification, verify_jpeg
 from engine.failures import Cause, ImageError, Stage, system_error_text, unforeseen_text
 from engine.files.atomic_files import sync_directory
 from engine.gpu.client import GpuClient
+from engine.gpu_messages import GpuOutcome
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.openjpeg import DecoderMessages
 from engine.jp2.validation.validate import check_structure
@@ -23,7 +24,7 @@ from engine.jpeg.limits import check_sides
 from engine.jpeg.metadata import leading_markers, metadata_to_write
 from engine.jpeg.render import Rendered, render
 from engine.memory.usage import give_memory_back, peak_rss_bytes, reset_peak
-from engine.messages import Converted, GpuOutcome, Job
+from engine.messages import Converted, Job
 from engine.scratch import DISK_ERRORS
 
 OnStage = Callable[[Stage], None]

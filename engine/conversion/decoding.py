@@ -9,13 +9,14 @@ from pathlib import Path
 
 from engine.gpu.client import GpuClient
 from engine.gpu.comparison import SampleComparison
+from engine.gpu_messages import GpuOutcome
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.colour import ColourPlan
 from engine.jp2.decoding.decode import Picture, decoded, possible_mode
 from engine.jp2.decoding.given_samples import picture_of_samples
 from engine.jp2.decoding.openjpeg import DecoderMessages
 from engine.jp2.jp2_file import Jp2File
-from engine.messages import GpuOutcome, Job, PixelsBy
+from engine.messages import Job, PixelsBy
 
 
 class Decoding:

@@ -28,9 +28,9 @@ from engine.gpu.protocol import (
     unpack_answer,
 )
 from engine.gpu.shared_buffer import SharedBuffer
+from engine.gpu_messages import GpuOutcome, GpuUse
 from engine.jp2.codestream.features import CodestreamFeatures, Patch
 from engine.jp2.jp2_file import Jp2File
-from engine.messages import GpuOutcome, GpuUse
 
 _CHUNK_BYTES = 4 << 20
 _PATIENCE_S = 20.0

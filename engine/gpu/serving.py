@@ -36,7 +36,8 @@ from engine.gpu.protocol import (
     unpack_request,
 )
 from engine.gpu.shared_buffer import AttachedBuffer, samples_in
-from engine.messages import GpuFigures, Quit
+from engine.gpu_messages import GpuFigures
+from engine.messages import Quit
 
 _COPIES_AT_ONCE = 4
 _REPORT_EVERY_S = 1.0

@@ -21,7 +21,7 @@ from typing import Protocol
 from msgspec import structs
 
 from engine.control.children_file import ChildRecord, record_of, running_children, write_children
-from engine.control.snapshot import LeftBehind
+from engine.control.process_snapshots import LeftBehind
 from engine.formatting import counted
 from engine.hosts.base import DIES_WITHIN_S, At, does_not_end
 from engine.ledger.states import EventKind

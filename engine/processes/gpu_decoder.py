@@ -7,7 +7,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
-from engine.messages import GpuReady, GpuUnusable
+from engine.gpu_messages import GpuReady, GpuUnusable
 from engine.processes.child import tie_to_parent
 
 

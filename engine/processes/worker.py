@@ -14,18 +14,9 @@ from typing import Any
 
 from engine.failures import Cause, Failure, ImageError, Stage, one_line, unforeseen_text
 from engine.files.regular_files import open_bytes
+from engine.gpu_messages import GpuAnswered, GpuOutcome
 from engine.memory.usage import peak_rss_bytes
-from engine.messages import (
-    Converted,
-    GpuAnswered,
-    GpuOutcome,
-    Job,
-    NotConverted,
-    Quit,
-    ReadAhead,
-    StageChanged,
-    WorkerReady,
-)
+from engine.messages import Converted, Job, NotConverted, Quit, ReadAhead, StageChanged, WorkerReady
 from engine.processes.child import tie_to_parent
 
 _READ_AHEAD_BYTES = 1 << 20

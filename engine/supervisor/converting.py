@@ -8,17 +8,16 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Protocol
 
-from engine.control.snapshot import WorkerSnapshot
+from engine.control.process_snapshots import WorkerSnapshot
 from engine.failures import SOURCE_CAUSES, Cause, Failure
 from engine.formatting import megapixels
+from engine.gpu_messages import GpuAnswered, GpuUse
 from engine.hosts.base import HERE, WORKER, At
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
 from engine.messages import (
     Converted,
     DecodeMode,
-    GpuAnswered,
-    GpuUse,
     Job,
     MissingSource,
     NotConverted,

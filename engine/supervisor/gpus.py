@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.config import EngineSettings
-from engine.control.snapshot import GPU_SPAN_S, GPU_SPANS_KEPT, GpuSnapshot, GpuSpan, GpuState
+from engine.control.gpu_snapshot import GPU_SPAN_S, GPU_SPANS_KEPT, GpuSnapshot, GpuSpan, GpuState
 from engine.formatting import counted
 from engine.gpu.cards import cards, why_no_cards
 from engine.gpu.eligibility import Refusal
@@ -19,20 +19,11 @@ from engine.gpu.kind_locks import KindLocks, Trust
 from engine.gpu.memory import decoding_bytes, staging_bytes
 from engine.gpu.protocol import memory_bytes
 from engine.gpu.split import GpuQueue, core_seconds, extra_workers, first_to_decode, measured_rate
+from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuUnusable, GpuUse
 from engine.hosts.children import Children
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
-from engine.messages import (
-    GpuFigures,
-    GpuOutcome,
-    GpuReady,
-    GpuUnusable,
-    GpuUse,
-    PixelsBy,
-    Plan,
-    Quit,
-    Surveyed,
-)
+from engine.messages import PixelsBy, Plan, Quit, Surveyed
 from engine.processes.child import Child, describe_exit
 from engine.processes.gpu_decoder import gpu_decoder_main
 from engine.supervisor.event_log import EventLog

@@ -11,6 +11,7 @@ from functools import partial
 from msgspec import UNSET, structs
 
 from engine import __version__
+from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.recent import Recent
 from engine.control.snapshot import (
     BatchSnapshot,
@@ -26,7 +27,6 @@ from engine.control.snapshot import (
     State,
     StoreSnapshot,
     SurveySnapshot,
-    WorkerSnapshot,
 )
 from engine.hosts.base import HERE
 from engine.ledger.account import LedgerFigures, Outstanding

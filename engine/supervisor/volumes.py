@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.config import Config, file_path
-from engine.control.snapshot import VolumeName, VolumeSnapshot
+from engine.control.volume_snapshot import VolumeName, VolumeSnapshot
 from engine.formatting import duration
 from engine.workspace import Workspace
 

@@ -7,23 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from engine.control.snapshot import WorkerSnapshot
+from engine.control.process_snapshots import WorkerSnapshot
 from engine.failures import Stage
+from engine.gpu_messages import GpuAnswered, GpuUse
 from engine.hosts.activity import Activity
 from engine.hosts.base import WORKER, ChildProcess, Host, does_not_end
 from engine.ledger.models import PendingImage
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
-from engine.messages import (
-    Converted,
-    DecodeMode,
-    GpuAnswered,
-    GpuUse,
-    Job,
-    NotConverted,
-    Plan,
-    Quit,
-    ReadAhead,
-)
+from engine.messages import Converted, DecodeMode, Job, NotConverted, Plan, Quit, ReadAhead
 from engine.supervisor.durations import ExpectedDuration
 from engine.supervisor.set_aside import SetAside
 

@@ -6,17 +6,9 @@ from collections.abc import Callable
 
 from msgspec import structs
 
+from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.recent import SPAN_S, MemoryUsed
-from engine.control.snapshot import (
-    Hold,
-    HoldReason,
-    HostSnapshot,
-    HostState,
-    MemorySnapshot,
-    Rates,
-    Snapshot,
-    WorkerSnapshot,
-)
+from engine.control.snapshot import Hold, HoldReason, HostSnapshot, HostState, MemorySnapshot, Rates, Snapshot
 from engine.failures import Stage
 from tests.support.statuses import GIB, NOW, engine_status, running, worker
 from tui.state.status import EngineStatus

@@ -9,7 +9,8 @@ from importlib.util import find_spec
 import pytest
 
 from engine.gpu.client import GpuClient
-from engine.messages import GpuReady, Quit
+from engine.gpu_messages import GpuReady
+from engine.messages import Quit
 from engine.processes.child import Child
 from engine.processes.gpu_decoder import gpu_decoder_main
 

@@ -7,14 +7,13 @@ from dataclasses import replace
 
 from msgspec import structs
 
+from engine.control.gpu_snapshot import GpuSnapshot, GpuSpan, GpuState
+from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.recent import SPAN_S, SPANS_KEPT, Recent, Rest, Span
 from engine.control.snapshot import (
     BatchSnapshot,
     Bytes,
     EngineIdentity,
-    GpuSnapshot,
-    GpuSpan,
-    GpuState,
     Hold,
     HoldReason,
     MemorySnapshot,
@@ -25,10 +24,8 @@ from engine.control.snapshot import (
     State,
     StoreSnapshot,
     SurveySnapshot,
-    VolumeName,
-    VolumeSnapshot,
-    WorkerSnapshot,
 )
+from engine.control.volume_snapshot import VolumeName, VolumeSnapshot
 from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.models import Event

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from engine import formatting
+from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.recent import MemoryUsed
-from engine.control.snapshot import HostSnapshot, Snapshot, State, WorkerSnapshot
+from engine.control.snapshot import HostSnapshot, Snapshot, State
 from engine.ledger.models import Event
 from engine.ledger.reader import LedgerReader
 from tui.state.host_words import host_word

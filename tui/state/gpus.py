@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from msgspec import UNSET
 
-from engine.control.snapshot import GpuSnapshot, GpuState, Snapshot
+from engine.control.gpu_snapshot import GpuSnapshot, GpuState
+from engine.control.snapshot import Snapshot
 from engine.formatting import counted, integer, memory_size, percent, three_figures
 
 

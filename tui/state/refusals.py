@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine import formatting
-from engine.control.snapshot import BatchSnapshot, HostSnapshot, Snapshot, WorkerSnapshot
+from engine.control.process_snapshots import WorkerSnapshot
+from engine.control.snapshot import BatchSnapshot, HostSnapshot, Snapshot
 from engine.ledger.account import Account
 from tui.state.hosts import can_join
 from tui.state.status import ConnectionState, EngineStatus

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine import formatting
-from engine.control.snapshot import Snapshot, SurveySnapshot, VolumeSnapshot
+from engine.control.snapshot import Snapshot, SurveySnapshot
+from engine.control.volume_snapshot import VolumeSnapshot
 
 
 def survey_words(survey: SurveySnapshot) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.control.snapshot import HostSnapshot, Snapshot, WorkerSnapshot
+from engine.control.process_snapshots import WorkerSnapshot
+from engine.control.snapshot import HostSnapshot, Snapshot
 from tui.state.hosts import several_hosts
 
 _LEAST_COLUMNS = 3

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from engine import formatting
-from engine.control.snapshot import GpuSnapshot, GpuState, Snapshot
+from engine.control.gpu_snapshot import GpuSnapshot, GpuState
+from engine.control.snapshot import Snapshot
 from tui.state.gpus import busy_share, gpus_of
 from tui.state.view import View
 from tui.terminal.text import fit, right_aligned, sparkline

@@ -12,7 +12,8 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from engine import formatting
-from engine.control.snapshot import HostSnapshot, Snapshot, WorkerSnapshot
+from engine.control.process_snapshots import WorkerSnapshot
+from engine.control.snapshot import HostSnapshot, Snapshot
 from engine.failures import Stage
 from tui.actions.registry import Scope, widget_bindings
 from tui.state.gpus import gpus_of, short_gpus

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from engine.control.process_snapshots import LeftBehind, WorkerSnapshot
 from engine.control.snapshot import (
     BatchSnapshot,
     Bytes,
     EngineIdentity,
     Hold,
     HoldReason,
-    LeftBehind,
     MemorySnapshot,
     OrderSnapshot,
     Rates,
@@ -24,10 +24,8 @@ from engine.control.snapshot import (
     State,
     StoreSnapshot,
     SurveySnapshot,
-    VolumeName,
-    VolumeSnapshot,
-    WorkerSnapshot,
 )
+from engine.control.volume_snapshot import VolumeName, VolumeSnapshot
 from engine.failures import Stage
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.batch_order import BatchHold

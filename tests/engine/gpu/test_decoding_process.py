@@ -15,11 +15,12 @@ from engine.conversion.convert import convert_image
 from engine.failures import ImageError, Stage
 from engine.gpu.cards import BACKEND_MEMORY
 from engine.gpu.client import GpuClient
+from engine.gpu_messages import GpuOutcome, GpuUse
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.openjpeg import DecoderMessages, open_decoder
 from engine.jp2.jp2_file import Jp2File
 from engine.jp2.validation.validate import check_structure
-from engine.messages import Converted, GpuOutcome, GpuUse
+from engine.messages import Converted
 from tests.support.conversions import job
 from tests.support.gpu_decoders import gpu_client, gpu_decoder, needs_library
 from tests.support.jp2_files import Encoding, make_codestream, make_jp2

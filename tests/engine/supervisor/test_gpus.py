@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from engine.config import EngineSettings
-from engine.control.snapshot import GpuState
+from engine.control.gpu_snapshot import GpuState
 from engine.file_kind import FileKind
 from engine.gpu.cards import CPU_BACKEND, Card, cards, why_no_cards
 from engine.gpu.eligibility import Refusal
 from engine.gpu.kind_locks import COMPARED_FIRST, REFUSED_FIRST
+from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuUnusable, GpuUse
 from engine.ledger.models import PendingImage
-from engine.messages import DecodeMode, GpuFigures, GpuOutcome, GpuReady, GpuUnusable, GpuUse, Plan, Quit
+from engine.messages import DecodeMode, Plan, Quit
 from engine.supervisor import gpus as gpus_module
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile

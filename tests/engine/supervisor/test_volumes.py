@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.control.snapshot import VolumeName, VolumeSnapshot
+from engine.control.volume_snapshot import VolumeName, VolumeSnapshot
 from engine.supervisor import volumes
 from engine.supervisor.volumes import ComingBytes, Volumes, look
 from engine.workspace import Workspace

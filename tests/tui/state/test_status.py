@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, State, VolumeName, VolumeSnapshot
+from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, State
+from engine.control.volume_snapshot import VolumeName, VolumeSnapshot
 from engine.ledger.account import Account
 from tests.support import statuses
 from tests.support.app_pilot import opened

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from engine.control.snapshot import SurveySnapshot, VolumeName, VolumeSnapshot
+from engine.control.snapshot import SurveySnapshot
+from engine.control.volume_snapshot import VolumeName, VolumeSnapshot
 from tests.support.statuses import engine_status, running
 from tui.state.steady_facts import short_space, shortest_volume, space_lines, survey_words
 from tui.state.view import View

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from rich.cells import cell_len
 
-from engine.control.snapshot import GpuSnapshot, GpuState
+from engine.control.gpu_snapshot import GpuSnapshot, GpuState
 from tests.support.statuses import MIB, running, worker
 from tui.state.gpus import gpu_line
 from tui.widgets.workers import PHASES, worker_line, workers_note

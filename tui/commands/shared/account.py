@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
 
 from engine.control.children_file import left_behind
-from engine.control.snapshot import BatchSnapshot, LeftBehind, Snapshot
+from engine.control.process_snapshots import LeftBehind
+from engine.control.snapshot import BatchSnapshot, Snapshot
 from engine.formatting import clock, counted, data_size, integer, reduction
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader

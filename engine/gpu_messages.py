@@ -1,0 +1,84 @@
+"""The messages about decoding on a GPU: small frozen dataclasses, as those in `engine/messages.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class GpuUse:
+    """Where a worker has an image decoded, instead of doing it itself."""
+
+    address: str
+    """The socket of the decoding process, in Linux's abstract namespace."""
+    compare: bool
+    """OpenJPEG decodes the image too, makes the pixels, and the samples are compared."""
+    lossy: bool
+    """Files of the 9-7 wavelet too."""
+
+
+@dataclass(frozen=True)
+class GpuOutcome:
+    """What came of it. If there is any text here, OpenJPEG has made the pixels."""
+
+    compared: bool = False
+    refused: str = ""
+    """Why this image is nothing for the GPU."""
+    differs: str = ""
+    """How its samples differ from OpenJPEG's."""
+    gone: str = ""
+    """Why the decoding process gave no answer."""
+
+    @property
+    def decoded(self) -> bool:
+        """Whether the JPEG was made from its samples."""
+        return not (self.compared or self.refused or self.differs or self.gone)
+
+    @property
+    def word(self) -> str:
+        """For the ledger: `decoded`, `compared`, `differs`, `gone`, or why it was refused."""
+        if self.refused:
+            return self.refused
+        known = {"differs": self.differs, "compared": self.compared, "gone": self.gone}
+        return next((word for word, is_so in known.items() if is_so), "decoded")
+
+
+@dataclass(frozen=True)
+class GpuAnswered:
+    """What came of giving an image to a GPU, said at once: it counts whatever becomes of the image, or its worker."""
+
+    image_id: int
+    attempt: int
+    outcome: GpuOutcome
+
+
+@dataclass(frozen=True)
+class GpuReady:
+    """The decoding process of a GPU takes requests of workers at this address."""
+
+    name: str
+    address: str
+    budget_bytes: int | None = None
+    """What decoding may take on the card; None if nobody knows."""
+
+
+@dataclass(frozen=True)
+class GpuUnusable:
+    """The decoding process cannot work, and ends."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class GpuFigures:
+    """What the decoding process has done since its start, and what the card says of itself, if anything."""
+
+    images: int
+    pixels: int
+    busy_s: float
+    utilisation: float | None
+    """0 to 1."""
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
+    budget_bytes: int | None = None
+    """As `GpuReady` has it, now."""
