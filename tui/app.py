@@ -38,7 +38,7 @@ from tui.screens.image_detail import ImageDetail
 from tui.screens.image_list import ImageList
 from tui.screens.navigation import FindImages, OpenBatch, OpenCause, OpenHost, OpenImage, OpenRepresentation
 from tui.screens.representation import RepresentationScreen
-from tui.state.hosts import HERE, hosts_of
+from tui.state.hosts import HERE, hosts_of, is_away
 from tui.state.refusals import (
     cannot_start,
     drain_facts,
@@ -173,7 +173,7 @@ class PhotostatApp(BaseApp):
     def _send_workers(self, host: str, by: int) -> None:
         hosts, target = hosts_of(self._latest.snapshot), self._worker_target(host)
         count = target.count(self._latest.snapshot) + by
-        if hosts and host not in [one.name for one in hosts]:
+        if hosts and host not in [one.name for one in hosts if not is_away(one)]:
             words = "This machine converts nothing" if host == HERE else f"{host} is not there"
             self.show_message(
                 f"{words}: nothing was changed. h shows a host, and + and - are its there.", good=False
@@ -200,7 +200,7 @@ class PhotostatApp(BaseApp):
     @work(exclusive=True, group=QUESTIONS)
     async def on_host_screen_drained(self, message: HostScreen.Drained) -> None:
         name, host = message.name, message.host
-        if name == HERE or host is None:
+        if name == HERE or host is None or is_away(host):
             why_not = (
                 "it is the engine's own machine, d drains the engine" if name == HERE else "it is not there"
             )

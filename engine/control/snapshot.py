@@ -138,6 +138,10 @@ class HostState(StrEnum):
     HOLDING = "holding"
     DRAINING = "draining"
     """It finishes what it has, and leaves."""
+    LOST = "lost"
+    """It was there, and nothing is heard of it."""
+    LEFT = "left"
+    """It was there, and was drained or ended."""
 
 
 class MemorySnapshot(Struct, frozen=True):
@@ -189,8 +193,21 @@ class SurveySnapshot(Struct, frozen=True):
         return self.read < self.images
 
 
+class Gone(Struct, frozen=True):
+    """Of a host that was lost or has left: what that means for its images."""
+
+    since: Number
+    """Unix time, s."""
+    why: str
+    put_back: Count
+    """Images that it had and had not stored: others convert them, and no attempt counts."""
+    waits_until: Number | None
+    """Unix time, s: until then the JPEGs on its scratch wait for it, then their images start again too. None if there
+    are none."""
+
+
 class HostSnapshot(Struct, frozen=True):
-    """A machine that converts."""
+    """A machine that converts, or has converted for this engine and is gone: then nothing of it is busy."""
 
     name: str
     """`here` is the engine's own."""
@@ -212,6 +229,8 @@ class HostSnapshot(Struct, frozen=True):
     """When it came, Unix time, s; of the engine's own machine, when the engine began."""
     clock_ahead_seconds: Signed = 0
     """By how much its clock is ahead of the engine's, in whole seconds."""
+    gone: Gone | None = None
+    """If its state is lost or left, until it is back or forgotten."""
 
 
 class Bytes(Struct, frozen=True):

@@ -31,6 +31,11 @@ class AbsentHosts:
         """Of the JPEGs that wait for their host."""
         return [jpeg.request.image_id for jpegs in self._jpegs.values() for jpeg in jpegs]
 
+    def waiting_for(self, host: str) -> tuple[int, float | None]:
+        """How many JPEGs wait for it, and until when, Unix time, s."""
+        jpegs, until = self._jpegs.get(host, ()), self._until.get(host)
+        return len(jpegs), None if until is None else time.time() - time.monotonic() + until
+
     def wait_for(self, host: str, jpegs: Iterable[WaitingJpeg], now: float) -> None:
         """These are on the scratch of a host that is not there."""
         if jpegs := list(jpegs):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from engine.control.snapshot import Hold
+from engine.control.snapshot import Hold, HostSnapshot
 from engine.formatting import counted
 from engine.ledger.states import EventKind
 from engine.supervisor.absent_hosts import AbsentHosts
@@ -16,6 +16,7 @@ from engine.supervisor.crew import Crew
 from engine.supervisor.disk_checks import check_removals
 from engine.supervisor.host_holds import hold_of_all
 from engine.supervisor.progress import Progress
+from engine.supervisor.seen_hosts import SeenHosts
 from engine.supervisor.surveying import DiagnoseSource
 from engine.supervisor.waiting_for_hosts import WaitingForHosts
 
@@ -44,6 +45,7 @@ class Crews:
         if self._converts_here:
             self._candidates.joined(here.host.name)
         self.absent = AbsentHosts(here.run)
+        self.seen = SeenHosts()
         limit = here.run.config.store.bandwidth_limit
         self._shares = BandwidthShares(limit) if limit is not None else None
 
@@ -56,6 +58,7 @@ class Crews:
         crew = self._crew(context, workers)
         self._crews.append(crew)
         self._candidates.joined(context.host.name)
+        self.seen.joined(context.host.name)
         return crew
 
     def _crew(self, context: HostContext, workers: int) -> Crew:
@@ -69,6 +72,10 @@ class Crews:
     def machines(self) -> list[Crew]:
         """All but the engine's own if it converts nothing."""
         return [crew for crew in self if crew is not self.here or self._converts_here]
+
+    def snapshots(self) -> tuple[HostSnapshot, ...]:
+        """Of all machines that are there or were."""
+        return self.seen.snapshots(self.machines, self.absent)
 
     @property
     def converting(self) -> list[Crew]:
@@ -86,6 +93,7 @@ class Crews:
         JPEGs on its scratch wait for it, unless it has left nothing there."""
         host, events = crew.context.host, crew.context.events
         self._crews.remove(crew)
+        self.seen.went(crew, why)
         self._candidates.left(host.name)
         tell = events.info if crew.leaving and not crew.is_busy else events.warning
         tell(EventKind.ENGINE, f"{why}{_costs(crew)}")

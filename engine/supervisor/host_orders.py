@@ -58,9 +58,10 @@ class HostOrders:
             raise UserError(_NO_CLUSTER)
         is_new = Authority(self._run.workspace.cluster_dir).withdraw(name)
         self._forgotten.add(name)
+        self._crews.seen.forget(name)
         what = f"forgotten by {by}: its invitation is void"
-        crew = self._find(name)
-        reply = HostReply(host=name, changed=is_new, is_there=False, in_flight=0, waiting=0)
+        crew, (waiting, _) = self._find(name), self._crews.absent.waiting_for(name)
+        reply = HostReply(host=name, changed=is_new, is_there=False, in_flight=0, waiting=waiting)
         if crew is not None:
             reply = _reply(crew, changed=True)
             host = crew.context.host

@@ -19,8 +19,6 @@ from engine.control.snapshot import (
     EngineIdentity,
     Hold,
     HoldReason,
-    HostSnapshot,
-    HostState,
     OrderSnapshot,
     Pause,
     Snapshot,
@@ -31,7 +29,6 @@ from engine.control.snapshot import (
 from engine.hosts.base import HERE
 from engine.ledger.account import LedgerFigures, Outstanding
 from engine.supervisor.context import RunContext
-from engine.supervisor.crew import Crew
 from engine.supervisor.crews import Crews
 from engine.supervisor.progress import InHand, Progress, SurveyPace
 from engine.supervisor.recent_spans import RecentSpans
@@ -105,7 +102,7 @@ def take_snapshot(
         recent=_recent(run, crews, measured.recent),
         gpus=run.gpus.snapshots(now) or UNSET,
         decoded=run.gpus.decoded() if run.gpus.are_any else UNSET,
-        hosts=tuple(map(host_snapshot, crews.machines)) if run.config.cluster.lets_others_join else UNSET,
+        hosts=crews.snapshots() if run.config.cluster.lets_others_join else UNSET,
     )
 
 
@@ -115,30 +112,6 @@ def _recent(run: RunContext, crews: Crews, recent: RecentSpans) -> Recent:
         return found
     memory = {crew.context.host.name or HERE: crew.recent_memory.snapshot() for crew in crews.converting}
     return structs.replace(found, memory=memory)
-
-
-def host_snapshot(crew: Crew) -> HostSnapshot:
-    """A machine as people see it."""
-    host, now = crew.context.host, time.monotonic()
-    hold, busy = crew.holds.hold(now), len(crew.converting.pool.running)
-    state = HostState.HOLDING if hold else HostState.WORKING if busy else HostState.IDLE
-    if crew.leaving is not None:
-        state = HostState.DRAINING
-    return HostSnapshot(
-        name=host.name or HERE,
-        state=state,
-        hold=hold,
-        cores=host.cores,
-        memory=crew.dispatch.snapshot(),
-        rates=crew.progress.rates(),
-        workers=crew.converting.pool.wanted,
-        busy=busy,
-        waiting=crew.storing.on_scratch,
-        version=__version__,
-        address=host.machine,
-        joined=crew.joined,
-        clock_ahead_seconds=round(host.clock_ahead_s),
-    )
 
 
 def in_hand_now(

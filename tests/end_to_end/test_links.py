@@ -34,6 +34,7 @@ from tests.support.host_processes import (
     listening,
     messages,
     stop_in_the_middle,
+    there,
     wait_for_hosts,
 )
 from tests.support.networks import Link, Machine, Network
@@ -70,7 +71,7 @@ class Site:
 
     @property
     def there(self) -> set[str]:
-        return {host["name"] for host in status(self.root)["hosts"]} - {"here"}
+        return there(self.root) - {"here"}
 
     def go_on(self, *names: str) -> None:
         for name in names or self.busy:

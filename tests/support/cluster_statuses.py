@@ -8,7 +8,16 @@ from msgspec import structs
 
 from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.recent import SPAN_S, MemoryUsed
-from engine.control.snapshot import Hold, HoldReason, HostSnapshot, HostState, MemorySnapshot, Rates, Snapshot
+from engine.control.snapshot import (
+    Gone,
+    Hold,
+    HoldReason,
+    HostSnapshot,
+    HostState,
+    MemorySnapshot,
+    Rates,
+    Snapshot,
+)
 from engine.failures import Stage
 from tests.support.statuses import GIB, NOW, engine_status, running, worker
 from tui.state.status import EngineStatus
@@ -52,6 +61,15 @@ def host(
         NOW - 6840 - number,
         7 if number == 1 else 0,
     )
+
+
+def lost(
+    name: str, *, put_back: int = 4, waiting: int = 2, state: HostState = HostState.LOST
+) -> HostSnapshot:
+    """One that is not there any more."""
+    last = host(name, 4, state=state, waiting=waiting, number=2)
+    gone = Gone(NOW - 20, "no sign of life for 30 s", put_back, NOW + 40 if waiting else None)
+    return structs.replace(last, memory=MemorySnapshot(), rates=Rates(), workers=0, busy=0, gone=gone)
 
 
 def workers_of(host: HostSnapshot, first: int, tick: int = 0) -> list[WorkerSnapshot]:
@@ -102,7 +120,7 @@ def three_hosts(tick: int = 0) -> Snapshot:
     return on_hosts(
         host("here", 4, waiting=3),
         host("conv2", 3, 0, state=HostState.HOLDING, hold=away, number=1),
-        host("reading-room-4", 0, 0, state=HostState.IDLE, number=2),
+        lost("reading-room-4"),
         tick=tick,
     )
 

@@ -184,13 +184,16 @@ def hosts() -> Iterator[list[HostProcess]]:
             host.kill()
 
 
+def there(root: Path) -> set[str]:
+    """The machines that are there, not those that were lost or have left."""
+    return {host["name"] for host in status(root)["hosts"] if host["gone"] is None}
+
+
 def wait_for_hosts(root: Path, *names: str) -> None:
     """Until these, and no others, are there beside the engine's own machine."""
-
-    def there() -> bool:
-        return {host["name"] for host in status(root)["hosts"]} == {"here", *names}
-
-    wait_until(there, lambda: f"hosts {names}; there are {status(root)['hosts']}")
+    wait_until(
+        lambda: there(root) == {"here", *names}, lambda: f"hosts {names}; there are {status(root)['hosts']}"
+    )
 
 
 def engine_events(root: Path, kind: str = "engine") -> list[str]:

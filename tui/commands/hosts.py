@@ -10,6 +10,7 @@ from msgspec import UNSET, to_builtins
 from engine.config.cluster_extra import HERE
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.requests import DrainHost, ForgetHost, HostReply
+from engine.control.snapshot import HostSnapshot
 from engine.failures import UserError
 from engine.formatting import counted
 from engine.workspace import Workspace
@@ -17,13 +18,14 @@ from tui.commands.shared.engine import print_reply, send_command
 from tui.commands.shared.hosts import print_hosts
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line
+from tui.state.hosts import is_away
 
 
 @click.group(invoke_without_command=True)
 @json_option
 @click.pass_context
 def hosts(ctx: click.Context, as_json: bool) -> None:
-    """Show the machines that convert now: the engine's own, and those that have joined it.
+    """Show the machines of the run: the engine's own, those that have joined it, and those that were lost or have left.
 
     `photostat host invite NAME` invites another one; `photostat workers N --host NAME` says how many workers it has.
     """
@@ -44,7 +46,7 @@ def hosts(ctx: click.Context, as_json: bool) -> None:
         print_line("No host can join: there is no listen under [cluster] in photostat.toml.")
         return
     if found:
-        print_hosts(found)
+        print_hosts(found, snapshot.time)
     else:
         print_line(snapshot.hold.detail if snapshot.hold else "No host is there.")
     away = sorted(set(_invited(workspace)) - {host.name for host in found})
@@ -93,7 +95,7 @@ def forget(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
     try:
         with EngineClient.connect(workspace) as client:
             shown = client.snapshot().hosts
-            _ask(name, next((h.busy + h.waiting for h in shown or () if h.name == name), 0), yes=yes)
+            _ask(next((host for host in shown or () if host.name == name), None), yes=yes)
             reply = client.ask(ForgetHost(name))
     except EngineSilent:
         raise
@@ -117,14 +119,20 @@ def _forget(workspace: Workspace, name: str) -> HostReply:
     )
 
 
-def _ask(name: str, images: int, *, yes: bool) -> None:
-    if yes or not images:
+def _ask(host: HostSnapshot | None, *, yes: bool) -> None:
+    images = host.busy + host.waiting if host is not None else 0
+    if yes or host is None or not images:
         return
-    what = f"{name} is there; {counted(images, 'image')} that it has not stored will be converted by others"
+    name, images_of_it = host.name, counted(images, "image")
+    what = (
+        f"{name} is not there, but may come back; {images_of_it} whose JPEGs wait on its scratch"
+        if is_away(host)
+        else f"{name} is there; {images_of_it} that it has not stored"
+    )
+    what += " will be converted by others"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError(
-            f"{what}: say so with --yes, or let it leave with `photostat hosts drain {name}`"
-        )
+        instead = "" if is_away(host) else f", or let it leave with `photostat hosts drain {name}`"
+        raise click.UsageError(f"{what}: say so with --yes{instead}")
     if not click.confirm(f"{what}. Forget it?", err=True):
         raise UserError("nothing was changed")
 

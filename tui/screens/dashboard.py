@@ -16,7 +16,7 @@ from tui.screens.base import BaseScreen
 from tui.screens.dialogs import QUESTIONS
 from tui.screens.navigation import OpenBatch, OpenCause, OpenHost, OpenImage
 from tui.screens.verdict_dialogs import NoteDialog, Opinion, approval_dialog
-from tui.state.hosts import hosts_of
+from tui.state.hosts import hosts_of, is_away
 from tui.state.refusals import no_host, without_engine
 from tui.state.status import ConnectionState, what_needs_you
 from tui.state.view import View
@@ -176,9 +176,10 @@ class Dashboard(BaseScreen):
 
     def on_workers_no_worker(self, message: Workers.NoWorker) -> None:
         name = message.host.name
-        self.typed_app.show_message(
-            f"{name} is a host: space shows its workers, and x and X are for one of them.", good=False
-        )
+        words = f"{name} is a host: space shows its workers, and x and X are for one of them."
+        if is_away(message.host):
+            words = f"{name} is not there, and has no workers: h shows what is known of it."
+        self.typed_app.show_message(words, good=False)
 
     def on_workers_opened(self, message: Workers.Opened) -> None:
         worker = message.worker

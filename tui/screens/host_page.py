@@ -77,7 +77,7 @@ class HostScreen(BaseScreen):
         page = HostPage.of(view.snapshot, self.host)
         shown.view, shown.name_of_host = view, self.host
         shown.page = page or shown.page
-        facts = [host_word(page.host, page.state).label] if page else ["not there"]
+        facts = [host_word(page.host, page.state, view.now).label] if page else ["not there"]
         self.query_one(ListHeader).show(f"Host {self.host}", facts, page.place if page else "")
         shown.redraw()
         newest = view.status.events[0].id if view.status.events else None

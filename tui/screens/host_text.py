@@ -10,11 +10,11 @@ from rich.text import Text
 from engine import formatting
 from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.recent import MemoryUsed
-from engine.control.snapshot import HostSnapshot, Snapshot, State
+from engine.control.snapshot import Gone, HostSnapshot, HostState, Snapshot, State
 from engine.ledger.models import Event
 from engine.ledger.reader import LedgerReader
 from tui.state.host_words import host_word
-from tui.state.hosts import HERE, hosts_of, is_away, rate_now
+from tui.state.hosts import HERE, hosts_of, images_of_away, is_away, rate_now
 from tui.widgets.chart import chart, host_memory_curve
 from tui.widgets.events import event_line
 from tui.widgets.host_lines import HUES
@@ -28,6 +28,8 @@ _LOOKED_AT = 1000
 """Among so many of the newest events those of the host are looked for, and so many of the notable ones."""
 _MOST_EVENTS = 30
 _CLOCKS_AGREE_S = 1
+_COMES_BACK = "It comes back by itself if `photostat host` runs there and reaches the engine."
+_JOINS_AGAIN = "It joins again if `photostat host` is started there."
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,11 @@ def _is_of(event: Event, name: str) -> bool:
 
 def page_text(page: HostPage, events: Sequence[Event] | None, now: float, columns: int) -> list[Text]:
     """`events` None: they are still being read; `now` is Unix time, s."""
+    measured = [*_memory(page, columns), line(""), *_workers(page, columns), line("")]
     return [
         *_facts(page, now),
         line(""),
-        *_memory(page, columns),
-        line(""),
-        *_workers(page, columns),
-        line(""),
+        *([] if is_away(page.host) else measured),
         title("Events", columns, "of this host, the newest first"),
         *_events(events, columns, now),
     ]
@@ -88,9 +88,11 @@ def _fact(name: str, value: str, style: str = "") -> Text:
 
 def _facts(page: HostPage, now: float) -> list[Text]:
     host, hold = page.host, page.host.hold
-    word = host_word(host, page.state)
+    word = host_word(host, page.state, now)
     since = f", since {formatting.clock(hold.since, now)}" if hold else ""
     text = [_fact("state", f"{word.label}{since}", HUES[word.tone])]
+    if host.gone is not None:
+        text += _gone(host, host.gone, now)
     if hold is not None:
         text.append(_fact("why", hold.detail, WARNING))
         again = (
@@ -103,10 +105,23 @@ def _facts(page: HostPage, now: float) -> list[Text]:
     if host.joined is not None:
         ago = formatting.duration(max(0.0, now - host.joined))
         text.append(_fact("joined", f"{formatting.clock(host.joined, now)}, {ago} ago"))
-    text += [_clock(host), _fact("version", host.version or formatting.UNKNOWN)]
-    if not is_away(host):
-        text += _work(page)
-    return text
+    version = _fact("version", host.version or formatting.UNKNOWN)
+    return [*text, version] if is_away(host) else [*text, _clock(host), version, *_work(page)]
+
+
+def _gone(host: HostSnapshot, gone: Gone, now: float) -> list[Text]:
+    """Why it is not there, what becomes of its images, and what to do."""
+    is_lost = host.state is HostState.LOST
+    first, *more = images_of_away(host)
+    ago = formatting.duration(max(0.0, now - gone.since))
+    return [
+        _fact("why", gone.why, WARNING if is_lost else ""),
+        _fact("since", f"{formatting.time_of_day(gone.since)}, {ago} ago"),
+        _fact("its images", first),
+        *(_fact("", said) for said in more),
+        _fact("what to do", _COMES_BACK if is_lost else _JOINS_AGAIN),
+        _fact("", "Will it not come back? F forgets it."),
+    ]
 
 
 def _clock(host: HostSnapshot) -> Text:
@@ -169,7 +184,7 @@ def gone_text(name: str, last: HostPage | None, now: float, columns: int) -> lis
     text = [
         _fact("state", f"╳ {name} is not there", BAD),
         _fact("", "What it had in flight is converted by others, and no attempt counts."),
-        _fact("what to do", "It comes back by itself if `photostat host` runs there and reaches the engine."),
+        _fact("what to do", _COMES_BACK),
     ]
     if last is not None:
         text += [line(""), line(("When it was last seen:", STRONG)), *_facts(last, now)]

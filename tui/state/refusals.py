@@ -6,7 +6,7 @@ from engine import formatting
 from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.snapshot import BatchSnapshot, HostSnapshot, Snapshot
 from engine.ledger.account import Account
-from tui.state.hosts import can_join
+from tui.state.hosts import can_join, images_of_away, is_away
 from tui.state.status import ConnectionState, EngineStatus
 
 
@@ -90,7 +90,12 @@ def drain_host_facts(host: HostSnapshot) -> list[str]:
 def forget_host_facts(host: HostSnapshot | None) -> list[str]:
     """What a person should know before a host is forgotten; None if it is not there."""
     facts = ["Its invitation is void: it may join again only if it is invited anew."]
-    if host is not None:
+    if host is not None and is_away(host):
+        facts += images_of_away(host) if host.waiting == 0 else []
+        if host.waiting:
+            jpegs = formatting.counted(host.waiting, "JPEG")
+            facts.append(f"It is not there. {jpegs} on its scratch: others convert these images again.")
+    elif host is not None:
         images = formatting.counted(host.busy + host.waiting, "image")
         facts.append(f"It goes at once; {images} that it has and has not stored will be converted by others.")
         facts.append("To let it finish them first, choose No and press D.")

@@ -13,7 +13,7 @@ from engine.control.snapshot import HostSnapshot, State
 from tui.state.host_words import host_word
 from tui.state.hosts import is_away, rate_now
 from tui.state.status import Tone
-from tui.terminal.text import Keep, padded, right_aligned
+from tui.terminal.text import Keep, fit, padded, right_aligned
 from tui.widgets.line_widget import BAD, GOOD, LABEL, STRONG, WARNING, line
 
 FOLDED, UNFOLDED = "▸", "▾"
@@ -31,35 +31,50 @@ class HostColumns:
     word: int
 
     @classmethod
-    def of(cls, hosts: Sequence[HostSnapshot], state: State) -> HostColumns:
-        """`state` is the engine's."""
-        return cls(
-            name_columns(hosts), max((cell_len(host_word(host, state).label) for host in hosts), default=0)
-        )
+    def of(cls, hosts: Sequence[HostSnapshot], state: State, now: float) -> HostColumns:
+        """`state` is the engine's, `now` is Unix time, s."""
+        words = (host_word(host, state, now).label for host in hosts)
+        return cls(name_columns(hosts), max(map(cell_len, words), default=0))
 
 
 def name_columns(hosts: Sequence[HostSnapshot]) -> int:
     return min(_LONGEST_NAME, max((cell_len(host.name) for host in hosts), default=0))
 
 
-def host_line(host: HostSnapshot, columns: int, shared: HostColumns, state: State, *, folded: bool) -> Text:
+def host_line(
+    host: HostSnapshot, columns: int, shared: HostColumns, state: State, now: float, *, folded: bool
+) -> Text:
     """`▾ conv2  ► working   11/12 busy   66.1/min   23.2G headroom   3 JPEGs`; a narrow line leaves out the last ones.
 
-    `state` is the engine's."""
-    word = host_word(host, state)
+    Of one that is not there, what becomes of its images: `╳ lost 21:04   4 images to others, 2 JPEGs wait`.
+
+    `state` is the engine's, `now` is Unix time, s."""
+    word, name_style, mark = host_word(host, state, now), STRONG, FOLDED if folded else UNFOLDED
+    if is_away(host):
+        name_style, mark = LABEL, " "
     room = columns - shared.name - shared.word - 4
     parts: list[str | tuple[str, str]] = [
-        (f"{FOLDED if folded else UNFOLDED} ", LABEL),
-        (padded(host.name, shared.name, Keep.BOTH), STRONG),
+        (f"{mark} ", LABEL),
+        (padded(host.name, shared.name, Keep.BOTH), name_style),
         "  ",
         (padded(word.label, shared.word), HUES[word.tone]),
     ]
-    for text, width, style in [] if is_away(host) else _figures(host, state):
+    for text, width, style in _fate(host, room) if is_away(host) else _figures(host, state):
         if room < width:
             break
         parts.append((right_aligned(text, width), style))
         room -= width
     return line(*parts, " " * max(0, room))
+
+
+def _fate(host: HostSnapshot, room: int) -> list[tuple[str, int, str]]:
+    """Of the images of one that is not there."""
+    put_back, waiting = host.gone.put_back if host.gone else 0, host.waiting
+    parts = [f"{formatting.counted(put_back, 'image')} to others"] if put_back else []
+    if waiting:
+        parts.append(f"{formatting.counted(waiting, 'JPEG')} {'waits' if waiting == 1 else 'wait'}")
+    text = fit("   " + ", ".join(parts), room) if parts else ""
+    return [(text, cell_len(text), LABEL)]
 
 
 def _figures(host: HostSnapshot, state: State) -> list[tuple[str, int, str]]:

@@ -83,7 +83,7 @@ def _host_bar(host: HostSnapshot, name: int, columns: int) -> Text:
     label = (f"{padded(host.name, name, Keep.BOTH)} ", STRONG)
     room = max(0, columns - name - _AMOUNT - 2)
     if is_away(host) or memory.total <= 0:
-        word = "lost" if is_away(host) else formatting.UNKNOWN
+        word = host.state.value if is_away(host) else formatting.UNKNOWN
         return line(label, (padded(word, room + _AMOUNT + 1), LABEL))
     headroom = right_aligned(formatting.short_memory(memory.headroom), _AMOUNT)
     return line(label, *memory_bar(memory, room), " ", (headroom, BAD if memory.headroom < 0 else ""))

@@ -121,9 +121,9 @@ class Workers(SelectablePanel):
         assert view.snapshot is not None
         rows = self.rows_of(view.snapshot)
         if (host := rows.hosts.get(key)) is not None:
-            shared = HostColumns.of(tuple(rows.hosts.values()), view.snapshot.state)
+            shared = HostColumns.of(tuple(rows.hosts.values()), view.snapshot.state, view.now)
             folded = self.folds.is_folded(host.name)
-            return host_line(host, columns, shared, view.snapshot.state, folded=folded)
+            return host_line(host, columns, shared, view.snapshot.state, view.now, folded=folded)
         return worker_line(rows.workers[key], columns, rows.slot_columns)
 
     def empty_row(self, view: View) -> Text:
@@ -175,7 +175,7 @@ def workers_note(snapshot: Snapshot, shown: int, rows: int | None = None) -> str
     hosts = several_hosts(snapshot)
     busy = sum(1 for worker in snapshot.workers if worker.image_id is not None)
     overdue = sum(1 for worker in snapshot.workers if worker.overdue)
-    parts = [formatting.counted(len(hosts), "host")] if hosts else []
+    parts = [hosts_note(hosts)] if hosts else []
     if count:
         parts.append(f"{busy} of {count} at work")
     if overdue:
@@ -193,6 +193,13 @@ def workers_note(snapshot: Snapshot, shown: int, rows: int | None = None) -> str
     if free := short_space(snapshot.volumes):
         parts.append(free)
     return ", ".join(parts)
+
+
+def hosts_note(hosts: Sequence[HostSnapshot]) -> str:
+    """`3 hosts`, or `2 of 3 hosts` if one is not there."""
+    there = sum(not is_away(host) for host in hosts)
+    count = formatting.counted(len(hosts), "host")
+    return count if there == len(hosts) else f"{there} of {count}"
 
 
 def _image(worker: WorkerSnapshot) -> str:

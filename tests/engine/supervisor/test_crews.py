@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.config import ClusterSettings, Config, StoreSettings
-from engine.control.snapshot import HoldReason
+from engine.control.snapshot import HoldReason, HostSnapshot, HostState, MemorySnapshot, Rates
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
 from engine.ledger.models import PendingImage
@@ -30,7 +30,7 @@ from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.likeness import Likeness
 from engine.supervisor.progress import Progress
-from engine.supervisor.status import host_snapshot
+from engine.supervisor.seen_hosts import host_snapshot
 from engine.supervisor.surveying import OnOutcome, SourceOutcome
 from engine.supervisor.takeover import take_over
 from engine.workspace import Workspace
@@ -383,6 +383,56 @@ def test_a_host_says_when_it_came_what_it_is_called_and_how_much_of_its_memory_i
     assert shown.name == "b" and shown.address == "fake.example" and shown.clock_ahead_seconds == 0
     assert shown.joined is not None and began <= shown.joined <= time.time()
     assert there.recent_memory.snapshot().mib[-1] == round((memory.total - memory.available) / 2**20)
+
+
+def shown(run: SimulatedRun) -> dict[str, HostSnapshot]:
+    return {host.name: host for host in run.crews.snapshots()}
+
+
+def test_a_host_that_is_lost_stays_in_sight_in_its_place_until_it_is_back(run: SimulatedRun) -> None:
+    began = time.time()
+    _, host, child, job = one_image_on_b(run)
+    run.join("c")
+    host.convert(child, job)
+    run.turn()
+    host.lose("the connection is lost")
+    run.turn()
+    assert list(shown(run)) == ["here", "b", "c"]
+    b = shown(run)["b"]
+    assert b.gone is not None and b.state is HostState.LOST and shown(run)["c"].gone is None
+    assert b.gone.why == "b: the connection is lost" and began <= b.gone.since <= time.time()
+    assert (b.waiting, b.gone.put_back) == (1, 2), "a JPEG waits there; what its workers had is pending again"
+    assert b.gone.waits_until is not None and b.gone.waits_until > time.time()
+    assert (b.busy, b.workers, b.rates, b.memory) == (0, 0, Rates(), MemorySnapshot())
+
+    run.wait_long()
+    b = shown(run)["b"]
+    assert b.gone is not None
+    assert (b.waiting, b.gone.put_back, b.gone.waits_until) == (0, 3, None)
+    run.join("b")
+    assert list(shown(run)) == ["here", "b", "c"] and shown(run)["b"].gone is None
+
+
+def test_one_that_has_left_stays_in_sight_too_and_one_that_is_forgotten_does_not(run: SimulatedRun) -> None:
+    for name in ("b", "c", "d"):
+        run.join(name)
+    run.turn()
+    run.turn()
+    run.machines["b"].leave()
+    run.crews.seen.forget("c")
+    run.machines["c"].leave()
+    run.machines["d"].lose("the connection is lost")
+    run.turn()
+    states = {name: host.state for name, host in shown(run).items()}
+    assert states == {"here": HostState.WORKING, "b": HostState.LEFT, "d": HostState.LOST}
+    b = shown(run)["b"].gone
+    assert b is not None and b.put_back == 2 and b.waits_until is None
+    run.crews.seen.forget("d")
+    assert list(shown(run)) == ["here", "b"]
+    run.join("c")  # invited anew
+    run.machines["c"].lose("the connection is lost")
+    run.turn()
+    assert shown(run)["c"].state is HostState.LOST
 
 
 def one_image_on_b(run: SimulatedRun) -> tuple[Crew, FakeHost, FakeChild, Job]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ async def show(session: AppSession, snapshot: Snapshot) -> None:
     await session.settle()
 
 
+THREE = engine_status(three_hosts())
 TWO = on_hosts(host("here", 2), host("conv2", 3, number=1))
 
 
@@ -105,8 +107,8 @@ async def test_each_host_has_a_bar_of_its_memory(root: Path, size: tuple[int, in
     async with opened(root, engine_status(three_hosts()), size=size) as session:
         names = [text.split()[0] for text in lines(session, Memory) if text]
         assert names[:3] == ["here", "conv2", "reading-room-4"]
-        assert all("█" in text and "░" in text for text in lines(session, Memory)[:3])
-        assert [text.split()[-1] for text in lines(session, Memory)[:3]] == ["16.2G", "23.6G", "31.0G"]
+        assert all("█" in text and "░" in text for text in lines(session, Memory)[:2])
+        assert [text.split()[-1] for text in lines(session, Memory)[:3]] == ["16.2G", "23.6G", "lost"]
 
 
 async def test_of_many_hosts_those_around_the_cursor_have_their_bars(root: Path) -> None:
@@ -120,9 +122,22 @@ async def test_of_many_hosts_those_around_the_cursor_have_their_bars(root: Path)
 
 async def test_the_headline_counts_all_hosts(root: Path) -> None:
     async with opened(root, engine_status(three_hosts()), size=(120, 40)) as session:
-        assert "Workers 3 hosts, 4 of 7 at work" in session.text
+        assert "Workers 2 of 3 hosts, 4 of 7 at work" in session.text
         assert f"conv2 holds: {SHARE_AWAY}" in " ".join(session.message.split())
         assert "The others go on" in session.message
+
+
+async def test_a_host_that_was_lost_says_when_and_what_becomes_of_its_images(root: Path) -> None:
+    at = time.strftime("%H:%M", time.localtime(NOW - 20))
+    wide = f"reading-room-4  ╳ lost {at}        4 images to others, 2 JPEGs wait"
+    async with opened(root, THREE, size=(120, 40)) as session:
+        assert wide in session.text
+        await session.press(TO_THE_WORKERS, "end", "x")
+        assert session.sent == [] and "reading-room-4 is not there" in session.message
+        await session.press("enter")
+        assert wide in session.text, "it has no workers that could be folded"
+    async with opened(root, THREE, size=(80, 24)) as session:
+        assert f"reading-room-4  ╳ lost {at}" in session.text
 
 
 async def test_a_machine_that_is_alone_looks_as_if_no_other_one_could_join(root: Path) -> None:

@@ -82,6 +82,36 @@ async def test_its_page_says_all_that_is_known(root: Path) -> None:
         assert "clock as the engine's" in text
 
 
+async def test_a_host_that_was_lost_says_since_when_what_becomes_of_its_images_and_what_to_do(
+    root: Path,
+) -> None:
+    async with opened(root, THREE, size=LARGE) as session:
+        await session.press("shift+tab", "end", "h")
+        text = " ".join(session.text.split())
+        for fact in (
+            "Host reading-room-4 ╳ lost ",
+            "why no sign of life for 30 s",
+            "20 s ago",
+            "its images 4 images that it had not stored: others convert them, and no attempt counts.",
+            "2 JPEGs on its scratch: stored if it is back by ",
+            "It comes back by itself if",
+            "F forgets it",
+            "3 of 3",
+        ):
+            assert fact in text, fact
+        assert "Memory" not in text and "busy" not in text
+        await session.press("D", "plus")
+        assert session.sent == [] and "reading-room-4 is not there: nothing was changed" in session.message
+        await session.press("D")
+        assert "it is not there" in session.message
+        await session.press("F")
+        text = " ".join(session.text.split())
+        assert "Forget reading-room-4?" in text
+        assert "It is not there. 2 JPEGs on its scratch: others convert these images again." in text
+        await session.press("y")
+        assert session.sent == [ForgetHost("reading-room-4")]
+
+
 async def test_a_host_that_has_gone_is_told_with_what_was_known_last(root: Path) -> None:
     async with opened(root, THREE, size=LARGE) as session:
         await session.press("h", "tab")

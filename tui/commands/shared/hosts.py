@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.control.snapshot import HostSnapshot
-from engine.formatting import clock_apart, integer, memory_size, per_minute
+from engine.formatting import UNKNOWN, clock_apart, integer, memory_size, per_minute
 from tui.commands.shared.output import print_line, print_table
+from tui.state.hosts import images_of_away, is_away, why_away
 
 
-def print_hosts(hosts: Sequence[HostSnapshot], *, indent: int = 0) -> None:
-    """A row a host, and below it what keeps a host from working."""
+def print_hosts(hosts: Sequence[HostSnapshot], now: float, *, indent: int = 0) -> None:
+    """A row a host, and below it what keeps a host from working, or what becomes of its images; `now` is
+    Unix time, s."""
     print_table(
         ["host", "state", "busy", "workers", "images/min", "free for images", "to be stored", "cores"],
         [
             [
                 host.name,
                 host.state,
-                integer(host.busy),
-                integer(host.workers),
-                per_minute(host.rates.images_per_s),
-                memory_size(max(0, host.memory.headroom)),
+                *_figures(host),
                 integer(host.waiting),
                 integer(host.cores),
             ]
@@ -30,9 +29,23 @@ def print_hosts(hosts: Sequence[HostSnapshot], *, indent: int = 0) -> None:
         indent=indent,
     )
     for host in hosts:
+        if is_away(host):
+            print_line(f"{host.name} {' '.join([why_away(host, now), *images_of_away(host)])}")
         if host.hold is not None:
             print_line(f"{host.name} holds for {host.hold.reason}: {host.hold.detail}")
         if apart := clock_apart(host.clock_ahead_seconds):
             print_line(
                 f"{host.name}'s clock is {apart}, by the engine's: set the clocks by a time server (NTP)."
             )
+
+
+def _figures(host: HostSnapshot) -> list[str]:
+    """None of a host that is not there."""
+    if is_away(host):
+        return [UNKNOWN] * 4
+    return [
+        integer(host.busy),
+        integer(host.workers),
+        per_minute(host.rates.images_per_s),
+        memory_size(max(0, host.memory.headroom)),
+    ]

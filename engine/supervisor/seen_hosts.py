@@ -1,0 +1,99 @@
+"""The hosts of a run as people see them: also those that were there, until they come back or are forgotten.
+
+All have their place for as long as the engine runs, so that none changes it when another one goes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from engine import __version__
+from engine.control.snapshot import Gone, HostSnapshot, HostState, MemorySnapshot, Rates
+from engine.hosts.base import HERE
+from engine.supervisor.absent_hosts import AbsentHosts
+from engine.supervisor.crew import Crew
+
+
+@dataclass(frozen=True)
+class _Parted:
+    last: HostSnapshot
+    has_left: bool
+    why: str
+    since: float
+    """Unix time, s."""
+    images: int
+    """That it had and that were not in the store."""
+
+
+class SeenHosts:
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        """By the name, in the order in which they came first."""
+        self._gone: dict[str, _Parted] = {}
+        self._forgotten: set[str] = set()
+
+    def joined(self, name: str) -> None:
+        self._places.setdefault(name, len(self._places))
+        self._gone.pop(name, None)
+        self._forgotten.discard(name)
+
+    def went(self, crew: Crew, why: str) -> None:
+        """Before its images are put back."""
+        host = crew.context.host
+        if host.name not in self._forgotten:
+            images = crew.converting.in_flight + crew.storing.on_scratch
+            self._gone[host.name] = _Parted(host_snapshot(crew), host.has_left, why, time.time(), images)
+
+    def forget(self, name: str) -> None:
+        """Whether it is there still or not: nobody waits for it."""
+        self._gone.pop(name, None)
+        self._forgotten.add(name)
+
+    def snapshots(self, there: list[Crew], absent: AbsentHosts) -> tuple[HostSnapshot, ...]:
+        """The engine's own machine first, if it is among those that are there."""
+        shown = [host_snapshot(crew) for crew in there]
+        shown += [_snapshot_of_gone(parted, absent) for parted in self._gone.values()]
+        return tuple(sorted(shown, key=lambda host: self._places.get(host.name, -1)))
+
+
+def host_snapshot(crew: Crew) -> HostSnapshot:
+    """A machine that is there."""
+    host, now = crew.context.host, time.monotonic()
+    hold, busy = crew.holds.hold(now), len(crew.converting.pool.running)
+    state = HostState.HOLDING if hold else HostState.WORKING if busy else HostState.IDLE
+    if crew.leaving is not None:
+        state = HostState.DRAINING
+    return HostSnapshot(
+        name=host.name or HERE,
+        state=state,
+        hold=hold,
+        cores=host.cores,
+        memory=crew.dispatch.snapshot(),
+        rates=crew.progress.rates(),
+        workers=crew.converting.pool.wanted,
+        busy=busy,
+        waiting=crew.storing.on_scratch,
+        version=__version__,
+        address=host.machine,
+        joined=crew.joined,
+        clock_ahead_seconds=round(host.clock_ahead_s),
+    )
+
+
+def _snapshot_of_gone(parted: _Parted, absent: AbsentHosts) -> HostSnapshot:
+    """Nothing of it counts in the sums over all hosts but the JPEGs that wait for it."""
+    waiting, until = absent.waiting_for(parted.last.name)
+    return structs.replace(
+        parted.last,
+        state=HostState.LEFT if parted.has_left else HostState.LOST,
+        hold=None,
+        memory=MemorySnapshot(),
+        rates=Rates(),
+        workers=0,
+        busy=0,
+        waiting=waiting,
+        clock_ahead_seconds=0,
+        gone=Gone(parted.since, parted.why, max(0, parted.images - waiting), until),
+    )
