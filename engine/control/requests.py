@@ -187,7 +187,7 @@ class Stop(Request[StopReply], frozen=True, tag="stop"):
     """Leave at once."""
 
 
-class SetWorkers(Request[WorkersReply], frozen=True, tag="workers"):
+class SetWorkers(Request[WorkersReply], frozen=True, tag="workers", omit_defaults=True):
     count: Annotated[int, Meta(ge=1, le=MOST_WORKERS, description=f"a number from 1 to {MOST_WORKERS}")]
     host: Annotated[str, Meta(description="the name of a host")] = HERE
 

@@ -17,10 +17,13 @@ from engine.control.requests import (
     BatchesReply,
     CountReply,
     Drain,
+    DrainHost,
+    ForgetHost,
     GetOrder,
     GetSnapshot,
     Hello,
     HoldBatch,
+    HostReply,
     InFlightReply,
     MoveBatch,
     OrderReply,
@@ -53,6 +56,9 @@ REQUESTS: list[tuple[Request[Any], dict[str, Any], type[Reply]]] = [
     (Drain(), {"command": "drain"}, InFlightReply),
     (Stop(), {"command": "stop"}, StopReply),
     (SetWorkers(4), {"command": "workers", "count": 4}, WorkersReply),
+    (SetWorkers(4, "conv2"), {"command": "workers", "count": 4, "host": "conv2"}, WorkersReply),
+    (DrainHost("conv2"), {"command": "drain_host", "host": "conv2"}, HostReply),
+    (ForgetHost("conv2"), {"command": "forget_host", "host": "conv2"}, HostReply),
     (
         Requeue(Selection((1, 2), "maps")),
         {
