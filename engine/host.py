@@ -28,7 +28,7 @@ from engine.hosts.libraries import libraries
 from engine.hosts.received_invitation import invitation_of_stdin
 from engine.hosts.session import Session
 from engine.hosts.waiting_words import AgainAndAgain
-from engine.hosts.wire import Hello, Parcel, topic_of_host
+from engine.hosts.wire import HAS_LEFT, Hello, Parcel, topic_of_host
 from engine.ledger.states import EventKind
 from engine.memory.available import MemoryReader
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score
@@ -212,9 +212,9 @@ class HostProcess:
                 send(Parcel(session.incarnation, -1, (self._hello(connection),)))
             if session.dismissed is not None:
                 self._left.set()
-                session.leave(f"has left: {session.dismissed}")
+                session.leave(f"{HAS_LEFT}{session.dismissed}")
             elif self._left.is_set():
-                session.leave(f"has left: {_ENDED}")
+                session.leave(f"{HAS_LEFT}{_ENDED}")
             session.work(now)
             for parcel in sent:
                 send(parcel)

@@ -126,6 +126,10 @@ class WantsToLeave:
     why: str
 
 
+HAS_LEFT = "has left: "
+"""So begins why a host goes that somebody ends, or that has nothing any more and is to go."""
+
+
 @dataclass(frozen=True)
 class Leaving:
     why: str

@@ -43,6 +43,14 @@ class Problem:
     concerns: Concerns
     why: str
     """With a path, if there is one, and what to do; one line."""
+    advice: str = ""
+    """What to do, where `why` has another path each time."""
+
+    def is_like(self, other: Problem) -> bool:
+        """Whether people who know the other one learn nothing new."""
+        if self.concerns is not other.concerns:
+            return False
+        return self.why == other.why or (self.advice != "" and self.advice == other.advice)
 
 
 @dataclass(frozen=True)
@@ -129,8 +137,9 @@ class Compare:
 
     def _problem(self) -> Problem | None:
         for source in self.shown.sources:
-            if why := _otherwise(source):
-                return Problem(Concerns.SOURCES, why)
+            if found := _otherwise(source):
+                what, advice = found
+                return Problem(Concerns.SOURCES, f"{source.path} {what}. {advice}", advice)
         if self.shown.mark:
             try:
                 check_mark(local_path(self.store, self.root), self.shown.mark, self.known)
@@ -172,18 +181,18 @@ def look(path: str) -> SourceSight | OSError:
     return SourceSight(path, size, digest.hexdigest())
 
 
-def _otherwise(source: SourceSight) -> str | None:
+def _otherwise(source: SourceSight) -> tuple[str, str] | None:
     """How a source is not what the engine sees, and what to do."""
     here = look(source.path)
     if isinstance(here, FileNotFoundError):
-        return f"{source.path} is not here: {_what_is_there(Path(source.path))}. {_MOUNT}"
+        return f"is not here: {_what_is_there(Path(source.path))}", _MOUNT
     if isinstance(here, OSError):
-        return f"{source.path} cannot be read here: {here.strerror}. {_READ}"
+        return f"cannot be read here: {here.strerror}", _READ
     if here.size_bytes != source.size_bytes:
         found = f"{here.size_bytes} bytes here, and {source.size_bytes} where the engine is"
-        return f"{source.path} has {found}: it is another share. {_MOUNT}"
+        return f"has {found}: it is another share", _MOUNT
     if here.digest != source.digest:
-        return f"{source.path} has other bytes here than where the engine is: it is another share. {_MOUNT}"
+        return "has other bytes here than where the engine is: it is another share", _MOUNT
     return None
 
 

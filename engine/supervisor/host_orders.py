@@ -106,7 +106,7 @@ class HostOrders:
             raise UserError(f"{_NO_CLUSTER}; {one_line(name)!r} is not there")
         Authority(self._run.workspace.cluster_dir).invited.check_known(name)
         there = ", ".join(each.context.host.name or HERE for each in self._crews.machines)
-        raise UserError(f"{name} is not there now: {f'there is {there}' if there else 'no host is'}")
+        raise UserError(f"host {name} is not there now; {f'these are: {there}' if there else 'none is'}")
 
     def _find(self, name: str) -> Crew | None:
         return next((crew for crew in self._crews if (crew.context.host.name or HERE) == name), None)

@@ -29,6 +29,8 @@ class Likeness:
         self._unable_since = 0.0
         self._share = CircuitBreaker(_RULES)
         self._reason = HoldReason.SOURCE
+        self._problem: Problem | None = None
+        """What it has shown last to be otherwise."""
 
     @property
     def is_shown(self) -> bool:
@@ -46,16 +48,17 @@ class Likeness:
 
     def compared(self, problem: Problem | None, now: float) -> bool:
         """What came of a comparison; True if people should be told: it holds, for another reason, or not any more."""
-        before = (self._share.is_closed, self._share.detail)
+        was_closed, before = self._share.is_closed, self._problem
+        self._problem = problem
         if problem is None:
             self._share, self.share_is_right, self.is_doubted = self._share.closed(), True, False
-            return not before[0]
+            return not was_closed
         self._reason = _REASONS.get(problem.concerns, HoldReason.UNEXPECTED)
         if self._share.is_closed:
             self._share = self._share.opened(problem.why, now, random.random())
         else:
             self._share = self._share.probed(problem.why, now, random.random())
-        return before != (False, problem.why)
+        return was_closed or before is None or not problem.is_like(before)
 
     def can_convert(self, unable: str | None, now: float) -> bool:
         """Why it cannot, as it says now; True if that is news."""

@@ -12,6 +12,7 @@ from msgspec import structs
 from engine import __version__
 from engine.control.snapshot import Gone, HostSnapshot, HostState, MemorySnapshot, Rates
 from engine.hosts.base import HERE
+from engine.hosts.wire import HAS_LEFT
 from engine.supervisor.absent_hosts import AbsentHosts
 from engine.supervisor.crew import Crew
 
@@ -44,7 +45,9 @@ class SeenHosts:
         host = crew.context.host
         if host.name not in self._forgotten:
             images = crew.converting.in_flight + crew.storing.on_scratch
-            self._gone[host.name] = _Parted(host_snapshot(crew), host.has_left, why, time.time(), images)
+            self._gone[host.name] = _Parted(
+                host_snapshot(crew), host.has_left, why.removeprefix(HAS_LEFT), time.time(), images
+            )
 
     def forget(self, name: str) -> None:
         """Whether it is there still or not: nobody waits for it."""

@@ -155,7 +155,7 @@ class FakeHost:
 
     def leave(self) -> None:
         """Somebody ends it."""
-        self.lost, self.has_left = f"{self.name}: somebody has ended it", True
+        self.lost, self.has_left = "has left: somebody has ended it", True
         self.scratch.files.clear()
 
     @property

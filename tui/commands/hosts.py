@@ -46,7 +46,7 @@ def hosts(ctx: click.Context, as_json: bool) -> None:
         print_line("No host can join: there is no listen under [cluster] in photostat.toml.")
         return
     if found:
-        print_hosts(found, snapshot.time)
+        print_hosts(found, snapshot.state, snapshot.time)
     else:
         print_line(snapshot.hold.detail if snapshot.hold else "No host is there.")
     away = sorted(set(_invited(workspace)) - {host.name for host in found})

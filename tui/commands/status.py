@@ -235,7 +235,7 @@ def _print_engine(snapshot: Snapshot) -> None:
     limit = few if snapshot.workers_wanted < snapshot.workers_asked else ""
     if snapshot.hosts and len(snapshot.hosts) + (snapshot.hosts[0].name != HERE) > 1:
         print_line("hosts:")
-        print_hosts(snapshot.hosts, snapshot.time, indent=2)
+        print_hosts(snapshot.hosts, snapshot.state, snapshot.time, indent=2)
     if snapshot.workers or snapshot.hosts is UNSET:
         print_line(f"workers: {len(busy)} of {len(snapshot.workers)} at work{limit}")
     if busy:

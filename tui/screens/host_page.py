@@ -13,10 +13,11 @@ from engine.control.snapshot import HostSnapshot
 from engine.ledger.models import Event
 from tui.actions.registry import Scope, bindings
 from tui.screens.base import BaseScreen
-from tui.screens.host_text import HostPage, events_of, gone_text, page_text
+from tui.screens.host_text import HostPage, events_of, events_text, gone_text, page_text
 from tui.state.host_words import host_word
 from tui.state.hosts import hosts_of
 from tui.state.view import View
+from tui.widgets.line_widget import line
 from tui.widgets.list_header import ListHeader
 from tui.widgets.text_view import TextView
 
@@ -38,7 +39,8 @@ class HostView(TextView):
     def _text(self, view: View, columns: int) -> list[Text]:
         page = HostPage.of(view.snapshot, self.name_of_host)
         if page is None:
-            return gone_text(self.name_of_host, self.page, view.now, columns)
+            text = gone_text(self.name_of_host, self.page, view.snapshot, view.now)
+            return [*text, line(""), *events_text(self.events, columns, view.now)]
         return page_text(page, self.events, view.now, columns)
 
 

@@ -77,8 +77,7 @@ def page_text(page: HostPage, events: Sequence[Event] | None, now: float, column
         *_facts(page, now),
         line(""),
         *([] if is_away(page.host) else measured),
-        title("Events", columns, "of this host, the newest first"),
-        *_events(events, columns, now),
+        *events_text(events, columns, now),
     ]
 
 
@@ -173,19 +172,29 @@ def _workers(page: HostPage, columns: int) -> list[Text]:
     return [title("Workers", columns, note), *(rows or [line((" none run", LABEL))])]
 
 
-def _events(events: Sequence[Event] | None, columns: int, now: float) -> list[Text]:
+def events_text(events: Sequence[Event] | None, columns: int, now: float) -> list[Text]:
+    """`events` None: they are still being read."""
+    head = title("Events", columns, "of this host, the newest first")
     if events is None:
-        return [line((" …", LABEL))]
-    return [event_line(event, columns, now=now) for event in events] or [line((" none lately", LABEL))]
+        return [head, line((" …", LABEL))]
+    lines = [event_line(event, columns, now=now) for event in events]
+    return [head, *(lines or [line((" none lately", LABEL))])]
 
 
-def gone_text(name: str, last: HostPage | None, now: float, columns: int) -> list[Text]:
-    """Of a host that is not there: what that means, and what was known last."""
-    text = [
-        _fact("state", f"╳ {name} is not there", BAD),
-        _fact("", "What it had in flight is converted by others, and no attempt counts."),
-        _fact("what to do", _COMES_BACK),
-    ]
+def gone_text(name: str, last: HostPage | None, snapshot: Snapshot | None, now: float) -> list[Text]:
+    """Of a host of which the engine knows nothing: why, and what was known last."""
+    if snapshot is None or snapshot.engine is None:
+        text = [
+            _fact("state", f"╳ nothing is known of {name}: no engine runs", BAD),
+            _fact("", "Without one no host converts; `photostat host` there waits for the next one."),
+        ]
+    else:
+        text = [
+            _fact("state", f"╳ {name} is not there", BAD),
+            _fact("", "What it had and had not stored is converted by others, and no attempt counts."),
+            _fact("what to do", f"If it was forgotten, `photostat host invite {name}` invites it anew."),
+            _fact("", _COMES_BACK),
+        ]
     if last is not None:
         text += [line(""), line(("When it was last seen:", STRONG)), *_facts(last, now)]
     return text

@@ -426,7 +426,7 @@ def test_one_that_has_left_stays_in_sight_too_and_one_that_is_forgotten_does_not
     states = {name: host.state for name, host in shown(run).items()}
     assert states == {"here": HostState.WORKING, "b": HostState.LEFT, "d": HostState.LOST}
     b = shown(run)["b"].gone
-    assert b is not None and b.put_back == 2 and b.waits_until is None
+    assert b is not None and b.put_back == 2 and b.waits_until is None and b.why == "somebody has ended it"
     run.crews.seen.forget("d")
     assert list(shown(run)) == ["here", "b"]
     run.join("c")  # invited anew

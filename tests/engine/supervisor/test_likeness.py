@@ -107,6 +107,19 @@ def test_what_is_not_alike_is_told_once_and_looked_at_again(joined: Joined) -> N
     assert likeness.compared(None, now) and likeness.hold(now) is None and not likeness.wants_comparison()
 
 
+def test_another_path_of_the_same_share_is_no_news(joined: Joined) -> None:
+    """Each comparison shows other sources: what is told once would be told every minute of a night."""
+    likeness, now = joined.likeness, time.monotonic()
+    first, second = (Problem(Concerns.SOURCES, f"{path} is not here. Mount it", "Mount it") for path in "ab")
+    assert likeness.compared(first, now)
+    likeness.tick(now + 60.0)
+    assert not likeness.compared(second, now)
+    hold = likeness.hold(now)
+    assert hold is not None and hold.detail == second.why, "what is true now"
+    assert likeness.compared(Problem(Concerns.SOURCES, "b cannot be read. Let it", "Let it"), now)
+    assert likeness.compared(None, now) and likeness.compared(first, now), "it was there in between"
+
+
 def test_a_host_that_can_convert_nothing_holds_until_it_can(joined: Joined) -> None:
     now = time.monotonic()
     assert joined.likeness.can_convert("no pyvips there", now)

@@ -119,7 +119,14 @@ async def test_a_host_that_has_gone_is_told_with_what_was_known_last(root: Path)
         await session.settle()
         text = " ".join(session.text.split())
         assert "conv2 is not there" in text and "no attempt counts" in text
+        assert "`photostat host invite conv2` invites it anew" in text and "Events of this host" in text
         assert "When it was last seen:" in text and "conv2.library.example" in text
+        session.poller.show(STATUSES["stopped"]())
+        await session.settle()
+        text = " ".join(session.text.split())
+        assert "nothing is known of conv2: no engine runs" in text and "no attempt counts" not in text
+        session.poller.show(engine_status(on_hosts(host("here", 2))))
+        await session.settle()
         await session.press("n")
         assert on_page(session) == "here"
 

@@ -77,7 +77,10 @@ def test_one_that_has_left_needs_nobody_and_says_so() -> None:
 
 
 def test_the_table_of_hosts_says_when_one_was_lost(capsys: pytest.CaptureFixture[str]) -> None:
-    print_hosts(three_hosts().hosts or (), NOW)
+    hosts = three_hosts().hosts or ()
+    print_hosts((structs.replace(hosts[0], busy=0),), State.PAUSED, NOW)
+    assert capsys.readouterr().out.splitlines()[1].split()[:5] == ["here", "working", "0", "4", "0"]
+    print_hosts(hosts, State.RUNNING, NOW)
     row, told = (text for text in capsys.readouterr().out.splitlines() if text.startswith("reading-room-4"))
     assert row.split() == ["reading-room-4", "lost", "–", "–", "–", "–", "2", "4"]
     assert "was lost at " in told and "4 images that it had not stored" in told and "if it is back by" in told

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.control.snapshot import HostSnapshot
+from engine.control.snapshot import HostSnapshot, State
 from engine.formatting import UNKNOWN, clock_apart, integer, memory_size, per_minute
 from tui.commands.shared.output import print_line, print_table
-from tui.state.hosts import images_of_away, is_away, why_away
+from tui.state.hosts import images_of_away, is_away, rate_now, why_away
 
 
-def print_hosts(hosts: Sequence[HostSnapshot], now: float, *, indent: int = 0) -> None:
-    """A row a host, and below it what keeps a host from working, or what becomes of its images; `now` is
-    Unix time, s."""
+def print_hosts(hosts: Sequence[HostSnapshot], state: State, now: float, *, indent: int = 0) -> None:
+    """A row a host, and below it what keeps a host from working, or what becomes of its images. `state` is the
+    engine's, `now` is Unix time, s."""
     print_table(
         ["host", "state", "busy", "workers", "images/min", "free for images", "to be stored", "cores"],
         [
             [
                 host.name,
                 host.state,
-                *_figures(host),
+                *_figures(host, state),
                 integer(host.waiting),
                 integer(host.cores),
             ]
@@ -39,13 +39,13 @@ def print_hosts(hosts: Sequence[HostSnapshot], now: float, *, indent: int = 0) -
             )
 
 
-def _figures(host: HostSnapshot) -> list[str]:
+def _figures(host: HostSnapshot, state: State) -> list[str]:
     """None of a host that is not there."""
     if is_away(host):
         return [UNKNOWN] * 4
     return [
         integer(host.busy),
         integer(host.workers),
-        per_minute(host.rates.images_per_s),
+        per_minute(rate_now(host, state)),
         memory_size(max(0, host.memory.headroom)),
     ]
