@@ -70,6 +70,13 @@ class GpuUnusable:
 
 
 @dataclass(frozen=True)
+class GpuSlowCopies:
+    """Samples come from the card through pageable memory, some ten times as slowly as they could."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class GpuFigures:
     """What the decoding process has done since its start, and what the card says of itself, if anything."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import one_line
+from engine.gpu.card_memory import CardError, CardMemory
 from engine.gpu.cards import BACKEND_MEMORY
 from engine.gpu.memory import card_budget
 
@@ -60,6 +61,7 @@ class GpuLibrary:
                 max_num_cpu_threads=_CPU_THREADS if device is None else _GPU_THREADS,
                 backends=[nvimgcodec.Backend(kind)],
             )
+            self.card_memory, self.slow_copies = _card_memory(device)
             self._test()
         except RuntimeError as error:
             raise GpuUnavailable(f"{self.name} cannot be used: {one_line(str(error))}") from error
@@ -69,8 +71,28 @@ class GpuLibrary:
 
         Raises RuntimeError if the card fails."""
         streams = [self._codec.CodeStream(source) for source in sources]
-        images: list[Any] = self._decoder.decode(streams, params=self._params)
+        card = self.card_memory
+        stream = 0 if card is None else card.decoding_stream
+        images: list[Any] = self._decoder.decode(streams, params=self._params, cuda_stream=stream)
+        if card is not None:
+            card.wait_for_decoding()
         return images
+
+    def copy(self, image: Any, target: NDArray[Any], *, pinned: bool) -> bool:
+        """Put its samples there; False if they are of another shape or type. `pinned`: the card may write there.
+
+        Raises RuntimeError if the card fails."""
+        is_on_card = image.buffer_kind == self._codec.ImageBufferKind.STRIDED_DEVICE
+        if pinned and self.card_memory is not None and is_on_card:
+            there = place_on_card(image.__cuda_array_interface__, target)
+            if there is not None:
+                self.card_memory.copy(target.ctypes.data, there, target.nbytes)
+                return True
+        samples = self.samples(image)
+        if samples.shape != target.shape or samples.dtype != target.dtype:
+            return False
+        np.copyto(target, samples)
+        return True
 
     def samples(self, image: Any) -> NDArray[Any]:
         """(rows, columns, components) in this process's memory."""
@@ -85,6 +107,24 @@ class GpuLibrary:
         y, x = np.mgrid[0:_TEST_SIDE, 0:_TEST_SIDE]
         if not np.array_equal(self.samples(images[0])[:, :, 0], (5 * x + 3 * y) % 256):
             raise GpuUnavailable(f"{self.name} decodes a test image to other samples than it has")
+
+
+def _card_memory(device: int | None) -> tuple[CardMemory | None, str]:
+    """None, and why on a card, if the copies go through pageable memory."""
+    if device is None:
+        return None, ""
+    try:
+        return CardMemory(device), ""
+    except CardError as error:
+        return None, str(error)
+
+
+def place_on_card(there: Mapping[str, Any], target: NDArray[Any]) -> int | None:
+    """The address of samples there (`__cuda_array_interface__`); None if they lie otherwise than in `target`."""
+    if tuple(there["shape"]) != target.shape or np.dtype(there["typestr"]) != target.dtype:
+        return None
+    strides = there.get("strides")
+    return int(there["data"][0]) if strides is None or tuple(strides) == target.strides else None
 
 
 def card_name(device: int | None) -> str:

@@ -18,13 +18,13 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from engine.gpu.batches import WaitingImage, next_batch
 from engine.gpu.eligibility import Refusal
 from engine.gpu.library import GpuLibrary, card_use, memory_budget
 from engine.gpu.memory import decoding_bytes
 from engine.gpu.native_messages import NativeMessages
+from engine.gpu.pinned import PinnedBuffers
 from engine.gpu.protocol import (
     MOST_PACKET_BYTES,
     Attach,
@@ -36,7 +36,9 @@ from engine.gpu.protocol import (
     unpack_request,
 )
 from engine.gpu.shared_buffer import AttachedBuffer, samples_in
-from engine.gpu_messages import GpuFigures
+from engine.gpu_messages import GpuFigures, GpuSlowCopies
+from engine.memory.admission_types import pinned_budget
+from engine.memory.available import MemoryReader
 from engine.messages import Quit
 
 _COPIES_AT_ONCE = 4
@@ -45,7 +47,7 @@ _LOOK_EVERY_S = 0.05
 _BACKLOG = 128
 
 
-@dataclass
+@dataclass(eq=False)
 class _Client:
     """A worker."""
 
@@ -105,13 +107,17 @@ class Server:
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._selector.register(supervisor, selectors.EVENT_READ, self._hear_supervisor)
         self._waiting: list[_Waiting] = []
-        self._copies: list[Future[int]] = []
+        self._copies: dict[Future[int], _Waiting] = {}
+        self._clients: set[_Client] = set()
+        self._pinned = PinnedBuffers(library.card_memory, pinned_budget(MemoryReader().read().total_bytes))
         self._pool = ThreadPoolExecutor(_COPIES_AT_ONCE, "copy")
         self._counted = _Counted()
         self._budget_bytes = memory_budget(device, card_use(device))
         self._reported_at = time.monotonic()
         self._reported_images = -1
         self._quits = False
+        self._told = ""
+        """Why copies go through pageable memory."""
 
     def run(self) -> None:
         """Until the supervisor wants its end, or has ended. Raises RuntimeError if the card fails."""
@@ -123,8 +129,11 @@ class Server:
             self._collect(only_done=True)
             if self._waiting:
                 self._decode()
+            self._pinned.keep_only(self._used_buffers())
+            self._tell_of_slow_copies()
             self._report()
         self._pool.shutdown()
+        self._pinned.keep_only(())
 
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
@@ -132,6 +141,7 @@ class Server:
             connection.close()
             return
         client = _Client(connection)
+        self._clients.add(client)
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(client))
 
     def _hear_supervisor(self) -> None:
@@ -156,6 +166,9 @@ class Server:
         match unpack_request(packet):
             case Attach():
                 client.buffer = buffers[0] if buffers else None
+                if client.buffer is not None:
+                    self._pinned.keep_only(self._used_buffers())
+                    self._pinned.add(client.buffer)
             case Decode() as request:
                 if client.buffer is None:
                     raise ValueError("a request without memory for its samples")
@@ -171,6 +184,7 @@ class Server:
     def _forget(self, client: _Client) -> None:
         self._selector.unregister(client.connection)
         client.connection.close()
+        self._clients.discard(client)
         self._waiting = [one for one in self._waiting if one.client is not client]
 
     def _decode(self) -> None:
@@ -185,9 +199,10 @@ class Server:
         self._counted.busy_s += time.monotonic() - began
         self._messages.take()  # why images were refused; OpenJPEG says what is wrong with them
         self._collect(only_done=False)  # so that samples of two batches at most are on the card
-        self._copies = [
-            self._pool.submit(self._deliver, one, image) for one, image in zip(batch, images, strict=True)
-        ]
+        self._copies = {
+            self._pool.submit(self._deliver, one, image): one
+            for one, image in zip(batch, images, strict=True)
+        }
 
     def _collect(self, *, only_done: bool) -> None:
         """Count what has been copied. Raises RuntimeError if the card failed then."""
@@ -196,18 +211,27 @@ class Server:
             if pixels := copy.result():
                 self._counted.images += 1
                 self._counted.pixels += pixels
-        self._copies = [copy for copy in self._copies if copy not in ended]
+            del self._copies[copy]
 
     def _deliver(self, one: _Waiting, image: Any) -> int:
         """Copy the samples and answer; returns how many pixels that were."""
         request = one.request
         target = samples_in(one.buffer.bytes, request.source_bytes, request.shape, request.item_bytes)
-        samples = None if image is None else self._library.samples(image)
-        refused = samples is None or samples.shape != target.shape or samples.dtype != target.dtype
-        if samples is not None and not refused:
-            np.copyto(target, samples)
-        one.client.answer(request.number, Refusal.BY_LIBRARY if refused else "")
-        return 0 if refused else request.pixels
+        pinned = one.buffer in self._pinned
+        is_there = image is not None and self._library.copy(image, target, pinned=pinned)
+        one.client.answer(request.number, "" if is_there else Refusal.BY_LIBRARY)
+        return request.pixels if is_there else 0
+
+    def _used_buffers(self) -> set[AttachedBuffer]:
+        """That workers have, or that are still to be written to."""
+        attached = {client.buffer for client in self._clients if client.buffer is not None}
+        return attached | {one.buffer for one in (*self._waiting, *self._copies.values())}
+
+    def _tell_of_slow_copies(self) -> None:
+        why = self._library.slow_copies or self._pinned.problem
+        if why and why != self._told:
+            self._told = why
+            self._supervisor.send(GpuSlowCopies(why))
 
     def _report(self) -> None:
         """A second after something has changed; also while nothing is asked for, so that utilisation falls."""

@@ -78,6 +78,7 @@ class AdmissionRound:
         self._state = state
         self._calibration = calibration
         self._headroom = inputs.headroom_bytes
+        self._shareable = inputs.shareable_bytes
         self._starts: list[tuple[AdmissionCandidate, Plan]] = []
         self._never_fits: list[NeverFits] = []
         self._passed: AdmissionCandidate | None = None
@@ -128,6 +129,7 @@ class AdmissionRound:
         ):
             self._starts.append((candidate, now))
             self._headroom -= max(0, now.predicted_bytes - inputs.inherited_bytes)
+            self._shareable -= now.shared_bytes
             return not candidate.alone
         if self._passed is None or candidate.image_id == self._state.passed_id:
             self._passed = candidate
@@ -152,7 +154,9 @@ class AdmissionRound:
             disk_saves_memory=self._inputs.disk_saves_memory,
             jpeg=candidate.jpeg,
         )
-        return plan if isinstance(plan, DoesNotFit) else _with_shared(plan, candidate, budget_bytes)
+        if isinstance(plan, DoesNotFit):
+            return plan
+        return _with_shared(plan, candidate, min(self._shareable, budget_bytes - plan.predicted_bytes))
 
     def _calibration_for(self, candidate: AdmissionCandidate) -> Calibration:
         factor = dict(self._state.overruns).get(candidate.image_id)
@@ -239,11 +243,11 @@ class AdmissionRound:
         return replace(wider, predicted_bytes=need)
 
 
-def _with_shared(plan: Plan, candidate: AdmissionCandidate, budget_bytes: int) -> Plan:
+def _with_shared(plan: Plan, candidate: AdmissionCandidate, shareable_bytes: int) -> Plan:
     """With the memory that a GPU's process writes to, if there is room for it too; never at the cost of another way."""
-    need = plan.predicted_bytes + candidate.shareable_bytes
-    if plan.mode is DecodeMode.STRIPS or plan.pixels_on_disk or need > budget_bytes:
+    if plan.mode is DecodeMode.STRIPS or plan.pixels_on_disk or candidate.shareable_bytes > shareable_bytes:
         return plan
+    need = plan.predicted_bytes + candidate.shareable_bytes
     return replace(plan, predicted_bytes=need, shared_bytes=candidate.shareable_bytes)
 
 

@@ -16,6 +16,14 @@ IDLE_WORKER_BYTES = 64 * MIB
 then be kept in vain, but is never overlooked."""
 
 
+PINNED_SHARE = 4
+"""Memory that is registered with CUDA cannot be swapped out nor moved: at most one byte in so many."""
+
+
+def pinned_budget(total_bytes: int) -> int:
+    return total_bytes // PINNED_SHARE
+
+
 @dataclass(frozen=True)
 class RunningImage:
     """An image that a worker has."""
@@ -28,6 +36,8 @@ class RunningImage:
     started: float
     threads: int = 1
     alone: bool = False
+    shared_bytes: int = 0
+    """Of its promise: for a GPU's process."""
 
     @property
     def unclaimed_bytes(self) -> int:
@@ -83,6 +93,11 @@ class AdmissionInput:
     def capacity_bytes(self) -> int:
         """For images if nothing else took memory."""
         return self.total_bytes - self.floor_bytes
+
+    @property
+    def shareable_bytes(self) -> int:
+        """What may still be shared with GPUs' processes: what they write to is pinned."""
+        return pinned_budget(self.total_bytes) - sum(image.shared_bytes for image in self.running)
 
     @property
     def obtainable_bytes(self) -> int:

@@ -109,6 +109,7 @@ class Dispatch:
                     started=running.started,
                     threads=running.plan.threads,
                     alone=running.image.image_id in run_alone,
+                    shared_bytes=running.plan.shared_bytes,
                 )
                 for slot in self._converting.pool
                 if (running := slot.running) is not None

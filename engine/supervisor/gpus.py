@@ -19,7 +19,7 @@ from engine.gpu.kind_locks import KindLocks, Trust
 from engine.gpu.memory import decoding_bytes, staging_bytes
 from engine.gpu.protocol import memory_bytes
 from engine.gpu.split import GpuQueue, core_seconds, extra_workers, first_to_decode, measured_rate
-from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuUnusable, GpuUse
+from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuSlowCopies, GpuUnusable, GpuUse
 from engine.hosts.children import Children
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
@@ -156,6 +156,9 @@ class Gpus:
                 self._events.info(EventKind.GPU, f"{gpu.name} decodes", pid=gpu.child.pid)
             case GpuUnusable():
                 self._close(gpu, message.why)
+            case GpuSlowCopies():
+                slow = f"{gpu.name} copies more slowly than it could: {message.why}. The images are the same"
+                self._events.warning(EventKind.GPU, slow)
             case GpuFigures():
                 gpu.images += message.images - (gpu.figures.images if gpu.figures else 0)
                 gpu.figures, gpu.budget_bytes = message, message.budget_bytes

@@ -110,6 +110,16 @@ def test_memory_for_a_gpu_is_promised_where_there_is_room_and_costs_no_other_way
     assert plan_with(need + shared - MIB) == plain
 
 
+def test_a_quarter_of_the_memory_at_most_is_pinned_for_gpus_all_images_together() -> None:
+    facts = image(1, 10)
+    running = RunningImage(9, 300 * MIB, 300 * MIB, started=0.0, shared_bytes=GIB - 250 * MIB)
+    now = replace(inputs(running=(running,), slots=4), cores=4)
+    candidates = [AdmissionCandidate(number, facts, shareable_bytes=100 * MIB) for number in (1, 2, 3)]
+    starts = decide(replace(now, candidates=candidates), AdmissionState()).starts
+    assert [start.plan.shared_bytes for start in starts] == [100 * MIB, 100 * MIB, 0]
+    assert {start.plan.mode for start in starts} == {DecodeMode.WHOLE}
+
+
 class TestOneDecision:
     @given(any_inputs, states)
     def test_what_starts_fits_in_the_headroom(self, now: AdmissionInput, state: AdmissionState) -> None:

@@ -15,7 +15,7 @@ from engine.file_kind import FileKind
 from engine.gpu.cards import CPU_BACKEND, Card, cards, why_no_cards
 from engine.gpu.eligibility import Refusal
 from engine.gpu.kind_locks import COMPARED_FIRST, REFUSED_FIRST
-from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuUnusable, GpuUse
+from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuSlowCopies, GpuUnusable, GpuUse
 from engine.ledger.models import PendingImage
 from engine.messages import DecodeMode, Plan, Quit
 from engine.supervisor import gpus as gpus_module
@@ -187,6 +187,15 @@ def test_what_it_has_done_is_told(run: Run) -> None:
     assert run.gpus.decoded() == {"gpu": 2, "whole": 1}, "an earlier photostat's host does not say"
     run.gpus.close()
     assert run.children.last.sent == [Quit()]
+
+
+def test_copies_that_are_slow_are_told_and_change_nothing_else(run: Run) -> None:
+    run.begin()
+    run.children.last.says.append(GpuSlowCopies("cuInit: CUDA_ERROR_UNKNOWN"))
+    run.look()
+    told = "H200 0 copies more slowly than it could: cuInit: CUDA_ERROR_UNKNOWN. The images are the same"
+    assert run.events()[-1] == told
+    assert run.state is GpuState.READY
 
 
 def test_an_image_too_large_for_the_card_is_left_to_the_cores(run: Run) -> None:
