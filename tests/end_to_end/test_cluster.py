@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import AttemptOutcome
@@ -21,7 +19,6 @@ from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     kill_engine,
     list_rows,
-    restore_share,
     resume_worker,
     scratch_contents,
     start_engine,
@@ -31,21 +28,20 @@ from tests.support.engine_runs import (
     suspend_busy_worker,
     wait_for_end,
 )
-from tests.support.host_processes import HostProcess, free_port, settings, wait_for_hosts
+from tests.support.host_processes import (
+    HostProcess,
+    free_port,
+    messages,
+    settings,
+    stop_in_the_middle,
+    suspend_workers,
+    wait_for_hosts,
+)
 from tests.support.waiting import wait_until
 
-IMAGES = 24
+IMAGES = 60
+SMALL = {"width": 240, "height": 180}
 LARGE = {"width": 1000, "height": 800}
-
-
-@pytest.fixture
-def hosts() -> Iterator[list[HostProcess]]:
-    """Those that a test has started; what is left of them is ended."""
-    started: list[HostProcess] = []
-    yield started
-    for host in started:
-        with suppress(psutil.NoSuchProcess):
-            host.kill()
 
 
 def uploader_of(pid: int) -> psutil.Process:
@@ -66,88 +62,94 @@ def waiting_at(root: Path, name: str) -> int:
     return next((host["waiting"] for host in status(root)["hosts"] if host["name"] == name), 0)
 
 
-def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
-    """Suspends a worker of each of these machines while it has an image; there are images for far longer than that."""
-    if (root / "elsewhere").exists():
-        restore_share(root)
-    found: dict[str, dict[str, Any]] = {}
-    for host in hosts:
-        others = {worker["pid"] for worker in status(root)["workers"] if worker["host"] != host}
-        found[host] = suspend_busy_worker(root, but=others)
-    return found
-
-
-def test_three_machines_convert_whatever_becomes_of_two_and_the_store_is_that_of_one(
+def test_three_machines_convert_whatever_becomes_of_them_and_the_store_is_that_of_one(
     workspace: MakeWorkspace, hosts: list[HostProcess]
 ) -> None:
-    calm = workspace(images=IMAGES, name="calm", **LARGE)
-    photostat("run", "--headless", workspace=calm)
-    root = workspace(images=IMAGES, name="cluster", settings=settings(free_port()), **LARGE)
-    hosts += [HostProcess(root, "b"), HostProcess(root, "c")]
-    start_engine_without_share(root, "--workers", "1")
+    calm = workspace(images=IMAGES, name="calm", **SMALL)
+    start_engine(calm)
+    root = workspace(images=IMAGES, name="cluster", settings=settings(free_port()), **SMALL)
+    b, c = HostProcess(root, "b"), HostProcess(root, "c")
+    hosts += [b, c]
+    engine = start_engine_without_share(root, "--workers", "1")
     wait_for_hosts(root, "b", "c")
     busy = stop_in_the_middle(root, "here", "b", "c")
+    keep_on_scratch(root, c, busy["c"])
+    killed = stop_in_the_middle(root, "c")["c"]
 
-    hosts[0].kill()  # in the middle of an image
-    wait_for_hosts(root, "c")
-    lost = busy["b"]["image_id"]
-    assert next(row for row in list_rows(root) if row["id"] == lost)["attempts"] == 0
-    hosts.append(HostProcess(root, "b"))
-    wait_for_hosts(root, "b", "c")
-    os.kill(busy["c"]["pid"], signal.SIGKILL)  # a worker: its host goes on
+    photostat("pause", workspace=root)
+    b.kill()  # in the middle of an image
+    os.kill(killed["pid"], signal.SIGKILL)  # a worker: its host goes on
     resume_worker(busy["here"])
+    wait_until(lambda: state_of(root, killed["image_id"]) == ("pending", 1), "the image of the worker")
+    wait_until(lambda: state_of(root, busy["b"]["image_id"]) == ("pending", 0), "the image of the host")
+    wait_until(lambda: state_of(root, busy["here"]["image_id"]) == ("done", 1), "the image of this machine")
+    d = HostProcess(root, "d")  # joins late
+    hosts.append(d)
+    wait_for_hosts(root, "c", "d")
+    scheduler_of(engine).kill()
+    wait_until(lambda: any("the scheduler has ended" in told for told in messages(root)), "the event")
+    wait_for_hosts(root)
+    wait_for_hosts(root, "c", "d")  # they have come back to the new one
+    assert status(root)["state"] == "paused"
+    assert not any(worker["image_id"] for worker in status(root)["workers"]), "paused starts nothing"
 
+    suspend_workers(root)  # so that nothing is converted between this order and the next step
+    photostat("resume", workspace=root)
+    busy = stop_in_the_middle(root, "here", "c", "d")
+    wait_until(lambda: waiting_at(root, "c") == 0, "the store to have what was on its scratch")
+    keep_on_scratch(root, d, busy["d"])
+    kill_engine(engine)
+    start_engine_without_share(root, "--workers", "1")
+    wait_for_hosts(root, "c", "d")
+    busy = stop_in_the_middle(root, "here", "c", "d")
+    wait_until(lambda: waiting_at(root, "d") == 0, "the store to have what was on its scratch")
+    photostat("drain", workspace=root)
+    for worker in busy.values():
+        resume_worker(worker)
+    drained = wait_for_end(root)
+    assert (drained["totals"]["in_flight"], drained["totals"]["pending"] > 0) == (0, True), drained["totals"]
+    done = {row["id"] for row in list_rows(root) if row["state"] == "done"}
+    assert done >= {worker["image_id"] for worker in busy.values()}, "what was in flight was finished"
+
+    start_engine(root, "--workers", "1")
     end = wait_for_end(root)
-    assert (end["totals"]["done"], end["totals"]["failed"]) == (IMAGES, 0)
-    assert stored_digests(root) == stored_digests(calm)
-    assert scratch_contents(root) == [] and "hosts" not in end
-    with LedgerReader(Workspace(root)) as reader:
-        converted_by = {attempt.host for row in list_rows(root) for attempt in reader.attempts(row["id"])}
+    assert (end["totals"]["done"], end["totals"]["failed"]) == (IMAGES, 0) and "hosts" not in end
+    wait_for_end(calm)
+    # An uploader that is killed in the middle leaves its unfinished file, which `reconcile` tells and removes.
+    stored = {name: md5 for name, md5 in stored_digests(root).items() if not is_partial(Path(name).name)}
+    assert stored == stored_digests(calm)
+    assert scratch_contents(root) == []
+    check_attempts(root, killed["image_id"])
     told = messages(root)
-    assert converted_by == {"", "b", "c"}
-    assert sum("the connection is lost" in message for message in told) == 1, told
-    for host in hosts[1:]:
+    assert sum("b: the connection is lost" in message for message in told) == 1, told
+    back = [message for message in told if "still on its scratch: stored now" in message]
+    assert len(back) == 2, "c after the scheduler, d after the engine"
+    for host in (c, d):
         assert host.end() == 0, host.said
         assert host.scratch == []
 
 
-def test_a_scheduler_and_an_engine_that_are_killed_cost_no_image_and_hosts_come_back_with_what_they_have(
-    workspace: MakeWorkspace, hosts: list[HostProcess]
-) -> None:
-    root = workspace(images=30, settings=settings(free_port()), **LARGE)
-    hosts.append(HostProcess(root, "b"))
-    pid = start_engine_without_share(root, "--workers", "1")
-    wait_for_hosts(root, "b")
-    busy = stop_in_the_middle(root, "here", "b")
-    uploader_of(hosts[0].process.pid).suspend()  # what is converted there waits on scratch
-    resume_worker(busy["b"])
-    wait_until(lambda: waiting_at(root, "b") >= 2, "JPEGs that wait on b")
-    stop_in_the_middle(root, "b")
-    scheduler = next(
-        child for child in psutil.Process(pid).children() if child.cmdline()[-1] == "photostat-scheduler"
-    )
-    scheduler.kill()
-    wait_until(lambda: any("the scheduler has ended" in told for told in messages(root)), "the event")
-    wait_for_hosts(root)
-    wait_for_hosts(root, "b")  # it has come back to the new one, and stores what it had
-    busy = stop_in_the_middle(root, "b")
-    wait_until(lambda: waiting_at(root, "b") == 0, "the store to have them")
-    uploader_of(hosts[0].process.pid).suspend()
-    resume_worker(busy["b"])
-    wait_until(lambda: waiting_at(root, "b") >= 2, "JPEGs that wait on b again")
-    kill_engine(pid)
-    start_engine(root, "--workers", "1")
-    assert wait_for_end(root)["totals"]["done"] == 30
-    # An uploader that is killed in the middle leaves its unfinished file, which `reconcile` tells and removes.
-    stored = {target for target in stored_digests(root) if not is_partial(Path(target).name)}
-    assert stored == {row["target"] for row in list_rows(root)}
-    told = [message for message in messages(root) if "still on its scratch: stored now" in message]
-    assert len(told) == 2, "after the scheduler and after the engine"
+def keep_on_scratch(root: Path, host: HostProcess, worker: dict[str, Any]) -> None:
+    """Lets this worker convert while the uploader of its host stands, until JPEGs wait there."""
+    uploader_of(host.process.pid).suspend()
+    resume_worker(worker)
+    wait_until(lambda: waiting_at(root, host.name) >= 2, f"JPEGs that wait on {host.name}")
+
+
+def scheduler_of(engine: int) -> psutil.Process:
+    children = psutil.Process(engine).children()
+    return next(child for child in children if child.cmdline()[-1] == "photostat-scheduler")
+
+
+def check_attempts(root: Path, killed: int) -> None:
+    """Each image was converted once, and only the attempt of the worker that was killed counts beside that."""
     with LedgerReader(Workspace(root)) as reader:
-        for row in list_rows(root):
-            outcomes = [attempt.outcome for attempt in reader.attempts(row["id"])]
-            assert outcomes.count(AttemptOutcome.CONVERTED) == 1 == row["attempts"], "it was converted again"
-    assert hosts[0].end() == 0 and hosts[0].scratch == []
+        attempts = {row["id"]: reader.attempts(row["id"]) for row in list_rows(root)}
+        counted = {row["id"]: row["attempts"] for row in list_rows(root)}
+    assert counted == {image_id: 1 + (image_id == killed) for image_id in attempts}
+    converted = [one for each in attempts.values() for one in each if one.outcome == AttemptOutcome.CONVERTED]
+    assert len(converted) == IMAGES, "some was converted again"
+    assert {one.host for one in converted} >= {"", "c", "d"}
 
 
 def test_what_a_person_orders_of_an_image_on_another_machine_happens_there(
@@ -188,11 +190,6 @@ def state_of(root: Path, image_id: int) -> tuple[str, int]:
         image = reader.image(image_id)
     assert image is not None
     return image.state, image.attempts
-
-
-def messages(root: Path) -> list[str]:
-    with LedgerReader(Workspace(root)) as reader:
-        return [event.message for event in reader.events(limit=1000) if event.kind == "engine"]
 
 
 def test_without_the_extra_nothing_of_it_is_loaded_and_who_needs_it_is_told_in_one_line(

@@ -138,12 +138,11 @@ class HostProcess:
 
 
 def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
-    """Gives an engine its share back, and suspends a worker of each of these machines while it has an image, however
-    small that is. Returns these workers, as `status` shows them."""
-    for worker in status(root)["workers"]:
-        if worker["pid"]:  # one that stands before it could take an image is given the first, and keeps it
-            os.kill(worker["pid"], signal.SIGSTOP)
-    restore_share(root)
+    """Gives an engine its share back if it is away, and suspends a worker of each of these machines while it has an
+    image, however small that is. Returns these workers, as `status` shows them."""
+    suspend_workers(root)  # one that stands before it could take an image is given the first, and keeps it
+    if (root / "elsewhere").exists():
+        restore_share(root)
     stopped: dict[str, dict[str, Any]] = {}
     waits_until = time.monotonic() + 1.0
 
@@ -160,6 +159,13 @@ def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
 
     wait_until(all_stand, "a worker stopped in the middle of an image on each machine", longest_pause_s=0.01)
     return stopped
+
+
+def suspend_workers(root: Path) -> None:
+    for worker in status(root)["workers"]:
+        if worker["pid"]:
+            with suppress(ProcessLookupError):
+                os.kill(worker["pid"], signal.SIGSTOP)
 
 
 def _still(root: Path, worker: dict[str, Any]) -> bool:
