@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install dev test test-tools soak check format lint types contract bench screenshot refusals lock clean
+.PHONY: help demo install cluster dev test test-tools soak check format lint types contract bench screenshot refusals lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,7 @@ demo: install  ## make a small collection of real JP2 files and convert it
 	$(BIN)/photostat demo $(DEMO)
 
 install: $(VENV)/.installed  ## set up the photostat command in .venv
+cluster: $(VENV)/.cluster  ## set up what several machines need, too: the same on each
 dev: $(VENV)/.dev  ## set up what the tests and checks need, too
 
 $(BIN)/python:
@@ -30,6 +31,10 @@ $(BIN)/python:
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
 	$(PIP) --require-hashes -r requirements.lock
 	$(PIP) --no-build-isolation --no-deps -e .
+	touch $@
+
+$(VENV)/.cluster: requirements-cluster.lock $(VENV)/.installed
+	$(PIP) --require-hashes -r requirements-cluster.lock
 	touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
@@ -72,6 +77,7 @@ refusals: dev  ## write the page of what is refused, docs/REFUSALS.md, from the 
 lock:  ## pin the newest versions of the dependencies, without registry addresses (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra build pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra build --extra notify --extra cluster --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --extra build --extra cluster -c requirements-dev.lock pyproject.toml -o requirements-cluster.lock
 
 clean:  ## remove all that the other targets made
 	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -68,3 +68,21 @@ def test_only_a_page_loads_what_makes_pages(command: str, tmp_path: Path) -> Non
         "assert not loaded, loaded"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=LONGEST_WAIT_S)
+
+
+def test_every_list_of_pins_has_the_same_versions_with_the_same_hashes() -> None:
+    """A host that was set up by one of them has the wheels of an engine that was set up by another."""
+    base, cluster, dev = (_pins(ROOT / f"requirements{kind}.lock") for kind in ("", "-cluster", "-dev"))
+    assert base.items() <= cluster.items() <= dev.items()
+    assert {"distributed", "cryptography"} <= {pin.partition("==")[0] for pin in cluster.keys() - base.keys()}
+
+
+def _pins(lock: Path) -> dict[str, frozenset[str]]:
+    """Of each requirement its hashes."""
+    entries = lock.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    return {
+        entry.split(" --hash=")[0].strip(): frozenset(
+            part for part in entry.split() if part.startswith("--hash=")
+        )
+        for entry in entries
+    }

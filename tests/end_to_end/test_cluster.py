@@ -205,7 +205,7 @@ def test_without_the_extra_nothing_of_it_is_loaded_and_who_needs_it_is_told_in_o
     (root / "photostat.toml").write_text(settings(free_port()))
     for command in (["run", "--detach"], ["host", "invite", "b"], ["host", "b.pem"]):
         told = photostat(*command, workspace=root, env=env, expect=2).stderr
-        assert told.count("\n") == 1 and "pip install 'photostat[cluster]'" in told
+        assert told.count("\n") == 1 and "photostat[cluster]" in told and "`make cluster`" in told
 
 
 HIDDEN = """

@@ -42,7 +42,7 @@ def test_a_free_port_is_no_problem_and_neither_is_no_cluster() -> None:
 
 def test_a_missing_extra_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.config.cluster_extra.find_spec", lambda name: None)
-    assert "python3 -m pip install 'photostat[cluster]'" in found(f"tls://127.0.0.1:{free_port()}")[0]
+    assert "make cluster" in found(f"tls://127.0.0.1:{free_port()}")[0]
 
 
 def test_check_says_what_would_keep_a_run_from_starting(workspace: MakeWorkspace) -> None:
