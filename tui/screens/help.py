@@ -10,6 +10,7 @@ from textual.widget import Widget
 from tui.actions.registry import ACTIONS, Action, Precondition, Scope, bindings, keycap
 from tui.screens.base import BaseScreen
 from tui.state.hosts import can_join
+from tui.state.view import View
 from tui.widgets.line_widget import LABEL, STRONG, line, title
 from tui.widgets.text_view import TextView
 
@@ -35,14 +36,20 @@ class Help(BaseScreen):
         """`page` is where it was asked for."""
         super().__init__()
         self._page = page
+        self._of_hosts: bool | None = None
+        """Whether what is written says something of hosts; None before it is written."""
 
     def body(self) -> Iterable[Widget]:
         yield TextView(id="help")
 
-    def on_mount(self) -> None:
-        app = self.typed_app
-        hosts = can_join(app.view.snapshot)
-        self.query_one(TextView).write(help_text(self._page, read_only=app.read_only, hosts=hosts))
+    def show(self, view: View) -> None:
+        """It may have been asked for before anything was known of the engine."""
+        super().show(view)
+        hosts = can_join(view.snapshot)
+        if hosts is not self._of_hosts:
+            self._of_hosts = hosts
+            text = help_text(self._page, read_only=self.typed_app.read_only, hosts=hosts)
+            self.query_one(TextView).write(text)
 
     def action_back(self) -> None:
         self.dismiss()
