@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -30,6 +31,7 @@ from engine.hosts.wire import (
 )
 from engine.memory.available import Memory
 from engine.messages import StageChanged, WorkerReady
+from engine.supervisor.loop import _TICK_S
 from tests.support.fake_hosts import FakeChild
 from tests.support.specimens import specimens
 from tests.support.waiting import wait_until_async
@@ -99,6 +101,33 @@ def test_a_silent_host_is_lost_and_a_suspended_engine_loses_none() -> None:
         now += 1.0
         host.look(now)
     assert now - host._heard_at > SILENT_AFTER_S and "no sign of life" in host.lost
+
+
+def test_a_host_that_is_heard_no_more_is_lost_at_the_first_turn_after_fifteen_seconds() -> None:
+    assert SILENT_AFTER_S <= 15.0
+    host = RemoteHost(HELLO, "ab" * 16, Mock(), Mock())
+    began = now = host._heard_at
+    host.take(Parcel("ab" * 16, 0, ()))
+    while host.lost is None:
+        assert now - began <= SILENT_AFTER_S, "it is looked at in every turn, and there is one in every tick"
+        now += _TICK_S
+        host.look(now)
+    assert now - began > SILENT_AFTER_S, "it was to be given that long"
+
+
+def test_a_host_that_is_there_is_heard_long_before_it_would_be_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Parcel] = []
+    session = Session("ab" * 16, "b", Mock(), Path("/scratch"), sent.append)
+    session._host = Mock()
+    monkeypatch.setattr(session, "_sample", lambda: Sample(0.0, HELLO.memory, (), (), 0, None, None))
+    began = now = session._heard_at
+    heard = [began]
+    while now - began < SILENT_AFTER_S - 1.0:
+        now += 0.1
+        before = len(sent)
+        session.work(now)
+        heard += [now] * (len(sent) > before)
+    assert max(after - one for one, after in pairwise([*heard, now])) < SILENT_AFTER_S / 5
 
 
 def test_a_host_has_news_once_for_all_that_it_has_said() -> None:
