@@ -8,7 +8,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.deep_check.results import WHOLE, Comparison, DecodeImage, OtherDecoder, Outcome, ProbeDecoders
+from engine.deep_check.results import (
+    GPU,
+    WHOLE,
+    Comparison,
+    DecodeImage,
+    OtherDecoder,
+    Outcome,
+    ProbeDecoders,
+)
 from engine.failures import Cause, Failure, ImageError, Stage, one_line
 from engine.memory.usage import OOM_FIRST, set_oom_score
 from engine.processes.child import tie_to_parent
@@ -59,6 +67,11 @@ def _steps(request: DecodeImage) -> Iterator[str | Comparison]:
     folder = Path(request.folder)
     with Jp2File.open(request.image.source_path) as file:
         yield from _by_mode(file, folder)
+        if request.gpu is not None:
+            from engine.deep_check.gpu import compared_with_gpu
+
+            yield GPU
+            yield compared_with_gpu(file, request.gpu)
         yield from _by_other_decoders(file, request, folder)
 
 

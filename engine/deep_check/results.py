@@ -7,10 +7,13 @@ from enum import StrEnum
 
 from engine.failures import Failure
 from engine.file_kind import FileKind
+from engine.gpu_messages import GpuUse
 from engine.messages import Surveyed
 
 WHOLE = "whole"
 """The reference of every comparison."""
+GPU = "GPU"
+"""What the decoding process of one is called among the decoders."""
 
 
 class Outcome(StrEnum):
@@ -100,6 +103,8 @@ class DecodeImage:
     """That the child may take, and each program that it starts."""
     timeout_s: float
     """For each program that it starts."""
+    gpu: GpuUse | None = None
+    """The decoding process of a GPU, if one is asked."""
 
 
 @dataclass

@@ -10,6 +10,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from engine.deep_check.child import child_main
+from engine.deep_check.gpu import CheckedGpu
 from engine.deep_check.results import (
     WHOLE,
     Comparison,
@@ -125,9 +126,12 @@ class DeepCheck:
         capacity_bytes: int,
         available_bytes: Callable[[], int],
         progress: Progress,
+        gpu: CheckedGpu | None = None,
     ) -> None:
         self._decoders = decoders
-        self._names = [decoder.name for decoder in decoders]
+        self._gpu = None if gpu is None else gpu.use
+        told = decoders if gpu is None else (*decoders, gpu.decoder)
+        self._names = [decoder.name for decoder in told]
         self._workers = workers
         self._capacity_bytes = capacity_bytes
         self._available_bytes = available_bytes
@@ -137,7 +141,7 @@ class DeepCheck:
         self._running: list[_Running] = []
         self._kinds = {kind.kind: kind for kind in sample.kinds()}
         self._done = 0
-        self.report = DeepReport(list(self._kinds.values()), decoders, other_kinds=sample.other_kinds)
+        self.report = DeepReport(list(self._kinds.values()), told, other_kinds=sample.other_kinds)
 
     def run(self) -> DeepReport:
         """Until all is compared, or Ctrl-C: the report has what was compared by then, and what was not."""
@@ -172,7 +176,7 @@ class DeepCheck:
             limit_s = timeout_s(image.surveyed)
             folder = tempfile.TemporaryDirectory(prefix="photostat-check-")
             request = DecodeImage(
-                image, self._decoders, folder.name, 2 * needed + _ADDRESS_SPACE_BYTES, limit_s
+                image, self._decoders, folder.name, 2 * needed + _ADDRESS_SPACE_BYTES, limit_s, self._gpu
             )
             child = Child("photostat deep check", child_main, request)
             self._running.append(_Running(child, folder, image, needed, limit_s))

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from engine.gpu.cards import CPU_BACKEND
+from engine.gpu.cards import BACKEND_MEMORY, CPU_BACKEND
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
@@ -90,9 +90,28 @@ def test_a_check_says_what_a_gpu_would_decode(workspace: MakeWorkspace) -> None:
     gpu = photostat("check", "--json", workspace=root, env=BACKEND).json["gpu"]
     assert (gpu["cards"], gpu["images"]) == (["CPU backend"], 3)
     assert gpu["refused"] == {"irreversible wavelet": 1, "region of interest": 1}
-    told = photostat("check", "--deep", "--sample", "0", workspace=root, env=BACKEND).stdout
+    env = BACKEND | {BACKEND_MEMORY: "2000000", "PATH": "/nowhere"}
+    make_jp2(sources[3], 400, 300, channels=1)  # too large for the card that it plays
+    told = photostat("check", "--deep", workspace=root, env=env).stdout
     assert "2 left to the cores" in told
+    assert "no: too large for the memory of the card" in told
+    assert "GPU CPU backend: decodes in a run too; agrees about" in told
     assert "no: region of interest" in told
+    deep = photostat("check", "--deep", "--json", workspace=root, env=env).json["deep"]
+    found = {
+        (one["outcome"], one["message"])
+        for image in deep["images"]
+        for one in image["comparisons"]
+        if one["way"] == "GPU"
+    }
+    assert found == {
+        ("same", ""),
+        ("no opinion", "irreversible wavelet"),
+        ("no opinion", "region of interest"),
+        ("no opinion", "too large for the memory of the card"),
+    }
+    (gpu,) = [one for one in deep["decoders"] if one["name"] == "GPU"]
+    assert (gpu["version"], gpu["problem"]) == ("CPU backend", "")
     settings = root / "photostat.toml"
     settings.write_text(settings.read_text().replace("gpu_lossy = false", "gpu_lossy = true"))
     assert photostat("check", "--json", workspace=root, env=BACKEND).json["gpu"]["images"] == 4

@@ -86,7 +86,7 @@ def check(
         _print(result, converts_here=config.cluster.here)
         if report:
             print_deep(report)
-            print_gpu_kinds(result.gpu)
+            print_gpu_kinds(result.gpu, report)
     if report is not None and report.interrupted:
         ctx.exit(128 + signal.SIGINT)
     ctx.exit(0 if result.is_clean and (report is None or report.is_clean) else 1)

@@ -6,8 +6,12 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from msgspec import structs
+
 from engine.config import Config
+from engine.deep_check.gpu import gpu_for_check
 from engine.deep_check.results import (
+    GPU,
     Comparison,
     DecodedImage,
     DeepReport,
@@ -35,6 +39,10 @@ _DECODERS_DIFFER = (
     "One of two decoders is wrong. Compare the file with what another viewer shows; if photostat is wrong, do not "
     "convert this kind, and report it with a file."
 )
+_GPU_DIFFERS = (
+    "A run would notice: it compares the first images of each kind, and decodes this kind without the GPU then. Report "
+    "it with a file."
+)
 
 
 class DeepSample:
@@ -58,7 +66,9 @@ class DeepSample:
         """Prints its progress on stderr; ends early, with what it has, at Ctrl-C."""
         memory = MemoryReader(self._config.engine.memory_limit)
         floor = parse_floor(self._config.engine.memory_floor, memory.read().total_bytes)
-        with spinner("Looking for other decoders") as show:
+        engine = self._config.engine
+        settings = engine if self._sample.images() else structs.replace(engine, gpu="off")
+        with spinner("Looking for other decoders") as show, gpu_for_check(settings) as gpu:
             decoders = probe_decoders() if self._sample.images() else ()
             check = DeepCheck(
                 self._sample,
@@ -67,6 +77,7 @@ class DeepSample:
                 self._capacity_bytes,
                 lambda: memory.read().available_bytes - floor,
                 lambda done, total, now: show(f"{integer(done)} of {integer(total)} images compared  {now}"),
+                gpu,
             )
             report = check.run()
         report.unread = images - self.read
@@ -182,7 +193,7 @@ def _lines(image: DecodedImage, decoders: set[str]) -> list[tuple[str, str]]:
     same = [one.way for one in image.comparisons if one.outcome is Outcome.SAME and one.way in decoders]
     agreeing = f"; photostat agrees with {', '.join(same)}" if same else ""
     found = [
-        (_describe(one) + agreeing, _DECODERS_DIFFER)
+        (_describe(one) + agreeing, _GPU_DIFFERS if one.way == GPU else _DECODERS_DIFFER)
         if one.way in decoders
         else (_describe(one), _MODES_DIFFER)
         for one in image.comparisons

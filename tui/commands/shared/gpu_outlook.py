@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.deep_check.results import GPU, DeepReport, Outcome
 from engine.formatting import counted, integer
 from engine.preflight.gpu_outlook import GpuOutlook
 from tui.commands.shared.output import print_line, print_table
@@ -32,13 +33,24 @@ def gpu_fact(outlook: GpuOutlook) -> str:
     return f"{told}; {integer(outlook.refused.total())} left to the cores ({reasons})"
 
 
-def print_gpu_kinds(outlook: GpuOutlook | None) -> None:
-    """For each kind of file, whether a GPU would decode it."""
+def print_gpu_kinds(outlook: GpuOutlook | None, report: DeepReport) -> None:
+    """For each kind of file, whether a GPU would decode it: by its headers, and by what came of the sample."""
     if outlook is None or not outlook.cards or not outlook.kinds:
         return
     print_line()
+    found = [
+        (image.image.kind, one) for image in report.images for one in image.comparisons if one.way == GPU
+    ]
+    refused = {kind: one.message for kind, one in found if one.outcome is Outcome.NO_OPINION}
+    differ = {kind for kind, one in found if one.is_bad}
     rows = [
-        (integer(images), f"no: {reason}" if reason else "yes", kind.describe())
+        (integer(images), _by_gpu(reason or refused.get(kind, ""), kind in differ), kind.describe())
         for (kind, reason), images in outlook.kinds.most_common()
     ]
     print_table(("images", "by the GPU", "kind"), rows, right=("images",))
+
+
+def _by_gpu(reason: str, differs: bool) -> str:
+    if differs:
+        return "no: it differs from OpenJPEG"
+    return f"no: {reason}" if reason else "yes"
