@@ -22,7 +22,10 @@ def is_doubtful(facts: NotConverted) -> bool:
 
 def digest_to_compare(facts: NotConverted) -> str:
     """The algorithm, or "" if no digest is wanted."""
-    is_wanted = facts.failure.cause in _OF_ITS_BYTES and facts.source_bytes <= _MOST_DIGESTED_BYTES
+    may_have_changed = facts.failure.cause is Cause.SOURCE_UNREADABLE
+    is_wanted = (
+        facts.failure.cause in _OF_ITS_BYTES or may_have_changed
+    ) and facts.source_bytes <= _MOST_DIGESTED_BYTES
     return facts.source_digest.partition(":")[0] if is_wanted else ""
 
 
@@ -55,9 +58,15 @@ def other_than_here(path: str, facts: NotConverted, found: Surveyed | NotSurveye
             f"{path} has {facts.source_bytes} bytes on this machine, and {found.source_bytes} for the engine"
         )
     if facts.failure.cause in SOURCE_CAUSES:
-        if facts.source_bytes and facts.source_bytes == found.source_bytes and facts.source_digest:
-            return None  # it has changed, for both
+        if _has_changed(facts, found):
+            return None
         return f"{path} is there for the engine, and not on this machine: is the share mounted here?"
     if found.source_digest and found.source_digest != facts.source_digest:
         return f"{path} has other bytes on this machine than for the engine, although as many"
     return None
+
+
+def _has_changed(facts: NotConverted, found: Surveyed) -> bool:
+    """Whether the engine's machine, too, has other bytes now than were read at the beginning."""
+    was_read = facts.failure.cause is Cause.SOURCE_UNREADABLE and bool(facts.source_digest)
+    return was_read and found.source_digest != facts.source_digest
