@@ -37,6 +37,7 @@ from engine.visible_stderr import make_stderr_visible
 _TICK_S = 0.25
 _HELLO_EVERY_S = 1.0
 _AGAIN_AFTER_S = 5.0
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CONNECTION_LOST = 3
 """The exit code of a host that was started over ssh; 0 is that of one which was to leave."""
 _ENDED = "it was ended there"
@@ -110,7 +111,7 @@ class HostProcess:
     async def run(self) -> None:
         """Until a person stops it. Raises UserError if the engine refuses it."""
         loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for signum in _ENDING:
             loop.add_signal_handler(signum, self._leave)
         if self._options.while_stdin:
             loop.add_reader(sys.stdin.fileno(), self._read_stdin)
@@ -131,6 +132,9 @@ class HostProcess:
                     await asyncio.wait_for(self._wake_up.wait(), _AGAIN_AFTER_S)
         if self._session is not None:
             self._session.remove_all()
+        for signum in _ENDING:  # one more of them changes nothing now
+            loop.remove_signal_handler(signum)
+            signal.signal(signum, signal.SIG_IGN)
 
     def _read_stdin(self) -> None:
         """When it ends, whoever has started this has gone: it leaves at once."""

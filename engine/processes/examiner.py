@@ -152,8 +152,8 @@ def examiner_main(connection: Connection[Any, Any], parent_pid: int, question: Q
     """The process's main: ends with its pipe."""
     tie_to_parent(parent_pid, killed_first=True)
     with question.answered() as answer:
-        connection.send(answer)
-        with contextlib.suppress(EOFError, OSError):
+        with contextlib.suppress(EOFError, OSError):  # whoever asked may have ended
+            connection.send(answer)
             connection.recv()
 
 

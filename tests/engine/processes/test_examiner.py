@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def root(tmp_path: Path) -> Path:
         path.write_bytes(bytes(size))
     (tmp_path / "out").mkdir()
     return tmp_path
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_no_fault(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examiner, "tie_to_parent", lambda *args, **more: None)
+    theirs, ours = Pipe()
+    theirs.close()
+    examiner.examiner_main(ours, 1, Show(sources(root), STORE, root, KNOWN))
+    assert list((root / "out").iterdir()) == []
 
 
 def sources(root: Path) -> tuple[str, ...]:
