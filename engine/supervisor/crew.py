@@ -100,12 +100,14 @@ class Crew:
         return self.storing.let_go()
 
     @property
+    def can_store(self) -> bool:
+        """Whether nothing here keeps JPEGs from the store."""
+        return self.holds.may_store and self.holds.may_try_store and self.holds.may_try
+
+    @property
     def is_storing(self) -> bool:
         """Whether what waits on scratch is on its way to the store."""
-        holds = self.holds
-        may_try = holds.may_try and self.context.run.holds.may_try
-        may_store = holds.may_store and holds.may_try_store and may_try
-        return bool(self.storing.on_scratch) and may_store
+        return bool(self.storing.on_scratch) and self.can_store and self.context.run.holds.may_try
 
     @property
     def is_busy(self) -> bool:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.control.snapshot import Hold, HostSnapshot
-from engine.formatting import counted
+from engine.formatting import counted, duration
+from engine.hosts.base import HERE
 from engine.ledger.states import EventKind
 from engine.supervisor.absent_hosts import AbsentHosts
 from engine.supervisor.bandwidth_shares import BandwidthShares
@@ -17,8 +18,11 @@ from engine.supervisor.disk_checks import check_removals
 from engine.supervisor.host_holds import hold_of_all
 from engine.supervisor.progress import Progress
 from engine.supervisor.seen_hosts import SeenHosts
+from engine.supervisor.shut_out import Machine, ShutOut
 from engine.supervisor.surveying import DiagnoseSource
 from engine.supervisor.waiting_for_hosts import WaitingForHosts
+
+_LOOKS_EVERY_S = 1.0
 
 
 class Crews:
@@ -38,7 +42,9 @@ class Crews:
         self._due: list[Crew] = []
         """Those that have something to do in this turn."""
         self._failures_of_gone = 0
+        self._look_at_stores = 0.0
         self._waiting = WaitingForHosts(here.events)
+        self._shut_out = ShutOut()
         self.here = self._crew(here, workers)
         """The crew of the engine's own machine, which the surveyor is on; it may convert nothing."""
         self._crews.append(self.here)
@@ -139,9 +145,37 @@ class Crews:
         self._candidates.begin_turn()
         self._divide_bandwidth(now)
         for crew in self._due:
-            crew.work(now, may_start=may_start, more_to_come=more_to_come)
+            may_start_here = may_start and self._shut_out.may_start(crew.context.host.name, now)
+            crew.work(now, may_start=may_start_here, more_to_come=more_to_come)
             if may_store and (crew is not self.here or self._converts_here or crew.is_busy):
                 crew.storing.work()
+        if now >= self._look_at_stores:
+            self._look_at_stores = now + _LOOKS_EVERY_S
+            for crew in self._shut_out_too_long(now):
+                if may_start:
+                    self._hand_over(crew, now)
+
+    def _shut_out_too_long(self, now: float) -> list[Crew]:
+        """Those that cannot store, while others can."""
+        working = [crew for crew in self.converting if crew.can_store and crew.holds.hold(now) is None]
+        machines = {
+            crew.context.host.name: Machine(
+                crew.context.host.name, crew.can_store, crew in working, not crew.converting.in_flight
+            )
+            for crew in self
+        }
+        names = self._shut_out.look(machines.values(), now)
+        return [crew for crew in self if crew.context.host.name in names]
+
+    def _hand_over(self, crew: Crew, now: float) -> None:
+        """The images of what waits on its scratch start again on other machines."""
+        if not (jpegs := crew.storing.give_away()):
+            return
+        name = crew.context.host.name
+        waited, images = duration(self._shut_out.waited_s(name, now)), counted(len(jpegs), "image")
+        why = f"has not reached the store for {waited}: {images} whose JPEGs wait on its scratch start again on others"
+        crew.context.events.warning(EventKind.ENGINE, why)
+        self.absent.put_back(jpegs, f"its JPEG waited on {name or HERE}, which does not reach the store")
 
     def _divide_bandwidth(self, now: float) -> None:
         if self._shares is None:

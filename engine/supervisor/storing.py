@@ -210,6 +210,13 @@ class Storing:
             self._host.dismiss(self._uploader, self._at, after_s=_FINISHES_WITHIN_S)
             self._uploader = None
 
+    def give_away(self) -> list[WaitingJpeg]:
+        """All that is not on its way to the store; it goes from scratch after the ledger's commit."""
+        given = list(self._waiting)
+        self._waiting.clear()
+        self._to_unlink.extend(Path(jpeg.request.scratch_path) for jpeg in given)
+        return given
+
     def let_go(self) -> list[WaitingJpeg]:
         """This host has gone; returns what is not known to be in the store, and is on its scratch."""
         left = [*self._transferring.values(), *self._waiting]
