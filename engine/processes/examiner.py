@@ -151,10 +151,10 @@ class Compare:
 def examiner_main(connection: Connection[Any, Any], parent_pid: int, question: Question) -> None:
     """The process's main: ends with its pipe."""
     tie_to_parent(parent_pid, killed_first=True)
-    with question.answered() as answer:
-        with contextlib.suppress(EOFError, OSError):  # whoever asked may have ended
-            connection.send(answer)
-            connection.recv()
+    gone = contextlib.suppress(EOFError, OSError)  # whoever has asked
+    with question.answered() as answer, gone:
+        connection.send(answer)
+        connection.recv()
 
 
 def _specimens(directory: Path) -> Conversions | Problem:

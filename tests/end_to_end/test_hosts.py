@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -61,11 +60,14 @@ def test_an_engine_whose_machine_converts_nothing_waits_for_a_host_and_goes_on_b
     hosts.append(HostProcess(root, "b"))
     assert wait_for_end(root)["totals"]["done"] == 3
     assert converted_by(root) == {"b"}
-    ended = hosts[0].process
-    while ended.poll() is None:  # again and again, also when it has left already
-        ended.send_signal(signal.SIGTERM)
-        time.sleep(0.002)
-    assert ended.returncode == 0, hosts[0].said
+    process = hosts[0].process
+
+    def has_ended() -> bool:
+        process.send_signal(signal.SIGTERM)  # again and again, also when it has left already
+        return process.poll() is not None
+
+    wait_until(has_ended, "its end", longest_pause_s=0.002)
+    assert process.returncode == 0, hosts[0].said
 
 
 def busy_there(root: Path, host: str) -> dict[str, Any]:
