@@ -14,13 +14,14 @@ _MINUTES, _SEED = "PHOTOSTAT_SOAK_MINUTES", "PHOTOSTAT_SOAK_SEED"
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("module", ["tests.soak.run", "tests.soak.run_machines"])
 def test_a_long_run_through_every_fault_ends_as_a_calm_one(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], module: str
 ) -> None:
     if os.geteuid() != 0 or not Path("/dev/fuse").exists():
         pytest.skip("only root mounts volumes and shares, and shares need /dev/fuse")
     minutes, seed = os.environ.get(_MINUTES) or "10", os.environ.get(_SEED, "")
-    soak = [sys.executable, "-m", "tests.soak.run", str(tmp_path), minutes, *([seed] if seed else [])]
+    soak = [sys.executable, "-m", module, str(tmp_path), minutes, *([seed] if seed else [])]
     with capfd.disabled():
         done = subprocess.run(
             ["unshare", "--mount", "--propagation", "private", *soak], cwd=ROOT, check=False

@@ -18,13 +18,21 @@ _ENGINE = "10.77.0.1"
 class Machine:
     """A namespace with an interface of its own, which lasts as long as a process in it."""
 
-    def __init__(self) -> None:
-        self._keeper = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
-        here = Path("/proc/self/ns/net").readlink()
-        own = Path(f"/proc/{self._keeper.pid}/ns/net")
-        wait_until(lambda: own.readlink() != here, "a network namespace")
-        self.inside = ("nsenter", f"--net=/proc/{self._keeper.pid}/ns/net")
+    def __init__(self, at: Path | None = None) -> None:
+        """`at`: it has mounts of its own too, and this is where its commands run."""
+        self._keeper = subprocess.Popen(
+            ["unshare", "--net", *(["--mount"] if at else []), "sleep", "infinity"]
+        )
+        kinds = ("net", "mnt") if at else ("net",)
+        for kind in kinds:
+            here = Path(f"/proc/self/ns/{kind}").readlink()
+            own = Path(f"/proc/{self._keeper.pid}/ns/{kind}")
+            wait_until(lambda here=here, own=own: own.readlink() != here, "a namespace")  # type: ignore[misc]
+        self.inside: tuple[str, ...] = ("nsenter", f"--net=/proc/{self._keeper.pid}/ns/net")
         """In front of a command that is to run there."""
+        if at is not None:
+            mounts = f"--mount=/proc/{self._keeper.pid}/ns/mnt"
+            self.inside = (*self.inside, mounts, "env", "-C", str(at))
         self.run("ip", "link", "set", "lo", "up")
 
     @property
@@ -56,9 +64,9 @@ class Network:
         """For the engine's settings."""
         return f"tls://{_ENGINE}:8786"
 
-    def add(self) -> Link:
-        """Another machine, which reaches the engine."""
-        machine = Machine()
+    def add(self, at: Path | None = None) -> Link:
+        """Another machine, which reaches the engine; see Machine."""
+        machine = Machine(at)
         self._hosts.append(machine)
         return Link(self.engine, machine, len(self._hosts))
 
