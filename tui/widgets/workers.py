@@ -148,6 +148,9 @@ class Workers(SelectablePanel):
         """Or the other way round, if it is not said which."""
         if (host := self.host) is None:
             return
+        if is_away(host):
+            self.post_message(self.NoWorker(host))
+            return
         self.cursor = self.current
         is_folded = self.folds.is_folded(host.name)
         self.folds.choose(host.name, folded=not is_folded if folded is None else folded)
