@@ -10,6 +10,7 @@ from engine.failures import UserError
 from engine.hosts.children import Journal
 from engine.hosts.connection import Connection
 from engine.hosts.invitations import Credentials
+from engine.hosts.latest import Latest
 from engine.hosts.libraries import difference, libraries
 from engine.hosts.meeting import Meeting
 from engine.hosts.remote import RemoteHost
@@ -31,6 +32,8 @@ _DOUBLE_AFTER_S = 6.0
 """A host that lost its connection is silent by then (RemoteHost.is_silent)."""
 _DOUBLE = "another host is there already with this invitation: invite each machine by a name of its own"
 _MOST_TOLD = 1000
+_MOST_OVER = 20_000
+"""Far more than come in the seconds in which something that was said may be under way."""
 
 
 class Cluster:
@@ -57,7 +60,7 @@ class Cluster:
         self._arrived: list[RemoteHost] = []
         self._told: set[tuple[str, str]] = set()
         """What was refused, and why: told once."""
-        self._over: set[str] = set()
+        self._over = Latest(_MOST_OVER)
         """Incarnations that were refused or let go, and their addresses. What is said in their names may arrive late,
         and what the scheduler says of an address may be about the former one: none is let in again."""
         self._doubles: dict[str, float] = {}
@@ -194,7 +197,8 @@ class Cluster:
     def _end(self, host: RemoteHost) -> None:
         """Nothing that is still said in its name counts."""
         self._hosts.pop(host.incarnation, None)
-        self._over |= {host.incarnation, host.hello.address}
+        self._over.add(host.incarnation, host.hello.address)
+        self._doubles.pop(host.incarnation, None)
 
     def _take_hello(self, hello: Hello, incarnation: str) -> None:
         former = next((host for host in self._hosts.values() if host.name == hello.name), None)
@@ -219,11 +223,12 @@ class Cluster:
     def _is_a_double(self, incarnation: str) -> bool:
         """Whether it has been saying hello for so long that the former one of its name, which is heard, is another."""
         now = time.monotonic()
+        if len(self._doubles) > _MOST_TOLD:
+            self._doubles.clear()
         return now - self._doubles.setdefault(incarnation, now) > _DOUBLE_AFTER_S
 
     def _refuse(self, host: RemoteHost, why: str) -> None:
         self._end(host)
-        self._doubles.pop(host.incarnation, None)
         self._tell(host.name, why)
         host.refuse(why)
 

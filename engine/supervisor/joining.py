@@ -13,6 +13,7 @@ from engine.hosts.cluster import Cluster
 from engine.hosts.credentials import Admission
 from engine.hosts.examination import NOTHING_CONVERTED, Examination
 from engine.hosts.invited import Invited
+from engine.hosts.latest import Latest
 from engine.hosts.meeting import ExistingScheduler, OwnScheduler
 from engine.hosts.remote import RemoteHost
 from engine.hosts.ssh import SshHosts
@@ -31,6 +32,7 @@ from engine.supervisor.share_comparison import ShareComparison
 
 _SPECIMENS_AGAIN_AFTER_S = 30.0
 _LOOKS_EVERY_S = 0.25
+_MOST_CLOCKS = 1000
 
 
 class Joining:
@@ -49,7 +51,7 @@ class Joining:
         """Why nothing has come of them, as it was told."""
         self._look_at_all = 0.0
         self._comparison = ShareComparison(run, self._others)
-        self._other_clocks: set[str] = set()
+        self._other_clocks = Latest(_MOST_CLOCKS)
         """Hosts whose clocks are known to be wrong, by their incarnation."""
         settings, admission = run.config.cluster, Admission(run.workspace, run.config)
         credentials = admission.engine()

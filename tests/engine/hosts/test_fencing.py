@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.config import StoreSettings
+from engine.hosts import cluster
 from engine.hosts.cluster import Cluster
+from engine.hosts.latest import Latest
 from engine.hosts.libraries import libraries
 from engine.hosts.remote import RemoteHost
 from engine.hosts.wire import Greet, Hello, Joined, LetGo, Parcel, Said, Sample
@@ -67,6 +69,23 @@ def test_a_host_that_was_let_go_is_not_let_in_again_in_its_old_name_or_at_its_ol
     assert len(engine.joined) == 1 and engine.told("tls://b:1") == [LetGo], "it is to connect anew"
     engine.join("cc" * 16, "tls://b:2")
     assert len(engine.joined) == 2 and engine.joined[1].lost is None
+
+
+def test_a_host_that_comes_and_goes_for_months_takes_no_more_memory_and_its_last_names_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "_MOST_OVER", 20)
+    monkeypatch.setattr(cluster, "_MOST_TOLD", 20)
+    engine = Engine()
+    for number in range(60):
+        engine.join(f"{number:032x}", f"tls://b:{number}")
+        engine.hello(f"{number + 1000:032x}", f"tls://b:{number + 1000}")  # another with the same invitation
+        engine.remove(f"tls://b:{number}")
+    sizes = [len(kept) for kept in vars(engine.cluster).values() if isinstance(kept, dict | set | Latest)]
+    assert max(sizes) <= 21 and 20 in sizes, "of what it keeps, nothing has grown with the 60"
+    for number in range(55, 60):
+        engine.join(f"{number:032x}", f"tls://b:{number}")
+    assert len(engine.joined) == 60
 
 
 def test_what_is_said_in_the_name_of_a_host_that_was_let_go_is_not_heard() -> None:
