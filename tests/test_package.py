@@ -70,6 +70,21 @@ def test_only_a_page_loads_what_makes_pages(command: str, tmp_path: Path) -> Non
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=LONGEST_WAIT_S)
 
 
+@pytest.mark.parametrize("command", ["--help", "status", "list", "check", "workers --help", "service"])
+def test_one_machine_loads_nothing_for_others_or_for_gpus(command: str, tmp_path: Path) -> None:
+    workspace = Workspace.init(tmp_path / "workspace")
+    not_needed = {"distributed", "dask", "tornado", "cryptography", "nvidia"}
+    quick = command in ("status", "list")
+    script = (
+        "import sys\nfrom tui.cli import main\n"
+        f"try: main(['-C', {str(workspace.root)!r}, *{command.split()}])\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"loaded = {not_needed | ({'ssl', 'psutil', 'multiprocessing'} if quick else set())} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, timeout=LONGEST_WAIT_S)
+
+
 def test_every_list_of_pins_has_the_same_versions_with_the_same_hashes() -> None:
     """A host that was set up by one of them has the wheels of an engine that was set up by another."""
     base, cluster, dev = (_pins(ROOT / f"requirements{kind}.lock") for kind in ("", "-cluster", "-dev"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,8 @@ def tls_texts(files: TlsFiles, root: Path) -> tuple[str, str, str]:
     """Authority, certificate and key, as PEM; `root` is the workspace. Raises UserError if they cannot be used."""
     paths = {what: root / Path(path).expanduser() for what, path in asdict(files).items()}
     texts = {what: _pems(what, path) for what, path in paths.items()}
+    import ssl  # the other settings are read at each start, and do not need it
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=texts["ca"])

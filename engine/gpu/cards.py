@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 CPU_BACKEND = "PHOTOSTAT_GPU_BACKEND"
@@ -44,5 +44,9 @@ def why_no_cards() -> str:
 
 
 def is_installed() -> bool:
-    """`nvidia` is a namespace that other packages share: looking for what is in it runs nothing."""
-    return find_spec("nvidia") is not None and find_spec("nvidia.nvimgcodec") is not None
+    """`nvidia` is a namespace that other packages share: what is in it is looked for without importing it."""
+    nvidia = PathFinder.find_spec("nvidia")
+    return (
+        nvidia is not None
+        and PathFinder.find_spec("nvimgcodec", nvidia.submodule_search_locations) is not None
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from msgspec import UNSET, structs, to_builtins
 
+from engine.config.cluster_extra import HERE
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.control.snapshot import EngineIdentity, HoldReason, Snapshot, State
 from engine.control.without_engine import snapshot_of_ledger
@@ -19,7 +20,6 @@ from engine.formatting import (
     per_minute,
     three_figures,
 )
-from engine.hosts.base import HERE
 from engine.ledger.reader import LedgerReader
 from engine.run_account.account import RunAccount
 from engine.run_account.reading import account_in
