@@ -131,8 +131,10 @@ class AttemptOutcomes:
             was_alone = attempt.image.image_id in self._run.run_alone
             self._run.run_alone.add(attempt.image.image_id)
             return not was_alone
-        may_help = failure.cause in RETRYABLE or source_is_back
-        return may_help and attempt.number <= self._run.config.engine.retries
+        retries = self._run.config.engine.retries
+        if source_is_back:  # an image whose source is there does not fail without another look
+            return attempt.number <= max(1, retries)
+        return failure.cause in RETRYABLE and attempt.number <= retries
 
     def put_back(self, attempt: RunningAttempt, why: str, pid: int | None = None) -> None:
         """Pending again; the attempt does not count."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as replace_fields
 
-from engine.config import ClusterSettings, Config, StoreSettings
+from engine.config import ClusterSettings, Config, EngineSettings, StoreSettings
 from engine.control.snapshot import HoldReason, HostSnapshot, HostState, MemorySnapshot, Rates
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
@@ -482,6 +483,29 @@ def test_a_fault_in_what_one_host_has_read_is_the_images_only_if_the_engine_read
         assert run.crews.hold(time.monotonic()) is None, "the others go on"
         run.finish()
         assert run.ledger.account()["newspapers"].done == IMAGES
+    run.ledger.close()
+
+
+def test_a_source_that_was_away_for_a_moment_is_read_again_whatever_retries_says(run: SimulatedRun) -> None:
+    run.run.config = replace_fields(run.run.config, engine=EngineSettings(retries=0))
+    run.turn()
+    run.turn()
+    child, job = run.machines[""].jobs[0]
+    for attempts, state in ((1, "pending"), (2, "failed")):  # and then it fails, rather than again and again
+        run.broken.add(job.image_id)
+        run.crashes[job.image_id] += 1
+        child.sent.remove(job)
+        gone = Failure(Cause.SOURCE_MISSING, Stage.READING, "no such file")
+        child.says.append(NotConverted(job.image_id, gone, (), 1, 0.1, 0.1, job.attempt))
+        with run.ledger.turn():
+            run.crews.receive()
+        with LedgerReader(run.workspace) as reader:
+            image = reader.image(job.image_id)
+        assert image is not None and (image.attempts, image.state) == (attempts, state)
+        run.turn()
+        child, job = next(
+            ((one, its) for one, its in run.machines[""].jobs if its.image_id == image.id), (child, job)
+        )
     run.ledger.close()
 
 
