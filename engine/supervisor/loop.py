@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 _TICK_S = 0.25
 _TOGETHER_S = 0.004
 """Turns begin no closer to one another: what comes in between is taken together, and costs one turn."""
+_PASSES = 5
+"""Of the event loop between two turns, also if the next is due at once: to answer a client takes a few."""
 _LINGER_S = 1.5
 """A finished engine stays so long for clients that ask once a second, so that they see the end."""
 
@@ -245,6 +247,8 @@ class Supervisor:
         tick = asyncio.get_running_loop().call_later(_TICK_S, wake_up.set)
         await wake_up.wait()
         tick.cancel()
+        for _ in range(_PASSES):
+            await asyncio.sleep(0)
         await asyncio.sleep(self._began + _TOGETHER_S - time.monotonic())
         wake_up.clear()
         self._began = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from types import SimpleNamespace
 from typing import cast
@@ -31,3 +32,27 @@ async def test_a_turn_comes_also_if_nothing_does() -> None:
     began = fake._began
     await Supervisor._wait_for_events(cast("Supervisor", fake))
     assert fake._began - began >= 0.2
+
+
+async def test_a_client_is_answered_between_two_turns_that_follow_at_once() -> None:
+    """As while there is a large order: the next slice is due when the last one ends."""
+    loop, steps = asyncio.get_running_loop(), list[str]()
+    wake_up = asyncio.Event()
+    wake_up.set()
+    theirs, ours = socket.socketpair()
+    with theirs:
+        reader, writer = await asyncio.open_connection(sock=ours)
+
+        async def answer() -> None:
+            steps.append((await reader.readline()).decode())
+            writer.write(b"reply\n")
+
+        answering = loop.create_task(answer())
+        await asyncio.sleep(0)
+        theirs.send(b"request\n")
+        fake = SimpleNamespace(_run=SimpleNamespace(wake_up=wake_up), _began=time.monotonic() - 1)
+        await Supervisor._wait_for_events(cast("Supervisor", fake))
+        theirs.setblocking(False)
+        assert theirs.recv(100) == b"reply\n" and steps == ["request\n"]
+        await answering
+        writer.close()
