@@ -41,8 +41,8 @@ _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 CONNECTION_LOST = 3
 """The exit code of a host that was started over ssh; 0 is that of one which was to leave."""
 _ENDED = "it was ended there"
-_FINISHES_WITHIN_S = 75.0
-"""systemd kills what has not ended 90 s after SIGTERM (TimeoutStopSec)."""
+FINISHES_WITHIN_S = 75.0
+"""Less than the 90 s after which systemd kills what has not ended (TimeoutStopSec)."""
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,9 @@ class HostProcess:
         session = self._serves
         if session is not None and session.has_joined and not session.finishes:
             session.finish(_ENDED)
-            most = f"{_FINISHES_WITHIN_S:.0f} s at most"
+            most = f"{FINISHES_WITHIN_S:.0f} s at most"
             self._said.say(f"finishes what it has, {most}, then leaves; a second Ctrl-C or SIGTERM: at once")
-            asyncio.get_running_loop().call_later(_FINISHES_WITHIN_S, self._leave)
+            asyncio.get_running_loop().call_later(FINISHES_WITHIN_S, self._leave)
         else:
             self._left.set()
         self._wake_up.set()

@@ -45,7 +45,8 @@ class HoldReason(StrEnum):
     BATCH = "batch"
     """People hold every batch in which images wait."""
     HOSTS = "hosts"
-    """The engine's own machine converts nothing, and no other is there that does."""
+    """The engine's own machine converts nothing, and no other is there that does; or all that is left is JPEGs on the
+    scratch of hosts that may come back."""
 
 
 class Hold(Struct, frozen=True):

@@ -17,6 +17,7 @@ from engine.hosts.dask_settings import security_of
 from engine.hosts.invitations import Invitation
 
 _ANSWERS_WITHIN_S = 10.0
+_SILENT = "that machine is down, or a firewall drops what is sent to this port"
 _EXPIRED, _NOT_YET_VALID = 10, 9
 """X509_V_ERR_CERT_HAS_EXPIRED and X509_V_ERR_CERT_NOT_YET_VALID of OpenSSL."""
 
@@ -28,8 +29,11 @@ async def make_contact(invitation: Invitation) -> None:
         when = f"the invitation of {invitation.name} holds from {_shown(begins)} on"
         raise UserError(f"{when}: set this machine's clock, which is behind")
     try:
-        async with asyncio.timeout(_ANSWERS_WITHIN_S), _connected(invitation) as reader:
-            await reader.read(1)  # it speaks first, and only after it has looked at our certificate
+        try:
+            async with asyncio.timeout(_ANSWERS_WITHIN_S), _connected(invitation) as reader:
+                await reader.read(1)  # it speaks first, and only after it has looked at our certificate
+        except TimeoutError as error:
+            raise TimeoutError(f"no answer within {_ANSWERS_WITHIN_S:.0f} s: {_SILENT}") from error
     except (OSError, TimeoutError) as error:
         if datetime.now(UTC) > ends:
             why = f"the invitation of {invitation.name} has expired ({_shown(ends)})"

@@ -77,12 +77,12 @@ class AbsentHosts:
             return None
         until = time.time() - now + max(self._until.values())
         hosts = ", ".join(sorted(self._until))
-        images = counted(len(self.image_ids), "JPEG")
+        are, do = ("is", "it does") if len(self._until) == 1 else ("are", "they do")
         detail = (
-            f"{images} on scratch of {hosts}, which is not connected: if it does not come back, their images start "
-            f"again at {clock(until, time.time())}"
+            f"{counted(len(self.image_ids), 'JPEG')} on scratch of {hosts}, which {are} not connected: if {do} not "
+            f"come back, others convert again from {clock(until, time.time())} on"
         )
-        return Hold(HoldReason.STORE, detail, until - COMES_BACK_WITHIN_S, until)
+        return Hold(HoldReason.HOSTS, detail, until - COMES_BACK_WITHIN_S, until)
 
     def _take(self, host: str) -> list[WaitingJpeg]:
         self._until.pop(host, None)

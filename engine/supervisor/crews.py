@@ -43,7 +43,7 @@ class Crews:
         """Those that have something to do in this turn."""
         self._failures_of_gone = 0
         self._look_at_stores = 0.0
-        self._waiting = WaitingForHosts(here.events)
+        self._waiting = WaitingForHosts(here.events, (host.name for host in here.run.config.cluster.hosts))
         self._shut_out = ShutOut()
         self.here = self._crew(here, workers)
         """The crew of the engine's own machine, which the surveyor is on; it may convert nothing."""

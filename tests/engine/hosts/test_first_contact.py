@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as real
+import socket
 import ssl
 from pathlib import Path
 
@@ -46,6 +47,16 @@ async def test_what_is_no_engine_may_be_one_later(invitation: Invitation) -> Non
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(OSError, match="no engine of photostat"):
             await make_contact(Invitation("b", f"tls://127.0.0.1:{port}", invitation.credentials))
+
+
+async def test_what_never_answers_is_told_with_what_that_may_be(
+    invitation: Invitation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_contact, "_ANSWERS_WITHIN_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        at = f"tls://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(TimeoutError, match=r"no answer within .* a firewall drops"):
+            await make_contact(Invitation("b", at, invitation.credentials))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from engine.supervisor.progress import Progress
 from engine.supervisor.seen_hosts import host_snapshot
 from engine.supervisor.surveying import OnOutcome, SourceOutcome
 from engine.supervisor.takeover import take_over
+from engine.supervisor.waiting_for_hosts import waiting_words
 from engine.workspace import Workspace
 from tests.support.fake_hosts import SOURCE_BYTES, FakeChild, FakeHost, FakeStore
 from tests.support.ledgers import make_ledger, surveyed
@@ -575,7 +576,9 @@ def test_a_machine_that_converts_nothing_waits_for_others_and_takes_no_image(tmp
     run.turn()
     hold = run.crews.hold(time.monotonic())
     assert hold is not None and (hold.reason, hold.until) == (HoldReason.HOSTS, None)
-    assert hold.detail.startswith("waiting for hosts: ") and run.host(run.crews.here).children == []
+    assert hold.detail.startswith("waiting for hosts: ") and "`photostat host invite NAME`" in hold.detail
+    assert "starts conv2, b over ssh, and `photostat events` says" in waiting_words(["conv2", "b"])
+    assert run.host(run.crews.here).children == []
     run.join("b")
     run.finish()
     assert run.crews.hold(time.monotonic()) is None
@@ -660,6 +663,7 @@ def test_an_engine_that_was_killed_knows_what_waits_on_which_host(run: Simulated
     assert run.crews.absent.image_ids == [job.image_id]
     hold = run.crews.absent.hold(time.monotonic())
     assert hold is not None and hold.detail.startswith("1 JPEG on scratch of b, which is not connected")
+    assert hold.reason is HoldReason.HOSTS  # nothing is wrong with the store
     run.join("b")
     assert run.machines["b"].scratch.files == {Path(job.scratch_path)}
     run.finish()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.failures import UserError
+from engine.host import FINISHES_WITHIN_S
 from engine.hosts.invitations import Authority
 from engine.ledger.lock import find_engine
 from engine.workspace import Workspace
@@ -67,11 +68,13 @@ def test_systemd_understands_every_line_of_a_hosts_unit_and_what_it_starts_is_th
     directory.mkdir()
     file = directory / "conv2.pem"
     file.write_text(Authority(tmp_path / "cluster").invite("conv2", "tls://127.0.0.1:1").text())
+    file.chmod(0o600)
     printed = photostat("service", "--host", file, "--workers", "3").stdout
     assert "PRIVATE KEY" not in printed
     unit = tmp_path / "photostat-host-conv2.service"
     unit.write_text(printed)
     assert checked_by_systemd(unit, tmp_path) == (0, "")
+    assert float(settings_of(printed)["TimeoutStopSec"]) > FINISHES_WITHIN_S
     command = words_of(settings_of(printed)["ExecStart"])
     assert command[-6:] == [
         *("host", str(file), "--scratch", str(directory / "photostat-conv2-scratch"), "--workers", "3")

@@ -17,8 +17,8 @@ _UNIT = """\
 #   mkdir -p ~/.config/systemd/user && {again} > ~/.config/systemd/user/{name}
 #   systemctl --user enable --now {name}
 # So that it also runs while you are not logged in, and after a reboot:  loginctl enable-linger
-# `journalctl --user -u {name}` has what it says. `systemctl --user stop {name}` ends it: what it had in flight is
-# converted by others, and no attempt counts.
+# `journalctl --user -u {name}` has what it says. `systemctl --user stop {name}` lets it finish what it has
+# (75 s at most) and leave; others convert what is left, and no attempt counts.
 
 [Unit]
 Description=photostat: host {host} of {address}
@@ -33,9 +33,10 @@ ExecStart={command}
 Restart=on-failure
 RestartPreventExitStatus=2
 RestartSec=30
+# SIGTERM is the host's, which finishes what it has within 75 s; its workers leave it to the host.
 KillSignal=SIGTERM
 KillMode=control-group
-TimeoutStopSec=1min
+TimeoutStopSec=90
 # A worker that the kernel kills for memory costs its image one attempt, not this host.
 OOMPolicy=continue
 Nice=5
