@@ -21,6 +21,12 @@ def reachable(listen: str, name: str) -> str:
     return f"tls://{name if bound in ('0.0.0.0', '[::]', '') else bound}:{port}"
 
 
+def is_this_machine_only(address: str) -> bool:
+    """Whether it means the machine itself on whichever one it is read, as `tls://localhost:8786` does."""
+    host = address.removeprefix("tls://").rpartition(":")[0].strip("[]")
+    return host.startswith(("localhost", "127.")) or host == "::1"
+
+
 @dataclass(frozen=True)
 class Admission:
     """How hosts of this workspace get in."""

@@ -67,7 +67,7 @@ def host(
 
 
 def _invite(ctx: click.Context, name: str, address: str | None) -> None:
-    from engine.hosts.credentials import Admission
+    from engine.hosts.credentials import Admission, is_this_machine_only
     from engine.hosts.invitations import Authority, check_name, check_writable, write_invitation
 
     workspace = workspace_of(ctx)
@@ -85,6 +85,12 @@ def _invite(ctx: click.Context, name: str, address: str | None) -> None:
     print_line(
         f"{path} invites one machine to {invitation.address}: copy it there, and run `photostat host {path.name}`."
     )
+    listen = config.cluster.listen
+    if listen and is_this_machine_only(invitation.address) and not is_this_machine_only(listen):
+        print_line(
+            f"Only this machine itself is reached at {invitation.address}. For another one, remove {path} and say how "
+            f"it reaches this one: `photostat host invite {name} --address NAME`."
+        )
     if was_invited:
         print_line(f"The earlier invitation of {name} is void: whoever uses it is let go.")
 

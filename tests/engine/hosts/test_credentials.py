@@ -14,6 +14,8 @@ from engine.failures import UserError
 from engine.hosts.credentials import Admission, reachable
 from engine.hosts.invitations import TOPIC, Authority, Credentials, Invitation
 from engine.workspace import Workspace
+from tests.conftest import MakeWorkspace
+from tests.support.command_line import photostat
 from tests.support.terminals import ROOT
 
 READS = """
@@ -37,6 +39,16 @@ def test_others_are_led_to_the_name_that_a_person_gives_or_to_where_ssh_comes_fr
     unnamed = admission(tmp_path / "b", ClusterSettings("tls://0.0.0.0:8786"))
     assert unnamed.invite_over_ssh("b").address == "tls://*:8786"
     assert "*" not in unnamed.invite("b").address and unnamed.topic == TOPIC
+
+
+def test_who_invites_to_an_address_of_the_machine_itself_is_told_so(workspace: MakeWorkspace) -> None:
+    """Many machines call themselves localhost; the invitation would lead each to itself."""
+    root = workspace(images=1, settings='[cluster]\nlisten = "tls://0.0.0.0:8786"\n')
+    for name, address in (("b", "localhost"), ("c", "conv1.lan"), ("d", "127.0.1.1"), ("e", "10.0.0.5")):
+        told = photostat("host", "invite", name, "--address", address, workspace=root).stdout
+        assert ("Only this machine itself is reached at" in told) is (name in "bd")
+    (root / "photostat.toml").write_text('[cluster]\nlisten = "tls://127.0.0.1:8786"\n')
+    assert "Only this machine" not in photostat("host", "invite", "f", workspace=root).stdout
 
 
 def read_from_stdin(text: str, connection: str | None) -> subprocess.CompletedProcess[str]:
