@@ -175,11 +175,13 @@ class Cluster:
                 self._wake()
 
     def _on_parcel(self, data: bytes) -> None:
+        if self._connection is None:
+            return  # it is being opened, and nobody could be answered: who says hello does so again
         parcel = Parcel.unpacked(data)
         host = self._hosts.get(parcel.incarnation)
         match parcel.messages:
             case (Hello() as hello,):
-                if host is None and parcel.incarnation not in self._over:
+                if host is None:
                     self._take_hello(hello, parcel.incarnation)
                 return
         if host is None:
@@ -203,16 +205,15 @@ class Cluster:
     def _take_hello(self, hello: Hello, incarnation: str) -> None:
         former = next((host for host in self._hosts.values() if host.name == hello.name), None)
         host = RemoteHost(hello, incarnation, lambda parcel: self._send(host, parcel), self._wake)
-        if former is not None:  # it says hello again
+        if hello.address in self._over or incarnation in self._over:
+            self._over.add(incarnation)
+            host.post(LetGo())  # it connects anew, as another client
+        elif former is not None:  # it says hello again
             if former.is_silent(time.monotonic()):
                 former.lost = former.lost or "it has connected anew"
                 self._wake()
             elif former.lost is None and self._is_a_double(incarnation):
                 self._refuse(host, _DOUBLE)
-            return
-        if hello.address in self._over:
-            self._over.add(incarnation)
-            host.post(LetGo())  # it connects anew, as another client
         elif why := difference(libraries(), hello.libraries):
             self._refuse(host, why)
         elif (greeting := self._greet()) is not None:

@@ -106,6 +106,8 @@ class Session:
         self._heard_at = time.monotonic()
         for message in self._in_order.take(parcel):
             self._obey(message)
+        if any(isinstance(message, LetGo) for message in parcel.messages):
+            self.is_over = True  # also if something before it was lost, and it would wait for that for ever
 
     def work(self, now: float) -> None:
         """Say what the children have said and how the host is."""

@@ -16,6 +16,7 @@ from engine.hosts.cluster import Cluster
 from engine.hosts.latest import Latest
 from engine.hosts.libraries import libraries
 from engine.hosts.remote import RemoteHost
+from engine.hosts.session import Session
 from engine.hosts.wire import Greet, Hello, Joined, LetGo, Parcel, Said, Sample
 from engine.memory.available import Memory
 from engine.messages import WorkerReady
@@ -29,8 +30,9 @@ class Engine:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Parcel]] = []
-        meeting = Mock(strangers=list)
+        meeting = Mock(strangers=list, ended=None)
         self.cluster = Cluster(meeting, Mock(), "topic", lambda: GREET, Mock(), lambda: None)
+        self.cluster._connection = Mock(is_open=True, answers=0)
         self.cluster._send = lambda host, parcel: self.sent.append((host.hello.address, parcel))  # type: ignore[method-assign]
         self.joined: list[RemoteHost] = []
 
@@ -101,6 +103,31 @@ def test_what_is_said_in_the_name_of_a_host_that_was_let_go_is_not_heard() -> No
     other = engine.joined[1].hire("photostat-worker-1")
     assert other.number == child.number, "only the incarnation tells them apart"
     assert list(child.messages()) == [] == list(other.messages())
+
+
+def test_a_host_that_says_hello_while_the_engine_connects_is_greeted_when_it_can_be() -> None:
+    """Its greeting would be lost, and it would wait for that with all that comes after it."""
+    engine = Engine()
+    connection, engine.cluster._connection = engine.cluster._connection, None
+    engine.hello(A, "tls://b:1")
+    assert engine.sent == [] and not engine.cluster._hosts
+    engine.cluster._connection = connection
+    engine.hello(A, "tls://b:1")
+    assert engine.told("tls://b:1") == [Greet]
+
+
+def test_a_host_that_never_heard_its_greeting_or_that_it_was_let_go_connects_anew() -> None:
+    engine = Engine()
+    engine.hello(A, "tls://b:1")
+    engine.remove("tls://b:1")
+    engine.sent.clear()
+    engine.hello(A, "tls://b:1")
+    ((_, parcel),) = engine.sent
+    assert parcel.messages == (LetGo(),)
+    for late in (parcel, Parcel(A, 9, (LetGo(),))):  # in its turn, or after something that was lost
+        session = Session(A, "b", Mock(), Path("/scratch"), Mock())
+        session.take(late)
+        assert session.is_over
 
 
 @settings(max_examples=60, deadline=None)
