@@ -55,7 +55,7 @@ class BandwidthLimit:
             piece = view[: self.piece_bytes]
             self.take(len(piece))
             yield piece
-            view = view[self.piece_bytes :]
+            view = view[len(piece) :]  # the limit may have changed meanwhile
 
 
 def limit_of(bytes_per_s: int | None) -> BandwidthLimit | None:

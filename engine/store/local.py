@@ -38,7 +38,7 @@ from engine.store.local_files import (
 from engine.store.local_replacing import Changed, take_place
 from engine.store.local_root import StoreRoot
 from engine.store.partial_names import is_left_behind, is_partial, parse_partial, partial_name
-from engine.store.staged_file import CHUNK_BYTES, open_staged, proved_chunks, verify
+from engine.store.staged_file import CHUNK_BYTES, not_as_proved, open_staged, proved_chunks, verify
 
 _PROBE_BODY = b"photostat was here\n"
 _UNREADABLE = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO})
@@ -302,6 +302,10 @@ class LocalStore:
             for piece in self._limit.pieces(chunk) if self._limit else (chunk,):
                 write_whole(file, piece)
         sync_file(file)
+        if (size_bytes := os.fstat(file.fileno()).st_size) != request.jpeg_bytes:
+            raise not_as_proved(
+                request, f"has become {size_bytes} bytes there instead of {request.jpeg_bytes}"
+            )
 
     def _replace(self, directory: int, request: StoreRequest) -> bool:
         """Puts the JPEG in the place of an object that it may replace, in one step; True if it is there already.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -92,8 +93,11 @@ def test_a_host_is_given_workers_is_drained_comes_back_and_is_forgotten(
     for command in (["hosts", "drain", "here"], ["hosts", "forget", "here"]):
         assert "own machine" in run(*command, at=root, code=2).stderr
 
+    (here,) = (worker["pid"] for worker in status(root)["workers"] if worker["host"] == "here")
+    os.kill(here, signal.SIGSTOP)  # or it might have all images before b is known to see the share again
     restore_share(root)
     worker = busy_there(root, "b")
+    os.kill(here, signal.SIGCONT)
     assert json.loads(run("hosts", "drain", "b", "--json", at=root).stdout)["in_flight"] >= 1
     assert "leaves already" in run("hosts", "drain", "b", at=root).stdout
     (there,) = (host for host in status(root)["hosts"] if host["name"] == "b")

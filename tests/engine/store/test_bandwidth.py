@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,15 +17,17 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from engine.config import StoreSettings
+from engine.failures import Cause
 from engine.messages import KnownStore, Quit, ShareOfBandwidth
 from engine.processes.uploader import serve
 from engine.store.bandwidth import BandwidthLimit, PacedBody
 from engine.store.base import Store
+from engine.store.local import LocalStore
 from engine.store.open import open_store
 from engine.store.s3 import S3Store
 from engine.store.s3_client import S3Limits
 from tests.support.seaweed import Seaweed, settings_for
-from tests.support.staged_jpegs import MakeRequest
+from tests.support.staged_jpegs import MakeRequest, store_error_of
 from tests.support.waiting import LONGEST_WAIT_S
 
 RATE = 4_000_000
@@ -89,6 +92,40 @@ def test_pieces_are_small_so_that_no_connection_is_quiet_for_long(rate: int, pie
     limit = BandwidthLimit(rate)
     assert limit.piece_bytes == piece
     assert 256 * piece / rate < 20, "all transfers that there can be, while one of them waits"
+
+
+@given(st.integers(1, 60_000), st.lists(st.integers(1, 400_000), min_size=1, max_size=8))
+def test_a_limit_that_changes_in_the_middle_loses_no_byte_and_sends_none_twice(
+    size_bytes: int, limits: list[int]
+) -> None:
+    data = random.Random(size_bytes).randbytes(size_bytes)
+    limit = BandwidthLimit(100_000, sleep=lambda s: None)
+    sent = b""
+    for number, piece in enumerate(limit.pieces(data)):
+        sent += bytes(piece)
+        limit.change(limits[number % len(limits)])  # as another host begins or ends to send
+    assert sent == data
+
+
+def test_what_a_store_has_is_what_was_proved_although_its_share_of_the_limit_changes(
+    tmp_path: Path, request_for: MakeRequest
+) -> None:
+    limit = BandwidthLimit(1_000_000, sleep=lambda s: limit.change(limit.piece_bytes * 25))
+    store = LocalStore(tmp_path / "out", limit=limit)
+    store.put(request := request_for(size_bytes=400_000))
+    stored = (tmp_path / "out" / request.target).read_bytes()
+    assert stored == Path(request.scratch_path).read_bytes() and len(stored) == 400_000
+
+
+def test_a_file_that_has_not_become_as_long_as_the_jpeg_gets_no_name(
+    tmp_path: Path, request_for: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = BandwidthLimit(1_000_000)
+    monkeypatch.setattr(limit, "pieces", lambda data: [data[:-1]])
+    store = LocalStore(tmp_path / "out", limit=limit)
+    found = store_error_of(lambda: store.put(request_for()))
+    assert found.failure.cause is Cause.PROOF_FAILED and "9999 bytes there instead of 10000" in str(found)
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
 def test_a_paced_body_has_the_same_bytes_also_when_it_is_sent_again() -> None:
