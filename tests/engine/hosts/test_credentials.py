@@ -45,10 +45,10 @@ def test_who_invites_to_an_address_of_the_machine_itself_is_told_so(workspace: M
     """Many machines call themselves localhost; the invitation would lead each to itself."""
     root = workspace(images=1, settings='[cluster]\nlisten = "tls://0.0.0.0:8786"\n')
     for name, address in (("b", "localhost"), ("c", "conv1.lan"), ("d", "127.0.1.1"), ("e", "10.0.0.5")):
-        told = photostat("host", "invite", name, "--address", address, workspace=root).stdout
+        told = photostat("host", "invite", name, "--address", address, workspace=root, cwd=root).stdout
         assert ("Only this machine itself is reached at" in told) is (name in "bd")
     (root / "photostat.toml").write_text('[cluster]\nlisten = "tls://127.0.0.1:8786"\n')
-    assert "Only this machine" not in photostat("host", "invite", "f", workspace=root).stdout
+    assert "Only this machine" not in photostat("host", "invite", "f", workspace=root, cwd=root).stdout
 
 
 def read_from_stdin(text: str, connection: str | None) -> subprocess.CompletedProcess[str]:
