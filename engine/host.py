@@ -19,6 +19,7 @@ from pathlib import Path
 
 from engine.failures import UserError, one_line
 from engine.formatting import counted
+from engine.gpu.cards import cards, why_no_cards
 from engine.hosts.children import Children
 from engine.hosts.connection import Connection
 from engine.hosts.first_contact import make_contact
@@ -246,8 +247,17 @@ class HostProcess:
     def _hello(self, connection: Connection) -> Hello:
         options = self._options
         memory = MemoryReader().read()
-        cores = os.cpu_count() or 1
-        return Hello(self._invitation.name, connection.identity, libraries(), cores, options.workers, memory)
+        found = tuple(cards())
+        return Hello(
+            self._invitation.name,
+            connection.identity,
+            libraries(),
+            os.cpu_count() or 1,
+            options.workers,
+            memory,
+            cards=found,
+            no_cards="" if found else why_no_cards(),
+        )
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.control.numbers import Count, Number
 
@@ -57,3 +57,5 @@ class GpuSnapshot(Struct, frozen=True):
     """0 to 1: how much of the last minute its process was decoding, whatever the driver says."""
     recent: Annotated[tuple[GpuSpan, ...], Meta(max_length=GPU_SPANS_KEPT)] = ()
     """The last five minutes, the oldest first."""
+    host: str | UnsetType = UNSET
+    """The machine that it is in; left out where there is only one."""

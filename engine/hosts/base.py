@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engine.config.cluster_extra import HERE as HERE  # of the machine whose name is empty
+from engine.gpu.cards import Card
 from engine.memory.available import Memory
 from engine.messages import KnownStore
 from engine.processes.child import describe_exit
 
 WORKER = "photostat-worker"
 UPLOADER = "photostat-uploader"
+GPU = "photostat-gpu"
 DIES_WITHIN_S = 5.0
 """After SIGKILL. A process with much memory takes a second or two."""
 
@@ -141,6 +143,9 @@ class Host(Protocol):
 
     def hire(self, name: str) -> ChildProcess:
         """A new worker."""
+
+    def gpu_decoder(self, card: Card) -> ChildProcess:
+        """A new decoding process of this GPU."""
 
     def uploader(self, known: KnownStore) -> ChildProcess:
         """A new uploader, which is told what the ledger expects of the store."""

@@ -8,14 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from engine.config import StoreSettings
+from engine.gpu.cards import Card
 from engine.hosts.activity import sample_process
-from engine.hosts.base import UPLOADER, ActivitySample, At, ChildProcess
+from engine.hosts.base import GPU, UPLOADER, ActivitySample, At, ChildProcess
 from engine.hosts.children import Children
 from engine.hosts.oom_kills import OomKillDetector
 from engine.memory.available import Memory, MemoryReader
 from engine.memory.usage import own_tree, rss_bytes, tree_bytes
 from engine.messages import KnownStore
 from engine.processes.child import Child
+from engine.processes.gpu_decoder import gpu_decoder_main
 from engine.processes.uploader import uploader_main
 from engine.processes.worker import worker_main
 from engine.scratch import Scratch
@@ -61,6 +63,9 @@ class LocalHost:
     def hire(self, name: str) -> ChildProcess:
         return self._children.start(name, worker_main)
 
+    def gpu_decoder(self, card: Card) -> ChildProcess:
+        return start_gpu_decoder(self._children, card)
+
     def uploader(self, known: KnownStore) -> ChildProcess:
         return self._start_uploader(known)
 
@@ -80,3 +85,7 @@ class LocalHost:
 
     def was_oom_killed(self, child: ChildProcess) -> bool:
         return self._oom_kills.was_oom_killed(child)
+
+
+def start_gpu_decoder(children: Children, card: Card) -> Child:
+    return children.start(f"{GPU}-{card.device or 0}", gpu_decoder_main, card.device)

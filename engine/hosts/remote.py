@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from engine.hosts.base import UPLOADER, ActivitySample, At, ChildProcess, NotKnownYet
+from engine.gpu.cards import Card
+from engine.hosts.base import GPU, UPLOADER, ActivitySample, At, ChildProcess, NotKnownYet
 from engine.hosts.wire import (
     SILENT_AFTER_S,
     Able,
@@ -290,10 +291,13 @@ class RemoteHost:
     def uploader(self, known: KnownStore) -> RemoteChild:
         return self._new(UPLOADER, known)
 
-    def _new(self, name: str, known: KnownStore | None) -> RemoteChild:
+    def gpu_decoder(self, card: Card) -> RemoteChild:
+        return self._new(GPU, None, card)
+
+    def _new(self, name: str, known: KnownStore | None, card: Card | None = None) -> RemoteChild:
         child = RemoteChild(next(self._numbers), name, self.post)
         self._children[child.number] = child
-        self.post(Hire(child.number, name, known))
+        self.post(Hire(child.number, name, known, card))
         return child
 
     def dismiss(self, child: ChildProcess, at: At | None = None, *, after_s: float = 0.0) -> None:

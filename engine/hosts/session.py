@@ -217,7 +217,10 @@ class Session:
 
     def _hire(self, order: Hire) -> None:
         assert self._host is not None
-        child = self._host.hire(order.name) if order.store is None else self._host.uploader(order.store)
+        if order.card is not None:
+            child = self._host.gpu_decoder(order.card)
+        else:
+            child = self._host.hire(order.name) if order.store is None else self._host.uploader(order.store)
         self._children[order.child] = child
         self.say(Hired(order.child, child.pid))
 

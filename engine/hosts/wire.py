@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.config import StoreSettings
 from engine.conversion.specimens import Conversions
+from engine.gpu.cards import Card
 from engine.hosts.base import ActivitySample, At
 from engine.memory.available import Memory
 from engine.messages import KnownStore, StageChanged
@@ -42,6 +43,10 @@ class Hello:
     memory: Memory
     machine: str = field(default_factory=socket.gethostname)
     """What it calls itself in its network."""
+    cards: tuple[Card, ...] = ()
+    """GPUs that could decode there."""
+    no_cards: str = ""
+    """Why there are none."""
 
 
 @dataclass(frozen=True)
@@ -169,11 +174,12 @@ class Keep:
 
 @dataclass(frozen=True)
 class Hire:
-    """Start a worker, or, if it is told of the store, an uploader."""
+    """Start a worker, or, if it is told of the store, an uploader, or, of a card, what decodes there."""
 
     child: int
     name: str
     store: KnownStore | None = None
+    card: Card | None = None
 
 
 @dataclass(frozen=True)

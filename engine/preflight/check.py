@@ -72,7 +72,7 @@ def check(
     processes read headers; None: as many as there are cores, and for few images this one alone."""
     started = time.monotonic()
     result = Preflight(workers=workers, capacity_bytes=memory_capacity(config))
-    result.gpu = GpuOutlook.of(config.engine)
+    result.gpu = GpuOutlook.of(config.engine) if config.cluster.here else None
     longest_s = min(_HANGS_AFTER_S, config.engine.timeout_s or _HANGS_AFTER_S)
     with LedgerReader(workspace) as reader:
         result.store = _try_store(workspace, config, reader, longest_s)

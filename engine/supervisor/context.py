@@ -13,13 +13,14 @@ from engine.config import Config
 from engine.failures import Failure
 from engine.hosts.base import Host
 from engine.hosts.children import Children
+from engine.hosts.remote import RemoteHost
 from engine.ledger.models import Subject
 from engine.ledger.states import EventKind
 from engine.messages import NotConverted
 from engine.scratch import Scratch
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog
-from engine.supervisor.gpus import Gpus
+from engine.supervisor.gpus import Gpus, processes_here, processes_of
 from engine.supervisor.holds import Holds
 from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.hung_images import HungImages
@@ -56,7 +57,7 @@ class RunContext:
         settings = self.config.engine
         if not self.config.cluster.here:
             settings = structs.replace(settings, gpu="off")
-        return Gpus(settings, lambda: self.children, self.events)
+        return Gpus(settings, processes_here(lambda: self.children), self.events)
 
     @cached_property
     def scratch(self) -> Scratch:
@@ -92,6 +93,14 @@ class HostContext:
     @cached_property
     def events(self) -> EventLog:
         return self.run.events.of_host(self.host.name)
+
+    @cached_property
+    def gpus(self) -> Gpus:
+        """Of this machine."""
+        if not isinstance(self.host, RemoteHost):
+            return self.run.gpus
+        hello, settings = self.host.hello, self.run.config.engine
+        return Gpus(settings, processes_of(self.host), self.events, hello.cards, hello.no_cards)
 
     @cached_property
     def hung_images(self) -> HungImages:

@@ -153,7 +153,7 @@ class Converting:
             self._host.name,
         )
         settings = self._run.config.engine
-        use = None if self._host.name else self._gpu_for(image, plan)
+        use = self._gpu_for(image, plan)
         if isinstance(use, str):
             self._run.ledger.gpu_answered(image.image_id, use)
         job = Job(
@@ -181,7 +181,7 @@ class Converting:
             if running.gpu is not None and not running.gpu_answered:
                 waiting[running.gpu.address] += running.image.megapixels
         expected = self._durations.expected(plan, image.megapixels * max(1, image.surveyed.components))
-        return self._run.gpus.use_for(image, plan, waiting, expected.seconds if expected else None)
+        return self._context.gpus.use_for(image, plan, waiting, expected.seconds if expected else None)
 
     def preempt(self, image_id: int) -> None:
         """Stop the worker of this image to get its memory back; the attempt does not count."""
@@ -248,7 +248,8 @@ class Converting:
                     self._holds.source_worked()
                 self._holds.source_read(attempt.image.source, attempt.started)
                 self._context.hung_images.read(attempt.image.image_id, attempt.started)
-                self._run.gpus.converted(message.decoded, message.wall_s, message.cpu_s)
+                times = (0.0, 0.0) if self._host.name else (message.wall_s, message.cpu_s)
+                self._run.gpus.converted(message.decoded, *times)
                 self._outcomes.converted(attempt.image, message, slot.child.pid)
                 self._next.enqueue_converted(attempt.image, message)
             case NotConverted():
@@ -263,7 +264,7 @@ class Converting:
         if slot.running is not None and slot.has(message):
             slot.running.gpu_answered = True
             self._run.ledger.gpu_answered(message.image_id, message.outcome.word)
-            self._run.gpus.answered(slot.running.image, slot.running.gpu, message.outcome)
+            self._context.gpus.answered(slot.running.image, slot.running.gpu, message.outcome)
 
     def _is_of_another_file(self, slot: Slot, result: Converted) -> bool:
         """Another machine has converted a file of another size than the engine's machine has seen: it is diagnosed."""

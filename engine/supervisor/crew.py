@@ -91,6 +91,7 @@ class Crew:
     def work(self, now: float, *, may_start: bool, more_to_come: bool) -> None:
         """Start what may start, and as many workers as are missing."""
         may_start = may_start and self.holds.may_start and self.leaving is None
+        may_start = may_start and not self.context.gpus.is_starting
         self.dispatch.work(now, may_start=may_start, more_to_come=more_to_come)
         self.converting.adjust_pool(now, self.dispatch.headroom_bytes)
 

@@ -120,7 +120,7 @@ class Dispatch:
                     image.surveyed,
                     image.image_id in run_alone,
                     image.jpeg_settings(self._run.config.jpeg_for(image.batch)),
-                    0 if self._host.name else self._run.gpus.shareable_bytes(image.surveyed),
+                    self._context.gpus.shareable_bytes(image.surveyed),
                 )
                 for image in candidates
             ],

@@ -1,4 +1,4 @@
-"""The GPUs of the engine's machine: their decoding processes, for which images they are used, and when they are closed.
+"""The GPUs of one machine: their decoding processes, for which images they are used, and when they are closed.
 
 A process that ends is started again after growing pauses; at its third end its GPU is closed for the run. No image
 fails for that: its worker decodes it with OpenJPEG, in the same attempt.
@@ -9,26 +9,29 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import UNSET, UnsetType
 
 from engine.config import EngineSettings
 from engine.control.gpu_snapshot import GPU_SPAN_S, GPU_SPANS_KEPT, GpuSnapshot, GpuSpan, GpuState
 from engine.formatting import counted
-from engine.gpu.cards import cards, why_no_cards
+from engine.gpu.cards import Card, cards, why_no_cards
 from engine.gpu.eligibility import Refusal
 from engine.gpu.kind_locks import KindLocks, Trust
 from engine.gpu.memory import decoding_bytes, staging_bytes
 from engine.gpu.protocol import memory_bytes
 from engine.gpu.split import GpuQueue, core_seconds, extra_workers, first_to_decode, measured_rate
 from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuSlowCopies, GpuUnusable, GpuUse
+from engine.hosts.base import ChildProcess, Host
 from engine.hosts.children import Children
+from engine.hosts.local import start_gpu_decoder
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
 from engine.messages import PixelsBy, Plan, Quit, Surveyed
-from engine.processes.child import Child, describe_exit
-from engine.processes.gpu_decoder import gpu_decoder_main
+from engine.processes.child import describe_exit
 from engine.supervisor.event_log import EventLog
 
-GPU = "photostat-gpu"
 _PAUSES_S = (1.0, 15.0)
 """Before a process that has ended is started again; there are no more starts than pauses and one."""
 _STARTS_WITHIN_S = 120.0
@@ -40,10 +43,10 @@ _FEWEST_TIMES, _KEPT_TIMES = 10, 50
 
 @dataclass
 class _Gpu:
-    device: int | None
+    card: Card
     name: str
     state: GpuState = GpuState.WAITING
-    child: Child | None = None
+    child: ChildProcess | None = None
     address: str = ""
     ends: int = 0
     start_at: float = 0.0
@@ -101,9 +104,36 @@ class _Gpu:
         return (pixels_now - pixels) / 1e6 / passed_s, min(1.0, (busy_s_now - busy_s) / passed_s)
 
 
+@dataclass(frozen=True)
+class Processes:
+    """How decoding processes are started on a machine, and dismissed after so many seconds."""
+
+    start: Callable[[Card], ChildProcess]
+    dismiss: Callable[[Any, float], None]
+
+
+def processes_here(children: Callable[[], Children]) -> Processes:
+    return Processes(
+        lambda card: start_gpu_decoder(children(), card),
+        lambda child, after_s: children().dismiss(child, after_s=after_s),
+    )
+
+
+def processes_of(host: Host) -> Processes:
+    return Processes(host.gpu_decoder, lambda child, after_s: host.dismiss(child, after_s=after_s))
+
+
 class Gpus:
-    def __init__(self, settings: EngineSettings, children: Callable[[], Children], events: EventLog) -> None:
-        self._settings, self._children, self._events = settings, children, events
+    def __init__(
+        self,
+        settings: EngineSettings,
+        processes: Processes,
+        events: EventLog,
+        found: Sequence[Card] | None = None,
+        none_there: str = "",
+    ) -> None:
+        """Of another machine: `found` are its cards; if there are none, `none_there` says why."""
+        self._settings, self._processes, self._events = settings, processes, events
         self._locks = KindLocks()
         self._gpus: list[_Gpu] = []
         self.fatal_problem: str | None = None
@@ -115,9 +145,9 @@ class Gpus:
         self.may_add_workers = False
         """Nobody has said how many workers there are to be."""
         if settings.gpu != "off":
-            self._gpus = [_Gpu(card.device, card.name) for card in cards()]
+            self._gpus = [_Gpu(card, card.name) for card in (cards() if found is None else found)]
         if settings.gpu == "require" and not self._gpus:
-            why = why_no_cards()
+            why = none_there or why_no_cards()
             self.fatal_problem = f'gpu = "require" under [engine], and {why}; with "auto" the cores decode'
 
     # -- at every turn of the loop ----
@@ -137,13 +167,13 @@ class Gpus:
                 )
             if gpu.state is GpuState.WAITING and now >= gpu.start_at:
                 gpu.state, gpu.address, gpu.start_at = GpuState.STARTING, "", now
-                gpu.child = self._children().start(f"{GPU}-{gpu.device or 0}", gpu_decoder_main, gpu.device)
+                gpu.child = self._processes.start(gpu.card)
 
     def close(self) -> None:
         for gpu in self._gpus:
             if gpu.child is not None:
                 gpu.child.send(Quit())
-                self._children().dismiss(gpu.child, after_s=1.0)
+                self._processes.dismiss(gpu.child, 1.0)
                 gpu.child = None
 
     def _handle(self, gpu: _Gpu, message: object, now: float) -> None:
@@ -167,7 +197,7 @@ class Gpus:
     def _ended(self, gpu: _Gpu, now: float) -> None:
         assert gpu.child is not None
         child, gpu.child, gpu.figures = gpu.child, None, None
-        self._children().dismiss(child)
+        self._processes.dismiss(child, 0.0)
         if gpu.state is GpuState.CLOSED:
             return
         gpu.ends, gpu.why = gpu.ends + 1, describe_exit(child.exit_code)
@@ -190,10 +220,6 @@ class Gpus:
             self.fatal_problem = f'gpu = "require" under [engine], and none can be used: {why}'
 
     # -- images ----
-
-    @property
-    def are_any(self) -> bool:
-        return bool(self._gpus)
 
     @property
     def is_starting(self) -> bool:
@@ -249,10 +275,10 @@ class Gpus:
         return [gpu for gpu in self._open() if gpu.takes(need)]
 
     def converted(self, decoded: str, wall_s: float = 0.0, cpu_s: float = 0.0) -> None:
-        """A JPEG has been made, on whatever machine, from pixels that this decoded (PixelsBy); the times are the
-        worker's."""
+        """A JPEG has been made, on whatever machine, from pixels that this decoded (PixelsBy); the times are those of
+        a worker of this machine."""
         self._decoded[decoded] += 1
-        if decoded == PixelsBy.GPU:
+        if decoded == PixelsBy.GPU and wall_s:
             self._took.append((wall_s, cpu_s))
 
     def extra_workers(self, wanted: int) -> int:
@@ -301,11 +327,12 @@ class Gpus:
     def _open(self) -> Sequence[_Gpu]:
         return [gpu for gpu in self._gpus if gpu.state is GpuState.READY]
 
-    def snapshots(self, now: float) -> tuple[GpuSnapshot, ...]:
-        return tuple(_snapshot(gpu, now) for gpu in self._gpus)
+    def snapshots(self, now: float, host: str | UnsetType = UNSET) -> tuple[GpuSnapshot, ...]:
+        """`host`: the machine's name, where there are several."""
+        return tuple(_snapshot(gpu, now, host) for gpu in self._gpus)
 
 
-def _snapshot(gpu: _Gpu, now: float) -> GpuSnapshot:
+def _snapshot(gpu: _Gpu, now: float, host: str | UnsetType) -> GpuSnapshot:
     figures, (megapixels_per_s, busy) = gpu.figures, gpu.lately(now)
     return GpuSnapshot(
         name=gpu.name,
@@ -320,4 +347,5 @@ def _snapshot(gpu: _Gpu, now: float) -> GpuSnapshot:
         problem=gpu.why,
         busy=busy,
         recent=tuple(gpu.spans),
+        host=host,
     )

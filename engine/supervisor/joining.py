@@ -135,10 +135,12 @@ class Joining:
 
     def _look_at(self, crew: Crew, host: RemoteHost, now: float) -> None:
         """What it says of itself, and what its people are told."""
-        likeness, events = crew.holds.likeness, crew.context.events
-        if likeness is not None and likeness.can_convert(host.unable, now):
-            if host.unable is not None:
-                events.warning(EventKind.HOLD, host.unable)
+        likeness, events, gpus = crew.holds.likeness, crew.context.events, crew.context.gpus
+        gpus.look(now)
+        unable = host.unable or gpus.fatal_problem
+        if likeness is not None and likeness.can_convert(unable, now):
+            if unable is not None:
+                events.warning(EventKind.HOLD, unable)
             else:
                 events.info(EventKind.END_OF_HOLD, "can convert now")
         hold = crew.holds.hold(now)

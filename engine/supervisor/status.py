@@ -11,6 +11,7 @@ from functools import partial
 from msgspec import UNSET, structs
 
 from engine import __version__
+from engine.control.gpu_snapshot import GpuSnapshot
 from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.recent import Recent
 from engine.control.snapshot import (
@@ -100,10 +101,18 @@ def take_snapshot(
         ended=None,
         outside_hours_until=hours.overruled_until,
         recent=_recent(run, crews, measured.recent),
-        gpus=run.gpus.snapshots(now) or UNSET,
-        decoded=run.gpus.decoded() if run.gpus.are_any else UNSET,
+        gpus=(gpus := _gpus(run, crews, now)) or UNSET,
+        decoded=run.gpus.decoded() if gpus else UNSET,
         hosts=crews.snapshots() if run.config.cluster.lets_others_join else UNSET,
     )
+
+
+def _gpus(run: RunContext, crews: Crews, now: float) -> tuple[GpuSnapshot, ...]:
+    """Those of all machines."""
+    if not run.config.cluster.lets_others_join:
+        return run.gpus.snapshots(now)
+    named = ((crew.context.gpus, crew.context.host.name or HERE) for crew in crews)
+    return tuple(gpu for gpus, name in named for gpu in gpus.snapshots(now, name))
 
 
 def _recent(run: RunContext, crews: Crews, recent: RecentSpans) -> Recent:

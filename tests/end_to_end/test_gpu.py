@@ -18,6 +18,7 @@ from tests.support.engine_runs import (
     wait_for_end,
 )
 from tests.support.gpu_decoders import needs_library
+from tests.support.host_processes import HostProcess, free_port, settings
 from tests.support.jp2_files import Encoding, make_jp2
 from tests.support.waiting import wait_until
 
@@ -69,6 +70,35 @@ def test_the_same_jpegs_also_when_the_process_dies(workspace: MakeWorkspace) -> 
     assert "nvjpeg" not in logs.lower()
 
 
+def test_machines_use_their_own_gpus_and_one_without_holds_alone(
+    workspace: MakeWorkspace, hosts: list[HostProcess]
+) -> None:
+    plain = workspace(images=IMAGES, name="plain")
+    photostat("run", "--headless", workspace=plain)
+    required = f'[engine]\ngpu = "require"\n\n{settings(free_port())}here = false\n'
+    root = workspace(images=IMAGES, name="gpu", settings=required)
+    assert photostat("check", "--json", workspace=root).json["gpu"] is None
+    batch = status(root)["batches"][0]["name"]
+    photostat("batches", "hold", batch, "--reason", "until the hosts are there", workspace=root)
+    hosts += [HostProcess(root, "b", env=BACKEND), HostProcess(root, "c")]
+    start_engine(root)
+    gpu = wait_until(lambda: ready(root), "the GPU of a host")
+    assert (gpu["name"], gpu["host"]) == ("CPU backend", "b")
+    assert "CPU backend on b: " in photostat("status", workspace=root).stdout
+    why = 'gpu = "require" under [engine], and there is no GPU on this machine'
+    wait_until(lambda: hosts[1].has_said(f"gets no images for now: {why}"), "the host without one")
+    photostat("batches", "release", batch, workspace=root)
+    assert wait_for_end(root)["totals"]["done"] == IMAGES
+    assert stored_digests(root) == stored_digests(plain)
+    report = photostat("report", "--json", workspace=root).json
+    assert report["gpu"] == {"compared": 6, "decoded": 2}
+    events = photostat("events", "--all", "--json", workspace=root).json
+    assert [one["host"] for one in events if one["message"] == "CPU backend decodes"] == ["b"]
+    assert {one["host"] for one in events if one["message"].startswith("attempt 1")} == {"b"}
+    for host in hosts:
+        assert host.end() == 0, host.said
+
+
 def test_a_run_that_requires_a_gpu_does_not_start_without_one(workspace: MakeWorkspace) -> None:
     root = workspace(images=1, settings='[engine]\ngpu = "require"\n')
     done = photostat("run", "--headless", workspace=root, expect=2)
@@ -112,6 +142,6 @@ def test_a_check_says_what_a_gpu_would_decode(workspace: MakeWorkspace) -> None:
     }
     (gpu,) = [one for one in deep["decoders"] if one["name"] == "GPU"]
     assert (gpu["version"], gpu["problem"]) == ("CPU backend", "")
-    settings = root / "photostat.toml"
-    settings.write_text(settings.read_text().replace("gpu_lossy = false", "gpu_lossy = true"))
+    toml = root / "photostat.toml"
+    toml.write_text(toml.read_text().replace("gpu_lossy = false", "gpu_lossy = true"))
     assert photostat("check", "--json", workspace=root, env=BACKEND).json["gpu"]["images"] == 4

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.failures import Cause, Failure, Stage
+from engine.gpu.cards import Card
 from engine.hosts.base import UPLOADER, ActivitySample, At, ChildProcess
 from engine.memory.available import Memory
 from engine.messages import (
@@ -125,6 +126,9 @@ class FakeHost:
         child = self._child(name)
         child.says.append(WorkerReady())
         return child
+
+    def gpu_decoder(self, card: Card) -> FakeChild:
+        return self._child(card.name)
 
     def uploader(self, known: KnownStore) -> FakeChild:
         return self._child(UPLOADER)

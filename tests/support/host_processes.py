@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ class HostProcess:
         site: str = "",
         invitation: Invitation | None = None,
         through: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
     ) -> None:
         """A machine that is not as it should be: `site` is what all interpreters there run first, `through` the words
         before its command line."""
@@ -73,7 +74,7 @@ class HostProcess:
             "1",
             *options,
         ]
-        env = dict(os.environ)
+        env = {**os.environ, **(env or {})}
         if site:
             changed = self.directory / "site"
             changed.mkdir(exist_ok=True)

@@ -32,19 +32,24 @@ def short_gpus(gpus: Iterable[GpuSnapshot]) -> str:
     return "GPU starts" if starts else "GPU closed"
 
 
+def gpu_name(gpu: GpuSnapshot) -> str:
+    """With its machine, where there are several."""
+    return gpu.name if gpu.host is UNSET else f"{gpu.name} on {gpu.host}"
+
+
 def gpu_line(gpu: GpuSnapshot) -> str:
     """`H200 0: 612 megapixels/s, 1,204 images, 98 % busy, 15.0 GiB of 140 GiB; 12 left to the cores (lossy 12)`."""
     if gpu.state is GpuState.CLOSED:
-        return f"{gpu.name}: not used any more in this run: {gpu.problem}"
+        return f"{gpu_name(gpu)}: not used any more in this run: {gpu.problem}"
     if gpu.state is not GpuState.READY:
         ended = f", after its process {gpu.problem}" if gpu.problem else ""
-        return f"{gpu.name}: starts{ended}"
+        return f"{gpu_name(gpu)}: starts{ended}"
     parts = [f"{three_figures(gpu.megapixels_per_s)} megapixels/s", counted(gpu.images, "image")]
     if gpu.utilisation is not None:
         parts.append(f"{percent(gpu.utilisation, 1)} busy")
     if gpu.memory is not None and gpu.memory_total is not None:
         parts.append(f"{memory_size(gpu.memory)} of {memory_size(gpu.memory_total)}")
-    told = f"{gpu.name}: {', '.join(parts)}"
+    told = f"{gpu_name(gpu)}: {', '.join(parts)}"
     if not gpu.refused:
         return told
     reasons = ", ".join(f"{reason} {integer(count)}" for reason, count in gpu.refused.items())

@@ -9,7 +9,7 @@ from rich.text import Text
 from engine import formatting
 from engine.control.gpu_snapshot import GpuSnapshot, GpuState
 from engine.control.snapshot import Snapshot
-from tui.state.gpus import busy_share, gpus_of
+from tui.state.gpus import busy_share, gpu_name, gpus_of
 from tui.state.view import View
 from tui.terminal.text import fit, right_aligned, sparkline
 from tui.widgets.line_widget import BUSY, LABEL, STRONG, WARNING, line, title
@@ -44,7 +44,7 @@ def _line(gpu: GpuSnapshot, columns: int) -> Text:
     if gpu.state is not GpuState.READY:
         word = "not used any more" if gpu.state is GpuState.CLOSED else "starts"
         why = f": {gpu.problem}" if gpu.problem else ""
-        return line((fit(f"{gpu.name}  {word}{why}", columns), WARNING))
+        return line((fit(f"{gpu_name(gpu)}  {word}{why}", columns), WARNING))
     parts = [f"  {round(100 * busy_share(gpu))} %"]
     parts.append(f"  {formatting.three_figures(gpu.megapixels_per_s)} Mpx/s")
     if gpu.memory is not None and gpu.memory_total is not None:
@@ -52,9 +52,9 @@ def _line(gpu: GpuSnapshot, columns: int) -> Text:
             f"  {formatting.short_memory(gpu.memory)} of {formatting.short_memory(gpu.memory_total)}"
         )
     parts.append(f"  {formatting.counted(gpu.images, 'image')}")
-    while len(parts) > 1 and len(gpu.name) + sum(map(len, parts)) > columns:
+    while len(parts) > 1 and len(gpu_name(gpu)) + sum(map(len, parts)) > columns:
         parts.pop()
-    return line((fit(gpu.name, columns - sum(map(len, parts))), STRONG), *parts)
+    return line((fit(gpu_name(gpu), columns - sum(map(len, parts))), STRONG), *parts)
 
 
 def _curves(gpu: GpuSnapshot, columns: int) -> list[Text]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +19,7 @@ from engine.messages import DecodeMode, Plan, Quit
 from engine.supervisor import gpus as gpus_module
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
-from engine.supervisor.gpus import Gpus
+from engine.supervisor.gpus import Gpus, Processes
 from tests.support.fake_hosts import FakeChild
 from tests.support.gpu_decoders import needs_library
 from tests.support.ledgers import make_ledger, surveyed
@@ -35,12 +33,12 @@ class FakeChildren:
     def __init__(self) -> None:
         self.started: list[FakeChild] = []
 
-    def start(self, name: str, main: Callable[..., None], *args: Any) -> FakeChild:
-        child = FakeChild(name, 100 + len(self.started))
+    def start(self, card: Card) -> FakeChild:
+        child = FakeChild(card.name, 100 + len(self.started))
         self.started.append(child)
         return child
 
-    def dismiss(self, child: FakeChild, at: Any = None, *, after_s: float = 0.0) -> None:
+    def dismiss(self, child: FakeChild, after_s: float) -> None:
         child.is_heard = False
 
     @property
@@ -60,7 +58,7 @@ class Run:
         self.image = self.ledger.queue.to_convert(None, 1)[0]
         settings = EngineSettings(gpu=gpu)  # type: ignore[arg-type]
         events = EventLog(self.ledger, RunLogFile(root / "logs"))
-        self.gpus = Gpus(settings, lambda: self.children, events)  # type: ignore[arg-type, return-value]
+        self.gpus = Gpus(settings, Processes(self.children.start, self.children.dismiss), events)
 
     def look(self, after_s: float = 0.0) -> None:
         self.now += after_s

@@ -60,6 +60,8 @@ def test_gpus_are_told_in_a_few_words_and_in_a_line() -> None:
     dead = structs.replace(card, state=GpuState.WAITING, problem="was killed by SIGSEGV")
     closed = structs.replace(card, state=GpuState.CLOSED, problem="no driver")
     assert "GPU" not in workers_note(running(), 2)
+    assert gpu_line(structs.replace(card, host="b")).startswith(f"{card.name} on b: ")
+    assert gpu_line(structs.replace(closed, host="b")).startswith(f"{closed.name} on b: not used")
     assert "GPU 612 Mpx/s" in workers_note(structs.replace(running(), gpus=(card, dead)), 2)
     assert "GPU starts" in workers_note(structs.replace(running(), gpus=(dead,)), 2)
     assert "GPU closed" in workers_note(structs.replace(running(), gpus=(closed,)), 2)
