@@ -3,24 +3,28 @@
     python -m bench.gpu [IMAGES] [DIRECTORY]
 
 Makes 12-megapixel images, untiled and in tiles of 1024, and converts each collection with `gpu = "off"` and with
-`gpu = "require"`. Wanted on a card: 12 times the images a second untiled, 8 times tiled, and the same bytes. How busy
-GPU and cores are is not measured here: `photostat status` and the dashboard show it during a run. Where no card is,
+`gpu = "require"`. Wanted on a card: 12 times the images a second untiled, 8 times tiled, the same bytes, and the GPU
+at work for 85 % of the time, or the cores for 90 %. The GPU's share is asked of the engine during the run: the largest
+of a minute; the cores' share is the CPU time of all the machine's programs, with the asking. Where no card is,
 nvImageCodec's CPU backend decodes images of 1 megapixel: that shows the bytes, and nothing of the speed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from bench.busy import attempts
 from engine.demo.canvas import samples
@@ -30,6 +34,7 @@ from engine.gpu.cards import CPU_BACKEND, cards
 
 _COMMAND = (sys.executable, "-c", "from tui.cli import main; main()")
 _LONGEST_S = 400
+_ASKED_EVERY_S = 1.0
 _PATTERNS = 4
 _ON_A_CARD, _STAND_IN = (200, (4000, 3000)), (8, (1200, 900))
 """Images of each collection, and their sides."""
@@ -38,6 +43,9 @@ _ON_A_CARD, _STAND_IN = (200, (4000, 3000)), (8, (1200, 900))
 @dataclass(frozen=True)
 class Run:
     images_per_s: float
+    gpu_share: float
+    """The largest that was seen: at the beginning and the end it falls."""
+    cores_share: float
     by_gpu: int
     digests: dict[str, str]
 
@@ -72,13 +80,36 @@ def convert(root: Path, export: Path, gpu: str) -> Run:
     settings = root / "photostat.toml"
     settings.write_text(settings.read_text().replace('gpu = "auto"', f'gpu = "{gpu}"'))
     photostat("add", str(export), "--batch", "maps")
-    photostat("run", "--headless")
+    gpu_share, cores_share = _run_watched(root)
     spans = attempts(root / "ledger.sqlite")
     passed_s = max(end for _, end in spans) - min(start for start, _ in spans)
     log = "".join(path.read_text() for path in (root / "logs").glob("run-*.log"))
     jpegs = sorted((root / "out").rglob("*.jpg"))
     digests = {str(path.relative_to(root)): hashlib.md5(path.read_bytes()).hexdigest() for path in jpegs}
-    return Run(len(jpegs) / passed_s, log.count("decoded by the GPU"), digests)
+    return Run(len(jpegs) / passed_s, gpu_share, cores_share, log.count("decoded by the GPU"), digests)
+
+
+def _run_watched(root: Path) -> tuple[float, float]:
+    """The run, and the shares in which GPU and cores were busy."""
+    command = [*_COMMAND, "-C", str(root)]
+    psutil.cpu_percent()
+    with subprocess.Popen(
+        [*command, "run", "--headless"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
+        gpu_share, until = 0.0, time.monotonic() + _LONGEST_S
+        while run.poll() is None and time.monotonic() < until:
+            time.sleep(_ASKED_EVERY_S)
+            told = subprocess.run([*command, "status", "--json"], capture_output=True, check=False).stdout
+            gpus = json.loads(told or "{}").get("gpus", [])
+            gpu_share = max([gpu_share, *(gpu["busy"] for gpu in gpus)])
+        cores_share = psutil.cpu_percent() / 100
+        if run.poll() is None:
+            run.terminate()
+        if run.wait() != 0:
+            raise RuntimeError(
+                f"the run in {root} ended with {run.returncode}: `photostat events` there says why"
+            )
+    return gpu_share, cores_share
 
 
 def main(images: int | None, work: Path) -> int:
@@ -91,8 +122,11 @@ def main(images: int | None, work: Path) -> int:
         count, sides = _STAND_IN
     else:
         count, sides = _ON_A_CARD
-    print("| images | cores, images/s | with GPU, images/s | times | decoded by the GPU alone | bytes |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| images | cores, images/s | with GPU, images/s | times | GPU busy | cores busy | decoded by the GPU alone "
+        "| bytes |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     all_equal = True
     for name in ("untiled", "tiled"):
         folder = work / name
@@ -104,7 +138,8 @@ def main(images: int | None, work: Path) -> int:
         all_equal &= is_equal
         print(
             f"| {len(plain.digests)} of {sides[0] * sides[1] / 1e6:.1f} Mpx, {name} | {plain.images_per_s:.2f} "
-            f"| {by_gpu.images_per_s:.2f} | {by_gpu.images_per_s / plain.images_per_s:.1f} | {by_gpu.by_gpu} "
+            f"| {by_gpu.images_per_s:.2f} | {by_gpu.images_per_s / plain.images_per_s:.1f} "
+            f"| {by_gpu.gpu_share:.0%} | {by_gpu.cores_share:.0%} | {by_gpu.by_gpu} "
             f"| {'equal' if is_equal else 'DIFFERENT'} |"
         )
     return 0 if all_equal else 1
