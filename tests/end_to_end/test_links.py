@@ -20,10 +20,10 @@ from engine.hosts.wire import SILENT_AFTER_S
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
-from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     list_rows,
     scratch_contents,
+    start_engine,
     start_engine_without_share,
     status,
     stored_digests,
@@ -40,7 +40,7 @@ from tests.support.host_processes import (
 from tests.support.networks import Link, Machine, Network
 from tests.support.waiting import wait_until
 
-IMAGES = 30
+IMAGES = 16
 SIZE = {"width": 300, "height": 240}
 
 
@@ -49,7 +49,7 @@ class Site:
 
     def __init__(self, workspace: MakeWorkspace, network: Network, hosts: list[HostProcess]) -> None:
         self.calm = workspace(images=IMAGES, name="calm", **SIZE)
-        photostat("run", "--headless", workspace=self.calm)
+        start_engine(self.calm)  # it runs beside what follows
         self.root = workspace(images=IMAGES, name="cluster", settings=listening(network.listen), **SIZE)
         self.network = network
         self.engine = start_engine_without_share(self.root, "--workers", "1", inside=network.engine.inside)
@@ -84,6 +84,7 @@ class Site:
         end = wait_for_end(self.root)
         assert (end["totals"]["done"], end["totals"]["failed"]) == (IMAGES, 0)
         assert {row["attempts"] for row in list_rows(self.root)} == {1}
+        wait_for_end(self.calm)
         assert stored_digests(self.root) == stored_digests(self.calm)
         assert scratch_contents(self.root) == []
         for name, host in self.hosts.items():
