@@ -33,7 +33,8 @@ from engine.demo.photograph import photograph
 from engine.gpu.cards import CPU_BACKEND, cards
 
 _COMMAND = (sys.executable, "-c", "from tui.cli import main; main()")
-_LONGEST_S = 400
+_LONGEST_S = 180
+"""Of a run: four of them and the making of the files take less than 15 minutes."""
 _ASKED_EVERY_S = 1.0
 _PATTERNS = 4
 _ON_A_CARD, _STAND_IN = (200, (4000, 3000)), (8, (1200, 900))
