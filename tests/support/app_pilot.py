@@ -69,8 +69,9 @@ class AppSession:
 
     @property
     def message(self) -> str:
+        """Of the uppermost page; empty while that is not composed yet."""
         screen = next(s for s in reversed(self.app.screen_stack) if isinstance(s, BaseScreen))
-        return screen.status_line.text
+        return screen.status_line.text if screen.query("#status_line") else ""
 
     @property
     def text(self) -> str:

@@ -104,6 +104,7 @@ rgb-134-widest-tiles     64512  2048 3  8 1024 4096 190814738 tiles             
 rgb-134-widest-tiles     64512  2048 3  8 1024 4096 190814738 tiles-disk         279
 grey-67-wide-tiles       32768  2048 1  8 1024 4096  35863566 tiles              173
 grey-67-wide-tiles       32768  2048 1  8 1024 4096  35863566 tiles-disk         109
+grey-3-huge-pages         1400  1900 1 10    0 4096   2428895 whole               85
 """
 
 MEASURED = [_measured(line) for line in _TABLE.strip().splitlines()]
