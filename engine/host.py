@@ -22,7 +22,7 @@ from engine.formatting import counted
 from engine.gpu.cards import cards, why_no_cards
 from engine.hosts.children import Children
 from engine.hosts.connection import Connection
-from engine.hosts.first_contact import make_contact
+from engine.hosts.first_contact import make_contact, reason
 from engine.hosts.host_scratch import take_scratch
 from engine.hosts.invitations import Invitation
 from engine.hosts.libraries import libraries
@@ -116,15 +116,25 @@ class HostProcess:
             loop.add_signal_handler(signum, self._leave)
         if self._options.while_stdin:
             loop.add_reader(sys.stdin.fileno(), self._read_stdin)
-        take_scratch(self._scratch)
+        is_ours = take_scratch(self._scratch) or self._options.scratch is None
+        try:
+            await self._connect_again_and_again()
+        finally:
+            if is_ours:
+                with contextlib.suppress(OSError):  # something waits there for the next time
+                    self._scratch.rmdir()
+        for signum in _ENDING:  # one more of them changes nothing now
+            loop.remove_signal_handler(signum)
+            signal.signal(signum, signal.SIG_IGN)
+
+    async def _connect_again_and_again(self) -> None:
         self._said.say(f"connects to {self._invitation.address}")
         while not self._left.is_set():
             try:
                 await self._connect_until_leaving()
             except (OSError, TimeoutError) as error:
-                why = error.strerror if isinstance(error, OSError) and error.strerror else error
                 self._said.wait(
-                    f"no engine answers at {self._invitation.address} ({why}): waits for it, and tries again"
+                    f"no engine answers at {self._invitation.address} ({reason(error)}): waits for it, and tries again"
                 )
             if self._options.while_stdin and self._has_connected and not self._left.is_set():
                 raise ConnectionLost  # who has started it starts it again
@@ -133,9 +143,6 @@ class HostProcess:
                     await asyncio.wait_for(self._wake_up.wait(), _AGAIN_AFTER_S)
         if self._session is not None:
             self._session.remove_all()
-        for signum in _ENDING:  # one more of them changes nothing now
-            loop.remove_signal_handler(signum)
-            signal.signal(signum, signal.SIG_IGN)
 
     def _read_stdin(self) -> None:
         """When it ends, whoever has started this has gone: it leaves at once."""
@@ -153,6 +160,8 @@ class HostProcess:
             self._said.say(f"finishes what it has, {most}, then leaves; a second Ctrl-C or SIGTERM: at once")
             asyncio.get_running_loop().call_later(FINISHES_WITHIN_S, self._leave)
         else:
+            if session is not None and session.finishes:
+                self._said.say("leaves at once: others convert what it had")
             self._left.set()
         self._wake_up.set()
 

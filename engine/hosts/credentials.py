@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+import re
 import secrets
 import socket
 from dataclasses import dataclass
 
 from engine.config import Config
 from engine.config.tls_files import tls_texts
+from engine.failures import UserError, one_line
 from engine.hosts.invitations import TOPIC, Authority, Credentials, Invitation, check_name
 from engine.workspace import Workspace
 
 FROM_WHERE_SSH_COMES = "*"
 """In an invitation that goes over ssh: the engine's machine, as sshd names it."""
 
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 
-def reachable(listen: str, name: str) -> str:
-    """Where others connect: the address to listen at, with this name if that is every address."""
+
+def reachable(listen: str, given: str, own: str) -> str:
+    """Where others connect: the name or address that a person has given; without one the address to listen at, or this
+    machine's own name if that is every address. Raises UserError for what is no name and no address."""
     bound, _, port = listen.removeprefix("tls://").rpartition(":")
-    return f"tls://{name if bound in ('0.0.0.0', '[::]', '') else bound}:{port}"
+    name = given or (own if bound in ("0.0.0.0", "[::]", "") else bound)
+    bare = name.strip("[]")
+    if is_ipv6(bare):
+        return f"tls://[{bare}]:{port}"
+    if given and not _NAME.fullmatch(given):
+        raise UserError(
+            f"{one_line(given)!r} is no name or address of a machine: give it as in conv1.library.example, 10.0.0.5 or "
+            f"fd00::5; the port is that of [cluster] listen, {port}"
+        )
+    return f"tls://{name}:{port}"
+
+
+def is_ipv6(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        ipaddress.IPv6Address(text)
+        return True
+    return False
 
 
 def is_this_machine_only(address: str) -> bool:
@@ -57,15 +80,19 @@ class Admission:
         """`address`: by which name other machines reach this one. Raises UserError for a name that is none."""
         cluster = self.config.cluster
         if not cluster.scheduler:
-            at = reachable(cluster.listen, address or cluster.address or socket.getfqdn())
+            at = reachable(cluster.listen, address or cluster.address, socket.getfqdn())
             return Authority(self.workspace.cluster_dir).invite(name, at)
+        if address:
+            raise UserError(
+                f"--address is for [cluster] listen: with scheduler, all meet at {cluster.scheduler}"
+            )
         return self._to_the_cluster(name)
 
     def invite_over_ssh(self, name: str) -> Invitation:
         """Who is started over ssh knows from where."""
         cluster = self.config.cluster
         if not cluster.scheduler:
-            at = reachable(cluster.listen, cluster.address or FROM_WHERE_SSH_COMES)
+            at = reachable(cluster.listen, cluster.address, FROM_WHERE_SSH_COMES)
             return Authority(self.workspace.cluster_dir).invite(name, at)
         return self._to_the_cluster(name)
 

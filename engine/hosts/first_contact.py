@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,6 +42,15 @@ async def make_contact(invitation: Invitation) -> None:
         if isinstance(error, ssl.SSLError):
             raise _refused(invitation, error) from None
         raise
+
+
+def reason(error: OSError) -> str:
+    """Why nothing answers, for people: `connection refused`."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    is_systems = error.errno is not None and error.errno > 0 and not isinstance(error, ssl.SSLError)
+    told = os.strerror(error.errno) if error.errno and is_systems else error.strerror or str(error)
+    return told[:1].lower() + told[1:]
 
 
 def _refused(invitation: Invitation, error: ssl.SSLError) -> UserError | OSError:

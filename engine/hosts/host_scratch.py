@@ -12,9 +12,11 @@ _kept: list[int] = []
 """Descriptors; the kernel frees the locks when the process ends, however."""
 
 
-def take_scratch(directory: Path) -> None:
-    """Makes it if need be. Raises UserError if another host works there, or if nothing can be written there."""
+def take_scratch(directory: Path) -> bool:
+    """Makes it if need be, and says whether it has. Raises UserError if another host works there, or if nothing can be
+    written there."""
     try:
+        is_new = not directory.exists()
         directory.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -29,5 +31,6 @@ def take_scratch(directory: Path) -> None:
         ) from error
     except OSError:  # a file system without locks
         os.close(descriptor)
-        return
+        return is_new
     _kept.append(descriptor)
+    return is_new

@@ -20,6 +20,7 @@ _LONGEST = 64 << 10
 """Bytes of an invitation's file; one has about 3,000."""
 _VALID = timedelta(days=3650)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}")
+_ADDRESS = re.compile(r"tls://(?:\[[0-9a-fA-F:.%]+\]|[^\s/:\[\]]+):\d{1,5}")
 _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----\n?", re.DOTALL)
 _HEADER = """\
 # An invitation to convert images for photostat: `photostat host` on the other machine takes it.
@@ -83,8 +84,13 @@ class Invitation:
             raise UserError(
                 f"{path} is no invitation: `photostat host invite NAME` in the workspace writes one"
             )
-        most = int(fields.get("authorities", "1"))
-        credentials = Credentials("".join(pems[:most]), "".join(pems[most:-1]), pems[-1])
+        most = fields.get("authorities", "1")
+        if not (
+            _NAME.fullmatch(fields["name"]) and _ADDRESS.fullmatch(fields["address"]) and most.isdecimal()
+        ):
+            raise UserError(f"{path} is damaged: copy it again from where `photostat host invite` wrote it")
+        count = int(most)
+        credentials = Credentials("".join(pems[:count]), "".join(pems[count:-1]), pems[-1])
         return cls(fields["name"], fields["address"], credentials, fields["topic"])
 
 

@@ -147,11 +147,13 @@ class Session:
         await self._children_of.close()
         if self._host is not None and not self.problem:
             self._host.scratch.sweep(() if self._leaves else self._host.scratch.jpegs())
+            self._host.scratch.remove_if_empty()
 
     def remove_all(self) -> None:
         """Nobody comes back to it."""
         if self._host is not None and not self.problem:
             self._host.scratch.sweep(())
+            self._host.scratch.remove_if_empty()
 
     def _obey(self, message: object) -> None:
         match message:

@@ -33,6 +33,10 @@ class HostOrders:
         crew = self._crew(name)
         if name == HERE and not self._run.config.cluster.here:
             raise UserError(CONVERTS_NOTHING_HERE)
+        if crew.leaving is not None:
+            raise UserError(
+                f"{name} leaves ({crew.leaving}), and starts nothing: order its workers when it is back"
+            )
         before = crew.converting.pool.wanted
         self._workers[name] = count
         return before, crew.want_workers(count)
@@ -105,6 +109,8 @@ class HostOrders:
         if not self._run.config.cluster.lets_others_join:
             raise UserError(f"{_NO_CLUSTER}; {one_line(name)!r} is not there")
         Authority(self._run.workspace.cluster_dir).invited.check_known(name)
+        if self.is_forgotten(name):
+            raise UserError(f"{name} was forgotten: `photostat host invite {name}` invites it anew")
         there = ", ".join(each.context.host.name or HERE for each in self._crews.machines)
         raise UserError(f"host {name} is not there now; {f'these are: {there}' if there else 'none is'}")
 

@@ -11,8 +11,8 @@ import click
 from engine.config import Config
 from engine.config.cluster_extra import missing_extra
 from engine.failures import UserError
-from tui.commands.shared.options import worker_count, workspace_of
-from tui.commands.shared.output import print_line
+from tui.commands.shared.options import json_option, worker_count, workspace_of
+from tui.commands.shared.output import print_json, print_line, warn
 
 
 @click.command()
@@ -31,6 +31,7 @@ from tui.commands.shared.output import print_line
 @click.option(
     "--while-stdin", is_flag=True, hidden=True, help="End when standard input does, or the connection."
 )
+@json_option
 @click.pass_context
 def host(
     ctx: click.Context,
@@ -39,6 +40,7 @@ def host(
     workers: int | None,
     scratch: Path | None,
     while_stdin: bool,
+    as_json: bool,
 ) -> None:
     """Convert on this machine for an engine that has invited it, until somebody ends this.
 
@@ -57,16 +59,22 @@ def host(
         raise UserError(f"this {why}")
     match invitation:
         case ("invite", name):
-            _invite(ctx, name, address)
+            if workers is not None or scratch is not None:
+                raise click.UsageError(
+                    "--workers and --scratch go with FILE, on the other machine: photostat host FILE --workers N"
+                )
+            _invite(ctx, name, address, as_json=as_json)
         case ("invite",):
             raise click.UsageError("invite whom? Give the other machine a name: photostat host invite NAME")
+        case (_,) if address is not None or as_json:
+            raise click.UsageError("--address and --json go with invite, in the workspace")
         case (file,):
             _run(Path(file), workers, scratch, while_stdin=while_stdin)
         case _:
             raise click.UsageError("either FILE, or invite NAME")
 
 
-def _invite(ctx: click.Context, name: str, address: str | None) -> None:
+def _invite(ctx: click.Context, name: str, address: str | None, *, as_json: bool) -> None:
     from engine.hosts.credentials import Admission, is_this_machine_only
     from engine.hosts.invitations import Authority, check_name, check_writable, write_invitation
 
@@ -82,17 +90,27 @@ def _invite(ctx: click.Context, name: str, address: str | None) -> None:
     check_writable(path)
     invitation = Admission(workspace, config).invite(name, address or "")
     write_invitation(path, invitation)
-    print_line(
+    tell = warn if as_json else print_line
+    if as_json:
+        print_json(
+            {
+                "host": name,
+                "file": str(path.absolute()),
+                "address": invitation.address,
+                "replaced": was_invited,
+            }
+        )
+    tell(
         f"{path} invites one machine to {invitation.address}: copy it there, and run `photostat host {path.name}`."
     )
     listen = config.cluster.listen
     if listen and is_this_machine_only(invitation.address) and not is_this_machine_only(listen):
-        print_line(
+        tell(
             f"Only this machine itself is reached at {invitation.address}. For another one, remove {path} and say how "
             f"it reaches this one: `photostat host invite {name} --address NAME`."
         )
     if was_invited:
-        print_line(f"The earlier invitation of {name} is void: whoever uses it is let go.")
+        tell(f"The earlier invitation of {name} is void: whoever uses it is let go.")
 
 
 def _run(file: Path, workers: int | None, scratch: Path | None, *, while_stdin: bool) -> None:

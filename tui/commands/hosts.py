@@ -94,7 +94,7 @@ def forget(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
     workspace = workspace_of(ctx)
     try:
         with EngineClient.connect(workspace) as client:
-            shown = client.snapshot().hosts
+            shown = client.snapshot().hosts if name != HERE else ()
             _ask(next((host for host in shown or () if host.name == name), None), yes=yes)
             reply = client.ask(ForgetHost(name))
     except EngineSilent:

@@ -32,7 +32,13 @@ def admission(root: Path, cluster: ClusterSettings) -> Admission:
 
 
 def test_others_are_led_to_the_name_that_a_person_gives_or_to_where_ssh_comes_from(tmp_path: Path) -> None:
-    assert reachable("tls://10.0.0.5:8786", "x") == "tls://10.0.0.5:8786"
+    assert reachable("tls://10.0.0.5:8786", "", "x") == "tls://10.0.0.5:8786"
+    assert reachable("tls://10.0.0.5:8786", "gate.lib", "x") == "tls://gate.lib:8786", "as a person says"
+    for given in ("fd00::5", "[fd00::5]"):
+        assert reachable("tls://[::]:8786", given, "x") == "tls://[fd00::5]:8786"
+    for wrong in ("a b", "h:99", "tls://h", "::x", "[", "-h", "x\ny"):
+        with pytest.raises(UserError, match="no name or address"):
+            reachable("tls://0.0.0.0:8786", wrong, "x")
     named = admission(tmp_path / "a", ClusterSettings("tls://0.0.0.0:8786", address="engine.lib"))
     assert named.invite("b").address == named.invite_over_ssh("b").address == "tls://engine.lib:8786"
     assert named.invite("b", "10.0.0.9").address == "tls://10.0.0.9:8786"
@@ -88,6 +94,8 @@ def test_with_a_cluster_of_others_each_workspace_has_a_topic_and_bundles_stay_wh
     assert Invitation.of_text(invited.text(), "here") == invited
     assert invited.credentials == Credentials(ca.authority + other.authority, ca.certificate, ca.key)
     assert (invited.address, invited.topic) == ("tls://scheduler:8786", one.topic)
+    with pytest.raises(UserError, match="all meet at tls://scheduler:8786"):
+        one.invite("b", "10.0.0.5")
     (tmp_path / "key.pem").write_text(other.key)
     with pytest.raises(UserError, match="do not belong together"):
         one.engine()

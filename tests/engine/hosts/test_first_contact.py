@@ -12,7 +12,7 @@ import pytest
 
 from engine.failures import UserError
 from engine.hosts import first_contact
-from engine.hosts.first_contact import make_contact
+from engine.hosts.first_contact import make_contact, reason
 from engine.hosts.invitations import Authority, Invitation
 
 
@@ -36,8 +36,11 @@ async def test_a_clock_that_is_before_the_invitation_is_told_as_that(
 
 
 async def test_what_is_no_engine_may_be_one_later(invitation: Invitation) -> None:
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(ConnectionRefusedError) as refused:
         await make_contact(invitation)
+    assert reason(refused.value) == "connection refused"
+    assert reason(TimeoutError()) == "no answer in time"
+    assert reason(OSError("what is there is no engine")) == "what is there is no engine"
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")

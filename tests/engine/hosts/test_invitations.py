@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
@@ -82,6 +83,24 @@ def test_another_file_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
         Invitation.read(tmp_path / "nothing.pem")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name: b", "name: ../../b"),
+        ("address: tls://engine:1", "address: tls:engine"),
+        ("address: tls://engine:1", "address: tls://engine:one"),
+        ("topic: photostat", "topic: photostat\nauthorities: two"),
+    ],
+)
+def test_a_damaged_invitation_is_refused_in_one_line_and_makes_nothing(
+    tmp_path: Path, field: str, value: str
+) -> None:
+    text = Authority(tmp_path / "cluster").invite("b", "tls://engine:1").text()
+    assert field in text
+    with pytest.raises(UserError, match=r"here is damaged: copy it again from where `photostat host invite`"):
+        Invitation.of_text(text.replace(field, value), "here")
+
+
 @pytest.mark.parametrize("name", ["", "a b", "../b", "-b", "x" * 41, "b\n"])
 def test_names_are_those_of_machines(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="no name for a host"):
@@ -118,10 +137,31 @@ def test_to_invite_a_name_again_ends_its_earlier_invitation_and_never_for_nothin
     assert invited.names == ["b"] and [path.name for path in tmp_path.glob("*.pem")] == ["b.pem"]
 
 
+def test_an_invitation_is_told_as_json_too_and_no_option_is_ignored(
+    workspace: MakeWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = workspace(images=1, settings=settings(8786))
+    monkeypatch.chdir(tmp_path)
+    for options in (("--workers", "3"), ("--scratch", tmp_path / "scratch")):
+        assert "go with FILE" in complaint("host", "invite", "b", *options, at=root)
+    assert "no name or address" in complaint("host", "invite", "b", "--address", "a b", at=root)
+    assert not Authority(root / "cluster").invited.names and not (tmp_path / "b.pem").exists()
+    told = run("host", "invite", "b", "--address", "10.0.0.5", "--json", at=root)
+    assert json.loads(told.stdout) == {
+        "host": "b",
+        "file": str(tmp_path / "b.pem"),
+        "address": "tls://10.0.0.5:8786",
+        "replaced": False,
+    }
+    assert "b.pem invites one machine" in told.stderr
+    for option in (("--address", "10.0.0.6"), ("--json",)):
+        assert "go with invite" in complaint("host", "b.pem", *option)
+
+
 def test_two_hosts_do_not_take_one_scratch_and_a_host_that_waits_says_so_less_and_less(
     tmp_path: Path,
 ) -> None:
-    take_scratch(tmp_path / "scratch")
+    assert take_scratch(tmp_path / "scratch"), "it is new"
     with pytest.raises(UserError, match="another `photostat host` works in"):
         take_scratch(tmp_path / "scratch")
     (tmp_path / "file").write_text("")
