@@ -59,6 +59,7 @@ class HostProcess:
         self.directory.mkdir(exist_ok=True)
         self.invitation = self.directory / f"{name}.pem"
         if invitation is not None:
+            self.invitation.touch(0o600)
             self.invitation.write_text(invitation.text())
         elif not self.invitation.exists():
             photostat("host", "invite", name, workspace=root, cwd=self.directory)
