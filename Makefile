@@ -68,8 +68,9 @@ contract: dev  ## check which package may import which
 bench: dev  ## measure, as ratios; see bench/README.md
 	$(BIN)/python -m bench
 
-screenshot: install  ## draw the README's pictures, of the real app on a real engine
+screenshot: cluster  ## draw the README's pictures, of the real app on a real engine
 	$(BIN)/python -m tui.screenshot docs
+	$(BIN)/python -m tui.screenshot_hosts docs
 
 refusals: dev  ## write the page of what is refused, docs/REFUSALS.md, from the code
 	$(BIN)/python -m tests.support.refusal_table docs/REFUSALS.md
