@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -43,6 +42,7 @@ settings.register_profile(
 )
 settings.load_profile("photostat")
 
+ENCODED = "TESTS_ENCODED_IMAGES"
 END_TO_END = Path(__file__).parent / "end_to_end"
 
 MakeJp2 = Callable[..., Path]
@@ -80,6 +80,17 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
         environment.delenv("PHOTOSTAT_THEME", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def encoded_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A directory for all processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "encoded"
+    directory.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(ENCODED, str(directory))
         yield
 
 
@@ -152,13 +163,20 @@ def end_engine(root: Path) -> None:
         return
 
 
+DIFFERENT_IMAGES = 12
+"""So many of a workspace's images differ, the others are copies: encoding them takes more time than converting."""
+
+
 @cache
 def _jp2_bytes(width: int, height: int, channels: int, seed: int) -> bytes:
-    """Many tests use the same images, and encoding them takes time."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "image.jp2"
-        make_jp2(path, width, height, channels=channels, seed=seed)
-        return path.read_bytes()
+    """Many tests use the same images, also those of other processes of this run."""
+    directory = Path(os.environ[ENCODED])
+    path = directory / f"{width}x{height}x{channels}-{seed}.jp2"
+    if not path.exists():
+        unfinished = directory / f"{path.stem}-{os.getpid()}.jp2"
+        make_jp2(unfinished, width, height, channels=channels, seed=seed)
+        unfinished.replace(path)
+    return path.read_bytes()
 
 
 def make_sources(root: Path, images: int, width: int, height: int) -> list[Row]:
@@ -168,7 +186,8 @@ def make_sources(root: Path, images: int, width: int, height: int) -> list[Row]:
         identity = representation(number // 5)
         path = root / "source" / identity / f"image_{number:04}.jp2"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_jp2_bytes(width + number % 7, height + number % 5, 3 if number % 3 else 1, number))
+        seed = number % DIFFERENT_IMAGES
+        path.write_bytes(_jp2_bytes(width + seed % 7, height + seed % 5, 3 if seed % 3 else 1, seed))
         rows.append(
             Row(
                 identity,

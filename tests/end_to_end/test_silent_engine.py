@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,10 +122,9 @@ def test_the_socket_has_one_path_for_all_names_of_a_workspace_and_it_is_short(
     short.symlink_to(deep)
     assert Workspace(short).socket_path == Workspace(deep).socket_path
     back = deep / "back"
-    shallow = tmp_path / "shallow"
-    shallow.mkdir()
-    back.symlink_to(shallow)
-    assert Workspace(back).socket_path == shallow / ".engine" / "engine.sock"
+    with tempfile.TemporaryDirectory() as shallow:  # pytest's own directories may be deep
+        back.symlink_to(shallow)
+        assert Workspace(back).socket_path == Path(shallow).resolve() / ".engine" / "engine.sock"
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(deep))
     assert len(str(Workspace(deep).socket_path)) < 100
 

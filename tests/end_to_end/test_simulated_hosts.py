@@ -8,6 +8,8 @@ import pytest
 
 from bench import hosts as bench
 
+pytestmark = pytest.mark.soak  # of a measurement, whose processes take seconds of two cores
+
 pytest.importorskip("distributed")
 
 

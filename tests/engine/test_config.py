@@ -57,7 +57,7 @@ def test_the_commented_file_is_laid_out_for_a_reader() -> None:
         'header = "auto"            # is the first line a header? "auto", true or false',
         'memory_limit = "none"      # treat the machine as having no more than this, e.g. "3GiB"',
         'timeout = "auto"           # per image: predicted from its megapixels, or seconds, or "10min"',
-        'scratch_limit = "20GiB"    # conversion waits while more than this lies there',
+        'scratch_limit = "20GiB"    # conversion waits while more than this lies there, on each machine',
         "strict = false             # true: a decoder's warning fails the image, and so do pages of zeros in its data",
         "\n[engine]",
         "transfers = 4              # at once",
