@@ -60,7 +60,7 @@ def test_the_commented_file_is_laid_out_for_a_reader() -> None:
         'scratch_limit = "20GiB"    # conversion waits while more than this lies there, on each machine',
         "strict = false             # true: a decoder's warning fails the image, and so do pages of zeros in its data",
         "\n[engine]",
-        "transfers = 4              # at once",
+        "transfers = 4              # at once, from each machine",
     ):
         assert f"{line}\n" in template()
     assert max(map(len, template().splitlines())) <= 112
