@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 6
+JOBS ?= 4
 DEMO ?= demo
 MINUTES ?= 10
 SEED ?=

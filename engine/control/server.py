@@ -40,8 +40,6 @@ class _Client:
     last_active: float = field(default_factory=time.monotonic)
     """When it came, or asked last."""
     has_asked: bool = False
-    task: asyncio.Task[Any] | None = field(default_factory=asyncio.current_task)
-    """It serves the client."""
 
     @property
     def priority(self) -> tuple[bool, float]:
@@ -62,6 +60,7 @@ class ControlServer:
         self._handler = handler
         self._server: asyncio.AbstractServer | None = None
         self._clients: set[_Client] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._closed = False
         """No request is answered any more: the ledger closes next."""
 
@@ -78,21 +77,27 @@ class ControlServer:
             listener.bind(str(self.path))
         finally:
             os.umask(before)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE_BYTES)
+        self._server = await asyncio.start_unix_server(self._begin, sock=listener, limit=MAX_LINE_BYTES)
 
     async def close(self) -> None:
         self._closed = True
         if self._server is not None:
             self._server.close()
-        serving = {client.task for client in self._clients if client.task is not None}
+        serving = set(self._serving)
         for client in list(self._clients):
             client.drop()
-        if serving:  # else the loop's end cancels them, and asyncio prints a traceback for each
+        if serving:
             await asyncio.wait(serving, timeout=_CLIENTS_END_WITHIN_S)
         with contextlib.suppress(OSError):  # it is in somebody's way, or is not there any more
             self.path.unlink()
             if self.path.parent.name == SOCKET_DIRECTORY:
                 self.path.parent.rmdir()
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """A task of ours: of one that asyncio makes itself it prints a traceback if the loop's end cancels it."""
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = self._admit(writer)
