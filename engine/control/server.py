@@ -95,11 +95,17 @@ class ControlServer:
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A task of ours: of one that asyncio makes itself it prints a traceback if the loop's end cancels it."""
+        if self._closed:
+            writer.transport.abort()
+            return
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closed:  # it came before, and nobody had served it yet
+            writer.transport.abort()
+            return
         client = self._admit(writer)
         try:
             peer = peer_of(writer.get_extra_info("socket"))

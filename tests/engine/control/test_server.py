@@ -13,7 +13,7 @@ from engine.control.server import ControlServer
 
 
 @pytest.mark.parametrize("turns", range(5))
-def test_a_client_that_comes_as_the_engine_ends_leaves_no_traceback(
+def test_a_client_that_comes_as_the_engine_ends_and_stays_neither_keeps_it_nor_leaves_a_traceback(
     turns: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as client:
