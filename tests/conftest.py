@@ -54,7 +54,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each of the processes that share the tests begins with its part of those that start engines.
+    """Each of the processes that share the tests begins with its part of those that start engines, some of every file.
 
     These wait much and differ in length: at the end a few of them would keep one process at work and the others idle.
     """
@@ -64,8 +64,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [
         item
         for number in range(processes)
-        for part in (with_engines, others)
-        for item in part[len(part) * number // processes : len(part) * (number + 1) // processes]
+        for item in (
+            *with_engines[number::processes],
+            *others[len(others) * number // processes : len(others) * (number + 1) // processes],
+        )
     ]
 
 
