@@ -44,11 +44,12 @@ class AbsentHosts:
 
     def is_back(self, host: str, found: Mapping[str, int]) -> list[WaitingJpeg]:
         """The JPEGs that it is to keep, of those that it has found: sizes in bytes, by their paths."""
-        waiting = self._take(host)
-        kept = [jpeg for jpeg in waiting if found.get(jpeg.request.scratch_path) == jpeg.request.jpeg_bytes]
-        self.put_back(
-            (jpeg for jpeg in waiting if jpeg not in kept), f"its JPEG is not on scratch of {host} any more"
-        )
+        kept: list[WaitingJpeg] = []
+        lost: list[WaitingJpeg] = []
+        for jpeg in self._take(host):
+            is_there = found.get(jpeg.request.scratch_path) == jpeg.request.jpeg_bytes
+            (kept if is_there else lost).append(jpeg)
+        self.put_back(lost, f"its JPEG is not on scratch of {host} any more")
         return kept
 
     def forget(self, host: str) -> None:

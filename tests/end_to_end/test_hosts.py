@@ -5,13 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import psutil
-import pytest
 
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
@@ -30,16 +25,6 @@ from tests.support.engine_runs import (
 )
 from tests.support.host_processes import HostProcess, free_port, settings, wait_for_hosts
 from tests.support.waiting import wait_until
-
-
-@pytest.fixture
-def hosts() -> Iterator[list[HostProcess]]:
-    """Those that a test has started; what is left of them is ended."""
-    started: list[HostProcess] = []
-    yield started
-    for host in started:
-        with suppress(psutil.NoSuchProcess):
-            host.kill()
 
 
 def converted_by(root: Path) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from engine import __version__
@@ -39,16 +37,6 @@ from tests.support.jp2_files import flip_bits, make_jp2
 from tests.support.own_mounts import OwnMounts
 from tests.support.seaweed import BUCKET, Seaweed
 from tests.support.waiting import wait_until
-
-
-@pytest.fixture
-def hosts() -> Iterator[list[HostProcess]]:
-    """Those that a test has started; what is left of them is ended."""
-    started: list[HostProcess] = []
-    yield started
-    for host in started:
-        with suppress(psutil.NoSuchProcess):
-            host.kill()
 
 
 def test_who_has_no_invitation_that_holds_is_not_heard_and_both_sides_say_why(
