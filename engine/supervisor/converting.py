@@ -136,6 +136,7 @@ class Converting:
             missing=self.pool.wanted + self.pool.extra - len(staying),
             there=len(staying),
             coming=sum(not slot.ready for slot in staying),
+            cores=self._host.cores,
             headroom_bytes=headroom_bytes,
             holding=self._holds.memory is not None,
         )

@@ -22,6 +22,9 @@ _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
 _UNRELATED_AFTER_S = 300.0
 """Idle workers that die so far apart do not die for the same reason."""
+_LOADING_AT_ONCE = 4
+"""Workers at least, also on one core, that load their libraries at the same time. One takes about half a CPU second for
+that: dozens together would keep the loop, which starts them one after another, from its clients for many seconds."""
 _REPORTED_TOGETHER_S = 2.0
 """Workers that the kernel kills within so short a time are reported as one event."""
 
@@ -242,17 +245,26 @@ class StartThrottle:
         self.not_before = max(self.not_before, now + wait_s)
 
     def workers_to_start(
-        self, now: float, *, missing: int, there: int, coming: int, headroom_bytes: int, holding: bool
+        self,
+        now: float,
+        *,
+        missing: int,
+        there: int,
+        coming: int,
+        cores: int,
+        headroom_bytes: int,
+        holding: bool,
     ) -> int:
         """How many of the `missing` workers to start now, beside those `there`, some of which are not ready yet
         (`coming`).
 
-        As many as fit in the headroom. If there is no worker at all, one in any case, because only an image that is
-        tried shows what it waits for."""
+        As many as fit in the headroom, and about one for each core while they load. If there is no worker at all,
+        one in any case, because only an image that is tried shows what it waits for."""
         if holding or now < self.not_before:
             return 0
         room = headroom_bytes // OWN_IDLE_WORKER_BYTES - coming
-        return max(0, min(missing, max(room, 0 if there else 1)))
+        loading = max(cores, _LOADING_AT_ONCE) - coming
+        return max(0, min(missing, loading, max(room, 0 if there else 1)))
 
     def oom_kills_to_report(self, now: float) -> int:
         """How many idle workers the kernel has killed since the last report; 0 while more may follow."""

@@ -16,11 +16,18 @@ def workers_to_start(
     missing: int = 2,
     there: int = 0,
     coming: int = 0,
+    cores: int = 8,
     room: int = ROOM,
     holding: bool = False,
 ) -> int:
     return throttle.workers_to_start(
-        now, missing=missing, there=there, coming=coming, headroom_bytes=room, holding=holding
+        now,
+        missing=missing,
+        there=there,
+        coming=coming,
+        cores=cores,
+        headroom_bytes=room,
+        holding=holding,
     )
 
 
@@ -38,6 +45,13 @@ class TestStartThrottle:
         assert workers_to_start(StartThrottle(), missing=8, room=room) == 3
         assert workers_to_start(StartThrottle(), missing=8, there=2, coming=2, room=room) == 1
         assert workers_to_start(StartThrottle(), missing=8, there=4, coming=0, room=-1) == 0
+
+    def test_of_many_about_one_for_each_core_loads_at_a_time_so_that_the_loop_answers(self) -> None:
+        assert workers_to_start(StartThrottle(), missing=34, cores=1) == 4
+        assert workers_to_start(StartThrottle(), missing=34, cores=16) == 16
+        assert workers_to_start(StartThrottle(), missing=20, there=14, coming=10, cores=16) == 6
+        assert workers_to_start(StartThrottle(), missing=30, there=4, coming=4, cores=2) == 0
+        assert workers_to_start(StartThrottle(), missing=30, there=4, coming=0, cores=2) == 4
 
     def test_one_starts_in_any_case_if_there_is_none(self) -> None:
         assert workers_to_start(StartThrottle(), missing=8, room=-1) == 1
