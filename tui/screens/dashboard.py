@@ -67,6 +67,8 @@ class Dashboard(BaseScreen):
     AUTO_FOCUS = "Failures"
 
     _arranged: tuple[int, int, PanelRows] | None = None
+    _waits_for_room: Widget | None = None
+    """The panel that had the keys when it went out of sight."""
 
     def body(self) -> Iterable[Widget]:
         yield PanelArea()
@@ -104,6 +106,18 @@ class Dashboard(BaseScreen):
         if arrangement != self._arranged:
             self._arranged = arrangement
             area.place(arrange(*arrangement))
+            self._keep_focus()
+
+    def _keep_focus(self) -> None:
+        """While a panel has no room, its keys are no other panel's: the same key would mean something else there."""
+        if self.focused is not None and not self.focused.display:
+            self._waits_for_room = self.focused
+            self.set_focus(None)
+        elif self.focused is None and self._waits_for_room is not None and self._waits_for_room.display:
+            self.set_focus(self._waits_for_room)
+        else:
+            return
+        self.show_footer()
 
     def _rows_that_fit(self, view: View, width: int, height: int) -> PanelRows:
         """With several hosts, their workers are folded unless all of them fit."""

@@ -23,6 +23,7 @@ from tui.widgets.filter_input import FilterInput
 from tui.widgets.line_widget import line
 from tui.widgets.list_header import ListHeader
 from tui.widgets.paged_list import PAGE, PagedList, RowRenderer
+from tui.widgets.row_details import rows_for_details
 
 MOST_MATCHING = 5000
 """How many events with the words of the filter are listed, the newest."""
@@ -62,6 +63,10 @@ class EventList(BaseScreen):
     @property
     def paged_list(self) -> PagedList[Event]:
         return self.query_one("#list", PagedList)
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.query_one(EventDetails).styles.height = rows_for_details(5, self.size.height)
 
     def show(self, view: View) -> None:
         super().show(view)

@@ -25,7 +25,7 @@ from tui.widgets.filter_input import FilterInput
 from tui.widgets.image_columns import IMAGE_COLUMNS, Column, row_renderer
 from tui.widgets.list_header import ListHeader
 from tui.widgets.paged_list import PAGE, PagedList
-from tui.widgets.row_details import RowDetails
+from tui.widgets.row_details import RowDetails, rows_for_details
 
 _REFRESH_S = 2.0
 """The shortest time between two readings of a list that the engine changes."""
@@ -103,7 +103,8 @@ class QueriedImages(BaseScreen):
 
     def on_resize(self) -> None:
         super().on_resize()
-        self.query_one(RowDetails).styles.height = 8 if self.size.height >= _TALL_ROWS else 6
+        wanted = 8 if self.size.height >= _TALL_ROWS else 6
+        self.query_one(RowDetails).styles.height = rows_for_details(wanted, self.size.height)
 
     def show(self, view: View) -> None:
         super().show(view)

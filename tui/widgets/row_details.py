@@ -15,6 +15,17 @@ from tui.widgets.text_view import wrapped
 _LABEL_COLUMNS = 9
 
 
+_ROWS_AROUND = 4
+"""Of a page that are neither its list's nor the details': header, names of columns, status line and keys."""
+
+
+def rows_for_details(wanted: int, rows: int) -> int:
+    """At most half of what a page of this height has left for its list and the details of one row; none if only their
+    rule would fit."""
+    fitting = min(wanted, (rows - _ROWS_AROUND) // 2)
+    return fitting if fitting > 1 else 0
+
+
 class RowDetails(LineWidget):
     _row: ImageRow | None = None
 

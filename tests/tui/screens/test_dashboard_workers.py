@@ -116,3 +116,19 @@ async def test_only_the_panel_that_has_the_keys_shows_its_cursor_also_before_the
 
 def _is_cursor(strip: Strip) -> bool:
     return any(segment.style is not None and segment.style.reverse for segment in strip)
+
+
+async def test_the_keys_of_a_panel_that_has_no_room_are_no_other_panel_s(root: Path) -> None:
+    async with opened(root, size=(80, 24)) as session:
+        of_failures = session.app.focused
+        await session.press("tab")
+        of_batches = session.app.focused
+        assert of_batches is not of_failures
+        await session.pilot.resize_terminal(40, 10)
+        await session.settle()
+        assert session.app.focused is None and "x skip" not in session.text
+        await session.press("x", "h", "r", "K")
+        assert session.sent == [] and not session.app.screen.is_modal
+        await session.pilot.resize_terminal(80, 24)
+        await session.settle()
+        assert session.app.focused is of_batches and "h hold" in session.text

@@ -11,6 +11,7 @@ from tests.support.ledgers import make_ledger
 from tui.screens.dashboard import Dashboard
 from tui.screens.failed_list import FailedList
 from tui.screens.image_list import ImageList
+from tui.widgets.paged_list import PagedList
 
 
 async def test_enter_on_a_cause_lists_its_images(root: Path) -> None:
@@ -98,3 +99,16 @@ async def test_escape_leads_from_any_list_to_the_dashboard(root: Path) -> None:
         assert len(session.app.screen_stack) == 2
         await session.press("escape")
         assert isinstance(session.app.screen, Dashboard)
+
+
+async def test_a_low_terminal_shows_rows_of_each_list_before_details(root: Path) -> None:
+    async with opened(root, size=(40, 10)) as session:
+        for key in ("i", "f", "e"):
+            await session.press(key)
+            for rows in (10, 6, 5, 24):
+                await session.pilot.resize_terminal(40, rows)
+                await session.settle()
+                listed = session.app.screen.query_one(PagedList)
+                assert listed.size.height >= 1 + (rows >= 6) + 2 * (rows >= 10), (key, rows)
+            await session.pilot.resize_terminal(40, 10)
+            await session.press("escape")
