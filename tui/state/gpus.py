@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from msgspec import UNSET
+from rich.cells import cell_len
 
 from engine.control.gpu_snapshot import GpuSnapshot, GpuState
 from engine.control.snapshot import Snapshot
 from engine.formatting import counted, integer, memory_size, percent, three_figures
+from tui.terminal.text import fit, told_apart
+
+_MAKER = "NVIDIA "
+_LONGEST_HOST, _SHORTEST_MODEL = 16, 4
 
 
 def gpus_of(snapshot: Snapshot) -> tuple[GpuSnapshot, ...]:
@@ -20,21 +25,32 @@ def busy_share(gpu: GpuSnapshot) -> float:
     return gpu.busy if gpu.utilisation is None else gpu.utilisation
 
 
-def short_gpus(gpus: Iterable[GpuSnapshot]) -> str:
-    """`GPU 612 Mpx/s`, `GPU closed`; empty without one."""
-    listed = list(gpus)
-    if not listed:
-        return ""
-    at_work = [gpu for gpu in listed if gpu.state is GpuState.READY]
-    if at_work:
-        return f"GPU {three_figures(sum(gpu.megapixels_per_s for gpu in at_work))} Mpx/s"
-    starts = any(gpu.state is not GpuState.CLOSED for gpu in listed)
-    return "GPU starts" if starts else "GPU closed"
-
-
 def gpu_name(gpu: GpuSnapshot) -> str:
     """With its machine, where there are several."""
     return gpu.name if gpu.host is UNSET else f"{gpu.name} on {gpu.host}"
+
+
+def gpu_labels(gpus: Sequence[GpuSnapshot], columns: int) -> list[str]:
+    """A name for each in at most `columns`, all cut alike. Its number and its machine stay, the model is cut first."""
+    for shorter in (str, _without_maker):
+        names = [shorter(gpu_name(gpu)) for gpu in gpus]
+        if max(map(cell_len, names), default=0) <= columns:
+            return names
+    hosts = told_apart(["" if gpu.host is UNSET else gpu.host for gpu in gpus], _LONGEST_HOST)
+    return [_label(gpu, host, columns) for gpu, host in zip(gpus, hosts, strict=True)]
+
+
+def _label(gpu: GpuSnapshot, host: str, columns: int) -> str:
+    model, _, number = _without_maker(gpu.name).rpartition(" ")
+    if not number.isdigit():
+        model, number = gpu.name, ""
+    which = " ".join(filter(None, (number, f"on {host}" if host else "")))
+    room = columns - cell_len(which) - 1
+    return fit(f"{fit(model, room)} {which}".rstrip() if room >= _SHORTEST_MODEL else which, columns)
+
+
+def _without_maker(name: str) -> str:
+    return name.removeprefix(_MAKER)
 
 
 def gpu_line(gpu: GpuSnapshot) -> str:
@@ -45,8 +61,7 @@ def gpu_line(gpu: GpuSnapshot) -> str:
         ended = f", after its process {gpu.problem}" if gpu.problem else ""
         return f"{gpu_name(gpu)}: starts{ended}"
     parts = [f"{three_figures(gpu.megapixels_per_s)} megapixels/s", counted(gpu.images, "image")]
-    if gpu.utilisation is not None:
-        parts.append(f"{percent(gpu.utilisation, 1)} busy")
+    parts.append(f"{percent(busy_share(gpu), 1)} busy")
     if gpu.memory is not None and gpu.memory_total is not None:
         parts.append(f"{memory_size(gpu.memory)} of {memory_size(gpu.memory_total)}")
     told = f"{gpu_name(gpu)}: {', '.join(parts)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import takewhile
 
 from rich.cells import cell_len, chop_cells
 
@@ -58,6 +59,22 @@ def _head(text: str, columns: int) -> str:
 
 def _tail(text: str, columns: int) -> str:
     return _head(text[::-1], columns)[::-1]
+
+
+def told_apart(texts: Sequence[str], columns: int) -> list[str]:
+    """`fit` for names that stand below one another: if they do not fit, what all of them end with is left out.
+
+    `conv-01.library.example` and `conv-02.library.example` are `conv-01…` and `conv-02…`."""
+    names = [visible(text) for text in texts]
+    different = set(names)
+    if len(different) > 1 and max(map(cell_len, names)) > columns:
+        ends = zip(*(name[::-1] for name in different), strict=False)
+        alike = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, ends))
+        names = [name[: len(name) - alike] + ELLIPSIS for name in names] if alike > 1 else names
+    short = [fit(name, columns, Keep.BOTH) for name in names]
+    if len(set(short)) < len(different):
+        short = [fit(name, columns, Keep.END) for name in names]
+    return short
 
 
 def padded(text: str, columns: int, keep: Keep = Keep.START) -> str:

@@ -97,6 +97,7 @@ def _one_column(body: Region, wanted: PanelRows) -> dict[PanelName, Region]:
     spare = body.height - sum(share.rows + 1 for share in shares)
     spare = _give(workers, 4, spare)
     spare = _give(failures, 2, spare)
+    spare = _give(gpus, 2, spare) if wanted.gpus else spare
     spare = _give(workers, workers.desired, spare)
     spare = _give(batches, 3, spare)
     spare = _give(failures, failures.desired, spare)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -13,13 +13,13 @@ from engine.control.snapshot import HostSnapshot, State
 from tui.state.host_words import host_word
 from tui.state.hosts import is_away, rate_now
 from tui.state.status import Tone
-from tui.terminal.text import Keep, fit, padded, right_aligned
+from tui.terminal.text import fit, padded, right_aligned, told_apart
 from tui.widgets.line_widget import BAD, GOOD, LABEL, STRONG, WARNING, line
 
 FOLDED, UNFOLDED = "▸", "▾"
 HUES = {Tone.GOOD: GOOD, Tone.WARNING: WARNING, Tone.BAD: BAD, Tone.NEUTRAL: LABEL}
 """Of what a host does."""
-_LONGEST_NAME = 16
+LONGEST_NAME = 16
 _BUSY, _RATE, _HEADROOM, _WAITING = 12, 10, 15, 10
 
 
@@ -27,18 +27,25 @@ _BUSY, _RATE, _HEADROOM, _WAITING = 12, 10, 15, 10
 class HostColumns:
     """The widths of the columns that several hosts share, one under the other."""
 
-    name: int
+    names: Mapping[str, str]
+    """Of the hosts, as they are shown."""
     word: int
+
+    @property
+    def name(self) -> int:
+        return max(map(cell_len, self.names.values()), default=0)
 
     @classmethod
     def of(cls, hosts: Sequence[HostSnapshot], state: State, now: float) -> HostColumns:
         """`state` is the engine's, `now` is Unix time, s."""
         words = (host_word(host, state, now).label for host in hosts)
-        return cls(name_columns(hosts), max(map(cell_len, words), default=0))
+        return cls(short_names(hosts), max(map(cell_len, words), default=0))
 
 
-def name_columns(hosts: Sequence[HostSnapshot]) -> int:
-    return min(_LONGEST_NAME, max((cell_len(host.name) for host in hosts), default=0))
+def short_names(hosts: Sequence[HostSnapshot]) -> dict[str, str]:
+    """By their names: as they are shown, so that long ones can be told apart."""
+    names = [host.name for host in hosts]
+    return dict(zip(names, told_apart(names, LONGEST_NAME), strict=True))
 
 
 def host_line(
@@ -55,7 +62,7 @@ def host_line(
     room = columns - shared.name - shared.word - 4
     parts: list[str | tuple[str, str]] = [
         (f"{mark} ", LABEL),
-        (padded(host.name, shared.name, Keep.BOTH), name_style),
+        (padded(shared.names[host.name], shared.name), name_style),
         "  ",
         (padded(word.label, shared.word), HUES[word.tone]),
     ]

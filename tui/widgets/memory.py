@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from engine import formatting
 from engine.control.snapshot import HostSnapshot, MemorySnapshot
 from tui.state.hosts import is_away, several_hosts
 from tui.state.view import View
-from tui.terminal.text import Keep, padded, right_aligned, stacked
+from tui.terminal.text import padded, right_aligned, stacked
 from tui.widgets.chart import chart, memory_curve
-from tui.widgets.host_lines import name_columns
+from tui.widgets.host_lines import short_names
 from tui.widgets.line_widget import BAD, BUSY, LABEL, STRONG, line, title
 from tui.widgets.panel import Panel
 
@@ -60,8 +61,9 @@ def host_bars(hosts: Sequence[HostSnapshot], in_sight: str, columns: int, rows: 
     top = max(0, min(at - room // 2, len(hosts) - room))
     shown = hosts[top : top + room]
     drawn = [title("Memory", columns, _hosts_note(hosts, top, len(shown)))]
-    name = name_columns(hosts)
-    drawn += [_host_bar(host, name, columns) for host in shown]
+    names = short_names(hosts)
+    name = max(map(cell_len, names.values()), default=0)
+    drawn += [_host_bar(host, padded(names[host.name], name), columns) for host in shown]
     keys = [(IN_USE, BUSY, "in use"), (PROMISED, BUSY, "promised"), (HEADROOM, LABEL, "headroom")]
     keys.append((FLOOR, LABEL, "floor"))
     key = line(*(part for mark, style, what in keys for part in ((f"{mark} ", style), (f"{what}  ", LABEL))))
@@ -78,10 +80,10 @@ def _hosts_note(hosts: Sequence[HostSnapshot], top: int, shown: int) -> str:
     return f"{which}, least: {least.name} {formatting.short_memory(least.memory.headroom)}"
 
 
-def _host_bar(host: HostSnapshot, name: int, columns: int) -> Text:
+def _host_bar(host: HostSnapshot, name: str, columns: int) -> Text:
     memory = host.memory
-    label = (f"{padded(host.name, name, Keep.BOTH)} ", STRONG)
-    room = max(0, columns - name - _AMOUNT - 2)
+    label = (f"{name} ", STRONG)
+    room = max(0, columns - cell_len(name) - _AMOUNT - 2)
     if is_away(host) or memory.total <= 0:
         word = host.state.value if is_away(host) else formatting.UNKNOWN
         return line(label, (padded(word, room + _AMOUNT + 1), LABEL))

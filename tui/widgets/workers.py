@@ -16,7 +16,6 @@ from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.snapshot import HostSnapshot, Snapshot
 from engine.failures import Stage
 from tui.actions.registry import Scope, widget_bindings
-from tui.state.gpus import gpus_of, short_gpus
 from tui.state.hosts import is_away, several_hosts
 from tui.state.steady_facts import short_space
 from tui.state.view import View
@@ -173,7 +172,7 @@ class Workers(SelectablePanel):
 
 
 def workers_note(snapshot: Snapshot, shown: int, rows: int | None = None) -> str:
-    """How many are busy, there, wanted and not shown, what waits for the store, GPUs, and the space there is."""
+    """How many are busy, there, wanted and not shown, what waits for the store, and the space there is."""
     count = len(snapshot.workers)
     hosts = several_hosts(snapshot)
     busy = sum(1 for worker in snapshot.workers if worker.image_id is not None)
@@ -191,8 +190,6 @@ def workers_note(snapshot: Snapshot, shown: int, rows: int | None = None) -> str
     if snapshot.store.waiting:
         waiting = formatting.data_size(snapshot.store.waiting_bytes)
         parts.append(f"{snapshot.store.waiting} for the store, {waiting}")
-    if gpus := short_gpus(gpus_of(snapshot)):
-        parts.append(gpus)
     if free := short_space(snapshot.volumes):
         parts.append(free)
     return ", ".join(parts)

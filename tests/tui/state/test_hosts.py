@@ -20,6 +20,7 @@ from tui.state.hosts import (
 )
 from tui.state.status import what_needs_you
 from tui.widgets.host_lines import HostColumns, host_line
+from tui.widgets.memory import host_bars
 
 HELD = Hold(HoldReason.STORE, "the store does not answer: it is asked again.", NOW, None)
 
@@ -98,3 +99,12 @@ def test_a_line_of_a_host_fits_every_width(columns: int) -> None:
     drawn = [host_line(one, columns, shared, State.RUNNING, NOW, folded=True) for one in hosts]
     assert {row.cell_len for row in drawn} == {max(columns, 2 + 16 + 2 + len("╳ lost 23:14"))}
     assert ("12,345 JPEGs" in drawn[1].plain) is (columns >= 80)
+
+
+def test_hosts_with_long_names_can_be_told_apart() -> None:
+    hosts = [host(f"conv-{n}.digitisation.library.example") for n in (1, 2)]
+    shared = HostColumns.of(hosts, State.RUNNING, NOW)
+    lines = [host_line(one, 80, shared, State.RUNNING, NOW, folded=False).plain for one in hosts]
+    assert [text.split()[1] for text in lines] == ["conv-1…", "conv-2…"]
+    bars = [text.plain for text in host_bars(hosts, "", 40, 4)]
+    assert [text.split()[0] for text in bars[1:3]] == ["conv-1…", "conv-2…"]

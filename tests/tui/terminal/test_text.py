@@ -10,6 +10,20 @@ from tui.terminal import text as terminal_text
 from tui.terminal.text import Keep
 
 
+def test_names_that_are_cut_can_be_told_apart_where_their_ends_are_alike() -> None:
+    hosts = [f"conv-{n}.digitisation.library.example" for n in ("01", "02", "02")]
+    assert terminal_text.told_apart(hosts, 16) == ["conv-01…", "conv-02…", "conv-02…"]
+    assert terminal_text.told_apart(hosts, 6) == ["con…1…", "con…2…", "con…2…"]
+    assert terminal_text.told_apart(["here", hosts[0]], 16) == ["here", "conv-01.…example"]
+    assert terminal_text.told_apart(hosts[1:], 40) == hosts[1:]
+    assert terminal_text.told_apart([], 16) == []
+
+
+@given(st.lists(st.text(max_size=30), max_size=4), st.integers(0, 20))
+def test_several_names_fit_their_columns_whatever_they_are(names: list[str], columns: int) -> None:
+    assert all(cell_len(name) <= columns for name in terminal_text.told_apart(names, columns))
+
+
 @given(st.text(), st.integers(0, 40), st.sampled_from(Keep))
 def test_a_text_fits_its_columns_whatever_it_is(text: str, columns: int, keep: Keep) -> None:
     assert cell_len(terminal_text.fit(text, columns, keep)) <= columns

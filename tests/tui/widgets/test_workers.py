@@ -6,9 +6,7 @@ import pytest
 from msgspec import structs
 from rich.cells import cell_len
 
-from engine.control.gpu_snapshot import GpuSnapshot, GpuState
 from tests.support.statuses import MIB, running, worker
-from tui.state.gpus import gpu_line
 from tui.widgets.workers import PHASES, worker_line, workers_note
 
 BUSY = structs.replace(
@@ -51,26 +49,6 @@ def test_what_is_overdue_is_red_and_marked_without_colours_too() -> None:
     assert styles(worker_line(BUSY, 120), "7 s") == set()
     note = workers_note(structs.replace(running(), workers=(late, BUSY)), 2)
     assert "1 overdue" in note
-
-
-def test_gpus_are_told_in_a_few_words_and_in_a_line() -> None:
-    card = GpuSnapshot(
-        "H200 0", GpuState.READY, 7, 0.98, 15 << 30, 140 << 30, 612.0, 1204, {"signed samples": 12}
-    )
-    dead = structs.replace(card, state=GpuState.WAITING, problem="was killed by SIGSEGV")
-    closed = structs.replace(card, state=GpuState.CLOSED, problem="no driver")
-    assert "GPU" not in workers_note(running(), 2)
-    assert gpu_line(structs.replace(card, host="b")).startswith(f"{card.name} on b: ")
-    assert gpu_line(structs.replace(closed, host="b")).startswith(f"{closed.name} on b: not used")
-    assert "GPU 612 Mpx/s" in workers_note(structs.replace(running(), gpus=(card, dead)), 2)
-    assert "GPU starts" in workers_note(structs.replace(running(), gpus=(dead,)), 2)
-    assert "GPU closed" in workers_note(structs.replace(running(), gpus=(closed,)), 2)
-    assert gpu_line(card) == (
-        "H200 0: 612 megapixels/s, 1,204 images, 98.0 % busy, 15.0 GiB of 140 GiB; "
-        "12 left to the cores (signed samples 12)"
-    )
-    assert gpu_line(dead) == "H200 0: starts, after its process was killed by SIGSEGV"
-    assert gpu_line(closed) == "H200 0: not used any more in this run: no driver"
 
 
 def test_more_memory_than_predicted_is_marked() -> None:
