@@ -11,10 +11,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from engine.config.cluster_extra import HERE
+
 Condition = tuple[str, list[Any]]
 """SQL for a WHERE over `images i JOIN batches b`, and its parameters."""
 
-_SEARCHED = ("i.target", "i.source", "i.record", "i.barcode", "i.cause", "i.message")
+_SEARCHED = ("i.target", "i.source", "i.record", "i.barcode", "i.cause", "i.message", "i.host")
 """The target contains batch, UUID and name."""
 NO_VERDICT = "none"
 _PRESENT_VERDICT = "SELECT 1 FROM verdicts v WHERE v.id = i.verdict AND v.md5 = i.md5 AND v.verdict"
@@ -34,7 +36,8 @@ class ImageFilter:
     state: str | None = None
     cause: str | None = None
     text: str | None = None
-    """Anywhere in batch, UUID, name, source, record, barcode, cause or message; ASCII letters in any case."""
+    """Anywhere in batch, UUID, name, source, record, barcode, cause, message or the name of another host; ASCII letters
+    in any case."""
     uuid: str | None = None
     barcode: str | None = None
     """This one, ASCII letters in any case; with `*` at its end all that begin so."""
@@ -44,11 +47,13 @@ class ImageFilter:
     """Only images about which the ledger has no event after this one: they are as they were then."""
     verdict: str | None = None
     """`fine` or `not-fine`, or `none` for delivered images without a verdict."""
+    host: str | None = None
+    """On which the last attempt was; HERE is the engine's own."""
 
     @property
     def is_narrow(self) -> bool:
         """Whether the sums that the ledger keeps do not tell how many images it means."""
-        return any((self.text, self.uuid, self.verdict, self.until_event)) or not (
+        return any((self.text, self.uuid, self.verdict, self.until_event, self.host)) or not (
             self.barcode is None and self.record is None
         )
 
@@ -78,6 +83,11 @@ class ImageFilter:
         elif self.verdict is not None:
             parts.append(f"i.verdict IS NOT NULL AND i.state = 'done' AND EXISTS ({_PRESENT_VERDICT} = ?)")
             values.append(self.verdict)
+        if self.host == HERE:
+            parts.append("i.host = ''")
+        elif self.host is not None:
+            parts.append("i.host = ? AND i.host <> ''")
+            values.append(self.host)
         if self.until_event is not None:
             parts.append("NOT EXISTS (SELECT 1 FROM events e WHERE e.image = i.id AND e.id > ?)")
             values.append(self.until_event)

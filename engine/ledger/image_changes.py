@@ -58,7 +58,7 @@ class ImageChanges(WritableLedger):
         attempt |= {"predicted_bytes": predicted_bytes, "correction": correction}
         with self.transaction():
             now = time.time()
-            self._change("start", image_id, {"now": now}, ImageState.PENDING)
+            self._change("start", image_id, {"host": host, "now": now}, ImageState.PENDING)
             rows = self._select(_SQL["add_attempt"], {**attempt, "image": image_id, "now": now})
             return int(rows[0]["number"])
 

@@ -23,7 +23,9 @@ _CAUSE, _HINT, _PSNR, _WARNINGS = (_AT[name] for name in ("cause", "hint", "psnr
 _NO_WARNINGS = "[]"
 _GIVEN = ("batch", "uuid", "barcode", "record", "name", "type", "source", "checksum", "target")
 """Texts of the export, which every image has."""
-_NEVER_CHANGED = frozenset({*_GIVEN, "state", "stage", "cause", "colour", "md5", "source_digest", "verdict"})
+_NEVER_CHANGED = frozenset(
+    {*_GIVEN, "state", "stage", "cause", "colour", "md5", "source_digest", "verdict", "host"}
+)
 _given = itemgetter(*(_AT[name] for name in _GIVEN))
 _others = itemgetter(
     *(

@@ -95,7 +95,7 @@ class EventFilter:
     image_id: int | None = None
     level: str | None = None
     text: str | None = None
-    """Anywhere in kind, message or target."""
+    """Anywhere in kind, message, target or the name of another host."""
     notable: bool = False
     since: float | None = None
     """Unix time, s: what came, or came again, later."""
@@ -113,7 +113,7 @@ class EventFilter:
                 where.append(part)
                 values.append(value)
         if self.text:
-            said = "e.kind || ' ' || e.message || ' ' || coalesce(i.target, '')"
+            said = "e.kind || ' ' || e.message || ' ' || coalesce(i.target, '') || ' ' || e.host"
             where.append(f"instr(lower({said}), lower(?)) > 0")
             values.append(self.text)
         if self.notable:

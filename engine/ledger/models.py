@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from engine.config import JpegSettings
+from engine.config.cluster_extra import HERE
 from engine.failures import REMEDIES, Cause
 from engine.file_kind import FileKind
 from engine.ledger.account import Account
@@ -154,6 +155,8 @@ class ImageRow:
     subsampling: str | None = None
     replaces: str | None = None
     """The MD5 of the delivered JPEG that stays in the store until another one is in its place."""
+    host: str | None = None
+    """On which its last attempt was; HERE is the engine's own. None if it was never tried."""
 
     @property
     def remedy(self) -> str | None:
@@ -201,8 +204,9 @@ _ELSEWHERE = {
     "verdict_by": _PRESENT_VERDICT.format("person"),
     "verdict_at": _PRESENT_VERDICT.format("given"),
     "replaces": "(SELECT r.md5 FROM replacements r WHERE r.image = i.id AND r.replaced IS NULL)",
+    "host": f"iif(i.host = '', '{HERE}', i.host)",
 }
-"""Fields that are no columns of `images`."""
+"""Fields that are not the columns of `images` as they are."""
 IMAGE_COLUMNS = ", ".join(_ELSEWHERE.get(name, f"i.{name}") for name in FIELDS)
 """In the order of ImageRow's fields, over `images i JOIN batches b`."""
 

@@ -196,6 +196,10 @@ class LedgerReader(LedgerQueries):
             for row in rows
         ]
 
+    def other_hosts(self) -> list[str]:
+        """The machines that images were last tried on, by their names, without the engine's own."""
+        return [row[0] for row in self._select(_SQL["other_hosts"])]
+
     def waiting_jpeg(self, image_id: int) -> str | None:
         """The path of its JPEG on scratch, while that waits for the store."""
         rows = self._select(_SQL["waiting_jpeg"], {"image": image_id})

@@ -109,5 +109,13 @@ def finish(ledger: Ledger, image_id: int, psnr_db: float = 41.2, warnings: tuple
     ledger.done(image_id)
 
 
+def fail_on(ledger: Ledger, host: str, *image_ids: int, message: str = "wrong bytes") -> None:
+    """Takes these images from pending to failed, by an attempt on this machine."""
+    for image_id in image_ids:
+        ledger.surveyed([surveyed(image_id)])
+        ledger.start(image_id, 4712, 667 << 20, DecodeMode.TILES, host=host)
+        ledger.failed(image_id, Failure(Cause.CORRUPT, Stage.DECODING, message))
+
+
 if __name__ == "__main__":
     make_ledger(Path(sys.argv[1]), int(sys.argv[2]), failed=int(sys.argv[3]), done=int(sys.argv[4]))

@@ -281,7 +281,7 @@ ACTIONS: tuple[Action, ...] = (
         "filter",
         "slash",
         "filter",
-        "Show only rows with these words in their name, path, barcode, record or message",
+        "Show only rows with these words in their name, path, barcode, record, message or host",
         (*_LISTS, Scope.EVENTS),
         rank=16,
     ),
@@ -289,7 +289,7 @@ ACTIONS: tuple[Action, ...] = (
         "find",
         "slash",
         "find",
-        "Find images by words in their name, path, barcode, record or message",
+        "Find images by words in their name, path, barcode, record, message or host",
         (Scope.DASHBOARD, *_TEXTS),
     ),
     Action(

@@ -20,9 +20,11 @@ from tui.commands.shared.options import (
     csv_option,
     json_option,
     record_option,
+    tried_on_option,
     workspace_of,
 )
 from tui.commands.shared.output import print_csv, print_json_array, print_line
+from tui.commands.shared.tried_on import on_host, say_who_tried
 
 
 @click.command()
@@ -30,6 +32,7 @@ from tui.commands.shared.output import print_csv, print_json_array, print_line
 @cause_option
 @barcode_option
 @record_option
+@tried_on_option
 @csv_option
 @json_option
 @click.pass_context
@@ -39,6 +42,7 @@ def failures(
     cause: str | None,
     barcode: str | None,
     record: str | None,
+    host: str | None,
     as_csv: bool,
     as_json: bool,
 ) -> None:
@@ -50,7 +54,7 @@ def failures(
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
     check_cause(cause)
-    wanted = ImageFilter(batch, "failed", cause, barcode=barcode, record=record)
+    wanted = ImageFilter(batch, "failed", cause, barcode=barcode, record=record, host=host)
     with LedgerReader(workspace_of(ctx)) as reader, reader.one_view():
         check_batch(batch, reader.account())
         if as_json:
@@ -62,7 +66,8 @@ def failures(
 
 
 def _print_groups(reader: LedgerReader, wanted: ImageFilter) -> None:
-    is_part = wanted.barcode is not None or wanted.record is not None
+    is_part = not (wanted.barcode is None and wanted.record is None and wanted.host is None)
+    has_hosts = bool(reader.other_hosts())
     found = 0
     for group in reader.failure_groups(wanted.batch):
         if wanted.cause not in (None, group.cause):
@@ -77,13 +82,14 @@ def _print_groups(reader: LedgerReader, wanted: ImageFilter) -> None:
         print_line(f"{group.cause}: {counted(images, 'image')}")
         print_line(f"  {group.remedy}")
         for row in reader.stream(of_this):
-            _print_failure(ImageRow.of(row))
+            _print_failure(ImageRow.of(row), has_hosts=has_hosts)
     if not found:
         print_line("Nothing of these has failed." if is_part else "Nothing has failed.")
+        say_who_tried(reader, wanted.host)
 
 
-def _print_failure(image: ImageRow) -> None:
-    print_line(f"  {image.id:>7}  {image.target}")
+def _print_failure(image: ImageRow, *, has_hosts: bool) -> None:
+    print_line(f"  {image.id:>7}  {image.target}{on_host(image, has_hosts=has_hosts)}")
     print_line(f"           {image.message or ''}")
     if image.hint:
         print_line(f"           {image.hint}")

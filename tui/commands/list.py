@@ -21,9 +21,11 @@ from tui.commands.shared.options import (
     csv_option,
     json_option,
     record_option,
+    tried_on_option,
     workspace_of,
 )
 from tui.commands.shared.output import print_csv, print_json_array, print_line, warn
+from tui.commands.shared.tried_on import on_host, say_who_tried
 
 _MOST_OUTLIERS = 20
 
@@ -40,6 +42,7 @@ _MOST_OUTLIERS = 20
 )
 @barcode_option
 @record_option
+@tried_on_option
 @csv_option
 @json_option
 @click.pass_context
@@ -50,6 +53,7 @@ def list_images(
     verdict: str | None,
     barcode: str | None,
     record: str | None,
+    host: str | None,
     as_csv: bool,
     as_json: bool,
 ) -> None:
@@ -64,29 +68,35 @@ def list_images(
         raise click.UsageError("--csv and --json exclude each other")
     with LedgerReader(workspace_of(ctx)) as reader, reader.one_view():
         check_batch(batch, reader.account())
-        wanted = ImageFilter(batch=batch, state=state, verdict=verdict, barcode=barcode, record=record)
+        wanted = ImageFilter(
+            batch=batch, state=state, verdict=verdict, barcode=barcode, record=record, host=host
+        )
         rows = reader.stream(wanted)
         if as_json:
             print_json_array(documents(rows))
         elif as_csv:
             print_csv(lambda stream: write_csv(stream, rows))
         else:
-            _print_lines(reader, map(ImageRow.of, rows))
+            _print_lines(reader, map(ImageRow.of, rows), host)
 
 
-def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
+def _print_lines(reader: LedgerReader, images: Iterator[ImageRow], host: str | None) -> None:
     """A line an image with its warnings below; then, on stderr, the images whose PSNR is far below their batch."""
     psnr_by_batch: dict[str, PsnrDistribution] = {}
+    has_hosts = bool(reader.other_hosts())
     image = None
     for image in images:
         size = data_size(image.jpeg_bytes) if image.jpeg_bytes is not None else UNKNOWN
-        print_line(f"{image.id:>7}  {image.state:<9}  {size:>8}  {image.target}")
+        print_line(
+            f"{image.id:>7}  {image.state:<9}  {size:>8}  {image.target}{on_host(image, has_hosts=has_hosts)}"
+        )
         for warning in image.warnings:
             print_line(f"         warning: {warning}")
         if image.state == "done" and image.psnr is not None:
             psnr_by_batch.setdefault(image.batch, PsnrDistribution()).add(image.psnr)
     if image is None:
         warn("There are no such images.")
+        say_who_tried(reader, host)
     for batch, found in psnr_by_batch.items():
         if found.flag_below is not None:
             _warn_of_outliers(reader, batch, found.flag_below)

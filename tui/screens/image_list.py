@@ -55,6 +55,8 @@ class QueryResult:
     """Of the selected images, those that can still be requeued or accepted."""
     still_listed: frozenset[int] = frozenset()
     """Of these, those that the list has, on whichever page."""
+    has_hosts: bool = False
+    """Other machines have tried images."""
 
 
 class QueriedImages(BaseScreen):
@@ -142,6 +144,7 @@ class QueriedImages(BaseScreen):
             gone = selected - found.still_selectable
             self.paged_list.selected -= gone
             self._unlisted = len(found.still_selectable - found.still_listed)
+            self.paged_list.renderer = row_renderer(self._columns, has_hosts=found.has_hosts)
         self.paged_list.set_rows(generation, found.total, found.first, found.rows)
         self._update_header()
 
@@ -242,7 +245,8 @@ def find(
     if selected:
         selectable = frozenset(reader.ids(ImageFilter(state=query.state), among=selected))
         listed = frozenset(reader.ids(query.filter, among=selected))
-    return QueryResult(total, first, rows, time.monotonic() - began, selectable, listed)
+    has_hosts = bool(reader.other_hosts())
+    return QueryResult(total, first, rows, time.monotonic() - began, selectable, listed, has_hosts)
 
 
 def page_of(reader: LedgerReader, query: ImageQuery, first: int) -> list[ImageRow]:

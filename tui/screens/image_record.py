@@ -61,7 +61,8 @@ def read_record(reader: LedgerReader, image_id: int) -> ImageRecord:
 def detail_text(record: ImageRecord, now: float) -> list[Text]:
     """`now` is Unix time, s."""
     image = record.image
-    text = _account(image, now)
+    tried_elsewhere = any(attempt.host for attempt in record.attempts)
+    text = _account(image, now, image.host if tried_elsewhere else None)
     text += _section("Source", _source(image))
     text += _section("JPEG", _jpeg(image))
     text += _section("Verdicts", [_verdict(entry, now) for entry in reversed(record.verdicts)])
@@ -83,7 +84,8 @@ def _section(name: str, facts: Sequence[Text]) -> list[Text]:
     return [line(""), title(name, _RULE), *facts] if facts else []
 
 
-def _account(image: ImageRow, now: float) -> list[Text]:
+def _account(image: ImageRow, now: float, host: str | None) -> list[Text]:
+    """`host` is where it was last tried, if that was not always on the engine's own machine."""
     text = [_fact("state", image_columns.state_of(image), STRONG)]
     if image.verdict is not None:
         why = f": {image.verdict_why}" if image.verdict_why else ""
@@ -95,6 +97,8 @@ def _account(image: ImageRow, now: float) -> list[Text]:
         at = f", while {image.stage}" if image.stage else ""
         text.append(_fact("cause", f"{image.cause}{at}", BAD if image.state == "failed" else ""))
         text.append(_fact("message", without_path(image.message or "", image.source)))
+    if host is not None:
+        text.append(_fact("last tried on", host))
     if image.state == "failed":
         if not image.attempts:
             text.append(_fact("tried", _NEVER))

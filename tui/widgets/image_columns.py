@@ -36,6 +36,8 @@ class Column:
     """How much of the spare width it gets, in proportion to the other columns' shares."""
     most: int = 1000
     """The greatest width that its share can give it."""
+    of_hosts: bool = False
+    """It says something only where several machines convert."""
 
 
 def state_of(row: ImageRow) -> str:
@@ -73,6 +75,7 @@ FAILED_COLUMNS = (
         from_columns=72,
         style=LABEL,
     ),
+    Column("host", 12, lambda row: row.host or "", from_columns=84, style=LABEL, of_hosts=True),
     Column(
         "message",
         32,
@@ -90,13 +93,15 @@ IMAGE_COLUMNS = (
     Column("JPEG", 8, lambda row: _size(row.jpeg_bytes), to_the_right=True, from_columns=90),
     Column("PSNR", 9, _psnr, to_the_right=True, from_columns=100),
     Column("cause", 18, lambda row: row.cause or "", from_columns=120),
+    Column("host", 12, lambda row: row.host or "", from_columns=140, style=LABEL, of_hosts=True),
     Column("representation", 36, lambda row: row.uuid, from_columns=160, style=LABEL),
     Column("message", 24, lambda row: row.message or "", from_columns=190, share=2),
 )
 _GAP = 2
 
 
-def row_renderer(columns: tuple[Column, ...]) -> RowRenderer[ImageRow]:
+def row_renderer(columns: tuple[Column, ...], *, has_hosts: bool = False) -> RowRenderer[ImageRow]:
+    columns = tuple(column for column in columns if has_hosts or not column.of_hosts)
     return RowRenderer(lambda width: _head(columns, width), lambda row, width: _row(columns, row, width))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from engine.config.cluster_extra import HERE
 from engine.failures import without_path
 from engine.ledger.models import ImageRow
 from tui.terminal.text import ELLIPSIS
@@ -53,7 +54,8 @@ def detail_lines(row: ImageRow, columns: int, rows: int) -> list[Text]:
 def _facts(row: ImageRow) -> list[Text]:
     facts: list[tuple[str, list[tuple[str, str]]]] = []
     if row.message:
-        cause = [(f"{row.cause}: ", BAD)] if row.cause and row.state == "failed" else []
+        on = f" on {row.host}" if _is_elsewhere(row) else ""
+        cause = [(f"{row.cause}{on}: ", BAD)] if row.cause and row.state == "failed" else []
         facts.append(("error", [*cause, (without_path(row.message, row.source), "")]))
     if row.remedy and row.state == "failed":
         facts.append(("remedy", [(row.remedy, "")]))
@@ -68,7 +70,12 @@ def _facts(row: ImageRow) -> list[Text]:
 
 
 def _numbers(row: ImageRow) -> list[tuple[str, str | None]]:
-    return [("barcode", row.barcode), ("record", row.record)]
+    elsewhere = row.host if _is_elsewhere(row) and row.state != "failed" else None
+    return [("barcode", row.barcode), ("record", row.record), ("last tried on", elsewhere)]
+
+
+def _is_elsewhere(row: ImageRow) -> bool:
+    return row.host not in (None, HERE)
 
 
 def cut(lines: list[Text], rows: int, columns: int) -> list[Text]:

@@ -11,7 +11,7 @@ UPDATE images SET surveyed = 1, source_bytes = :source_bytes, width = :width, he
 WHERE id = :image_id AND state = 'pending'
 
 -- name: start
-UPDATE images SET state = 'in_flight', attempts = attempts + 1, updated = :now
+UPDATE images SET state = 'in_flight', attempts = attempts + 1, host = :host, updated = :now
 WHERE id = :image AND state = 'pending'
 
 -- name: add_attempt

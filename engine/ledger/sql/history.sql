@@ -8,6 +8,16 @@ FROM attempts WHERE image = :image ORDER BY id
 -- name: waiting_jpeg
 SELECT scratch_path FROM images WHERE id = :image AND storing = 1 AND scratch_host = ''
 
+-- name: other_hosts
+-- From each to the next in the index, however many images each has.
+WITH RECURSIVE found (host) AS (
+    SELECT min(host) FROM images INDEXED BY images_elsewhere WHERE host <> ''
+    UNION ALL
+    SELECT (SELECT min(host) FROM images INDEXED BY images_elsewhere WHERE host <> '' AND host > found.host)
+    FROM found WHERE found.host IS NOT NULL
+)
+SELECT host FROM found WHERE host IS NOT NULL
+
 -- name: conversions
 -- When they ended, of the last :limit attempts.
 SELECT ended FROM attempts

@@ -95,6 +95,7 @@ def _statistics(mixture: Mixture) -> list[tuple[str, str | None, str]]:
         ("images", "images_by_state", f"{ROWS} {per_state}"),
         ("images", "images_by_batch", f"{ROWS} {ROWS // BATCHES} {max(1, per_state // BATCHES)}"),
         ("images", "images_by_cause", f"{failed} {max(1, failed // 3)}"),
+        ("images", "images_elsewhere", f"{ROWS // 2} {ROWS // 6}"),
         ("images", "images_to_survey", f"{pending} {max(1, pending // BATCHES)}"),
         ("images", "images_to_start", f"{surveyed} {max(1, surveyed // BATCHES)} 30 1"),
         ("attempts", "attempts_by_image", f"{ROWS} 2"),
@@ -171,6 +172,18 @@ def test_a_page_of_a_list_begins_where_the_last_one_ended(db: sqlite3.Connection
         steps = plan_of(db, statement, values)
         assert not [step for step in steps if step.startswith("SCAN i")], (wanted, steps)
         assert any("rowid>?" in step for step in steps), (wanted, steps)
+
+
+def test_images_tried_on_another_machine_are_found_by_its_name(db: sqlite3.Connection) -> None:
+    """And these names without a look at the images; nor does a page of failures look at their attempts."""
+    tried = ImageFilter(state=ImageState.FAILED, host="conv2").condition()
+    assert any("images_elsewhere (host=?)" in step for step in plan_of(db, *lists.all_images(tried)))
+    names = plan_of(db, statements("history")["other_hosts"])
+    looked_at = [step for step in names if "images" in step]
+    assert len(looked_at) == 2 and all("COVERING INDEX images_elsewhere" in step for step in looked_at), names
+    page = lists.Page("id", descending=False, limit=100, offset=0, after=200_000)
+    steps = plan_of(db, *lists.image_page(ImageFilter(state=ImageState.FAILED).condition(), page))
+    assert not [step for step in steps if "attempts" in step], steps
 
 
 def test_an_import_reads_no_table_once_for_each_row(db: sqlite3.Connection) -> None:

@@ -77,6 +77,27 @@ def test_a_ledger_of_every_version_is_brought_up_to_date_with_its_images(
         assert ledger.account()["maps"] == Account(rows=2, pending=1, done=1)
 
 
+def test_an_earlier_ledger_knows_on_which_machine_each_image_was_last_tried(tmp_path: Path) -> None:
+    workspace = Workspace.init(tmp_path / "ws")
+    db = sqlite3.connect(workspace.ledger_path)
+    for migration in schema.MIGRATIONS[:14]:
+        db.executescript(migration)
+    tried = [(1, "conv2", 1.0), (1, "", 2.0), (2, "", 3.0), (2, "conv2", 4.0)]
+    db.executescript(
+        f"{ADD_BY_HAND}; {ADD_BY_HAND.partition(';')[2].partition(';')[0].replace('/u/', '/v/')};"
+    )
+    db.executemany(
+        "INSERT INTO attempts (image, round, number, pid, host, lane, predicted_bytes, started) "
+        "SELECT ?, 1, 1, 5, ?, 'tiles', 5, ?",
+        tried,
+    )
+    db.executescript("PRAGMA user_version = 14; PRAGMA journal_mode = WAL;")
+    db.close()
+    with LedgerReader(workspace) as reader:
+        assert [image.host for image in reader.images()] == ["here", "conv2", None, None]
+        assert reader.other_hosts() == ["conv2"]
+
+
 @pytest.mark.parametrize("opened", [Ledger.open, LedgerReader])
 def test_a_migration_to_come_finds_the_images_of_today(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, opened: type

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from engine.config import MOST_WORKERS
+from engine.config.cluster_extra import HERE
 from engine.failures import Cause, UserError, nearest, one_line
 from engine.files.regular_files import NotRegular, check_regular
 from engine.formatting import counted
@@ -40,6 +41,15 @@ def complete_cause(ctx: click.Context, parameter: click.Parameter, incomplete: s
     return [cause.value for cause in Cause if cause.value.startswith(incomplete)]
 
 
+def complete_host(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The machines that images were tried on, like `complete_batch`."""
+    try:
+        with LedgerReader(workspace_of(ctx)) as reader:
+            return [name for name in (HERE, *reader.other_hosts()) if name.startswith(incomplete)]
+    except UserError:
+        return []
+
+
 json_option: Callable[[F], F] = click.option(
     "--json", "as_json", is_flag=True, help="One JSON document on stdout instead."
 )
@@ -67,6 +77,13 @@ barcode_option: Callable[[F], F] = click.option(
 )
 record_option: Callable[[F], F] = click.option(
     "--record", metavar="R", help="Only images of this bibliographic record; R* for all that begin so."
+)
+
+tried_on_option: Callable[[F], F] = click.option(
+    "--host",
+    metavar="NAME",
+    shell_complete=complete_host,
+    help=f"Only images whose last attempt was on this host; {HERE} is the engine's own machine.",
 )
 
 
