@@ -202,6 +202,8 @@ class Supervisor:
     async def run(self) -> bool:
         """Work until every image is finished or a person wants the end; True if every image is finished."""
         try:
+            if self._is_over():
+                self._record_end(nothing_done=True)
             while not self._is_over():
                 while not self._is_over():
                     await self._turn()
@@ -314,16 +316,22 @@ class Supervisor:
 
     async def _announce_end(self) -> None:
         """Record how the run ends, and stay a moment so that clients see it."""
+        end = self._record_end()
         account = self.steering.account()
-        stopped = Occasion.STOPPED if self.steering.desired is DesiredState.STOP else Occasion.DRAINED
-        end = Occasion.FINISHED if self.steering.is_finished else stopped
-        self._run.events.info(EventKind.ENGINE, f"{end}: {account.summary()}")
-        self._recorder.end(Ending(end.value))
         self._notifier.notify(end, account.summary(), RunNow(self.steering.state, account))
         deadline = time.monotonic() + _LINGER_S
         while self._is_waited_for and time.monotonic() < deadline and not self._orders.in_hand:
             await asyncio.sleep(_TICK_S)
             self._notifier.listen()
+
+    def _record_end(self, *, nothing_done: bool = False) -> Occasion:
+        """`nothing_done`: because nothing was to be done, or a person wanted the end before anything was."""
+        stopped = Occasion.STOPPED if self.steering.desired is DesiredState.STOP else Occasion.DRAINED
+        end = Occasion.FINISHED if self.steering.is_finished else stopped
+        words = f"{end}, without anything done" if nothing_done else str(end)
+        self._run.events.info(EventKind.ENGINE, f"{words}: {self.steering.account().summary()}")
+        self._recorder.end(Ending(end.value), closes_run=self._run.batches is None)
+        return end
 
     @property
     def _is_waited_for(self) -> bool:

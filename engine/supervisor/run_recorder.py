@@ -56,9 +56,14 @@ class RunRecorder:
         if self._must_note or self._times.until.steady_s - self._noted_s >= _SIGN_OF_LIFE_S:
             self._write()
 
-    def end(self, how: Ending, why: str = "") -> None:
-        """The engine leaves, unless there is work again before it has left."""
+    def end(self, how: Ending, why: str = "", *, closes_run: bool = False) -> None:
+        """The engine leaves, unless there is work again before it has left.
+
+        `closes_run`: also the run that another engine had begun, if that one died between its last image and its end
+        and nothing was left for this one."""
         self._how, self._why = how, why
+        if closes_run and how is Ending.FINISHED and self._run_began is None and self._start is not None:
+            self._run_began = self._start.run_began
         if how is Ending.FINISHED:
             self._ended = time.time()
         if self._run_began is not None:

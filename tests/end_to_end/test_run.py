@@ -47,6 +47,13 @@ def test_a_second_run_has_nothing_to_do(workspace: MakeWorkspace) -> None:
     before = {path: path.stat().st_mtime_ns for path in (root / "out").rglob("*.jpg")}
     photostat("run", "--headless", workspace=root)
     assert {path: path.stat().st_mtime_ns for path in (root / "out").rglob("*.jpg")} == before
+    told = photostat("events", "--json", workspace=root).json[-1]["message"]
+    assert told == "finished, without anything done: 3 images: 3 done"
+
+
+def test_a_run_without_rows_says_how_they_are_added(workspace: MakeWorkspace) -> None:
+    root = workspace(images=1, add=False)
+    assert "`photostat add EXPORT.csv` adds images" in photostat("run", "--headless", workspace=root).stderr
 
 
 def test_a_bad_image_costs_only_itself(workspace: MakeWorkspace) -> None:

@@ -16,7 +16,7 @@ from engine.failures import UserError
 from engine.formatting import clock, counted, integer
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tui.commands.shared.account import held_words
+from tui.commands.shared.account import EMPTY_LEDGER, held_words
 from tui.commands.shared.headless import watch_headless
 from tui.commands.shared.options import batches_option, check_batch, workers_option, workspace_of
 from tui.commands.shared.output import has_terminal, warn
@@ -77,7 +77,8 @@ def run(
         until = outside_hours_of_ended(workspace)
         started = start_engine(workspace, batches, workers)
         warn(_has_started(started))
-        for text in (*_held(known, batches), *_outside_hours(workspace, until)):
+        nothing = [] if known else [EMPTY_LEDGER]
+        for text in (*nothing, *_held(known, batches), *_outside_hours(workspace, until)):
             warn(text)
     elif detach or foreground or batches or workers:
         raise UserError(

@@ -25,7 +25,13 @@ from engine.run_account.account import RunAccount
 from engine.run_account.reading import account_in
 from engine.run_account.words import NO_ACCOUNT, text
 from engine.workspace import Workspace
-from tui.commands.shared.account import print_batches, print_held, print_left_behind, print_sizes
+from tui.commands.shared.account import (
+    EMPTY_LEDGER,
+    print_batches,
+    print_held,
+    print_left_behind,
+    print_sizes,
+)
 from tui.commands.shared.hosts import print_hosts
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_json_line, print_line, print_table, warn
@@ -135,7 +141,7 @@ def _print(snapshot: Snapshot, problem: str, run: RunAccount | None) -> None:
         for told in (text(run) if run is not None else NO_ACCOUNT).split("\n"):
             print_line(told)
     if not snapshot.batches:
-        print_line("The ledger is empty: `photostat add EXPORT.csv` adds images.")
+        print_line(EMPTY_LEDGER)
         return
     print_line()
     print_batches(snapshot.batches)

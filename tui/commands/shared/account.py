@@ -15,6 +15,7 @@ from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.commands.shared.output import print_line, print_table
 
+EMPTY_LEDGER = "The ledger is empty: `photostat add EXPORT.csv` adds images."
 _COUNTS = ("rows", "pending", "in_flight", "done", "failed", "accepted")
 
 
