@@ -23,7 +23,7 @@ from engine.gpu.cards import cards, why_no_cards
 from engine.hosts.children import Children
 from engine.hosts.connection import Connection
 from engine.hosts.first_contact import make_contact, reason
-from engine.hosts.host_scratch import take_scratch
+from engine.hosts.host_scratch import take_scratch, what_stays
 from engine.hosts.invitations import Invitation
 from engine.hosts.libraries import libraries
 from engine.hosts.received_invitation import invitation_of_stdin
@@ -119,6 +119,11 @@ class HostProcess:
         is_ours = take_scratch(self._scratch) or self._options.scratch is None
         try:
             await self._connect_again_and_again()
+        except UserError:
+            self._say_what_stays()
+            raise
+        else:
+            self._say_what_stays()
         finally:
             if is_ours:
                 with contextlib.suppress(OSError):  # something waits there for the next time
@@ -143,6 +148,10 @@ class HostProcess:
                     await asyncio.wait_for(self._wake_up.wait(), _AGAIN_AFTER_S)
         if self._session is not None:
             self._session.remove_all()
+
+    def _say_what_stays(self) -> None:
+        if what := what_stays(self._scratch):
+            self._said.say(what)
 
     def _read_stdin(self) -> None:
         """When it ends, whoever has started this has gone: it leaves at once."""

@@ -14,7 +14,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.failures import UserError
@@ -191,6 +191,29 @@ class Scratch:
         # os.path.exists, because Path.exists raises PermissionError.
         workspaces = [above for above in path.parents if os.path.exists(above / CONFIG_NAME)]  # noqa: PTH110
         return not workspaces or os.path.realpath(workspaces[0]) == os.path.realpath(self._root)
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What is on scratch while nobody works there."""
+
+    jpegs: int
+    unfinished: int
+    size_bytes: int
+
+    @classmethod
+    def of(cls, directory: Path) -> Leftovers:
+        """Of all workspaces; what cannot be seen does not count."""
+        sizes: dict[bool, list[int]] = {True: [], False: []}
+        for part in directory.glob(f"{_DIRECTORY_PREFIX}*"):
+            if not _OWN_DIRECTORY.fullmatch(part.name):
+                continue
+            with contextlib.suppress(OSError), os.scandir(part) as entries:
+                for entry in entries:
+                    if _REMOVABLE.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                        is_jpeg = _JPEG.fullmatch(entry.name) is not None
+                        sizes[is_jpeg].append(entry.stat(follow_symlinks=False).st_size)
+        return cls(len(sizes[True]), len(sizes[False]), sum(sizes[True]) + sum(sizes[False]))
 
 
 def _name(identity: str) -> str:

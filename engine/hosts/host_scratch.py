@@ -7,9 +7,25 @@ import os
 from pathlib import Path
 
 from engine.failures import UserError
+from engine.formatting import counted, data_size
+from engine.scratch import Leftovers
 
 _kept: list[int] = []
 """Descriptors; the kernel frees the locks when the process ends, however."""
+
+
+def what_stays(directory: Path) -> str:
+    """What a host that ends leaves there, and what will become of it; empty if that is nothing."""
+    found = Leftovers.of(directory)
+    files = [(found.jpegs, "JPEG"), (found.unfinished, "unfinished file")]
+    what = " and ".join(counted(count, word) for count, word in files if count)
+    if not what:
+        return ""
+    return (
+        f"what this host had in hand stays on {directory}: {what}, {data_size(found.size_bytes)}. When it joins again, "
+        "JPEGs that the engine still waits for are stored and the rest is removed; if it is not to be started again, "
+        "remove that directory: others convert these images"
+    )
 
 
 def take_scratch(directory: Path) -> bool:

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from engine.failures import UserError
-from engine.hosts.host_scratch import take_scratch
+from engine.hosts.host_scratch import take_scratch, what_stays
 from engine.hosts.invitations import Authority, Credentials, Invitation, write_invitation
 from engine.hosts.revocation import number_of
 from engine.hosts.waiting_words import AgainAndAgain
 from tests.conftest import MakeWorkspace
 from tests.support.command_in_process import complaint, run
-from tests.support.host_processes import settings
+from tests.support.host_processes import HostProcess, free_port, settings
+from tests.support.waiting import wait_until
 
 
 def context(credentials: Credentials, tmp_path: Path, *, server: bool) -> ssl.SSLContext:
@@ -156,6 +157,32 @@ def test_an_invitation_is_told_as_json_too_and_no_option_is_ignored(
     assert "b.pem invites one machine" in told.stderr
     for option in (("--address", "10.0.0.6"), ("--json",)):
         assert "go with invite" in complaint("host", "b.pem", *option)
+
+
+def test_a_host_that_ends_before_an_engine_answers_says_what_stays_on_its_scratch(tmp_path: Path) -> None:
+    """It was killed before, started again while no engine is there, and ended."""
+    invitation = Authority(tmp_path / ".cluster").invite("b", f"tls://127.0.0.1:{free_port()}")
+    scratch = tmp_path / "machine-b" / "photostat-b-scratch"
+    for number, name in enumerate(["7-1-4711.jpg", "8-1-4711.jpg", "9-1-4711.jpg.part", "other.jpg"]):
+        part = scratch / f"photostat-{'0123456789abcdef' if name != 'other.jpg' else 'of-a-person'}"
+        part.mkdir(parents=True, exist_ok=True)
+        (part / name).write_bytes(bytes(1000 * (number + 1)))
+    before = sorted(scratch.rglob("*"))
+    host = HostProcess(tmp_path / "ws", "b", invitation=invitation)
+    try:
+        wait_until(lambda: host.has_said("no engine answers"), "that it waits")
+    finally:
+        assert host.end() == 0
+    assert host.said.count("stays on") == 1
+    assert (
+        f"stays on {scratch}: 2 JPEGs and 1 unfinished file, 6.00 kB. When it joins again" in host.last_line
+    )
+    assert "others convert these images" in host.last_line
+    assert sorted(scratch.rglob("*")) == before
+
+    for path in scratch.rglob("*.jpg*"):
+        path.unlink()
+    assert what_stays(scratch) == what_stays(tmp_path / "nowhere") == ""
 
 
 def test_two_hosts_do_not_take_one_scratch_and_a_host_that_waits_says_so_less_and_less(
