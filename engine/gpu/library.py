@@ -8,16 +8,15 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import one_line
+from engine.gpu.card_gauge import CardGauge
 from engine.gpu.card_memory import CardError, CardMemory
-from engine.gpu.cards import BACKEND_MEMORY
-from engine.gpu.memory import card_budget
+from engine.gpu.cards import INSTALL
 
 _CPU_THREADS = 1
 _GPU_THREADS = 4
@@ -44,10 +43,11 @@ class GpuLibrary:
         try:
             from nvidia import nvimgcodec
         except (ImportError, OSError) as error:
-            message = f"nvImageCodec cannot be loaded ({one_line(str(error))}): install photostat[gpu]"
+            message = f"nvImageCodec cannot be loaded ({one_line(str(error))}): {INSTALL}"
             raise GpuUnavailable(message) from error
         self._codec: Any = nvimgcodec
-        self.name = card_name(device)
+        self.gauge = CardGauge(device)
+        self.name = self.gauge.name
         kind = nvimgcodec.BackendKind.CPU_ONLY if device is None else nvimgcodec.BackendKind.GPU_ONLY
         self._params = nvimgcodec.DecodeParams(
             apply_exif_orientation=False,
@@ -102,7 +102,7 @@ class GpuLibrary:
         """That a library is there does not show that it decodes: without nvJPEG2000 it refuses everything."""
         images = self.decode([np.frombuffer(_TEST_CODESTREAM, np.uint8)])
         if images[0] is None:
-            message = f"{self.name} decodes no JPEG 2000: is nvidia-nvjpeg2k of photostat[gpu] installed?"
+            message = f"{self.name} decodes no JPEG 2000: is nvJPEG2000 there? {INSTALL}"
             raise GpuUnavailable(message)
         y, x = np.mgrid[0:_TEST_SIDE, 0:_TEST_SIDE]
         if not np.array_equal(self.samples(images[0])[:, :, 0], (5 * x + 3 * y) % 256):
@@ -125,60 +125,3 @@ def place_on_card(there: Mapping[str, Any], target: NDArray[Any]) -> int | None:
         return None
     strides = there.get("strides")
     return int(there["data"][0]) if strides is None or tuple(strides) == target.strides else None
-
-
-def card_name(device: int | None) -> str:
-    """As the driver names it, if nvidia-ml-py is there."""
-    if device is None:
-        return "CPU backend"
-    try:
-        import pynvml
-    except ImportError:
-        return f"GPU {device}"
-    try:
-        pynvml.nvmlInit()
-        return f"{pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(device))} {device}"
-    except pynvml.NVMLError:
-        return f"GPU {device}"
-
-
-@dataclass(frozen=True)
-class CardUse:
-    utilisation: float
-    """0 to 1."""
-    used_bytes: int
-    own_bytes: int
-    """The part of it that this process has."""
-    total_bytes: int
-
-    @property
-    def budget_bytes(self) -> int:
-        return card_budget(self.total_bytes, max(0, self.used_bytes - self.own_bytes))
-
-
-def memory_budget(device: int | None, use: CardUse | None) -> int | None:
-    """What decoding may take on the card; None if nobody knows."""
-    if use is not None:
-        return use.budget_bytes
-    played = os.environ.get(BACKEND_MEMORY, "")
-    return int(played) if device is None and played.isdigit() else None
-
-
-def card_use(device: int | None) -> CardUse | None:
-    """None if nobody knows."""
-    if device is None:
-        return None
-    try:
-        import pynvml
-    except ImportError:
-        return None
-    try:
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(device)
-        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-        utilisation = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
-        processes = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
-        own = sum(one.usedGpuMemory or 0 for one in processes if one.pid == os.getpid())
-        return CardUse(utilisation, int(memory.used), own, int(memory.total))
-    except pynvml.NVMLError:
-        return None

@@ -21,7 +21,7 @@ import msgspec
 
 from engine.gpu.batches import WaitingImage, next_batch
 from engine.gpu.eligibility import Refusal
-from engine.gpu.library import GpuLibrary, card_use, memory_budget
+from engine.gpu.library import GpuLibrary
 from engine.gpu.memory import decoding_bytes
 from engine.gpu.native_messages import NativeMessages
 from engine.gpu.pinned import PinnedBuffers
@@ -96,12 +96,11 @@ class Server:
     def __init__(
         self,
         library: GpuLibrary,
-        device: int | None,
         listener: socket.socket,
         supervisor: Connection[Any, Any],
         messages: NativeMessages,
     ) -> None:
-        self._library, self._device, self._supervisor = library, device, supervisor
+        self._library, self._supervisor = library, supervisor
         self._listener, self._messages = listener, messages
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
@@ -112,7 +111,7 @@ class Server:
         self._pinned = PinnedBuffers(library.card_memory, pinned_budget(MemoryReader().read().total_bytes))
         self._pool = ThreadPoolExecutor(_COPIES_AT_ONCE, "copy")
         self._counted = _Counted()
-        self._budget_bytes = memory_budget(device, card_use(device))
+        self._budget_bytes = library.gauge.budget_bytes(library.gauge.use())
         self._reported_at = time.monotonic()
         self._reported_images = -1
         self._quits = False
@@ -238,8 +237,8 @@ class Server:
         now = time.monotonic()
         if now - self._reported_at < _REPORT_EVERY_S:
             return
-        counted, use = self._counted, card_use(self._device)
-        self._budget_bytes = memory_budget(self._device, use)
+        counted, use = self._counted, self._library.gauge.use()
+        self._budget_bytes = self._library.gauge.budget_bytes(use)
         if use is not None or counted.images != self._reported_images:
             self._reported_images = counted.images
             figures = GpuFigures(

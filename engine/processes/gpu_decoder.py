@@ -14,12 +14,7 @@ from engine.processes.child import tie_to_parent
 def gpu_decoder_main(connection: Connection[Any, Any], parent_pid: int, device: int | None) -> None:
     """The process's main; `device` is the card's number, None the CPU backend of the library."""
     tie_to_parent(parent_pid, killed_first=True)
-    from engine.gpu.library import (  # nothing of it is loaded in the supervisor
-        GpuLibrary,
-        GpuUnavailable,
-        card_use,
-        memory_budget,
-    )
+    from engine.gpu.library import GpuLibrary, GpuUnavailable  # nothing of it is loaded in the supervisor
     from engine.gpu.native_messages import NativeMessages
     from engine.gpu.serving import Server, listen
 
@@ -30,10 +25,10 @@ def gpu_decoder_main(connection: Connection[Any, Any], parent_pid: int, device: 
         connection.send(GpuUnusable(str(error)))
         return
     listener = listen()
-    budget = memory_budget(device, card_use(device))
+    budget = library.gauge.budget_bytes(library.gauge.use())
     connection.send(GpuReady(library.name, listener.getsockname().decode(), budget))
     try:
-        Server(library, device, listener, connection, messages).run()
+        Server(library, listener, connection, messages).run()
     except RuntimeError:
         print(messages.take(), file=sys.stderr)  # all that is known of why the card failed
         raise

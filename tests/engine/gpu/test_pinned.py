@@ -152,7 +152,7 @@ def test_the_decoding_process_registers_what_workers_show_it(
     library = GpuLibrary(None)
     library.card_memory = card  # type: ignore[assignment]
     listener = listen()
-    server = Server(library, None, listener, theirs, SilentMessages())  # type: ignore[arg-type]
+    server = Server(library, listener, theirs, SilentMessages())  # type: ignore[arg-type]
     thread = Thread(target=server.run)
     thread.start()
     try:
