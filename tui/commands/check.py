@@ -168,6 +168,7 @@ def _facts(result: Preflight, *, converts_here: bool) -> list[tuple[str, str]]:
     fault = result.store_failure
     later = result.converted_meanwhile
     elsewhere = "" if converts_here else " on other machines: [cluster] here = false"
+    by_gpu = ", no GPU counted" if result.gpu is not None and result.gpu.cards else ""
     meanwhile = f"; {integer(later)} more were converted meanwhile" if later else ""
     facts = [
         (
@@ -179,14 +180,14 @@ def _facts(result: Preflight, *, converts_here: bool) -> list[tuple[str, str]]:
         ("JPEG, about", data_size(result.predicted_jpeg_bytes)),
         (
             "time, about",
-            f"{duration(result.predicted_seconds)} with {counted(result.workers, 'worker')}{elsewhere}",
+            f"{duration(result.predicted_seconds)} with {counted(result.workers, 'worker')}{elsewhere}{by_gpu}",
         ),
     ]
     if result.largest_need_bytes:
         need = f"{memory_size(result.largest_need_bytes)} of {memory_size(result.capacity_bytes)}"
         facts.append(("most memory", f"{need} for {result.largest_target}"))
     facts.append(("in strips", f"{integer(result.strips)} (too large to decode whole in this memory)"))
-    if result.gpu is not None and result.gpu.cards:
+    if result.gpu is not None and (result.gpu.cards or result.gpu.unused):
         facts.append(("GPU", gpu_fact(result.gpu)))
     facts.append(("store", f"{fault.cause}: {fault.message}" if fault else _tried(result)))
     return facts

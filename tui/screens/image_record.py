@@ -31,6 +31,12 @@ _SEND_AGAIN = (
     "`photostat requeue {image} --replace --quality N` converts it again, with another quality or subsampling; the "
     "JPEG in the store stays until the new one is verified."
 )
+_BESIDE = {
+    "compared": "by the GPU too: the same",
+    "differs": "the GPU decodes it differently",
+    "gone": "the GPU's process gave no answer",
+}
+"""What came of giving it to a GPU, where its samples were not taken (`GpuOutcome.word`)."""
 _NEVER = "never: its row in the export or its header shows what is wrong"
 
 
@@ -185,9 +191,11 @@ def _on(host: str) -> str:
 
 
 def _decoded(attempt: Attempt) -> str:
-    """`whole`, `gpu`, `tiles (GPU: compared)`."""
+    """`whole`, `gpu`, `tiles (by the GPU too: the same)`, `whole (not by the GPU: signed samples)`."""
     how = attempt.decoded or attempt.mode
-    return f"{how} (GPU: {attempt.gpu})" if attempt.gpu and how != PixelsBy.GPU else how
+    if not attempt.gpu or how == PixelsBy.GPU:
+        return how
+    return f"{how} ({_BESIDE.get(attempt.gpu, f'not by the GPU: {attempt.gpu}')})"
 
 
 def _verdict(entry: VerdictEntry, now: float) -> Text:

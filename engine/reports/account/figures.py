@@ -156,11 +156,14 @@ class DecodedTable:
         words = self.gpu()
         if not words:
             return []
-        told = [f"{counted(words.pop('decoded', 0), 'image')} decoded by a GPU."]
+        told = []
+        if alone := words.pop("decoded", 0):
+            told.append(f"{counted(alone, 'image')} decoded by a GPU alone.")
         if equal := words.pop("compared", 0):
-            told.append(
-                f"{counted(equal, 'image')} decoded by a GPU and by OpenJPEG: every sample was equal."
+            text = (
+                f"{counted(equal, 'image')} decoded by a GPU and by OpenJPEG: the samples are equal, but for "
             )
+            told.append(text + "a rounding of 1 in irreversible files.")
         if different := words.pop("differs", 0):
             text = f"{counted(different, 'image')} decoded differently by a GPU: the JPEGs have OpenJPEG’s pixels."
             told.append(text)

@@ -340,7 +340,7 @@ def test_images_are_counted_by_what_decoded_them(tmp_path: Path) -> None:
     assert {mode.by: mode.images for mode in table.modes} == {"gpu": 2, "whole": 2, "strips": 1, "tiles": 1}
     assert table.gpu() == {"decoded": 2, "compared": 1, "differs": 1}
     page = written(workspace, tmp_path / "report")
-    assert "2 images decoded by a GPU." in page
+    assert "2 images decoded by a GPU alone." in page
     assert "1 image decoded differently by a GPU" in page
     assert "OpenJPEG, in strips" in page
     assert figures_of(workspace, "no such batch").decoded.all == []

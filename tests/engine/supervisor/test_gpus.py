@@ -10,7 +10,7 @@ import pytest
 from engine.config import EngineSettings
 from engine.control.gpu_snapshot import GpuState
 from engine.file_kind import FileKind
-from engine.gpu.cards import CPU_BACKEND, Card, cards, why_no_cards
+from engine.gpu.cards import Card, why_no_cards
 from engine.gpu.eligibility import Refusal
 from engine.gpu.kind_locks import COMPARED_FIRST, REFUSED_FIRST
 from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuSlowCopies, GpuUnusable, GpuUse
@@ -21,7 +21,6 @@ from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
 from engine.supervisor.gpus import Gpus, Processes
 from tests.support.fake_hosts import FakeChild
-from tests.support.gpu_decoders import needs_library
 from tests.support.ledgers import make_ledger, surveyed
 
 KIND = FileKind("Kakadu", "jp2", "5-3 RCT", "untiled", "1", "RPCL", 1, "8 bits", "sRGB, 3 components", False)
@@ -270,22 +269,6 @@ def test_a_run_that_requires_a_gpu_ends_without_one(tmp_path: Path, monkeypatch:
     off = Run(tmp_path / "off", "off")
     off.look()
     assert off.gpus.snapshots(0.0) == ()
-
-
-@needs_library
-def test_cards_are_found_without_loading_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(CPU_BACKEND, raising=False)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert cards(tmp_path) == []
-    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
-        (tmp_path / name).touch()
-    assert [card.device for card in cards(tmp_path)] == [0, 1]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    assert [card.device for card in cards(tmp_path)] == [0]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert cards(tmp_path) == []
-    monkeypatch.setenv(CPU_BACKEND, "cpu")
-    assert [card.device for card in cards(tmp_path)] == [None]
 
 
 def test_the_last_minutes_are_kept_for_curves(run: Run) -> None:

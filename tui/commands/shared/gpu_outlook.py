@@ -15,6 +15,7 @@ def gpu_document(outlook: GpuOutlook) -> dict[str, Any]:
         "setting": outlook.setting,
         "cards": list(outlook.cards),
         "problem": outlook.problem or None,
+        "unused": outlook.unused or None,
         "images": outlook.images,
         "refused": dict(outlook.refused.most_common()),
         "kinds": [
@@ -25,7 +26,9 @@ def gpu_document(outlook: GpuOutlook) -> dict[str, Any]:
 
 
 def gpu_fact(outlook: GpuOutlook) -> str:
-    """`H200 0: 12 images; 3 left to the cores (irreversible wavelet 3)`."""
+    """`H200 0: 12 images; 3 left to the cores (irreversible wavelet 3)`; or why none is used."""
+    if outlook.unused:
+        return f"not used: {outlook.unused}"
     told = f"{', '.join(outlook.cards)}: {counted(outlook.images, 'image')}"
     if not outlook.refused:
         return told
