@@ -21,6 +21,19 @@ def target_key(target: str) -> int:
     return int.from_bytes(hashlib.blake2b(folded.encode(), digest_size=8).digest(), "little", signed=True)
 
 
+def likeness(one: str, other: str) -> str:
+    """What is told of two targets that differ and have the same key."""
+    composed = [unicodedata.normalize("NFC", target) for target in (one, other)]
+    if composed[0] == composed[1]:
+        return (
+            f"{one} and {other} look the same and differ in Unicode form alone (é as one character, or as e and an "
+            "accent): one file where a file system folds that"
+        )
+    only_case = one.casefold() == other.casefold()
+    differs, folded = ("case", "case") if only_case else ("case and Unicode form", "both")
+    return f"{one} and {other} differ in {differs} alone: one file where a file system folds {folded}"
+
+
 def create_tables(db: sqlite3.Connection) -> None:
     for table in TABLES:
         db.execute(_SQL[f"create_{table}"])

@@ -47,7 +47,7 @@ class ImportReport:
     repeated: tuple[LineNote, ...]
     """Rows equal in every column to an earlier one of the same export."""
     alike: tuple[LineNote, ...]
-    """Targets that differ in case alone."""
+    """Targets that differ in case or Unicode form alone."""
     alike_count: int
     freed: int
     """Images that are pending again because no other image has their target any more."""
@@ -104,6 +104,6 @@ def _kept(db: sqlite3.Connection) -> tuple[LineNote, ...]:
 
 def _alike(db: sqlite3.Connection) -> tuple[LineNote, ...]:
     return tuple(
-        LineNote(line, f"{one} and {other} differ in case alone: one file where a file system folds case")
+        LineNote(line, collisions.likeness(one, other))
         for line, one, other in db.execute(_SQL["alike"], _LIMIT)
     )

@@ -24,8 +24,8 @@ the ledger keeps its target.
 
 Images of one target collide: all of them fail with `target-collision`, except those that are done, which keep the
 target, and those that are accepted, which do not need it. An image is pending again once no other one has its
-target. Targets that differ in case alone are only reported: an object store keeps them apart, but a file system or
-share that folds case does not.
+target. Targets that differ in case or Unicode form alone are only reported: an object store keeps them
+apart, but a file system or share that folds them does not.
 """
 
 from __future__ import annotations

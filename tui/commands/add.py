@@ -86,7 +86,7 @@ def _print(report: AddReport) -> None:
     _print_notes("Rows that occur more than once", len(report.repeated), report.repeated)
     kept = report.total.kept
     _print_notes(f"{counted(kept, 'row')} different from what is converted already", kept, report.kept)
-    _print_notes("Targets that differ only in case", len(report.alike), report.alike)
+    _print_notes("Targets that differ only in case or Unicode form", len(report.alike), report.alike)
 
 
 def _print_notes(title: str, count: int, notes: tuple[LineNote, ...]) -> None:

@@ -160,6 +160,21 @@ def test_names_that_differ_in_case_alone_are_reported_and_converted(collection: 
     assert set(collection.states().values()) == {"pending"}
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("a.tif", "A.tif", "differ in case alone"),
+        ("\u00e9.tif", "e\u0301.tif", "look the same and differ in Unicode form alone"),
+        ("\u00e9.tif", "E\u0301.tif", "differ in case and Unicode form alone"),
+    ],
+)
+def test_targets_that_one_file_may_be_are_told_with_what_they_differ_in(
+    collection: Collection, one: str, other: str, told: str
+) -> None:
+    report = collection.add(row(one, "/s/1.jp2") + row(other, "/s/2.jp2"))
+    assert [told in note.message for note in report.alike] == [True]
+
+
 def test_a_name_that_was_corrected_frees_the_one_it_collided_with(collection: Collection) -> None:
     collection.add(row("a.tif", "/s/1.jp2") + row("a.tiff", "/s/2.jp2"))
     report = collection.add(row("a.tif", "/s/1.jp2") + row("a2.tiff", "/s/2.jp2"))
