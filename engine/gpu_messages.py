@@ -64,7 +64,14 @@ class GpuReady:
 
 @dataclass(frozen=True)
 class GpuUnusable:
-    """The decoding process cannot work, and ends."""
+    """The decoding process cannot work here, however often it is started, and ends."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class GpuFailed:
+    """The card, its driver or the library has failed, and the decoding process ends: another may work."""
 
     why: str
 

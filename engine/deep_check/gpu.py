@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.config import EngineSettings
 from engine.deep_check.results import GPU, Comparison, OtherDecoder, Outcome
 from engine.gpu.cards import cards
-from engine.gpu_messages import GpuReady, GpuUnusable, GpuUse
+from engine.gpu_messages import GpuFailed, GpuReady, GpuUnusable, GpuUse
 from engine.messages import Quit
 from engine.processes.child import Child, describe_exit
 from engine.processes.gpu_decoder import gpu_decoder_main
@@ -59,7 +59,7 @@ def _started(child: Child, name: str, *, lossy: bool) -> tuple[str, GpuUse | Non
     match answer:
         case GpuReady():
             return answer.name, GpuUse(answer.address, compare=False, lossy=lossy), ""
-        case GpuUnusable():
+        case GpuUnusable() | GpuFailed():
             return name, None, answer.why
     return name, None, f"it is not ready after {_STARTS_WITHIN_S:.0f} s"
 

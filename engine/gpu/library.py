@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.failures import one_line
+from engine.failures import one_line, unforeseen_text
 from engine.gpu.card_gauge import CardGauge
 from engine.gpu.card_memory import CardError, CardMemory
 from engine.gpu.cards import INSTALL
@@ -31,14 +31,17 @@ _TEST_CODESTREAM = base64.b64decode(
 
 
 class GpuUnavailable(Exception):
-    """Nothing can be decoded here; the message says why, and what to do."""
+    """Nothing can be decoded here, however often it is tried; the message says why, and what to do."""
 
 
 class GpuLibrary:
     """A decoder on one card, or on the CPU."""
 
     def __init__(self, device: int | None) -> None:
-        """`device` is the card's number, None the CPU backend. Raises GpuUnavailable if it does not decode."""
+        """`device` is the card's number, None the CPU backend.
+
+        Raises GpuUnavailable if it does not decode, and RuntimeError if the card or its driver fails, as when its
+        memory is full."""
         os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # the CPU backend warns of every raw codestream
         try:
             from nvidia import nvimgcodec
@@ -48,14 +51,14 @@ class GpuLibrary:
         self._codec: Any = nvimgcodec
         self.gauge = CardGauge(device)
         self.name = self.gauge.name
-        kind = nvimgcodec.BackendKind.CPU_ONLY if device is None else nvimgcodec.BackendKind.GPU_ONLY
-        self._params = nvimgcodec.DecodeParams(
-            apply_exif_orientation=False,
-            color_spec=nvimgcodec.ColorSpec.UNCHANGED,
-            allow_any_depth=True,
-            sample_format=nvimgcodec.SampleFormat.I_UNCHANGED,
-        )
         try:
+            kind = nvimgcodec.BackendKind.CPU_ONLY if device is None else nvimgcodec.BackendKind.GPU_ONLY
+            self._params = nvimgcodec.DecodeParams(
+                apply_exif_orientation=False,
+                color_spec=nvimgcodec.ColorSpec.UNCHANGED,
+                allow_any_depth=True,
+                sample_format=nvimgcodec.SampleFormat.I_UNCHANGED,
+            )
             self._decoder = nvimgcodec.Decoder(
                 device_id=nvimgcodec.NVIMGCODEC_DEVICE_CPU_ONLY if device is None else device,
                 max_num_cpu_threads=_CPU_THREADS if device is None else _GPU_THREADS,
@@ -63,8 +66,10 @@ class GpuLibrary:
             )
             self.card_memory, self.slow_copies = _card_memory(device)
             self._test()
-        except RuntimeError as error:
-            raise GpuUnavailable(f"{self.name} cannot be used: {one_line(str(error))}") from error
+        except (AttributeError, TypeError) as error:
+            version = getattr(nvimgcodec, "__version__", "of another version")
+            message = f"nvImageCodec {version} is not what photostat[gpu] installs ({unforeseen_text(error)})"
+            raise GpuUnavailable(message) from error
 
     def decode(self, sources: Sequence[NDArray[np.uint8]]) -> list[Any]:
         """The images of these codestreams, together, where the card has them; None for each that it refuses.

@@ -1,4 +1,4 @@
-"""What nvImageCodec and its loaders write to standard error: kept for whoever asks, and out of the engine's log.
+"""What nvImageCodec and its loaders write by themselves: kept for whoever asks, and out of the engine's log.
 
 Without a card it names every library that is not there, and with one it complains of each codestream that it refuses.
 """
@@ -11,7 +11,7 @@ import sys
 
 from engine.visible_stderr import make_stderr_visible
 
-_STDERR = 2
+_STDOUT, _STDERR = 1, 2
 _KEPT_BYTES = 4096
 
 
@@ -21,11 +21,11 @@ class NativeMessages:
     def __init__(self) -> None:
         self._kept = os.memfd_create("photostat-native-messages", os.MFD_CLOEXEC)
         before = os.dup(_STDERR)
-        sys.stderr = io.TextIOWrapper(
-            os.fdopen(before, "wb", 0), errors="backslashreplace", write_through=True
-        )
+        stream = io.TextIOWrapper(os.fdopen(before, "wb", 0), errors="backslashreplace", write_through=True)
+        self._stream = sys.stderr = stream  # kept, because it closes what is under it when nobody has it
         make_stderr_visible()
-        os.dup2(self._kept, _STDERR)
+        for descriptor in (_STDOUT, _STDERR):
+            os.dup2(self._kept, descriptor)
 
     def take(self) -> str:
         """The last of what was written since the last call."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from engine.gpu_messages import GpuReady, GpuUnusable
+from engine.failures import one_line, unforeseen_text
+from engine.gpu_messages import GpuFailed, GpuReady, GpuUnusable
 from engine.processes.child import tie_to_parent
 
 
@@ -21,15 +23,21 @@ def gpu_decoder_main(connection: Connection[Any, Any], parent_pid: int, device: 
     messages = NativeMessages()
     try:
         library = GpuLibrary(device)
+        listener = listen()
+        budget = library.gauge.budget_bytes(library.gauge.use())
+        connection.send(GpuReady(library.name, listener.getsockname().decode(), budget))
+        Server(library, listener, connection, messages).run()
     except GpuUnavailable as error:
         connection.send(GpuUnusable(str(error)))
-        return
-    listener = listen()
-    budget = library.gauge.budget_bytes(library.gauge.use())
-    connection.send(GpuReady(library.name, listener.getsockname().decode(), budget))
-    try:
-        Server(library, listener, connection, messages).run()
-    except RuntimeError:
+    except Exception as error:  # noqa: BLE001 - whatever a library raises costs this process only
+        traceback.print_exc(file=sys.stderr)
         print(messages.take(), file=sys.stderr)  # all that is known of why the card failed
-        raise
+        connection.send(GpuFailed(_why(error)))  # before workers see that their sockets are closed
+        os._exit(1)
     os._exit(0)  # a library that hangs when it is unloaded keeps nobody waiting
+
+
+def _why(error: Exception) -> str:
+    """What the library says of a card; anything else with its type."""
+    is_plain = type(error) is RuntimeError and str(error)
+    return one_line(str(error)) if is_plain else unforeseen_text(error)

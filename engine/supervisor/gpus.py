@@ -22,7 +22,15 @@ from engine.gpu.kind_locks import KindLocks, Trust
 from engine.gpu.memory import decoding_bytes, staging_bytes
 from engine.gpu.protocol import memory_bytes
 from engine.gpu.split import GpuQueue, core_seconds, extra_workers, first_to_decode, measured_rate
-from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuSlowCopies, GpuUnusable, GpuUse
+from engine.gpu_messages import (
+    GpuFailed,
+    GpuFigures,
+    GpuOutcome,
+    GpuReady,
+    GpuSlowCopies,
+    GpuUnusable,
+    GpuUse,
+)
 from engine.hosts.base import ChildProcess, Host
 from engine.hosts.children import Children
 from engine.hosts.local import start_gpu_decoder
@@ -53,6 +61,8 @@ class _Gpu:
     """Monotonic, s."""
     why: str = ""
     """Of its last end, or of being closed."""
+    failed: str = ""
+    """Why the process that runs says that it ends."""
     images: int = 0
     """Of all its processes."""
     figures: GpuFigures | None = None
@@ -142,6 +152,8 @@ class Gpus:
         self._decoded: Counter[str] = Counter()
         self._took: deque[tuple[float, float]] = deque(maxlen=_KEPT_TIMES)
         """Wall and CPU time of conversions with a GPU's pixels, s."""
+        self._now = 0.0
+        """Of the last look."""
         self.may_add_workers = False
         """Nobody has said how many workers there are to be."""
         if settings.gpu != "off":
@@ -154,10 +166,9 @@ class Gpus:
 
     def look(self, now: float) -> None:
         """Take what the processes have sent, and start those that are due."""
+        self._now = now
         for gpu in self._gpus:
-            if gpu.child is not None:
-                for message in gpu.child.messages():
-                    self._handle(gpu, message, now)
+            self._hear(gpu)
             gpu.look(now)
             if gpu.child is not None and gpu.child.exit_code is not None:
                 self._ended(gpu, now)
@@ -166,7 +177,7 @@ class Gpus:
                     gpu, f"{gpu.name} is not ready after {_STARTS_WITHIN_S:.0f} s: its process is ended"
                 )
             if gpu.state is GpuState.WAITING and now >= gpu.start_at:
-                gpu.state, gpu.address, gpu.start_at = GpuState.STARTING, "", now
+                gpu.state, gpu.address, gpu.failed, gpu.start_at = GpuState.STARTING, "", "", now
                 gpu.child = self._processes.start(gpu.card)
 
     def close(self) -> None:
@@ -175,6 +186,11 @@ class Gpus:
                 gpu.child.send(Quit())
                 self._processes.dismiss(gpu.child, 1.0)
                 gpu.child = None
+
+    def _hear(self, gpu: _Gpu) -> None:
+        if gpu.child is not None:
+            for message in gpu.child.messages():
+                self._handle(gpu, message, self._now)
 
     def _handle(self, gpu: _Gpu, message: object, now: float) -> None:
         match message:
@@ -186,6 +202,8 @@ class Gpus:
                 self._events.info(EventKind.GPU, f"{gpu.name} decodes", pid=gpu.child.pid)
             case GpuUnusable():
                 self._close(gpu, message.why)
+            case GpuFailed():
+                gpu.failed = message.why
             case GpuSlowCopies():
                 slow = f"{gpu.name} copies more slowly than it could: {message.why}. The images are the same"
                 self._events.warning(EventKind.GPU, slow)
@@ -200,7 +218,8 @@ class Gpus:
         self._processes.dismiss(child, 0.0)
         if gpu.state is GpuState.CLOSED:
             return
-        gpu.ends, gpu.why = gpu.ends + 1, describe_exit(child.exit_code)
+        gpu.why = f"failed ({gpu.failed})" if gpu.failed else describe_exit(child.exit_code)
+        gpu.ends += 1
         if gpu.ends > len(_PAUSES_S):
             self._close(gpu, f"its process {gpu.why}, for the third time")
             return
@@ -304,6 +323,7 @@ class Gpus:
             if kind is not None:
                 self._locks.was_refused(kind.to_text(), outcome.refused)
         if outcome.gone and gpu is not None:
+            self._hear(gpu)  # why, if it has said it
             message = f"{gpu.name} gave no answer ({outcome.gone}): the worker has decoded the image itself"
             self._end_hanging(gpu, message, image.subject)
         if not outcome.compared or kind is None:
@@ -321,7 +341,8 @@ class Gpus:
         """It is started again like one that has died."""
         if gpu.child is None or gpu.child.exit_code is not None or gpu.child.killed_at is not None:
             return
-        self._events.warning(EventKind.GPU, message, subject)
+        if not gpu.failed:
+            self._events.warning(EventKind.GPU, message, subject)
         gpu.child.kill()
 
     def _open(self) -> Sequence[_Gpu]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,25 @@ needs_library = pytest.mark.skipif(
     reason="nvImageCodec has wheels for Linux only",
 )
 STARTS_WITHIN_S = 60.0
+
+_LIBRARY = """
+__path__.append({real!r})
+from nvidia.nvimgcodec.nvimgcodec_impl import *
+from nvidia.nvimgcodec import nvimgcodec_impl as real
+"""
+
+
+def lying_library(directory: Path, lies: str) -> Path:
+    """A directory for PYTHONPATH in which nvImageCodec is the real one, which is `real` in `lies`, but for these."""
+    spec = find_spec("nvidia.nvimgcodec")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    package = directory / "nvidia" / "nvimgcodec"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").touch()
+    library = _LIBRARY.format(real=next(iter(spec.submodule_search_locations)))
+    (package / "__init__.py").write_text(library + lies, "utf-8")
+    return directory
 
 
 @contextmanager

@@ -15,14 +15,16 @@ from engine.conversion.convert import convert_image
 from engine.failures import ImageError, Stage
 from engine.gpu.cards import BACKEND_MEMORY
 from engine.gpu.client import GpuClient
-from engine.gpu_messages import GpuOutcome, GpuUse
+from engine.gpu_messages import GpuFailed, GpuOutcome, GpuUnusable, GpuUse
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.decoding.openjpeg import DecoderMessages, open_decoder
 from engine.jp2.jp2_file import Jp2File
 from engine.jp2.validation.validate import check_structure
 from engine.messages import Converted
+from engine.processes.child import Child
+from engine.processes.gpu_decoder import gpu_decoder_main
 from tests.support.conversions import job
-from tests.support.gpu_decoders import gpu_client, gpu_decoder, needs_library
+from tests.support.gpu_decoders import STARTS_WITHIN_S, gpu_client, gpu_decoder, lying_library, needs_library
 from tests.support.jp2_files import Encoding, make_codestream, make_jp2
 from tests.support.waiting import wait_until
 
@@ -160,3 +162,54 @@ def test_what_is_too_large_for_the_card_is_refused_at_once(
     with gpu_decoder() as (_, address), gpu_client() as client:
         assert decode(client, large, address)[1] == GpuOutcome(refused="too large for the memory of the card")
         assert np.array_equal(decode(client, small, address)[0], samples_of(small))
+
+
+_FAILS = """
+import os
+class Decoder:
+    def __init__(self, *arguments, **options):
+        self.real, self.asked = real.Decoder(*arguments, **options), 0
+    def decode(self, *arguments, **options):
+        self.asked += 1
+        if self.asked == 1:
+            return self.real.decode(*arguments, **options)
+        os.write(1, b"nvjpeg says hello")
+        raise RuntimeError("CUDA_ERROR_ILLEGAL_ADDRESS")
+"""
+
+
+def test_why_the_process_ends_is_told_before_workers_see_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rgb.j2k"
+    make_codestream(path)
+    monkeypatch.syspath_prepend(lying_library(tmp_path / "fails", _FAILS))
+    with gpu_decoder() as (child, address), gpu_client() as client:
+        assert decode(client, path, address)[1].gone
+        assert list(child.messages())[-1] == GpuFailed("CUDA_ERROR_ILLEGAL_ADDRESS")
+        wait_until(lambda: child.exit_code is not None, "the end of the process")
+    written = capfd.readouterr()
+    assert "RuntimeError: CUDA_ERROR_ILLEGAL_ADDRESS" in written.err, "the log has where"
+    assert written.out == ""
+
+
+@pytest.mark.parametrize(
+    ("lies", "told"),
+    [
+        ("del BackendKind", GpuUnusable),  # a library of another version
+        ("raise ImportError('libcudart.so.12: cannot open shared object file')", GpuUnusable),
+        ("def Decoder(*a, **b): raise RuntimeError('CUDA_ERROR_OUT_OF_MEMORY')", GpuFailed),
+    ],
+)
+def test_what_cannot_be_used_is_told_and_what_may_be_used_later_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lies: str, told: type[GpuFailed | GpuUnusable]
+) -> None:
+    monkeypatch.syspath_prepend(lying_library(tmp_path, lies))
+    child = Child("photostat-gpu", gpu_decoder_main, None)
+    try:
+        assert child.connection.poll(STARTS_WITHIN_S)
+        answer = child.connection.recv()
+        assert isinstance(answer, told)
+        assert answer.why.startswith("nvImageCodec ") == (told is GpuUnusable)
+    finally:
+        assert child.close(10.0)

@@ -13,7 +13,15 @@ from engine.file_kind import FileKind
 from engine.gpu.cards import Card, why_no_cards
 from engine.gpu.eligibility import Refusal
 from engine.gpu.kind_locks import COMPARED_FIRST, REFUSED_FIRST
-from engine.gpu_messages import GpuFigures, GpuOutcome, GpuReady, GpuSlowCopies, GpuUnusable, GpuUse
+from engine.gpu_messages import (
+    GpuFailed,
+    GpuFigures,
+    GpuOutcome,
+    GpuReady,
+    GpuSlowCopies,
+    GpuUnusable,
+    GpuUse,
+)
 from engine.ledger.models import PendingImage
 from engine.messages import DecodeMode, Plan, Quit
 from engine.supervisor import gpus as gpus_module
@@ -150,6 +158,26 @@ def test_a_process_that_gives_no_answer_is_ended(run: Run) -> None:
     run.look()
     assert run.state is GpuState.WAITING
     assert "no answer for 20 s" in run.events()[-2]
+
+
+def test_a_card_that_fails_is_tried_again_also_at_its_start(run: Run) -> None:
+    run.look()
+    run.children.last.says.append(GpuFailed("CUDA_ERROR_OUT_OF_MEMORY"))
+    run.children.last.exit_code = 1
+    run.look()
+    assert run.state is GpuState.WAITING
+    assert run.events() == [
+        "the process of GPU 0 failed (CUDA_ERROR_OUT_OF_MEMORY): workers decode for themselves, and it is started "
+        "again in 1 second"
+    ]
+    run.begin()
+    run.children.last.says.append(GpuFailed("CUDA_ERROR_ILLEGAL_ADDRESS"))
+    run.convert(GpuOutcome(gone="it has ended"))
+    run.look()
+    assert [text for text in run.events() if "no answer" in text] == [], "it has said why"
+    assert run.gpus.snapshots(run.now)[0].problem == "failed (CUDA_ERROR_ILLEGAL_ADDRESS)"
+    run.begin()
+    assert str(run.state) == "ready"
 
 
 def test_a_process_that_is_never_ready_is_ended(run: Run) -> None:
