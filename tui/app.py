@@ -190,8 +190,9 @@ class PhotostatApp(BaseApp):
     async def action_stop(self) -> None:
         if not self._can_give("stop", self.action_stop):
             return
-        in_flight = self._latest.snapshot.totals.in_flight if self._latest.snapshot else 0
-        facts = stop_facts(in_flight, draining=self._latest.state is State.DRAINING)
+        snapshot = self._latest.snapshot
+        in_flight, waiting = (snapshot.totals.in_flight, snapshot.store.waiting) if snapshot else (0, 0)
+        facts = stop_facts(in_flight, waiting, draining=self._latest.state is State.DRAINING)
         if await self.push_screen_wait(ConfirmDialog("Stop the engine?", facts, "stop it")):
             self.send_command(engine_commands.stop())
 

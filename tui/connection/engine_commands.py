@@ -191,7 +191,7 @@ def drain() -> EngineCommand:
 
 
 def stop() -> EngineCommand:
-    return EngineCommand(Stop(), "Stopping: what was in flight starts over next time.")
+    return EngineCommand(Stop(), "Stopping: what workers had starts over next time; JPEGs on scratch wait.")
 
 
 def set_workers(count: int, host: str = HERE) -> EngineCommand:

@@ -119,13 +119,11 @@ def skip_facts(worker: WorkerSnapshot, *, fail: bool) -> list[str]:
     return [first, then, "The other workers go on."]
 
 
-def stop_facts(in_flight: int, *, draining: bool) -> list[str]:
-    """What a person should know before stopping the engine."""
+def stop_facts(in_flight: int, on_scratch: int, *, draining: bool) -> list[str]:
+    """What a person should know before stopping the engine: of the images in flight, `on_scratch` are JPEGs already."""
     if not in_flight:
         return ["Nothing is in flight, and nothing that is done is lost.", "To leave only this app, press q."]
-    starts = "starts" if in_flight == 1 else "start"
-    images = formatting.counted(in_flight, "image")
-    first = f"{images} in flight {starts} over with the next run; nothing that is done is lost."
+    first = f"{_what_stopping_costs(max(0, in_flight - on_scratch), on_scratch)}; nothing that is done is lost."
     if draining:
         return [first, "Choose No to let the engine finish and end. To leave only this app, press q."]
     finish = "it" if in_flight == 1 else "them"
@@ -133,3 +131,15 @@ def stop_facts(in_flight: int, *, draining: bool) -> list[str]:
         first,
         f"To finish {finish} first, choose No and press d to drain. To leave only this app, press q.",
     ]
+
+
+def _what_stopping_costs(converting: int, on_scratch: int) -> str:
+    costs = []
+    if converting:
+        starts = "starts" if converting == 1 else "start"
+        costs.append(f"{formatting.counted(converting, 'image')} in flight {starts} over with the next run")
+    if on_scratch:
+        wait = "waits" if on_scratch == 1 else "wait"
+        run = "it" if converting else "the next run"
+        costs.append(f"{formatting.counted(on_scratch, 'JPEG')} on scratch {wait} for {run}")
+    return "; ".join(costs)

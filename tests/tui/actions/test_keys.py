@@ -8,7 +8,7 @@ import pytest
 from msgspec import UNSET, structs
 
 from engine.control.requests import Drain, Pause, Resume, ResumeReply, SetWorkers, Stop, WorkersReply
-from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, HostSnapshot, State
+from engine.control.snapshot import BatchSnapshot, Hold, HoldReason, HostSnapshot, State, StoreSnapshot
 from engine.ledger.account import Account
 from tests.support.app_pilot import opened
 from tests.support.cluster_statuses import host
@@ -150,19 +150,22 @@ async def test_p_in_a_hold_does_not_promise_that_it_continues(root: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("in_flight", "state", "fact"),
+    ("in_flight", "on_scratch", "state", "fact"),
     [
-        (0, State.RUNNING, "Nothing is in flight"),
-        (1, State.RUNNING, "1 image in flight starts over"),
-        (8, State.RUNNING, "press d to drain"),
-        (8, State.DRAINING, "Choose No to let the engine finish"),
+        (0, 0, State.RUNNING, "Nothing is in flight"),
+        (1, 0, State.RUNNING, "1 image in flight starts over with the next run; nothing that is done is lost"),
+        (9, 8, State.RUNNING, "1 image in flight starts over with the next run; 8 JPEGs on scratch wait for it"),
+        (1, 1, State.HOLDING, "? 1 JPEG on scratch waits for the next run; nothing"),
+        (8, 0, State.RUNNING, "press d to drain"),
+        (8, 0, State.DRAINING, "Choose No to let the engine finish"),
     ],
 )
 async def test_the_question_before_stopping_says_what_it_means(
-    root: Path, in_flight: int, state: State, fact: str
+    root: Path, in_flight: int, on_scratch: int, state: State, fact: str
 ) -> None:
     batch = BatchSnapshot.of("maps", Account(100, 60, in_flight, 40 - in_flight))
-    snapshot = structs.replace(running(), state=state, batches=(batch,))
+    store = StoreSnapshot(waiting=on_scratch)
+    snapshot = structs.replace(running(), state=state, batches=(batch,), store=store)
     async with opened(root, engine_status(snapshot)) as session:
         await session.press("S")
         assert fact in " ".join(session.text.split())
