@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from engine.failures import UserError
 from engine.formatting import date_and_second
 from engine.hosts.dask_settings import security_of
-from engine.hosts.invitations import Invitation
+from engine.hosts.invitations import AUTHORITY, TOPIC, Invitation
 
 _ANSWERS_WITHIN_S = 10.0
 _SILENT = "that machine is down, or a firewall drops what is sent to this port"
@@ -26,6 +26,7 @@ _EXPIRED, _NOT_YET_VALID = 10, 9
 async def make_contact(invitation: Invitation) -> None:
     """Raises UserError if this invitation never lets it in, OSError or TimeoutError if nothing answers now."""
     begins, ends = _dates(invitation)
+    _check_header(invitation)
     if datetime.now(UTC) < begins:
         when = f"the invitation of {invitation.name} holds from {_shown(begins)} on"
         raise UserError(f"{when}: set this machine's clock, which is behind")
@@ -95,6 +96,23 @@ async def _connected(invitation: Invitation) -> AsyncIterator[asyncio.StreamRead
         writer.close()
         with contextlib.suppress(OSError, TimeoutError):
             await writer.wait_closed()
+
+
+def _check_header(invitation: Invitation) -> None:
+    """A host of another name than its certificate's could be neither forgotten nor told by it."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    certificate = x509.load_pem_x509_certificate(invitation.credentials.certificate.encode())
+    of_issuer = certificate.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if [one.value for one in of_issuer] != [AUTHORITY]:
+        return  # a Dask cluster's, whose certificates name no host of ours
+    names = [one.value for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if names != [invitation.name] or invitation.topic != TOPIC:
+        raise UserError(
+            f"the invitation of {invitation.name} was written for {', '.join(map(str, names))}, and was changed since: "
+            "copy the file again, and invite each machine by a name of its own"
+        )
 
 
 def _dates(invitation: Invitation) -> tuple[datetime, datetime]:

@@ -29,6 +29,8 @@ name: {name}
 address: {address}
 topic: {topic}
 """
+AUTHORITY = "photostat authority"
+"""Who signs the certificates of a workspace that has no Dask cluster."""
 TOPIC = "photostat"
 """On which hosts speak to an engine that has a scheduler of its own."""
 
@@ -64,7 +66,7 @@ class Invitation:
         """Raises UserError if it is none."""
         try:
             with path.open("rb") as file:
-                text = file.read(_LONGEST).decode("ascii")
+                text = file.read(_LONGEST).decode("utf-8-sig")
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}") from error
         except UnicodeDecodeError:
@@ -75,7 +77,10 @@ class Invitation:
 
     @classmethod
     def of_text(cls, text: str, path: str) -> Invitation:
-        """`path` is where it was found. Raises UserError if it is none."""
+        """`path` is where it was found. Raises UserError if it is none.
+
+        Its lines may end as another system's do: files are copied through windows and mails."""
+        text = text.replace("\r\n", "\n")
         fields = {"topic": TOPIC} | dict(
             re.findall(r"^(name|address|topic|authorities): (\S+)$", text, re.MULTILINE)
         )
@@ -145,7 +150,7 @@ class Authority:
         kept = self._directory / "authority.pem"
         if not kept.exists():
             self._directory.mkdir(mode=0o700, exist_ok=True)
-            write_secret(kept, "".join(_made("photostat authority", None)))
+            write_secret(kept, "".join(_made(AUTHORITY, None)))
         certificate, key = (match[0] for match in _PEM.finditer(kept.read_text("ascii")))
         return certificate, key
 

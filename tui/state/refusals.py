@@ -123,7 +123,9 @@ def stop_facts(in_flight: int, on_scratch: int, *, draining: bool) -> list[str]:
     """What a person should know before stopping the engine: of the images in flight, `on_scratch` are JPEGs already."""
     if not in_flight:
         return ["Nothing is in flight, and nothing that is done is lost.", "To leave only this app, press q."]
-    first = f"{_what_stopping_costs(max(0, in_flight - on_scratch), on_scratch)}; nothing that is done is lost."
+    first = (
+        f"{_what_stopping_costs(max(0, in_flight - on_scratch), on_scratch)}; nothing that is done is lost."
+    )
     if draining:
         return [first, "Choose No to let the engine finish and end. To leave only this app, press q."]
     finish = "it" if in_flight == 1 else "them"

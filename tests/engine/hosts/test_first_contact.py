@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as real
 import socket
 import ssl
@@ -33,6 +34,14 @@ async def test_a_clock_that_is_before_the_invitation_is_told_as_that(
     monkeypatch.setattr(first_contact, "datetime", LongAgo)
     with pytest.raises(UserError, match=r"holds from .* on: set this machine's clock, which is behind"):
         await make_contact(invitation)
+
+
+@pytest.mark.parametrize("change", [{"name": "c"}, {"topic": "photostat-1"}])
+async def test_an_invitation_whose_header_was_changed_is_refused(
+    invitation: Invitation, change: dict[str, str]
+) -> None:
+    with pytest.raises(UserError, match="was written for b, and was changed since: copy the file again"):
+        await make_contact(dataclasses.replace(invitation, **change))  # type: ignore[arg-type]
 
 
 async def test_what_is_no_engine_may_be_one_later(invitation: Invitation) -> None:

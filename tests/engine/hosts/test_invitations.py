@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import socket
 import ssl
@@ -72,6 +73,8 @@ def test_an_invitation_is_secret_and_replaces_no_file(tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in (tmp_path / "cluster").iterdir()} == {0o600}
     with pytest.raises(UserError, match="nothing was written"):
         write_invitation(path, invitation)
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert Invitation.read(path) == invitation, "an editor of another system has saved it"
 
 
 @pytest.mark.parametrize("text", ["", "name: b\naddress: tls://a:1\n", "schön", "[cluster]\nlisten = 3\n"])

@@ -153,8 +153,18 @@ async def test_p_in_a_hold_does_not_promise_that_it_continues(root: Path) -> Non
     ("in_flight", "on_scratch", "state", "fact"),
     [
         (0, 0, State.RUNNING, "Nothing is in flight"),
-        (1, 0, State.RUNNING, "1 image in flight starts over with the next run; nothing that is done is lost"),
-        (9, 8, State.RUNNING, "1 image in flight starts over with the next run; 8 JPEGs on scratch wait for it"),
+        (
+            1,
+            0,
+            State.RUNNING,
+            "1 image in flight starts over with the next run; nothing that is done is lost",
+        ),
+        (
+            9,
+            8,
+            State.RUNNING,
+            "1 image in flight starts over with the next run; 8 JPEGs on scratch wait for it",
+        ),
         (1, 1, State.HOLDING, "? 1 JPEG on scratch waits for the next run; nothing"),
         (8, 0, State.RUNNING, "press d to drain"),
         (8, 0, State.DRAINING, "Choose No to let the engine finish"),
