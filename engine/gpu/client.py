@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import system_error_text
-from engine.gpu.eligibility import refusal
+from engine.gpu.eligibility import Refusal, refusal
 from engine.gpu.protocol import (
     MOST_PACKET_BYTES,
     Attach,
@@ -44,6 +44,10 @@ KEPT_BYTES = 512 << 20
 
 class GpuGone(Exception):
     """The decoding process has not answered."""
+
+
+class NoMemoryToShare(Exception):
+    """This worker gets none, which is not the decoding process's fault."""
 
 
 class GpuClient:
@@ -76,7 +80,12 @@ class GpuClient:
                 self._number, source_bytes, header.width, header.height, shape[2], item_bytes(bits)
             )
             if why_not := self._ask(request):
+                if why_not == Refusal.HOST_MEMORY:
+                    self.close()  # the process has not got the memory; it is shown it anew
                 return None, GpuOutcome(refused=why_not)
+        except NoMemoryToShare:
+            self.close()
+            return None, GpuOutcome(refused=Refusal.HOST_MEMORY)
         except GpuGone as gone:
             self.close()
             return None, GpuOutcome(gone=str(gone))
@@ -106,6 +115,9 @@ class GpuClient:
                 self._buffer = None
             try:
                 self._buffer = SharedBuffer(size)
+            except OSError as error:
+                raise NoMemoryToShare from error
+            try:
                 socket.send_fds(self._socket, [pack(Attach())], [self._buffer.descriptor])
             except OSError as error:
                 raise GpuGone(system_error_text(error)) from error
@@ -135,7 +147,10 @@ class GpuClient:
 
 
 def _connected(address: str) -> socket.socket:
-    connection = new_socket()
+    try:
+        connection = new_socket()
+    except OSError as error:
+        raise NoMemoryToShare from error
     try:
         connection.settimeout(_PATIENCE_S)
         connection.connect(address)

@@ -41,6 +41,10 @@ class Refusal(StrEnum):
     """It said so when it was asked."""
 
 
+OF_ONE_IMAGE = frozenset({Refusal.CARD_MEMORY, Refusal.HOST_MEMORY})
+"""Others of its kind, or the same one at another moment, may be decoded all the same."""
+
+
 def refusal(
     header: Header, markers: Collection[int], features: CodestreamFeatures, *, lossy: bool
 ) -> Refusal | None:

@@ -75,6 +75,10 @@ class KindLocks:
         found = self._kinds.setdefault(kind, _Kind())
         found.refused, found.reason = found.refused + 1, reason
 
+    def was_not_compared(self, kind: str) -> None:
+        """Though it was to be: its worker or the GPU's process has ended, or refused it. The next one is instead."""
+        self._kinds.setdefault(kind, _Kind()).since_compared = COMPARED_EVERY
+
     def was_equal(self, kind: str) -> None:
         self._kinds.setdefault(kind, _Kind()).equal += 1
 

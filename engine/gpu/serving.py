@@ -161,7 +161,7 @@ class Server:
             self._forget(client)
 
     def _take(self, client: _Client, packet: bytes, descriptors: list[int]) -> None:
-        buffers = [AttachedBuffer(descriptor) for descriptor in descriptors]
+        buffers = [buffer for one in descriptors if (buffer := _attached(one)) is not None]
         match unpack_request(packet):
             case Attach():
                 client.buffer = buffers[0] if buffers else None
@@ -170,7 +170,8 @@ class Server:
                     self._pinned.add(client.buffer)
             case Decode() as request:
                 if client.buffer is None:
-                    raise ValueError("a request without memory for its samples")
+                    client.answer(request.number, Refusal.HOST_MEMORY)
+                    return
                 samples_in(client.buffer.bytes, request.source_bytes, request.shape, request.item_bytes)
                 self._accept_request(_Waiting(client, client.buffer, request))
 
@@ -252,6 +253,14 @@ class Server:
             )
             self._supervisor.send(figures)
         self._reported_at = now
+
+
+def _attached(descriptor: int) -> AttachedBuffer | None:
+    """None if this process has no room for it: requests for it are refused, and no other worker's."""
+    try:
+        return AttachedBuffer(descriptor)
+    except OSError:
+        return None
 
 
 def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:

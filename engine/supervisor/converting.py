@@ -256,6 +256,7 @@ class Converting:
             case NotConverted():
                 self._throttle.image_finished()
                 attempt = slot.release()
+                self._look_for_gpu_answer(attempt)
                 if message.failure.cause in SOURCE_CAUSES or (self._host.name and is_doubtful(message)):
                     self._outcomes.ask_for_diagnosis(attempt, message, slot.child.pid)
                 else:
@@ -266,6 +267,11 @@ class Converting:
             slot.running.gpu_answered = True
             self._run.ledger.gpu_answered(message.image_id, message.outcome.word)
             self._context.gpus.answered(slot.running.image, slot.running.gpu, message.outcome)
+
+    def _look_for_gpu_answer(self, attempt: RunningAttempt) -> None:
+        """Of an attempt that has ended."""
+        if not attempt.gpu_answered:
+            self._context.gpus.not_answered(attempt.image, attempt.gpu)
 
     def _is_of_another_file(self, slot: Slot, result: Converted) -> bool:
         """Another machine has converted a file of another size than the engine's machine has seen: it is diagnosed."""
@@ -337,6 +343,8 @@ class Converting:
         """Its place is free for another worker, whatever becomes of its process."""
         self.pool.remove(slot)
         image = slot.running.image if slot.running else None
+        if slot.running is not None:
+            self._look_for_gpu_answer(slot.running)
         at = At(image.source, image.image_id, image.target) if image else At(slot.read_ahead_path)
         self._host.dismiss(slot.child, at)
 

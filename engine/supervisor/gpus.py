@@ -17,7 +17,7 @@ from engine.config import EngineSettings
 from engine.control.gpu_snapshot import GPU_SPAN_S, GPU_SPANS_KEPT, GpuSnapshot, GpuSpan, GpuState
 from engine.formatting import counted
 from engine.gpu.cards import Card, cards, why_no_cards
-from engine.gpu.eligibility import Refusal
+from engine.gpu.eligibility import OF_ONE_IMAGE, Refusal
 from engine.gpu.kind_locks import KindLocks, Trust
 from engine.gpu.memory import decoding_bytes, staging_bytes
 from engine.gpu.protocol import memory_bytes
@@ -320,12 +320,14 @@ class Gpus:
         gpu = next((one for one in self._gpus if one.address == use.address), None)
         if outcome.refused and gpu is not None:
             gpu.refused[outcome.refused] += 1
-            if kind is not None:
+            if kind is not None and outcome.refused not in OF_ONE_IMAGE:
                 self._locks.was_refused(kind.to_text(), outcome.refused)
         if outcome.gone and gpu is not None:
             self._hear(gpu)  # why, if it has said it
             message = f"{gpu.name} gave no answer ({outcome.gone}): the worker has decoded the image itself"
             self._end_hanging(gpu, message, image.subject)
+        if not outcome.compared:
+            self.not_answered(image, use)
         if not outcome.compared or kind is None:
             return
         if not outcome.differs:
@@ -336,6 +338,11 @@ class Gpus:
                 f"pixels, and no more images of its kind are decoded by the GPU: {kind.describe()}"
             )
             self._events.error(EventKind.GPU, message, image.subject)
+
+    def not_answered(self, image: PendingImage, use: GpuUse | None) -> None:
+        """Nothing is known of an image that was given to a GPU: its worker has ended, or the GPU did not do it."""
+        if use is not None and use.compare and image.surveyed.kind is not None:
+            self._locks.was_not_compared(image.surveyed.kind.to_text())
 
     def _end_hanging(self, gpu: _Gpu, message: str, subject: Subject | None = None) -> None:
         """It is started again like one that has died."""

@@ -140,6 +140,8 @@ def test_the_first_of_a_kind_and_one_in_many_are_compared() -> None:
     later = [locks.next_of("a") for _ in range(2 * COMPARED_EVERY)]
     assert later.count(Trust.COMPARE) == 2
     assert set(later[: COMPARED_EVERY - 1]) == {Trust.TAKE}
+    locks.was_not_compared("a")
+    assert [locks.next_of("a") for _ in range(3)] == [Trust.COMPARE, Trust.TAKE, Trust.TAKE]
     assert locks.next_of("b") is Trust.COMPARE
     assert locks.differed("a")
     assert not locks.differed("a")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
+import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -162,6 +165,32 @@ def test_what_is_too_large_for_the_card_is_refused_at_once(
     with gpu_decoder() as (_, address), gpu_client() as client:
         assert decode(client, large, address)[1] == GpuOutcome(refused="too large for the memory of the card")
         assert np.array_equal(decode(client, small, address)[0], samples_of(small))
+
+
+def test_a_worker_or_a_process_without_memory_to_share_decodes_with_openjpeg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rgb.j2k"
+    make_codestream(path)
+    none_left = GpuOutcome(refused="no memory left to share with the card")
+    with gpu_decoder() as (child, address), gpu_client() as client:
+
+        def refuse(*arguments: object) -> int:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        with monkeypatch.context() as short:
+            short.setattr(os, "memfd_create", refuse)
+            assert decode(client, path, address)[1] == none_left
+        with monkeypatch.context() as short:
+            short.setattr(socket, "socket", refuse)
+            assert decode(client, path, address)[1] == none_left
+        descriptors = len(os.listdir(f"/proc/{child.pid}/fd"))  # noqa: PTH208
+        _, hard = resource.prlimit(child.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (descriptors + 1, hard))
+        assert decode(client, path, address)[1] == none_left, "its connection is the last descriptor"
+        resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (hard, hard))
+        assert np.array_equal(decode(client, path, address)[0], samples_of(path))
+        assert child.exit_code is None
 
 
 _FAILS = """

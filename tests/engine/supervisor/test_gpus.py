@@ -117,6 +117,33 @@ def test_the_first_images_of_a_kind_are_compared_and_then_taken(run: Run) -> Non
     assert run.gpus.use_for(unknown, PLAN, {}, None) is None
 
 
+def test_a_sample_that_was_not_compared_is_made_up_for_by_the_next_image(run: Run) -> None:
+    run.begin()
+    for _ in range(COMPARED_FIRST):
+        run.convert(GpuOutcome())
+    use = run.gpus.use_for(run.image, PLAN, {}, None)
+    assert isinstance(use, GpuUse)
+    run.gpus.not_answered(run.image, use)
+    use = run.gpus.use_for(run.image, PLAN, {}, None)
+    assert isinstance(use, GpuUse) and not use.compare, "that one was none of the sample"
+    for lose in (GpuOutcome(refused=Refusal.CARD_MEMORY), None):
+        run.gpus.not_answered(run.image, replace(use, compare=True))
+        chosen = run.gpus.use_for(run.image, PLAN, {}, None)
+        assert isinstance(chosen, GpuUse) and chosen.compare
+        if lose is not None:
+            run.gpus.answered(run.image, chosen, lose)
+            again = run.gpus.use_for(run.image, PLAN, {}, None)
+            assert isinstance(again, GpuUse) and again.compare
+
+
+def test_images_for_which_there_is_no_memory_do_not_close_their_kind(run: Run) -> None:
+    run.begin()
+    for _ in range(REFUSED_FIRST + 1):
+        run.convert(GpuOutcome(refused=Refusal.CARD_MEMORY))
+        run.convert(GpuOutcome(refused=Refusal.HOST_MEMORY))
+    assert isinstance(run.gpus.use_for(run.image, PLAN, {}, None), GpuUse)
+
+
 def test_one_difference_closes_the_gpu_for_that_kind_and_tells(run: Run) -> None:
     run.begin()
     other = replace(run.image, surveyed=replace(run.image.surveyed, kind=OTHER_KIND))
