@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from engine.config import SourcePaths
 from engine.failures import UserError
-from engine.ledger import neighbours, runs
+from engine.ledger import hosts, neighbours, runs
 from engine.ledger.account import Account, LedgerFigures
 from engine.ledger.batch_order import BatchHold
+from engine.ledger.hosts import HostRecord
 from engine.ledger.models import FailureGroup, Subject
 from engine.ledger.order import Order
 from engine.ledger.replacements import Replacement, WaitingObject, counts, of_image, waiting_object
@@ -120,6 +121,10 @@ class LedgerQueries(ABC):
         """Images that are failed now, by cause; the most frequent cause first."""
         rows = self._select(_SQL["failures_by_cause"], {"batch": batch})
         return [FailureGroup(cause, images) for cause, images in rows]
+
+    def hosts(self) -> list[HostRecord]:
+        """Other machines as they were seen last, as they joined."""
+        return hosts.all_hosts(self._select)
 
     def last_run(self) -> RunRecord | None:
         """The one that is under way, or the last one; None if no engine has begun with work to do."""

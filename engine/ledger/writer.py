@@ -10,10 +10,21 @@ import time
 from collections.abc import Iterator, Sequence
 
 from engine.failures import UserError
-from engine.ledger import batch_order, import_rows, orders, recovery, replacements, requeue, runs, sign_off
+from engine.ledger import (
+    batch_order,
+    hosts,
+    import_rows,
+    orders,
+    recovery,
+    replacements,
+    requeue,
+    runs,
+    sign_off,
+)
 from engine.ledger.batch_order import BatchMove
 from engine.ledger.events import add_event, age, last_event
 from engine.ledger.filters import Selection
+from engine.ledger.hosts import HostRecord
 from engine.ledger.image_changes import ImageChanges
 from engine.ledger.import_report import ImportReport
 from engine.ledger.import_rows import ExportRow
@@ -74,6 +85,25 @@ class Ledger(ImageChanges):
         """What an engine knows of its run by now, written over what it wrote before."""
         with self.transaction():
             runs.keep(self._db, note)
+
+    # Other machines
+
+    def hosts_before(self) -> list[HostRecord]:
+        """An engine begins: those that were lost under the engines of its run before, or were there when the last one
+        ended. To be asked before `recover`, and before the engine's own first note."""
+        with self.transaction():
+            same_run = hosts.engine_ended(self._db)
+        return self.hosts() if same_run else []
+
+    def keep_host(self, host: HostRecord) -> None:
+        """A machine has come or gone; over what was known of it before."""
+        with self.transaction():
+            hosts.keep(self._db, host)
+
+    def forget_host(self, name: str) -> None:
+        """Nobody waits for it any more."""
+        with self.transaction():
+            hosts.forget(self._db, name)
 
     # What a person decides
 

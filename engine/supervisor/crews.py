@@ -51,7 +51,7 @@ class Crews:
         if self._converts_here:
             self._candidates.joined(here.host.name)
         self.absent = AbsentHosts(here.run)
-        self.seen = SeenHosts()
+        self.seen = SeenHosts(here.run.ledger)
         limit = here.run.config.store.bandwidth_limit
         self._shares = BandwidthShares(limit) if limit is not None else None
 
@@ -64,7 +64,7 @@ class Crews:
         crew = self._crew(context, workers)
         self._crews.append(crew)
         self._candidates.joined(context.host.name)
-        self.seen.joined(context.host.name)
+        self.seen.joined(crew)
         return crew
 
     def _crew(self, context: HostContext, workers: int) -> Crew:
@@ -81,7 +81,7 @@ class Crews:
 
     def snapshots(self) -> tuple[HostSnapshot, ...]:
         """Of all machines that are there or were."""
-        return self.seen.snapshots(self.machines, self.absent)
+        return self.seen.snapshots(self.machines, self.absent, time.monotonic())
 
     @property
     def converting(self) -> list[Crew]:

@@ -18,6 +18,7 @@ from engine.ledger.account import Account, LedgerFigures, Outstanding
 from engine.ledger.batch_order import BatchHold, BatchMove
 from engine.ledger.faults import LedgerFault, fault_of
 from engine.ledger.filters import Selection
+from engine.ledger.hosts import HostRecord
 from engine.ledger.lock import Lock
 from engine.ledger.models import Subject
 from engine.ledger.order import Order
@@ -141,6 +142,12 @@ class EngineLedger(Ledger):
 
     def keep_run(self, note: RunNote) -> None:
         self._keep(partial(super().keep_run, note))
+
+    def keep_host(self, host: HostRecord) -> None:
+        self._keep(partial(super().keep_host, host))
+
+    def forget_host(self, name: str) -> None:
+        self._keep(partial(super().forget_host, name))
 
     # What waits for the ledger
 

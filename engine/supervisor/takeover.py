@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from engine.failures import UserError
+from engine.hosts.invited import Invited
 from engine.ledger.models import Recovered, Subject
 from engine.messages import StoreRequest
 from engine.scratch import sources_in_scratch
@@ -34,6 +35,7 @@ def take_over(run: RunContext, crews: Crews) -> list[str]:
     """Reuse the JPEGs that an earlier engine left on scratch, and make all else that it had in flight pending again.
 
     Those on scratch of other machines wait for these, if any can join. Returns the paths of those on this one."""
+    _take_over_hosts(run, crews)
     recovered = run.ledger.recover()
     elsewhere = [row for row in recovered if row.host]
     for host in {row.host for row in elsewhere}:
@@ -44,6 +46,18 @@ def take_over(run: RunContext, crews: Crews) -> list[str]:
             why = f"its JPEG is on scratch of {host}, and [cluster] lets no other machine join now"
             crews.absent.put_back(jpegs, why)
     return [path for row in recovered if not row.host and (path := _reuse(run, crews, row)) is not None]
+
+
+def _take_over_hosts(run: RunContext, crews: Crews) -> None:
+    """Those that were lost before, as far as they may still come back. Some were forgotten while no engine ran."""
+    before = run.ledger.hosts_before()
+    if not run.config.cluster.lets_others_join:
+        return
+    invited = Invited(run.workspace.cluster_dir).names
+    for host in before:
+        if host.name not in invited:
+            run.ledger.forget_host(host.name)
+    crews.seen.before([host for host in before if host.name in invited], time.monotonic())
 
 
 def _reuse(run: RunContext, crews: Crews, row: Recovered) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.conftest import MakeWorkspace
 from tests.support.command_in_process import complaint, run
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
+    kill_engine,
     list_rows,
     restore_share,
     resume_worker,
@@ -113,3 +116,29 @@ def test_a_host_is_given_workers_is_drained_comes_back_and_is_forgotten(
     assert next(row for row in list_rows(root) if row["id"] == busy["image_id"])["attempts"] == 1
     assert "forgotten already" in run("hosts", "forget", "b", at=root).stdout
     assert run("hosts", "drain", "b", at=root, code=3).stdout == ""
+
+
+def test_the_next_engine_tells_of_hosts_that_were_lost_and_when_others_were_seen(
+    workspace: MakeWorkspace, hosts: list[HostProcess]
+) -> None:
+    root = workspace(images=2, settings=settings(free_port()))
+    hosts += [HostProcess(root, name) for name in ("b", "d", "e")]
+    engine = start_engine_without_share(root, "--workers", "1")
+    wait_for_hosts(root, "b", "d", "e")
+    run("host", "invite", "c", at=root)
+    b, d, e = hosts
+    b.kill()
+    assert e.end() == 0
+    wait_for_hosts(root, "d")
+    lost = next(host for host in status(root)["hosts"] if host["name"] == "b")
+    kill_engine(engine)
+    d.kill()
+    start_engine(root, "--workers", "1")
+    (told,) = (host for host in status(root)["hosts"] if host["name"] == "b")
+    assert told["state"] == "lost" and told["gone"] == lost["gone"]
+    shown = run("hosts", at=root).stdout
+    assert f"\nb was lost at {time.strftime('%H:%M', time.localtime(lost['gone']['since']))[:3]}" in shown
+    away = shown[shown.index("Invited, and not there: ") :]
+    assert re.fullmatch(
+        r"Invited, and not there: c, d \(last seen [^)]*\d:\d\d\), e \(left [^)]*\d:\d\d\)\.\n", away
+    )

@@ -13,9 +13,10 @@ from engine.control.requests import DrainHost, ForgetHost, HostReply
 from engine.control.snapshot import HostSnapshot
 from engine.failures import UserError
 from engine.formatting import counted
+from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.commands.shared.engine import print_reply, send_command
-from tui.commands.shared.hosts import print_hosts
+from tui.commands.shared.hosts import last_seen, print_hosts
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line
 from tui.state.hosts import is_away
@@ -51,7 +52,9 @@ def hosts(ctx: click.Context, as_json: bool) -> None:
         print_line(snapshot.hold.detail if snapshot.hold else "No host is there.")
     away = sorted(set(_invited(workspace)) - {host.name for host in found})
     if away:
-        print_line(f"Invited, and not there: {', '.join(away)}.")
+        with LedgerReader(workspace) as reader:
+            seen = {host.name: f" ({last_seen(host, snapshot.time)})" for host in reader.hosts()}
+        print_line(f"Invited, and not there: {', '.join(name + seen.get(name, '') for name in away)}.")
 
 
 def _invited(workspace: Workspace) -> list[str]:

@@ -41,7 +41,7 @@ MIXTURES = {
 }
 """None is a ledger without statistics, as all are that photostat makes; the others have what ANALYZE would say."""
 
-LOOP = ("queries", "batches", "work_queue", "changes", "orders", "chosen", "plan", "runs")
+LOOP = ("queries", "batches", "work_queue", "changes", "orders", "chosen", "plan", "runs", "hosts")
 """Subjects of statements that the loop asks; `chosen` and `plan` in the slices of orders."""
 NOT_IN_THE_LOOP = {
     ("runs", "new_failures"),  # once a run has ended: every failed image

@@ -16,9 +16,12 @@ from msgspec.structs import replace as replace_fields
 from engine.config import ClusterSettings, Config, EngineSettings, StoreSettings
 from engine.control.snapshot import HoldReason, HostSnapshot, HostState, MemorySnapshot, Rates
 from engine.failures import Cause, Failure, Stage
+from engine.hosts.invitations import Authority
 from engine.ledger.account import Account
+from engine.ledger.hosts import Parting
 from engine.ledger.models import PendingImage
 from engine.ledger.reader import LedgerReader
+from engine.ledger.runs import Ending, EngineRecord, RunNote
 from engine.messages import Job, NotConverted, ShareOfBandwidth, SurveyRequest
 from engine.processes.examiner import Concerns, Problem
 from engine.supervisor.absent_hosts import COMES_BACK_WITHIN_S
@@ -435,6 +438,81 @@ def test_one_that_has_left_stays_in_sight_too_and_one_that_is_forgotten_does_not
     run.machines["c"].lose("the connection is lost")
     run.turn()
     assert shown(run)["c"].state is HostState.LOST
+
+
+def test_who_was_lost_is_still_told_by_the_next_engine_of_the_run_until_it_is_back_or_forgotten(
+    run: SimulatedRun,
+) -> None:
+    invite(run, "b", "c", "d", "e", "f")
+    run.join("c")
+    _, host, child, job = one_image_on_b(run)
+    for name in ("d", "e"):
+        run.join(name)
+    host.convert(child, job)
+    run.turn()
+    host.lose("the connection is lost")
+    run.machines["d"].leave()
+    run.turn()
+    lost = shown(run)["b"]
+    in_flight = sum(crew.converting.in_flight for crew in run.crews if crew.context.host.name == "e")
+    killed_at = time.time()
+    assert in_flight and lost.gone is not None
+
+    run.restart()
+    assert list(shown(run)) == ["here", "b"], "c and e have a minute to come back, d had left"
+    b = shown(run)["b"]
+    assert b.state is HostState.LOST and (b.address, b.cores, b.joined) == (
+        lost.address,
+        lost.cores,
+        lost.joined,
+    )
+    assert b.gone is not None
+    assert (b.gone.since, b.gone.why, b.waiting, b.gone.put_back) == (lost.gone.since, lost.gone.why, 1, 2)
+    run.join("c")
+
+    later = time.monotonic() + COMES_BACK_WITHIN_S
+    hosts = {host.name: host for host in run.crews.seen.snapshots([], run.crews.absent, later)}
+    e = hosts["e"].gone
+    assert list(hosts) == ["b", "e"] and e is not None
+    assert lost.gone.since - 60 <= e.since <= killed_at and e.put_back == in_flight
+    assert e.why == "the engine ended then, and it has not come back to this one"
+
+    run.join("b")
+    run.crews.seen.forget("e")
+    run.restart()
+    assert list(shown(run)) == ["here"], "b was there"
+    with LedgerReader(run.workspace) as reader:
+        assert {host.name: host.how for host in reader.hosts()} == {
+            **dict.fromkeys("bc", Parting.ENGINE_ENDED),
+            "d": Parting.LEFT,
+        }
+
+
+def test_who_was_forgotten_without_an_engine_or_was_lost_in_a_run_that_is_over_is_not_told(
+    run: SimulatedRun,
+) -> None:
+    authority = invite(run, "b", "c")
+    for name in ("b", "c"):
+        run.join(name)
+        run.machines[name].lose("the connection is lost")
+    run.turn()
+    authority.withdraw("c")
+    run.restart()
+    assert list(shown(run)) == ["here", "b"]
+    engine = EngineRecord(1, 1, "m", "1", 1.0, 2.0, 1.0, Ending.FINISHED, "")
+    with run.ledger.turn():
+        run.ledger.keep_run(RunNote(1, 1.0, 2.0, engine, {}, {}))
+    run.restart()
+    assert list(shown(run)) == ["here"]
+    with LedgerReader(run.workspace) as reader:
+        assert [(host.name, host.how) for host in reader.hosts()] == [("b", Parting.LOST)]
+
+
+def invite(run: SimulatedRun, *names: str) -> Authority:
+    authority = Authority(run.workspace.cluster_dir)
+    for name in names:
+        authority.invite(name, LISTEN)
+    return authority
 
 
 def one_image_on_b(run: SimulatedRun) -> tuple[Crew, FakeHost, FakeChild, Job]:

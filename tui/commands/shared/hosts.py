@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.control.snapshot import HostSnapshot, State
-from engine.formatting import UNKNOWN, clock_apart, integer, memory_size, per_minute
+from engine.formatting import UNKNOWN, clock, clock_apart, integer, memory_size, per_minute
+from engine.ledger.hosts import HostRecord, Parting
 from tui.commands.shared.output import print_line, print_table
 from tui.state.hosts import images_of_away, is_away, rate_now, why_away
 
@@ -37,6 +38,14 @@ def print_hosts(hosts: Sequence[HostSnapshot], state: State, now: float, *, inde
             print_line(
                 f"{host.name}'s clock is {apart}, by the engine's: set the clocks by a time server (NTP)."
             )
+
+
+def last_seen(host: HostRecord, now: float) -> str:
+    """Of a machine that is not there: `left 21:04`. `now` is Unix time, s."""
+    if host.gone is None:
+        return "just gone"
+    word = {Parting.LOST: "lost", Parting.LEFT: "left"}.get(host.how or Parting.ENGINE_ENDED, "last seen")
+    return f"{word} {clock(host.gone, now)}"
 
 
 def _figures(host: HostSnapshot, state: State) -> list[str]:
