@@ -85,7 +85,7 @@ def find_encoding(open_bytes: OpenBytes) -> Found:
     for mark, encoding in MARKS:
         if head.startswith(mark):
             return Found(encoding, "")
-    if wide := _without_mark(head):
+    if wide := wide_without_mark(head):
         return Found(wide, "")
     sample = _sample(open_bytes)
     return Found("utf-8", "") if sample.is_utf_8 else _most_plausible(list(sample.words))
@@ -136,8 +136,8 @@ def advice(open_bytes: OpenBytes) -> str:
     return f'; encoding = "{name}" under [manifest] may be right{reads}'
 
 
-def _without_mark(head: bytes) -> str:
-    """UTF-16 without its byte order mark: nearly every second byte of an export is NUL."""
+def wide_without_mark(head: bytes) -> str:
+    """The encoding of UTF-16 without its byte order mark, of which nearly every second byte is NUL; else empty."""
     even, odd = head[::2].count(0), head[1::2].count(0)
     enough = len(head) // 4
     if odd > enough and not even:

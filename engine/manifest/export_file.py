@@ -19,14 +19,17 @@ from engine.manifest.encodings import (
     MARKS,
     OpenBytes,
     Unsure,
+    advice,
     explain_undecodable,
     find_encoding,
     has_c1_bytes,
     is_utf_8_text,
+    wide_without_mark,
 )
 
 AUTO = "auto"
 _XLSX = "xlsx"
+_WIDE = ("utf-16", "utf-32")
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -98,11 +101,18 @@ class ExportFile:
     def _check_encoding(self, head: bytes) -> None:
         """Single-byte encodings read any file, and so the wrong ones, too."""
         codec = codecs.lookup(self.encoding).name
-        if codec.startswith(("utf-16", "utf-32")):
+        right = next((encoding for mark, encoding in MARKS if head.startswith(mark)), wide_without_mark(head))
+        is_wide = codec.startswith(_WIDE)
+        if is_wide and b"\0" not in head:  # which stands in every comma
+            raise UserError(f"{self.path} is not {codec.upper()}{advice(self._open)}")
+        if right and not codec.startswith(right) and not right.startswith(codec):
+            without = " without a byte order mark" if right.endswith(("-le", "-be")) else ""
+            raise UserError(
+                f'{self.path} is {right[:6].upper()}{without}: set encoding = "{right}" under [manifest]'
+            )
+        if is_wide:
+            self.encoding = right or self.encoding
             return
-        for mark, right in MARKS:
-            if head.startswith(mark) and codec != right:
-                raise UserError(f'{self.path} is {right.upper()}: set encoding = "{right}" under [manifest]')
         if codec not in ("utf-8", "utf-8-sig", "ascii") and is_utf_8_text(self._open):
             raise UserError(f'{self.path} is UTF-8: set encoding = "utf-8" under [manifest]')
         if codec.startswith("iso8859") and has_c1_bytes(self._open):

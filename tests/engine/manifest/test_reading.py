@@ -126,3 +126,29 @@ def test_utf_16_is_named(collection: Collection) -> None:
     with pytest.raises(UserError, match='"utf-16"'):
         collection.add(text.encode("utf-16"))
     assert collection.add(text.encode("utf-16"), encoding="utf-16").total.new == 1
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_utf_16_without_a_byte_order_mark_is_named_with_its_byte_order(
+    collection: Collection, order: str
+) -> None:
+    text = (HEADER + row("né.tif")).encode(f"utf-16-{order}")
+    with pytest.raises(UserError, match=f'UTF-16 without a byte order mark: set encoding = "utf-16-{order}"'):
+        collection.add(text)
+    assert collection.add(text, encoding="utf-16").total.new == 1
+    assert collection.images()[-1].name == "né.tif"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_byte_order_mark_decides_between_the_kinds_of_utf_16(collection: Collection, encoding: str) -> None:
+    report = collection.add("\ufeff".encode("utf-16-le") + row().encode("utf-16-le"), encoding=encoding)
+    assert (report.total.new, report.refused) == (1, 0)
+
+
+def test_a_file_without_a_nul_is_not_utf_16(collection: Collection) -> None:
+    with pytest.raises(UserError, match='is not UTF-16; encoding = "utf-8" under'):
+        collection.add(HEADER + row(), encoding="utf-16")
+
+
+def test_utf_8_with_its_mark_is_utf_8_sig_too(collection: Collection) -> None:
+    assert collection.add("\ufeff" + HEADER + row(), encoding="utf-8-sig").total.new == 1
