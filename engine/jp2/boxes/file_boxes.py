@@ -79,11 +79,11 @@ def read_file_boxes(reader: FileReader) -> FileBoxes:
 
 def _read_box(reader: FileReader, box: Box, found: _Found) -> None:
     if box.is_cut and found.codestream is None and box.kind != b"jp2c":
-        truncated(reader, f"the file ends inside its {box.name!r} box, before the codestream")
+        truncated(reader, f"the file ends inside its '{box.name}' box, before the codestream")
     if not found.brand and box.kind != b"ftyp":
-        corrupt(f"the second box is {box.name!r}, not the file type (ftyp)")
+        corrupt(f"the second box is '{box.name}', not the file type (ftyp)")
     if box.is_cut and found.codestream is not None:
-        found.warnings.append(f"the file ends inside a box {box.name!r} after the codestream")
+        found.warnings.append(f"the file ends inside a box '{box.name}' after the codestream")
         return
     match box.kind:
         case b"ftyp":

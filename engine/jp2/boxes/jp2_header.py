@@ -226,7 +226,7 @@ def _read_resolution(reader: FileReader, box: Box, found: Jp2Header) -> bool:
         return False
     resolution = _resolution(reader.read(box.content, min(box.content_bytes, 10)))
     if resolution is None:
-        found.warnings.append(f"the resolution in the {box.name!r} box is not a number of pixels per metre")
+        found.warnings.append(f"the resolution in the '{box.name}' box is not a number of pixels per metre")
         return False
     if box.kind == b"resc":
         found.capture_resolution = resolution

@@ -63,10 +63,10 @@ def _inside(reader: FileReader, superbox: Box) -> Iterator[Box]:
     try:
         for box in walk(reader, superbox.content, superbox.end):
             if box.kind == b"cref":
-                unsupported(f"a part of the {superbox.name!r} box lies elsewhere (a JPX cross-reference)")
+                unsupported(f"a part of the '{superbox.name}' box lies elsewhere (a JPX cross-reference)")
             yield box
     except BoxError as error:
-        corrupt(f"the {superbox.name!r} box breaks off: {error}")
+        corrupt(f"the '{superbox.name}' box breaks off: {error}")
 
 
 def _check_registration(data: bytes) -> None:

@@ -138,7 +138,7 @@ def _read_nested(reader: FileReader, superbox: Box, boxes: Iterable[Box], found:
             elif box.kind == b"asoc" and depth < _MAX_DEPTH:
                 _read_nested(reader, box, walk(reader, box.content, box.end), found, depth + 1)
     except BoxError as error:
-        found.warnings.append(f"the {superbox.name!r} box breaks off: {error}")
+        found.warnings.append(f"the '{superbox.name}' box breaks off: {error}")
 
 
 class _RootFound(Exception):

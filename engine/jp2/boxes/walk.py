@@ -87,17 +87,17 @@ def _box_at(reader: FileReader, position: int, end: int) -> Box:
     open_ended = length == 0 and content == position + 8
     declared_end = end if open_ended else position + length
     if declared_end < content:
-        raise BoxError(f"box {box_name(head[4:8])!r} at {position:,} has the impossible length {length}")
+        raise BoxError(f"box '{box_name(head[4:8])}' at {position:,} has the impossible length {length}")
     return Box(head[4:8], position, content, min(declared_end, end), declared_end, open_ended)
 
 
 def content_of(reader: FileReader, box: Box, least: int, most: int = 65536) -> bytes:
     """The whole content of a box that must hold from `least` to `most` bytes; raises ImageError if it does not."""
     if box.is_cut:
-        corrupt(f"the {box.name!r} box reaches beyond the box around it")
+        corrupt(f"the '{box.name}' box reaches beyond the box around it")
     if not least <= box.content_bytes <= most:
-        corrupt(f"the {box.name!r} box holds {box.content_bytes:,} bytes, which cannot be")
+        corrupt(f"the '{box.name}' box holds {box.content_bytes:,} bytes, which cannot be")
     data = reader.read(box.content, box.content_bytes)
     if len(data) < box.content_bytes:
-        truncated(reader, f"the file ends inside its {box.name!r} box")
+        truncated(reader, f"the file ends inside its '{box.name}' box")
     return data
