@@ -9,6 +9,9 @@ SEED ?=
 PYTEST := $(BIN)/python -m pytest -q
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Tests and demo start hundreds of Pythons: with bytecode kept, they do not compile the same modules each time.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo install cluster dev test test-tools soak check format lint types contract bench screenshot refusals lock clean
 
