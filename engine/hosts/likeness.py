@@ -14,7 +14,7 @@ from engine.hosts.examination import NOTHING_CONVERTED, Examination
 from engine.hosts.libraries import libraries
 from engine.hosts.wire import Compared, CompareShare, Greet
 from engine.messages import KnownStore
-from engine.processes.examiner import Alike, Compare, Concerns, ConvertSpecimens, Problem
+from engine.processes.examiner import Alike, Compare, Concerns, ConvertSpecimens, Problem, seen_words
 
 _TRIES_AGAIN_AFTER_S = 30.0
 
@@ -45,7 +45,8 @@ class Likeness:
             self._comparison.close()
         known, greet = KnownStore(self._greet.owner, host=self._name), self._greet
         question = Compare(order.shown, greet.store, greet.root, known)
-        what = f"{order.shown.sources[0].path} and the store {greet.store.url} cannot be compared here"
+        paths = [source.path for source in order.shown.sources]
+        what = f"{seen_words(paths, greet.store.url)} cannot be compared here"
         self._comparison = Examination(self._children, question, Concerns.SOURCES, what)
         self._order = order
 

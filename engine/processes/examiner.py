@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -99,6 +99,7 @@ class Show:
     """For the engine's machine: answered by Shown, or a Problem."""
 
     sources: tuple[str, ...]
+    """None: the store alone is looked at."""
     store: StoreSettings
     root: Path
     """The workspace's directory."""
@@ -107,7 +108,7 @@ class Show:
     @contextmanager
     def answered(self) -> Iterator[object]:
         seen = tuple(sight for path in self.sources if isinstance(sight := look(path), SourceSight))
-        if not seen:
+        if self.sources and not seen:
             yield Problem(Concerns.SOURCES, f"{self.sources[0]} cannot be read where the engine is")
             return
         if not self.store.url.startswith("file:"):
@@ -146,6 +147,11 @@ class Compare:
             except StoreError as error:
                 return Problem(Concerns.STORE, error.failure.with_remedy)
         return None
+
+
+def seen_words(sources: Sequence[str], store: str) -> str:
+    """What is looked at, as the subject of a sentence."""
+    return " and ".join([*sources[:1], f"the store {store}"])
 
 
 def examiner_main(connection: Connection[Any, Any], parent_pid: int, question: Question) -> None:

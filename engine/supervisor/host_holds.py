@@ -94,7 +94,7 @@ class HostHolds(UnexpectedHold):
     @property
     def may_try_store(self) -> bool:
         """Another machine's only if it is the engine's: else it could make a directory of the same name."""
-        return self.likeness is None or self.likeness.share_is_right
+        return self.likeness is None or self.likeness.store_is_right
 
     @property
     def may_store(self) -> bool:

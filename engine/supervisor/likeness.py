@@ -24,6 +24,8 @@ class Likeness:
         """Its uploader has tried it out."""
         self.share_is_right = False
         """Its sources and its store are the engine's."""
+        self.store_is_right = False
+        """Its store is, so that what it has converted may go there."""
         self.is_doubted = False
         """An image's source was not as the engine sees it: they are compared again."""
         self._unable_since = 0.0
@@ -46,12 +48,21 @@ class Likeness:
     def wants_comparison(self) -> bool:
         return (self.is_doubted or not self.share_is_right) and self._share.state is not CircuitState.OPEN
 
+    def wants_comparison_of_store(self) -> bool:
+        """While nobody may look at sources."""
+        return not self.store_is_right and self._share.state is not CircuitState.OPEN
+
+    def store_compared(self) -> None:
+        """It is the engine's; of the sources nothing is known."""
+        self.store_is_right = True
+
     def compared(self, problem: Problem | None, now: float) -> bool:
         """What came of a comparison; True if people should be told: it holds, for another reason, or not any more."""
         was_closed, before = self._share.is_closed, self._problem
         self._problem = problem
         if problem is None:
             self._share, self.share_is_right, self.is_doubted = self._share.closed(), True, False
+            self.store_is_right = True
             return not was_closed
         self._reason = _REASONS.get(problem.concerns, HoldReason.UNEXPECTED)
         if self._share.is_closed:

@@ -90,13 +90,13 @@ def test_three_machines_convert_whatever_becomes_of_them_and_the_store_is_that_o
     wait_until(lambda: any("the scheduler has ended" in told for told in messages(root)), "the event")
     wait_for_hosts(root)
     wait_for_hosts(root, "c", "d")  # they have come back to the new one
+    wait_until(lambda: waiting_at(root, "c") == 0, "the store to have what was on its scratch, in a pause")
     assert status(root)["state"] == "paused"
     assert not any(worker["image_id"] for worker in status(root)["workers"]), "paused starts nothing"
 
     suspend_workers(root)  # so that nothing is converted between this order and the next step
     photostat("resume", workspace=root)
     busy = stop_in_the_middle(root, "here", "c", "d")
-    wait_until(lambda: waiting_at(root, "c") == 0, "the store to have what was on its scratch")
     keep_on_scratch(root, d, busy["d"])
     kill_engine(engine)
     start_engine_without_share(root, "--workers", "1")

@@ -13,7 +13,16 @@ import pytest
 from engine.config import StoreSettings
 from engine.messages import KnownStore
 from engine.processes import examiner
-from engine.processes.examiner import Alike, Compare, Concerns, ConvertSpecimens, Problem, Show, Shown
+from engine.processes.examiner import (
+    Alike,
+    Compare,
+    Concerns,
+    ConvertSpecimens,
+    Problem,
+    Show,
+    Shown,
+    seen_words,
+)
 
 STORE = StoreSettings(url="file:out")
 KNOWN, OTHER = KnownStore("0123456789abcdef"), KnownStore("0123456789abcdef", host="b")
@@ -59,6 +68,19 @@ def test_a_machine_that_sees_the_same_sources_and_store_is_alike_and_nothing_is_
     s3 = StoreSettings(url="s3://bucket/prefix")
     with Show(sources(root), s3, root, KNOWN).answered() as shown:
         assert isinstance(shown, Shown) and shown.mark == ""
+
+
+def test_without_sources_the_store_alone_is_compared(root: Path) -> None:
+    with Show((), STORE, root, KNOWN).answered() as shown:
+        assert isinstance(shown, Shown) and shown.sources == ()
+        shutil.rmtree(root / "share")
+        assert compared(root, shown) == Alike()
+        (root / "out").rename(root / "away")
+        (root / "out").mkdir()
+        found = compared(root, shown)
+        assert isinstance(found, Problem) and found.concerns is Concerns.STORE
+    assert seen_words([], "file:out") == "the store file:out"
+    assert seen_words(sources(root), "file:out") == f"{sources(root)[0]} and the store file:out"
 
 
 def test_other_sources_are_named_with_what_is_wrong_and_what_to_do(root: Path) -> None:

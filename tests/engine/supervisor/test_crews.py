@@ -609,7 +609,7 @@ def test_a_host_that_holds_for_its_sources_is_compared_with_the_engine_before_it
 ) -> None:
     there, _, child, job = one_image_on_b(run)
     likeness = there.holds.likeness = Likeness()
-    likeness.share_is_right = likeness.store_works = True
+    likeness.share_is_right = likeness.store_is_right = likeness.store_works = True
     child.sent.remove(job)
     gone = Failure(Cause.SOURCE_MISSING, Stage.READING, "no such file")
     child.says.append(NotConverted(job.image_id, gone, (), 1, 0.1, 0.1, job.attempt))

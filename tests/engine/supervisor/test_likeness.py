@@ -67,6 +67,19 @@ def test_a_host_gets_no_image_before_it_sees_the_same_and_has_tried_the_store(jo
     assert joined.host.jobs and joined.crew.holds.hold(time.monotonic()) is None
 
 
+def test_a_host_whose_store_alone_was_compared_stores_what_it_has_and_gets_no_image(joined: Joined) -> None:
+    likeness = joined.likeness
+    assert likeness.wants_comparison_of_store() and not joined.crew.can_store
+    likeness.store_compared()
+    joined.turns()
+    joined.answer(StoreProbed())
+    assert joined.crew.can_store and joined.host.jobs == []
+    assert likeness.wants_comparison() and not likeness.wants_comparison_of_store(), "before its first image"
+    likeness.compared(Problem(Concerns.SOURCES, "is empty"), time.monotonic())
+    joined.turns()
+    assert joined.crew.can_store and joined.host.jobs == []
+
+
 @pytest.mark.parametrize("fault", [FaultKind.TRANSIENT, FaultKind.CONFIGURATION])
 def test_a_store_that_one_host_cannot_use_holds_that_host_only_until_it_can(
     joined: Joined, fault: FaultKind
