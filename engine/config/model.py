@@ -147,7 +147,8 @@ class EngineSettings(Struct, frozen=True):
     ] = False
     gpu: Annotated[
         Literal["auto", "off", "require"],
-        'a GPU decodes (extra photostat[gpu]): "auto" where there is one, "off", or "require": not without one',
+        'a GPU decodes (extra photostat[gpu]): "auto" where there is one, "off", or "require": not without one; '
+        "on other machines too, each with its own",
     ] = "auto"
     gpu_lossy: Annotated[
         bool,

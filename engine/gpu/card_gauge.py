@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from engine.failures import one_line
 from engine.gpu.cards import BACKEND_MEMORY
 from engine.gpu.memory import card_budget
 
-_DRIVER = "libcuda.so.1"
+DRIVER = "libcuda.so.1"
 _UUID_BYTES = 16
 _PREFIXES = ("GPU-", "MIG-")
 """Of identifiers in NVML: of a card, and of a part of one."""
@@ -97,6 +98,18 @@ class CardGauge:
         return sum(mine) if mine and all(size is not None for size in mine) else None
 
 
+def why_no_driver() -> str:
+    """What to do where a card is there and CUDA is not; empty if it is."""
+    try:
+        ctypes.CDLL(DRIVER)
+    except OSError as error:
+        return (
+            f"NVIDIA's driver is not there ({one_line(str(error))}): install it, version 530 or later; a container "
+            "gets it from NVIDIA's container toolkit, as with `--gpus all`"
+        )
+    return ""
+
+
 def _found(device: int) -> tuple[Any, Any]:
     """NVML and its handle of the card; nothing if nvidia-ml-py is not installed, or NVML does not know the card."""
     try:
@@ -121,7 +134,7 @@ def _found(device: int) -> tuple[Any, Any]:
 def _identifier(device: int) -> UUID | None:
     """CUDA's, of its device; None if it has none to tell."""
     try:
-        driver = ctypes.CDLL(_DRIVER)
+        driver = ctypes.CDLL(DRIVER)
         number, text = ctypes.c_int(), ctypes.create_string_buffer(_UUID_BYTES)
         failed = (
             driver.cuInit(0)

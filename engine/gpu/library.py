@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import one_line, unforeseen_text
-from engine.gpu.card_gauge import CardGauge
+from engine.gpu.card_gauge import CardGauge, why_no_driver
 from engine.gpu.card_memory import CardError, CardMemory
 from engine.gpu.cards import INSTALL
 
@@ -49,6 +49,8 @@ class GpuLibrary:
             message = f"nvImageCodec cannot be loaded ({one_line(str(error))}): {INSTALL}"
             raise GpuUnavailable(message) from error
         self._codec: Any = nvimgcodec
+        if device is not None and (why := why_no_driver()):
+            raise GpuUnavailable(why)
         self.gauge = CardGauge(device)
         self.name = self.gauge.name
         try:

@@ -15,6 +15,7 @@ from engine.gpu import card_gauge
 from engine.gpu.card_gauge import CardGauge, CardUse
 from engine.gpu.cards import BACKEND_MEMORY
 from engine.gpu.memory import card_budget
+from tests.support.gpu_decoders import needs_library
 
 GIB = 1 << 30
 FAST, SLOW = UUID(int=1), UUID(int=2)
@@ -110,5 +111,16 @@ def test_without_nvml_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_driver_cuda_tells_no_identifier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card_gauge, "_DRIVER", "libnone.so.1")
+    monkeypatch.setattr(card_gauge, "DRIVER", "libnone.so.1")
     assert card_gauge._identifier(0) is None
+
+
+@needs_library
+def test_a_card_without_a_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.gpu.library import GpuLibrary, GpuUnavailable
+
+    monkeypatch.setattr(card_gauge, "DRIVER", "libnone.so.1")
+    with pytest.raises(
+        GpuUnavailable, match=r"NVIDIA's driver is not there .*libnone.* install it, version 530"
+    ):
+        GpuLibrary(0)
