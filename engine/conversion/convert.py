@@ -64,7 +64,7 @@ def convert_image(
                 source.check_unchanged()  # because no failure of a file that changed under way is its own
                 raise
     except (ImageError, MemoryError, OSError) as error:
-        failed = _as_image_error(error, progress.stage)
+        failed = _as_image_error(error, progress.stage, Path(job.scratch_path).parent)
         failed.warnings = progress.warnings
         if opened is not None:
             failed.source_bytes, failed.source_digest = opened.size, opened.digested
@@ -162,12 +162,17 @@ def _encode_and_verify(job: Job, source: SourceFile, rendered: Rendered, progres
     return _Made(rendered.image.width, rendered.image.height, written, verification)
 
 
-def _as_image_error(error: Exception, stage: Stage) -> ImageError:
-    """What reads the source raises ImageError itself: another error of a disk is that of scratch."""
+def _as_image_error(error: Exception, stage: Stage, scratch: Path) -> ImageError:
+    """What reads the source raises ImageError itself: another error of a disk, or of a file there, is that of scratch.
+    Somebody may have removed or closed that directory."""
     if isinstance(error, ImageError):
         return error
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return ImageError(Cause.OUT_OF_MEMORY, stage, str(error) or "no memory for the pixels")
-    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+    if isinstance(error, OSError) and (error.errno in DISK_ERRORS or _is_below(error.filename, scratch)):
         return ImageError(Cause.DISK_FULL, stage, f"scratch cannot be written: {system_error_text(error)}")
     return ImageError(Cause.INTERNAL, stage, unforeseen_text(error))
+
+
+def _is_below(name: object, directory: Path) -> bool:
+    return isinstance(name, str | os.PathLike) and Path(name).is_relative_to(directory)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import MakeWorkspace
 from tests.support.command_line import photostat
-from tests.support.engine_runs import scratch_contents, status, stored_digests
+from tests.support.engine_runs import (
+    list_rows,
+    scratch_contents,
+    start_engine,
+    status,
+    stored_digests,
+    suspend_busy_worker,
+    wait_for_end,
+)
 
 
 def test_a_run_leaves_other_files_on_scratch(workspace: MakeWorkspace, tmp_path: Path) -> None:
@@ -82,6 +93,19 @@ def test_check_leaves_no_scratch_behind(workspace: MakeWorkspace) -> None:
     root = workspace(images=1, settings='[engine]\nscratch = "deep/below/scratch"\n')
     assert photostat("check", "--json", workspace=root).json["scratch"] is None
     assert not (root / "deep").exists()
+
+
+def test_scratch_that_is_removed_under_way_is_made_again_and_no_attempt_counts(
+    workspace: MakeWorkspace,
+) -> None:
+    root = workspace(images=6, width=1200, height=900, settings="[engine]\nworkers = 1\nretries = 0\n")
+    start_engine(root)
+    pid = suspend_busy_worker(root)["pid"]
+    shutil.rmtree(root / "scratch")
+    os.kill(pid, signal.SIGCONT)
+    end = wait_for_end(root)
+    assert (end["totals"]["done"], end["totals"]["failed"]) == (6, 0)
+    assert {row["attempts"] for row in list_rows(root)} == {1}
 
 
 def test_nothing_is_left_after_a_run(workspace: MakeWorkspace) -> None:

@@ -230,12 +230,17 @@ def test_no_room_on_scratch(plan: Plan, tmp_path: Path) -> None:
     assert failed.cause is Cause.DISK_FULL
 
 
-def test_scratch_that_is_gone_is_not_a_full_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plan", [Plan(DecodeMode.WHOLE), Plan(DecodeMode.STRIPS, pixels_on_disk=True)])
+def test_scratch_that_is_gone_or_is_no_directory_is_no_fault_of_an_image(plan: Plan, tmp_path: Path) -> None:
     make_jp2(tmp_path / "a.jp2", 40, 30)
-    with pytest.raises(ImageError) as failed:
-        convert_image(job(tmp_path / "a.jp2"), lambda stage: None)
-    assert failed.value.failure.cause is Cause.INTERNAL
-    assert "scratch" in failed.value.failure.message
+    asked = job(tmp_path / "a.jp2", plan=plan)
+    for why in ("No such file or directory", "Not a directory"):
+        with pytest.raises(ImageError) as failed:
+            convert_image(asked, lambda stage: None)
+        assert failed.value.failure.cause is Cause.DISK_FULL
+        message = failed.value.failure.message
+        assert message.startswith("scratch cannot be written: ") and message.endswith(why)
+        Path(asked.scratch_path).parent.touch()
 
 
 def test_jpeg_that_is_not_verified_never_gets_its_name(
