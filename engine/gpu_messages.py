@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+GPU_DIFFERS = "differs"
+"""Of `GpuOutcome.word`."""
+
 
 @dataclass(frozen=True)
 class GpuUse:
@@ -39,7 +42,7 @@ class GpuOutcome:
         """For the ledger: `decoded`, `compared`, `differs`, `gone`, or why it was refused."""
         if self.refused:
             return self.refused
-        known = {"differs": self.differs, "compared": self.compared, "gone": self.gone}
+        known = {GPU_DIFFERS: self.differs, "compared": self.compared, "gone": self.gone}
         return next((word for word, is_so in known.items() if is_so), "decoded")
 
 

@@ -37,6 +37,7 @@ class Refusal(StrEnum):
     MIXED_STYLES = "tiles or components that are coded differently"
     CARD_MEMORY = "too large for the memory of the card"
     HOST_MEMORY = "no memory left to share with the card"
+    DIFFERED = "of a kind that the GPU decodes differently"
     BY_LIBRARY = "refused by nvImageCodec"
     """It said so when it was asked."""
 

@@ -31,7 +31,6 @@ class _Kind:
     equal: int = 0
     """Compared, and the same."""
     since_compared: int = 0
-    closed: bool = False
     refused: int = 0
     """Before any was compared."""
     reason: str = ""
@@ -39,13 +38,16 @@ class _Kind:
 
 
 class KindLocks:
-    def __init__(self) -> None:
+    def __init__(self, closed: set[str] | None = None) -> None:
+        """`closed` are the kinds of which an image has differed, on any machine and in earlier runs; those that are
+        closed here come to it."""
+        self._closed = set() if closed is None else closed
         self._kinds: dict[str, _Kind] = {}
 
     def next_of(self, kind: str) -> Trust:
         """For an image that starts now."""
         found = self._kinds.setdefault(kind, _Kind())
-        if found.closed:
+        if kind in self._closed:
             return Trust.CLOSED
         if self.reason(kind):
             return Trust.REFUSED
@@ -59,12 +61,10 @@ class KindLocks:
 
     def differed_never(self, kind: str) -> bool:
         """Whether no image of this kind has differed."""
-        found = self._kinds.get(kind)
-        return found is None or not found.closed
+        return kind not in self._closed
 
     def is_open(self, kind: str) -> bool:
-        found = self._kinds.get(kind)
-        return found is None or not (found.closed or self.reason(kind))
+        return self.differed_never(kind) and not self.reason(kind)
 
     def reason(self, kind: str) -> str:
         """Why no more of this kind are given to the GPU, though none differed; empty if they are."""
@@ -84,6 +84,6 @@ class KindLocks:
 
     def differed(self, kind: str) -> bool:
         """True if that closes the kind now, False if it was closed before."""
-        found = self._kinds.setdefault(kind, _Kind())
-        was_closed, found.closed = found.closed, True
+        was_closed = kind in self._closed
+        self._closed.add(kind)
         return not was_closed

@@ -47,15 +47,17 @@ class ImageFilter:
     """Only images about which the ledger has no event after this one: they are as they were then."""
     verdict: str | None = None
     """`fine` or `not-fine`, or `none` for delivered images without a verdict."""
+    gpu_differs: bool = False
+    """Delivered images with a GPU's pixels, of kinds of which it has decoded one otherwise than OpenJPEG."""
     host: str | None = None
     """On which the last attempt was; HERE is the engine's own."""
 
     @property
     def is_narrow(self) -> bool:
         """Whether the sums that the ledger keeps do not tell how many images it means."""
-        return any((self.text, self.uuid, self.verdict, self.until_event, self.host)) or not (
-            self.barcode is None and self.record is None
-        )
+        return any(
+            (self.text, self.uuid, self.verdict, self.until_event, self.host, self.gpu_differs)
+        ) or not (self.barcode is None and self.record is None)
 
     def condition(self) -> Condition:
         parts: list[str] = []
@@ -83,6 +85,9 @@ class ImageFilter:
         elif self.verdict is not None:
             parts.append(f"i.verdict IS NOT NULL AND i.state = 'done' AND EXISTS ({_PRESENT_VERDICT} = ?)")
             values.append(self.verdict)
+        if self.gpu_differs:
+            parts.append("i.decoded = 'gpu' AND i.state = 'done'")
+            parts.append("i.kind IN (SELECT k.id FROM kinds k WHERE k.gpu_differs)")
         if self.host == HERE:
             parts.append("i.host = ''")
         elif self.host is not None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from engine.failures import Failure
+from engine.gpu_messages import GPU_DIFFERS
 from engine.ledger import orders, recovery, replacements
 from engine.ledger.models import Recovered
 from engine.ledger.statements import statements
@@ -74,6 +75,8 @@ class ImageChanges(WritableLedger):
         """What came of giving an image in flight to a GPU (`GpuOutcome.word`)."""
         with self.transaction():
             self._db.execute(_SQL["gpu_answered"], {"image": image_id, "gpu": word})
+            if word == GPU_DIFFERS:
+                self._db.execute(_SQL["gpu_differs"], {"image": image_id})
 
     def done(self, image_id: int, warnings: Sequence[str] = ()) -> None:
         """in_flight → done: the object is in the store. `warnings` come after those of the conversion."""

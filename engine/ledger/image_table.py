@@ -24,7 +24,7 @@ _NO_WARNINGS = "[]"
 _GIVEN = ("batch", "uuid", "barcode", "record", "name", "type", "source", "checksum", "target")
 """Texts of the export, which every image has."""
 _NEVER_CHANGED = frozenset(
-    {*_GIVEN, "state", "stage", "cause", "colour", "md5", "source_digest", "verdict", "host"}
+    {*_GIVEN, "state", "stage", "cause", "colour", "md5", "source_digest", "verdict", "host", "decoded"}
 )
 _given = itemgetter(*(_AT[name] for name in _GIVEN))
 _others = itemgetter(

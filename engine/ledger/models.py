@@ -157,6 +157,8 @@ class ImageRow:
     """The MD5 of the delivered JPEG that stays in the store until another one is in its place."""
     host: str | None = None
     """On which its last attempt was; HERE is the engine's own. None if it was never tried."""
+    decoded: str | None = None
+    """What made the pixels of its JPEG (PixelsBy); None if it has none."""
 
     @property
     def remedy(self) -> str | None:

@@ -101,6 +101,14 @@ class LedgerQueries(ABC):
         """How far the sign-off of a batch is. Raises UserError if there is no such batch."""
         return standing(self._select, batch)
 
+    def kinds_that_differ(self) -> set[str]:
+        """Those of which a GPU has decoded an image otherwise than OpenJPEG (`FileKind.to_text`)."""
+        return {text for (text,) in self._select(_SQL["gpu_differs"])}
+
+    def made_by_gpu(self, kind: str) -> int:
+        """How many JPEGs of this kind (`FileKind.to_text`) have a GPU's pixels."""
+        return int(self._select(_SQL["made_by_gpu"], {"kind": kind})[0][0])
+
     def replacements(self, image_id: int) -> list[Replacement]:
         """The delivered JPEGs of an image that were replaced or are to be, the oldest first."""
         return of_image(self._select, image_id)

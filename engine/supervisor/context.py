@@ -20,7 +20,7 @@ from engine.messages import NotConverted
 from engine.scratch import Scratch
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog
-from engine.supervisor.gpus import Gpus, processes_here, processes_of
+from engine.supervisor.gpus import DifferingKinds, Gpus, processes_here, processes_of
 from engine.supervisor.holds import Holds
 from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.hung_images import HungImages
@@ -57,7 +57,12 @@ class RunContext:
         settings = self.config.engine
         if not self.config.cluster.here:
             settings = structs.replace(settings, gpu="off")
-        return Gpus(settings, processes_here(lambda: self.children), self.events)
+        processes = processes_here(lambda: self.children)
+        return Gpus(settings, processes, self.events, differing=self.differing_kinds)
+
+    @cached_property
+    def differing_kinds(self) -> DifferingKinds:
+        return DifferingKinds(self.ledger.kinds_that_differ(), self.ledger.made_by_gpu)
 
     @cached_property
     def scratch(self) -> Scratch:
@@ -100,7 +105,8 @@ class HostContext:
         if not isinstance(self.host, RemoteHost):
             return self.run.gpus
         hello, settings = self.host.hello, self.run.config.engine
-        return Gpus(settings, processes_of(self.host), self.events, hello.cards, hello.no_cards)
+        differing = self.run.differing_kinds
+        return Gpus(settings, processes_of(self.host), self.events, hello.cards, hello.no_cards, differing)
 
     @cached_property
     def hung_images(self) -> HungImages:

@@ -133,6 +133,16 @@ def processes_of(host: Host) -> Processes:
     return Processes(host.gpu_decoder, lambda child, after_s: host.dismiss(child, after_s=after_s))
 
 
+@dataclass(frozen=True)
+class DifferingKinds:
+    """Of a workspace: all its machines, and all its runs."""
+
+    closed: set[str]
+    """The kinds of which a GPU has decoded an image otherwise than OpenJPEG, as texts."""
+    made_by_gpu: Callable[[str], int]
+    """How many JPEGs of a kind have a GPU's pixels."""
+
+
 class Gpus:
     def __init__(
         self,
@@ -141,10 +151,12 @@ class Gpus:
         events: EventLog,
         found: Sequence[Card] | None = None,
         none_there: str = "",
+        differing: DifferingKinds | None = None,
     ) -> None:
         """Of another machine: `found` are its cards; if there are none, `none_there` says why."""
         self._settings, self._processes, self._events = settings, processes, events
-        self._locks = KindLocks()
+        self._differing = differing or DifferingKinds(set(), lambda kind: 0)
+        self._locks = KindLocks(self._differing.closed)
         self._gpus: list[_Gpu] = []
         self.fatal_problem: str | None = None
         """Why a run that requires a GPU cannot go on."""
@@ -199,7 +211,9 @@ class Gpus:
                 gpu.seen, self._had_any = [(now, 0, 0.0)], True
                 gpu.budget_bytes = message.budget_bytes
                 assert gpu.child is not None
-                self._events.info(EventKind.GPU, f"{gpu.name} decodes", pid=gpu.child.pid)
+                left = len(self._differing.closed)
+                but = f", but not {counted(left, 'kind')} of files of which one has differed" if left else ""
+                self._events.info(EventKind.GPU, f"{gpu.name} decodes{but}", pid=gpu.child.pid)
             case GpuUnusable():
                 self._close(gpu, message.why)
             case GpuFailed():
@@ -265,11 +279,13 @@ class Gpus:
         `waiting` are the megapixels that wait at each GPU, by its address; `conversion_s` is how long a core takes for
         such a conversion, if that is known."""
         facts, gpus = image.surveyed, self._open()
-        if not gpus or facts.kind is None or not self._locks.differed_never(facts.kind.to_text()):
+        if not gpus or facts.kind is None:
             return None
         fitting = self._that_take(facts)
         gpu = (fitting or gpus)[0]
         text = facts.kind.to_text()
+        if not self._locks.differed_never(text):
+            return self._left_to_cores(gpu, Refusal.DIFFERED)
         if why := self._locks.reason(text):
             return self._left_to_cores(gpu, why)
         if not fitting:
@@ -337,6 +353,12 @@ class Gpus:
                 f"GPU and OpenJPEG decode this image differently ({outcome.differs}). Its JPEG has OpenJPEG's "
                 f"pixels, and no more images of its kind are decoded by the GPU: {kind.describe()}"
             )
+            if earlier := self._differing.made_by_gpu(kind.to_text()):
+                has = "has" if earlier == 1 else "have"
+                message += (
+                    f". {counted(earlier, 'JPEG')} of this kind {has} the GPU's pixels: `photostat requeue "
+                    "--gpu-differs` replaces them"
+                )
             self._events.error(EventKind.GPU, message, image.subject)
 
     def not_answered(self, image: PendingImage, use: GpuUse | None) -> None:

@@ -21,7 +21,7 @@ from tui.commands.shared.options import (
 )
 from tui.commands.shared.orders import carry_out
 from tui.commands.shared.output import print_json, print_line, warn
-from tui.commands.shared.replacing import ReplacementSettings, replace_delivered
+from tui.commands.shared.replacing import ReplacementSettings, replace_delivered, replace_doubted
 
 
 @click.command()
@@ -35,6 +35,12 @@ from tui.commands.shared.replacing import ReplacementSettings, replace_delivered
     help="Delivered images that are not fine: their JPEGs are replaced.",
 )
 @click.option("--replace", is_flag=True, help="The IDs are of delivered images: their JPEGs are replaced.")
+@click.option(
+    "--gpu-differs",
+    is_flag=True,
+    help="Delivered images of a GPU's pixels, of kinds of files of which it has decoded one differently: their JPEGs "
+    "are replaced.",
+)
 @click.option("--quality", type=click.IntRange(1, 100), help="For JPEGs that are replaced.")
 @click.option(
     "--subsampling",
@@ -52,6 +58,7 @@ def requeue(
     everything: bool,
     verdict: str | None,
     replace: bool,
+    gpu_differs: bool,
     quality: int | None,
     subsampling: str | None,
     yes: bool,
@@ -63,18 +70,25 @@ def requeue(
     one of the two has another name or is accepted. An ID may also name an accepted image: that takes the
     acceptance back. A running engine converts them at once.
 
-    With --verdict not-fine, or with --replace and IDS, delivered images are converted again, with a quality or
-    subsampling of their own if you give it. The object in the store stays until the new JPEG is verified, and is
-    replaced only if it is still the one that was delivered. Until an image is converted, the same command gives it
-    other settings.
+    With --verdict not-fine, with --gpu-differs, or with --replace and IDS, delivered images are converted again, with
+    a quality or subsampling of their own if you give it. The object in the store stays until the new JPEG is verified,
+    and is replaced only if it is still the one that was delivered. Until an image is converted, the same command gives
+    it other settings.
     """
+    if gpu_differs:
+        if cause or everything or verdict or replace or ids:
+            raise click.UsageError("give --gpu-differs with or without --batch")
+        settings = ReplacementSettings(quality, subsampling)
+        ctx.exit(replace_doubted(workspace_of(ctx), batch, settings, yes=yes, as_json=as_json))
     if verdict or replace:
         if cause or everything or (verdict and ids) or (replace and not ids) or (ids and batch):
             raise click.UsageError("give --verdict with or without --batch, or --replace with IDs alone")
         settings = ReplacementSettings(quality, subsampling)
         ctx.exit(replace_delivered(workspace_of(ctx), ids, batch, settings, yes=yes, as_json=as_json))
     if quality or subsampling or yes:
-        raise click.UsageError("--quality, --subsampling and --yes are for --replace and --verdict")
+        raise click.UsageError(
+            "--quality, --subsampling and --yes are for --replace, --verdict and --gpu-differs"
+        )
     selection = Selection(ids=ids, batch=batch, cause=cause, all=everything)
     if selection.is_empty:
         raise click.UsageError("which ones? Give IDs, --batch, --cause, or --all")

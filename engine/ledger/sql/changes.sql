@@ -22,7 +22,8 @@ RETURNING number
 -- name: converted
 UPDATE images SET storing = 1, scratch_path = :scratch_path, scratch_host = :host, source_bytes = :source_bytes,
     source_digest = :source_digest, jpeg_bytes = :jpeg_bytes, jpeg_width = :width, jpeg_height = :height,
-    md5 = :md5, psnr = :psnr_db, warnings = :warnings, peak_rss_bytes = :peak_rss_bytes, updated = :now
+    md5 = :md5, psnr = :psnr_db, warnings = :warnings, peak_rss_bytes = :peak_rss_bytes,
+    decoded = nullif(:decoded, ''), updated = :now
 WHERE id = :image AND state = 'in_flight'
 
 -- name: done
@@ -59,6 +60,9 @@ WHERE id = (
 
 -- name: gpu_answered
 UPDATE attempts SET gpu = :gpu WHERE id = (SELECT max(id) FROM attempts WHERE image = :image)
+
+-- name: gpu_differs
+UPDATE kinds SET gpu_differs = 1 WHERE id = (SELECT kind FROM images WHERE id = :image)
 
 -- name: explain_attempt
 UPDATE attempts SET message = :reason WHERE id = (SELECT max(id) FROM attempts WHERE image = :image)

@@ -17,6 +17,13 @@ GROUP BY f.cause
 HAVING sum(f.images) > 0
 ORDER BY 2 DESC, 1
 
+-- name: gpu_differs
+SELECT kind FROM kinds WHERE gpu_differs
+
+-- name: made_by_gpu
+SELECT count(*) FROM images INDEXED BY images_by_gpu
+WHERE decoded = 'gpu' AND kind = (SELECT id FROM kinds WHERE kinds.kind = :kind)
+
 -- name: subject
 SELECT id, record, source, target FROM images WHERE id = :image
 

@@ -78,7 +78,7 @@ def collect(
         warnings=sorted(collector.warnings.values(), key=lambda group: -group.count),
         warned_images=collector.warned_images,
         kinds=KindTable(reader.kinds(batch)),
-        decoded=DecodedTable(reader.decoded(batch)),
+        decoded=DecodedTable(reader.decoded(batch), reader.count(ImageFilter(batch=batch, gpu_differs=True))),
         run=run,
     )
 

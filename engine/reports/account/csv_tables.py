@@ -21,7 +21,7 @@ BATCH_COLUMNS = (
 IMAGE_COLUMNS = (
     *("id", "batch", "uuid", "barcode", "record", "source", "target", "state", "attempts", "stage", "cause"),
     *("message", "remedy", "reason", "width", "height", "source_bytes", "jpeg_bytes", "md5", "psnr"),
-    *("verdict", "verdict_why", "verdict_by", "verdict_at", "host"),
+    *("verdict", "verdict_why", "verdict_by", "verdict_at", "host", "decoded"),
 )
 KIND_COLUMNS = (*FileKind.columns(), "images", "done", "failed", "with_warnings")
 ATTENTION_COLUMNS = (*IMAGE_COLUMNS, "why")

@@ -131,6 +131,8 @@ class DecodedTable:
     """What decoded the images that are done, and what a GPU said of those that it was asked for."""
 
     all: list[DecodedCount]
+    doubted: int = 0
+    """JPEGs with a GPU's pixels, of kinds of which it has decoded an image differently."""
 
     @property
     def modes(self) -> list[DecodedMode]:
@@ -167,6 +169,11 @@ class DecodedTable:
         if different := words.pop("differs", 0):
             text = f"{counted(different, 'image')} decoded differently by a GPU: the JPEGs have OpenJPEG’s pixels."
             told.append(text)
+        if self.doubted:
+            told.append(
+                f"{counted(self.doubted, 'JPEG')} of the same kinds of files made from a GPU’s pixels: "
+                "`photostat requeue --gpu-differs` replaces them."
+            )
         if gone := words.pop("gone", 0):
             told.append(
                 f"{counted(gone, 'image')} decoded by OpenJPEG because the GPU’s process gave no answer."

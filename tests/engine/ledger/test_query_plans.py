@@ -96,6 +96,7 @@ def _statistics(mixture: Mixture) -> list[tuple[str, str | None, str]]:
         ("images", "images_by_batch", f"{ROWS} {ROWS // BATCHES} {max(1, per_state // BATCHES)}"),
         ("images", "images_by_cause", f"{failed} {max(1, failed // 3)}"),
         ("images", "images_elsewhere", f"{ROWS // 2} {ROWS // 6}"),
+        ("images", "images_by_gpu", f"{ROWS // 2} {ROWS // 20}"),
         ("images", "images_to_survey", f"{pending} {max(1, pending // BATCHES)}"),
         ("images", "images_to_start", f"{surveyed} {max(1, surveyed // BATCHES)} 30 1"),
         ("attempts", "attempts_by_image", f"{ROWS} 2"),
@@ -184,6 +185,12 @@ def test_images_tried_on_another_machine_are_found_by_its_name(db: sqlite3.Conne
     page = lists.Page("id", descending=False, limit=100, offset=0, after=200_000)
     steps = plan_of(db, *lists.image_page(ImageFilter(state=ImageState.FAILED).condition(), page))
     assert not [step for step in steps if "attempts" in step], steps
+
+
+def test_jpegs_with_a_gpus_pixels_are_counted_by_their_kind_in_an_index(db: sqlite3.Connection) -> None:
+    steps = plan_of(db, statements("queries")["made_by_gpu"])
+    assert any("COVERING INDEX images_by_gpu (kind=?" in step for step in steps), steps
+    assert not [step for step in steps if step.startswith("SCAN")], steps
 
 
 def test_an_import_reads_no_table_once_for_each_row(db: sqlite3.Connection) -> None:

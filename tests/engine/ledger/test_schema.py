@@ -10,7 +10,7 @@ import pytest
 from engine.failures import UserError
 from engine.ledger import schema
 from engine.ledger.account import Account
-from engine.ledger.filters import Selection
+from engine.ledger.filters import ImageFilter, Selection
 from engine.ledger.reader import LedgerReader
 from engine.ledger.writer import Ledger
 from engine.workspace import Workspace
@@ -96,6 +96,35 @@ def test_an_earlier_ledger_knows_on_which_machine_each_image_was_last_tried(tmp_
     with LedgerReader(workspace) as reader:
         assert [image.host for image in reader.images()] == ["here", "conv2", None, None]
         assert reader.other_hosts() == ["conv2"]
+
+
+def test_an_earlier_ledger_knows_what_a_gpu_decoded(tmp_path: Path) -> None:
+    workspace = Workspace.init(tmp_path / "ws")
+    db = sqlite3.connect(workspace.ledger_path)
+    for migration in schema.MIGRATIONS[:16]:
+        db.executescript(migration)
+    db.executescript(
+        f"{ADD_BY_HAND}; {ADD_BY_HAND.partition(';')[2].partition(';')[0].replace('/u/', '/v/')};"
+    )
+    db.executescript(
+        "INSERT INTO kinds VALUES (1, '{}'); UPDATE images SET kind = 1; "
+        "UPDATE images SET md5 = 'aa', jpeg_bytes = 5, state = 'done' WHERE id = 1;"
+    )
+    tried = [
+        (1, "again", None, "gone"),
+        (1, "converted", "gpu", "decoded"),
+        (2, "converted", None, "differs"),
+    ]
+    db.executemany(
+        "INSERT INTO attempts (image, round, number, pid, lane, predicted_bytes, started, ended, outcome, decoded, "
+        "gpu) SELECT ?, 1, 1, 5, 'tiles', 5, 1.0, 2.0, ?, ?, ?",
+        tried,
+    )
+    db.executescript("PRAGMA user_version = 16; PRAGMA journal_mode = WAL;")
+    db.close()
+    with LedgerReader(workspace) as reader:
+        assert [image.decoded for image in reader.images()] == ["gpu", "tiles", None, None]
+        assert reader.ids(ImageFilter(gpu_differs=True)) == [1]
 
 
 @pytest.mark.parametrize("opened", [Ledger.open, LedgerReader])

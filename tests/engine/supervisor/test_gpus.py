@@ -22,14 +22,16 @@ from engine.gpu_messages import (
     GpuUnusable,
     GpuUse,
 )
+from engine.ledger.filters import ImageFilter
 from engine.ledger.models import PendingImage
+from engine.ledger.reader import LedgerReader
 from engine.messages import DecodeMode, Plan, Quit
 from engine.supervisor import gpus as gpus_module
 from engine.supervisor.engine_ledger import EngineLedger
 from engine.supervisor.event_log import EventLog, RunLogFile
-from engine.supervisor.gpus import Gpus, Processes
+from engine.supervisor.gpus import DifferingKinds, Gpus, Processes
 from tests.support.fake_hosts import FakeChild
-from tests.support.ledgers import make_ledger, surveyed
+from tests.support.ledgers import converted, make_ledger, surveyed
 
 KIND = FileKind("Kakadu", "jp2", "5-3 RCT", "untiled", "1", "RPCL", 1, "8 bits", "sRGB, 3 components", False)
 OTHER_KIND = replace(KIND, writer="OpenJPEG")
@@ -56,8 +58,9 @@ class FakeChildren:
 class Run:
     """GPUs with fake processes, a clock, and a real ledger for the events."""
 
-    def __init__(self, root: Path, gpu: str = "auto") -> None:
-        self.ledger = EngineLedger.open(make_ledger(root / "ws", 1))
+    def __init__(self, root: Path, gpu: str = "auto", images: int = 1) -> None:
+        self.workspace = make_ledger(root / "ws", images)
+        self.ledger = EngineLedger.open(self.workspace)
         self.children = FakeChildren()
         self.now = 0.0
         with self.ledger.turn():
@@ -65,7 +68,16 @@ class Run:
         self.image = self.ledger.queue.to_convert(None, 1)[0]
         settings = EngineSettings(gpu=gpu)  # type: ignore[arg-type]
         events = EventLog(self.ledger, RunLogFile(root / "logs"))
-        self.gpus = Gpus(settings, Processes(self.children.start, self.children.dismiss), events)
+        self.events_of_run = events
+        self.settings = settings
+        self.gpus = self.begin_anew()
+
+    def begin_anew(self) -> Gpus:
+        """As an engine does that starts, or another machine that joins."""
+        differing = DifferingKinds(self.ledger.kinds_that_differ(), self.ledger.made_by_gpu)
+        processes = Processes(self.children.start, self.children.dismiss)
+        self.gpus = Gpus(self.settings, processes, self.events_of_run, differing=differing)
+        return self.gpus
 
     def look(self, after_s: float = 0.0) -> None:
         self.now += after_s
@@ -148,13 +160,43 @@ def test_one_difference_closes_the_gpu_for_that_kind_and_tells(run: Run) -> None
     run.begin()
     other = replace(run.image, surveyed=replace(run.image.surveyed, kind=OTHER_KIND))
     run.convert(GpuOutcome(compared=True, differs="1 of 9 samples differ, by up to 3"))
-    assert run.gpus.use_for(run.image, PLAN, {}, None) is None
+    assert run.gpus.use_for(run.image, PLAN, {}, None) == Refusal.DIFFERED
     assert run.gpus.shareable_bytes(run.image.surveyed) == 0
-    assert run.gpus.use_for(other, PLAN, {}, None) is not None
+    assert isinstance(run.gpus.use_for(other, PLAN, {}, None), GpuUse)
     assert run.state is GpuState.READY
     told = run.events()[-1]
     assert "1 of 9 samples differ" in told
     assert "Kakadu" in told
+
+
+def test_a_kind_that_differed_stays_closed_in_later_runs_and_what_was_made_before_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpus_module, "cards", lambda: [Card(0, "GPU 0")])
+    run = Run(tmp_path, images=4)
+    with run.ledger.turn():
+        run.ledger.surveyed([replace(surveyed(number), kind=KIND) for number in (2, 3, 4)])
+    with run.ledger.turn():
+        for number in (2, 3, 4):
+            run.ledger.start(number, 7, 1 << 20, DecodeMode.WHOLE)
+            run.ledger.converted(replace(converted(number), decoded="gpu" if number < 4 else "whole"))
+            run.ledger.gpu_answered(number, "decoded" if number < 4 else "compared")
+            run.ledger.done(number)
+    run.begin()
+    with run.ledger.turn():
+        run.ledger.start(1, 7, 1 << 20, DecodeMode.WHOLE)
+        run.ledger.gpu_answered(1, GpuOutcome(differs="1 of 9").word)
+    run.convert(GpuOutcome(compared=True, differs="1 of 9 samples differ, by up to 3"))
+    assert run.events()[-1].endswith(
+        "2 JPEGs of this kind have the GPU's pixels: `photostat requeue --gpu-differs` replaces them"
+    )
+    run.begin_anew()
+    run.begin()
+    assert run.gpus.use_for(run.image, PLAN, {}, None) == Refusal.DIFFERED
+    assert run.events()[-1] == "H200 0 decodes, but not 1 kind of files of which one has differed"
+    with LedgerReader(run.workspace) as reader:
+        assert reader.ids(ImageFilter(gpu_differs=True)) == [2, 3]
+        assert [image.decoded for image in reader.images()] == [None, "gpu", "gpu", "whole"]
 
 
 def test_a_process_that_dies_three_times_is_closed_for_the_run(run: Run) -> None:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from engine.file_kind import FileKind
+from engine.ledger.writer import Ledger
+from engine.messages import DecodeMode
 from engine.workspace import Workspace
 from tests.support.command_in_process import complaint, run, write_rows
+from tests.support.ledgers import converted, make_ledger, surveyed
+
+KIND = FileKind("Kakadu", "jp2", "5-3 RCT", "untiled", "1", "RPCL", 1, "8 bits", "sRGB, 3 components", False)
 
 U = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 
@@ -41,7 +48,10 @@ def test_what_still_collides_stays_failed_and_is_reported(tmp_path: Path) -> Non
 
 def test_delivered_jpegs_are_replaced_only_where_that_is_said(collection: Path) -> None:
     for options, why in (
-        (("6", "--quality", "80"), "--quality, --subsampling and --yes are for --replace and --verdict"),
+        (
+            ("6", "--quality", "80"),
+            "--quality, --subsampling and --yes are for --replace, --verdict and --gpu-differs",
+        ),
         (("--replace",), "give --verdict with or without --batch, or --replace with IDs"),
         (("--verdict", "not-fine", "--all"), "give --verdict with or without --batch"),
         (("6", "--replace", "--batch", "maps", "--yes"), "or --replace with IDs alone"),
@@ -68,3 +78,40 @@ def test_delivered_jpegs_are_replaced_only_where_that_is_said(collection: Path) 
         "4:2:0",
         "e4d909c290d0fb1ca068ffaddf22cbd0",
     )
+
+
+def test_jpegs_of_a_kind_that_a_gpu_decodes_differently_are_replaced(tmp_path: Path) -> None:
+    workspace = make_ledger(tmp_path / "ws", 5)
+    with Ledger.open(workspace) as ledger:
+        for number, (kind, decoded, said) in enumerate(
+            [
+                (KIND, "gpu", "decoded"),
+                (KIND, "whole", "differs"),
+                (KIND, "gpu", "decoded"),
+                (replace(KIND, layers=6), "gpu", "decoded"),
+                (KIND, "whole", "compared"),
+            ],
+            start=1,
+        ):
+            ledger.surveyed([replace(surveyed(number), kind=kind)])
+            ledger.start(number, 7, 1 << 20, DecodeMode.WHOLE)
+            ledger.gpu_answered(number, said)
+            ledger.converted(replace(converted(number), decoded=decoded))
+            ledger.done(number)
+    at = workspace.root
+    rows = json.loads(run("list", "--json", at=at).stdout)
+    assert [row["decoded"] for row in rows] == ["gpu", "whole", "gpu", "gpu", "whole"]
+    told = json.loads(run("report", "--json", at=at).stdout)
+    assert told["gpu"] == {"decoded": 3, "differs": 1, "compared": 1}
+    page = (at / "report" / "report.html").read_text("utf-8")
+    assert "2 JPEGs of the same kinds of files made from a GPU’s pixels" in page
+    assert "give --gpu-differs with or without --batch" in complaint("requeue", "1", "--gpu-differs", at=at)
+    assert "2 delivered JPEGs in file:out will be replaced" in complaint("requeue", "--gpu-differs", at=at)
+    done = json.loads(run("requeue", "--gpu-differs", "--yes", "--json", at=at).stdout)
+    assert done == {"requeued": 2, "changed": []}
+    assert {row["id"] for row in json.loads(run("list", "--json", "--state", "pending", at=at).stdout)} == {
+        1,
+        3,
+    }
+    again = run("requeue", "--gpu-differs", "--yes", at=at).stdout
+    assert "No delivered JPEG has a GPU's pixels of a kind of file that it decodes differently." in again

@@ -53,34 +53,62 @@ def replace_delivered(
         check_batch(batch, reader.account())
         rows = _named(reader, ids) if ids else _not_fine(reader, batch)
     if not rows:
-        print_json({"requeued": 0, "changed": []}) if as_json else print_line(
-            "No delivered image has the verdict not fine."
-        )
-        return 0
+        return _nothing("No delivered image has the verdict not fine.", as_json=as_json)
     if len(rows) > _MOST:
         raise UserError(
             f"{counted(len(rows), 'image')} are too many at once, {integer(_MOST)} can be: give their IDs"
         )
+    return _replace(workspace, rows, settings, yes=yes, as_json=as_json)
+
+
+def replace_doubted(
+    workspace: Workspace, batch: str | None, settings: ReplacementSettings, *, yes: bool, as_json: bool
+) -> int:
+    """Those with a GPU's pixels, of kinds of which it has decoded one differently; returns the exit code.
+
+    Raises UsageError and UserError."""
+    with LedgerReader(workspace) as reader:
+        check_batch(batch, reader.account())
+        rows = list(reader.iterate(ImageFilter(batch=batch, gpu_differs=True)))
+    if not rows:
+        told = "No delivered JPEG has a GPU's pixels of a kind of file that it decodes differently."
+        return _nothing(told, as_json=as_json)
+    return _replace(workspace, rows, settings, yes=yes, as_json=as_json)
+
+
+def _nothing(told: str, *, as_json: bool) -> int:
+    print_json({"requeued": 0, "changed": []}) if as_json else print_line(told)
+    return 0
+
+
+def _replace(
+    workspace: Workspace, rows: Sequence[ImageRow], settings: ReplacementSettings, *, yes: bool, as_json: bool
+) -> int:
+    """After a question, by as many orders as it takes; returns the exit code."""
     _ask(workspace, len(rows), settings, yes=yes)
-    request = ReplaceDelivered(
-        tuple(DeliveredJpeg(row.id, row.md5 or row.replaces or "") for row in rows),
-        settings.quality,
-        cast(Literal["auto", "4:4:4", "4:2:0"] | None, settings.subsampling),
-        "",
-    )
-    taken = sign_off(workspace, "requeue", request).taken
+    recorded, changed = 0, list[int]()
+    for start in range(0, len(rows), _MOST):
+        request = ReplaceDelivered(
+            tuple(
+                DeliveredJpeg(row.id, row.md5 or row.replaces or "") for row in rows[start : start + _MOST]
+            ),
+            settings.quality,
+            cast(Literal["auto", "4:4:4", "4:2:0"] | None, settings.subsampling),
+            "",
+        )
+        taken = sign_off(workspace, "requeue", request).taken
+        recorded += len(taken.recorded)
+        changed += taken.changed
     if as_json:
-        print_json({"requeued": len(taken.recorded), "changed": list(taken.changed)})
+        print_json({"requeued": recorded, "changed": changed})
     else:
         print_line(
-            f"{counted(len(taken.recorded), 'image')} requeued{settings}. Each delivered JPEG stays until the new one "
+            f"{counted(recorded, 'image')} requeued{settings}. Each delivered JPEG stays until the new one "
             "is verified, and is then replaced."
         )
-    if taken.changed:
-        warn(
-            f"Left as they are, because they have changed a moment ago: {', '.join(map(str, taken.changed))}."
-        )
-    return 1 if taken.changed else 0
+    if changed:
+        warn(f"Left as they are, because they have changed a moment ago: {', '.join(map(str, changed))}.")
+    return 1 if changed else 0
 
 
 def _ask(workspace: Workspace, count: int, settings: ReplacementSettings, *, yes: bool) -> None:
