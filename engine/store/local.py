@@ -7,10 +7,8 @@ import errno
 import hashlib
 import os
 import stat
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -21,7 +19,6 @@ from engine.store.bandwidth import BandwidthLimit
 from engine.store.base import Leftover, LeftoverKind, StoredObject, StoreError, StoreTrial
 from engine.store.errors import classify_os_error, not_the_images
 from engine.store.local_files import (
-    FileId,
     closing,
     file_id,
     give_name,
@@ -35,9 +32,10 @@ from engine.store.local_files import (
     walk,
     write_whole,
 )
+from engine.store.local_partials import PartialFiles
 from engine.store.local_replacing import Changed, take_place
 from engine.store.local_root import StoreRoot
-from engine.store.partial_names import is_left_behind, is_partial, parse_partial, partial_name
+from engine.store.partial_names import parse_partial
 from engine.store.staged_file import CHUNK_BYTES, not_as_proved, open_staged, proved_chunks, verify
 
 _PROBE_BODY = b"photostat was here\n"
@@ -56,13 +54,8 @@ class LocalStore:
         known = known or KnownStore()
         self.root = root
         self._directory = StoreRoot(root, known)
-        self._owner, self._host = known.owner, known.host
         self._limit = limit
-        self._lock = threading.Lock()
-        self._swept: set[tuple[FileId, str]] = set()
-        """Directories, by the root's id and their path in it, without unfinished files of other processes."""
-        self._writing: set[str] = set()
-        """The names of the unfinished files that this process is writing."""
+        self._partials = PartialFiles(known.owner, known.host)
         self._broken = ""
         """The last directory in the store into which nothing could be put, for `write_probe`."""
         self._passed_over: list[Leftover] = []
@@ -190,7 +183,7 @@ class LocalStore:
         """See Store."""
         self.probe()
         try:
-            with self._directory.opened() as root, self._new_partial(root) as (file, name):
+            with self._directory.opened() as root, self._partials.new(root) as (file, name):
                 file.write(_PROBE_BODY)
                 sync_file(file)
                 is_kept = holds(name, root, _PROBE_BODY) and is_listed(name, root)
@@ -214,7 +207,7 @@ class LocalStore:
         above, _, name = request.target.rpartition("/")
         with closing(self._open_or_make(root, above)) as directory:
             # Before the look, because an uploader that was killed in `give_name` leaves a file with two names.
-            self._sweep(directory, (file_id(os.fstat(root)), above))
+            self._partials.sweep(directory, (file_id(os.fstat(root)), above))
             if is_taken(name, directory):
                 if request.may_replace:
                     return self._replace(directory, request)
@@ -243,32 +236,8 @@ class LocalStore:
     def _try_broken(self, root: int) -> None:
         """Raises as `put` does if nothing can be put into that directory still."""
         if self._broken:
-            with closing(self._open_or_make(root, self._broken)) as directory, self._new_partial(directory):
+            with closing(self._open_or_make(root, self._broken)) as directory, self._partials.new(directory):
                 self._broken = ""
-
-    def _sweep(self, directory: int, which: tuple[FileId, str]) -> None:
-        """At the first use of a directory, remove what a killed uploader, or an unmounted volume, left there."""
-        with self._lock:
-            if which in self._swept:
-                return
-            with os.scandir(directory) as entries:
-                unfinished = [
-                    entry for entry in entries if is_partial(entry.name) and entry.name not in self._writing
-                ]
-            leftovers = [entry.name for entry in unfinished if self._is_left_behind(entry, directory)]
-            for name in leftovers:
-                self._remove(name, directory)
-            self._swept.add(which)
-
-    def _is_left_behind(self, entry: os.DirEntry[str], directory: int) -> bool:
-        """By the clock of the file system: that of this machine may be a day ahead of other machines' clocks."""
-
-        def now() -> float:
-            with self._new_partial(directory) as (file, _):
-                return os.fstat(file.fileno()).st_mtime
-
-        modified = entry.stat(follow_symlinks=False).st_mtime
-        return is_left_behind(entry.name, modified, self._owner, self._host, now)
 
     def _link_scratch(self, scratch: BinaryIO, request: StoreRequest, directory: int) -> bool:
         """On the same file system the scratch file itself gets the final name: nothing is written twice."""
@@ -288,7 +257,7 @@ class LocalStore:
         return True
 
     def _copy(self, scratch: BinaryIO, request: StoreRequest, directory: int) -> None:
-        with self._new_partial(directory) as (file, partial):
+        with self._partials.new(directory) as (file, partial):
             self._write(scratch, request, file)
             try:
                 give_name(directory, partial, PurePosixPath(request.target).name)
@@ -320,7 +289,7 @@ class LocalStore:
             return True
         if found not in request.may_replace:
             raise _mismatch(shown, f"has MD5 {found}, and not that of the JPEG that was to be replaced")
-        with open_staged(request) as scratch, self._new_partial(directory) as (file, partial):
+        with open_staged(request) as scratch, self._partials.new(directory) as (file, partial):
             self._write(scratch, request, file)
             try:
                 take_place(directory, partial, name, before)
@@ -341,32 +310,6 @@ class LocalStore:
             if error.errno not in _UNREADABLE:
                 raise
             raise _mismatch(shown, f"cannot be read: {error.strerror}") from error
-
-    @contextmanager
-    def _new_partial(self, directory: int) -> Iterator[tuple[BinaryIO, str]]:
-        """An unfinished file, open for writing, and its name, which is gone afterwards. Raises OSError."""
-        name = partial_name(self._owner, self._host)
-        self._writing.add(name)
-        try:
-            descriptor = os.open(
-                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=directory
-            )
-            try:
-                with os.fdopen(descriptor, "wb", buffering=0) as file:
-                    yield file, name
-            finally:
-                self._remove(name, directory)
-        finally:
-            self._writing.discard(name)
-
-    def _remove(self, name: str, directory: int) -> None:
-        try:
-            os.unlink(name, dir_fd=directory)
-        except FileNotFoundError:
-            return
-        except OSError:
-            self._swept.clear()  # it stays for now
-            raise
 
     def _compare(self, directory: int, request: StoreRequest) -> None:
         """Raises StoreError (`store-mismatch`) unless the file there has the size and MD5 of the request."""
