@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tests.conftest import MakeWorkspace
@@ -119,9 +121,10 @@ def test_a_host_is_given_workers_is_drained_comes_back_and_is_forgotten(
 
 
 def test_the_next_engine_tells_of_hosts_that_were_lost_and_when_others_were_seen(
-    workspace: MakeWorkspace, hosts: list[HostProcess]
+    workspace: MakeWorkspace, hosts: list[HostProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = workspace(images=2, settings=settings(free_port()))
+    monkeypatch.chdir(root)  # where the invitation goes
     hosts += [HostProcess(root, name) for name in ("b", "d", "e")]
     engine = start_engine_without_share(root, "--workers", "1")
     wait_for_hosts(root, "b", "d", "e")
