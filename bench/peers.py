@@ -153,16 +153,16 @@ def measure(peer: Peer, files: list[Path], target: Target) -> Cost:
     """What it costs to have every file in the store, which is looked at afterwards."""
     prefix = uuid.uuid4().hex
     with tempfile.TemporaryDirectory(dir=files[0].parent) as work:
-        began, before = time.monotonic(), _children_cpu_s()
+        began, before = time.monotonic(), children_cpu_s()
         peer.way(files, target, prefix, Path(work))
-        cost = Cost(time.monotonic() - began, _children_cpu_s() - before)
+        cost = Cost(time.monotonic() - began, children_cpu_s() - before)
     stored = _stored(target, prefix)
     if len(stored) != len(files) or min(stored) < 100_000:
         raise RuntimeError(f"{peer.name} has stored {len(stored)} of {len(files)} JPEGs: {stored}")
     return cost
 
 
-def _children_cpu_s() -> float:
+def children_cpu_s() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

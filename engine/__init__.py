@@ -1,8 +1,4 @@
 """The conversion engine: a collection export goes in, proved JPEGs come out, a ledger accounts for every row."""
 
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    __version__ = version("photostat")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
+__version__ = "0.1.0"
+"""`pyproject.toml` takes it from here: to ask the installed distribution costs every process of ours its start."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct, structs
 
 UNNAMED_WRITER = "not named"
 NOT_STATED = "not stated"
 
 
-@dataclass(frozen=True, order=True)
-class FileKind:
+class FileKind(Struct, frozen=True, order=True):
     """Texts as people read them. Images of a kind are decoded in the same way, whatever they show."""
 
     writer: str
@@ -35,7 +35,7 @@ class FileKind:
     """Rare marker segments that matter to a decoder: POC, RGN, PPM."""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return structs.asdict(self)
 
     def to_text(self) -> str:
         """One line, by which equal kinds are found and which `of_text` reads."""
@@ -44,7 +44,7 @@ class FileKind:
     @classmethod
     def of_text(cls, text: str) -> FileKind:
         """Reads what `to_text` of this or an earlier photostat wrote."""
-        known = {field.name for field in fields(cls)}
+        known = {field.name for field in structs.fields(cls)}
         return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
     @classmethod
@@ -88,4 +88,4 @@ class FileKind:
 @lru_cache(maxsize=256)
 def _text_of(kind: FileKind) -> str:
     """A collection has few kinds, and each is asked for often."""
-    return json.dumps(asdict(kind), ensure_ascii=False, sort_keys=True)
+    return json.dumps(structs.asdict(kind), ensure_ascii=False, sort_keys=True)

@@ -1,15 +1,14 @@
-"""The messages about decoding on a GPU: small frozen dataclasses, as those in `engine/messages.py`."""
+"""The messages about decoding on a GPU: small frozen Structs, as those in `engine/messages.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 GPU_DIFFERS = "differs"
 """Of `GpuOutcome.word`."""
 
 
-@dataclass(frozen=True)
-class GpuUse:
+class GpuUse(Struct, frozen=True):
     """Where a worker has an image decoded, instead of doing it itself."""
 
     address: str
@@ -20,8 +19,7 @@ class GpuUse:
     """Files of the 9-7 wavelet too."""
 
 
-@dataclass(frozen=True)
-class GpuOutcome:
+class GpuOutcome(Struct, frozen=True):
     """What came of it. If there is any text here, OpenJPEG has made the pixels."""
 
     compared: bool = False
@@ -46,8 +44,7 @@ class GpuOutcome:
         return next((word for word, is_so in known.items() if is_so), "decoded")
 
 
-@dataclass(frozen=True)
-class GpuAnswered:
+class GpuAnswered(Struct, frozen=True):
     """What came of giving an image to a GPU, said at once: it counts whatever becomes of the image, or its worker."""
 
     image_id: int
@@ -55,8 +52,7 @@ class GpuAnswered:
     outcome: GpuOutcome
 
 
-@dataclass(frozen=True)
-class GpuReady:
+class GpuReady(Struct, frozen=True):
     """The decoding process of a GPU takes requests of workers at this address."""
 
     name: str
@@ -65,29 +61,25 @@ class GpuReady:
     """What decoding may take on the card; None if nobody knows."""
 
 
-@dataclass(frozen=True)
-class GpuUnusable:
+class GpuUnusable(Struct, frozen=True):
     """The decoding process cannot work here, however often it is started, and ends."""
 
     why: str
 
 
-@dataclass(frozen=True)
-class GpuFailed:
+class GpuFailed(Struct, frozen=True):
     """The card, its driver or the library has failed, and the decoding process ends: another may work."""
 
     why: str
 
 
-@dataclass(frozen=True)
-class GpuSlowCopies:
+class GpuSlowCopies(Struct, frozen=True):
     """Samples come from the card through pageable memory, some ten times as slowly as they could."""
 
     why: str
 
 
-@dataclass(frozen=True)
-class GpuFigures:
+class GpuFigures(Struct, frozen=True):
     """What the decoding process has done since its start, and what the card says of itself, if anything."""
 
     images: int

@@ -20,6 +20,7 @@ from pathlib import Path
 from engine.failures import UserError, one_line
 from engine.formatting import counted
 from engine.gpu.cards import cards, why_no_cards
+from engine.hosts.base import HAS_LEFT
 from engine.hosts.children import Children
 from engine.hosts.connection import Connection
 from engine.hosts.first_contact import make_contact, reason
@@ -29,7 +30,7 @@ from engine.hosts.libraries import libraries
 from engine.hosts.received_invitation import invitation_of_stdin
 from engine.hosts.session import Session
 from engine.hosts.waiting_words import AgainAndAgain
-from engine.hosts.wire import HAS_LEFT, Hello, Parcel, topic_of_host
+from engine.hosts.wire import Hello, Parcel, topic_of_host
 from engine.ledger.states import EventKind
 from engine.memory.available import MemoryReader
 from engine.memory.usage import OOM_SUPERVISOR, set_oom_score

@@ -1,9 +1,10 @@
-"""The messages between the supervisor and its processes, sent over their pipes: small frozen dataclasses."""
+"""The messages between the supervisor and its processes, sent over their pipes: small frozen Structs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.config import JpegSettings
 from engine.failures import Failure, Stage
@@ -31,8 +32,7 @@ class PixelsBy(StrEnum):
     GPU = "gpu"
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """How to decode, decided from the header before the image starts."""
 
     mode: DecodeMode
@@ -49,8 +49,7 @@ class Plan:
     """The part of `predicted_bytes` that is for a GPU's process to write to; 0: there is no room for that."""
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """An image for a worker, which writes `scratch_path` whole and proved, or not at all."""
 
     image_id: int
@@ -67,26 +66,22 @@ class Job:
     """None: OpenJPEG decodes it."""
 
 
-@dataclass(frozen=True)
-class ReadAhead:
+class ReadAhead(Struct, frozen=True):
     """Read this source into the page cache while another image is converted."""
 
     source_path: str
 
 
-@dataclass(frozen=True)
-class WorkerReady:
+class WorkerReady(Struct, frozen=True):
     """A new worker has loaded its libraries and takes images."""
 
 
-@dataclass(frozen=True)
-class StageChanged:
+class StageChanged(Struct, frozen=True):
     image_id: int
     stage: Stage
 
 
-@dataclass(frozen=True)
-class Converted:
+class Converted(Struct, frozen=True):
     """A proved JPEG is on scratch."""
 
     image_id: int
@@ -113,8 +108,7 @@ class Converted:
     """One of PixelsBy."""
 
 
-@dataclass(frozen=True)
-class NotConverted:
+class NotConverted(Struct, frozen=True):
     """The image failed; its worker is ready for another."""
 
     image_id: int
@@ -131,8 +125,7 @@ class NotConverted:
     """As in Converted; empty if not all of the source was read."""
 
 
-@dataclass(frozen=True)
-class StoreRequest:
+class StoreRequest(Struct, frozen=True):
     """A proved JPEG on scratch, for the uploader to put into the store under its target name."""
 
     image_id: int
@@ -159,8 +152,7 @@ class FaultKind(StrEnum):
     """The transfer is retried, and the engine holds if many fail: time-outs, resets, 5xx, SlowDown."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """The object is in the store, confirmed; `existed` if an identical one was there already."""
 
     image_id: int
@@ -170,8 +162,7 @@ class Stored:
     """What the store has not taken with the object."""
 
 
-@dataclass(frozen=True)
-class NotStored:
+class NotStored(Struct, frozen=True):
     image_id: int
     fault: FaultKind
     failure: Failure
@@ -179,16 +170,14 @@ class NotStored:
     """Nothing has answered at the store's address since the uploader started."""
 
 
-@dataclass(frozen=True)
-class KnownObject:
+class KnownObject(Struct, frozen=True):
     """An image's JPEG in the store, as the ledger has it."""
 
     target: str
     jpeg_bytes: int
 
 
-@dataclass(frozen=True)
-class KnownStore:
+class KnownStore(Struct, frozen=True):
     """What the ledger knows of its store."""
 
     owner: str = ""
@@ -202,8 +191,7 @@ class KnownStore:
     machine."""
 
 
-@dataclass(frozen=True)
-class ProbeStore:
+class ProbeStore(Struct, frozen=True):
     """Ask the uploader to check the store by putting a tiny object there and deleting it."""
 
     known: KnownStore = KnownStore()
@@ -211,15 +199,13 @@ class ProbeStore:
     """A person says that this is the store, although it shows nothing of what the ledger knows."""
 
 
-@dataclass(frozen=True)
-class ShareOfBandwidth:
+class ShareOfBandwidth(Struct, frozen=True):
     """From now on the uploader may send so much a second: its part of what the settings let all hosts send together."""
 
     bytes_per_s: int
 
 
-@dataclass(frozen=True)
-class StoreProbed:
+class StoreProbed(Struct, frozen=True):
     """The answer to ProbeStore; `fault` and `failure` are None if the store works."""
 
     fault: FaultKind | None = None
@@ -230,8 +216,29 @@ class StoreProbed:
     """The store shows nothing of what the ledger knows, and is taken because a person says so."""
 
 
-@dataclass(frozen=True)
-class SurveyRequest:
+class Concerns(StrEnum):
+    CODECS = "codecs"
+    SOURCES = "sources"
+    STORE = "store"
+
+
+class Problem(Struct, frozen=True):
+    """Why a machine cannot work with others for now."""
+
+    concerns: Concerns
+    why: str
+    """With a path, if there is one, and what to do; one line."""
+    advice: str = ""
+    """What to do, where `why` has another path each time."""
+
+    def is_like(self, other: Problem) -> bool:
+        """Whether people who know the other one learn nothing new."""
+        if self.concerns is not other.concerns:
+            return False
+        return self.why == other.why or (self.advice != "" and self.advice == other.advice)
+
+
+class SurveyRequest(Struct, frozen=True):
     """Check a source before its image may start: whether it is there, and what its header has."""
 
     image_id: int
@@ -242,8 +249,7 @@ class SurveyRequest:
     """`md5`, `sha1` or `sha256`: read all of it, for this digest."""
 
 
-@dataclass(frozen=True)
-class Surveyed:
+class Surveyed(Struct, frozen=True):
     """What the header has: enough to order and admit the image."""
 
     image_id: int
@@ -268,14 +274,12 @@ class Surveyed:
     """`ALGORITHM:HEX`, if it was asked for."""
 
 
-@dataclass(frozen=True)
-class NotSurveyed:
+class NotSurveyed(Struct, frozen=True):
     image_id: int
     failure: Failure
 
 
-@dataclass(frozen=True)
-class SurveyProgress:
+class SurveyProgress(Struct, frozen=True):
     """What has been read since the last message, and what is being read; sent every second, and at the end."""
 
     found: tuple[Surveyed | NotSurveyed, ...]
@@ -285,8 +289,7 @@ class SurveyProgress:
     """For so long."""
 
 
-@dataclass(frozen=True)
-class NeighbourSource:
+class NeighbourSource(Struct, frozen=True):
     """Another source of the export, by which the surveyor finds out whether the share is there."""
 
     source_path: str
@@ -295,16 +298,14 @@ class NeighbourSource:
     """Its header has been read, in this run or an earlier one."""
 
 
-@dataclass(frozen=True)
-class MissingSource:
+class MissingSource(Struct, frozen=True):
     """A source that could not be read: check it again, and by its neighbours whether the share is away."""
 
     request: SurveyRequest
     neighbours: tuple[NeighbourSource, ...]
 
 
-@dataclass(frozen=True)
-class ShareAway:
+class ShareAway(Struct, frozen=True):
     """What shows that a share, or a part of it, is away."""
 
     directory: str
@@ -313,8 +314,7 @@ class ShareAway:
     """One line."""
 
 
-@dataclass(frozen=True)
-class SourceDiagnosis:
+class SourceDiagnosis(Struct, frozen=True):
     """The answer to MissingSource."""
 
     found: Surveyed | NotSurveyed
@@ -323,27 +323,23 @@ class SourceDiagnosis:
     """None if only this source is at fault, or nothing is."""
 
 
-@dataclass(frozen=True)
-class ProbeSource:
+class ProbeSource(Struct, frozen=True):
     """Ask the surveyor whether the share that these sources are on is there again."""
 
     missing: tuple[MissingSource, ...]
 
 
-@dataclass(frozen=True)
-class ReadSource:
+class ReadSource(Struct, frozen=True):
     """Ask the surveyor to read the beginning of this source; any SourceProbed shows that the share answers."""
 
     source_path: str
 
 
-@dataclass(frozen=True)
-class SourceProbed:
+class SourceProbed(Struct, frozen=True):
     """Why the share is still away, one line; None if it is there."""
 
     fault: str | None
 
 
-@dataclass(frozen=True)
-class Quit:
+class Quit(Struct, frozen=True):
     """End when what is under way has ended."""

@@ -14,8 +14,9 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct, structs
 
 from engine.failures import UserError
 from engine.memory.available import is_memory_filesystem
@@ -132,7 +133,7 @@ class Scratch:
         named = Path(request.scratch_path)
         for path in (named, self.own / named.name):
             if self._is_ours(path, request.image_id) and _has_size(path, request.jpeg_bytes):
-                return replace(request, scratch_path=str(path))
+                return structs.replace(request, scratch_path=str(path))
         return None
 
     def jpegs(self) -> dict[str, int]:
@@ -193,8 +194,7 @@ class Scratch:
         return not workspaces or os.path.realpath(workspaces[0]) == os.path.realpath(self._root)
 
 
-@dataclass(frozen=True)
-class Leftovers:
+class Leftovers(Struct, frozen=True):
     """What is on scratch while nobody works there."""
 
     jpegs: int

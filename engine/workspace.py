@@ -8,10 +8,11 @@ import os
 import socket
 import stat
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config import Config, SourcePaths, file_path, load, template
+from msgspec import Struct
+
+from engine.config import Config, SourcePaths, file_path
 from engine.failures import UserError, one_line, system_error_text
 
 CONFIG_NAME = "photostat.toml"
@@ -22,8 +23,7 @@ _SOCKET_PATH_LIMIT = 100
 """Bytes; a Unix socket's address holds 108 on Linux, 104 on macOS (sys/un.h), the final NUL included."""
 
 
-@dataclass(frozen=True)
-class Workspace:
+class Workspace(Struct, frozen=True):
     root: Path
     """Absolute."""
 
@@ -45,6 +45,8 @@ class Workspace:
         """Makes a workspace with the commented photostat.toml; raises UserError if there is one already.
 
         Nothing is left of what could not be written."""
+        from engine.config.template import template
+
         workspace = cls(directory.absolute())
         was_there = workspace.root.exists()
         try:
@@ -114,6 +116,8 @@ class Workspace:
 
     def config(self) -> Config:
         """The settings; raises UserError as engine.config.load does, and if scratch cannot be where they put it."""
+        from engine.config.loader import load  # workers use this module too, and read no settings
+
         config = load(self.config_path)
         fault = scratch_conflict(self.scratch_dir(config), self.root, config)
         if fault is not None:

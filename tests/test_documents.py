@@ -11,8 +11,8 @@ from typing import Any
 import click
 import pytest
 
-from engine.config import template
 from engine.config.loader import keys, sections
+from engine.config.template import template
 from tui.cli import main
 
 ROOT = Path(__file__).parents[1]

@@ -1,6 +1,7 @@
-"""photostat.toml: the settings, each declared once, and how the file is read and first written."""
+"""photostat.toml: the settings, each declared once.
 
-from engine.config.loader import load
+How the file is read and first written (`loader`, `template`) is not loaded here: few processes do that."""
+
 from engine.config.model import (
     MOST_WORKERS,
     PLAIN_JPEG,
@@ -14,7 +15,6 @@ from engine.config.model import (
 )
 from engine.config.run_hours import RunHours
 from engine.config.source_paths import SourcePaths, is_windows_path
-from engine.config.template import template
 from engine.config.values import ColumnKey, check_batch_name, file_path, parse_size
 
 __all__ = [
@@ -33,7 +33,5 @@ __all__ = [
     "check_batch_name",
     "file_path",
     "is_windows_path",
-    "load",
     "parse_size",
-    "template",
 ]

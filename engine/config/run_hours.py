@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
+
+from msgspec import Struct
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -25,8 +26,7 @@ _LOOKS_AHEAD_DAYS = 400
 _EXAMPLES = '"18:00-08:00" or "Mon-Fri 18:00-08:00, Sat-Sun 00:00-24:00"'
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Struct, frozen=True):
     days: frozenset[int]
     """On which it opens; 0 is Monday."""
     opens_min: int
@@ -35,16 +35,14 @@ class Window:
     """As `opens_min`, and after it; more than a day's minutes if it closes on the next day."""
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(Struct, frozen=True):
     """In which the hours are open without a break; Unix times, s."""
 
     opens: float
     closes: float
 
 
-@dataclass(frozen=True)
-class RunHours:
+class RunHours(Struct, frozen=True):
     """Without windows they are always open. `zone` None is this machine's."""
 
     text: str = ""

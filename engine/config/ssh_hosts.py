@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from engine.failures import nearest
 
@@ -14,8 +15,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}")
 _LIKE = 'like "conv2", "user@conv3" or { at = "conv4", workers = 8, scratch = "/data/scratch" }'
 
 
-@dataclass(frozen=True)
-class SshHost:
+class SshHost(Struct, frozen=True):
     at: str
     """As ssh knows it: a name of ~/.ssh/config, `user@host`, `ssh://user@host:port`."""
     name: str

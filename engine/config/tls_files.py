@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, structs
 
 from engine.failures import UserError
 
@@ -14,8 +15,7 @@ _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----\n?", re.DOTA
 _LIKE = '{ ca = "ca.pem", cert = "photostat.pem", key = "photostat-key.pem" }'
 
 
-@dataclass(frozen=True)
-class TlsFiles:
+class TlsFiles(Struct, frozen=True):
     """Paths, from the workspace; all empty if none are set."""
 
     ca: str = ""
@@ -36,12 +36,12 @@ def read_tls_files(value: Any) -> TlsFiles:
 
 
 def write_tls_files(files: TlsFiles) -> dict[str, str]:
-    return asdict(files) if files.ca else {}
+    return structs.asdict(files) if files.ca else {}
 
 
 def tls_texts(files: TlsFiles, root: Path) -> tuple[str, str, str]:
     """Authority, certificate and key, as PEM; `root` is the workspace. Raises UserError if they cannot be used."""
-    paths = {what: root / Path(path).expanduser() for what, path in asdict(files).items()}
+    paths = {what: root / Path(path).expanduser() for what, path in structs.asdict(files).items()}
     texts = {what: _pems(what, path) for what, path in paths.items()}
     import ssl  # the other settings are read at each start, and do not need it
 

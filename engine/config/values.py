@@ -8,8 +8,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
+
+from msgspec import Struct
 
 from engine.config.listen_address import read_listen_address
 from engine.config.notify_urls import read_notify_url
@@ -19,23 +20,20 @@ ColumnKey = int | str
 """A column of the export by number, from 1, or by header name."""
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(Struct, frozen=True):
     """In an annotation: how the file writes the value, where that is not the value itself."""
 
     read: Callable[[Any], Any]
     write: Callable[[Any], Any] = lambda value: value
 
 
-@dataclass(frozen=True)
-class NoneAs:
+class NoneAs(Struct, frozen=True):
     """In the annotation of a value that may be None: the word for None in the file."""
 
     word: str
 
 
-@dataclass(frozen=True)
-class Hidden:
+class Hidden(Struct, frozen=True):
     """In the annotation of a value that may be a secret: messages do not quote it."""
 
 

@@ -6,8 +6,9 @@ import os
 import socket
 import struct
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.ledger.lock import Holder
 
@@ -18,8 +19,7 @@ _XUCRED = struct.Struct("=IIh2x16I")
 """Version, uid, number of groups, groups: struct xucred in sys/ucred.h of macOS, where sys/un.h has the options."""
 
 
-@dataclass(frozen=True)
-class Peer:
+class Peer(Struct, frozen=True):
     uid: int
     pid: int
     """0 if it has none here: it is in another process namespace."""

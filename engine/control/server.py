@@ -14,11 +14,10 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from msgspec import to_builtins
+from msgspec import Struct, field, to_builtins
 
 from engine import __version__
 from engine.control.peers import Peer, may_order, peer_of
@@ -34,8 +33,7 @@ _CLIENTS_END_WITHIN_S = 2.0
 Handler = Callable[[str, Mapping[str, Any], Peer | None], Reply]
 
 
-@dataclass(eq=False)
-class _Client:
+class _Client(Struct, eq=False):
     writer: asyncio.StreamWriter
     last_active: float = field(default_factory=time.monotonic)
     """When it came, or asked last."""

@@ -6,8 +6,9 @@ import errno
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.conversion.decoding import Decoding
 from engine.conversion.source_file import SourceFile
@@ -31,8 +32,7 @@ OnStage = Callable[[Stage], None]
 OnGpu = Callable[[GpuOutcome], None]
 
 
-@dataclass(frozen=True)
-class _Made:
+class _Made(Struct, frozen=True):
     width: int
     height: int
     written: Written

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from engine.gpu.client import GpuClient
 from engine.gpu.comparison import SampleComparison
@@ -51,7 +52,7 @@ class Decoding:
         elif use.compare:
             comparison = SampleComparison(samples, lossy=not file.header.reversible)
             with decoded(file, features, plan, colour_plan, messages, pixel_file, comparison.see) as picture:
-                self._on_gpu(replace(outcome, compared=True, differs=comparison.difference()))
+                self._on_gpu(structs.replace(outcome, compared=True, differs=comparison.difference()))
                 yield picture
         else:
             self._on_gpu(outcome)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.config import PLAIN_JPEG, JpegSettings
 from engine.messages import DecodeMode, Job, Plan
@@ -19,8 +20,7 @@ from engine.messages import DecodeMode, Job, Plan
 _FILES = Path(__file__).parent / "specimen_files"
 
 
-@dataclass(frozen=True)
-class Specimen:
+class Specimen(Struct, frozen=True):
     name: str
     """In a sentence, after `the specimen`."""
     file: str
@@ -44,8 +44,7 @@ has a colour profile (Display P3)."""
 _STRIP_ROWS = 32
 
 
-@dataclass(frozen=True)
-class Conversions:
+class Conversions(Struct, frozen=True):
     """What a machine makes of the specimens, and what decides that."""
 
     md5s: tuple[tuple[str, str], ...]

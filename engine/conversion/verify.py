@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage
@@ -31,8 +31,7 @@ Samples = NDArray[np.uint8]
 """(rows, columns, channels)."""
 
 
-@dataclass(frozen=True)
-class ExpectedJpeg:
+class ExpectedJpeg(Struct, frozen=True):
     """What the JPEG must be."""
 
     image: Any
@@ -44,8 +43,7 @@ class ExpectedJpeg:
     """Called after each stripe."""
 
 
-@dataclass(frozen=True)
-class Verification:
+class Verification(Struct, frozen=True):
     psnr_db: float
     """Over all samples that were compared; infinity if all are equal."""
     compared_share: float

@@ -6,8 +6,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -19,8 +20,7 @@ class NoAnswer(Exception):
     """It has not returned in time; its thread is left behind, and ends when it returns."""
 
 
-@dataclass(eq=False)
-class _Read(Generic[T, R]):
+class _Read(Struct, Generic[T, R], eq=False):
     item: T
     done: threading.Event = field(default_factory=threading.Event)
     started: float | None = None

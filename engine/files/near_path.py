@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
+
+from msgspec import Struct
 
 _MOST_ENTRIES = 20_000
 """Of a directory that is listed to find a name; a larger one takes too long over a network."""
@@ -21,8 +22,7 @@ class Difference(StrEnum):
     SEVERAL = "in blanks, Unicode form and capitals"
 
 
-@dataclass(frozen=True)
-class NearPath:
+class NearPath(Struct, frozen=True):
     path: str
     difference: Difference
     wanted_name: str

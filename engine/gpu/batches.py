@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MOST_PIXELS = 250_000_000
 """Of a batch: a third of a second on a card; those that come meanwhile wait so long."""
@@ -12,8 +13,7 @@ MOST_PASSED = 3
 """Batches of smaller images that a large one lets go first."""
 
 
-@dataclass(frozen=True)
-class WaitingImage:
+class WaitingImage(Struct, frozen=True):
     pixels: int
     gpu_bytes: int
     """That decoding it takes on the card."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct
 
 from engine.failures import one_line
 from engine.gpu.cards import BACKEND_MEMORY
@@ -23,8 +24,7 @@ _PREFIXES = ("GPU-", "MIG-")
 """Of identifiers in NVML: of a card, and of a part of one."""
 
 
-@dataclass(frozen=True)
-class CardUse:
+class CardUse(Struct, frozen=True):
     utilisation: float | None
     """0 to 1; None if the driver does not say it, as of a part of a card."""
     used_bytes: int

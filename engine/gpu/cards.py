@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
+
+from msgspec import Struct
 
 CPU_BACKEND = "PHOTOSTAT_GPU_BACKEND"
 """An environment variable for tests: with the value `cpu` the CPU backend of nvImageCodec stands in for a card."""
@@ -19,8 +20,7 @@ INSTALL = "`python3 -m pip install 'nvidia-nvimgcodec-cu12[nvjpeg2k]' nvidia-ml-
 _DEVICE = re.compile(r"nvidia(\d+)")
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(Struct, frozen=True):
     device: int | None
     """Its number; None for the CPU backend."""
     name: str

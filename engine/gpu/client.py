@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.failures import system_error_text
-from engine.gpu.eligibility import Refusal, refusal
+from engine.gpu.eligibility import refusal
 from engine.gpu.protocol import (
     MOST_PACKET_BYTES,
     Attach,
@@ -27,6 +27,7 @@ from engine.gpu.protocol import (
     peer_uid,
     unpack_answer,
 )
+from engine.gpu.refusals import Refusal
 from engine.gpu.shared_buffer import SharedBuffer
 from engine.gpu_messages import GpuOutcome, GpuUse
 from engine.jp2.codestream.features import CodestreamFeatures, Patch

@@ -6,8 +6,9 @@ kind. While the first ones have not been compared, every image of the kind is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 COMPARED_FIRST = 3
 REFUSED_FIRST = 3
@@ -26,8 +27,7 @@ class Trust(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass
-class _Kind:
+class _Kind(Struct):
     equal: int = 0
     """Compared, and the same."""
     since_compared: int = 0

@@ -13,14 +13,13 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 import msgspec
+from msgspec import Struct, structs
 
 from engine.gpu.batches import WaitingImage, next_batch
-from engine.gpu.eligibility import Refusal
 from engine.gpu.library import GpuLibrary
 from engine.gpu.memory import decoding_bytes
 from engine.gpu.native_messages import NativeMessages
@@ -35,6 +34,7 @@ from engine.gpu.protocol import (
     peer_uid,
     unpack_request,
 )
+from engine.gpu.refusals import Refusal
 from engine.gpu.shared_buffer import AttachedBuffer, samples_in
 from engine.gpu_messages import GpuFigures, GpuSlowCopies
 from engine.memory.admission_types import pinned_budget
@@ -47,8 +47,7 @@ _LOOK_EVERY_S = 0.05
 _BACKLOG = 128
 
 
-@dataclass(eq=False)
-class _Client:
+class _Client(Struct, eq=False):
     """A worker."""
 
     connection: socket.socket
@@ -59,8 +58,7 @@ class _Client:
             self.connection.send(pack(Decoded(number, refused)))
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(Struct, frozen=True):
     client: _Client
     buffer: AttachedBuffer
     request: Decode
@@ -74,8 +72,7 @@ class _Waiting:
         return decoding_bytes(asked.source_bytes, asked.width, asked.height, asked.components, bits)
 
 
-@dataclass
-class _Counted:
+class _Counted(Struct):
     """Since the start of the process."""
 
     images: int = 0
@@ -193,7 +190,7 @@ class Server:
         batch = [self._waiting[place] for place in places]
         taken = set(places)
         left = [one for place, one in enumerate(self._waiting) if place not in taken]
-        self._waiting = [replace(one, passed=one.passed + 1) for one in left]
+        self._waiting = [structs.replace(one, passed=one.passed + 1) for one in left]
         began = time.monotonic()
         images = self._library.decode([one.buffer.bytes[: one.request.source_bytes] for one in batch])
         self._counted.busy_s += time.monotonic() - began

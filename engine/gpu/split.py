@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 ASSUMED_MEGAPIXELS_PER_S = 450.0
 """Of a card, until it is measured; tiled images in batches, on an H200 (nvJPEG2000 0.11)."""
@@ -21,8 +22,7 @@ DECODING_SHARE = 0.87
 MOST_WORKERS_PER_CORE = 2.0
 
 
-@dataclass(frozen=True)
-class GpuQueue:
+class GpuQueue(Struct, frozen=True):
     """A GPU that is ready."""
 
     megapixels_per_s: float

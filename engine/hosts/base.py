@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from engine.config.cluster_extra import HERE as HERE  # of the machine whose name is empty
 from engine.gpu.cards import Card
@@ -18,10 +19,11 @@ UPLOADER = "photostat-uploader"
 GPU = "photostat-gpu"
 DIES_WITHIN_S = 5.0
 """After SIGKILL. A process with much memory takes a second or two."""
+HAS_LEFT = "has left: "
+"""So begins why a host goes that somebody ends, or that has nothing any more and is to go."""
 
 
-@dataclass(frozen=True)
-class At:
+class At(Struct, frozen=True):
     """What a process is at."""
 
     path: str = ""
@@ -30,8 +32,7 @@ class At:
     """The target."""
 
 
-@dataclass(frozen=True)
-class ActivitySample:
+class ActivitySample(Struct, frozen=True):
     """What a process has done so far; if two samples are equal, it did nothing in between."""
 
     processor_ticks: int

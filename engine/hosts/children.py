@@ -28,6 +28,8 @@ from engine.ledger.states import EventKind
 from engine.processes.child import Child
 
 _LOOK_EVERY_S = 0.02
+_LOOK_FIRST_S = 0.002
+"""Most have ended by then; later it looks less and less often."""
 
 
 class Journal(Protocol):
@@ -132,9 +134,11 @@ class Children:
 
     async def close(self) -> None:
         """End all of them, in bounded time, and name those that stay."""
+        pause_s = _LOOK_FIRST_S
         while self._dismissed:
             self.collect(time.monotonic())
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(pause_s if self._dismissed else 0.0)
+            pause_s = min(2 * pause_s, _LOOK_EVERY_S)
         if self._left:
             which = "; ".join(map(str, self.left_behind))
             message = f"{counted(len(self._left), 'process', 'processes')} left behind, which no signal ends: {which}"

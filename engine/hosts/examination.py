@@ -8,8 +8,9 @@ from typing import Any
 
 from engine.formatting import duration
 from engine.hosts.children import Children
+from engine.messages import Concerns, Problem
 from engine.processes.child import describe_exit
-from engine.processes.examiner import Concerns, Problem, Question, examiner_main
+from engine.processes.examiner import Question, examiner_main
 
 EXAMINER = "photostat-examiner"
 NOTHING_CONVERTED = "nothing can be converted here"

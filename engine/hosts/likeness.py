@@ -13,8 +13,8 @@ from engine.hosts.children import Children
 from engine.hosts.examination import NOTHING_CONVERTED, Examination
 from engine.hosts.libraries import libraries
 from engine.hosts.wire import Compared, CompareShare, Greet
-from engine.messages import KnownStore
-from engine.processes.examiner import Alike, Compare, Concerns, ConvertSpecimens, Problem, seen_words
+from engine.messages import Concerns, KnownStore, Problem
+from engine.processes.examiner import Alike, Compare, ConvertSpecimens, seen_words
 
 _TRIES_AGAIN_AFTER_S = 30.0
 

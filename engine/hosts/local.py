@@ -17,9 +17,7 @@ from engine.memory.available import Memory, MemoryReader
 from engine.memory.usage import own_tree, rss_bytes, tree_bytes
 from engine.messages import KnownStore
 from engine.processes.child import Child
-from engine.processes.gpu_decoder import gpu_decoder_main
-from engine.processes.uploader import uploader_main
-from engine.processes.worker import worker_main
+from engine.processes.mains import gpu_decoder_main, uploader_main, worker_main
 from engine.scratch import Scratch
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pickle
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from engine.config import StoreSettings
 from engine.conversion.specimens import Conversions
 from engine.gpu.cards import Card
 from engine.hosts.base import ActivitySample, At
 from engine.memory.available import Memory
-from engine.messages import KnownStore, StageChanged
-from engine.processes.examiner import Problem, Shown
+from engine.messages import KnownStore, Problem, StageChanged
+from engine.processes.examiner import Shown
 
 PING_EVERY_S = 2.0
 SILENT_AFTER_S = 15.0
@@ -29,8 +30,7 @@ def topic_of_host(topic: str, name: str) -> str:
 # From the host
 
 
-@dataclass(frozen=True)
-class Hello:
+class Hello(Struct, frozen=True):
     """A host wants to join; said every second until it is greeted or refused."""
 
     name: str
@@ -49,8 +49,7 @@ class Hello:
     """Why there are none."""
 
 
-@dataclass(frozen=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """It has been greeted: why it cannot work, one line, or None."""
 
     problem: str | None
@@ -62,15 +61,13 @@ class Joined:
     """Those that were proved for this ledger and lie there since an earlier connection: bytes, by their paths."""
 
 
-@dataclass(frozen=True)
-class Able:
+class Able(Struct, frozen=True):
     """It has tried again to convert the specimens."""
 
     unable: str | None
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """The answer to CompareShare."""
 
     number: int
@@ -78,20 +75,17 @@ class Compared:
     """None if sources and store are the engine's."""
 
 
-@dataclass(frozen=True)
-class Hired:
+class Hired(Struct, frozen=True):
     child: int
     pid: int
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(Struct, frozen=True):
     child: int
     message: object
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """After everything that it has said."""
 
     child: int
@@ -99,15 +93,13 @@ class Ended:
     oom_killed: bool
 
 
-@dataclass(frozen=True)
-class ProcessSample:
+class ProcessSample(Struct, frozen=True):
     child: int
     rss_bytes: int
     activity: ActivitySample | None
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """How the host is, every half second."""
 
     clock: float
@@ -124,27 +116,20 @@ class Sample:
     """Its number."""
 
 
-@dataclass(frozen=True)
-class WantsToLeave:
+class WantsToLeave(Struct, frozen=True):
     """It finishes what it has, and gets nothing new."""
 
     why: str
 
 
-HAS_LEFT = "has left: "
-"""So begins why a host goes that somebody ends, or that has nothing any more and is to go."""
-
-
-@dataclass(frozen=True)
-class Leaving:
+class Leaving(Struct, frozen=True):
     why: str
 
 
 # To the host
 
 
-@dataclass(frozen=True)
-class Greet:
+class Greet(Struct, frozen=True):
     """It may join."""
 
     store: StoreSettings
@@ -158,22 +143,19 @@ class Greet:
     """What the engine's machine makes of them."""
 
 
-@dataclass(frozen=True)
-class Refuse:
+class Refuse(Struct, frozen=True):
     """It may not, and needs not ask again."""
 
     why: str
 
 
-@dataclass(frozen=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """Before anything else: of the JPEGs on scratch these wait for the store, and all others are removed."""
 
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Hire:
+class Hire(Struct, frozen=True):
     """Start a worker, or, if it is told of the store, an uploader, or, of a card, what decodes there."""
 
     child: int
@@ -182,76 +164,64 @@ class Hire:
     card: Card | None = None
 
 
-@dataclass(frozen=True)
-class Send:
+class Send(Struct, frozen=True):
     child: int
     message: object
 
 
-@dataclass(frozen=True)
-class Kill:
+class Kill(Struct, frozen=True):
     child: int
 
 
-@dataclass(frozen=True)
-class Dismiss:
+class Dismiss(Struct, frozen=True):
     child: int
     at: At | None
     after_s: float
 
 
-@dataclass(frozen=True)
-class RemoveFile:
+class RemoveFile(Struct, frozen=True):
     path: Path
 
 
-@dataclass(frozen=True)
-class RemoveAttempt:
+class RemoveAttempt(Struct, frozen=True):
     image_id: int
     attempt: int
 
 
-@dataclass(frozen=True)
-class TrySpace:
+class TrySpace(Struct, frozen=True):
     number: int
     """From 1."""
     need_bytes: int
 
 
-@dataclass(frozen=True)
-class CompareShare:
+class CompareShare(Struct, frozen=True):
     """Look whether this is what is seen there; answered by Compared."""
 
     number: int
     shown: Shown
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(Struct, frozen=True):
     """Why the engine gives it no image, for the people there; empty if it does."""
 
     why: str
 
 
-@dataclass(frozen=True)
-class Ping:
+class Ping(Struct, frozen=True):
     """The engine is there."""
 
 
-@dataclass(frozen=True)
-class Leave:
+class Leave(Struct, frozen=True):
     """All that it had is stored: its process ends."""
 
     why: str
 
 
-@dataclass(frozen=True)
-class LetGo:
+class LetGo(Struct, frozen=True):
     """The engine does not count on this host any more: end everything."""
 
 
-@dataclass(frozen=True)
-class Parcel:
+class Parcel(Struct, frozen=True):
     """Messages in one direction, in their order."""
 
     incarnation: str

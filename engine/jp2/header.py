@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 Area = tuple[int, int, int, int]
 """x0, y0, x1, y1 on the reference grid or among a component's samples; the last two are outside."""
@@ -34,8 +35,7 @@ class ChannelKind(StrEnum):
     UNSPECIFIED = "unspecified"
 
 
-@dataclass(frozen=True)
-class ReferenceGrid:
+class ReferenceGrid(Struct, frozen=True):
     """The image area and its tiles on the reference grid (SIZ marker segment, ISO/IEC 15444-1 A.5.1, B.2, B.3)."""
 
     x0: int
@@ -84,8 +84,7 @@ class ReferenceGrid:
         return max(left, self.x0), max(top, self.y0), min(right, self.x1), min(bottom, self.y1)
 
 
-@dataclass(frozen=True)
-class Component:
+class Component(Struct, frozen=True):
     """A component of the codestream (SIZ marker segment, ISO/IEC 15444-1 A.5.1)."""
 
     width: int
@@ -97,8 +96,7 @@ class Component:
     signed: bool
 
 
-@dataclass(frozen=True)
-class Colour:
+class Colour(Struct, frozen=True):
     """The `colr` box that counts (ISO/IEC 15444-1 I.5.3.3), or UNSPECIFIED for a raw codestream."""
 
     space: ColourSpace
@@ -108,8 +106,7 @@ class Colour:
     """What follows EnumCS, 32 bits each: CIELab's RL, OL, RA, OA, RB, OB, IL (ISO/IEC 15444-2 M.11.7.4.1)."""
 
 
-@dataclass(frozen=True)
-class Palette:
+class Palette(Struct, frozen=True):
     """The `pclr` box with its `cmap`: `table[i][c]` is the value of column c for index i."""
 
     bits: tuple[int, ...]
@@ -119,8 +116,7 @@ class Palette:
     """For each channel: the codestream's component, and the palette's column (None: no palette)."""
 
 
-@dataclass(frozen=True)
-class ChannelDefinition:
+class ChannelDefinition(Struct, frozen=True):
     """A row of the `cdef` box: `association` 0 is the whole image, 1 and up a colour, 65535 none."""
 
     index: int
@@ -128,16 +124,14 @@ class ChannelDefinition:
     association: int
 
 
-@dataclass(frozen=True)
-class Resolution:
+class Resolution(Struct, frozen=True):
     """Pixels per metre."""
 
     x_per_m: float
     y_per_m: float
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     container: Container
     codestream_offset: int
     """Bytes from the start of the file to SOC."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 HEADER_BYTES = 128
 _SIGNATURE = b"acsp"
@@ -14,8 +14,7 @@ _DEVICE_CLASSES = frozenset({b"scnr", b"mntr", b"prtr", b"spac"})
 """Input, display, output and colour space (table 18): the classes that give a picture's samples a meaning."""
 
 
-@dataclass(frozen=True)
-class IccProfile:
+class IccProfile(Struct, frozen=True):
     space: str
     """The data colour space's signature without padding: GRAY, RGB, CMYK, Lab …"""
     channels: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec import structs
 
 from engine.failures import ImageError
 from engine.jp2.codestream.features import CodestreamFeatures
@@ -36,14 +37,14 @@ def examine_source(
     with Jp2File.open(request.source_path) as file:
         plan_colour(file.header)
         _check_end(file)
-        return replace(_surveyed(file, request.image_id), gpu_refusal=gpu_refusal(file))
+        return structs.replace(_surveyed(file, request.image_id), gpu_refusal=gpu_refusal(file))
 
 
 def _surveyed(file: Jp2File, image_id: int) -> Surveyed:
     facts = survey(file.header, image_id)
     if not file.header.tiles_stand_alone and not facts.whole_only:
-        facts = replace(facts, whole_only=_has_high_throughput_tile(file))
-    return replace(facts, kind=kind_of(file))
+        facts = structs.replace(facts, whole_only=_has_high_throughput_tile(file))
+    return structs.replace(facts, kind=kind_of(file))
 
 
 def _has_high_throughput_tile(file: Jp2File) -> bool:

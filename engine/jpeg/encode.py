@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any, BinaryIO
+
+from msgspec import Struct
 
 from engine.config import JpegSettings
 from engine.failures import Stage
@@ -16,8 +17,7 @@ _RELEASE_BYTES = 128 * 1024
 """Of JPEG, between two releases of pages: 30 megabytes of pixels of a blank page, one of a photograph."""
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(Struct, frozen=True):
     jpeg_bytes: int
     md5: str
 

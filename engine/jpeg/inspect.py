@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct, field
 
 from engine.jp2.boxes import photoshop
 from engine.jpeg.quality import Quality, Table, estimate_quality
@@ -27,8 +28,7 @@ class JpegError(ValueError):
     """Not a JPEG, or one whose header breaks off; the message says which."""
 
 
-@dataclass(frozen=True)
-class Density:
+class Density(Struct, frozen=True):
     """The JFIF APP0's (ITU-T T.871 10.1): unit 0 is an aspect ratio, 1 dots an inch, 2 dots a centimetre."""
 
     unit: int
@@ -36,8 +36,7 @@ class Density:
     y: int
 
 
-@dataclass(frozen=True)
-class JpegFacts:
+class JpegFacts(Struct, frozen=True):
     width: int
     height: int
     sampling: tuple[tuple[int, int], ...]
@@ -66,8 +65,7 @@ class JpegFacts:
         return ",".join(f"{h}x{v}" for h, v in self.sampling)
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(Struct, frozen=True):
     """What `photostat quality` prints about a file."""
 
     path: str
@@ -75,8 +73,7 @@ class Description:
     quality: Quality
 
 
-@dataclass
-class _Found:
+class _Found(Struct):
     frame: tuple[int, int, int] | None = None
     components: list[tuple[int, int, int]] = field(default_factory=list)
     tables: dict[int, Table] = field(default_factory=dict)

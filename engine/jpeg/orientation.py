@@ -6,7 +6,8 @@ import re
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+
+from msgspec import Struct, structs
 
 from engine.jp2.boxes.metadata import Metadata
 
@@ -30,8 +31,7 @@ _NAMESPACE = r"http://ns\.adobe\.com/tiff/1\.0/"
 _PREFIX = re.compile(rf"""xmlns:([\w.-]+)\s*=\s*["']{_NAMESPACE}["']""")
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where an orientation stands in its bytes or text."""
 
     start: int
@@ -56,7 +56,7 @@ def orientation_warning(metadata: Metadata) -> str | None:
 
 def with_upright_orientation(metadata: Metadata) -> Metadata:
     """Every orientation in Exif's main directory and in the XMP packet is 1; each other byte is as it was."""
-    return replace(metadata, exif=_upright_exif(metadata.exif), xmp=_upright_xmp(metadata.xmp))
+    return structs.replace(metadata, exif=_upright_exif(metadata.exif), xmp=_upright_xmp(metadata.xmp))
 
 
 def _exif_value(exif: bytes | None) -> int:

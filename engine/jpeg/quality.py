@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Table = tuple[int, ...]
 """64 divisors in natural order, row by row, rows of rising vertical frequency."""
@@ -28,8 +29,7 @@ _CHROMA: Table = (
 )
 
 
-@dataclass(frozen=True)
-class Quality:
+class Quality(Struct, frozen=True):
     """The quality that quantisation tables were made for, or the nearest to it."""
 
     quality: int

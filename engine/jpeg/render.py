@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from engine.failures import Cause, ImageError, Stage
 from engine.jp2.decoding.colour import ColourConversion, ColourModel, ColourPlan, Xyz
@@ -16,8 +16,7 @@ from engine.jpeg.libvips import BlobType, Image, VipsError, srgb_profile, vips_f
 from engine.jpeg.limits import LONGEST_SIDE
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """The image to encode; libvips computes its pixels when they are asked for."""
 
     image: Any

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field, structs
 
 from engine.formatting import counted
 from engine.ledger.batch_order import BatchHold
@@ -11,8 +12,7 @@ from engine.ledger.order import Order
 from engine.ledger.states import ImageState
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(Struct, frozen=True):
     """Where every row is: rows = pending + in_flight + done + failed + accepted, always."""
 
     rows: int = 0
@@ -34,20 +34,23 @@ class Account:
 
     def of(self, state: ImageState) -> int:
         """How many images are in that state."""
-        counts: dict[str, int] = vars(self)
+        counts: dict[str, int] = structs.asdict(self)
         return counts[state]
 
     def summary(self) -> str:
         """`46 images: 40 done, 6 failed`."""
-        parts = [f"{n:,} {name.replace('_', ' ')}" for name, n in vars(self).items() if n and name != "rows"]
+        parts = [
+            f"{n:,} {name.replace('_', ' ')}"
+            for name, n in structs.asdict(self).items()
+            if n and name != "rows"
+        ]
         return f"{counted(self.rows, 'image')}: {', '.join(parts) or 'nothing to do'}"
 
     def __add__(self, other: Account) -> Account:
-        return Account(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+        return Account(*(a + b for a, b in zip(structs.astuple(self), structs.astuple(other), strict=True)))
 
 
-@dataclass(frozen=True)
-class LedgerFigures:
+class LedgerFigures(Struct, frozen=True):
     """The sums that a snapshot shows."""
 
     accounts: Mapping[str, Account]
@@ -68,8 +71,7 @@ class LedgerFigures:
         return sum(self.accounts.values(), Account())
 
 
-@dataclass(frozen=True)
-class WorkTimes:
+class WorkTimes(Struct, frozen=True):
     """How long the work on one batch took."""
 
     converted: int
@@ -87,8 +89,7 @@ class WorkTimes:
     """Whatever became of them."""
 
 
-@dataclass(frozen=True)
-class Outstanding:
+class Outstanding(Struct, frozen=True):
     """What is pending: surveyed images by their megapixels, the others only by their number."""
 
     surveyed: int

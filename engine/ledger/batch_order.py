@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from engine.failures import UserError, nearest, one_line
 from engine.formatting import counted
@@ -26,8 +27,7 @@ class BatchMove(StrEnum):
     LAST = "last"
 
 
-@dataclass(frozen=True)
-class BatchHold:
+class BatchHold(Struct, frozen=True):
     """A person wants nothing of a batch to start."""
 
     since: float

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct
@@ -28,8 +27,7 @@ def with_ids(ids: Collection[int], condition: Condition) -> Condition:
     return f"i.id IN (SELECT value FROM json_each(?)) AND {where}", [json.dumps(list(ids)), *values]
 
 
-@dataclass(frozen=True)
-class ImageFilter:
+class ImageFilter(Struct, frozen=True):
     """Images that meet every condition that is given."""
 
     batch: str | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct, structs
 
 from engine.ledger.statements import statements
 
@@ -22,8 +23,7 @@ class Parting(StrEnum):
     """It was there when the engine ended, and nobody has seen it since."""
 
 
-@dataclass(frozen=True)
-class HostRecord:
+class HostRecord(Struct, frozen=True):
     name: str
     joined: float
     """When it came last, Unix time, s."""
@@ -47,7 +47,7 @@ def all_hosts(select: Callable[[str], list[sqlite3.Row]]) -> list[HostRecord]:
 
 def keep(db: sqlite3.Connection, host: HostRecord) -> None:
     """Over what was known of it before."""
-    db.execute(_SQL["keep"], vars(host))
+    db.execute(_SQL["keep"], structs.asdict(host))
 
 
 def forget(db: sqlite3.Connection, name: str) -> None:

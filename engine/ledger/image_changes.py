@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+
+from msgspec import structs
 
 from engine.failures import Failure
 from engine.gpu_messages import GPU_DIFFERS
@@ -38,7 +39,8 @@ class ImageChanges(WritableLedger):
             kinds = [facts.kind.to_text() if facts.kind else None for facts in found]
             self._db.executemany(_SQL["add_kind"], [{"kind": kind} for kind in {*kinds} - {None}])
             rows = [
-                {**vars(facts), "kind": kind, "now": now} for facts, kind in zip(found, kinds, strict=True)
+                {**structs.asdict(facts), "kind": kind, "now": now}
+                for facts, kind in zip(found, kinds, strict=True)
             ]
             self._db.executemany(_SQL["survey"], rows)
 
@@ -65,7 +67,12 @@ class ImageChanges(WritableLedger):
 
     def converted(self, result: Converted, host: str = "") -> None:
         """A proved JPEG lies on this host's scratch: the image stays in flight until it is stored."""
-        facts = {**vars(result), "warnings": _json(result.warnings), "host": host, "now": time.time()}
+        facts = {
+            **structs.asdict(result),
+            "warnings": _json(result.warnings),
+            "host": host,
+            "now": time.time(),
+        }
         with self.transaction():
             self._change("converted", result.image_id, facts, ImageState.IN_FLIGHT)
             replacements.on_its_way(self._db, result.image_id, result.md5)
@@ -90,7 +97,7 @@ class ImageChanges(WritableLedger):
 
     def failed(self, image_id: int, failure: Failure, facts: NotConverted | None = None) -> None:
         """pending or in_flight → failed; `facts` has what the attempt took."""
-        values = {**asdict(failure), "now": time.time()}
+        values = {**structs.asdict(failure), "now": time.time()}
         with self.transaction():
             self._change("failed", image_id, values, ImageState.PENDING, ImageState.IN_FLIGHT)
             self._note_later(image_id)
@@ -133,7 +140,7 @@ class ImageChanges(WritableLedger):
         facts: Converted | NotConverted | None,
     ) -> None:
         """The latest attempt of this round."""
-        why = asdict(failure) if failure else {"stage": None, "cause": None, "message": None}
+        why = structs.asdict(failure) if failure else {"stage": None, "cause": None, "message": None}
         took = {key: getattr(facts, key, None) for key in ("peak_rss_bytes", "cpu_s", "wall_s")}
         took["decoded"] = getattr(facts, "decoded", "") or None
         values = {**why, **took, "image": image_id, "outcome": outcome, "now": time.time()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.ledger import collisions
 from engine.ledger.statements import statements
@@ -14,8 +15,7 @@ NOTES_KEPT = 1000
 _LIMIT = {"limit": NOTES_KEPT}
 
 
-@dataclass(frozen=True)
-class BatchCounts:
+class BatchCounts(Struct, frozen=True):
     """The well-formed rows of one batch: their number is new + known + changed + kept."""
 
     batch: str
@@ -27,8 +27,7 @@ class BatchCounts:
     """Of all these, the rows whose image is failed because of its target."""
 
 
-@dataclass(frozen=True)
-class LineNote:
+class LineNote(Struct, frozen=True):
     """What there is to say about one row of the export."""
 
     line: int
@@ -36,8 +35,7 @@ class LineNote:
     message: str
 
 
-@dataclass(frozen=True)
-class ImportReport:
+class ImportReport(Struct, frozen=True):
     batches: tuple[BatchCounts, ...]
     collisions: tuple[LineNote, ...]
     changed: tuple[LineNote, ...]

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from engine.ledger.filters import Condition
 from engine.ledger.models import IMAGE_COLUMNS
@@ -35,8 +36,7 @@ SORTS = {
 """What lists can be sorted by; equal ones by id, and those without a value first."""
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     sort: str
     """A key of SORTS."""
     descending: bool
@@ -85,8 +85,7 @@ def count_where(condition: Condition) -> Query:
     return f"SELECT count(*) FROM images i WHERE {where}", values
 
 
-@dataclass(frozen=True)
-class EventFilter:
+class EventFilter(Struct, frozen=True):
     """Part of the history. The events of one image are all that it has; else those that notable ones tell are left
     out."""
 

@@ -8,8 +8,9 @@ import json
 import os
 import socket
 import time
-from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+
+from msgspec import Struct, structs
 
 from engine import __version__
 from engine.failures import UserError
@@ -24,8 +25,7 @@ _LONGEST_REASON = 500
 """Characters; the file is one block, which it has even if the disk is full."""
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(Struct, frozen=True):
     pid: int
     host: str
     command: str
@@ -110,17 +110,17 @@ class Lock:
 
     def publish_socket(self, path: Path) -> None:
         """Writes where the holder listens, so that clients need not derive the path themselves."""
-        self._holder = replace(self._holder, socket=str(path))
+        self._holder = structs.replace(self._holder, socket=str(path))
         _write(self._descriptor, self._holder)
 
     def publish_pause(self, by: tuple[str, ...], since: float) -> None:
         """Whatever happens to this engine, the next one can know that a person had paused it."""
-        self._holder = replace(self._holder, paused_by=by, paused_since=since)
+        self._holder = structs.replace(self._holder, paused_by=by, paused_since=since)
         self._publish()
 
     def publish_outside_hours(self, until: float) -> None:
         """The same of a person's word to work outside the hours."""
-        self._holder = replace(self._holder, outside_hours_until=until)
+        self._holder = structs.replace(self._holder, outside_hours_until=until)
         self._publish()
 
     def _publish(self) -> None:
@@ -131,7 +131,7 @@ class Lock:
         """`why` is what ended an engine: who asks later finds it in the lock's file, and a pause in which it ended."""
         left = self._before
         if why or self._holder.paused_by:
-            left = replace(self._holder, ended=why[:_LONGEST_REASON], has_left=not why)
+            left = structs.replace(self._holder, ended=why[:_LONGEST_REASON], has_left=not why)
         try:
             if left is not None:
                 _write(self._descriptor, left)
@@ -197,7 +197,7 @@ def _try(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
 
 
 def _write(descriptor: int, holder: Holder) -> None:
-    line = json.dumps(asdict(holder)).encode() + b"\n"
+    line = json.dumps(structs.asdict(holder)).encode() + b"\n"
     os.pwrite(descriptor, line, 0)  # first, so that a reader always finds a line
     os.ftruncate(descriptor, len(line))
 
@@ -207,7 +207,7 @@ def _read(descriptor: int) -> Holder | None:
     try:
         written = json.loads(os.pread(descriptor, 8192, 0).partition(b"\n")[0])
         return Holder(
-            **{field.name: written[field.name] for field in fields(Holder) if field.name in written}
+            **{field.name: written[field.name] for field in structs.fields(Holder) if field.name in written}
         )
     except (ValueError, TypeError):
         return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from typing import Any
+
+from msgspec import Struct, structs
 
 from engine.config import JpegSettings
 from engine.config.cluster_extra import HERE
@@ -20,8 +21,7 @@ EQUAL_PSNR_DB = 100.0
 """Stands for infinity, which JSON does not have; a JPEG that differs from its 8-bit source does not come near."""
 
 
-@dataclass(frozen=True)
-class PendingImage:
+class PendingImage(Struct, frozen=True):
     """A pending image whose header is known: it may start."""
 
     image_id: int
@@ -66,8 +66,7 @@ class PendingImage:
         return Subject(self.image_id, self.record, self.source, self.target)
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """The image that an event is about."""
 
     image_id: int
@@ -77,8 +76,7 @@ class Subject:
     target: str
 
 
-@dataclass(frozen=True)
-class Recovered:
+class Recovered(Struct, frozen=True):
     """An image that an earlier engine had converted and not stored yet: its JPEG should lie on scratch."""
 
     request: StoreRequest
@@ -90,8 +88,7 @@ class Recovered:
     """The machine whose scratch that is; empty for the engine's own."""
 
 
-@dataclass(frozen=True)
-class MeasuredPeak:
+class MeasuredPeak(Struct, frozen=True):
     """What an attempt was predicted to need, before any correction, and what it took."""
 
     image_id: int
@@ -101,8 +98,7 @@ class MeasuredPeak:
     peak_rss_bytes: int
 
 
-@dataclass(frozen=True)
-class ImageRow:
+class ImageRow(Struct, frozen=True):
     """Everything the ledger knows of an image."""
 
     id: int
@@ -191,7 +187,7 @@ class ImageRow:
         return document
 
 
-FIELDS = tuple(field.name for field in fields(ImageRow))
+FIELDS = tuple(field.name for field in structs.fields(ImageRow))
 """Of an ImageRow, and of a row of IMAGE_COLUMNS."""
 _NAMES = tuple(name for name in FIELDS if name != "hint")
 _STATE, _WARNINGS = FIELDS.index("state"), FIELDS.index("warnings")
@@ -213,8 +209,7 @@ IMAGE_COLUMNS = ", ".join(_ELSEWHERE.get(name, f"i.{name}") for name in FIELDS)
 """In the order of ImageRow's fields, over `images i JOIN batches b`."""
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     number: int
     round: int
     pid: int
@@ -240,8 +235,7 @@ class Attempt:
     """What came of giving it to a GPU (`GpuOutcome.word`); empty if it was not."""
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(Struct, frozen=True):
     id: int
     time: float
     """Unix time, s."""
@@ -289,8 +283,7 @@ class Event:
         }
 
 
-@dataclass(frozen=True)
-class FailureGroup:
+class FailureGroup(Struct, frozen=True):
     """The images that have failed for one cause."""
 
     cause: str
@@ -301,8 +294,7 @@ class FailureGroup:
         return REMEDIES[Cause(self.cause)]
 
 
-@dataclass(frozen=True)
-class KindCount:
+class KindCount(Struct, frozen=True):
     """How many images are of a kind; of none (None) if their header was not read yet, or by an earlier photostat."""
 
     kind: FileKind | None
@@ -313,8 +305,7 @@ class KindCount:
     """With warnings."""
 
 
-@dataclass(frozen=True)
-class DecodedCount:
+class DecodedCount(Struct, frozen=True):
     """Images that are done, by what made the pixels of their JPEGs and what a GPU that was asked said."""
 
     by: str
@@ -328,8 +319,7 @@ class DecodedCount:
     wall_s: float
 
 
-@dataclass(frozen=True)
-class Representation:
+class Representation(Struct, frozen=True):
     """The images of one digitised item."""
 
     uuid: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, fields
+
+from msgspec import Struct, structs
 
 from engine.formatting import counted
 from engine.ledger.states import EventKind, OrderKind
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """What a person has ordered, and how far it is."""
 
     id: int
@@ -31,7 +31,7 @@ class Order:
 
     @classmethod
     def of(cls, row: sqlite3.Row) -> Order:
-        named = {field.name: row[field.name] for field in fields(cls)}
+        named = {field.name: row[field.name] for field in structs.fields(cls)}
         return cls(**{**named, "kind": OrderKind(named["kind"])})
 
     @property

@@ -10,8 +10,8 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.json import decode, encode
 
 from engine.failures import UserError, one_line
@@ -34,8 +34,7 @@ _EXAMINED = {
 """The states in which an image may be for each kind of order."""
 
 
-@dataclass(frozen=True)
-class OrderSlice:
+class OrderSlice(Struct, frozen=True):
     """What has just been done for an order."""
 
     order: Order

@@ -6,8 +6,9 @@ import contextlib
 import re
 import sqlite3
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.failures import UserError
 from engine.ledger import chosen
@@ -17,8 +18,7 @@ _SQL = statements("plan")
 _NAME = re.compile(r"ledger\.add-[0-9a-f]{16}\.sqlite")
 
 
-@dataclass(frozen=True)
-class PlanSize:
+class PlanSize(Struct, frozen=True):
     """How many rows it has, and what of the ledger it was made from."""
 
     image: int

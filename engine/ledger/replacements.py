@@ -12,7 +12,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct
@@ -36,8 +35,7 @@ class DeliveredJpeg(Struct, frozen=True, forbid_unknown_fields=True):
     md5: str
 
 
-@dataclass(frozen=True)
-class Replacement:
+class Replacement(Struct, frozen=True):
     """A line of an image's history."""
 
     md5: str
@@ -51,8 +49,7 @@ class Replacement:
     """None while the old object is to stay."""
 
 
-@dataclass(frozen=True)
-class WaitingObject:
+class WaitingObject(Struct, frozen=True):
     """The object in the store that stays until another one is in its place."""
 
     md5: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct, structs
 
 from engine.ledger.statements import statements
 
@@ -38,8 +39,7 @@ class WaitKind(StrEnum):
     """The machine or the process was suspended."""
 
 
-@dataclass(frozen=True)
-class EngineRecord:
+class EngineRecord(Struct, frozen=True):
     id: int
     pid: int
     host: str
@@ -60,8 +60,7 @@ class EngineRecord:
         return self.seen - self.began - self.lasted_s
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """A time in which an engine ran and was not at work; or several short ones close to one another."""
 
     kind: WaitKind
@@ -76,8 +75,7 @@ class Wait:
     times: int = 1
 
 
-@dataclass(frozen=True)
-class Throughput:
+class Throughput(Struct, frozen=True):
     """What an engine got done in about ten minutes."""
 
     began: float
@@ -91,8 +89,7 @@ class Throughput:
     jpeg_bytes: int
 
 
-@dataclass(frozen=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True):
     number: int
     """From 1; each begins when there is work after all was finished."""
     began: float
@@ -105,8 +102,7 @@ class RunRecord:
     throughput: tuple[Throughput, ...]
 
 
-@dataclass(frozen=True)
-class RunNote:
+class RunNote(Struct, frozen=True):
     """What an engine has to write of its run now: the numbered records are those that are new or have changed."""
 
     run: int
@@ -118,8 +114,7 @@ class RunNote:
     throughput: Mapping[int, Throughput]
 
 
-@dataclass(frozen=True)
-class RunStart:
+class RunStart(Struct, frozen=True):
     """What an engine that begins has to know of those before it."""
 
     engine: int
@@ -155,12 +150,14 @@ def start(db: sqlite3.Connection) -> RunStart:
 
 def keep(db: sqlite3.Connection, note: RunNote) -> None:
     """Writes the note over earlier ones of the same run and engine."""
-    engine, run = vars(note.engine), {"run": note.run, "began": note.began, "ended": note.ended}
+    engine, run = structs.asdict(note.engine), {"run": note.run, "began": note.began, "ended": note.ended}
     db.execute(_SQL["note_run"], run)
     db.execute(_SQL["note_engine"], {**engine, "run": note.run})
     for statement, records in (("note_wait", note.waits), ("note_throughput", note.throughput)):
         for number, record in records.items():
-            db.execute(_SQL[statement], {**vars(record), "engine": note.engine.id, "number": number})
+            db.execute(
+                _SQL[statement], {**structs.asdict(record), "engine": note.engine.id, "number": number}
+            )
 
 
 def new_failures(select: Select, since: float) -> dict[str, int]:

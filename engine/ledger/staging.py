@@ -12,8 +12,9 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.failures import UserError
 from engine.ledger import import_rows, schema
@@ -40,8 +41,7 @@ _PLAN = (
 )
 
 
-@dataclass(frozen=True)
-class NotChanged:
+class NotChanged(Struct, frozen=True):
     """A row whose image was converted before its new values came."""
 
     line: int

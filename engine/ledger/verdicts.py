@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine.failures import UserError, one_line
 from engine.formatting import counted
@@ -53,8 +52,7 @@ class VerdictsTaken(Struct, frozen=True):
     """Left alone: the image is not done, or has another JPEG than the person saw."""
 
 
-@dataclass(frozen=True)
-class VerdictEntry:
+class VerdictEntry(Struct, frozen=True):
     """A line of an image's history."""
 
     verdict: Verdict
@@ -67,8 +65,7 @@ class VerdictEntry:
     """It is of a JPEG that the image does not have any more."""
 
 
-@dataclass(frozen=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """A batch was approved, or its approval was withdrawn; the counts are of that time."""
 
     approved: bool
@@ -87,8 +84,7 @@ class Approval:
     not_fine: int
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How far the sign-off of a batch is."""
 
     batch: str
@@ -129,7 +125,7 @@ class Standing:
         approval = self.approval
         return {
             "batch": self.batch,
-            **asdict(self.account),
+            **structs.asdict(self.account),
             "fine": self.fine,
             "not_fine": self.not_fine,
             "approved": approval is not None,
@@ -137,12 +133,11 @@ class Standing:
             "approved_at": approval.given if approval else None,
             "note": approval.note if approval else None,
             "changed_since": self.changed_since > 0,
-            "approvals": [asdict(one) for one in self.approvals],
+            "approvals": [structs.asdict(one) for one in self.approvals],
         }
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """What a review's sample is drawn by, of a delivered image."""
 
     id: int

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import structs
 
 from engine.config import ManifestSettings
 from engine.control.client import EngineClient, running_engine
@@ -97,11 +98,11 @@ def _with_kept(report: AddReport, rows: Sequence[NotChanged]) -> AddReport:
         return report
     lines, per_batch = {row.line for row in rows}, Counter(row.batch for row in rows)
     batches = tuple(
-        replace(b, changed=b.changed - per_batch[b.batch], kept=b.kept + per_batch[b.batch])
+        structs.replace(b, changed=b.changed - per_batch[b.batch], kept=b.kept + per_batch[b.batch])
         for b in report.batches
     )
     kept = [*report.kept, *(LineNote(row.line, _why_kept(row)) for row in rows)]
-    return replace(
+    return structs.replace(
         report,
         batches=batches,
         changed=tuple(note for note in report.changed if note.line not in lines),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.config import ColumnKey, ManifestSettings
 from engine.failures import UserError, one_line
@@ -12,8 +13,7 @@ from engine.manifest.csv_reader import Record
 from engine.manifest.names import is_uuid
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """Columns are counted from 0 here."""
 
     columns: dict[str, int]

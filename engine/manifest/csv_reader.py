@@ -6,8 +6,9 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TextIO
+
+from msgspec import Struct, field
 
 from engine.failures import UserError
 from engine.manifest.names import is_uuid
@@ -23,8 +24,7 @@ _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\s]*\Z', re.IGNORECASE)
 """What Excel writes and obeys as a file's first line."""
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     line: int
     """In which it begins, from 1; newlines in quotes count. Of a spreadsheet: the row."""
     cells: list[str]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from msgspec import Struct, field
 
 from engine.formatting import visible
 from engine.manifest.words import Score, words_score
@@ -59,8 +60,7 @@ _ENOUGH_WORDS = 30
 _READINGS_SHOWN = 4
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     encoding: str
     example: str
     """How it reads a word that another encoding would read differently; empty if the encoding is certain."""
@@ -70,8 +70,7 @@ class Unsure(Exception):
     """No encoding is the only plausible one; the message has the readings of each."""
 
 
-@dataclass
-class _Sample:
+class _Sample(Struct):
     """The distinct words of a file that are not ASCII; each byte that occurs is in one of them."""
 
     words: dict[bytes, None] = field(default_factory=dict)
@@ -198,8 +197,7 @@ def _most_plausible(words: list[bytes]) -> Found:
     return Found(best.encoding, _example(best, readings))
 
 
-@dataclass(frozen=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     encoding: str
     texts: tuple[str, ...]
     """The words."""

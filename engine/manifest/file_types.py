@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 HEAD_BYTES = 4096
 GZIP_MAGIC = b"\x1f\x8b"
@@ -14,8 +15,7 @@ _EXPORT = "export the collection as CSV (UTF-8)"
 _UNPACK = "unpack it and add the CSV in it"
 
 
-@dataclass(frozen=True)
-class OtherType:
+class OtherType(Struct, frozen=True):
     """A file that is no export, in words, and what to do."""
 
     name: str

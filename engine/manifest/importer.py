@@ -12,6 +12,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import structs
+
 from engine.config import ManifestSettings
 from engine.formatting import counted
 from engine.ledger.import_report import ImportReport
@@ -65,7 +67,7 @@ def add(
     with ledger.transaction(power_safe=True):
         imported = ledger.import_rows(reader.rows(body), export.name)
         report = AddReport(
-            **vars(imported),
+            **structs.asdict(imported),
             export=str(export),
             encoding=file.encoding,
             header_line=layout.header_line,

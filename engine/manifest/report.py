@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import structs
 
 from engine.ledger.import_report import BatchCounts, ImportReport, LineNote
 
 COUNTS = ("new", "known", "changed", "kept", "colliding")
 
 
-@dataclass(frozen=True, kw_only=True)
-class AddReport(ImportReport):
+class AddReport(ImportReport, frozen=True, kw_only=True):
     """Rows read = refused + the sum of new, known, changed and kept."""
 
     export: str
@@ -46,12 +46,12 @@ class AddReport(ImportReport):
             "malformed": self.refused,
             "freed": self.freed,
             "batches": [{"name": batch.batch, **_counts(batch)} for batch in self.batches],
-            "refusals": [asdict(note) for note in self.refusals],
-            "collisions": [asdict(note) for note in self.collisions],
-            "changes": [asdict(note) for note in self.changed],
-            "repeated": [asdict(note) for note in self.repeated],
-            "kept_as_done": [asdict(note) for note in self.kept],
-            "differ_in_case": [asdict(note) for note in self.alike],
+            "refusals": [structs.asdict(note) for note in self.refusals],
+            "collisions": [structs.asdict(note) for note in self.collisions],
+            "changes": [structs.asdict(note) for note in self.changed],
+            "repeated": [structs.asdict(note) for note in self.repeated],
+            "kept_as_done": [structs.asdict(note) for note in self.kept],
+            "differ_in_case": [structs.asdict(note) for note in self.alike],
             "notes": list(self.notes),
         }
 

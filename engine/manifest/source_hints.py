@@ -6,8 +6,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from engine.config import SourcePaths, is_windows_path
 from engine.formatting import counted, visible
@@ -19,8 +20,7 @@ _SHOWN_CHARACTERS = 120
 _MOST_PREFIXES = 8
 
 
-@dataclass
-class _Seen:
+class _Seen(Struct):
     rows: int = 0
     line: int = 0
     """Of the first, as the text."""

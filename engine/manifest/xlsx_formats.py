@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from posixpath import join, normpath
 from typing import IO
 from xml.etree.ElementTree import Element, iterparse
+
+from msgspec import Struct
 
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _PLAIN = frozenset({0, 1, 2, 3, 4, 11, 37, 38, 39, 40, 48, 49})
@@ -24,8 +25,7 @@ _PLAIN_CODE = re.compile(r"General|@|#*|[#,.]*0(\.0+|\.#+)?(E[+-]0+)?", re.IGNOR
 _DATE_CODE = re.compile(r"[ymdhs]", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class NumberFormat:
+class NumberFormat(Struct, frozen=True):
     code: str
     fewest_digits: int
     """Numbers with fewer get leading zeros."""

@@ -18,7 +18,7 @@ a `Decision`. It is meant to be called a few times a second.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from engine.formatting import memory_size
 from engine.memory.admission_types import (
@@ -66,7 +66,7 @@ def decide(inputs: AdmissionInput, state: AdmissionState, calibration: Calibrati
             stop=None if victim is None else victim.image_id,
         )
     if not inputs.idle_rss_bytes or any(image.alone for image in inputs.running):
-        return Decision(state=replace(state, stuck_since=None))
+        return Decision(state=structs.replace(state, stuck_since=None))
     return AdmissionRound(inputs, state, calibration).decision()
 
 
@@ -203,7 +203,7 @@ class AdmissionRound:
             passed_since = now  # it could not start anyway: no room is kept free for it for another while
         if self._passed is not None and self._passed.image_id != passed_id and self._may_change(passed_id):
             passed_id, passed_since = self._passed.image_id, now
-        return replace(
+        return structs.replace(
             state,
             passed_id=passed_id,
             passed_since=passed_since,
@@ -235,12 +235,12 @@ class AdmissionRound:
         ]
 
     def _threaded(self, candidate: AdmissionCandidate, plan: Plan, threads: int) -> Plan:
-        wider = replace(plan, threads=threads)
+        wider = structs.replace(plan, threads=threads)
         need = int(predict(candidate.facts, wider, jpeg=candidate.jpeg) * plan.correction) + plan.shared_bytes
         if threads == 1 or need - plan.predicted_bytes > self._headroom:
             return plan
         self._headroom -= need - plan.predicted_bytes
-        return replace(wider, predicted_bytes=need)
+        return structs.replace(wider, predicted_bytes=need)
 
 
 def _with_shared(plan: Plan, candidate: AdmissionCandidate, shareable_bytes: int) -> Plan:
@@ -248,7 +248,7 @@ def _with_shared(plan: Plan, candidate: AdmissionCandidate, shareable_bytes: int
     if plan.mode is DecodeMode.STRIPS or plan.pixels_on_disk or candidate.shareable_bytes > shareable_bytes:
         return plan
     need = plan.predicted_bytes + candidate.shareable_bytes
-    return replace(plan, predicted_bytes=need, shared_bytes=candidate.shareable_bytes)
+    return structs.replace(plan, predicted_bytes=need, shared_bytes=candidate.shareable_bytes)
 
 
 def _useful_threads(facts: HeaderFacts) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.config import PLAIN_JPEG, JpegSettings
 from engine.failures import Cause, Failure, Stage
@@ -24,8 +25,7 @@ def pinned_budget(total_bytes: int) -> int:
     return total_bytes // PINNED_SHARE
 
 
-@dataclass(frozen=True)
-class RunningImage:
+class RunningImage(Struct, frozen=True):
     """An image that a worker has."""
 
     image_id: int
@@ -45,8 +45,7 @@ class RunningImage:
         return max(0, self.promised_bytes - self.rss_bytes)
 
 
-@dataclass(frozen=True)
-class AdmissionCandidate:
+class AdmissionCandidate(Struct, frozen=True):
     """An image that could start."""
 
     image_id: int
@@ -58,8 +57,7 @@ class AdmissionCandidate:
     """Of the memory that its worker would share with a GPU's process; 0 if no GPU decodes it."""
 
 
-@dataclass(frozen=True)
-class AdmissionInput:
+class AdmissionInput(Struct, frozen=True):
     """Times are monotonic, s."""
 
     now: float
@@ -111,8 +109,7 @@ class AdmissionInput:
         return min(self.idle_rss_bytes, default=0)
 
 
-@dataclass(frozen=True)
-class AdmissionState:
+class AdmissionState(Struct, frozen=True):
     """What is remembered from one decision to the next."""
 
     holding_since: float | None = None
@@ -128,20 +125,17 @@ class AdmissionState:
     """Images that were stopped because they took more than promised, and the factor on their prediction since then."""
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(Struct, frozen=True):
     image_id: int
     plan: Plan
 
 
-@dataclass(frozen=True)
-class MemoryHold:
+class MemoryHold(Struct, frozen=True):
     detail: str
     since: float
 
 
-@dataclass(frozen=True)
-class NeverFits:
+class NeverFits(Struct, frozen=True):
     """No way of decoding this image fits in this machine."""
 
     image_id: int
@@ -161,8 +155,7 @@ class NeverFits:
         return Failure(Cause.OUT_OF_MEMORY, Stage.DECODING, message)
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     state: AdmissionState
     starts: tuple[Start, ...] = ()
     hold: MemoryHold | None = None

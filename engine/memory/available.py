@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from msgspec import Struct
 
 from engine import config
 from engine.failures import UserError
@@ -19,8 +18,7 @@ _PROC = Path("/proc")
 _MEMORY_FILESYSTEMS = frozenset({"tmpfs", "ramfs"})
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """The machine's memory at one moment, within every limit that applies to us. Bytes."""
 
     total_bytes: int
@@ -58,6 +56,8 @@ class MemoryReader:
         available, total = cgroup.named_numbers(self._meminfo, "MemAvailable:", "MemTotal:")
         if available is not None and total is not None:
             return Memory(total * 1024, available * 1024)
+        import psutil
+
         memory = psutil.virtual_memory()
         return Memory(memory.total, memory.available)
 

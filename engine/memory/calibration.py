@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.messages import DecodeMode
 
 _MIB = 2**20
 
 
-@dataclass(frozen=True)
-class PeakSample:
+class PeakSample(Struct, frozen=True):
     """What an attempt was predicted to need, without correction, and what it took. Bytes."""
 
     mode: DecodeMode
@@ -19,8 +19,7 @@ class PeakSample:
     peak_bytes: int
 
 
-@dataclass(frozen=True)
-class Calibration:
+class Calibration(Struct, frozen=True):
     """A factor on the predictions for each decode mode, learnt from measured peaks."""
 
     whole: float = 1.0

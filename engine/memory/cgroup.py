@@ -8,23 +8,22 @@ memory.stat, memory.events) and cgroup-v1/memory.rst (memory.limit_in_bytes, mem
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 _UNLIMITED_V1 = 1 << 60
 """Version 1 writes "no limit" as the largest page-aligned 63-bit number."""
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Struct, frozen=True):
     """A control group whose limit applies to us: our own or one above it."""
 
     path: Path
     version: int
 
 
-@dataclass(frozen=True)
-class Room:
+class Room(Struct, frozen=True):
     """A control group's limit, and how much of it can still be taken, bytes."""
 
     limit_bytes: int

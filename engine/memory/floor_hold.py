@@ -6,7 +6,7 @@ floor, the running image that gives back most memory for the least lost work is 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from engine.formatting import memory_size
 from engine.memory.admission_types import AdmissionInput, AdmissionState, RunningImage
@@ -28,15 +28,15 @@ def update_hold(inputs: AdmissionInput, state: AdmissionState) -> AdmissionState
     now, available = inputs.now, inputs.available_bytes
     if available < inputs.floor_bytes:
         since = now if state.holding_since is None else state.holding_since
-        return replace(state, holding_since=since, room_since=None)
+        return structs.replace(state, holding_since=since, room_since=None)
     if state.holding_since is None:
         return state
     if available < _release_bytes(inputs):
-        return replace(state, room_since=None)
+        return structs.replace(state, room_since=None)
     room_since = now if state.room_since is None else state.room_since
     if now - room_since < HOLD_RELEASE_S:
-        return replace(state, room_since=room_since)
-    return replace(state, holding_since=None, room_since=None)
+        return structs.replace(state, room_since=room_since)
+    return structs.replace(state, holding_since=None, room_since=None)
 
 
 def _release_bytes(inputs: AdmissionInput) -> int:
@@ -75,4 +75,4 @@ def remember_stop(victim: RunningImage, inputs: AdmissionInput, state: Admission
         factor = dict(overruns).get(victim.image_id, 1.0) * taken * OVERRUN_MARGIN
         others = tuple((i, f) for i, f in overruns if i != victim.image_id)
         overruns = (*others[-MOST_OVERRUNS_KEPT:], (victim.image_id, factor))
-    return replace(state, stopped_at=inputs.now, overruns=overruns)
+    return structs.replace(state, stopped_at=inputs.now, overruns=overruns)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+from msgspec import Struct, structs
 
 from engine.config import PLAIN_JPEG, JpegSettings
 from engine.memory.calibration import UNCORRECTED, Calibration
@@ -216,8 +217,7 @@ def _strips_bytes(facts: HeaderFacts, plan: Plan, row_bytes: int) -> float:
     return records + strip + pixels
 
 
-@dataclass(frozen=True)
-class DoesNotFit:
+class DoesNotFit(Struct, frozen=True):
     """No way of decoding this image fits; the one that takes least needs this much, bytes."""
 
     needed_bytes: int
@@ -267,9 +267,9 @@ def choose_plan(
     `disk_saves_memory` is false if scratch itself is in memory (tmpfs)."""
     least = None
     for plan in plans(facts, disk_saves_memory=disk_saves_memory):
-        plan = replace(plan, threads=threads)
+        plan = structs.replace(plan, threads=threads)
         need = predict(facts, plan, calibration, jpeg=jpeg)
         if need <= budget_bytes:
-            return replace(plan, predicted_bytes=need, correction=calibration.factor(plan.mode))
+            return structs.replace(plan, predicted_bytes=need, correction=calibration.factor(plan.mode))
         least = need if least is None else min(least, need)
     return DoesNotFit(least or 0)

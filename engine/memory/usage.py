@@ -11,8 +11,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
-
 from engine.memory import cgroup
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -38,6 +36,8 @@ def own_tree() -> list[int]:
         with contextlib.suppress(OSError):
             children += map(int, task.read_bytes().split())
     if not children:
+        import psutil  # only here: where there is /proc, no process of ours takes the time to load it
+
         children = [child.pid for child in psutil.Process(own).children()]
     return [own, *children]
 
@@ -59,6 +59,8 @@ def _resident_and_shared(pid: int) -> tuple[int, int]:
     except (FileNotFoundError, ProcessLookupError):
         if sys.platform == "linux":
             return 0, 0
+    import psutil
+
     try:
         return psutil.Process(pid).memory_info().rss, 0
     except psutil.Error:

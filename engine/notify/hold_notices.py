@@ -8,7 +8,8 @@ trouble that comes back has to stay away longer the next time before it counts a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field, structs
 
 from engine.control.snapshot import Hold, HoldReason
 from engine.formatting import HOUR, MINUTE, counted, duration
@@ -22,15 +23,13 @@ _AGAIN_AFTER_S = 1 * HOUR
 _HOSTS_COME_WITHIN_S = 2 * MINUTE
 
 
-@dataclass(frozen=True)
-class ToTell:
+class ToTell(Struct, frozen=True):
     occasion: Occasion
     text: str
     hold: Hold | None = None
 
 
-@dataclass(frozen=True)
-class _Trouble:
+class _Trouble(Struct, frozen=True):
     """All times are monotonic, s."""
 
     told_at: float
@@ -42,8 +41,7 @@ class _Trouble:
     """Those that people were told of, with the last detail."""
 
 
-@dataclass(frozen=True)
-class HoldNotices:
+class HoldNotices(Struct, frozen=True):
     trouble: _Trouble | None = None
     holding_since: float | None = None
     calm_since: float = float("-inf")
@@ -65,10 +63,10 @@ class HoldNotices:
         text = f"{hold.reason}: {hold.detail}"
         if trouble.holds > 1:
             text += f" (it has held {_times(trouble.holds)}, {duration(trouble.held_s)} before this one)"
-        told = replace(
+        told = structs.replace(
             trouble, told_at=now, untold=0, reasons={**trouble.reasons, hold.reason.value: hold.detail}
         )
-        return replace(before, trouble=told), ToTell(Occasion.HOLDING, text, hold)
+        return structs.replace(before, trouble=told), ToTell(Occasion.HOLDING, text, hold)
 
     def _begun(self, now: float) -> HoldNotices:
         """A hold begins, in a trouble or as a new one."""
@@ -76,15 +74,15 @@ class HoldNotices:
         if trouble is None:
             is_first = now - self.calm_since >= _FORGETS_AFTER_S
             calm_s = _FIRST_CALM_S if is_first else min(_LONGEST_CALM_S, 2 * self.calm_s)
-            return replace(self, trouble=_Trouble(now, holds=1), holding_since=now, calm_s=calm_s)
-        more = replace(trouble, holds=trouble.holds + 1, untold=trouble.untold + 1)
-        return replace(self, trouble=more, holding_since=now)
+            return structs.replace(self, trouble=_Trouble(now, holds=1), holding_since=now, calm_s=calm_s)
+        more = structs.replace(trouble, holds=trouble.holds + 1, untold=trouble.untold + 1)
+        return structs.replace(self, trouble=more, holding_since=now)
 
     def _calm(self, now: float) -> tuple[HoldNotices, ToTell | None]:
         trouble, since = self.trouble, self.holding_since
         if since is not None and trouble is not None:
-            held = replace(trouble, held_s=trouble.held_s + now - since)
-            return replace(self, trouble=held, holding_since=None, calm_since=now), None
+            held = structs.replace(trouble, held_s=trouble.held_s + now - since)
+            return structs.replace(self, trouble=held, holding_since=None, calm_since=now), None
         if trouble is None or now - self.calm_since < self.calm_s:
             return self, None
         what = "; ".join(f"{reason}: {detail}" for reason, detail in trouble.reasons.items())
@@ -94,7 +92,7 @@ class HoldNotices:
             else (f"held for {duration(trouble.held_s)}")
         )
         text = f"goes on since {duration(now - self.calm_since)}, after it {often} ({what})"
-        return replace(self, trouble=None), ToTell(Occasion.HOLD_ENDED, text)
+        return structs.replace(self, trouble=None), ToTell(Occasion.HOLD_ENDED, text)
 
 
 def _times(count: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+
+from msgspec import structs
 
 from engine.config import Config
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, nearest
@@ -233,4 +234,4 @@ def _try_store(
         return outcome
     failure = outcome.failure
     advice = _STORE_ADVICE.get(failure.cause, "") if outcome.never_answered or not failure.hint else ""
-    return replace(failure, hint=advice) if advice else failure
+    return structs.replace(failure, hint=advice) if advice else failure

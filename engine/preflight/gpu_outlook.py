@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.config import EngineSettings
 from engine.file_kind import FileKind
 from engine.gpu.cards import DEVICES, cards, devices_in, why_no_cards
-from engine.gpu.eligibility import Refusal
+from engine.gpu.refusals import Refusal
 from engine.messages import Surveyed
 
 

@@ -64,7 +64,7 @@ def settings_of_children(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Child:
-    """A child process and our end of its pipe. Messages are frozen dataclasses of `engine.messages`."""
+    """A child process and our end of its pipe. Messages are frozen Structs of `engine.messages`."""
 
     def __init__(self, name: str, main: Callable[..., None], *args: object) -> None:
         """Starts `main(connection, parent_pid, *args)` in a fresh interpreter."""

@@ -10,17 +10,17 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from engine.config import StoreSettings
 from engine.conversion.specimens import Conversions, convert_specimens
 from engine.failures import ImageError, one_line, unforeseen_text
 from engine.files.regular_files import open_bytes
-from engine.messages import KnownStore
+from engine.messages import Concerns, KnownStore, Problem
 from engine.processes.child import tie_to_parent
 from engine.store.base import StoreError
 from engine.store.marks import check_mark, mark_left
@@ -30,31 +30,7 @@ _FIRST_BYTES = 1 << 18
 _LAST_BYTES = 1 << 16
 
 
-class Concerns(StrEnum):
-    CODECS = "codecs"
-    SOURCES = "sources"
-    STORE = "store"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why a machine cannot work with others for now."""
-
-    concerns: Concerns
-    why: str
-    """With a path, if there is one, and what to do; one line."""
-    advice: str = ""
-    """What to do, where `why` has another path each time."""
-
-    def is_like(self, other: Problem) -> bool:
-        """Whether people who know the other one learn nothing new."""
-        if self.concerns is not other.concerns:
-            return False
-        return self.why == other.why or (self.advice != "" and self.advice == other.advice)
-
-
-@dataclass(frozen=True)
-class SourceSight:
+class SourceSight(Struct, frozen=True):
     """A source as a machine sees it."""
 
     path: str
@@ -63,8 +39,7 @@ class SourceSight:
     """Of its first 256 KiB, where the headers are, and its last 64 KiB."""
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What the engine sees, and other machines are to see."""
 
     sources: tuple[SourceSight, ...]
@@ -72,8 +47,7 @@ class Shown:
     """The name of a file in the store, if that is a directory."""
 
 
-@dataclass(frozen=True)
-class Alike:
+class Alike(Struct, frozen=True):
     """The machine sees what the engine does."""
 
 
@@ -82,8 +56,7 @@ class Question(Protocol):
         """The answer; what belongs to it lasts as long."""
 
 
-@dataclass(frozen=True)
-class ConvertSpecimens:
+class ConvertSpecimens(Struct, frozen=True):
     """Answered by Conversions, or a Problem."""
 
     directory: Path
@@ -94,8 +67,7 @@ class ConvertSpecimens:
         yield _specimens(self.directory)
 
 
-@dataclass(frozen=True)
-class Show:
+class Show(Struct, frozen=True):
     """For the engine's machine: answered by Shown, or a Problem."""
 
     sources: tuple[str, ...]
@@ -123,8 +95,7 @@ class Show:
             yield Shown(seen, mark)
 
 
-@dataclass(frozen=True)
-class Compare:
+class Compare(Struct, frozen=True):
     """For another machine: answered by Alike, or a Problem."""
 
     shown: Shown

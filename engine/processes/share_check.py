@@ -13,9 +13,10 @@ import errno
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
+
+from msgspec import Struct
 
 from engine.messages import NeighbourSource, ShareAway
 
@@ -39,8 +40,7 @@ _GONE_IF_UNSEEN_AND_APART = 16
 """The same if none was ever seen and different directories are missing."""
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(Struct, frozen=True):
     """The questions that are asked of the file system; tests answer them otherwise."""
 
     error: Callable[[str], int]

@@ -6,10 +6,11 @@ import hashlib
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
+
+from msgspec import structs
 
 from engine.failures import SOURCE_CAUSES, Cause, Failure, ImageError, Stage, unforeseen_text
 from engine.files.regular_files import open_bytes
@@ -141,7 +142,7 @@ def _look(check: ShareCheck, request: SurveyRequest) -> Surveyed | NotSurveyed:
     try:
         surveyed = survey_source(request)
         if request.digest:
-            surveyed = replace(surveyed, source_digest=_digest(request))
+            surveyed = structs.replace(surveyed, source_digest=_digest(request))
     except ImageError as error:
         return NotSurveyed(request.image_id, error.failure)
     except OSError as error:  # of reading all of it

@@ -5,11 +5,12 @@ What is damaged is drawn as far as OpenJPEG decodes it, because somebody wants t
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from engine.failures import Cause, ImageError, Stage, one_line
 from engine.files.regular_files import open_bytes
@@ -163,7 +164,9 @@ def _reduced_shape(header: Header, planes: list[DecodedPlane]) -> _Shape:
     dx, dy = header.finest_dx, header.finest_dy
     finest = [plane.samples.shape for plane in planes if (plane.dx, plane.dy) == (dx, dy)]
     height, width = finest[0] if finest else max(plane.samples.shape for plane in planes)
-    return _Shape(PixelGrid(dx, dy, 0, 0, width, height), [replace(plane, x0=0, y0=0) for plane in planes])
+    return _Shape(
+        PixelGrid(dx, dy, 0, 0, width, height), [structs.replace(plane, x0=0, y0=0) for plane in planes]
+    )
 
 
 def _jpeg(original: Original, request: RenditionRequest) -> Rendition | NoRendition:

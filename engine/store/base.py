@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import BinaryIO, Protocol
+
+from msgspec import Struct, field
 
 from engine.failures import Cause, Failure, Stage, one_line
 from engine.messages import FaultKind, KnownStore, Stored, StoreRequest
@@ -28,8 +29,7 @@ class StoreError(Exception):
         return StoreError, (self.fault, failure.cause, failure.message, failure.hint, self.never_answered)
 
 
-@dataclass(frozen=True)
-class StoredObject:
+class StoredObject(Struct, frozen=True):
     """One object of a listing; `key` is relative to the store's root, as a row's target is."""
 
     key: str
@@ -48,8 +48,7 @@ class StoreStep(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True)
-class StoreTrial:
+class StoreTrial(Struct, frozen=True):
     """What `write_probe` has found without an error."""
 
     untried: Mapping[StoreStep, str] = field(default_factory=dict)
@@ -72,8 +71,7 @@ class LeftoverKind(StrEnum):
     """The parts of an object that was being sent."""
 
 
-@dataclass(frozen=True)
-class Leftover:
+class Leftover(Struct, frozen=True):
     """What photostat, of this workspace or of another, has not finished in a store: left behind, or under way."""
 
     kind: LeftoverKind

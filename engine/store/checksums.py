@@ -7,8 +7,9 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from engine.messages import StoreRequest
 from engine.store.staged_file import CHUNK_BYTES, verify
@@ -16,8 +17,7 @@ from engine.store.staged_file import CHUNK_BYTES, verify
 _SINGLE_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
 
 
-@dataclass(frozen=True)
-class Digest:
+class Digest(Struct, frozen=True):
     """MD5 and CRC32 of one run of bytes, raw."""
 
     md5: bytes
@@ -36,8 +36,7 @@ class Digest:
         return base64.b64encode(self.crc32).decode()
 
 
-@dataclass(frozen=True)
-class Digests:
+class Digests(Struct, frozen=True):
     """Computed from the bytes that are sent; the server verifies every body against them."""
 
     whole: Digest

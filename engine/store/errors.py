@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Container
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.failures import Cause
 from engine.messages import FaultKind
@@ -18,8 +19,7 @@ CHECKSUM_HINT = (
 )
 
 
-@dataclass(frozen=True)
-class _OsRule:
+class _OsRule(Struct, frozen=True):
     """What an operating-system error means, by its number."""
 
     codes: frozenset[int]
@@ -68,8 +68,7 @@ def classify_os_error(error: OSError, what: str) -> StoreError:
     return StoreError(FaultKind.TRANSIENT, Cause.STORE_UNAVAILABLE, text)
 
 
-@dataclass(frozen=True)
-class _S3Rule:
+class _S3Rule(Struct, frozen=True):
     """What an error reply of an S3 server means. It applies if the code, the status or (with `words`) both the
     status and the text match."""
 

@@ -8,7 +8,8 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 STALE_AFTER_S = 24 * 3600.0
 _NAME = re.compile(
@@ -16,8 +17,7 @@ _NAME = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class PartialFile:
+class PartialFile(Struct, frozen=True):
     """What the name of an unfinished file says of its writer."""
 
     owner: str

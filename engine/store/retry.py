@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from engine.failures import Cause
 from engine.messages import FaultKind
@@ -14,8 +15,7 @@ from engine.store.base import StoreError
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """The waits between attempts double from `first_s` up to `longest_s`."""
 
     attempts: int = 4

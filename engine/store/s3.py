@@ -15,8 +15,9 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from engine.config import StoreSettings
 from engine.failures import Cause
@@ -51,8 +52,7 @@ _NAME_GONE = _NAME_TAKEN | {404}
 _NO_SUCH_OBJECT = frozenset({"NoSuchKey", "NotFound"})
 
 
-@dataclass(frozen=True)
-class _ReadBack:
+class _ReadBack(Struct, frozen=True):
     """What a GET has brought."""
 
     size_bytes: int

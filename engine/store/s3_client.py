@@ -7,11 +7,12 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from http.client import responses
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from engine.config import StoreSettings
 from engine.failures import Cause, UserError
@@ -46,8 +47,7 @@ _PACED_FROM_BYTES = 4 << 10
 """Smaller bodies are those of probes and of requests about parts: they wait for no transfer."""
 
 
-@dataclass(frozen=True)
-class S3Limits:
+class S3Limits(Struct, frozen=True):
     """Sizes and times of the S3 store; tests make them small."""
 
     multipart_bytes: int = 64 << 20
@@ -71,8 +71,7 @@ class ErrorReply(Exception):
         self.error = error
 
 
-@dataclass(frozen=True)
-class S3Location:
+class S3Location(Struct, frozen=True):
     """What s3://bucket/prefix names."""
 
     bucket: str

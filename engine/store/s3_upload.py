@@ -8,10 +8,11 @@ import math
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from engine.messages import FaultKind, StoreRequest
 from engine.store.base import StoreError
@@ -61,8 +62,7 @@ def metadata_of(request: StoreRequest) -> tuple[dict[str, str], tuple[str, ...]]
     return metadata, tuple(warnings)
 
 
-@dataclass(frozen=True)
-class Replaced:
+class Replaced(Struct, frozen=True):
     """The object that a JPEG takes the place of, and that was looked at just before."""
 
     etag: str

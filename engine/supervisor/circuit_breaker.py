@@ -4,8 +4,9 @@ Pure: the time and the jitter are passed in."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from msgspec import Struct, field, structs
 
 from engine.messages import FaultKind
 
@@ -19,8 +20,7 @@ class CircuitState(StrEnum):
     """One probe is under way; its result closes the circuit or opens it again."""
 
 
-@dataclass(frozen=True)
-class BreakerRules:
+class BreakerRules(Struct, frozen=True):
     """When the circuit opens, and for how long."""
 
     failures: int = 4
@@ -32,8 +32,7 @@ class BreakerRules:
     """A probe without a result by then has failed."""
 
 
-@dataclass(frozen=True)
-class CircuitBreaker:
+class CircuitBreaker(Struct, frozen=True):
     """The state of one resource. Every method returns the state after it. `now` is monotonic, s; `jitter` 0 to 1.
 
     The caller reports every outcome, calls `tick` often, and sends a probe whenever the state becomes HALF_OPEN. The
@@ -62,9 +61,9 @@ class CircuitBreaker:
         if self.is_closed:
             if (outcomes, 0, "") == (self.outcomes, self.waits, self.detail):
                 return self  # as nearly always, some hundred times a second
-            return replace(self, outcomes=outcomes, waits=0, detail="")
+            return structs.replace(self, outcomes=outcomes, waits=0, detail="")
         if self.state is CircuitState.OPEN:
-            return replace(self, until=self.since)
+            return structs.replace(self, until=self.since)
         return self
 
     def failed(self, fault: FaultKind, detail: str, now: float, jitter: float) -> CircuitBreaker:
@@ -74,10 +73,10 @@ class CircuitBreaker:
         if fault is FaultKind.ITEM:
             return self.succeeded()
         if not self.is_closed:
-            return replace(self, detail=detail)
+            return structs.replace(self, detail=detail)
         outcomes = (*self.outcomes, False)[-self.rules.recent :]
         failures = outcomes.count(False)
-        counted = replace(self, outcomes=outcomes, detail=detail)
+        counted = structs.replace(self, outcomes=outcomes, detail=detail)
         if fault is FaultKind.CONFIGURATION or (
             failures >= self.rules.failures and 2 * failures >= len(outcomes)
         ):
@@ -88,7 +87,7 @@ class CircuitBreaker:
         """Open, whatever the outcomes are. If it is open already, it keeps `since`, and the wait is longer."""
         rules = self.rules
         wait_s = min(rules.longest_wait_s, rules.first_wait_s * 2.0**self.waits)
-        return replace(
+        return structs.replace(
             self,
             state=CircuitState.OPEN,
             outcomes=(),
@@ -103,12 +102,12 @@ class CircuitBreaker:
         if self.until is None or now < self.until:
             return self
         if self.state is CircuitState.OPEN:
-            return replace(self, state=CircuitState.HALF_OPEN, until=now + self.rules.probe_timeout_s)
+            return structs.replace(self, state=CircuitState.HALF_OPEN, until=now + self.rules.probe_timeout_s)
         return self.opened(self.detail, now, jitter)
 
     def probe_now(self, now: float) -> CircuitBreaker:
         """End the wait: the next tick begins a probe."""
-        return replace(self, until=now) if self.state is CircuitState.OPEN else self
+        return structs.replace(self, until=now) if self.state is CircuitState.OPEN else self
 
     def probed(self, problem: str | None, now: float, jitter: float) -> CircuitBreaker:
         """The probe's result: None if the resource works, otherwise what is wrong, one line."""
@@ -120,4 +119,6 @@ class CircuitBreaker:
 
     def closed(self) -> CircuitBreaker:
         """Closed without a probe, because a person has decided so, or by its success."""
-        return replace(self, state=CircuitState.CLOSED, outcomes=(), since=None, until=None, detail="")
+        return structs.replace(
+            self, state=CircuitState.CLOSED, outcomes=(), since=None, until=None, detail=""
+        )

@@ -13,7 +13,6 @@ from engine.config import Config
 from engine.failures import Failure
 from engine.hosts.base import Host
 from engine.hosts.children import Children
-from engine.hosts.remote import RemoteHost
 from engine.ledger.models import Subject
 from engine.ledger.states import EventKind
 from engine.messages import NotConverted
@@ -102,6 +101,10 @@ class HostContext:
     @cached_property
     def gpus(self) -> Gpus:
         """Of this machine."""
+        if not self.host.name:
+            return self.run.gpus
+        from engine.hosts.remote import RemoteHost  # not loaded while no other machine is there
+
         if not isinstance(self.host, RemoteHost):
             return self.run.gpus
         hello, settings = self.host.hello, self.run.config.engine

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
 from statistics import median
+
+from msgspec import Struct
 
 from engine.messages import DecodeMode, Plan
 
@@ -18,8 +19,7 @@ _MOST_UNLIKE = 8.0
 _OVERDUE_FACTOR, _OVERDUE_S = 2.0, 3.0
 
 
-@dataclass(frozen=True)
-class ExpectedDuration:
+class ExpectedDuration(Struct, frozen=True):
     seconds: float
     overdue_after_s: float
     """Longer than any of its like has taken, and by far longer than most."""

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from engine.config import EngineSettings
 from engine.control.gpu_snapshot import GPU_SPAN_S, GPU_SPANS_KEPT, GpuSnapshot, GpuSpan, GpuState
 from engine.formatting import counted
 from engine.gpu.cards import Card, cards, why_no_cards
-from engine.gpu.eligibility import OF_ONE_IMAGE, Refusal
 from engine.gpu.kind_locks import KindLocks, Trust
 from engine.gpu.memory import decoding_bytes, staging_bytes
 from engine.gpu.protocol import memory_bytes
+from engine.gpu.refusals import OF_ONE_IMAGE, Refusal
 from engine.gpu.split import GpuQueue, core_seconds, extra_workers, first_to_decode, measured_rate
 from engine.gpu_messages import (
     GpuFailed,
@@ -49,8 +48,7 @@ _FEWEST_TIMES, _KEPT_TIMES = 10, 50
 """Conversions with a GPU's pixels that show how long workers wait for it."""
 
 
-@dataclass
-class _Gpu:
+class _Gpu(Struct):
     card: Card
     name: str
     state: GpuState = GpuState.WAITING
@@ -114,8 +112,7 @@ class _Gpu:
         return (pixels_now - pixels) / 1e6 / passed_s, min(1.0, (busy_s_now - busy_s) / passed_s)
 
 
-@dataclass(frozen=True)
-class Processes:
+class Processes(Struct, frozen=True):
     """How decoding processes are started on a machine, and dismissed after so many seconds."""
 
     start: Callable[[Card], ChildProcess]
@@ -133,8 +130,7 @@ def processes_of(host: Host) -> Processes:
     return Processes(host.gpu_decoder, lambda child, after_s: host.dismiss(child, after_s=after_s))
 
 
-@dataclass(frozen=True)
-class DifferingKinds:
+class DifferingKinds(Struct, frozen=True):
     """Of a workspace: all its machines, and all its runs."""
 
     closed: set[str]

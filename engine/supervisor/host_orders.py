@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.config.cluster_extra import CONVERTS_NOTHING_HERE
 from engine.control.requests import HostReply
 from engine.failures import UserError, one_line
 from engine.hosts.base import HERE
 from engine.hosts.invitations import Authority
-from engine.hosts.remote import RemoteHost
 from engine.ledger.states import EventKind
 from engine.supervisor.context import RunContext
 from engine.supervisor.crew import Crew
 from engine.supervisor.crews import Crews
+
+if TYPE_CHECKING:
+    from engine.hosts.remote import RemoteHost
 
 FORGOTTEN = "its invitation was withdrawn: `photostat hosts forget`"
 _OWN = f"{HERE} is the engine's own machine"
@@ -68,6 +72,8 @@ class HostOrders:
         reply = HostReply(host=name, changed=is_new, is_there=False, in_flight=0, waiting=waiting)
         if crew is not None:
             reply = _reply(crew, changed=True)
+            from engine.hosts.remote import RemoteHost  # not loaded while no other machine is there
+
             host = crew.context.host
             assert isinstance(host, RemoteHost)
             host.refuse(f"{what}. `photostat host invite {name}` in the workspace invites it anew")

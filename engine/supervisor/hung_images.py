@@ -7,7 +7,8 @@ the others go on. Times are monotonic, s.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+
+from msgspec import Struct, structs
 
 from engine.control.snapshot import Hold, HoldReason
 from engine.failures import one_line
@@ -26,8 +27,7 @@ _MOST_LEFT_BEHIND = 8
 """Processes of a kind that no signal ends; with so many of them no further one is given up."""
 
 
-@dataclass(frozen=True)
-class _HungImage:
+class _HungImage(Struct, frozen=True):
     path: str
     since: float
     tries: int
@@ -118,7 +118,9 @@ class HungImages:
         if seen[1] != self._seen[1]:
             self._holds.something_answers(now)
         self._seen = seen
-        self._images = {image_id: replace(hung, again_at=now) for image_id, hung in self._images.items()}
+        self._images = {
+            image_id: structs.replace(hung, again_at=now) for image_id, hung in self._images.items()
+        }
 
     def hold(self, now: float) -> Hold | None:
         """For people, if nothing is left to do but these images."""

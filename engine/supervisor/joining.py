@@ -20,7 +20,8 @@ from engine.hosts.ssh import SshHosts
 from engine.hosts.wire import Greet
 from engine.ledger.known_store import known_store
 from engine.ledger.states import EventKind
-from engine.processes.examiner import Concerns, ConvertSpecimens
+from engine.messages import Concerns
+from engine.processes.examiner import ConvertSpecimens
 from engine.store.open import local_path
 from engine.supervisor.context import HostContext, RunContext
 from engine.supervisor.crew import Crew

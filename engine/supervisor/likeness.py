@@ -6,7 +6,7 @@ import random
 import time
 
 from engine.control.snapshot import Hold, HoldReason
-from engine.processes.examiner import Concerns, Problem
+from engine.messages import Concerns, Problem
 from engine.supervisor.circuit_breaker import BreakerRules, CircuitBreaker, CircuitState
 from engine.supervisor.holds import hold_of
 

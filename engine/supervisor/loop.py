@@ -172,6 +172,7 @@ class Supervisor:
             message = f"started, version {__version__}, {self.steering.workers_in_words}"
             run.events.info(EventKind.ENGINE, message)
             reused = take_over(run, self._crews)
+        run.wake_up.set()  # the first turn begins at once
         self._begin_curves()
         run.scratch.sweep(reused)
         run.ledger.remove_lost_plans()

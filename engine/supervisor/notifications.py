@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from engine import __version__
 from engine.config import NotifySettings
@@ -26,8 +27,7 @@ _START_AGAIN_AFTER_S = 60.0
 _NEXT = "The run goes on, and an event says when it takes them again. `photostat notify --test` tries every address"
 
 
-@dataclass(frozen=True)
-class RunNow:
+class RunNow(Struct, frozen=True):
     """What a notification says of the run."""
 
     state: State

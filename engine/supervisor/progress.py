@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.control.snapshot import Rates
 from engine.ledger.account import Outstanding
@@ -27,8 +28,7 @@ _LONGEST_STEP_S = 5.0
 """In a longer gap between two turns of the loop nothing was done: the machine or the process was suspended."""
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """An image that is in the store."""
 
     megapixels: float
@@ -36,8 +36,7 @@ class Finished:
     jpeg_bytes: int
 
 
-@dataclass(frozen=True)
-class SurveyPace:
+class SurveyPace(Struct, frozen=True):
     """What this engine has read so far."""
 
     read: int = 0
@@ -50,8 +49,7 @@ class SurveyPace:
         return 1.0 - self.failed / self.read if self.read >= _ENOUGH_HEADERS else 1.0
 
 
-@dataclass(frozen=True)
-class InHand:
+class InHand(Struct, frozen=True):
     """What is known at every moment, between two counts of what is left too."""
 
     pending: int

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.control.recent import SPAN_S, SPANS_KEPT, Recent, Rest, Span
 
 
-@dataclass
-class _Span:
+class _Span(Struct):
     images: int = 0
     used_bytes: float | None = None
     looks: int = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct, structs
 
 from engine.ledger.runs import Throughput, Wait, WaitKind
 
@@ -15,15 +16,13 @@ _CLOSE_S = 60.0
 """A hold that begins so soon after one for the same reason is counted with that one."""
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(Struct, frozen=True):
     steady_s: float
     """By a clock that nobody sets, and that goes on while the machine sleeps."""
     unix_s: float
 
 
-@dataclass(frozen=True)
-class Doing:
+class Doing(Struct, frozen=True):
     """What an engine does: it works, or waits."""
 
     kind: WaitKind | None = None
@@ -34,8 +33,7 @@ class Doing:
     """Of a hold or a pause, Unix time, s."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """Images that came into the store, since the engine began."""
 
     images: int = 0
@@ -82,7 +80,7 @@ class RunTimes:
         if total == self._stored:
             return False
         span, before = self._spans[-1], self._stored
-        self._spans[-1] = replace(
+        self._spans[-1] = structs.replace(
             span,
             images=span.images + total.images - before.images,
             megapixels=span.megapixels + total.megapixels - before.megapixels,
@@ -104,7 +102,7 @@ class RunTimes:
         if self._spans[-1].worked_s >= _SPAN_S:
             self._spans.append(Throughput(self.until.unix_s, 0.0, 0, 0.0, 0, 0))
         span = self._spans[-1]
-        self._spans[-1] = replace(span, worked_s=span.worked_s + passed_s)
+        self._spans[-1] = structs.replace(span, worked_s=span.worked_s + passed_s)
         self._changed_spans.add(len(self._spans) - 1)
 
     def _wait(self, doing: Doing, now: Moment, passed_s: float) -> None:
@@ -117,7 +115,7 @@ class RunTimes:
             self._of_hold.append(float("-inf"))
         wait = self._waits[number]
         is_another = abs(self._of_hold[number] - doing.since) > 1.0
-        self._waits[number] = replace(
+        self._waits[number] = structs.replace(
             wait,
             ended=now.unix_s,
             lasted_s=wait.lasted_s + passed_s,

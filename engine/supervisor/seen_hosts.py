@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from engine import __version__
 from engine.control.snapshot import Gone, HostSnapshot, HostState, MemorySnapshot, Rates
-from engine.hosts.base import HERE
-from engine.hosts.wire import HAS_LEFT
+from engine.hosts.base import HAS_LEFT, HERE
 from engine.ledger.hosts import HostRecord, Parting
 from engine.supervisor.absent_hosts import COMES_BACK_WITHIN_S, AbsentHosts
 from engine.supervisor.crew import Crew
 from engine.supervisor.engine_ledger import EngineLedger
 
 
-@dataclass(frozen=True)
-class _Parted:
+class _Parted(Struct, frozen=True):
     last: HostSnapshot
     has_left: bool
     why: str
@@ -72,7 +69,7 @@ class SeenHosts:
             self._gone[host.name] = parted
             how = Parting.LEFT if parted.has_left else Parting.LOST
             self._ledger.keep_host(
-                replace(_record(crew), gone=parted.since, how=how, why=parted.why, images=images)
+                structs.replace(_record(crew), gone=parted.since, how=how, why=parted.why, images=images)
             )
 
     def forget(self, name: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.failures import Cause, Failure, Stage
 from engine.formatting import duration
@@ -12,8 +13,7 @@ from engine.ledger.models import PendingImage
 _REMEDY = "A person has stopped it: requeue it to try it again, or accept it with a reason."
 
 
-@dataclass(frozen=True)
-class SetAside:
+class SetAside(Struct, frozen=True):
     """What a person has ordered about an attempt."""
 
     by: str

@@ -14,7 +14,8 @@ from engine.hosts.examination import Examination
 from engine.hosts.remote import RemoteHost
 from engine.ledger.known_store import known_store
 from engine.ledger.states import EventKind
-from engine.processes.examiner import Concerns, Problem, Show, Shown, seen_words
+from engine.messages import Concerns, Problem
+from engine.processes.examiner import Show, Shown, seen_words
 from engine.supervisor.context import RunContext
 from engine.supervisor.crew import Crew
 

@@ -8,14 +8,14 @@ counts. Times are monotonic, s.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 STARTS_NOTHING_AFTER_S = 60.0
 HANDS_OVER_AFTER_S = 600.0
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """As it is in this turn."""
 
     name: str

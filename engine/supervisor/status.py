@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, Struct, structs
 
 from engine import __version__
 from engine.control.gpu_snapshot import GpuSnapshot
@@ -37,8 +36,7 @@ from engine.supervisor.volumes import ComingBytes, Volumes
 from engine.supervisor.working_hours import WorkingHours
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """What the engine measures of its run."""
 
     started: float

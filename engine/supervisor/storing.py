@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.failures import Cause, Failure, Stage, one_line
 from engine.formatting import data_size, duration, measured_time
@@ -41,8 +42,7 @@ _FINISHES_WITHIN_S = 2.0
 _OVERRULED = "a person says that this is the store, although it shows none of the images that should be there"
 
 
-@dataclass(frozen=True)
-class WaitingJpeg:
+class WaitingJpeg(Struct, frozen=True):
     """A proved JPEG on scratch, and what is to be recorded of its image."""
 
     request: StoreRequest
@@ -56,8 +56,7 @@ class WaitingJpeg:
     an engine that is killed would leave an object that its ledger does not know."""
 
 
-@dataclass(frozen=True)
-class Setbacks:
+class Setbacks(Struct, frozen=True):
     """How often transfers of one image have failed although the store took others in the meantime."""
 
     count: int = 0

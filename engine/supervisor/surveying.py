@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from engine.failures import SOURCE_CAUSES, UNEXPLAINED, Cause, Failure, Stage
 from engine.hosts.base import At, describe_end
@@ -28,7 +29,7 @@ from engine.messages import (
     SurveyRequest,
 )
 from engine.processes.child import Child
-from engine.processes.surveyor import surveyor_main
+from engine.processes.mains import surveyor_main
 from engine.supervisor.context import HostContext
 from engine.supervisor.unexplained import UnexplainedFaults
 
@@ -41,8 +42,7 @@ _MOST_DIAGNOSES = 2
 """The surveyor may end so often over one missing source; then the outcome is that nobody could look."""
 
 
-@dataclass(frozen=True)
-class SourceOutcome:
+class SourceOutcome(Struct, frozen=True):
     """What was found out about a missing source."""
 
     away: str | None = None
@@ -55,8 +55,7 @@ OnOutcome = Callable[[SourceOutcome], None]
 DiagnoseSource = Callable[[SurveyRequest, OnOutcome], None]
 
 
-@dataclass
-class _Diagnosis:
+class _Diagnosis(Struct):
     """A missing source, until the surveyor has answered."""
 
     request: SurveyRequest

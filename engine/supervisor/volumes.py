@@ -8,8 +8,9 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.config import Config, file_path
 from engine.control.volume_snapshot import VolumeName, VolumeSnapshot
@@ -23,8 +24,7 @@ _LEDGER_BYTES = 3000
 NO_SPACE_OF_S3 = "an S3 store does not say how much it can take"
 
 
-@dataclass(frozen=True)
-class _Space:
+class _Space(Struct, frozen=True):
     free_bytes: int
     total_bytes: int
     device: int
@@ -32,8 +32,7 @@ class _Space:
     """Monotonic, s."""
 
 
-@dataclass(frozen=True)
-class ComingBytes:
+class ComingBytes(Struct, frozen=True):
     """What the rest of the run will write."""
 
     images: int

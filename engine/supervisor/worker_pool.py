@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from engine.control.process_snapshots import WorkerSnapshot
 from engine.failures import Stage
@@ -29,8 +30,7 @@ _REPORTED_TOGETHER_S = 2.0
 """Workers that the kernel kills within so short a time are reported as one event."""
 
 
-@dataclass
-class RunningAttempt:
+class RunningAttempt(Struct):
     """An image in a worker. Times are monotonic, s."""
 
     image: PendingImage
@@ -62,8 +62,7 @@ class RunningAttempt:
         return self.image.megapixels * max(self.image.surveyed.components, 1)
 
 
-@dataclass
-class Slot:
+class Slot(Struct):
     """A worker and the image that it has."""
 
     number: int
@@ -214,8 +213,7 @@ class WorkerPool:
         del self._slots[slot.number]
 
 
-@dataclass
-class StartThrottle:
+class StartThrottle(Struct):
     """When missing workers are started: not while memory is short, and later and later while idle ones keep dying.
 
     Times are monotonic, s."""

@@ -238,9 +238,9 @@ OTHER_BYTES = """
 import sys
 if sys.argv[-1] == "photostat-examiner":
     from engine.conversion import specimens
-    from dataclasses import replace
+    from msgspec import structs
     from engine.config import JpegSettings
-    specimens.SPECIMENS = tuple(replace(one, jpeg=JpegSettings(quality=50)) for one in specimens.SPECIMENS)
+    specimens.SPECIMENS = tuple(structs.replace(one, jpeg=JpegSettings(quality=50)) for one in specimens.SPECIMENS)
 """
 OTHER_VERSION = """
 import engine

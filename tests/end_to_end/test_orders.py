@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from engine.control.client import EngineClient
 from engine.control.ordering import OrderInterrupted, order
@@ -239,4 +240,4 @@ def _suspend_with_an_order(root: Path, pid: int) -> dict[str, Any]:
         wait_until(reader.open_orders, "the order to be taken")
         os.kill(pid, signal.SIGSTOP)
         (taken,) = reader.open_orders()
-        return vars(taken)
+        return structs.asdict(taken)

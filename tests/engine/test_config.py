@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.config import Config, JpegSettings, RunHours, load, template
+from engine.config import Config, JpegSettings, RunHours
+from engine.config.loader import load
+from engine.config.template import template
 from engine.config.values import parse_rate, parse_size, write_rate, write_size
 from engine.failures import UserError
 

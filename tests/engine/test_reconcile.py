@@ -8,10 +8,10 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.reader import LedgerReader
@@ -164,7 +164,7 @@ class EncryptedStore(LocalStore):
 
     def list(self, prefix: str = ""):  # type: ignore[no-untyped-def]
         for found in super().list(prefix):
-            yield replace(found, md5="0" * 32)
+            yield structs.replace(found, md5="0" * 32)
 
     def digest(self, key: str) -> str | None:
         self.read_back += 1
@@ -194,7 +194,7 @@ def test_of_colliding_rows_the_one_that_is_done_counts(workspace: Workspace) -> 
     with LedgerReader(workspace) as reader:
         done = reader.image(1)
     assert done is not None
-    failed = replace(done, id=99, state=ImageState.FAILED)
+    failed = structs.replace(done, id=99, state=ImageState.FAILED)
     for rows in ([done, failed], [failed, done]):
         assert image_by_target(rows)[done.target].id == 1
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import SourcePaths, load
+from engine.config import SourcePaths
+from engine.config.loader import load
 from engine.failures import UserError
 from engine.ledger.writer import Ledger
 from tests.support.exports import HEADER, Collection, row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from engine.jp2.boxes.jp2_header import Jp2Header, read_jp2_header
 from engine.jp2.boxes.jpx_header import JpxHeaders, read_jpx_header
@@ -14,8 +14,7 @@ SIGNATURE_BOX = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 """The JPEG 2000 Signature box (ISO/IEC 15444-1 I.5.1)."""
 
 
-@dataclass(frozen=True)
-class FileBoxes:
+class FileBoxes(Struct, frozen=True):
     """What one walk over a file's boxes found."""
 
     all: tuple[Box, ...]
@@ -30,8 +29,7 @@ class FileBoxes:
     warnings: tuple[str, ...]
 
 
-@dataclass
-class _Found:
+class _Found(Struct):
     """What the walk has found so far."""
 
     boxes: list[Box] = field(default_factory=list)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field, structs
 
 from engine.jp2.boxes.palette import read_palette
 from engine.jp2.boxes.walk import Box, BoxError, content_of, walk
@@ -32,8 +33,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class ImageHeaderBox:
+class ImageHeaderBox(Struct, frozen=True):
     """`ihdr` (I.5.3.1)."""
 
     width: int
@@ -44,8 +44,7 @@ class ImageHeaderBox:
     compression: int
 
 
-@dataclass(frozen=True)
-class ColourBox:
+class ColourBox(Struct, frozen=True):
     """A `colr` box (I.5.3.3), with the fields that decide which one of several counts."""
 
     colour: Colour
@@ -54,8 +53,7 @@ class ColourBox:
     usable: bool
 
 
-@dataclass
-class Jp2Header:
+class Jp2Header(Struct):
     """The content of the superbox, filled box by box; of each kind but `colr` the first counts."""
 
     superbox: Box | None = None
@@ -82,7 +80,7 @@ class Jp2Header:
             return None
         if self.mapping is None:
             corrupt("there is a palette (pclr) but no component mapping (cmap)")
-        return replace(self.palette, mapping=self.mapping)
+        return structs.replace(self.palette, mapping=self.mapping)
 
 
 def read_jp2_header(reader: FileReader, superbox: Box) -> Jp2Header:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field, structs
 
 from engine.jp2.boxes.jp2_header import Jp2Header, choose_colour, read_header_box
 from engine.jp2.boxes.walk import Box, BoxError, content_of, walk
@@ -15,8 +16,7 @@ _OPACITIES = {0: ChannelKind.OPACITY, 1: ChannelKind.PREMULTIPLIED}
 """OTyp of the Opacity box (M.11.7.6): what the last channel is."""
 
 
-@dataclass
-class JpxHeaders:
+class JpxHeaders(Struct):
     """The Codestream Header and Compositing Layer Header boxes that count: the first of each."""
 
     codestream: Jp2Header | None = None
@@ -78,7 +78,7 @@ def _check_registration(data: bytes) -> None:
 
 def with_jpx_headers(jp2h: Jp2Header, found: JpxHeaders, components: int) -> Jp2Header:
     """The JP2 header, overridden by the headers of the first codestream and layer (M.11.5)."""
-    merged = replace(jp2h, warnings=[*jp2h.warnings, *found.warnings])
+    merged = structs.replace(jp2h, warnings=[*jp2h.warnings, *found.warnings])
     if (own_codestream := found.codestream) is not None:
         _override_palette(merged, own_codestream)
     if (own_layer := found.layer) is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import IntEnum
 from xml.parsers.expat import ExpatError, ParserCreate
+
+from msgspec import Struct, field
 
 from engine.jp2.boxes import photoshop
 from engine.jp2.boxes.file_boxes import FileBoxes
@@ -36,8 +37,7 @@ _MAX_DEPTH = 8
 _MAX_NESTED_BOXES = 4096
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(Struct, frozen=True):
     """What a JPEG can carry over."""
 
     xmp: bytes | None = None
@@ -59,8 +59,7 @@ class _Place(IntEnum):
 _NAMES = {"xmp": "XMP packet", "exif": "Exif stream", "iptc": "set of IPTC records"}
 
 
-@dataclass
-class _Found:
+class _Found(Struct):
     """What was found so far."""
 
     kept: dict[str, tuple[_Place, bytes]] = field(default_factory=dict)

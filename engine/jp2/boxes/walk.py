@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.jp2.errors import corrupt, truncated
 from engine.jp2.file_reader import FileReader
@@ -21,8 +22,7 @@ class BoxError(Exception):
         """The boxes end inside a box header, as in a file that was cut."""
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(Struct, frozen=True):
     """Where a box lies in its file, in bytes; its content is not read."""
 
     kind: bytes

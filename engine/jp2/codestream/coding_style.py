@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.jp2.codestream.marker_segments import Marker, Parameters, Segment
 from engine.jp2.errors import corrupt, unsupported
@@ -17,8 +18,7 @@ _WIDE_INDEX_FROM_COMPONENTS = 257
 """With this many components or more, COC names its component in two bytes."""
 
 
-@dataclass(frozen=True)
-class ComponentStyle:
+class ComponentStyle(Struct, frozen=True):
     """The coding style that COD gives all components, or COC one."""
 
     levels: int
@@ -39,8 +39,7 @@ class ComponentStyle:
         return self.precincts[resolution] if self.precincts else _WHOLE_PRECINCT
 
 
-@dataclass(frozen=True)
-class CodingStyle:
+class CodingStyle(Struct, frozen=True):
     """A COD marker segment (A.6.1)."""
 
     progression: str
@@ -66,8 +65,7 @@ class CodingStyle:
         return 1 << sum(self.every.code_block)
 
 
-@dataclass(frozen=True)
-class Styles:
+class Styles(Struct, frozen=True):
     """The coding style of each component of a tile."""
 
     style: CodingStyle
@@ -82,8 +80,7 @@ class Styles:
         return self.components.get(component, self.style.every)
 
 
-@dataclass
-class StyleMarkers:
+class StyleMarkers(Struct):
     """The COD and COC of one header, as they are met."""
 
     part_2: bool = False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.jp2.codestream.coding_style import Styles
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """Bytes of the file that a decoder must read differently."""
 
     offset: int
@@ -17,8 +17,7 @@ class Patch:
     data: bytes
 
 
-@dataclass(frozen=True)
-class CodestreamFeatures:
+class CodestreamFeatures(Struct, frozen=True):
     high_throughput: bool = False
     """Some tile-component has HT code-blocks (ISO/IEC 15444-15)."""
     packed_headers: bool = False

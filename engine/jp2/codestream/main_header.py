@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.jp2.codestream.coding_style import CodingStyle, StyleMarkers, Styles
 from engine.jp2.codestream.marker_segments import Marker, Parameters, segments
@@ -32,8 +32,7 @@ _HIGH_THROUGHPUT = 0x00020000
 """Pcap bit 15 counted from the top: Part 15, HTJ2K (ISO/IEC 15444-15 A.3)."""
 
 
-@dataclass(frozen=True)
-class ImageSize:
+class ImageSize(Struct, frozen=True):
     """The SIZ marker segment (A.5.1)."""
 
     capabilities: int
@@ -47,8 +46,7 @@ class ImageSize:
         return bool(self.capabilities & 0x8000)
 
 
-@dataclass(frozen=True)
-class MainHeader:
+class MainHeader(Struct, frozen=True):
     size: ImageSize
     styles: Styles
     first_tile_part: int

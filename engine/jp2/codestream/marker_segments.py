@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 from engine.jp2.errors import corrupt, truncated, unsupported
 from engine.jp2.file_reader import FileReader
@@ -56,8 +57,7 @@ _NOT_DECODED = {
 """Markers of ISO/IEC 15444-2 (and 15444-8) that change the samples, and that OpenJPEG skips or refuses."""
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(Struct, frozen=True):
     marker: int
     offset: int
     """Of the marker in the file."""

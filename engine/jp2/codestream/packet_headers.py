@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 Read = Callable[[int, int], bytes]
 """`read(offset, count)`: bytes of the tile's packets; fewer at their end."""
@@ -23,8 +24,7 @@ class HeaderCut(Exception):
     """The bytes end inside a packet header."""
 
 
-@dataclass(frozen=True)
-class BlockStyle:
+class BlockStyle(Struct, frozen=True):
     """How a code-block's passes are cut into codeword segments (Table A.19)."""
 
     bypass: bool

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from engine.jp2.codestream.coding_style import Styles
 from engine.jp2.codestream.packet_headers import BlockStyle, HeaderCut, PrecinctBand, Read, read_packet_header
@@ -33,8 +34,7 @@ class WalkEnd(Enum):
     """What follows is not a packet header."""
 
 
-@dataclass(frozen=True)
-class PacketWalk:
+class PacketWalk(Struct, frozen=True):
     end: WalkEnd
     packets: int
     """Whole packets found."""

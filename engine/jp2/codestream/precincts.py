@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.jp2.codestream.coding_style import ComponentStyle, Styles
 from engine.jp2.codestream.main_header import ImageSize
 from engine.jp2.header import Area
 
 
-@dataclass(frozen=True)
-class Precinct:
+class Precinct(Struct, frozen=True):
     component: int
     resolution: int
     x: int
@@ -23,8 +23,7 @@ class Precinct:
     """Code-blocks across and down in each sub-band; only sub-bands that have any."""
 
 
-@dataclass(frozen=True)
-class ResolutionLevel:
+class ResolutionLevel(Struct, frozen=True):
     """A resolution level of a tile-component."""
 
     component: int

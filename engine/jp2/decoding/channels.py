@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.jp2.errors import corrupt, unsupported
 from engine.jp2.header import ChannelKind, Header
@@ -12,8 +13,7 @@ MAX_BITS = 31
 """OpenJPEG's own limit; ISO/IEC 15444-1 allows 38."""
 
 
-@dataclass(frozen=True)
-class ChannelSource:
+class ChannelSource(Struct, frozen=True):
     """Where a channel's samples come from."""
 
     component: int
@@ -23,8 +23,7 @@ class ChannelSource:
     """A palette's column, of values of `bits` bits; the component's samples are indices into it."""
 
 
-@dataclass(frozen=True)
-class Channels:
+class Channels(Struct, frozen=True):
     """An image's channels by what they are for."""
 
     colours: tuple[ChannelSource, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct, structs
 
 from engine.jp2.decoding.channels import ChannelSource, sort_channels
 from engine.jp2.errors import corrupt, unsupported
@@ -35,16 +36,14 @@ Xyz = tuple[float, float, float]
 """CIE 1931 tristimulus values, 100 for the Y of white."""
 
 
-@dataclass(frozen=True)
-class LabRange:
+class LabRange(Struct, frozen=True):
     """The values of a CIELab channel: scale * fraction + offset, the fraction going from 0 to 1 over all codes."""
 
     scale: float
     offset: float
 
 
-@dataclass(frozen=True)
-class ColourPlan:
+class ColourPlan(Struct, frozen=True):
     model: ColourModel
     colours: tuple[ChannelSource, ...]
     opacity: ChannelSource | None = None
@@ -121,11 +120,11 @@ def plan_colour(header: Header, icc: str = "keep", background: str = "#ffffff") 
     plan = _guess_ycc(header, plan)
     if plan.model is ColourModel.LAB:
         lab, white = _lab_ranges(colour.parameters, plan.colours), _lab_white(colour.parameters)
-        plan = replace(plan, lab=lab, lab_white=white)
+        plan = structs.replace(plan, lab=lab, lab_white=white)
     plan = _with_conversion(plan, icc)
     if channels.opacity is not None:
         plan = _with_opacity(plan, channels.opacity, channels.premultiplied, background)
-    return replace(plan, warnings=(*channels.warnings, *plan.warnings))
+    return structs.replace(plan, warnings=(*channels.warnings, *plan.warnings))
 
 
 def _space_name(colour: Colour) -> str:
@@ -192,7 +191,7 @@ def _guess_ycc(header: Header, plan: ColourPlan) -> ColourPlan:
     if luma.dx != luma.dy or chroma.dx <= luma.dx:
         return plan
     warning = "the second and third component are subsampled: taken as luma and chroma (sYCC)"
-    return replace(plan, model=ColourModel.YCC, warnings=(*plan.warnings, warning))
+    return structs.replace(plan, model=ColourModel.YCC, warnings=(*plan.warnings, warning))
 
 
 def _lab_ranges(parameters: Sequence[int], channels: Sequence[ChannelSource]) -> tuple[LabRange, ...]:
@@ -267,7 +266,7 @@ def _with_conversion(plan: ColourPlan, icc: str) -> ColourPlan:
     else:
         return plan
     wide = plan.model is not ColourModel.YCC and any(channel.bits > 8 for channel in plan.colours)
-    return replace(plan, conversion=conversion, wide=wide, warnings=(*plan.warnings, warning))
+    return structs.replace(plan, conversion=conversion, wide=wide, warnings=(*plan.warnings, warning))
 
 
 def _with_opacity(
@@ -286,7 +285,7 @@ def _with_opacity(
         else background
     )
     warning = f"{how} flattened on {on}"
-    return replace(
+    return structs.replace(
         plan,
         opacity=opacity,
         premultiplied=premultiplied,

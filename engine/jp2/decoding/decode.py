@@ -6,10 +6,10 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, field
 
 from engine.failures import Cause, ImageError, Stage
 from engine.formatting import memory_size
@@ -34,8 +34,7 @@ from engine.messages import DecodeMode, Plan
 SeeSamples = Callable[[Sequence[DecodedPlane]], None]
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """Decoded pixels, in memory or in a file."""
 
     pixels: Pixels
@@ -101,8 +100,7 @@ def possible_mode(header: Header, mode: DecodeMode) -> DecodeMode:
     return DecodeMode.WHOLE if mode is DecodeMode.TILES else mode
 
 
-@dataclass(frozen=True)
-class _Decoding:
+class _Decoding(Struct, frozen=True):
     """What every decode mode needs."""
 
     file: Jp2File

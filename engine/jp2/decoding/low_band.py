@@ -6,11 +6,11 @@ weights by which the samples of a line make one sample of that band, so two prod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 _ALPHA, _BETA, _GAMMA, _DELTA, _SCALE = (
@@ -23,8 +23,7 @@ _ALPHA, _BETA, _GAMMA, _DELTA, _SCALE = (
 """The lifting parameters of the 9-7 irreversible filter (table F.4)."""
 
 
-@dataclass(frozen=True)
-class LowBand:
+class LowBand(Struct, frozen=True):
     """The band that is left after `levels` decompositions."""
 
     levels: int
@@ -45,8 +44,7 @@ class LowBand:
         return -(-first // self.step), -(-last // self.step)
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """What some of the band's samples are made of."""
 
     line: tuple[int, int]

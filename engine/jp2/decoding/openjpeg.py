@@ -8,7 +8,6 @@ import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import PIL
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage, one_line
@@ -37,8 +37,7 @@ _RAW_CHANNELS = 0x0001
 """OPJ_DPARAMETERS_IGNORE_PCLR_CMAP_CDEF_FLAG: palette and channel order are applied by the colour plan."""
 
 
-@dataclass(frozen=True)
-class DecodedPlane:
+class DecodedPlane(Struct, frozen=True):
     """A component's decoded samples: a view into the decoder's memory, valid until the next decode."""
 
     samples: NDArray[Any]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from engine.jp2.decoding.channels import ChannelSource
@@ -23,8 +23,7 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 _LUT_BITS = 16
 
 
-@dataclass(frozen=True)
-class PixelGrid:
+class PixelGrid(Struct, frozen=True):
     """The picture's pixels on the reference grid: those of the finest component (as in `Header.width`)."""
 
     dx: int
@@ -43,8 +42,7 @@ class PixelGrid:
         return PixelArea(left, top, right, bottom)
 
 
-@dataclass(frozen=True)
-class PixelArea:
+class PixelArea(Struct, frozen=True):
     """Rows and columns of the picture; right and bottom are outside."""
 
     left: int
@@ -165,8 +163,7 @@ class PixelWriter:
         )
 
 
-@dataclass(frozen=True)
-class _Span:
+class _Span(Struct, frozen=True):
     """The rows (or columns) of a plane that lie under a range of the picture's."""
 
     start: int

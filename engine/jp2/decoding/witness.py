@@ -9,10 +9,10 @@ strips, so one that is wrong, empty or in another's place shows. What only the f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from engine.failures import Cause, ImageError, Stage
@@ -39,8 +39,7 @@ Span = tuple[int, int]
 """First and last, the last outside."""
 
 
-@dataclass
-class _Part:
+class _Part(Struct):
     """A component of a tile."""
 
     tile: int
@@ -53,8 +52,7 @@ class _Part:
     """Of the band: the first one that is not compared yet."""
 
 
-@dataclass(frozen=True)
-class _Rows:
+class _Rows(Struct, frozen=True):
     """A component's samples: those decoded now, and the last ones above them."""
 
     plane: DecodedPlane
@@ -83,8 +81,7 @@ class _Rows:
         return np.concatenate((self.kept, samples.astype(self.kept.dtype)))[-count:]
 
 
-@dataclass
-class Witness:
+class Witness(Struct):
     """The reduced picture, and how far the comparison is."""
 
     header: Header

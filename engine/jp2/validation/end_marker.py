@@ -5,7 +5,7 @@ The marker itself has no pixel. Without it the picture is there if something els
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from engine.failures import ImageError
 from engine.jp2.codestream.marker_segments import Marker
@@ -17,8 +17,7 @@ _FIRST_BYTE = EOC[:1]
 _SHOWN_BYTES = 4096
 
 
-@dataclass(frozen=True)
-class ChainEnd:
+class ChainEnd(Struct, frozen=True):
     """Where the chain of tile-parts ends, and what shows that none is missing."""
 
     offset: int

@@ -7,7 +7,8 @@ missing although none gives their count, and a header that promises more precinc
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from engine.jp2.codestream.coding_style import Styles
 from engine.jp2.codestream.main_header import ImageSize, MainHeader
@@ -33,8 +34,7 @@ _ORDER_ELSEWHERE = frozenset({Marker.POC})
 """Progression order changes, which the packet walk does not follow."""
 
 
-@dataclass
-class _Tile:
+class _Tile(Struct):
     """What the tile-parts of one tile hold and declare."""
 
     spans: list[tuple[int, int]] = field(default_factory=list)

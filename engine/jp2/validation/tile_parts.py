@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from engine.failures import ImageError
 from engine.jp2.codestream.coding_style import StyleMarkers, Styles
@@ -38,8 +39,7 @@ _TNSOT_OFFSET = 11
 _MOST_STATED = 255
 
 
-@dataclass(frozen=True)
-class TilePartHeader:
+class TilePartHeader(Struct, frozen=True):
     """The marker segments between SOT and SOD."""
 
     data: int
@@ -51,8 +51,7 @@ class TilePartHeader:
     """How the tile is coded, if the header has a COD or COC of its own."""
 
 
-@dataclass(frozen=True)
-class TilePart:
+class TilePart(Struct, frozen=True):
     """One tile-part; offsets in bytes from the start of the file."""
 
     tile: int
@@ -72,8 +71,7 @@ class TilePart:
         return f"tile-part {self.index} of tile {self.tile}"
 
 
-@dataclass
-class TilePartChain:
+class TilePartChain(Struct):
     """What a walk along the chain found."""
 
     start: int

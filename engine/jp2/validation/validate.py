@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct, structs
 
 from engine.jp2.boxes.file_boxes import FileBoxes
 from engine.jp2.codestream.features import CodestreamFeatures, Patch
@@ -17,8 +17,7 @@ _METADATA_BOXES = frozenset({b"uuid", b"xml ", b"uinf", b"jp2i", b"asoc", b"nlst
 """Boxes that may follow a codestream: if one of these is cut, the file is, which stray bytes do not show."""
 
 
-@dataclass(frozen=True)
-class Structure:
+class Structure(Struct, frozen=True):
     features: CodestreamFeatures
     warnings: tuple[str, ...]
     """What is odd and harmless."""
@@ -39,7 +38,7 @@ def check_structure(file: Jp2File) -> Structure:
     features = chain.features
     if reader.read(chain.end, 2) != EOC:
         # Without the marker OpenJPEG fails: "Stream too short".
-        features = replace(features, patches=(*features.patches, Patch(chain.end, EOC)))
+        features = structs.replace(features, patches=(*features.patches, Patch(chain.end, EOC)))
     return Structure(features, (*warnings, *jpylyzer_warnings(file, chain)))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+
+from msgspec import structs
 
 from engine.file_kind import FileKind
 from engine.ledger.models import ImageRow, KindCount
@@ -38,7 +39,7 @@ def kind_cells(count: KindCount) -> list[object]:
 
 
 def batch_cells(batch: BatchFigures) -> list[object]:
-    account, psnr, times = asdict(batch.account), batch.psnr, batch.times
+    account, psnr, times = structs.asdict(batch.account), batch.psnr, batch.times
     levels_db = (psnr.lowest, psnr.quantile(0.05), psnr.median, psnr.highest)
     worked: Sequence[object] = [""] * len(_TIMES)
     if times is not None:

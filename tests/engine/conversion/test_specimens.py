@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from engine.conversion.specimens import SPECIMENS, convert_specimens, difference
 from engine.messages import DecodeMode
@@ -22,18 +23,18 @@ def test_every_decode_mode_has_a_specimen_and_each_becomes_the_same_jpeg_again(t
 
 def test_what_differs_is_named_a_library_or_the_bytes_alone() -> None:
     ours = specimens()
-    other = replace(ours, md5s=(("decoded whole", "0" * 32), *ours.md5s[1:]))
+    other = structs.replace(ours, md5s=(("decoded whole", "0" * 32), *ours.md5s[1:]))
     told = difference(ours, other, LIBRARIES)
     assert told is not None and told.startswith(
         "same versions, other bytes: pyvips-binary 8.18, glymur 0.14: the specimen decoded whole becomes another JPEG "
         f"there (1 of {len(SPECIMENS)} differ). Install photostat there"
     )
-    older = replace(other, codecs=(("OpenJPEG", "2.4.0 of the system"), *ours.codecs[1:]))
+    older = structs.replace(other, codecs=(("OpenJPEG", "2.4.0 of the system"), *ours.codecs[1:]))
     told = difference(ours, older, LIBRARIES)
     assert told is not None and told.startswith(
         f"OpenJPEG is 2.4.0 of the system there, and {ours.codecs[0][1]}"
     )
     assert "same versions" not in told
-    assert difference(ours, replace(ours, codecs=older.codecs)) is None, "the bytes decide"
-    told = difference(ours, replace(ours, md5s=()))
+    assert difference(ours, structs.replace(ours, codecs=older.codecs)) is None, "the bytes decide"
+    told = difference(ours, structs.replace(ours, md5s=()))
     assert told is not None and "(all differ)" in told

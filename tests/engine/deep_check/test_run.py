@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from engine.deep_check import run
 from engine.deep_check.child import _steps, modes_tolerance
@@ -193,7 +194,7 @@ def test_a_decode_mode_that_lies_is_found_out(
                     raise ImageError(Cause.CORRUPT, Stage.DECODING, "OpenJPEG: no such tile")
                 pixels: Any = np.array(picture.pixels)
                 pixels[100, 50, 2] ^= 1
-                picture = replace(picture, pixels=pixels)
+                picture = structs.replace(picture, pixels=pixels)
             yield picture
 
     monkeypatch.setattr(decode, "decoded", lying)

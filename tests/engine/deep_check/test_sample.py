@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from engine.deep_check import sample
 from engine.deep_check.results import SampledImage
@@ -18,7 +18,7 @@ KIND = FileKind("Kakadu", "jp2", "9-7", "untiled", "1", "RPCL", 1, "8 bits", "gr
 
 def image(number: int, layers: int = 1) -> SampledImage:
     return SampledImage(
-        number, f"/s/{number}", f"b/{number}.jpg", surveyed(number), replace(KIND, layers=layers)
+        number, f"/s/{number}", f"b/{number}.jpg", surveyed(number), structs.replace(KIND, layers=layers)
     )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine.gpu.batches import MOST_PASSED, WaitingImage, next_batch
 from engine.gpu.comparison import SampleComparison
-from engine.gpu.eligibility import Refusal, refusal
+from engine.gpu.eligibility import refusal
 from engine.gpu.kind_locks import COMPARED_EVERY, COMPARED_FIRST, REFUSED_FIRST, KindLocks, Trust
 from engine.gpu.memory import card_budget, decoding_bytes, staging_bytes
+from engine.gpu.refusals import Refusal
 from engine.jp2.codestream.features import CodestreamFeatures
 from engine.jp2.codestream.marker_segments import Marker
 from engine.jp2.decoding.openjpeg import DecodedPlane
@@ -48,24 +48,26 @@ def test_what_the_gpu_decodes_is_decided_by_the_header() -> None:
         return refusal(header, markers, features or CodestreamFeatures(), lossy=lossy)
 
     def parts(*given: Component) -> Header:
-        return replace(HEADER, components=given)
+        return structs.replace(HEADER, components=given)
 
     assert why() is None
-    assert why(replace(HEADER, layers=12, progression="LRCP")) is None
-    assert why(replace(HEADER, grid=replace(HEADER.grid, tile_width=64, tile_height=64))) is None
-    assert why(parts(*[replace(PART, bits=16)] * 4)) is None
+    assert why(structs.replace(HEADER, layers=12, progression="LRCP")) is None
+    assert (
+        why(structs.replace(HEADER, grid=structs.replace(HEADER.grid, tile_width=64, tile_height=64))) is None
+    )
+    assert why(parts(*[structs.replace(PART, bits=16)] * 4)) is None
     assert why(parts(PART)) is None
-    assert why(replace(HEADER, reversible=False)) is Refusal.LOSSY
-    assert why(replace(HEADER, reversible=False), lossy=True) is None
+    assert why(structs.replace(HEADER, reversible=False)) is Refusal.LOSSY
+    assert why(structs.replace(HEADER, reversible=False), lossy=True) is None
     assert why(parts(PART, PART)) is Refusal.COMPONENTS
     assert why(parts(*[PART] * 5)) is Refusal.COMPONENTS
-    assert why(parts(replace(PART, bits=4))) is Refusal.DEPTH
-    assert why(parts(replace(PART, bits=17))) is Refusal.DEPTH
-    assert why(parts(replace(PART, signed=True))) is Refusal.SIGNED
-    assert why(parts(PART, PART, replace(PART, bits=12))) is Refusal.MIXED
-    assert why(parts(PART, replace(PART, dx=2), replace(PART, dx=2))) is Refusal.SUBSAMPLED
-    assert why(replace(HEADER, grid=replace(HEADER.grid, x0=1))) is Refusal.ORIGIN
-    assert why(replace(HEADER, grid=replace(HEADER.grid, tile_y0=1))) is Refusal.ORIGIN
+    assert why(parts(structs.replace(PART, bits=4))) is Refusal.DEPTH
+    assert why(parts(structs.replace(PART, bits=17))) is Refusal.DEPTH
+    assert why(parts(structs.replace(PART, signed=True))) is Refusal.SIGNED
+    assert why(parts(PART, PART, structs.replace(PART, bits=12))) is Refusal.MIXED
+    assert why(parts(PART, structs.replace(PART, dx=2), structs.replace(PART, dx=2))) is Refusal.SUBSAMPLED
+    assert why(structs.replace(HEADER, grid=structs.replace(HEADER.grid, x0=1))) is Refusal.ORIGIN
+    assert why(structs.replace(HEADER, grid=structs.replace(HEADER.grid, tile_y0=1))) is Refusal.ORIGIN
     assert why(HEADER, Marker.RGN) is Refusal.REGION
     assert why(HEADER, Marker.POC) is Refusal.PROGRESSION
     assert why(features=CodestreamFeatures(tile_markers=frozenset({Marker.RGN}))) is Refusal.REGION
@@ -73,7 +75,7 @@ def test_what_the_gpu_decodes_is_decided_by_the_header() -> None:
     assert why(HEADER, Marker.COC) is Refusal.MIXED_STYLES
     assert why(features=CodestreamFeatures(packed_headers=True)) is Refusal.PACKED_HEADERS
     assert why(features=CodestreamFeatures(high_throughput=True)) is Refusal.HIGH_THROUGHPUT
-    assert why(replace(HEADER, high_throughput=True)) is Refusal.HIGH_THROUGHPUT
+    assert why(structs.replace(HEADER, high_throughput=True)) is Refusal.HIGH_THROUGHPUT
 
 
 def waiting(*pixels: int, passed: int = 0) -> list[WaitingImage]:
@@ -117,7 +119,9 @@ def test_every_image_that_waits_is_decoded(pixels: list[int]) -> None:
         places = next_batch(images, most_pixels=250)
         oldest -= sum(place < oldest for place in places)
         left = [
-            replace(one, passed=one.passed + 1) for place, one in enumerate(images) if place not in places
+            structs.replace(one, passed=one.passed + 1)
+            for place, one in enumerate(images)
+            if place not in places
         ]
         images, batches = [*left, *waiting(*[40] * new)], batches + 1
         assert batches <= MOST_PASSED + 4 * len(pixels)

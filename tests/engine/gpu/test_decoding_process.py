@@ -7,12 +7,13 @@ import os
 import resource
 import signal
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from engine.conversion.convert import convert_image
 from engine.failures import ImageError, Stage
@@ -96,7 +97,7 @@ class Told:
 def convert(path: Path, gpu: GpuUse | None, client: GpuClient) -> tuple[bytes, Told]:
     (path.parent / "scratch").mkdir(exist_ok=True)
     told: list[GpuOutcome] = []
-    done = convert_image(replace(job(path), gpu=gpu), lambda stage: None, client, told.append)
+    done = convert_image(structs.replace(job(path), gpu=gpu), lambda stage: None, client, told.append)
     assert len(told) <= 1
     return Path(done.scratch_path).read_bytes(), Told(done, told[0] if told else None)
 
@@ -112,7 +113,7 @@ def test_a_conversion_makes_the_same_jpeg_and_outlives_the_process(tmp_path: Pat
         for path in paths:
             by_cpu, plain = convert(path, None, client)
             by_gpu, taken = convert(path, use, client)
-            by_both, compared = convert(path, replace(use, compare=True), client)
+            by_both, compared = convert(path, structs.replace(use, compare=True), client)
             assert by_cpu == by_gpu == by_both
             assert plain.gpu is None
             assert taken.gpu == GpuOutcome()
@@ -136,7 +137,7 @@ def test_what_a_comparison_showed_is_told_also_if_the_image_fails_then(tmp_path:
     make_jp2(path, 300, 200)
     told: list[GpuOutcome] = []
     with gpu_decoder() as (_, address), gpu_client() as client:
-        compared = replace(job(path), gpu=GpuUse(address, compare=True, lossy=False))
+        compared = structs.replace(job(path), gpu=GpuUse(address, compare=True, lossy=False))
         with pytest.raises(ImageError) as failed:  # because there is no directory to write to
             convert_image(compared, lambda stage: None, client, told.append)
     assert failed.value.failure.stage is Stage.ENCODING

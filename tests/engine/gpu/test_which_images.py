@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from engine.failures import ImageError
 from engine.gpu.client import codestream_bytes, read_codestream
-from engine.gpu.eligibility import Refusal, refusal
+from engine.gpu.eligibility import refusal
+from engine.gpu.refusals import Refusal
 from engine.jp2.decoding.openjpeg import DecoderMessages, open_decoder
 from engine.jp2.jp2_file import Jp2File
 from engine.jp2.validation.validate import check_structure

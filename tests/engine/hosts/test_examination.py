@@ -13,7 +13,7 @@ from unittest.mock import Mock
 
 from engine.hosts.children import Children
 from engine.hosts.examination import Examination
-from engine.processes.examiner import Concerns, Problem
+from engine.messages import Concerns, Problem
 from tests.support.waiting import wait_until_async
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from msgspec import structs
 
 from engine.config import StoreSettings
 from engine.conversion.specimens import Conversions
@@ -63,7 +63,9 @@ async def test_a_host_joins_if_it_makes_the_bytes_that_the_engine_makes(tmp_path
     ours = specimens()
     joined = await greeted(tmp_path, ours)
     assert (joined.problem, joined.unable) == (None, None)
-    joined = await greeted(tmp_path, replace(ours, md5s=(*ours.md5s[:-1], (ours.md5s[-1][0], "0" * 32))))
+    joined = await greeted(
+        tmp_path, structs.replace(ours, md5s=(*ours.md5s[:-1], (ours.md5s[-1][0], "0" * 32)))
+    )
     assert joined.problem is not None and joined.problem.startswith("same versions, other bytes: photostat ")
     assert [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()] == []
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.file_kind import FileKind
 from engine.jp2.survey import examine_source, survey_source
@@ -37,7 +37,7 @@ def test_a_kind_has_what_a_decoder_is_told(tmp_path: Path) -> None:
     make_jp2(path, encoding=encoding, wrapping=Wrapping(icc=wide_gamut_profile()))
     kind = kind_of(path)
     assert kind.writer.startswith("Created by OpenJPEG version")
-    assert replace(kind, writer="") == FileKind(
+    assert structs.replace(kind, writer="") == FileKind(
         "", "jp2", "5-3 RCT", "64 × 64", "4", "RLCP", 2, "8 bits", "ICC RGB, 3 components", False
     )
     assert "64 × 64" in kind.describe()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.formatting import HOUR, MINUTE
 from engine.ledger import schema
@@ -81,7 +81,7 @@ def test_failures_are_one_row_for_each_cause_until_a_gap_an_hour_or_another_engi
         assert told(first) == "source-missing ×3, 02:00:00–02:18:00, the last: no 3"
         assert (first.image_id, first.message) == (3, "source-missing: no 3")
         assert told(alone) == "corrupt: no 6"
-        at_once = replace(first, time=first.first + 0.4)
+        at_once = structs.replace(first, time=first.first + 0.4)
         assert told(at_once) == "source-missing ×3, 02:00:00, the last: no 3"
 
 

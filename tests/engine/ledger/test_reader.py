@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from engine.control.snapshot import Snapshot, State
 from engine.ledger.account import Account
@@ -105,7 +106,7 @@ def test_an_infinite_psnr_is_json(workspace: Workspace) -> None:
     with Ledger.open(workspace) as ledger:
         ledger.surveyed([surveyed(1)])
         ledger.start(1, 1, 1, "whole")
-        ledger.converted(replace(converted(1), psnr_db=float("inf"), warnings=("flat [b]", "ünï")))
+        ledger.converted(structs.replace(converted(1), psnr_db=float("inf"), warnings=("flat [b]", "ünï")))
         ledger.done(1)
     with LedgerReader(workspace) as reader:
         image = reader.image(1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.config import JpegSettings
 from engine.failures import Cause, Failure, Stage, UserError
@@ -29,7 +29,7 @@ def workspace(tmp_path: Path) -> Workspace:
 def convert(ledger: Ledger, image: int, md5: str) -> None:
     ledger.surveyed([surveyed(image)])
     ledger.start(image, 1, 1, DecodeMode.WHOLE)
-    ledger.converted(replace(converted(image), md5=md5))
+    ledger.converted(structs.replace(converted(image), md5=md5))
 
 
 def test_only_delivered_jpegs_as_they_were_seen_are_to_be_replaced(workspace: Workspace) -> None:

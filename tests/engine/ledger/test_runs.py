@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from engine.ledger.reader import LedgerReader
 from engine.ledger.runs import Ending, RunNote, RunStart, WaitKind
@@ -17,7 +18,7 @@ from tests.support.run_records import BEGAN, HOUR, engine, span, wait
 def note(
     start: RunStart, began_h: float, until_h: float, how: Ending | None, ended: float | None = None
 ) -> RunNote:
-    of_engine = replace(engine(began_h, until_h, how), id=start.engine)
+    of_engine = structs.replace(engine(began_h, until_h, how), id=start.engine)
     return RunNote(start.run, start.run_began or of_engine.began, ended, of_engine, {}, {})
 
 
@@ -27,10 +28,10 @@ def test_what_an_engine_notes_later_replaces_what_it_noted_before(workspace: Wor
         assert start == RunStart(1, 1, None, ())
         first = note(start, 0, 1, None)
         store, memory = wait(WaitKind.HELD, "store", 0.5, 60), wait(WaitKind.HELD, "memory", 0.7, 5)
-        ledger.keep_run(replace(first, waits={0: store}, throughput={0: span(0, 10)}))
+        ledger.keep_run(structs.replace(first, waits={0: store}, throughput={0: span(0, 10)}))
         later = note(start, 0, 2, Ending.STOPPED)
-        longer = replace(store, ended=store.ended + 60, lasted_s=120.0)
-        ledger.keep_run(replace(later, waits={0: longer, 1: memory}, throughput={0: span(0, 12)}))
+        longer = structs.replace(store, ended=store.ended + 60, lasted_s=120.0)
+        ledger.keep_run(structs.replace(later, waits={0: longer, 1: memory}, throughput={0: span(0, 12)}))
         found = ledger.last_run()
     assert found is not None
     assert (found.number, found.began, found.ended) == (1, BEGAN, None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from engine.ledger.writer import Ledger
 from engine.messages import DecodeMode
@@ -48,7 +49,7 @@ def test_what_has_changed_since_it_was_last_asked_for_is_seen(tmp_path: Path) ->
         assert ledger.queue.to_convert(None, 1) == [second]
         assert ledger.queue.to_convert(None, 10) == [
             second,
-            replace(first, attempts=1, surveyed=surveyed(1, width=100)),
+            structs.replace(first, attempts=1, surveyed=surveyed(1, width=100)),
         ]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from engine.failures import Cause, Failure, Stage
 from engine.ledger.account import Account
@@ -71,7 +71,7 @@ def test_warnings_of_the_store_come_after_those_of_the_conversion(workspace: Wor
     with Ledger.open(workspace) as ledger:
         ledger.surveyed([surveyed(1)])
         ledger.start(1, 100, 10, "whole")
-        ledger.converted(replace(converted(1), warnings=("grey",)))
+        ledger.converted(structs.replace(converted(1), warnings=("grey",)))
         ledger.done(1, ['no record id: "Ж"'])
     with LedgerReader(workspace) as reader:
         (row,) = (row for row in reader.iterate(ImageFilter()) if row.id == 1)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine.failures import Cause
 from engine.memory.admission import MAY_BE_PASSED_S, STUCK_LIMIT_S, affordable_workers, decide
@@ -54,7 +53,7 @@ def rigid(image_id: int, need_bytes: int) -> Surveyed:
     facts = image(image_id, 1)
     while predict(facts, Plan(DecodeMode.TILES)) < need_bytes:
         side = facts.width + 64
-        facts = replace(facts, width=side, height=side, tile_width=side, tile_height=side // 2)
+        facts = structs.replace(facts, width=side, height=side, tile_width=side, tile_height=side // 2)
     return facts
 
 
@@ -102,20 +101,22 @@ def test_memory_for_a_gpu_is_promised_where_there_is_room_and_costs_no_other_way
     def plan_with(room: int) -> Plan:
         now = inputs(facts, available=FLOOR + room - IDLE_WORKER, slots=1, cores=1)
         candidates = [AdmissionCandidate(1, facts, shareable_bytes=shared)]
-        (start,) = decide(replace(now, candidates=candidates), AdmissionState()).starts
+        (start,) = decide(structs.replace(now, candidates=candidates), AdmissionState()).starts
         return start.plan
 
     need = plain.predicted_bytes
-    assert plan_with(need + shared) == replace(plain, predicted_bytes=need + shared, shared_bytes=shared)
+    assert plan_with(need + shared) == structs.replace(
+        plain, predicted_bytes=need + shared, shared_bytes=shared
+    )
     assert plan_with(need + shared - MIB) == plain
 
 
 def test_a_quarter_of_the_memory_at_most_is_pinned_for_gpus_all_images_together() -> None:
     facts = image(1, 10)
     running = RunningImage(9, 300 * MIB, 300 * MIB, started=0.0, shared_bytes=GIB - 250 * MIB)
-    now = replace(inputs(running=(running,), slots=4), cores=4)
+    now = structs.replace(inputs(running=(running,), slots=4), cores=4)
     candidates = [AdmissionCandidate(number, facts, shareable_bytes=100 * MIB) for number in (1, 2, 3)]
-    starts = decide(replace(now, candidates=candidates), AdmissionState()).starts
+    starts = decide(structs.replace(now, candidates=candidates), AdmissionState()).starts
     assert [start.plan.shared_bytes for start in starts] == [100 * MIB, 100 * MIB, 0]
     assert {start.plan.mode for start in starts} == {DecodeMode.WHOLE}
 
@@ -144,7 +145,7 @@ class TestOneDecision:
     def test_an_idle_machine_starts_something_that_fits(
         self, now: AdmissionInput, state: AdmissionState
     ) -> None:
-        idle = replace(now, running=())
+        idle = structs.replace(now, running=())
         decision = decide(idle, state)
         room = idle.obtainable_bytes
         fits = [c for c in idle.candidates if not isinstance(choose_plan(c.facts, room), DoesNotFit)]
@@ -225,7 +226,7 @@ class TestWholeRuns:
         while 1 not in run.started:
             smalls = [facts for facts in smalls if facts.image_id not in run.started]
             while len(smalls) < 20:
-                smalls.append(replace(sizes[next_id % 4], image_id=next_id))
+                smalls.append(structs.replace(sizes[next_id % 4], image_id=next_id))
                 next_id += 1
             run.step(smalls if run.now < 10 else [large, *smalls])
             assert run.now < 10 + MAY_BE_PASSED_S + 2 * core_seconds(sizes[-1])
@@ -253,7 +254,7 @@ class TestRoom:
         busy = RunningImage(99, 2 * GIB, 2 * GIB, 990.0)
         waiting = rigid(1, 2 * GIB), rigid(2, 200 * MIB)
         now = inputs(*waiting, available=FLOOR + GIB, running=(busy,), slots=1)
-        return replace(now, disk_saves_memory=False)
+        return structs.replace(now, disk_saves_memory=False)
 
     def test_the_largest_first_and_small_ones_pass_what_does_not_fit(self) -> None:
         decision = decide(self.large_and_small, AdmissionState())
@@ -276,9 +277,9 @@ class TestRoom:
 
     def test_what_running_images_have_not_taken_yet_is_theirs(self) -> None:
         promised = RunningImage(99, 3 * GIB, 100 * MIB, 999.0)
-        now = replace(inputs(rigid(1, GIB), running=(promised,), slots=1), disk_saves_memory=False)
+        now = structs.replace(inputs(rigid(1, GIB), running=(promised,), slots=1), disk_saves_memory=False)
         assert started(decide(now, AdmissionState())) == []
-        taken = replace(now, running=[replace(promised, promised_bytes=200 * MIB)])
+        taken = structs.replace(now, running=[structs.replace(promised, promised_bytes=200 * MIB)])
         assert started(decide(taken, AdmissionState())) == [1]
 
     def test_too_large_whole_goes_in_strips(self) -> None:
@@ -296,23 +297,31 @@ class TestRoom:
         alone = AdmissionCandidate(1, image(1, 10), alone=True)
         beside = AdmissionCandidate(2, image(2, 10))
         busy = RunningImage(99, 100 * MIB, 100 * MIB, 990.0)
-        quiet = replace(inputs(slots=2), candidates=[alone, beside])
-        assert started(decide(quiet, AdmissionState())) == [1]
-        assert started(decide(replace(quiet, running=[busy]), AdmissionState())) == [2]
-        assert started(decide(replace(quiet, running=[replace(busy, alone=True)]), AdmissionState())) == []
+        quiet = structs.replace(inputs(slots=2), candidates=[alone, beside])
+        busy_alone = structs.replace(busy, alone=True)
+        assert started(decide(structs.replace(quiet, running=[busy_alone]), AdmissionState())) == []
+        assert started(decide(structs.replace(quiet, running=[busy]), AdmissionState())) == [2]
+        assert (
+            started(
+                decide(structs.replace(quiet, running=[structs.replace(busy, alone=True)]), AdmissionState())
+            )
+            == []
+        )
 
     def test_one_that_must_run_alone_does_not_starve(self) -> None:
         alone = AdmissionCandidate(1, image(1, 10), alone=True)
         busy = RunningImage(99, 100 * MIB, 100 * MIB, 990.0)
-        now = replace(inputs(), candidates=[alone, AdmissionCandidate(2, image(2, 10))], running=[busy])
+        now = structs.replace(
+            inputs(), candidates=[alone, AdmissionCandidate(2, image(2, 10))], running=[busy]
+        )
         state = decide(now, AdmissionState()).state
-        assert started(decide(replace(now, now=now.now + MAY_BE_PASSED_S), state)) == []
+        assert started(decide(structs.replace(now, now=now.now + MAY_BE_PASSED_S), state)) == []
 
 
 class TestThreads:
     def test_cores_that_memory_leaves_idle_decode(self) -> None:
         now = inputs(rigid(1, 3 * GIB), rigid(2, 2 * GIB), cores=6, slots=6)
-        decision = decide(replace(now, disk_saves_memory=False), AdmissionState())
+        decision = decide(structs.replace(now, disk_saves_memory=False), AdmissionState())
         assert [start.plan.threads for start in decision.starts] == [6]
 
     def test_the_last_images_get_the_cores_that_are_left(self) -> None:
@@ -320,7 +329,7 @@ class TestThreads:
         assert decision.starts[0].plan.threads == 2
 
     def test_not_while_more_images_are_still_to_come(self) -> None:
-        now = replace(inputs(image(1, 30), cores=2, slots=2), more_to_come=True)
+        now = structs.replace(inputs(image(1, 30), cores=2, slots=2), more_to_come=True)
         assert decide(now, AdmissionState()).starts[0].plan.threads == 1
 
     def test_not_while_workers_are_still_getting_ready(self) -> None:
@@ -347,7 +356,7 @@ class TestHold:
         more = inputs(image(1, 5), available=2 * GIB, now=1010.0)
         decision = decide(more, state)
         assert decision.hold is not None and not decision.starts
-        decision = decide(replace(more, now=1010.0 + HOLD_RELEASE_S), decision.state)
+        decision = decide(structs.replace(more, now=1010.0 + HOLD_RELEASE_S), decision.state)
         assert decision.hold is None and started(decision) == [1]
 
     def test_with_room_again_it_tells_that_the_room_must_last(self) -> None:
@@ -375,16 +384,19 @@ class TestHold:
         first = decide(low, AdmissionState())
         assert first.stop == 1
         assert (
-            decide(replace(low, now=low.now + STOP_INTERVAL_S / 2, running=[two]), first.state).stop is None
+            decide(structs.replace(low, now=low.now + STOP_INTERVAL_S / 2, running=[two]), first.state).stop
+            is None
         )
-        assert decide(replace(low, now=low.now + STOP_INTERVAL_S, running=[two]), first.state).stop == 2
+        assert (
+            decide(structs.replace(low, now=low.now + STOP_INTERVAL_S, running=[two]), first.state).stop == 2
+        )
 
     def test_one_that_took_more_than_its_promise_is_promised_more(self) -> None:
         facts = image(1, 40)
         promise = decide(inputs(facts), AdmissionState()).starts[0].plan.predicted_bytes
         greedy = RunningImage(1, promise, 2 * promise, 990.0)
         state = decide(inputs(available=0, running=(greedy,)), AdmissionState()).state
-        again = decide(inputs(facts, now=2000.0), replace(state, holding_since=None))
+        again = decide(inputs(facts, now=2000.0), structs.replace(state, holding_since=None))
         assert (
             again.starts[0].plan.predicted_bytes > 2 * promise
             or again.starts[0].plan.mode is DecodeMode.STRIPS
@@ -399,7 +411,7 @@ class TestHold:
 
 class TestNeverFits:
     def test_it_tells_what_it_needs_and_what_there_is(self) -> None:
-        huge = replace(image(1, 3000), tile_width=54_000, tile_height=27_386)
+        huge = structs.replace(image(1, 3000), tile_width=54_000, tile_height=27_386)
         decision = decide(inputs(huge), AdmissionState())
         (never_fits,) = decision.never_fits
         failure = never_fits.failure()
@@ -411,13 +423,13 @@ class TestNeverFits:
         now = inputs(facts, available=int(1.5 * GIB))
         state = decide(now, AdmissionState()).state
         assert state.stuck_since == now.now
-        later = decide(replace(now, now=now.now + STUCK_LIMIT_S), state)
+        later = decide(structs.replace(now, now=now.now + STUCK_LIMIT_S), state)
         assert [i.image_id for i in later.never_fits] == [1]
 
     def test_an_image_of_usual_size_waits_as_long_as_it_takes(self) -> None:
         now = inputs(image(1, 60), available=FLOOR + 100 * MIB)
         state = decide(now, AdmissionState()).state
-        later = decide(replace(now, now=now.now + 100 * STUCK_LIMIT_S), state)
+        later = decide(structs.replace(now, now=now.now + 100 * STUCK_LIMIT_S), state)
         assert not later.never_fits and later.hold is not None
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine.config import JpegSettings
 from engine.memory.calibration import UNCORRECTED, Calibration, PeakSample, calibrate
@@ -43,17 +42,17 @@ class TestAgainstMeasurements:
 
 class TestTheModel:
     def test_the_reduced_picture_that_tiles_and_strips_are_compared_with_is_counted(self) -> None:
-        large = replace(image(1, 1000), levels=5, bits=8)
+        large = structs.replace(image(1, 1000), levels=5, bits=8)
         strips = Plan(DecodeMode.STRIPS, strip_rows=64, pixels_on_disk=True)
-        tiled = replace(large, tile_width=1024, tile_height=1024)
+        tiled = structs.replace(large, tile_width=1024, tile_height=1024)
         kept = large.width * large.height * large.components / 256
-        assert predict(large, strips) >= predict(replace(large, levels=1), strips) + kept
+        assert predict(large, strips) >= predict(structs.replace(large, levels=1), strips) + kept
         for facts, plan in ((large, strips), (tiled, Plan(DecodeMode.TILES, pixels_on_disk=True))):
             # With two levels it is large: decoding it takes more than decoding a tile or a strip.
-            assert predict(replace(facts, levels=2), plan) > 16 * kept * 4
-            assert predict(facts, plan) < predict(replace(facts, levels=2), plan)
+            assert predict(structs.replace(facts, levels=2), plan) > 16 * kept * 4
+            assert predict(facts, plan) < predict(structs.replace(facts, levels=2), plan)
         assert predict(large, Plan(DecodeMode.WHOLE)) == predict(
-            replace(large, levels=1), Plan(DecodeMode.WHOLE)
+            structs.replace(large, levels=1), Plan(DecodeMode.WHOLE)
         )
 
     @given(st.floats(20, 2000))
@@ -65,7 +64,7 @@ class TestTheModel:
     @given(facts_of_any_size)
     def test_pixels_on_disk_never_need_more(self, facts: Surveyed) -> None:
         for plan in plans(facts):
-            assert predict(facts, replace(plan, pixels_on_disk=True)) <= predict(facts, plan)
+            assert predict(facts, structs.replace(plan, pixels_on_disk=True)) <= predict(facts, plan)
 
     @given(facts_of_any_size, st.floats(1.0, 4.0))
     def test_a_correction_multiplies(self, facts: Surveyed, factor: float) -> None:
@@ -75,13 +74,13 @@ class TestTheModel:
 
     def test_smaller_code_blocks_need_more(self) -> None:
         coarse = image(1, 100)
-        assert predict(replace(coarse, code_block_samples=1024), Plan(DecodeMode.WHOLE)) > predict(
+        assert predict(structs.replace(coarse, code_block_samples=1024), Plan(DecodeMode.WHOLE)) > predict(
             coarse, Plan(DecodeMode.WHOLE)
         )
 
     def test_lab_and_cmyk_of_16_bits_keep_16_until_they_are_converted(self) -> None:
-        plain = replace(image(1, 100, tiled=True), bits=16)
-        lab = replace(plain, colour="cielab")
+        plain = structs.replace(image(1, 100, tiled=True), bits=16)
+        lab = structs.replace(plain, colour="cielab")
         more = predict(lab, Plan(DecodeMode.TILES)) - predict(plain, Plan(DecodeMode.TILES))
         assert more > 250_000_000
         assert predict(plain, Plan(DecodeMode.TILES), jpeg=JpegSettings(icc="srgb")) == predict(
@@ -121,7 +120,7 @@ class TestChoosing:
     @pytest.mark.parametrize("megapixels", [604, 1074])
     def test_giants_in_strips_within_3_gib_and_its_floor(self, megapixels: float) -> None:
         """With 300 MiB for the floor and 250 MiB for the engine's other processes."""
-        facts = replace(image(1, megapixels), source_bytes=int(megapixels * 1.3e6))
+        facts = structs.replace(image(1, megapixels), source_bytes=int(megapixels * 1.3e6))
         plan = choose_plan(facts, 3 * GIB - 550 * MIB)
         assert isinstance(plan, Plan) and plan.mode is DecodeMode.STRIPS
 

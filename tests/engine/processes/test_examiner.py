@@ -11,18 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine.config import StoreSettings
-from engine.messages import KnownStore
+from engine.messages import Concerns, KnownStore, Problem
 from engine.processes import examiner
-from engine.processes.examiner import (
-    Alike,
-    Compare,
-    Concerns,
-    ConvertSpecimens,
-    Problem,
-    Show,
-    Shown,
-    seen_words,
-)
+from engine.processes.examiner import Alike, Compare, ConvertSpecimens, Show, Shown, seen_words
 
 STORE = StoreSettings(url="file:out")
 KNOWN, OTHER = KnownStore("0123456789abcdef"), KnownStore("0123456789abcdef", host="b")

@@ -6,13 +6,13 @@ import os
 import signal
 import threading
 from contextlib import closing
-from dataclasses import replace
 from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 from numpy.typing import NDArray
 
 from engine.config import Config
@@ -124,7 +124,7 @@ def test_the_jpeg_comes_from_a_directory_or_a_bucket(
     for workspace in (make_ledger(tmp_path / "directory", 1), make_ledger(tmp_path / "bucket", 1)):
         with closing(open_store(workspace.config().store, workspace.root, KnownStore())) as store:
             data = jpeg.read_bytes()
-            request = replace(
+            request = structs.replace(
                 request_for(), scratch_path=str(jpeg), jpeg_bytes=len(data), md5=md5(data).hexdigest()
             )
             store.put(request)

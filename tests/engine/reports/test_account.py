@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.failures import Cause, Failure, Stage
 from engine.file_kind import FileKind
@@ -51,7 +51,7 @@ KIND = FileKind(HOSTILE, "jp2", "9-7 ICT", "untiled", "6", "RLCP", 12, "8 bits",
 
 
 def finish(ledger: Ledger, image_id: int, psnr: float, warnings: tuple[str, ...] = ()) -> None:
-    kind = KIND if image_id > 10 else replace(KIND, layers=image_id % 2 + 1) if image_id > 2 else None
+    kind = KIND if image_id > 10 else structs.replace(KIND, layers=image_id % 2 + 1) if image_id > 2 else None
     ledger.surveyed([Surveyed(image_id, 2_000_000, 2000, 1500, 3, 8, 2000, 1500, 5, "srgb", kind=kind)])
     ledger.start(image_id, 4711, 100 << 20, DecodeMode.WHOLE)
     ledger.converted(
@@ -299,7 +299,12 @@ def test_the_report_opens_with_what_happened_in_the_run(collection: Workspace, t
     with Ledger.open(collection) as ledger:
         start = ledger.start_run()
         note = RunNote(
-            start.run, BEGAN, None, engine(0, 3, Ending.STOPPED), {0: replace(held, detail=HOSTILE)}, {}
+            start.run,
+            BEGAN,
+            None,
+            engine(0, 3, Ending.STOPPED),
+            {0: structs.replace(held, detail=HOSTILE)},
+            {},
         )
         ledger.keep_run(note)
     photostat("report", "-o", tmp_path / "all", workspace=collection.root)
@@ -326,7 +331,7 @@ def test_images_are_counted_by_what_decoded_them(tmp_path: Path) -> None:
             ledger.start(image_id, 4711, 100 << 20, DecodeMode.WHOLE)
             if gpu:
                 ledger.gpu_answered(image_id, gpu)
-            ledger.converted(replace(converted(image_id), decoded=decoded))
+            ledger.converted(structs.replace(converted(image_id), decoded=decoded))
             ledger.done(image_id)
         ledger.start(len(by_whom) + 1, 4711, 100 << 20, DecodeMode.TILES)
         ledger.gpu_answered(len(by_whom) + 1, "signed samples")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from engine.ledger.batch_order import BatchHold
 from engine.ledger.runs import Ending, WaitKind
@@ -83,14 +83,14 @@ def test_an_engine_that_died_says_where_to_look_first_and_how_to_go_on() -> None
 
 def test_the_advice_of_a_hold_is_told_only_while_it_lasts() -> None:
     detail = "/out is away. Is the volume mounted? The engine continues by itself."
-    mount = replace(wait(WaitKind.HELD, "store", 1, 600), detail=detail)
+    mount = structs.replace(wait(WaitKind.HELD, "store", 1, 600), detail=detail)
     night = run(engine(0, 2, Ending.FINISHED), ended_h=2, waits=(mount,))
     told = dict(lines(account_of(night, figures(done=2), {}, new_from(night), is_running=False)))
     assert told["held"].endswith(": /out is away)")
     night = run(
         engine(0, 1, Ending.DRAINED),
         ended_h=1,
-        waits=(replace(wait(WaitKind.HELD, "store", 0.5, 1800), detail=detail),),
+        waits=(structs.replace(wait(WaitKind.HELD, "store", 0.5, 1800), detail=detail),),
     )
     told = dict(lines(account_of(night, figures(pending=2), {}, new_from(night), is_running=False)))
     assert told["held"].endswith(f": {detail})")
@@ -134,7 +134,7 @@ def test_of_many_crashes_and_pauses_the_last_are_named() -> None:
 
 def test_images_of_held_batches_are_no_reason_to_run() -> None:
     night, found = run(engine(0, 2, Ending.DRAINED)), figures(pending=2)
-    held = replace(found, batch_holds={"maps": BatchHold(BEGAN, "{}", "")})
+    held = structs.replace(found, batch_holds={"maps": BatchHold(BEGAN, "{}", "")})
     told = account_of(night, held, {}, new_from(night), is_running=False)
     assert [line.text for line in lines(told) if line.label == "next"] == [
         "let 2 images of held batches start: `photostat batches` names them, `photostat batches release NAME` "

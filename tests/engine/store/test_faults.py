@@ -6,10 +6,10 @@ import hashlib
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.failures import Cause
 from engine.messages import FaultKind, StoreRequest
@@ -129,7 +129,7 @@ def test_a_stalled_send_is_given_up_and_tried_again(
     seaweed: Seaweed, relay: Relay, prefix: str, request_for: MakeRequest
 ) -> None:
     request = request_for(size_bytes=10 << 20)
-    store = S3Store(settings_for(relay.endpoint, prefix), replace(QUICK, multipart_bytes=64 << 20))
+    store = S3Store(settings_for(relay.endpoint, prefix), structs.replace(QUICK, multipart_bytes=64 << 20))
     relay.inject_once(Fault(Kind.STALL, seconds=20))
     put(store, request)
     assert_stored(seaweed, prefix, request)

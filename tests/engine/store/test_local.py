@@ -11,12 +11,12 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from engine.config import StoreSettings, file_path
 from engine.failures import Cause
@@ -173,7 +173,7 @@ def test_a_file_where_a_directory_should_be_is_a_mismatch(
 
 @pytest.mark.parametrize("target", ["../1.jpg", "/etc/1.jpg", "b//1.jpg", "b/./1.jpg", "b/\0.jpg", ""])
 def test_no_target_leads_out_of_the_store(store: LocalStore, request_for: MakeRequest, target: str) -> None:
-    request = replace(request_for(), target=target)
+    request = structs.replace(request_for(), target=target)
     assert store_error_of(lambda: store.put(request)).fault is FaultKind.ITEM
 
 

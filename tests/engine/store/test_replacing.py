@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from engine.failures import Cause
 from engine.messages import FaultKind, StoreRequest
@@ -71,11 +71,13 @@ def test_the_delivered_object_is_replaced_and_no_other_one(
     store, contents, theirs = place
     first = make_request(tmp_path / "one", TARGET, size_bytes)
     store.put(first)
-    second = replace(make_request(tmp_path / "two", TARGET, size_bytes + 7), may_replace=(first.md5,))
+    second = structs.replace(make_request(tmp_path / "two", TARGET, size_bytes + 7), may_replace=(first.md5,))
     assert not store.put(second).existed
     assert contents() == {TARGET: Path(second.scratch_path).read_bytes()}
     assert store.put(second).existed, "the reply was lost, or the engine was killed"
-    third = replace(make_request(tmp_path / "three", TARGET, size_bytes), may_replace=(first.md5, second.md5))
+    third = structs.replace(
+        make_request(tmp_path / "three", TARGET, size_bytes), may_replace=(first.md5, second.md5)
+    )
     assert not store.put(third).existed, "an attempt that was not recorded has put the second"
     theirs(b"somebody else's")
     fault = store_error_of(lambda: store.put(second))
@@ -88,7 +90,7 @@ def test_an_object_that_is_gone_is_put_anew(
     place: tuple[Store, Callable[[], dict[str, bytes]], Write], request_for: MakeRequest
 ) -> None:
     store, contents, _ = place
-    request = replace(request_for(TARGET), may_replace=("0" * 32,))
+    request = structs.replace(request_for(TARGET), may_replace=("0" * 32,))
     assert not store.put(request).existed
     assert {*contents()} == {TARGET}
 
@@ -98,7 +100,7 @@ def test_a_new_jpeg_that_is_not_what_was_proved_replaces_nothing(
 ) -> None:
     store, contents, theirs = place
     theirs(b"delivered")
-    request = replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
+    request = structs.replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
     Path(request.scratch_path).write_bytes(b"x" * request.jpeg_bytes)
     assert store_error_of(lambda: store.put(request)).failure.cause is Cause.PROOF_FAILED
     assert contents() == {TARGET: b"delivered"}
@@ -112,7 +114,7 @@ def test_somebody_who_writes_meanwhile_is_not_overwritten(
     """After the look, and before the new object is named."""
     store, contents, theirs = place
     theirs(b"delivered")
-    request = replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
+    request = structs.replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
     if isinstance(store, LocalStore):
         monkeypatch.setattr("engine.store.local.sync_file", lambda file: theirs(b"theirs"))
     else:
@@ -146,7 +148,7 @@ def test_the_moment_between_the_last_look_and_the_naming_is_nobodys_loss(
     store, path = LocalStore(tmp_path / "out"), tmp_path / "out" / TARGET
     path.parent.mkdir(parents=True)
     path.write_bytes(b"delivered")
-    request = replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
+    request = structs.replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
     writes = [theirs, later]
 
     def too_late(*names: Any) -> bool:
@@ -171,7 +173,7 @@ def test_a_file_system_that_cannot_exchange_names_has_the_look_just_before(
     store, path = LocalStore(tmp_path / "out"), tmp_path / "out" / TARGET
     path.parent.mkdir(parents=True)
     path.write_bytes(b"delivered")
-    request = replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
+    request = structs.replace(request_for(TARGET), may_replace=(md5_of(b"delivered"),))
     monkeypatch.setattr("engine.store.local_replacing.exchange", lambda *names: False)
     assert not store.put(request).existed
     assert _files(tmp_path / "out") == {TARGET: Path(request.scratch_path).read_bytes()}
@@ -203,7 +205,7 @@ def test_a_bucket_s_object_is_replaced_whatever_becomes_of_the_reply(
         return left.pop() if left and is_last else None
 
     relay.choose_fault = once
-    second = replace(make_request(tmp_path / "two", TARGET, size_bytes), may_replace=(first.md5,))
+    second = structs.replace(make_request(tmp_path / "two", TARGET, size_bytes), may_replace=(first.md5,))
     with_retries(lambda: store.put(second), Backoff(), lambda: 0.0)
     assert left == [], "the condition was sent"
     assert seaweed.contents(prefix) == {TARGET: Path(second.scratch_path).read_bytes()}

@@ -7,7 +7,6 @@ import io
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +80,7 @@ def test_a_different_object_is_a_mismatch_and_stays(
 def test_a_record_id_that_is_too_long_for_metadata_is_left_out_with_a_warning(
     store: Store, seaweed: Seaweed, prefix: str, request_for: MakeRequest
 ) -> None:
-    request = replace(request_for(), record="Ж" * 440)
+    request = structs.replace(request_for(), record="Ж" * 440)
     (warning,) = store.put(request).warnings
     assert "photostat-record" in warning
     head = seaweed.client().head_object(Bucket=BUCKET, Key=prefix + request.target)
@@ -92,7 +91,7 @@ def test_a_record_id_that_is_too_long_for_metadata_is_left_out_with_a_warning(
 def test_content_type_and_metadata_travel_with_the_object(
     store: Store, seaweed: Seaweed, prefix: str, request_for: MakeRequest
 ) -> None:
-    request = replace(request_for(), record='Č 12 % "ü"', uuid="0b1c", source_digest="sha1:77")
+    request = structs.replace(request_for(), record='Č 12 % "ü"', uuid="0b1c", source_digest="sha1:77")
     store.put(request)
     head = seaweed.client().head_object(Bucket=BUCKET, Key=prefix + request.target)
     assert head["ContentType"] == "image/jpeg"

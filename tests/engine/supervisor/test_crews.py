@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from msgspec.structs import replace as replace_fields
 
 from engine.config import ClusterSettings, Config, EngineSettings, StoreSettings
@@ -22,8 +22,7 @@ from engine.ledger.hosts import Parting
 from engine.ledger.models import PendingImage
 from engine.ledger.reader import LedgerReader
 from engine.ledger.runs import Ending, EngineRecord, RunNote
-from engine.messages import Job, NotConverted, ShareOfBandwidth, SurveyRequest
-from engine.processes.examiner import Concerns, Problem
+from engine.messages import Concerns, Job, NotConverted, Problem, ShareOfBandwidth, SurveyRequest
 from engine.supervisor.absent_hosts import COMES_BACK_WITHIN_S
 from engine.supervisor.candidates import Candidates
 from engine.supervisor.context import HostContext, RunContext
@@ -97,7 +96,7 @@ class SimulatedRun:
         self.diagnosed.append(request.image_id)
         found = surveyed(request.image_id)
         if request.digest:
-            found = replace(found, source_digest=f"{request.digest}:aa")
+            found = structs.replace(found, source_digest=f"{request.digest}:aa")
         on_outcome(SourceOutcome(found=found))
 
     def context(self, name: str) -> HostContext:
@@ -593,7 +592,7 @@ def test_a_jpeg_of_a_file_of_another_size_than_the_engine_sees_is_none_of_this_i
 ) -> None:
     there, host, child, job = one_image_on_b(run)
     done = host.convert(child, job)
-    child.says[-1] = replace(done, source_bytes=SOURCE_BYTES + 1)
+    child.says[-1] = structs.replace(done, source_bytes=SOURCE_BYTES + 1)
     with run.ledger.turn():
         run.crews.receive()
     assert host.scratch.files == set() and there.storing.on_scratch == 0
@@ -637,7 +636,7 @@ def test_a_result_of_another_attempt_is_refused_and_its_file_removed(run: Simula
     child, job = host.jobs[0]
     done = host.convert(child, job)
     child.says.clear()
-    other = type(done)(**{**vars(done), "attempt": 7, "scratch_path": "/elsewhere/7.jpg"})
+    other = type(done)(**{**structs.asdict(done), "attempt": 7, "scratch_path": "/elsewhere/7.jpg"})
     host.scratch.files.add(Path("/elsewhere/7.jpg"))
     child.says.append(other)
     run.turn()

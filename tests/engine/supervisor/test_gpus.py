@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.config import EngineSettings
 from engine.control.gpu_snapshot import GpuState
 from engine.file_kind import FileKind
 from engine.gpu.cards import Card, why_no_cards
-from engine.gpu.eligibility import Refusal
 from engine.gpu.kind_locks import COMPARED_FIRST, REFUSED_FIRST
+from engine.gpu.refusals import Refusal
 from engine.gpu_messages import (
     GpuFailed,
     GpuFigures,
@@ -34,7 +34,7 @@ from tests.support.fake_hosts import FakeChild
 from tests.support.ledgers import converted, make_ledger, surveyed
 
 KIND = FileKind("Kakadu", "jp2", "5-3 RCT", "untiled", "1", "RPCL", 1, "8 bits", "sRGB, 3 components", False)
-OTHER_KIND = replace(KIND, writer="OpenJPEG")
+OTHER_KIND = structs.replace(KIND, writer="OpenJPEG")
 PLAN = Plan(DecodeMode.WHOLE, shared_bytes=1)
 
 
@@ -64,7 +64,7 @@ class Run:
         self.children = FakeChildren()
         self.now = 0.0
         with self.ledger.turn():
-            self.ledger.surveyed([replace(surveyed(1), kind=KIND)])
+            self.ledger.surveyed([structs.replace(surveyed(1), kind=KIND)])
         self.image = self.ledger.queue.to_convert(None, 1)[0]
         settings = EngineSettings(gpu=gpu)  # type: ignore[arg-type]
         events = EventLog(self.ledger, RunLogFile(root / "logs"))
@@ -93,7 +93,7 @@ class Run:
         image = image or self.image
         use = self.gpus.use_for(image, PLAN, {}, None)
         assert isinstance(use, GpuUse)
-        compared = replace(outcome, compared=use.compare) if outcome == GpuOutcome() else outcome
+        compared = structs.replace(outcome, compared=use.compare) if outcome == GpuOutcome() else outcome
         with self.ledger.turn():
             self.gpus.answered(image, use, compared)
 
@@ -124,8 +124,8 @@ def test_the_first_images_of_a_kind_are_compared_and_then_taken(run: Run) -> Non
     use = run.gpus.use_for(run.image, PLAN, {}, None)
     assert isinstance(use, GpuUse)
     assert not use.compare
-    assert run.gpus.use_for(run.image, replace(PLAN, shared_bytes=0), {}, None) == Refusal.HOST_MEMORY
-    unknown = replace(run.image, surveyed=replace(run.image.surveyed, kind=None))
+    assert run.gpus.use_for(run.image, structs.replace(PLAN, shared_bytes=0), {}, None) == Refusal.HOST_MEMORY
+    unknown = structs.replace(run.image, surveyed=structs.replace(run.image.surveyed, kind=None))
     assert run.gpus.use_for(unknown, PLAN, {}, None) is None
 
 
@@ -139,7 +139,7 @@ def test_a_sample_that_was_not_compared_is_made_up_for_by_the_next_image(run: Ru
     use = run.gpus.use_for(run.image, PLAN, {}, None)
     assert isinstance(use, GpuUse) and not use.compare, "that one was none of the sample"
     for lose in (GpuOutcome(refused=Refusal.CARD_MEMORY), None):
-        run.gpus.not_answered(run.image, replace(use, compare=True))
+        run.gpus.not_answered(run.image, structs.replace(use, compare=True))
         chosen = run.gpus.use_for(run.image, PLAN, {}, None)
         assert isinstance(chosen, GpuUse) and chosen.compare
         if lose is not None:
@@ -158,7 +158,7 @@ def test_images_for_which_there_is_no_memory_do_not_close_their_kind(run: Run) -
 
 def test_one_difference_closes_the_gpu_for_that_kind_and_tells(run: Run) -> None:
     run.begin()
-    other = replace(run.image, surveyed=replace(run.image.surveyed, kind=OTHER_KIND))
+    other = structs.replace(run.image, surveyed=structs.replace(run.image.surveyed, kind=OTHER_KIND))
     run.convert(GpuOutcome(compared=True, differs="1 of 9 samples differ, by up to 3"))
     assert run.gpus.use_for(run.image, PLAN, {}, None) == Refusal.DIFFERED
     assert run.gpus.shareable_bytes(run.image.surveyed) == 0
@@ -175,11 +175,11 @@ def test_a_kind_that_differed_stays_closed_in_later_runs_and_what_was_made_befor
     monkeypatch.setattr(gpus_module, "cards", lambda: [Card(0, "GPU 0")])
     run = Run(tmp_path, images=4)
     with run.ledger.turn():
-        run.ledger.surveyed([replace(surveyed(number), kind=KIND) for number in (2, 3, 4)])
+        run.ledger.surveyed([structs.replace(surveyed(number), kind=KIND) for number in (2, 3, 4)])
     with run.ledger.turn():
         for number in (2, 3, 4):
             run.ledger.start(number, 7, 1 << 20, DecodeMode.WHOLE)
-            run.ledger.converted(replace(converted(number), decoded="gpu" if number < 4 else "whole"))
+            run.ledger.converted(structs.replace(converted(number), decoded="gpu" if number < 4 else "whole"))
             run.ledger.gpu_answered(number, "decoded" if number < 4 else "compared")
             run.ledger.done(number)
     run.begin()
@@ -296,7 +296,7 @@ def test_an_image_too_large_for_the_card_is_left_to_the_cores(run: Run) -> None:
     run.look()
     run.children.last.says.append(GpuReady("H200 0", "\0one", budget_bytes=1_000_000_000))
     run.look()
-    large = replace(run.image, surveyed=replace(run.image.surveyed, width=6000, height=4000))
+    large = structs.replace(run.image, surveyed=structs.replace(run.image.surveyed, width=6000, height=4000))
     assert run.gpus.shareable_bytes(run.image.surveyed)
     assert run.gpus.shareable_bytes(large.surveyed) == 0, "no memory is kept for what is not used"
     assert run.gpus.use_for(large, PLAN, {}, None) == Refusal.CARD_MEMORY

@@ -9,8 +9,7 @@ import pytest
 
 from engine.control.snapshot import HoldReason
 from engine.failures import Cause, Failure, Stage
-from engine.messages import FaultKind, ProbeStore, StoreProbed
-from engine.processes.examiner import Concerns, Problem
+from engine.messages import Concerns, FaultKind, ProbeStore, Problem, StoreProbed
 from engine.supervisor.crew import Crew
 from engine.supervisor.host_holds import HostHolds
 from engine.supervisor.likeness import Likeness

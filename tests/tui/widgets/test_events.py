@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
+from msgspec import structs
 from rich.cells import cell_len
 
 from engine.ledger.models import Event
@@ -45,7 +45,7 @@ def test_an_older_day_is_told_and_several_are_one_line() -> None:
 
 def test_an_event_of_another_machine_says_which() -> None:
     failed = next(event for event in EVENTS if event.kind == "failed")
-    there = replace(failed, host="conv2")
+    there = structs.replace(failed, host="conv2")
     assert cell_len(event_line(there, 40).plain) <= cell_len(event_line(failed, 40).plain)
     for columns in (80, 120):
         assert (

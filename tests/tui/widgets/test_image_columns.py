@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
+from msgspec import structs
 from rich.cells import cell_len
 
 from engine.ledger.models import ImageRow
@@ -15,7 +15,7 @@ from tui.widgets.image_columns import FAILED_COLUMNS, IMAGE_COLUMNS, Column, row
 @pytest.mark.parametrize("columns", [FAILED_COLUMNS, IMAGE_COLUMNS], ids=["failed", "images"])
 @pytest.mark.parametrize("width", [57, 77, 97, 117, 157, 197, 297])
 def test_columns_share_the_width_and_stay_in_it(columns: tuple[Column, ...], width: int) -> None:
-    nothing: dict[str, Any] = {field.name: None for field in fields(ImageRow)}
+    nothing: dict[str, Any] = {field.name: None for field in structs.fields(ImageRow)}
     known = {"target": "a.jpg", "message": "m" * 300, "cause": "truncated", "batch": "maps", "uuid": "u"}
     image = ImageRow(**nothing | known | {"state": "failed"})
     cells = row_renderer(columns)

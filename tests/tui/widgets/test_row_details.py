@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from engine.ledger.models import ImageRow
 from tui.widgets.image_columns import FAILED_COLUMNS, IMAGE_COLUMNS, row_renderer
@@ -15,7 +15,7 @@ SOURCE = "/mnt/holdings/" + "directory/" * 8 + "NB_0001.jp2"
 
 
 def image(**known: Any) -> ImageRow:
-    nothing: dict[str, Any] = {field.name: None for field in fields(ImageRow)}
+    nothing: dict[str, Any] = {field.name: None for field in structs.fields(ImageRow)}
     some = {
         "target": "newspapers/u/NB_0001.jpg",
         "source": SOURCE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from engine.run_account.words import lines
 from tests.support.statuses import NOW, finished, stopped
@@ -38,7 +39,7 @@ def test_all_of_the_account_is_shown_where_there_is_room() -> None:
 def test_the_pace_of_a_run_of_minutes_is_one_number_and_no_curve() -> None:
     status = finished()
     assert status.record is not None
-    short = replace(status, record=replace(status.record, throughput=status.record.throughput[:5]))
+    short = replace(status, record=structs.replace(status.record, throughput=status.record.throughput[:5]))
     assert panel_rows(View(short, NOW), 120).run == panel_rows(View(status, NOW), 120).run - 1
     assert "pace" not in labels([text.plain for text in RunPanel().draw(View(short, NOW), 120, 30)])
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.control.recent import Rest
 from engine.ledger.runs import Ending, EngineRecord, RunNote, RunRecord, Throughput, Wait, WaitKind
@@ -55,21 +56,21 @@ def test_a_run_that_goes_on_ends_now_and_one_that_is_over_ended_then() -> None:
     later = run_curve(night(), BEGAN + 20 * HOUR, 21)
     assert len(later.points) == 21 and later.span == "20 h"
     assert run_curve(night(), BEGAN + 20, 21).span == "1 min"
-    over = replace(night(), ended=BEGAN + 12 * HOUR)
+    over = structs.replace(night(), ended=BEGAN + 12 * HOUR)
     assert run_curve(over, BEGAN + 500 * HOUR, 13) == run_curve(over, BEGAN + 12 * HOUR, 13)
 
 
 @pytest.mark.parametrize("hours", [0, 0.01, 1, 12, 36, 2000, 200_000])
 def test_any_run_fits_any_number_of_columns(hours: float) -> None:
     for columns in (0, 1, 2, 13, 28, 72, 194):
-        curve = run_curve(replace(night(), ended=BEGAN + hours * HOUR), BEGAN, columns)
+        curve = run_curve(structs.replace(night(), ended=BEGAN + hours * HOUR), BEGAN, columns)
         assert len(curve.points) <= columns
         assert all(0 <= value <= 2.001 for value in curve.values)
 
 
 def test_a_clock_that_was_set_back_breaks_nothing() -> None:
     engines = (engine(1, 5, 8, Ending.DIED), engine(2, -3, -1, None))
-    assert run_curve(replace(night(), engines=engines), BEGAN - HOUR, 40).points
+    assert run_curve(structs.replace(night(), engines=engines), BEGAN - HOUR, 40).points
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
@@ -97,7 +98,7 @@ def test_the_records_of_the_run_come_from_the_ledger_also_while_an_engine_writes
     offline = OfflineLedger(Workspace(workspace))
     with Ledger.open(Workspace(workspace)) as ledger:
         start = ledger.start_run()
-        one = replace(engine(1, 0, 1, None), id=start.engine)
+        one = structs.replace(engine(1, 0, 1, None), id=start.engine)
         ledger.keep_run(RunNote(start.run, one.began, None, one, {}, dict(enumerate(night().throughput))))
         found = offline.record()
     assert found is not None and found.throughput == night().throughput

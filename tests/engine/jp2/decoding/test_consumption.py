@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.failures import Cause, ImageError
 from engine.jp2.codestream.features import CodestreamFeatures
@@ -46,7 +47,7 @@ def test_a_tile_part_that_openjpeg_leaves_out_without_an_error(tmp_path: Path) -
     for plan in EVERY_PLAN:
         decode_with(path, features, plan)
         with pytest.raises(ImageError, match="other tile-parts than the file has: 5 of 6") as refused:
-            decode_with(path, replace(features, patches=()), plan)
+            decode_with(path, structs.replace(features, patches=()), plan)
         assert refused.value.failure.cause is Cause.PROOF_FAILED
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -219,7 +220,7 @@ def test_high_throughput_by_the_tiles_own_header_is_decoded_whole(tmp_path: Path
 
 
 def test_what_fits_only_in_strips_and_has_none_does_not_fit() -> None:
-    header_facts = replace(_large_facts(), whole_only=True)
+    header_facts = structs.replace(_large_facts(), whole_only=True)
     fits = choose_plan(_large_facts(), 4 * 2**30)
     assert not isinstance(fits, DoesNotFit)
     assert fits.mode is DecodeMode.STRIPS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from numpy.typing import NDArray
 
 from engine.config import JpegSettings
@@ -58,7 +58,7 @@ class LyingDecoder:
             planes = honest_planes(decoder)
             if not self.decodes:
                 return planes
-            copies = [replace(plane, samples=plane.samples.copy()) for plane in planes]
+            copies = [structs.replace(plane, samples=plane.samples.copy()) for plane in planes]
             told = self.lie(self.decodes - 1, planes)
             self.before = copies
             return told
@@ -71,7 +71,10 @@ class LyingDecoder:
 def with_samples(
     planes: list[DecodedPlane], change: Callable[[NDArray[np.int32]], NDArray[Any]]
 ) -> list[DecodedPlane]:
-    return [replace(plane, samples=np.ascontiguousarray(change(plane.samples), np.int32)) for plane in planes]
+    return [
+        structs.replace(plane, samples=np.ascontiguousarray(change(plane.samples), np.int32))
+        for plane in planes
+    ]
 
 
 CHANGES: dict[str, Callable[[NDArray[np.int32]], NDArray[Any]]] = {
@@ -175,7 +178,8 @@ def test_one_tile_or_strip_in_anothers_place(
         if n != 1:
             return planes
         return [
-            replace(plane, samples=before.samples) for plane, before in zip(planes, liar.before, strict=True)
+            structs.replace(plane, samples=before.samples)
+            for plane, before in zip(planes, liar.before, strict=True)
         ]
 
     liar.lie = repeat
