@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-import sqlite3
 import sys
 import traceback
 from pathlib import Path
@@ -16,48 +15,9 @@ import click
 from engine import __version__
 from engine.failures import UserError, one_line, system_error_text
 from engine.formatting import visible_lines
+from tui.command_list import COMMANDS
 from tui.guarded import GUARDED, guard, report
 from tui.terminal.encoding import as_typed, print_what_the_terminal_can_show, restart_in_utf_8_mode
-
-COMMANDS: dict[str, dict[str, str]] = {
-    "First steps": {
-        "demo": "demo:demo",
-        "init": "init:init",
-        "add": "add:add",
-        "check": "check:check",
-        "run": "run:run",
-    },
-    "Watch and control": {
-        "status": "status:status",
-        "events": "events:events",
-        "pause": "pause:pause",
-        "resume": "resume:resume",
-        "drain": "drain:drain",
-        "stop": "stop:stop",
-        "workers": "workers:workers",
-        "skip": "skip:skip",
-        "batches": "batches:batches",
-        "host": "host:host",
-        "hosts": "hosts:hosts",
-        "notify": "notify:notify",
-        "service": "service:service",
-    },
-    "Failures": {
-        "failures": "failures:failures",
-        "requeue": "requeue:requeue",
-        "accept": "accept:accept",
-    },
-    "Sign-off": {"review": "review:review"},
-    "The account": {
-        "list": "list:list_images",
-        "reconcile": "reconcile:reconcile",
-        "report": "report:report",
-        "proof": "proof:proof",
-        "quality": "quality:quality",
-    },
-    "The shell": {"completion": "completion:completion"},
-}
-"""Module and command in `tui.commands`, loaded when used, so that every command starts quickly."""
 
 _TOUR = """\
 Converts a collection's JPEG 2000 images to JPEG, verifies every JPEG, and accounts for every image.
@@ -94,7 +54,7 @@ class Photostat(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         for names in COMMANDS.values():
             if cmd_name in names:
-                module, _, attribute = names[cmd_name].partition(":")
+                module, _, attribute = names[cmd_name].target.partition(":")
                 command: click.Command = getattr(importlib.import_module(f"tui.commands.{module}"), attribute)
                 return command
         return None
@@ -112,10 +72,8 @@ class Photostat(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in COMMANDS.items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
-            rows = [(name, command.get_short_help_str(200)) for name, command in commands if command]
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl([(name, entry.summary) for name, entry in names.items()])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write("\n" + _EXITS + "\n")
@@ -149,20 +107,22 @@ class Photostat(click.Group):
             sys.exit(1)
         except OSError as error:
             _end(system_error_text(error), 2)
-        except sqlite3.Error as error:
-            _end(f"the ledger: {error}; try again", 1)
         except Exception as error:  # noqa: BLE001 - the last resort of every command
             _end(*_unexpected(error))
         sys.exit(result if isinstance(result, int) else 0)
 
 
 def _unexpected(error: Exception) -> tuple[str, int]:
-    """Message and exit code of any other error. Two kinds are imported here, so that commands start without them."""
+    """Message and exit code of any other error. Some kinds are imported here, so that commands start without them."""
+    import sqlite3
+
     from engine.control.client import NoEngine
     from tui.crash import AppCrash
 
     if isinstance(error, NoEngine):
         return str(error), 3
+    if isinstance(error, sqlite3.Error):
+        return f"the ledger: {error}; try again", 1
     if os.environ.get("PHOTOSTAT_TRACEBACK"):
         click.echo(visible_lines("".join(traceback.format_exception(error))), err=True)
     if isinstance(error, AppCrash):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,11 +55,24 @@ def _terminal(pid: int) -> str:
 
 def _host(pid: int) -> str:
     """SSH_CONNECTION is `client-address client-port server-address server-port` (sshd(8))."""
-    import psutil
-
     here = socket.gethostname()
-    try:
-        connection = psutil.Process(pid).environ().get("SSH_CONNECTION", "") if pid else ""
-    except (psutil.Error, OSError):
+    if not pid:
         return here
-    return connection.split()[0] if connection.split() else here
+    came_from = _environment(pid).get("SSH_CONNECTION", "").split()
+    return came_from[0] if came_from else here
+
+
+def _environment(pid: int) -> dict[str, str]:
+    """As it was when the process started; empty if nobody may know it."""
+    try:
+        variables = os.fsdecode(Path(f"/proc/{pid}/environ").read_bytes()).split("\0")  # proc_pid_environ(5)
+        return {name: value for name, equals, value in (one.partition("=") for one in variables) if equals}
+    except OSError:
+        if sys.platform == "linux":
+            return {}
+    import psutil  # only here: a command should start quickly
+
+    try:
+        return psutil.Process(pid).environ()
+    except (psutil.Error, OSError):
+        return {}

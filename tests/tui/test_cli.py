@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click import Context
 
 from engine.ledger.lock import find_holder
 from engine.workspace import Workspace
@@ -16,15 +17,18 @@ from tests.support.command_in_process import complaint, run, write_rows
 from tests.support.command_line import COMMAND, environment, photostat, start
 from tests.support.ledgers import make_ledger
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
-from tui.cli import COMMANDS
+from tui.cli import main
+from tui.command_list import COMMANDS
 
 U = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 
 
 def test_help_shows_every_command_and_a_first_tour() -> None:
     text = run("--help").stdout
-    for name in (name for names in COMMANDS.values() for name in names):
+    for name, entry in ((name, entry) for names in COMMANDS.values() for name, entry in names.items()):
         assert f"\n  {name} " in text
+        command = main.get_command(Context(main), name)
+        assert command is not None and command.get_short_help_str(200) == entry.summary
         assert run(name, "--help").stdout.startswith("Usage: photostat ")
     assert "photostat demo" in text and "Exit codes:" in text
 

@@ -6,11 +6,10 @@ import io
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from itertools import accumulate
 
 import click
-from msgspec import to_builtins
+from msgspec import structs, to_builtins
 
 from engine.control.client import EngineClient, NoEngine
 from engine.control.offline import arrange_batches
@@ -194,7 +193,7 @@ def _print(found: Sequence[BatchSnapshot], ready: Sequence[float | None]) -> Non
         [
             str(place),
             batch.name,
-            *map(integer, asdict(batch.account).values()),
+            *map(integer, structs.asdict(batch.account).values()),
             _what_comes(batch, eta_s, now),
         ]
         for place, (batch, eta_s) in enumerate(zip(found, ready, strict=True), 1)
@@ -217,4 +216,4 @@ def _print_csv(found: Sequence[BatchSnapshot]) -> None:
     for place, batch in enumerate(found, 1):
         held = batch.held
         hold = (date_and_second(held.since), str(held.by), held.reason) if held else (None, None, None)
-        add_row([place, batch.name, *asdict(batch.account).values(), *hold])
+        add_row([place, batch.name, *structs.asdict(batch.account).values(), *hold])

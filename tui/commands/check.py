@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from msgspec import structs
 
 from engine.config import RunHours
 from engine.failures import REMEDIES, Cause, without_path
@@ -117,7 +118,7 @@ def _document(result: Preflight) -> dict[str, Any]:
             "largest_target": result.largest_target,
             "capacity_bytes": result.capacity_bytes,
         },
-        "store": asdict(fault) | {"remedy": fault.remedy} if fault else None,
+        "store": structs.asdict(fault) | {"remedy": fault.remedy} if fault else None,
         "store_proved": result.store_is_proved,
         "store_untried": dict(result.store_steps_untried),
         "would_hold": [asdict(hold) for hold in result.would_hold],

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import click
+from msgspec import structs
 
 from engine.formatting import counted
 from engine.ledger.filters import ImageFilter
@@ -72,7 +71,7 @@ def _print_groups(reader: LedgerReader, wanted: ImageFilter) -> None:
     for group in reader.failure_groups(wanted.batch):
         if wanted.cause not in (None, group.cause):
             continue
-        of_this = replace(wanted, cause=group.cause)
+        of_this = structs.replace(wanted, cause=group.cause)
         images = reader.count(of_this) if is_part else group.images
         if not images:
             continue

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from engine import __version__
 from engine.formatting import integer
@@ -73,7 +73,7 @@ def _document(written: WrittenReport) -> dict[str, object]:
     return {
         "page": str(written.page),
         "tables": [str(table) for table in written.tables],
-        "totals": asdict(figures.account),
+        "totals": structs.asdict(figures.account),
         "representations": figures.representations,
         "complete": figures.complete,
         "source_bytes": figures.source_bytes,

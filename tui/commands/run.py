@@ -11,13 +11,10 @@ from engine.config.cluster_extra import CONVERTS_NOTHING_HERE
 from engine.control.client import running_pid
 from engine.control.launch import Started, become_engine, start_engine
 from engine.control.snapshot import BatchSnapshot, Snapshot
-from engine.control.without_engine import outside_hours_of_ended
 from engine.failures import UserError
 from engine.formatting import clock, counted, integer
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tui.commands.shared.account import EMPTY_LEDGER, held_words
-from tui.commands.shared.headless import watch_headless
 from tui.commands.shared.options import batches_option, check_batch, workers_option, workspace_of
 from tui.commands.shared.output import has_terminal, warn
 
@@ -60,7 +57,7 @@ def run(
             "the TUI needs a terminal, and nothing was started: give --headless for a progress bar here, "
             "or --detach to start the engine and return"
         )
-    if not (headless or detach):
+    if not (headless or detach or foreground):
         from tui.theme_choice import chosen_theme
 
         chosen_theme()
@@ -74,6 +71,9 @@ def run(
             check_batch(name, [batch.name for batch in known])
         if foreground:
             become_engine(workspace, batches, workers)
+        from engine.control.without_engine import outside_hours_of_ended
+        from tui.commands.shared.account import EMPTY_LEDGER
+
         until = outside_hours_of_ended(workspace)
         started = start_engine(workspace, batches, workers)
         warn(_has_started(started))
@@ -87,6 +87,8 @@ def run(
     else:
         warn(f"An engine (pid {pid}) is already running here: watching it.")
     if headless:
+        from tui.commands.shared.headless import watch_headless
+
         ctx.exit(watch_headless(workspace, own=started.pid if started else None))
     if not detach:
         from tui.app import run as run_app
@@ -96,6 +98,8 @@ def run(
 
 def _held(known: Sequence[BatchSnapshot], chosen: Sequence[str]) -> list[str]:
     """A line for each batch of this run of which nothing starts, because a person holds it."""
+    from tui.commands.shared.account import held_words
+
     now = time.time()
     return [
         f"{batch.name} is {held_words(batch, now)}; `photostat batches release {batch.name}` lets it start."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict
+
+from msgspec import structs
 
 from engine.control.children_file import left_behind
 from engine.control.process_snapshots import LeftBehind
@@ -84,4 +85,4 @@ def print_sizes(snapshot: Snapshot) -> None:
 
 
 def _numbers(account: Account) -> list[str]:
-    return [integer(value) for value in asdict(account).values()]
+    return [integer(value) for value in structs.asdict(account).values()]

@@ -10,9 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from engine.formatting import json_text, visible
 
@@ -102,6 +99,10 @@ def _fitted_to_the_terminal(
     header: list[list[str]], cells: list[list[str]], to_the_right: Sequence[bool], indent: int
 ) -> list[str]:
     """The table's lines, with cells folded where the terminal is too narrow."""
+    from rich.console import Console  # only here: a command should start quickly
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(
         box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=bool(header)
     )

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from engine.formatting import duration, integer
 
@@ -21,7 +19,12 @@ _SAID_EVERY_S = 15.0
 
 @contextmanager
 def spinner(text: str) -> Iterator[Callable[[str], None]]:
-    """A turning mark with a text; what it yields changes the text."""
+    """A turning mark with a text; what it yields changes the text. Nothing without a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _changed: None
+        return
+    from rich.console import Console  # only here: a command should start quickly
+
     console = Console(stderr=True, highlight=False)
     with console.status(text, spinner="line" if console.options.ascii_only else "dots") as status:
         yield lambda changed: status.update(changed)
@@ -83,10 +86,16 @@ def headers_progress() -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar; what it yields takes how many are done, of how many."""
+    """A bar; what it yields takes how many are done, of how many. Nothing without a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn(title), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
