@@ -24,6 +24,7 @@ MEASUREMENTS = (
     Measurement("supervisor"),
     Measurement("hosts", ("--hosts", "1,4", "--seconds", "20")),
     Measurement("headers"),
+    Measurement("start"),
     Measurement("listing"),
     Measurement("terminal_bytes"),
     Measurement("memory", short=False),

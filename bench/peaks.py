@@ -9,8 +9,10 @@ import multiprocessing
 import os
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import structs
 
 from bench.giants import Giant, write_giant
 from engine.config import JpegSettings
@@ -90,7 +92,7 @@ def _convert(job: Job) -> Converted:
 def plans_for(giant: Giant) -> list[Plan]:
     tiles = Plan(DecodeMode.TILES)
     if giant.tile:
-        return [tiles, replace(tiles, pixels_on_disk=True)]
+        return [tiles, structs.replace(tiles, pixels_on_disk=True)]
     if giant.megapixels > 500:
         return [STRIPS[1]]
     return [Plan(DecodeMode.WHOLE), *STRIPS]
