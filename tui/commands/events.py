@@ -69,6 +69,7 @@ def _print_lines(found: Iterator[Event]) -> None:
         none = False
         about = f"{event.target}: " if event.target and event.times == 1 else ""
         mark = _MARKS.get(event.level, " ")
-        print_line(f"{date_and_second(event.time)} {mark} {event.kind:9} {about}{told(event)}")
+        host = f"{event.host}: " if event.host and not event.message.startswith(event.host) else ""
+        print_line(f"{date_and_second(event.time)} {mark} {event.kind:9} {host}{about}{told(event)}")
     if none:
         print_line("Nothing happened in that time.")

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec import UNSET, structs
 from rich.text import Text
 
 from engine import formatting
+from engine.control.gpu_snapshot import GpuSnapshot
 from engine.control.process_snapshots import WorkerSnapshot
 from engine.control.recent import MemoryUsed
 from engine.control.snapshot import Gone, HostSnapshot, HostState, Snapshot, State
 from engine.ledger.models import Event
 from engine.ledger.reader import LedgerReader
+from tui.state.gpus import gpu_line, gpus_of
 from tui.state.host_words import host_word
 from tui.state.hosts import HERE, hosts_of, images_of_away, is_away, rate_now
 from tui.widgets.chart import chart, host_memory_curve
@@ -43,6 +46,7 @@ class HostPage:
     memory: MemoryUsed | None
     place: str
     """`2 of 3`."""
+    gpus: tuple[GpuSnapshot, ...] = ()
 
     @classmethod
     def of(cls, snapshot: Snapshot | None, name: str) -> HostPage | None:
@@ -53,7 +57,8 @@ class HostPage:
             return None
         workers = tuple(worker for worker in snapshot.workers if worker.host == name)
         place = f"{at + 1} of {len(hosts)}"
-        return cls(hosts[at], snapshot.state, workers, snapshot.recent.memory.get(name), place)
+        gpus = tuple(gpu for gpu in gpus_of(snapshot) if gpu.host == name)
+        return cls(hosts[at], snapshot.state, workers, snapshot.recent.memory.get(name), place, gpus)
 
 
 def events_of(reader: LedgerReader, name: str) -> list[Event]:
@@ -148,7 +153,13 @@ def _work(page: HostPage) -> list[Text]:
         _fact("workers", f"{host.busy} of {host.workers} busy{more}; + and - change their number here"),
         _fact("pace", pace),
         _fact("on scratch", waiting),
+        *(_fact("" if number else "GPU", _gpu(gpu)) for number, gpu in enumerate(page.gpus)),
     ]
+
+
+def _gpu(gpu: GpuSnapshot) -> str:
+    """The page says where it is."""
+    return gpu_line(structs.replace(gpu, host=UNSET))
 
 
 def _memory(page: HostPage, columns: int) -> list[Text]:

@@ -58,6 +58,7 @@ def test_the_notable_events_of_the_night_in_lines_json_and_csv(tmp_path: Path) -
         ledger.event(EventLevel.INFO, EventKind.ENGINE, "long ago", at=night - DAY)
         ledger.event(EventLevel.WARNING, EventKind.HOLD, "the share is away", 3, at=night)
         ledger.event(EventLevel.INFO, EventKind.STARTED, "attempt 1", 3, at=night + 1)
+        ledger.event(EventLevel.INFO, EventKind.STARTED, "attempt 1", 4, at=night + 1, host="conv2")
         for number in (1, 2, 3):
             why = f"corrupt: \x1b[31m{number}"
             ledger.event(EventLevel.ERROR, EventKind.FAILED, why, number, 7, night + number, "corrupt")
@@ -70,7 +71,11 @@ def test_the_notable_events_of_the_night_in_lines_json_and_csv(tmp_path: Path) -
     assert lines[1][20:].startswith("✗ failed    corrupt ×3, ") and lines[1].endswith("the last: \\x1b[31m3")
     assert "long ago" in run("events", at=root).stdout
     assert "attempt 1" not in run("events", "--notable", at=root).stdout
-    assert "attempt 1" in run("events", "--all", "--since", "7h", at=root).stdout
+    everything = run("events", "--all", "--since", "7h", at=root).stdout
+    here, there = (line for line in everything.splitlines() if "attempt 1" in line)
+    assert here[22:].startswith("started   newspapers/") and there[22:].startswith(
+        "started   conv2: newspapers/"
+    )
     found = json.loads(run("events", "--since", "7h", "--json", at=root).stdout)
     assert [(e["kind"], e["cause"], e["times"], e["image"], e["notable"]) for e in found] == [
         ("hold", None, 1, 3, True),

@@ -14,12 +14,13 @@ from engine.ledger.writer import Ledger
 from tests.support.app_pilot import AppSession, opened
 from tests.support.cluster_statuses import SHARE_AWAY, host, on_hosts, three_hosts
 from tests.support.ledgers import make_ledger
-from tests.support.statuses import NOW, STATUSES, engine_status, running
+from tests.support.statuses import NOW, STATUSES, engine_status, running, with_gpu
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.host_page import HostScreen
 from tui.screens.host_text import events_of
 from tui.screens.image_record import detail_text, read_record
+from tui.state.gpus import gpus_of
 from tui.state.status import EngineStatus
 
 THREE = engine_status(three_hosts())
@@ -80,6 +81,19 @@ async def test_its_page_says_all_that_is_known(root: Path) -> None:
         assert "4 images in flight" in text and "NB_0001_1887-03-14_0005.jpg" in text
         assert "3 JPEGs for the store" in text and "18.0 images/min" in text
         assert "clock as the engine's" in text
+
+
+async def test_its_page_has_its_own_gpus(root: Path) -> None:
+    card, closed = gpus_of(with_gpu())
+    gpus = tuple(structs.replace(gpu, host=name) for gpu in (card, closed) for name in ("conv2", "here"))
+    three = engine_status(structs.replace(on_hosts(host("here"), host("conv2")), gpus=gpus))
+    async with opened(root, three, size=LARGE) as session:
+        await session.press("h", "n")
+        assert on_page(session) == "conv2"
+        text = " ".join(session.text.split())
+        assert "GPU NVIDIA H200 0: 612 megapixels/s, 81,204 images, 94.0 % busy" in text
+        assert "NVIDIA H200 1: not used any more in this run: its process was killed" in text
+        assert text.count("NVIDIA H200") == 2
 
 
 async def test_a_host_that_was_lost_says_since_when_what_becomes_of_its_images_and_what_to_do(
