@@ -29,6 +29,7 @@ from engine.workspace import Workspace
 from tests.support.command_line import photostat
 from tests.support.ledgers import make_ledger
 from tests.support.seaweed import BUCKET, Seaweed, settings_for
+from tests.support.wrong_server import Reply, WrongServer
 
 ROWS = 40
 Remove = Callable[[str], None]
@@ -291,6 +292,17 @@ def test_a_store_that_does_not_answer_is_one_clear_line(workspace: Workspace) ->
     outcome = photostat("reconcile", workspace=workspace.root, env=credentials, expect=2)
     assert "Could not connect" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.usefixtures("s3_credentials")
+def test_a_store_with_a_fault_of_its_own_is_no_reason_to_requeue(
+    workspace: Workspace, wrong_server: WrongServer
+) -> None:
+    wrong_server.answer = lambda asked: Reply(500, {"Content-Type": "application/xml"}, b"<Error/>")
+    settings = f'[store]\nurl = "s3://b/p"\nendpoint = "{wrong_server.endpoint}"\n'
+    (workspace.root / "photostat.toml").write_text(settings, encoding="utf-8")
+    told = photostat("reconcile", workspace=workspace.root, expect=2).stderr
+    assert "500" in told and "requeue" not in told
 
 
 @pytest.mark.usefixtures("s3_credentials")

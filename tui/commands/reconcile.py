@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 import click
@@ -28,6 +28,8 @@ from tui.commands.shared.progress import TransientLine
 
 _Clear = Callable[[], list[ToldLeftover]]
 _SHOWN_PER_KIND = 20
+_ADVICE = "`photostat check` tells whether it is well with the store; then reconcile again."
+"""If the store's error has no hint of its own: what its cause advises is for images."""
 
 
 @dataclass
@@ -84,7 +86,8 @@ def reconcile(
                     _overrule(store)
                 found = (_print_json if as_json else _print)(comparison, progress, clear)
             except StoreError as fault:
-                raise UserError(fault.failure.with_remedy) from fault
+                failure = fault.failure
+                raise UserError(replace(failure, hint=failure.hint or _ADVICE).with_remedy) from fault
             finally:
                 progress.clear()
     if requeue and batch is None and not lost and found.counts.shows_none:
