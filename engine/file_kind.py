@@ -32,7 +32,7 @@ class FileKind(Struct, frozen=True, order=True):
     high_throughput: bool
     """HTJ2K code-blocks (ISO/IEC 15444-15)."""
     features: str = ""
-    """Rare marker segments that matter to a decoder: POC, RGN, PPM."""
+    """What matters to a decoder and is rare: POC, RGN, PPM, styles and sizes of code-blocks, precincts."""
 
     def to_json(self) -> dict[str, Any]:
         return structs.asdict(self)

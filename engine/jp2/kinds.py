@@ -17,6 +17,17 @@ _MOST_DEPTHS = 4
 _TNSOT = 11
 """Offset of TNsot in SOT (A.4.2)."""
 _RARE = (Marker.POC, Marker.RGN, Marker.PPM)
+_BLOCK_STYLES = (
+    "bypass",
+    "reset",
+    "terminated passes",
+    "vertically causal",
+    "predictable termination",
+    "segmentation symbols",
+)
+"""Of code-blocks, by the bits of Table A.19 from the lowest; the next one is high_throughput."""
+_USUAL_BLOCK = (6, 6)
+"""64 by 64 samples, as powers of two."""
 
 _SIGNED = re.compile(
     r"(kakadu|openjpeg|jasper|grok|luratech|lurawave|lwf_jp2|aware|lead|adobe|erdas|comprimato|fastvideo|nvjpeg2000|"
@@ -50,7 +61,7 @@ def kind_of(file: Jp2File) -> FileKind:
         depth=_depth(header),
         colour=_colour(header),
         high_throughput=header.high_throughput,
-        features=", ".join(marker.name for marker in _RARE if marker in main.markers),
+        features=", ".join([marker.name for marker in _RARE if marker in main.markers] + _coding(main)),
     )
 
 
@@ -74,6 +85,16 @@ def _transform(header: Header) -> str:
 def _tiling(header: Header) -> str:
     grid = header.grid
     return f"{grid.tile_width} × {grid.tile_height}" if header.is_tiled else "untiled"
+
+
+def _coding(main: MainHeader) -> list[str]:
+    """What a decoder does otherwise than in most files, by the main header's COD."""
+    style = main.style.every
+    width, height = style.code_block
+    found = [name for bit, name in enumerate(_BLOCK_STYLES) if style.block_style >> bit & 1]
+    found += [f"code-blocks {1 << width} × {1 << height}"] if style.code_block != _USUAL_BLOCK else []
+    found += ["precincts"] if style.precincts else []
+    return found + ([] if style.levels else ["no decomposition"])
 
 
 def _tile_parts(file: Jp2File, main: MainHeader) -> str:

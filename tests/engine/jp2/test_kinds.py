@@ -11,7 +11,7 @@ from engine.file_kind import FileKind
 from engine.jp2.survey import examine_source, survey_source
 from engine.messages import SurveyRequest
 from tests.support.codestreams import codestream, segment
-from tests.support.jp2_files import Encoding, Wrapping, make_jp2, wide_gamut_profile
+from tests.support.jp2_files import Encoding, Wrapping, make_codestream, make_jp2, wide_gamut_profile
 from tests.support.odd_codestreams import encoded, with_packed_headers
 
 
@@ -85,6 +85,23 @@ def test_rare_markers_make_a_kind(tmp_path: Path) -> None:
     (tmp_path / "a.j2k").write_bytes(with_packed_headers(plain, in_main_header=True).to_bytes())
     assert kind_of(tmp_path / "a.j2k").features == "PPM"
     assert kind_of(tmp_path / "a.j2k").describe().endswith(", PPM")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "features"),
+    [
+        (Encoding(), ""),
+        (Encoding(block_style=1 | 8), "bypass, vertically causal"),
+        (Encoding(block_style=2 | 4 | 32), "reset, terminated passes, segmentation symbols"),
+        (Encoding(code_block=32, precinct=128), "code-blocks 32 × 32, precincts"),
+        (Encoding(levels=0), "no decomposition"),
+    ],
+)
+def test_what_a_decoder_does_otherwise_makes_a_kind(
+    encoding: Encoding, features: str, tmp_path: Path
+) -> None:
+    make_codestream(tmp_path / "a.j2k", encoding=encoding)
+    assert kind_of(tmp_path / "a.j2k").features == features
 
 
 def test_a_kind_survives_the_ledger_and_later_versions() -> None:
