@@ -139,7 +139,8 @@ _S3_RULES = (
     _S3Rule(
         FaultKind.CONFIGURATION,
         Cause.STORE_DENIED,
-        "Correct the AWS credentials, then resume; those of the environment need a new `photostat run`.",
+        "Correct the AWS credentials, then resume; those of the environment need a new `photostat run`, or on another "
+        "machine a new `photostat host` there.",
         codes=frozenset(
             {
                 *("InvalidAccessKeyId", "SignatureDoesNotMatch", "NotSignedUp", "AccountProblem"),

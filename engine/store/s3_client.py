@@ -39,7 +39,7 @@ _NEVER_ANSWERED_HINT = (
 )
 _CREDENTIALS_HINT = (
     "Give AWS credentials by a profile or a role, then resume; or by AWS_ACCESS_KEY_ID and "
-    "AWS_SECRET_ACCESS_KEY, then `photostat stop` and `run` again."
+    "AWS_SECRET_ACCESS_KEY, then `photostat stop` and `run` again, or on another machine `photostat host` there."
 )
 
 

@@ -20,11 +20,12 @@ Act = Callable[[OtherMachine], object]
 Say = Callable[[str], None]
 
 
-def machine_faults(site: ClusterSite, luck: random.Random, mountpoint: Path, say: Say) -> list[Fault]:
-    """Each falls upon one machine, drawn when it begins; the store is below `mountpoint`."""
-    return [
-        _OfOne(site, luck, say, *fault) for fault in _of_machines() + _of_mounts(site, luck, mountpoint)
-    ] + _orders(site, luck)
+def machine_faults(site: ClusterSite, luck: random.Random, mountpoint: Path | None, say: Say) -> list[Fault]:
+    """Each falls upon one machine, drawn when it begins; the store is below `mountpoint`, or is a bucket."""
+    found = _of_machines() + _of_sources(site, luck)
+    if mountpoint is not None:
+        found += _of_stores(mountpoint)
+    return [_OfOne(site, luck, say, *fault) for fault in found] + _orders(site, luck)
 
 
 class _OfOne:
@@ -111,8 +112,16 @@ def _sweep(machine: OtherMachine) -> None:
         path.unlink(missing_ok=True)
 
 
-def _of_mounts(site: ClusterSite, luck: random.Random, mountpoint: Path) -> list[_OfMachine]:
-    share, seen_s = site.share, _UNTIL_IT_IS_SEEN_S
+def _cover(what: Path) -> Act:
+    return lambda machine: machine.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(what))
+
+
+def _uncover(what: Path) -> Act:
+    return lambda machine: machine.run("umount", "-l", str(what))
+
+
+def _of_sources(site: ClusterSite, luck: random.Random) -> list[_OfMachine]:
+    share, seen_s, sources = site.share, _UNTIL_IT_IS_SEEN_S, Group.SOURCES
     covered: list[str] = []
 
     def another(change: Callable[[bytes], bytes]) -> Act:
@@ -128,22 +137,22 @@ def _of_mounts(site: ClusterSite, luck: random.Random, mountpoint: Path) -> list
     def uncover(machine: OtherMachine) -> None:
         machine.run("umount", "-l", covered.pop())
 
-    def cover(what: Path, size: str = "1m") -> Act:
-        return lambda machine: machine.run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(what))
+    of_another = (share / "cut.jp2").read_bytes()
+    return [
+        ("a host's share away", sources, LONGEST_S, _cover(share), _uncover(share)),
+        ("another file on a host", sources, seen_s, another(lambda data: of_another), uncover),
+        ("a cut file on a host", sources, seen_s, another(lambda data: data[: len(data) // 2]), uncover),
+    ]
 
-    def without(what: Path) -> Act:
-        return lambda machine: machine.run("umount", "-l", str(what))
+
+def _of_stores(mountpoint: Path) -> list[_OfMachine]:
+    store, seen_s = Group.STORE, _UNTIL_IT_IS_SEEN_S
 
     def remounted(how: str) -> Act:
         return lambda machine: machine.run("mount", "-o", f"remount,bind,{how}", str(mountpoint))
 
-    sources, store = Group.SOURCES, Group.STORE
-    of_another = (share / "cut.jp2").read_bytes()
     return [
-        ("a host's share away", sources, LONGEST_S, cover(share), without(share)),
-        ("another file on a host", sources, seen_s, another(lambda data: of_another), uncover),
-        ("a cut file on a host", sources, seen_s, another(lambda data: data[: len(data) // 2]), uncover),
-        ("a host's store away", store, seen_s, cover(mountpoint), without(mountpoint)),
+        ("a host's store away", store, seen_s, _cover(mountpoint), _uncover(mountpoint)),
         ("a host's store read-only", store, seen_s, remounted("ro"), remounted("rw")),
     ]
 

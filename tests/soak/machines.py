@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,8 +28,8 @@ _LEFT, _REFUSED, _KILLED = 0, 2, -9
 class OtherMachine:
     """Its host process is started again whenever it has ended, as systemd does."""
 
-    def __init__(self, site: ClusterSite, name: str) -> None:
-        self._site, self.name = site, name
+    def __init__(self, site: ClusterSite, name: str, runs_first: str) -> None:
+        self._site, self.name, self._runs_first = site, name, runs_first
         self.directory = site.root.parent / f"machine-{name}"
         self.scratch = self.directory / f"photostat-{name}-scratch"
         mount_tmpfs(self.scratch, _SCRATCH)
@@ -42,7 +43,8 @@ class OtherMachine:
             if code == _REFUSED:  # it was forgotten: somebody invites it again
                 host.invitation.unlink(missing_ok=True)
             host = None
-        self.host = host or HostProcess(self._site.root, self.name, through=self.link.machine.inside)
+        inside = self.link.machine.inside
+        self.host = host or HostProcess(self._site.root, self.name, through=inside, site=self._runs_first)
         assert "Traceback" not in self.host.said, f"{self.name}: {self.host.said[-3000:]}"
 
     def run(self, *command: str) -> None:
@@ -71,11 +73,19 @@ class OtherMachine:
 
 
 class ClusterSite(Site):
-    def __init__(self, root: Path, share: Path, settings: str, names: tuple[str, ...]) -> None:
-        self.network = Network()
+    def __init__(
+        self,
+        root: Path,
+        share: Path,
+        settings: str,
+        machines: Mapping[str, str],
+        network: Network,
+    ) -> None:
+        """`machines`: by name, what Python runs first there."""
+        self.network = network
         self.machines: list[OtherMachine] = []
         super().__init__(root, share, settings + listening(self.network.listen))
-        self.machines += [OtherMachine(self, name) for name in names]
+        self.machines += [OtherMachine(self, name, first) for name, first in machines.items()]
 
     def command(self, *args: str | Path, codes: tuple[int, ...] = (0, 1, 2, 3)) -> Outcome:
         if args[0] != "run":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.waiting import wait_until
 
-_ENGINE = "10.77.0.1"
+_ENGINE, _TESTS = "10.77.0.1", "10.77.0.254"
 
 
 class Machine:
@@ -69,6 +70,17 @@ class Network:
         machine = Machine(at)
         self._hosts.append(machine)
         return Link(self.engine, machine, len(self._hosts))
+
+    def reach(self) -> str:
+        """A cable to this process's own namespace: at this address all machines reach what it serves. It goes with the
+        engine's machine."""
+        own = f"tests{os.getpid()}"
+        pair = ("ip", "link", "add", "port0", "type", "veth", "peer", "name", own, "netns", str(os.getpid()))
+        self.engine.run(*pair)
+        self.engine.run("ip", "link", "set", "port0", "master", "bridge", "up")
+        for command in (("address", "add", f"{_TESTS}/24", "dev", own), ("link", "set", own, "up")):
+            subprocess.run(["ip", *command], check=True)
+        return _TESTS
 
     def end(self) -> None:
         for machine in (*self._hosts, self.engine):

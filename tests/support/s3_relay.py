@@ -89,7 +89,8 @@ ChooseFault = Callable[[Request], Fault | None]
 
 @dataclass
 class Relay:
-    """Listens on the loopback and forwards to `port`; `choose_fault` decides for each request what goes wrong.
+    """Listens, on the loopback unless told where, and forwards to `port`; `choose_fault` decides for each request what
+    goes wrong.
 
     A connection carries one request: neither the signatures nor the tests need more.
     """
@@ -102,10 +103,12 @@ class Relay:
     _thread: threading.Thread | None = None
     _server: asyncio.Server | None = None
     own_port: int = 0
+    address: str = "127.0.0.1"
+    """Where it listens."""
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.own_port}"
+        return f"http://{self.address}:{self.own_port}"
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -115,7 +118,7 @@ class Relay:
     def listen(self) -> None:
         """Accepts connections, also after `refuse`, always at the same port."""
         self._server = self._run(
-            asyncio.start_server(self._serve, "127.0.0.1", self.own_port, limit=_HEAD_BYTES)
+            asyncio.start_server(self._serve, self.address, self.own_port, limit=_HEAD_BYTES)
         )
         self.own_port = self._server.sockets[0].getsockname()[1]
 

@@ -108,6 +108,14 @@ def test_exceptions_of_boto(error: Exception, fault: FaultKind) -> None:
     assert classify_boto_error(error, "storing: x").fault is fault
 
 
+def test_what_to_do_about_credentials_is_right_on_every_machine() -> None:
+    for found in (
+        classify_boto_error(boto.NoCredentialsError(), "storing: x"),
+        classify_s3_error("ExpiredToken", 400, "expired", "storing"),
+    ):
+        assert "on another machine" in found.failure.remedy and "`photostat host`" in found.failure.remedy
+
+
 @pytest.mark.parametrize(
     "text",
     [
