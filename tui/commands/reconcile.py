@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import click
+from msgspec import structs
 
 from engine.control.requests import RequeueMissing
 from engine.failures import UserError
@@ -87,7 +88,7 @@ def reconcile(
                 found = (_print_json if as_json else _print)(comparison, progress, clear)
             except StoreError as fault:
                 failure = fault.failure
-                raise UserError(replace(failure, hint=failure.hint or _ADVICE).with_remedy) from fault
+                raise UserError(structs.replace(failure, hint=failure.hint or _ADVICE).with_remedy) from fault
             finally:
                 progress.clear()
     if requeue and batch is None and not lost and found.counts.shows_none:
