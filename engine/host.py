@@ -19,7 +19,7 @@ from pathlib import Path
 
 from engine.failures import UserError, one_line
 from engine.formatting import counted
-from engine.gpu.cards import cards, why_no_cards
+from engine.gpu.cards import cards, devices_in, why_no_cards
 from engine.hosts.base import HAS_LEFT
 from engine.hosts.children import Children
 from engine.hosts.connection import Connection
@@ -253,9 +253,8 @@ class HostProcess:
             elif session.held:
                 self._said.say(f"gets no images for now: {session.held}")
             elif session.has_joined:
-                self._said.say(
-                    f"joined as {self._invitation.name}, {counted(self._options.workers, 'worker')}"
-                )
+                workers = counted(self._options.workers, "worker")
+                self._said.say(f"joined as {self._invitation.name}, {workers}{_gpus_here()}")
             if self._left.is_set() or session.problem is not None or session.refused is not None:
                 return  # closing the connection waits for the last words
             with contextlib.suppress(TimeoutError):
@@ -277,6 +276,13 @@ class HostProcess:
             cards=found,
             no_cards="" if found else why_no_cards(),
         )
+
+
+def _gpus_here() -> str:
+    """What `joined` says of them; nothing where there is none. Whether they are used the engine's settings say."""
+    if found := cards():
+        return f"; {counted(len(found), 'GPU')} here"
+    return f"; no GPU is used: {why_no_cards()}" if devices_in() else ""
 
 
 def main() -> int:

@@ -96,6 +96,7 @@ def test_machines_use_their_own_gpus_and_one_without_holds_alone(
     events = photostat("events", "--all", "--json", workspace=root).json
     assert [one["host"] for one in events if one["message"] == "CPU backend decodes"] == ["b"]
     assert {one["host"] for one in events if one["message"].startswith("attempt 1")} == {"b"}
+    assert hosts[0].has_said("; 1 GPU here")
     for host in hosts:
         assert host.end() == 0, host.said
 
