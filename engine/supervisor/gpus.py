@@ -224,7 +224,7 @@ class Gpus:
 
     def _ended(self, gpu: _Gpu, now: float) -> None:
         assert gpu.child is not None
-        child, gpu.child, gpu.figures = gpu.child, None, None
+        child, gpu.child, gpu.figures, gpu.seen = gpu.child, None, None, []
         self._processes.dismiss(child, 0.0)
         if gpu.state is GpuState.CLOSED:
             return

@@ -283,6 +283,16 @@ def test_what_it_has_done_is_told(run: Run) -> None:
     assert run.children.last.sent == [Quit()]
 
 
+def test_one_that_does_not_decode_has_no_pace(run: Run) -> None:
+    run.begin()
+    run.children.last.says.append(GpuFigures(12, 600_000_000, 1.0, 0.98, 15 << 30, 140 << 30))
+    run.look(10.0)
+    run.children.last.exit_code = -9
+    run.look()
+    told = run.gpus.snapshots(run.now)[0]
+    assert (told.images, told.megapixels_per_s, told.busy, told.utilisation) == (12, 0.0, 0.0, None)
+
+
 def test_copies_that_are_slow_are_told_and_change_nothing_else(run: Run) -> None:
     run.begin()
     run.children.last.says.append(GpuSlowCopies("cuInit: CUDA_ERROR_UNKNOWN"))
