@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -66,16 +67,30 @@ def _profile_warnings(image: Any, plan: ColourPlan) -> tuple[str, ...]:
 
 
 def _is_usable(profile: bytes, image: Any) -> bool:
-    """Whether libvips can use this profile for such an image.
-
-    If it cannot, it silently uses one of its own. Only icc_import shows which: its result carries the profile that
-    was used (vips_icc_import_build in libvips' icc_transform.c).
-    """
+    """Whether libvips can use this profile for such an image."""
     try:
-        imported = _tagged(image.crop(0, 0, 1, 1), profile).icc_import(embedded=True, intent="relative")
-    except VipsError:
+        _import_with(profile, image.bands, image.format, image.interpretation)
+    except (VipsError, _OtherProfile):
         return False
-    return bool(imported.get(_PROFILE_FIELD) == profile)
+    return True
+
+
+class _OtherProfile(Exception):
+    """libvips has used another profile than the one it was given."""
+
+
+@lru_cache(maxsize=4)
+def _import_with(profile: bytes, bands: int, kind: str, interpretation: str) -> None:
+    """Raises VipsError or _OtherProfile if the profile cannot be used; only that it can is remembered.
+
+    If it cannot, libvips silently uses one of its own. Only icc_import shows which: its result carries the profile
+    that was used (vips_icc_import_build in libvips' icc_transform.c). That takes 5 ms, and most images of a
+    collection have the same profile.
+    """
+    pixel = Image.black(1, 1, bands=bands).cast(kind).copy(interpretation=interpretation)
+    imported = _tagged(pixel, profile).icc_import(embedded=True, intent="relative")
+    if imported.get(_PROFILE_FIELD) != profile:
+        raise _OtherProfile
 
 
 _PROFILE_FIELD = "icc-profile-data"

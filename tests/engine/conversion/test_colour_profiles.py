@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.failures import Cause, ImageError
+from engine.jpeg import render as render_module
 from tests.support.decodes import pixels_of
 from tests.support.icc_profiles import built_in, emptied, grey_profile, table_profile, without
 from tests.support.jp2_files import Wrapping, picture, write_jp2
@@ -97,6 +98,26 @@ def test_profile_that_cannot_be_used_is_kept_with_a_warning(tmp_path: Path) -> N
     _, out = rendered_pixels(tmp_path / "a.jp2")
     assert out.icc == profile
     assert "it is kept as it was" in out.warnings[0]
+
+
+def test_a_profile_is_tried_out_once_and_one_that_cannot_be_used_every_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[bytes] = []
+    original = render_module._tagged
+
+    def tagged(image: object, profile: bytes) -> object:
+        tried.append(profile)
+        return original(image, profile)
+
+    monkeypatch.setattr(render_module, "_tagged", tagged)
+    render_module._import_with.cache_clear()
+    good, bad = built_in("p3"), without(built_in("p3"), b"rTRC")
+    for name, profile, bits in (("a", good, 8), ("b", bad, 8), ("c", good, 16)):
+        write_jp2(tmp_path / f"{name}.jp2", picture(32, 24, 3, bits), None, Wrapping(icc=profile))
+    for name, warned in (("a", False), ("b", True), ("a", False), ("b", True), ("c", False)):
+        assert bool(rendered_pixels(tmp_path / f"{name}.jp2")[1].warnings) is warned, name
+    assert tried == [good, bad, bad]
 
 
 @pytest.mark.parametrize(
