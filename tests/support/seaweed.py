@@ -13,8 +13,9 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -240,7 +241,21 @@ def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     _set_credentials(monkeypatch)
 
 
+@cache
+def _read_botocore_models_once() -> None:
+    """Each store has a session of its own, which otherwise parses two megabytes of botocore's JSON anew."""
+    from botocore.loaders import JSONFileLoader
+
+    load = cache(JSONFileLoader().load_file)
+
+    def load_once(_loader: JSONFileLoader, file_path: str) -> Any:
+        return load(file_path)
+
+    JSONFileLoader.load_file = load_once  # type: ignore[assignment,method-assign]
+
+
 def _set_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    _read_botocore_models_once()
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     for name in (
