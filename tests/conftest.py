@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from engine.control.client import EngineClient, EngineSilent, NoEngine
 from engine.workspace import Workspace
-from tests.support.command_line import photostat
+from tests.support.command_in_process import add_export
 from tests.support.host_processes import hosts as hosts
 from tests.support.hung_sources import hung_sources as hung_sources
 from tests.support.jp2_files import Row, make_jp2, representation, write_export
@@ -141,12 +141,12 @@ def workspace(tmp_path: Path) -> Iterator[MakeWorkspace]:
     ) -> Path:
         root = tmp_path / name
         made.append(root)
-        photostat("init", root)
+        Workspace.init(root)
         if settings is not None:
             (root / "photostat.toml").write_text(settings, encoding="utf-8")
         write_export(root / "export.csv", make_sources(root, images, width, height))
         if add:
-            photostat("add", root / "export.csv", "--batch", batch, workspace=root)
+            add_export(root, root / "export.csv", batch)
         return root
 
     yield make

@@ -25,6 +25,11 @@ def complaint(*args: str | Path, at: Path | None = None, code: int = 2) -> str:
     return line.removeprefix("photostat: ")
 
 
+def add_export(root: Path, export: Path, batch: str | None = None) -> None:
+    """`photostat add`, for tests that need the rows; fails if a row is refused."""
+    run("add", export, *(["--batch", batch] if batch is not None else []), at=root)
+
+
 def write_rows(root: Path, *rows: str, name: str = "maps.csv") -> Path:
     path = root / name
     path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")

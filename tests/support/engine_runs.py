@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from engine.control.snapshot import Snapshot
 from engine.control.without_engine import snapshot_of_ledger
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
+from tests.support.command_in_process import run
 from tests.support.command_line import photostat
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
@@ -44,7 +46,8 @@ def _snapshot(workspace: Workspace) -> Snapshot:
 
 
 def list_rows(root: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = photostat("list", "--json", workspace=root).json
+    """The document of `list --json`."""
+    rows: list[dict[str, Any]] = json.loads(run("list", "--json", at=root).stdout)
     return rows
 
 
