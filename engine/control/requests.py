@@ -103,6 +103,8 @@ class HostReply(Reply, frozen=True, kw_only=True):
     """Images that its workers have."""
     waiting: Count
     """JPEGs that it has and that are not in the store yet."""
+    still_connects_to: str = ""
+    """The scheduler of others, whose certificates a host that was forgotten still has; empty if its own is void."""
 
 
 class SkipReply(Reply, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from engine.config.cluster_extra import CONVERTS_NOTHING_HERE
 from engine.control.requests import HostReply
 from engine.failures import UserError, one_line
@@ -67,7 +69,13 @@ class HostOrders:
         is_new = Authority(self._run.workspace.cluster_dir).withdraw(name)
         self._forgotten.add(name)
         self._crews.seen.forget(name)
-        what = f"forgotten by {by}: its invitation is void"
+        scheduler = self._run.config.cluster.scheduler
+        void = (
+            "its certificates are the cluster's, and still hold there"
+            if scheduler
+            else "its invitation is void"
+        )
+        what = f"forgotten by {by}: {void}"
         crew, (waiting, _) = self._find(name), self._crews.absent.waiting_for(name)
         reply = HostReply(host=name, changed=is_new, is_there=False, in_flight=0, waiting=waiting)
         if crew is not None:
@@ -80,7 +88,7 @@ class HostOrders:
             host.lost, host.has_left = what, True
         elif is_new:
             self._run.events.warning(EventKind.ENGINE, f"{name}: {what}")
-        return reply
+        return structs.replace(reply, still_connects_to=scheduler)
 
     # -- in every turn ----
 

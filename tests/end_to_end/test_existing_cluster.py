@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import MakeWorkspace
+from tests.support.command_in_process import run
 from tests.support.command_line import photostat
 from tests.support.dask_clusters import DaskCluster
 from tests.support.engine_runs import list_rows, restore_share, start_engine_without_share, wait_for_end
@@ -13,9 +17,10 @@ from tests.support.waiting import wait_until
 
 
 def test_hosts_meet_the_engine_at_a_scheduler_of_others_whose_workers_and_tasks_stay_alone(
-    workspace: MakeWorkspace, tmp_path: Path
+    workspace: MakeWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = DaskCluster(tmp_path / "cluster")
+    monkeypatch.chdir(tmp_path)
     root = workspace(images=4, settings=cluster.settings)
     start_engine_without_share(root, "--workers", "1")  # the engine does not wait for the scheduler
     wait_until(
@@ -34,6 +39,10 @@ def test_hosts_meet_the_engine_at_a_scheduler_of_others_whose_workers_and_tasks_
         wait_for_hosts(root)
         cluster.start()
         wait_for_hosts(root, "b")
+        run("host", "invite", "z", at=root)
+        forgotten = run("hosts", "forget", "z", "--json", at=root)
+        assert json.loads(forgotten.stdout)["still_connects_to"] == cluster.address
+        assert "which photostat cannot revoke" in forgotten.stderr
         restore_share(root)
         assert wait_for_end(root)["totals"]["done"] == 4
         assert {row["state"] for row in list_rows(root)} == {"done"}
@@ -43,6 +52,27 @@ def test_hosts_meet_the_engine_at_a_scheduler_of_others_whose_workers_and_tasks_
         cluster.end()
         if host.process.poll() is None:
             host.kill()
+
+
+def test_a_host_that_is_forgotten_keeps_the_certificates_of_that_cluster_and_that_is_said(
+    workspace: MakeWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = DaskCluster(tmp_path / "cluster")
+    root = workspace(images=1, settings=cluster.settings)
+    monkeypatch.chdir(tmp_path)
+    assert "earlier" not in run("host", "invite", "b", at=root).stdout
+    Path("b.pem").unlink()
+    told = run("host", "invite", "b", at=root).stdout
+    assert "The earlier invitation of b holds too: both have the certificates of that cluster." in told
+    assert "void" not in told
+    forgotten = run("hosts", "forget", "b", at=root).stdout
+    assert forgotten.startswith(
+        "b is forgotten: the engine lets it in no more, and it may join again only if "
+    )
+    assert f"those of the cluster at {cluster.address}, which photostat cannot revoke: " in forgotten
+    assert "void" not in forgotten
+    again = run("hosts", "forget", "b", at=root).stdout
+    assert again.startswith("b was forgotten already. Nothing was changed. Its certificates are those of")
 
 
 def test_what_cannot_be_is_one_line_before_anything_starts(workspace: MakeWorkspace, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.hosts.dask_settings import security_of
-from engine.hosts.invitations import Authority
+from engine.hosts.invitations import Authority, _made
 from tests.support.host_processes import free_port
 from tests.support.terminals import ROOT
 from tests.support.waiting import wait_until
@@ -24,6 +24,7 @@ class DaskCluster:
 
     def __post_init__(self) -> None:
         self.directory.mkdir(exist_ok=True)
+        (self.directory / "authority.pem").write_text("".join(_made("authority of a library", None)))
         self.credentials = Authority(self.directory).engine()
         for name, text in (
             ("ca", self.credentials.authority),

@@ -87,6 +87,7 @@ def _invite(ctx: click.Context, name: str, address: str | None, *, as_json: bool
     check_name(name)
     path = Path(f"{name}.pem")
     was_invited = Authority(workspace.cluster_dir).invited.has_holding(name)
+    replaces = was_invited and not config.cluster.scheduler
     check_writable(path)
     invitation = Admission(workspace, config).invite(name, address or "")
     write_invitation(path, invitation)
@@ -97,7 +98,7 @@ def _invite(ctx: click.Context, name: str, address: str | None, *, as_json: bool
                 "host": name,
                 "file": str(path.absolute()),
                 "address": invitation.address,
-                "replaced": was_invited,
+                "replaced": replaces,
             }
         )
     tell(
@@ -109,7 +110,9 @@ def _invite(ctx: click.Context, name: str, address: str | None, *, as_json: bool
             f"Only this machine itself is reached at {invitation.address}. For another one, remove {path} and say how "
             f"it reaches this one: `photostat host invite {name} --address NAME`."
         )
-    if was_invited:
+    if was_invited and not replaces:
+        tell(f"The earlier invitation of {name} holds too: both have the certificates of that cluster.")
+    if replaces:
         tell(f"The earlier invitation of {name} is void: whoever uses it is let go.")
 
 

@@ -16,7 +16,7 @@ from engine.formatting import counted
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
 from tui.commands.shared.engine import print_reply, send_command
-from tui.commands.shared.hosts import last_seen, print_hosts
+from tui.commands.shared.hosts import certificates_stay, last_seen, print_hosts
 from tui.commands.shared.options import json_option, workspace_of
 from tui.commands.shared.output import print_json, print_line
 from tui.state.hosts import is_away
@@ -93,6 +93,9 @@ def forget(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
 
     If it is still there, it is let go at once: what it has and has not stored is converted by others, and no attempt
     counts. It may join again only if it is invited anew. With a running engine and without one.
+
+    With [cluster] scheduler its certificates are those of that cluster, which photostat cannot revoke: whoever has its
+    invitation can still connect there.
     """
     workspace = workspace_of(ctx)
     try:
@@ -119,6 +122,7 @@ def _forget(workspace: Workspace, name: str) -> HostReply:
         is_there=False,
         in_flight=0,
         waiting=0,
+        still_connects_to=workspace.config().cluster.scheduler,
     )
 
 
@@ -141,9 +145,11 @@ def _ask(host: HostSnapshot | None, *, yes: bool) -> None:
 
 
 def _forgotten(reply: HostReply) -> str:
+    stays = f" {certificates_stay(reply.still_connects_to)}" if reply.still_connects_to else ""
     if not reply.changed:
-        return f"{reply.host} was forgotten already. Nothing was changed."
+        return f"{reply.host} was forgotten already. Nothing was changed.{stays}"
     count = reply.in_flight + reply.waiting
     back = f" {counted(count, 'image')} that it had will be converted by others." if count else ""
     anew = "it may join again only if it is invited anew"
-    return f"{reply.host} is forgotten: its invitation is void, and {anew}.{back}"
+    void = "the engine lets it in no more" if stays else "its invitation is void"
+    return f"{reply.host} is forgotten: {void}, and {anew}.{back}{stays}"

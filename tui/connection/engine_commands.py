@@ -85,6 +85,9 @@ class EngineCommand:
                 return ActionResult(f"{host} leaves already.", good=False)
             case ForgetHost(host), HostReply(changed=False):
                 return ActionResult(f"{host} was forgotten already.", good=False)
+            case ForgetHost(host), HostReply(still_connects_to=str(scheduler)) if scheduler:
+                stay = f"its certificates still hold at {scheduler}, until that cluster has others"
+                return ActionResult(f"{host} is forgotten, but {stay}.", true_in=self.true_in)
             case HoldBatch(batch), BatchesReply(changed=False):
                 return ActionResult(f"{batch} is held already. r releases it.", good=False)
             case ReleaseBatch(batch), BatchesReply(changed=False):

@@ -89,7 +89,7 @@ def drain_host_facts(host: HostSnapshot) -> list[str]:
 
 def forget_host_facts(host: HostSnapshot | None) -> list[str]:
     """What a person should know before a host is forgotten; None if it is not there."""
-    facts = ["Its invitation is void: it may join again only if it is invited anew."]
+    facts = ["The engine lets it in no more, until it is invited anew."]
     if host is not None and is_away(host):
         facts += images_of_away(host) if host.waiting == 0 else []
         if host.waiting:

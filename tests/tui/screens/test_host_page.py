@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from engine.control.requests import DrainHost, ForgetHost, SetWorkers
+from engine.control.requests import DrainHost, ForgetHost, HostReply, SetWorkers
 from engine.ledger.reader import LedgerReader
 from engine.ledger.states import EventKind, EventLevel
 from engine.ledger.writer import Ledger
 from tests.support.app_pilot import AppSession, opened
 from tests.support.cluster_statuses import SHARE_AWAY, host, on_hosts, three_hosts
+from tests.support.fake_poller import obeyed
 from tests.support.ledgers import make_ledger
 from tests.support.statuses import NOW, STATUSES, engine_status, running, with_gpu
+from tui.connection.engine_commands import EngineCommand
 from tui.screens.dashboard import Dashboard
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.host_page import HostScreen
@@ -211,6 +213,15 @@ async def test_a_host_is_drained_or_forgotten_after_a_question_that_says_what_fo
         assert "it is not there" in session.message
         await session.press("F", "y")
         assert session.sent[2:] == [ForgetHost("conv2")]
+
+        def at_a_cluster_of_others(command: EngineCommand) -> HostReply:
+            reply = obeyed(command)
+            assert isinstance(reply, HostReply)
+            return structs.replace(reply, still_connects_to="tls://dask:8786")
+
+        session.poller.reply = at_a_cluster_of_others
+        await session.press("F", "y")
+        assert "conv2 is forgotten, but its certificates still hold at tls://dask:8786" in session.message
 
 
 async def test_plus_and_minus_are_about_the_host_of_the_page(root: Path) -> None:

@@ -48,6 +48,15 @@ def last_seen(host: HostRecord, now: float) -> str:
     return f"{word} {clock(host.gone, now)}"
 
 
+def certificates_stay(scheduler: str) -> str:
+    """Of a host that meets the engine at the scheduler of others."""
+    return (
+        f"Its certificates are those of the cluster at {scheduler}, which photostat cannot revoke: whoever has its "
+        "invitation can still connect there, and run programs on that cluster. To end that, give the cluster other "
+        "certificates, name them in [cluster] tls, and invite the other hosts anew."
+    )
+
+
 def _figures(host: HostSnapshot, state: State) -> list[str]:
     """None of a host that is not there."""
     if is_away(host):
