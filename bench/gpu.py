@@ -14,6 +14,7 @@ the bytes, and nothing of the speed.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -155,8 +156,15 @@ def _watched(workspace: Workspace) -> list[Busy]:
             looks.append(Busy(time.time(), _gpus_busy(workspace), psutil.cpu_percent() / 100))
         if is_late := run.poll() is None:
             print(f"  {workspace.root.name}: stopped after {_LONGEST_S:.0f} s", file=sys.stderr)
-            subprocess.run([*command, "stop"], capture_output=True, check=False, timeout=_STOPS_WITHIN_S)
-        said = run.communicate(timeout=_STOPS_WITHIN_S)[1]
+        try:
+            if is_late:
+                subprocess.run([*command, "stop"], capture_output=True, check=False, timeout=_STOPS_WITHIN_S)
+            said = run.communicate(timeout=_STOPS_WITHIN_S)[1]
+        except subprocess.TimeoutExpired as error:
+            run.kill()
+            raise RuntimeError(
+                f"{workspace.root.name} did not stop within {_STOPS_WITHIN_S:.0f} s"
+            ) from error
         if run.returncode != 0 and not is_late:
             raise RuntimeError(
                 f"{workspace.root.name} ended with {run.returncode}: {said}{_events(workspace.root)}"
@@ -265,14 +273,20 @@ def _scratch(card: str | None, images: int | None) -> str | None:
 
 
 if __name__ == "__main__":
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    parser = argparse.ArgumentParser(prog="python -m bench.gpu")
+    parser.add_argument("images", type=int, nargs="?", help="of a run with the GPU")
+    parser.add_argument("directory", type=Path, nargs="?", help="that is not there yet, and stays")
+    asked = parser.parse_args()
+    if asked.directory is not None and asked.directory.exists():
+        parser.error(f"{asked.directory} is there already")
     found = _found_card()
-    here = Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    scratch = here or Path(tempfile.mkdtemp(prefix="photostat-bench-", dir=_scratch(found, wanted)))
+    scratch = asked.directory or Path(
+        tempfile.mkdtemp(prefix="photostat-bench-", dir=_scratch(found, asked.images))
+    )
     try:
-        sys.exit(main(wanted, scratch, found))
+        sys.exit(main(asked.images, scratch, found))
     except RuntimeError as error:
         sys.exit(f"bench.gpu: {error}")
     finally:
-        if here is None:
+        if asked.directory is None:
             shutil.rmtree(scratch)
