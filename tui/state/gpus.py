@@ -53,6 +53,14 @@ def _without_maker(name: str) -> str:
     return name.removeprefix(_MAKER)
 
 
+def gpus_that_need_you(gpus: Sequence[GpuSnapshot]) -> str:
+    """Those that are closed: the run goes on, but it may take much longer; empty if none is."""
+    closed = [gpu for gpu in gpus if gpu.state is GpuState.CLOSED]
+    if len(closed) > 1:
+        return f"{integer(len(closed))} of {counted(len(gpus), 'GPU')} are not used any more: e says why."
+    return f"{gpu_name(closed[0])} is not used any more: e says why." if closed else ""
+
+
 def gpu_line(gpu: GpuSnapshot) -> str:
     """`H200 0: 612 megapixels/s, 1,204 images, 98 % busy, 15.0 GiB of 140 GiB; 12 left to the cores (lossy 12)`."""
     if gpu.state is GpuState.CLOSED:

@@ -10,6 +10,7 @@ from engine.control.snapshot import Hold, HoldReason, Snapshot, State
 from engine.ledger.models import Event
 from engine.ledger.runs import RunRecord
 from engine.run_account.account import RunAccount
+from tui.state.gpus import gpus_of, gpus_that_need_you
 from tui.state.hosts import hosts_that_need_you
 from tui.state.steady_facts import shortest_volume
 
@@ -186,12 +187,13 @@ def status_hint(status: EngineStatus, *, read_only: bool) -> str:
 
 def what_needs_you(snapshot: Snapshot) -> str:
     """Of a run that goes on: what waits for a person."""
-    room, hosts, failed = (
+    all_needs = (
         _little_room(snapshot),
         hosts_that_need_you(snapshot),
+        gpus_that_need_you(gpus_of(snapshot)),
         _failed_ones(snapshot.totals.failed),
     )
-    needs = [words for words in (room, hosts, failed) if words]
+    needs = [words for words in all_needs if words]
     return " ".join(needs) or "All is well: nothing needs you."
 
 

@@ -9,6 +9,7 @@ from msgspec import structs
 from engine.control.gpu_snapshot import GpuSnapshot, GpuState
 from tests.support.statuses import NOW, engine_status, running, with_gpu
 from tui.state.gpus import gpu_line, gpus_of
+from tui.state.status import what_needs_you
 from tui.state.view import View
 from tui.widgets.gpus import Gpus, gpu_rows
 
@@ -79,6 +80,16 @@ def test_there_is_no_panel_without_a_gpu() -> None:
     rows = drawn(60, 9, [of_process])
     assert "91 %" in rows[1], "where the driver says nothing, the process does"
     assert [row.split()[0] for row in rows[2:]] == ["busy", "Mpx/s"]
+
+
+def test_those_that_are_not_used_any_more_are_in_the_line_of_what_needs_you() -> None:
+    card, closed = gpus_of(with_gpu())
+    assert "GPU" not in what_needs_you(structs.replace(running(), gpus=(card,)))
+    assert what_needs_you(with_gpu()).startswith(
+        "NVIDIA H200 1 is not used any more: e says why. 477 images have failed"
+    )
+    both = structs.replace(running(), gpus=(card, closed, structs.replace(closed, host="b")))
+    assert what_needs_you(both).startswith("2 of 3 GPUs are not used any more: e says why.")
 
 
 def test_each_is_a_line_of_status() -> None:
