@@ -16,8 +16,6 @@ from tui.terminal.text import bar, fit, padded, right_aligned, sparkline
 from tui.widgets.line_widget import BUSY, LABEL, STRONG, WARNING, line, title
 from tui.widgets.panel import Panel
 
-CURVES = 3
-"""Rows below a GPU's line, if there is room for them."""
 _LABEL_COLUMNS, _VALUE_COLUMNS = 7, 12
 _SHORTEST_LABEL = 16
 _BAR = 12
@@ -29,7 +27,12 @@ _WORD_COLUMNS = len(_GAP + _CLOSED) + 2
 
 def gpu_rows(snapshot: Snapshot) -> int:
     """What the panel can use, without its title; 0 where there is no GPU."""
-    return len(gpus_of(snapshot)) * (1 + CURVES)
+    return sum(1 + _curve_rows(gpu) for gpu in gpus_of(snapshot))
+
+
+def _curve_rows(gpu: GpuSnapshot) -> int:
+    """Below a GPU's line, if there is room for them."""
+    return 0 if gpu.state is not GpuState.READY else 3 if gpu.memory_total else 2
 
 
 class Gpus(Panel):
@@ -41,7 +44,8 @@ class Gpus(Panel):
         table = _Table(gpus, columns)
         for number, gpu in enumerate(gpus):
             others = len(gpus) - number - 1
-            with_curves = gpu.state is GpuState.READY and rows - len(drawn) > CURVES + others
+            below = _curve_rows(gpu)
+            with_curves = below > 0 and rows - len(drawn) > below + others
             drawn.append(table.line(number, with_bar=not with_curves))
             if with_curves:
                 drawn += _curves(gpu, columns)
