@@ -65,7 +65,7 @@ def test_each_process_of_a_run_loads_only_what_it_uses(
     assert not engine & (
         CODECS | S3 | {"tui", "psutil", "importlib.metadata", "engine.jp2", "engine.conversion"}
     )
-    assert not worker & (S3 | SUPERVISION | {"psutil"})
+    assert not worker & (S3 | SUPERVISION | SLOW | {"glymur.jp2k", "lxml", "PIL.Image"})
     assert not surveyor & (CODECS | S3 | SUPERVISION | SLOW)
     assert not uploader & (CODECS | SUPERVISION | {"psutil", "engine.jp2"})
     assert "numpy" in worker and "boto3" in uploader and "sqlite3" in engine

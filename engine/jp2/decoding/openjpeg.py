@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import importlib
+import importlib.util
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -87,13 +89,27 @@ def glymur_calls() -> ModuleType:
     there is no OpenJPEG 2.3 or later.
     """
     bundled = bundled_library()
-    calls = importlib.import_module("glymur.lib.openjp2") if bundled is None else _bound_to(str(bundled))
+    calls = _import_calls() if bundled is None else _bound_to(str(bundled))
     if calls.OPENJP2 is None or not hasattr(calls.OPENJP2, "opj_set_decoded_components"):
         raise ImageError(
             Cause.INTERNAL, Stage.DECODING, "no OpenJPEG library (libopenjp2 2.3 or later) was found"
         )
     _declare(calls.OPENJP2)
     return calls
+
+
+def _import_calls() -> ModuleType:
+    """glymur.lib.openjp2 without the rest of glymur (boxes, lxml, TIFF), which takes 20 ms of every worker's start.
+
+    Whoever imports glymur afterwards gets all of it, with this module in it."""
+    spec = importlib.util.find_spec("glymur")
+    if spec is None or "glymur" in sys.modules:
+        return importlib.import_module("glymur.lib.openjp2")
+    sys.modules["glymur"] = importlib.util.module_from_spec(spec)  # which executes nothing
+    try:
+        return importlib.import_module("glymur.lib.openjp2")
+    finally:
+        del sys.modules["glymur"]
 
 
 def _bound_to(library: str) -> ModuleType:
@@ -103,7 +119,7 @@ def _bound_to(library: str) -> ModuleType:
         return library if name == "openjp2" else found(name)
 
     with _replaced(ctypes.util, "find_library", find):
-        calls = importlib.import_module("glymur.lib.openjp2")
+        calls = _import_calls()
     if calls.OPENJP2 is not None and calls.OPENJP2._name == library:
         return calls
     config = importlib.import_module("glymur.config")

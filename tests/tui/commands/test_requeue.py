@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from engine.file_kind import FileKind
 from engine.ledger.writer import Ledger
@@ -88,15 +89,15 @@ def test_jpegs_of_a_kind_that_a_gpu_decodes_differently_are_replaced(tmp_path: P
                 (KIND, "gpu", "decoded"),
                 (KIND, "whole", "differs"),
                 (KIND, "gpu", "decoded"),
-                (replace(KIND, layers=6), "gpu", "decoded"),
+                (structs.replace(KIND, layers=6), "gpu", "decoded"),
                 (KIND, "whole", "compared"),
             ],
             start=1,
         ):
-            ledger.surveyed([replace(surveyed(number), kind=kind)])
+            ledger.surveyed([structs.replace(surveyed(number), kind=kind)])
             ledger.start(number, 7, 1 << 20, DecodeMode.WHOLE)
             ledger.gpu_answered(number, said)
-            ledger.converted(replace(converted(number), decoded=decoded))
+            ledger.converted(structs.replace(converted(number), decoded=decoded))
             ledger.done(number)
     at = workspace.root
     rows = json.loads(run("list", "--json", at=at).stdout)
