@@ -62,6 +62,7 @@ def failures(
             print_csv(lambda stream: write_csv(stream, reader.stream(wanted)))
         else:
             _print_groups(reader, wanted)
+        say_who_tried(reader, host)
 
 
 def _print_groups(reader: LedgerReader, wanted: ImageFilter) -> None:
@@ -84,7 +85,6 @@ def _print_groups(reader: LedgerReader, wanted: ImageFilter) -> None:
             _print_failure(ImageRow.of(row), has_hosts=has_hosts)
     if not found:
         print_line("Nothing of these has failed." if is_part else "Nothing has failed.")
-        say_who_tried(reader, wanted.host)
 
 
 def _print_failure(image: ImageRow, *, has_hosts: bool) -> None:

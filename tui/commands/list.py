@@ -77,10 +77,11 @@ def list_images(
         elif as_csv:
             print_csv(lambda stream: write_csv(stream, rows))
         else:
-            _print_lines(reader, map(ImageRow.of, rows), host)
+            _print_lines(reader, map(ImageRow.of, rows))
+        say_who_tried(reader, host)
 
 
-def _print_lines(reader: LedgerReader, images: Iterator[ImageRow], host: str | None) -> None:
+def _print_lines(reader: LedgerReader, images: Iterator[ImageRow]) -> None:
     """A line an image with its warnings below; then, on stderr, the images whose PSNR is far below their batch."""
     psnr_by_batch: dict[str, PsnrDistribution] = {}
     has_hosts = bool(reader.other_hosts())
@@ -96,7 +97,6 @@ def _print_lines(reader: LedgerReader, images: Iterator[ImageRow], host: str | N
             psnr_by_batch.setdefault(image.batch, PsnrDistribution()).add(image.psnr)
     if image is None:
         warn("There are no such images.")
-        say_who_tried(reader, host)
     for batch, found in psnr_by_batch.items():
         if found.flag_below is not None:
             _warn_of_outliers(reader, batch, found.flag_below)

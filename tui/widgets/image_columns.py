@@ -37,7 +37,7 @@ class Column:
     most: int = 1000
     """The greatest width that its share can give it."""
     of_hosts: bool = False
-    """It says something only where several machines convert."""
+    """It says something only where several machines convert; the others share what it leaves."""
 
 
 def state_of(row: ImageRow) -> str:
@@ -75,7 +75,7 @@ FAILED_COLUMNS = (
         from_columns=72,
         style=LABEL,
     ),
-    Column("host", 12, lambda row: row.host or "", from_columns=84, style=LABEL, of_hosts=True),
+    Column("host", 12, lambda row: row.host or "", from_columns=86, style=LABEL, of_hosts=True),
     Column(
         "message",
         32,
@@ -107,7 +107,9 @@ def row_renderer(columns: tuple[Column, ...], *, has_hosts: bool = False) -> Row
 
 def _widths(columns: tuple[Column, ...], width: int) -> list[tuple[Column, int]]:
     """The columns that are shown, with their widths: spare width is divided by their shares."""
-    shown = [column for column in columns if width >= column.from_columns]
+    of_hosts = [column for column in columns if column.of_hosts and width >= column.from_columns]
+    for_others = width - sum(column.columns + _GAP for column in of_hosts)
+    shown = [column for column in columns if column in of_hosts or for_others >= column.from_columns]
     rest = width - sum(column.columns for column in shown) - _GAP * (len(shown) - 1)
     wide = [column.columns for column in shown]
     growing = [index for index, column in enumerate(shown) if column.share]

@@ -60,11 +60,13 @@ def test_a_host_that_tried_nothing_is_told_with_those_that_did(tried: Path) -> N
         "",
         [
             "There are no such images.",
-            "No image was last tried on conv9; --host takes here, conv2, conv3.",
+            "No image was last tried on 'conv9'; --host takes here, conv2, conv3.",
         ],
     )
     failed = run("failures", "--host", "conv9", at=tried)
     assert failed.stdout == "Nothing of these has failed.\n" and "takes here, conv2, conv3" in failed.stderr
+    for form in ("--json", "--csv"):
+        assert "takes here, conv2, conv3" in run("list", "--host", "", form, at=tried).stderr
     assert "No image was" not in run("list", "--host", "conv3", "--state", "done", at=tried).stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.config.cluster_extra import HERE
+from engine.failures import one_line
 from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from tui.commands.shared.output import warn
@@ -14,7 +15,7 @@ def on_host(image: ImageRow, *, has_hosts: bool) -> str:
 
 
 def say_who_tried(reader: LedgerReader, host: str | None) -> None:
-    """After a list of what one machine has tried that is empty: on stderr, if no image was last tried there."""
+    """After a list of what one machine has tried: on stderr, if no image was last tried there."""
     known = [HERE, *reader.other_hosts()]
     if host is not None and host not in known:
-        warn(f"No image was last tried on {host}; --host takes {', '.join(known)}.")
+        warn(f"No image was last tried on {one_line(host)!r}; --host takes {', '.join(known)}.")
