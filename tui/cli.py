@@ -96,6 +96,8 @@ class Photostat(click.Group):
         try:
             result = super().main(*args, **kwargs)
             sys.stdout.flush()
+        except click.NoSuchOption as error:
+            _end(_no_such_option(error), error.exit_code)
         except click.ClickException as error:
             _end(error.format_message(), error.exit_code)
         except (click.Abort, KeyboardInterrupt):
@@ -110,6 +112,16 @@ class Photostat(click.Group):
         except Exception as error:  # noqa: BLE001 - the last resort of every command
             _end(*_unexpected(error))
         sys.exit(result if isinstance(result, int) else 0)
+
+
+def _no_such_option(error: click.NoSuchOption) -> str:
+    """Those of photostat itself stand before the command."""
+    ctx, option = error.ctx, error.option_name
+    if ctx and ctx.parent and any(option in ours.opts for ours in ctx.find_root().command.params):
+        program, _, command = ctx.command_path.partition(" ")
+        what = "-C DIR" if option == "-C" else option
+        return f"{option} stands before the command: `{program} {what} {command} …`"
+    return error.format_message()
 
 
 def _unexpected(error: Exception) -> tuple[str, int]:

@@ -43,6 +43,8 @@ def test_version_is_printed() -> None:
         (["statsu"], "no command 'statsu'; did you mean status?"),
         (["xyzzy"], "no command 'xyzzy'; `photostat --help` shows them"),
         (["status", "--jsno"], "No such option"),
+        (["status", "-C", "there"], "-C stands before the command: `photostat -C DIR status …`"),
+        (["run", "--read-only"], "--read-only stands before the command: `photostat --read-only run …`"),
         (["requeue"], "which ones? Give IDs, --batch, --cause, or --all"),
         (["requeue", "1", "--all"], "give IDs or --all, not both"),
         (["requeue", "one"], "'one' is not a valid integer"),

@@ -89,10 +89,10 @@ def _draining(reply: HostReply) -> str:
 @json_option
 @click.pass_context
 def forget(ctx: click.Context, name: str, yes: bool, as_json: bool) -> None:
-    """Forget NAME, a host that is lost or will not come back: its invitation is void.
+    """Forget NAME, a host that will not come back.
 
-    If it is still there, it is let go at once: what it has and has not stored is converted by others, and no attempt
-    counts. It may join again only if it is invited anew. With a running engine and without one.
+    Its invitation is void. If it is still there, it is let go at once: what it has and has not stored is converted by
+    others, and no attempt counts. It may join again only if it is invited anew. With a running engine and without one.
 
     With [cluster] scheduler its certificates are those of that cluster, which photostat cannot revoke: whoever has its
     invitation can still connect there.
