@@ -44,6 +44,13 @@ class GpuOutcome(Struct, frozen=True):
         return next((word for word, is_so in known.items() if is_so), "decoded")
 
 
+class GpuAsked(Struct, frozen=True):
+    """An image has been read and given to a GPU's process: what is waited for now is not its source."""
+
+    image_id: int
+    attempt: int
+
+
 class GpuAnswered(Struct, frozen=True):
     """What came of giving an image to a GPU, said at once: it counts whatever becomes of the image, or its worker."""
 

@@ -29,7 +29,8 @@ from engine.messages import Converted, Job
 from engine.scratch import DISK_ERRORS
 
 OnStage = Callable[[Stage], None]
-OnGpu = Callable[[GpuOutcome], None]
+OnGpu = Callable[[GpuOutcome | None], None]
+"""None: it is asked, and waited for."""
 
 
 class _Made(Struct, frozen=True):

@@ -21,9 +21,9 @@ from engine.messages import Job, PixelsBy
 
 
 class Decoding:
-    """Of one image; `gpu` is the worker's. `on_gpu` is told at once what came of asking it."""
+    """Of one image; `gpu` is the worker's. `on_gpu` is told when it is asked (None), and at once what came of that."""
 
-    def __init__(self, job: Job, gpu: GpuClient, on_gpu: Callable[[GpuOutcome], None]) -> None:
+    def __init__(self, job: Job, gpu: GpuClient, on_gpu: Callable[[GpuOutcome | None], None]) -> None:
         self._job, self._gpu, self._on_gpu = job, gpu, on_gpu
         self.by: PixelsBy | None = None
         """None before the pixels are there."""
@@ -44,7 +44,7 @@ class Decoding:
             with decoded(file, features, plan, colour_plan, messages, pixel_file) as picture:
                 yield picture
             return
-        samples, outcome = self._gpu.decode(use, file, features)
+        samples, outcome = self._gpu.decode(use, file, features, lambda: self._on_gpu(None))
         if samples is None:
             self._on_gpu(outcome)
             with decoded(file, features, plan, colour_plan, messages, pixel_file) as picture:

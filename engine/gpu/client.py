@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from engine.gpu.protocol import (
     peer_uid,
     unpack_answer,
 )
+from engine.gpu.pulse import is_at_work
 from engine.gpu.refusals import Refusal
 from engine.gpu.shared_buffer import SharedBuffer
 from engine.gpu_messages import GpuOutcome, GpuUse
@@ -35,10 +37,7 @@ from engine.jp2.jp2_file import Jp2File
 
 _CHUNK_BYTES = 4 << 20
 _PATIENCE_S = 20.0
-_PATIENCE_S_PER_MEGAPIXEL = 0.4
-"""A card takes 0.002, a processor 0.3; others are before us."""
-_MOST_PATIENCE_S = 50.0
-"""A worker that waits for a minute counts as hanging (`hung_images`)."""
+"""Then the process is asked whether it is at work (`pulse`)."""
 KEPT_BYTES = 512 << 20
 """A larger buffer is given back after its image."""
 
@@ -61,9 +60,14 @@ class GpuClient:
         self._number = 0
 
     def decode(
-        self, use: GpuUse, file: Jp2File, features: CodestreamFeatures
+        self,
+        use: GpuUse,
+        file: Jp2File,
+        features: CodestreamFeatures,
+        on_asked: Callable[[], None] = lambda: None,
     ) -> tuple[NDArray[Any] | None, GpuOutcome]:
-        """(rows, columns, components), valid until the next call; or None, and why.
+        """(rows, columns, components), valid until the next call; or None, and why. `on_asked` is told when the source
+        has been read, and the process is waited for.
 
         Raises ImageError if the source cannot be read."""
         header = file.header
@@ -80,6 +84,7 @@ class GpuClient:
             request = Decode(
                 self._number, source_bytes, header.width, header.height, shape[2], item_bytes(bits)
             )
+            on_asked()
             if why_not := self._ask(request):
                 if why_not == Refusal.HOST_MEMORY:
                     self.close()  # the process has not got the memory; it is shown it anew
@@ -127,17 +132,14 @@ class GpuClient:
     def _ask(self, request: Decode) -> str:
         """Returns why it was refused; empty if it was not."""
         assert self._socket is not None
-        megapixels = request.pixels / 1e6
-        patience_s = min(_MOST_PATIENCE_S, _PATIENCE_S + _PATIENCE_S_PER_MEGAPIXEL * megapixels)
+        asked_at = time.monotonic()
         try:
-            self._socket.settimeout(patience_s)
+            self._socket.settimeout(_PATIENCE_S)
             self._socket.send(pack(request))
-            packet = self._socket.recv(MOST_PACKET_BYTES)
+            packet = self._answer(asked_at)
             if not packet:
                 raise GpuGone("it has ended")
             answer = unpack_answer(packet)
-        except TimeoutError as error:
-            raise GpuGone(f"no answer for {patience_s:.0f} s") from error
         except OSError as error:
             raise GpuGone(system_error_text(error)) from error
         except msgspec.DecodeError as error:
@@ -145,6 +147,17 @@ class GpuClient:
         if answer.number != request.number:
             raise GpuGone("the answer to another request")
         return answer.refused
+
+    def _answer(self, asked_at: float) -> bytes:
+        """Waits as long as the process is at work."""
+        assert self._socket is not None
+        while True:
+            try:
+                return self._socket.recv(MOST_PACKET_BYTES)
+            except TimeoutError as error:
+                if not is_at_work(self._address):
+                    waited_s = time.monotonic() - asked_at
+                    raise GpuGone(f"no answer for {waited_s:.0f} s") from error
 
 
 def _connected(address: str) -> socket.socket:

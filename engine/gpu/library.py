@@ -21,6 +21,10 @@ from engine.gpu.cards import INSTALL
 _CPU_THREADS = 1
 _GPU_THREADS = 4
 """They only prepare what the card does; the cores are the workers'."""
+_CPU_S_PER_MEGAPIXEL = 6.0
+"""At most, on a busy machine; 0.3 is usual."""
+_GPU_S_PER_MEGAPIXEL = 0.4
+"""0.002 is usual, and 0.01 for tiles."""
 _TEST_SIDE = 32
 _TEST_CODESTREAM = base64.b64decode(
     "/0//UQApAAAAAAAgAAAAIAAAAAAAAAAAAAAAIAAAACAAAAAAAAAAAAABBwEB/1IADAAAAAEAAgQEAAH/XAAKQEBISFBISFD/ZAAl"
@@ -49,6 +53,7 @@ class GpuLibrary:
             message = f"nvImageCodec cannot be loaded ({one_line(str(error))}): {INSTALL}"
             raise GpuUnavailable(message) from error
         self._codec: Any = nvimgcodec
+        self.most_s_per_megapixel = _CPU_S_PER_MEGAPIXEL if device is None else _GPU_S_PER_MEGAPIXEL
         if device is not None and (why := why_no_driver()):
             raise GpuUnavailable(why)
         self.gauge = CardGauge(device)

@@ -34,6 +34,7 @@ from engine.gpu.protocol import (
     peer_uid,
     unpack_request,
 )
+from engine.gpu.pulse import Pulse
 from engine.gpu.refusals import Refusal
 from engine.gpu.shared_buffer import AttachedBuffer, samples_in
 from engine.gpu_messages import GpuFigures, GpuSlowCopies
@@ -111,6 +112,7 @@ class Server:
         self._budget_bytes = library.gauge.budget_bytes(library.gauge.use())
         self._reported_at = time.monotonic()
         self._reported_images = -1
+        self._pulse = Pulse(listener.getsockname().decode())
         self._quits = False
         self._told = ""
         """Why copies go through pageable memory."""
@@ -118,6 +120,7 @@ class Server:
     def run(self) -> None:
         """Until the supervisor wants its end, or has ended. Raises RuntimeError if the card fails."""
         while not self._quits:
+            self._pulse.expect(0.0)
             timeout_s = 0.0 if self._waiting else _LOOK_EVERY_S if self._copies else _REPORT_EVERY_S
             for key, _ in self._selector.select(timeout_s):
                 act: Callable[[], None] = key.data
@@ -132,7 +135,11 @@ class Server:
         self._pinned.keep_only(())
 
     def _accept(self) -> None:
-        connection, _ = self._listener.accept()
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            time.sleep(_LOOK_EVERY_S)  # there are no more descriptors, or the worker has gone
+            return
         if peer_uid(connection) != os.getuid():
             connection.close()
             return
@@ -191,6 +198,8 @@ class Server:
         taken = set(places)
         left = [one for place, one in enumerate(self._waiting) if place not in taken]
         self._waiting = [structs.replace(one, passed=one.passed + 1) for one in left]
+        megapixels = sum(one.request.pixels for one in batch) / 1e6
+        self._pulse.expect(megapixels * self._library.most_s_per_megapixel)
         began = time.monotonic()
         images = self._library.decode([one.buffer.bytes[: one.request.source_bytes] for one in batch])
         self._counted.busy_s += time.monotonic() - began

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.failures import Cause, Failure, ImageError, Stage, one_line, unforeseen_text
 from engine.files.regular_files import open_bytes
-from engine.gpu_messages import GpuAnswered, GpuOutcome
+from engine.gpu_messages import GpuAnswered, GpuAsked, GpuOutcome
 from engine.memory.usage import peak_rss_bytes
 from engine.messages import Converted, Job, NotConverted, Quit, ReadAhead, StageChanged, WorkerReady
 from engine.processes.child import tie_to_parent
@@ -70,8 +70,9 @@ def _attempt(connection: Connection[Any, Any], job: Job, convert: Any) -> Conver
     def on_stage(stage: Stage) -> None:
         connection.send(StageChanged(job.image_id, stage))
 
-    def on_gpu(outcome: GpuOutcome) -> None:
-        connection.send(GpuAnswered(job.image_id, job.attempt, outcome))
+    def on_gpu(outcome: GpuOutcome | None) -> None:
+        about = job.image_id, job.attempt
+        connection.send(GpuAsked(*about) if outcome is None else GpuAnswered(*about, outcome))
 
     wall_start, cpu_start = time.monotonic(), time.process_time()
     warnings: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from typing import Protocol
 from engine.control.process_snapshots import WorkerSnapshot
 from engine.failures import SOURCE_CAUSES, Cause, Failure
 from engine.formatting import megapixels
-from engine.gpu_messages import GpuAnswered, GpuUse
+from engine.gpu_messages import GpuAnswered, GpuAsked, GpuUse
 from engine.hosts.base import HERE, WORKER, At
 from engine.ledger.models import PendingImage, Subject
 from engine.ledger.states import EventKind
@@ -231,6 +231,8 @@ class Converting:
                 self._holds.workers_start()
             case StageChanged():
                 slot.stage = message.stage
+            case GpuAsked() if slot.running is not None and slot.has(message):
+                slot.running.waits_for_gpu = True
             case GpuAnswered():
                 self._gpu_answered(slot, message)
             case Converted() | NotConverted() if slot.running is not None and slot.running.set_aside:
@@ -264,7 +266,7 @@ class Converting:
 
     def _gpu_answered(self, slot: Slot, message: GpuAnswered) -> None:
         if slot.running is not None and slot.has(message):
-            slot.running.gpu_answered = True
+            slot.gpu_has_answered()
             self._run.ledger.gpu_answered(message.image_id, message.outcome.word)
             self._context.gpus.answered(slot.running.image, slot.running.gpu, message.outcome)
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from engine.control.process_snapshots import WorkerSnapshot
 from engine.failures import Stage
-from engine.gpu_messages import GpuAnswered, GpuUse
+from engine.gpu_messages import GpuAnswered, GpuAsked, GpuUse
 from engine.hosts.activity import Activity
 from engine.hosts.base import WORKER, ChildProcess, Host, does_not_end
 from engine.ledger.models import PendingImage
@@ -28,6 +28,10 @@ _LOADING_AT_ONCE = 4
 that: dozens together would keep the loop, which starts them one after another, from its clients for many seconds."""
 _REPORTED_TOGETHER_S = 2.0
 """Workers that the kernel kills within so short a time are reported as one event."""
+
+
+_GPU_WAIT_S = 60.0
+"""Beside the time for an image: as long as workers wait for a GPU's process, and a look at whether it is at work."""
 
 
 class RunningAttempt(Struct):
@@ -51,6 +55,10 @@ class RunningAttempt(Struct):
     gpu: GpuUse | None = None
     gpu_answered: bool = False
     """It waits for the GPU no longer."""
+    waits_for_gpu: bool = False
+    """And has read its source."""
+    limit_s: float = 0.0
+    """From when the worker has its pixels, or must decode it itself."""
 
     @property
     def by_gpu(self) -> bool:
@@ -82,7 +90,7 @@ class Slot(Struct):
     def free(self) -> bool:
         return self.ready and self.running is None and not self.retiring
 
-    def has(self, result: Converted | NotConverted | GpuAnswered) -> bool:
+    def has(self, result: Converted | NotConverted | GpuAsked | GpuAnswered) -> bool:
         """Whether this is about the attempt that it has."""
         running = self.running
         return running is not None and (result.image_id, result.attempt) == (
@@ -92,12 +100,21 @@ class Slot(Struct):
 
     def assign(self, job: Job, image: PendingImage, timeout_s: float) -> None:
         now = time.monotonic()
+        deadline = now + timeout_s + (_GPU_WAIT_S if job.gpu is not None else 0.0)
         self.running = RunningAttempt(
-            image, job.plan, job.attempt, now, now + timeout_s, time.time(), gpu=job.gpu
+            image, job.plan, job.attempt, now, deadline, time.time(), gpu=job.gpu, limit_s=timeout_s
         )
         self.stage = Stage.READING
         self.activity.begins(now)
         self.child.send(job)
+
+    def gpu_has_answered(self) -> None:
+        """Or has been given up. The time for the image begins now: what was waited for is not the image's fault."""
+        assert self.running is not None
+        now = time.monotonic()
+        self.running.gpu_answered, self.running.waits_for_gpu = True, False
+        self.running.deadline = now + self.running.limit_s
+        self.activity.begins(now)
 
     def release(self) -> RunningAttempt:
         """The worker is free again; returns what it had."""
@@ -183,6 +200,7 @@ class WorkerPool:
             or (
                 slot.running is not None
                 and slot.running.set_aside is None
+                and not slot.running.waits_for_gpu
                 and slot.activity.quiet_s(now) >= _patience_s(slot.running, now, after_s)
             )
             or (slot.retiring and slot.running is None and slot.activity.quiet_s(now) >= after_s)

@@ -17,6 +17,8 @@ from msgspec import structs
 
 from engine.conversion.convert import convert_image
 from engine.failures import ImageError, Stage
+from engine.gpu import client as client_module
+from engine.gpu import pulse
 from engine.gpu.cards import BACKEND_MEMORY
 from engine.gpu.client import GpuClient
 from engine.gpu_messages import GpuFailed, GpuOutcome, GpuUnusable, GpuUse
@@ -96,10 +98,10 @@ class Told:
 
 def convert(path: Path, gpu: GpuUse | None, client: GpuClient) -> tuple[bytes, Told]:
     (path.parent / "scratch").mkdir(exist_ok=True)
-    told: list[GpuOutcome] = []
+    told: list[GpuOutcome | None] = []
     done = convert_image(structs.replace(job(path), gpu=gpu), lambda stage: None, client, told.append)
-    assert len(told) <= 1
-    return Path(done.scratch_path).read_bytes(), Told(done, told[0] if told else None)
+    assert [outcome is None for outcome in told] in ([], [False], [True, False])
+    return Path(done.scratch_path).read_bytes(), Told(done, told[-1] if told else None)
 
 
 def test_a_conversion_makes_the_same_jpeg_and_outlives_the_process(tmp_path: Path) -> None:
@@ -135,13 +137,13 @@ def test_a_conversion_makes_the_same_jpeg_and_outlives_the_process(tmp_path: Pat
 def test_what_a_comparison_showed_is_told_also_if_the_image_fails_then(tmp_path: Path) -> None:
     path = tmp_path / "rgb.jp2"
     make_jp2(path, 300, 200)
-    told: list[GpuOutcome] = []
+    told: list[GpuOutcome | None] = []
     with gpu_decoder() as (_, address), gpu_client() as client:
         compared = structs.replace(job(path), gpu=GpuUse(address, compare=True, lossy=False))
         with pytest.raises(ImageError) as failed:  # because there is no directory to write to
             convert_image(compared, lambda stage: None, client, told.append)
     assert failed.value.failure.stage is Stage.ENCODING
-    assert told == [GpuOutcome(compared=True)]
+    assert told == [None, GpuOutcome(compared=True)], "it was asked, and compared"
 
 
 def test_what_the_library_says_is_not_in_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -185,13 +187,50 @@ def test_a_worker_or_a_process_without_memory_to_share_decodes_with_openjpeg(
         with monkeypatch.context() as short:
             short.setattr(socket, "socket", refuse)
             assert decode(client, path, address)[1] == none_left
+        assert decode(client, path, address)[1] == GpuOutcome()
+        larger = tmp_path / "larger.j2k"
+        make_codestream(larger, 640, 480)
         descriptors = len(os.listdir(f"/proc/{child.pid}/fd"))  # noqa: PTH208
         _, hard = resource.prlimit(child.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (descriptors + 1, hard))
-        assert decode(client, path, address)[1] == none_left, "its connection is the last descriptor"
+        resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (descriptors, hard))
+        assert decode(client, larger, address)[1] == none_left, "the process gets no descriptor for it"
         resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (hard, hard))
-        assert np.array_equal(decode(client, path, address)[0], samples_of(path))
+        assert np.array_equal(decode(client, larger, address)[0], samples_of(larger))
         assert child.exit_code is None
+
+
+_SLOW = """
+import time
+calls = []
+class Decoder:
+    def __init__(self, *arguments, **options):
+        self.real = real.Decoder(*arguments, **options)
+    def decode(self, *arguments, **options):
+        calls.append(0)
+        time.sleep({1: 0.0, 2: 1.0}.get(len(calls), 60.0))
+        return self.real.decode(*arguments, **options)
+"""
+
+
+def test_a_worker_waits_for_a_process_at_work_and_not_for_one_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rgb.j2k"
+    make_codestream(path)
+    monkeypatch.syspath_prepend(lying_library(tmp_path / "slow", _SLOW))
+    monkeypatch.setattr(client_module, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(pulse, "_ANSWERS_WITHIN_S", 0.5)
+    with gpu_decoder() as (child, address), gpu_client() as client:
+        assert np.array_equal(decode(client, path, address)[0], samples_of(path)), "five times its patience"
+        assert pulse.is_at_work(address)
+        os.kill(child.pid, signal.SIGSTOP)
+        assert decode(client, path, address)[1].gone.startswith("no answer for ")
+        os.kill(child.pid, signal.SIGKILL)
+    beat = pulse.Pulse("\0photostat-test-of-pulse")
+    assert pulse.is_at_work("\0photostat-test-of-pulse")
+    beat.expect(-pulse.TURN_S)
+    assert not pulse.is_at_work("\0photostat-test-of-pulse"), "its turn takes too long"
+    assert not pulse.is_at_work("\0photostat-test-of-nothing")
 
 
 _FAILS = """

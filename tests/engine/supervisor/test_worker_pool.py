@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from engine.gpu_messages import GpuUse
 from engine.memory.admission import OWN_IDLE_WORKER_BYTES
 from engine.supervisor.worker_pool import StartThrottle, WorkerPool
 from tests.support.fake_hosts import FakeHost, FakeStore
@@ -103,3 +108,22 @@ def test_extra_workers_stay_as_long_as_they_are_extra() -> None:
     pool.extra = 0
     pool.retire_surplus()
     assert len(pool.staying) == 2
+
+
+def test_a_worker_that_waits_for_a_gpu_hangs_on_no_source_and_has_its_time_afterwards() -> None:
+    pool = WorkerPool(1, FakeHost("", FakeStore()))
+    pool.start(1)
+    (slot,) = pool
+    image: Any = SimpleNamespace(source="a.jp2", image_id=1)
+    job: Any = SimpleNamespace(plan=None, attempt=1, gpu=GpuUse("\0gpu", False, False))
+    slot.assign(job, image, 4.0)
+    assert slot.running is not None
+    later = time.monotonic() + 5.0
+    assert pool.hanging(later, 4.0) == [slot], "it has not read its source"
+    assert pool.overdue(later) == []
+    slot.running.waits_for_gpu = True
+    assert pool.hanging(later + 20.0, 4.0) == []
+    assert pool.overdue(later + 20.0) == []
+    slot.gpu_has_answered()
+    assert pool.hanging(later, 4.0) == pool.overdue(later) == [slot]
+    assert pool.overdue(time.monotonic() + 3.0) == []
