@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tests.support.networks import Network
 from tests.support.waiting import wait_until
 
 _SCRATCH = "24m"
-_LEFT, _REFUSED, _KILLED = 0, 2, -9
+_LEFT, _REFUSED, _KILLED, _TERMINATED = 0, 2, -9, -15
 
 
 class OtherMachine:
@@ -35,11 +35,16 @@ class OtherMachine:
         mount_tmpfs(self.scratch, _SCRATCH)
         self.link = site.network.add(self.directory)
         self.host: HostProcess | None = None
+        self._said_before = ""
+        """By the processes before the present one."""
 
     def keep_running(self) -> None:
         host = self.host
         if host is not None and (code := host.process.poll()) is not None:
-            assert code in (_LEFT, _REFUSED, _KILLED), f"{self.name}: {code}: {host.said[-2000:]}"
+            was_told_before_it_began = code == _TERMINATED and host.said == self._said_before
+            ended_well = code in (_LEFT, _REFUSED, _KILLED) or was_told_before_it_began
+            assert ended_well, f"{self.name}: {code}: {host.said[-2000:]}"
+            self._said_before = host.said
             if code == _REFUSED:  # it was forgotten: somebody invites it again
                 host.invitation.unlink(missing_ok=True)
             host = None
@@ -112,8 +117,9 @@ class ClusterSite(Site):
         for machine in self.machines:
             machine.end()
 
-    def count_attempts(self) -> dict[str, int]:
-        """By what came of them. Only those count whose worker was killed, or whose image is at fault.
+    def count_attempts(self, of_the_store: Collection[str]) -> dict[str, int]:
+        """By what came of them. Only those count whose worker was killed, whose image is at fault, or which the store
+        has refused for a cause that may be an image's.
 
         The ledger has no cause of an attempt that a worker's death or a person has ended."""
         found: Counter[str] = Counter()
@@ -122,7 +128,7 @@ class ClusterSite(Site):
                 for attempt in reader.attempts(row["id"]):
                     found[f"{attempt.outcome} {attempt.cause}"] += 1
                     counts = attempt.outcome in (AttemptOutcome.FAILED, AttemptOutcome.AGAIN)
-                    causes = (row["cause"], "worker-crashed", "timed-out", None)
+                    causes = (row["cause"], "worker-crashed", "timed-out", None, *of_the_store)
                     assert not counts or attempt.cause in causes, f"{row['source']}: {attempt}"
         return dict(found)
 

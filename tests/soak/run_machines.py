@@ -36,6 +36,8 @@ _CLOCKS = (0, 400, -400)
 class Volume:
     """A directory that all machines have mounted."""
 
+    refusals: tuple[str, ...] = ()
+
     def __init__(self, at: Path) -> None:
         self._volume, self.mountpoint = at / "volume", at / "mounted"
         for made in (self._volume / "jpegs", self.mountpoint):
@@ -57,6 +59,7 @@ class Bucket:
     """Of a server that all machines reach through a relay."""
 
     mountpoint = None
+    refusals = ("store-denied", "store-mismatch")
 
     def __init__(self, at: Path, network: Network) -> None:
         os.environ.update(ENVIRONMENT)
@@ -107,7 +110,7 @@ def main(directory: str, minutes: str, seed: str = "") -> None:
     try:
         _disturb(place, minutes, say)
         figures = judge(site, calm, store.stored())
-        attempts = site.count_attempts()
+        attempts = site.count_attempts(store.refusals)
         figure = {"seed": drawn, **asdict(figures), "attempts": attempts, "drawn": dict(place.drawn)}
         print(json.dumps(figure, indent=2), flush=True)
     finally:
