@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from engine.failures import UserError
 from engine.formatting import counted, data_size
-from engine.scratch import Leftovers
+from engine.scratch import Leftovers, sources_in_scratch
+from engine.workspace import SCRATCH_ADVICE, is_within, path_variants
 
 _kept: list[int] = []
 """Descriptors; the kernel frees the locks when the process ends, however."""
@@ -26,6 +28,19 @@ def what_stays(directory: Path) -> str:
         "JPEGs that the engine still waits for are stored and the rest is removed; if it is not to be started again, "
         "remove that directory: others convert these images"
     )
+
+
+def conflict(directory: Path, store: Path | None, sources: Collection[str]) -> str | None:
+    """Why this directory cannot be a host's scratch, one line; None if it can. `store` is a directory, or None.
+
+    Store and sources may hang: their paths are compared as they are written."""
+    for scratch in sorted(path_variants(directory)):
+        if store is not None and is_within(scratch, os.path.normpath(store)):
+            return f"--scratch {directory}: this is the store, or inside it: {SCRATCH_ADVICE}"
+        for source in sources:
+            if is_within(os.path.normpath(source), scratch):
+                return f"--scratch {directory}: {sources_in_scratch(source)}"
+    return None
 
 
 def take_scratch(directory: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.failures import UserError
 from engine.hosts.base import ChildProcess
 from engine.hosts.children import Children
+from engine.hosts.host_scratch import conflict
 from engine.hosts.likeness import Likeness
 from engine.hosts.local import LocalHost
 from engine.hosts.wire import (
@@ -41,6 +42,7 @@ from engine.hosts.wire import (
     can_wait,
 )
 from engine.scratch import Scratch
+from engine.store.open import local_path
 
 _SAMPLE_EVERY_S = 0.5
 
@@ -168,6 +170,8 @@ class Session:
             case Held():
                 self.held = message.why
             case CompareShare() if self._likeness is not None:
+                shown = [source.path for source in message.shown.sources]
+                self.refused = self.refused or conflict(self._directory, None, shown)
                 self._likeness.compare(message)
             case Keep() if self._host is not None:
                 self._host.scratch.sweep(message.paths)
@@ -191,6 +195,11 @@ class Session:
     def _greeted(self, greet: Greet) -> None:
         self.greeted = True
         scratch = Scratch(self._directory, self._directory, greet.identity)
+        store = local_path(greet.store, greet.root) if greet.store.url.startswith("file:") else None
+        if (why := conflict(self._directory, store, ())) is not None:
+            self.refused = why
+            self.say(Joined(why, scratch.own, None))
+            return
         self._host = LocalHost(self._children_of, scratch, greet.store, greet.root)
         self.problem = _scratch_problem(scratch)
         if self.problem is None:

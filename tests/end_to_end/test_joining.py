@@ -104,9 +104,12 @@ def test_what_makes_other_bytes_or_sees_something_else_converts_nothing_and_is_t
     other_bytes = HostProcess(root, "c", site=OTHER_BYTES)
     other_version = HostProcess(root, "e", site=OTHER_VERSION)
     no_codec = HostProcess(root, "d", site=NO_CODEC)
-    hosts += [other_wheel, other_bytes, no_codec, other_version]
+    in_store = HostProcess(root, "f", "--scratch", str(root / "out" / "scratch"))
+    hosts += [other_wheel, other_bytes, no_codec, other_version, in_store]
     assert {other_wheel.process.wait(), other_bytes.process.wait(), other_version.process.wait()} == {2}
     assert f"the engine refuses e: photostat 0.0.9 is there, and {__version__} " in other_version.last_line
+    assert in_store.process.wait() == 2
+    assert "--scratch" in in_store.last_line and "this is the store, or inside it" in in_store.last_line
     line = other_wheel.last_line
     assert "the engine refuses b: pyvips-binary 0.1 is there, and " in line
     line = other_bytes.last_line
@@ -118,6 +121,7 @@ def test_what_makes_other_bytes_or_sees_something_else_converts_nothing_and_is_t
     told = engine_events(root)
     assert sum("b cannot join: pyvips-binary 0.1 is there" in message for message in told) == 1
     assert sum("c cannot join: same versions, other bytes" in message for message in told) == 1
+    assert not (root / "out" / "scratch").exists()
     mended = HostProcess(root, "c")
     hosts.append(mended)
     wait_for_hosts(root, "c", "d")

@@ -15,6 +15,7 @@ from engine.config import StoreSettings
 from engine.conversion.specimens import Conversions
 from engine.failures import Stage
 from engine.hosts.children import Children
+from engine.hosts.host_scratch import conflict
 from engine.hosts.libraries import difference, libraries
 from engine.hosts.remote import RemoteHost
 from engine.hosts.session import Session
@@ -68,6 +69,19 @@ async def test_a_host_joins_if_it_makes_the_bytes_that_the_engine_makes(tmp_path
     )
     assert joined.problem is not None and joined.problem.startswith("same versions, other bytes: photostat ")
     assert [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()] == []
+
+
+def test_the_store_and_the_sources_are_no_scratch_of_a_host(tmp_path: Path) -> None:
+    share, store = tmp_path / "share", tmp_path / "store"
+    share.mkdir()
+    (tmp_path / "link").symlink_to(share)
+    sources = [str(share / "a" / "1.jp2")]
+    for scratch in (store, store / "below"):
+        assert "this is the store, or inside it" in str(conflict(scratch, store, sources))
+    for scratch in (share, share / "a", tmp_path / "link"):
+        assert f"there are sources in it, like {sources[0]}" in str(conflict(scratch, store, sources))
+    for scratch in (tmp_path / "scratch", share / "ab", tmp_path / "store2"):
+        assert conflict(scratch, store, sources) is None
 
 
 async def test_a_host_without_a_codec_joins_and_says_that_it_is_unable(
