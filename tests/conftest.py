@@ -45,6 +45,9 @@ settings.load_profile("photostat")
 ENCODED = "TESTS_ENCODED_IMAGES"
 END_TO_END = Path(__file__).parent / "end_to_end"
 
+LARGE = {"width": 700, "height": 600}
+"""Sides of images that take long enough to stop a worker in the middle of one, and no longer."""
+
 MakeJp2 = Callable[..., Path]
 MakeWorkspace = Callable[..., Path]
 

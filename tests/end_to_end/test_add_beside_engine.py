@@ -21,7 +21,7 @@ from engine.control.requests import Add, Request
 from engine.ledger.account import Account
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.conftest import MakeWorkspace, end_engine, make_sources
+from tests.conftest import LARGE, MakeWorkspace, end_engine, make_sources
 from tests.support.command_in_process import complaint
 from tests.support.command_line import photostat, start
 from tests.support.engine_runs import (
@@ -38,7 +38,6 @@ from tests.support.ledgers import make_ledger
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
 MANY = 12_000
-LARGE = {"width": 1100, "height": 900}
 SLOW = "CREATE TRIGGER slow AFTER INSERT ON images BEGIN SELECT length(randomblob(1000000)); END"
 """Each new row takes milliseconds, so that the engine is in the middle of an order when the test looks."""
 NOTE_STARTS = """

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import MakeWorkspace, make_sources
+from tests.conftest import LARGE, MakeWorkspace, make_sources
 from tests.support.command_line import photostat, start
 from tests.support.engine_runs import (
     list_rows,
@@ -22,7 +22,6 @@ from tests.support.engine_runs import (
 from tests.support.jp2_files import write_export
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
 
-LARGE = {"width": 700, "height": 600}
 BATCHES = ("plates", "maps", "letters")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat, start
 from tests.support.engine_runs import (
     list_rows,
@@ -88,7 +88,7 @@ def done_but_one(root: Path, done: int) -> dict[str, Any] | None:
 def test_a_worker_whose_source_hangs_is_shown_left_behind_and_replaced(
     workspace: MakeWorkspace, hung_sources: HungSources
 ) -> None:
-    root = workspace(images=6, width=900, height=700, settings="[engine]\ntimeout = 8\n")
+    root = workspace(images=6, **LARGE, settings="[engine]\ntimeout = 8\n")
     share = hung_sources(root / "source")
     start_engine(root, "--workers", "1")
     busy = suspend_busy_worker(root)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     list_rows,
@@ -24,7 +24,6 @@ from tests.support.engine_runs import (
 )
 from tests.support.waiting import wait_until
 
-LARGE = {"width": 1000, "height": 800}
 MANY = 24
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_in_process import complaint, run
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
@@ -71,7 +71,7 @@ def busy_there(root: Path, host: str) -> dict[str, Any]:
 def test_a_host_is_given_workers_is_drained_comes_back_and_is_forgotten(
     workspace: MakeWorkspace, hosts: list[HostProcess]
 ) -> None:
-    root = workspace(images=16, width=1000, height=800, settings=settings(free_port()))
+    root = workspace(images=16, **LARGE, settings=settings(free_port()))
     hosts.append(HostProcess(root, "b"))
     start_engine_without_share(root, "--workers", "1")
     wait_for_hosts(root, "b")

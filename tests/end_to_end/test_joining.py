@@ -19,7 +19,7 @@ from engine.hosts import invitations
 from engine.hosts.invitations import Authority
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     list_rows,
@@ -133,7 +133,7 @@ def test_a_source_that_is_cut_short_on_one_host_alone_holds_that_host_and_fails_
     workspace: MakeWorkspace, hosts: list[HostProcess], own_mounts: OwnMounts
 ) -> None:
     """Which is none of those that were compared, because it is the smallest and comes last."""
-    root = workspace(images=10, settings=settings(free_port()), width=1000, height=800)
+    root = workspace(images=10, settings=settings(free_port()), **LARGE)
     source, other = root / "source", root.parent / "other share"
     last = min(source.rglob("*.jp2"))
     make_jp2(last, width=80, height=60)
@@ -162,7 +162,7 @@ def test_a_host_that_sees_another_share_or_store_gets_no_image_until_it_sees_the
     store = (
         '[store]\nurl = "file:~/out"\n'  # another directory for each machine, unless the engine says which
     )
-    root = workspace(images=8, settings=settings(free_port()) + store, width=1000, height=800)
+    root = workspace(images=8, settings=settings(free_port()) + store, **LARGE)
     source, out, other = root / "source", root / "out", root.parent / "other share"
     shutil.copytree(source, other)
     for path in other.rglob("*.jp2"):
@@ -210,7 +210,7 @@ def test_a_host_with_wrong_credentials_for_the_bucket_holds_alone_and_joins_agai
     workspace: MakeWorkspace, hosts: list[HostProcess], seaweed: Seaweed, prefix: str
 ) -> None:
     store = f'[store]\nurl = "s3://{BUCKET}/{prefix}"\nendpoint = "{seaweed.endpoint}"\n'
-    root = workspace(images=5, settings=settings(free_port()) + store, width=1000, height=800)
+    root = workspace(images=5, settings=settings(free_port()) + store, **LARGE)
     start_engine(root, "--workers", "1")
     busy = suspend_busy_worker(root)
     hosts.append(HostProcess(root, "b", site='import os\nos.environ["AWS_SECRET_ACCESS_KEY"] = "wrong"\n'))

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import pyvips
 
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     kill_engine,
@@ -30,7 +30,6 @@ from tests.support.engine_runs import (
 from tests.support.waiting import wait_until
 
 IMAGES = 16
-LARGE = {"width": 1000, "height": 800}
 
 
 def assert_all_whole(root: Path) -> None:

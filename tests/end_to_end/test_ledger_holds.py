@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     kill_engine,
@@ -31,7 +31,6 @@ from tests.support.hung_sources import hung_sources as hung_sources
 from tests.support.small_disks import fill, small_disk
 from tests.support.waiting import has_ended, wait_until
 
-LARGE = {"width": 1000, "height": 800}
 LOCK = """
 import sqlite3, sys
 ledger = sqlite3.connect(sys.argv[1], isolation_level=None)

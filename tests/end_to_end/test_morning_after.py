@@ -8,7 +8,7 @@ import pytest
 
 from engine.run_account.reading import run_text
 from engine.workspace import Workspace
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     kill_engine,
@@ -31,7 +31,7 @@ def the_run(root: Any) -> dict[str, Any]:
 
 
 def test_a_night_with_a_hold_a_pause_and_a_crash_is_told_the_morning_after(workspace: MakeWorkspace) -> None:
-    root = workspace(images=4, width=900, height=700)
+    root = workspace(images=4, **LARGE)
     assert photostat("status", "--json", workspace=root).json["run"] is None
     pid = start_engine_without_share(root, "--workers", "1")
     photostat("pause", workspace=root)  # while it holds

@@ -12,7 +12,7 @@ import psutil
 from engine.ledger.lock import find_engine
 from engine.ledger.reader import LedgerReader
 from engine.workspace import Workspace
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     kill_engine,
@@ -113,7 +113,7 @@ def test_a_hold_and_its_end_are_told_and_status_and_settings_stay_as_they_are(
 def test_an_engine_that_is_killed_with_its_group_is_told_by_a_process_that_then_ends(
     workspace: MakeWorkspace, wrong_server: WrongServer
 ) -> None:
-    root = workspace(images=2, width=1000, height=800, settings=settings(f"{wrong_server.endpoint}/hook"))
+    root = workspace(images=2, **LARGE, settings=settings(f"{wrong_server.endpoint}/hook"))
     pid = start_engine(root)
     suspend_busy_worker(root)
     watchdog = notifying(pid)
@@ -140,7 +140,7 @@ def test_an_engine_that_is_killed_with_its_group_is_told_by_a_process_that_then_
 
 
 def test_an_engine_that_is_stopped_has_not_died(workspace: MakeWorkspace, wrong_server: WrongServer) -> None:
-    root = workspace(images=2, width=1000, height=800, settings=settings(f"{wrong_server.endpoint}/hook"))
+    root = workspace(images=2, **LARGE, settings=settings(f"{wrong_server.endpoint}/hook"))
     pid = start_engine(root)
     suspend_busy_worker(root)
     watchdog = notifying(pid)
@@ -152,7 +152,7 @@ def test_an_engine_that_is_stopped_has_not_died(workspace: MakeWorkspace, wrong_
 def test_what_notifies_is_started_again_if_something_ends_it(
     workspace: MakeWorkspace, wrong_server: WrongServer
 ) -> None:
-    root = workspace(images=2, width=1000, height=800, settings=settings(f"{wrong_server.endpoint}/hook"))
+    root = workspace(images=2, **LARGE, settings=settings(f"{wrong_server.endpoint}/hook"))
     pid = start_engine(root)
     suspend_busy_worker(root)
     notifying(pid).kill()

@@ -11,7 +11,7 @@ from engine.ledger.models import ImageRow
 from engine.ledger.reader import LedgerReader
 from engine.store.partial_names import is_partial
 from engine.workspace import Workspace
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     kill_engine,
@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 
 
 def test_what_is_not_fine_is_replaced_through_kills_and_never_anything_else(workspace: MakeWorkspace) -> None:
-    root = workspace(images=4, width=1000, height=800)
+    root = workspace(images=4, **LARGE)
     photostat("run", "--headless", workspace=root)
     old = stored_md5s(root)
     photostat("review", "plates", "--not-fine", "1,2,3", "--why", "coarse", workspace=root)

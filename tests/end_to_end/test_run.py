@@ -10,7 +10,7 @@ import psutil
 import pytest
 import pyvips
 
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import (
     list_rows,
@@ -187,7 +187,7 @@ def test_the_log_has_a_line_for_every_step_of_every_image(workspace: MakeWorkspa
 
 
 def test_the_engine_outlives_the_session_that_started_it(workspace: MakeWorkspace) -> None:
-    root = workspace(images=6, width=1000, height=800)
+    root = workspace(images=6, **LARGE)
     photostat("pause", workspace=root, expect=3)
     pid = start_engine(root)
     busy = suspend_busy_worker(root)
@@ -200,7 +200,7 @@ def test_the_engine_outlives_the_session_that_started_it(workspace: MakeWorkspac
 def test_an_engine_whose_ledger_or_lock_is_deleted_ends_with_the_reason(
     workspace: MakeWorkspace, name: str
 ) -> None:
-    root = workspace(images=8, width=1000, height=800)
+    root = workspace(images=8, **LARGE)
     engine = psutil.Process(start_engine(root))
     suspend_busy_worker(root)
     (root / name).unlink()

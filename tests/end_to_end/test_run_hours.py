@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat
 from tests.support.engine_runs import kill_engine, start_engine, status, suspend_busy_worker, wait_for_end
 from tests.support.waiting import wait_until
@@ -18,7 +18,7 @@ def root(workspace: MakeWorkspace) -> Path:
     """Its hours begin in two hours, or nearly."""
     now = time.localtime().tm_hour
     hours = f"{(now + 2) % 24:02}:00-{(now + 4) % 24:02}:00"
-    return workspace(images=3, width=900, height=700, settings=f'[engine]\nhours = "{hours}"\n')
+    return workspace(images=3, **LARGE, settings=f'[engine]\nhours = "{hours}"\n')
 
 
 def test_outside_its_hours_nothing_starts_until_a_person_resumes(root: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from engine.control.client import EngineClient
 from engine.control.recent import Recent, Rest
 from engine.workspace import Workspace
-from tests.conftest import MakeWorkspace
+from tests.conftest import LARGE, MakeWorkspace
 from tests.support.command_line import photostat, start
 from tests.support.engine_runs import (
     resume_worker,
@@ -25,8 +25,6 @@ from tests.support.engine_runs import (
 )
 from tests.support.jp2_files import Row, representation, write_export
 from tests.support.waiting import LONGEST_WAIT_S, wait_until
-
-LARGE = {"width": 1100, "height": 900}
 
 
 @pytest.fixture
@@ -80,7 +78,7 @@ def test_a_pause_reads_no_headers_and_fails_no_rows(workspace: MakeWorkspace) ->
 
 
 def test_an_engine_that_is_paused_keeps_its_rates_and_promises_no_end(workspace: MakeWorkspace) -> None:
-    root = workspace(images=14, width=1100, height=900)
+    root = workspace(images=14, **LARGE)
     start_engine(root, "--workers", "1")
     wait_until(lambda: status(root)["totals"]["done"] >= 1, "a first image")
     busy = suspend_busy_worker(root)
