@@ -19,6 +19,7 @@ from engine.gpu.client import GpuClient
 from engine.gpu_messages import GpuOutcome
 from engine.jp2.decoding.colour import plan_colour
 from engine.jp2.decoding.openjpeg import DecoderMessages
+from engine.jp2.decoding.pixel_memory import PixelMemory
 from engine.jp2.validation.validate import check_structure
 from engine.jpeg.encode import Written, write_jpeg
 from engine.jpeg.limits import check_sides
@@ -41,18 +42,23 @@ class _Made(Struct, frozen=True):
 
 
 def convert_image(
-    job: Job, on_stage: OnStage, gpu: GpuClient | None = None, on_gpu: OnGpu = lambda outcome: None
+    job: Job,
+    on_stage: OnStage,
+    gpu: GpuClient | None = None,
+    on_gpu: OnGpu = lambda outcome: None,
+    memory: PixelMemory | None = None,
 ) -> Converted:
     """Writes `job.scratch_path`, verified and fsynced, or nothing at all.
 
     Raises ImageError, which carries the warnings up to then. Whatever happens, no partial JPEG and no pixel file
-    are left. `gpu` is the worker's, which is used if the job says so; what came of that is told to `on_gpu`.
+    are left. `gpu` is the worker's, which is used if the job says so; what came of that is told to `on_gpu`. `memory`
+    is the worker's too, and may keep the pixels' memory for the next image.
     """
     reset_peak()
     wall_start, cpu_start = time.monotonic(), time.process_time()
     progress = _Progress(on_stage)
     gpu = gpu or GpuClient()
-    decoding = Decoding(job, gpu, on_gpu)
+    decoding = Decoding(job, gpu, on_gpu, memory)
     opened: SourceFile | None = None
     try:
         progress.enter(Stage.READING)

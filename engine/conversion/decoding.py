@@ -16,15 +16,25 @@ from engine.jp2.decoding.colour import ColourPlan
 from engine.jp2.decoding.decode import Picture, decoded, possible_mode
 from engine.jp2.decoding.given_samples import picture_of_samples
 from engine.jp2.decoding.openjpeg import DecoderMessages
+from engine.jp2.decoding.pixel_memory import PixelMemory
 from engine.jp2.jp2_file import Jp2File
 from engine.messages import Job, PixelsBy
 
 
 class Decoding:
-    """Of one image; `gpu` is the worker's. `on_gpu` is told when it is asked (None), and at once what came of that."""
+    """Of one image; `gpu` and `memory` are the worker's.
 
-    def __init__(self, job: Job, gpu: GpuClient, on_gpu: Callable[[GpuOutcome | None], None]) -> None:
-        self._job, self._gpu, self._on_gpu = job, gpu, on_gpu
+    `on_gpu` is told when it is asked (None), and at once what came of that.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        gpu: GpuClient,
+        on_gpu: Callable[[GpuOutcome | None], None],
+        memory: PixelMemory | None,
+    ) -> None:
+        self._job, self._gpu, self._on_gpu, self._memory = job, gpu, on_gpu, memory
         self.by: PixelsBy | None = None
         """None before the pixels are there."""
 
@@ -41,9 +51,13 @@ class Decoding:
         use, plan = self._job.gpu, self._job.plan
         self.by = PixelsBy(possible_mode(file.header, plan.mode).value)
         if use is None:
-            with decoded(file, features, plan, colour_plan, messages, pixel_file) as picture:
+            with decoded(
+                file, features, plan, colour_plan, messages, pixel_file, memory=self._memory
+            ) as picture:
                 yield picture
             return
+        if self._memory is not None:
+            self._memory.release()
         samples, outcome = self._gpu.decode(use, file, features, lambda: self._on_gpu(None))
         if samples is None:
             self._on_gpu(outcome)

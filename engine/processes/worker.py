@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
@@ -20,6 +21,8 @@ from engine.messages import Converted, Job, NotConverted, Quit, ReadAhead, Stage
 from engine.processes.child import tie_to_parent
 
 _READ_AHEAD_BYTES = 1 << 20
+_KEEPS_MEMORY_S = 0.25
+"""The next image comes within some turns of the engine's loop, or not soon."""
 
 
 def worker_main(connection: Connection[Any, Any], parent_pid: int) -> None:
@@ -29,15 +32,26 @@ def worker_main(connection: Connection[Any, Any], parent_pid: int) -> None:
         convert_image,  # loads libvips and OpenJPEG, so not in the supervisor
     )
     from engine.gpu.client import GpuClient
+    from engine.jp2.decoding.pixel_memory import PixelMemory
 
     jobs: queue.SimpleQueue[Job | Quit] = queue.SimpleQueue()
     sources: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, jobs, sources), daemon=True).start()
     threading.Thread(target=read_ahead, args=(sources,), daemon=True).start()
-    convert = partial(convert_image, gpu=GpuClient())
+    memory = PixelMemory()
+    convert = partial(convert_image, gpu=GpuClient(), memory=memory)
     connection.send(WorkerReady())
-    while isinstance(job := jobs.get(), Job):
+    while isinstance(job := _next_job(jobs, memory.release), Job):
         connection.send(_attempt(connection, job, convert))
+
+
+def _next_job(jobs: queue.SimpleQueue[Job | Quit], release: Callable[[], None]) -> Job | Quit:
+    """`release` is called if none comes at once: a worker that waits keeps no memory from others."""
+    try:
+        return jobs.get(timeout=_KEEPS_MEMORY_S)
+    except queue.Empty:
+        release()
+        return jobs.get()
 
 
 def _listen(

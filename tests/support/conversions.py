@@ -8,6 +8,7 @@ from typing import Any
 from engine.config import JpegSettings
 from engine.conversion.convert import convert_image
 from engine.failures import Stage
+from engine.jp2.decoding.pixel_memory import PixelMemory
 from engine.messages import Converted, DecodeMode, Job, Plan
 
 
@@ -27,10 +28,12 @@ def job(source: Path, **changes: Any) -> Job:
     )
 
 
-def convert(source: Path, stages: list[Stage] | None = None, **changes: Any) -> tuple[Converted, Path]:
+def convert(
+    source: Path, stages: list[Stage] | None = None, memory: PixelMemory | None = None, **changes: Any
+) -> tuple[Converted, Path]:
     """The worker's answer, and the path of the JPEG."""
     (source.parent / "scratch").mkdir(exist_ok=True)
-    made = convert_image(job(source, **changes), (stages if stages is not None else []).append)
+    made = convert_image(job(source, **changes), (stages if stages is not None else []).append, memory=memory)
     return made, Path(made.scratch_path)
 
 

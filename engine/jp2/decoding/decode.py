@@ -19,6 +19,7 @@ from engine.jp2.decoding.consumption import TilePartStart, check_consumed
 from engine.jp2.decoding.mode_rules import DecodeWay, fault_of
 from engine.jp2.decoding.openjpeg import DecodedPlane, Decoder, DecoderMessages, open_decoder
 from engine.jp2.decoding.pixel_memory import (
+    PixelMemory,
     ReleasePages,
     mapped_pixels,
     nothing_to_release,
@@ -53,10 +54,12 @@ def decoded(
     messages: DecoderMessages,
     pixel_file: Path,
     see: SeeSamples | None = None,
+    memory: PixelMemory | None = None,
 ) -> Iterator[Picture]:
     """Decodes a validated file and lends its pixels; `pixel_file` is used, and removed, if the plan puts them on disk.
 
-    `see` is shown all samples, those of some tiles perhaps twice.
+    `see` is shown all samples, those of some tiles perhaps twice. `memory` lends the pixels' memory if the image is
+    decoded in tiles; in every other mode it is given back, because their peaks have no room for it.
 
     Every decode mode and any number of threads make the same pixels (`mode_rules`), except that in strips of a lossy
     file about one of ten million samples differs by 1, because OpenJPEG computes areas of the 9-7 in another order.
@@ -70,19 +73,25 @@ def decoded(
     dtype = np.dtype(np.uint16 if colour_plan.wide else np.uint8)
     witness: Witness | None = None
     warnings: tuple[str, ...] = ()
-    if possible_mode(file.header, plan.mode) is not DecodeMode.WHOLE:
-        witness, warnings = reduced_decode(file, features, plan.threads)
+    mode = possible_mode(file.header, plan.mode)
     try:
+        if memory is not None and (mode is not DecodeMode.TILES or plan.pixels_on_disk):
+            memory.release()
         if plan.pixels_on_disk:
             pixels, release_pages = mapped_pixels(pixel_file, shape, dtype)
+        elif memory is not None and mode is DecodeMode.TILES:
+            pixels, release_pages = memory.lend(shape, dtype), nothing_to_release
         else:
             pixels, release_pages = np.empty(shape, dtype), nothing_to_release
+        if mode is not DecodeMode.WHOLE:
+            witness, warnings = reduced_decode(file, features, plan.threads)
         writer = PixelWriter(colour_plan, grid, pixels)
         decoding = _Decoding(
             file, features, grid, writer, release_pages, messages, plan.threads, witness, see
         )
         _decode(decoding, plan)
         check_consumed(decoding.read, features.tile_parts)
+        writer.check_complete()
         del decoding, witness  # their memory, before the picture is encoded
         give_memory_back()
         yield Picture(pixels, release_pages, (*writer.warnings, *warnings))
@@ -189,6 +198,7 @@ def _decode_tiles(decoding: _Decoding) -> None:
             message = f"{error.failure.message}: the tiles cannot be decoded one by one, and {fault}"
             raise ImageError(Cause.UNSUPPORTED, Stage.DECODING, message) from error
         decoding.messages.errors.clear()
+        decoding.writer.restart()
         if decoding.witness is not None:
             decoding.witness.restart()
         _decode_strips(decoding, -(-grid.tile_height // decoding.grid.dy), per_codec=1)

@@ -9,6 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from engine.failures import Cause, ImageError, Stage
 from engine.jp2.decoding.channels import ChannelSource
 from engine.jp2.decoding.colour import ColourModel, ColourPlan
 from engine.jp2.decoding.openjpeg import DecodedPlane
@@ -74,6 +75,7 @@ class PixelWriter:
         self._ycc = YccTables(plan.colours) if plan.model is ColourModel.YCC else None
         self._beyond_palette: dict[ChannelSource, int] = {}
         self._over_alpha = 0
+        self._written = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -90,6 +92,17 @@ class PixelWriter:
             )
         return tuple(found)
 
+    def restart(self) -> None:
+        """The picture is written again from the top."""
+        self._written = 0
+
+    def check_complete(self) -> None:
+        """Raises ImageError INTERNAL if fewer pixels were written than there are: their memory may hold others."""
+        missing = self._grid.width * self._grid.height - self._written
+        if missing > 0:
+            message = f"{missing:,} of the picture's pixels were not decoded"
+            raise ImageError(Cause.INTERNAL, Stage.DECODING, message)
+
     def write(
         self, planes: Sequence[DecodedPlane], area: PixelArea, after: Callable[[int], None] | None = None
     ) -> None:
@@ -97,6 +110,7 @@ class PixelWriter:
         width = area.right - area.left
         if width <= 0:
             return
+        self._written += width * max(0, area.bottom - area.top)
         step = max(1, CHUNK_PIXELS // width)
         for top in range(area.top, area.bottom, step):
             bottom = min(top + step, area.bottom)
