@@ -27,7 +27,7 @@ def order_of_starts(root: Path) -> list[int | None]:
 
 
 def test_an_image_is_skipped_or_stopped_whatever_the_engine_does(workspace: MakeWorkspace) -> None:
-    root = workspace(images=12, width=600, height=500)
+    root = workspace(images=24, width=600, height=500)
     start_engine(root, "--workers", "1")
     first = suspend_busy_worker(root)["image_id"]
     skipped = photostat("skip", str(first), "--json", workspace=root)
@@ -41,7 +41,7 @@ def test_an_image_is_skipped_or_stopped_whatever_the_engine_does(workspace: Make
     assert stopped.startswith(f"Stopped: image {second} (") and f"`photostat requeue {second}`" in stopped
     now = wait_until(lambda: (one := status(root))["totals"]["in_flight"] == 0 and one, "its end")
     assert (now["state"], now["totals"]["failed"]) == ("paused", 1)
-    assert now["totals"]["pending"] + now["totals"]["done"] == 11
+    assert now["totals"]["pending"] + now["totals"]["done"] == 23
     for image, says in (
         (first, "waits, and no worker has it"),
         (second, "is failed already"),
@@ -50,7 +50,7 @@ def test_an_image_is_skipped_or_stopped_whatever_the_engine_does(workspace: Make
         refused = photostat("skip", str(image), workspace=root, expect=2)
         assert says in refused.stderr and refused.stderr.count("\n") == 1
     photostat("resume", workspace=root)
-    assert wait_for_end(root)["totals"]["done"] == 11
+    assert wait_for_end(root)["totals"]["done"] == 23
     assert order_of_starts(root)[-1] == first, "behind all others"
     rows = {row["id"]: row for row in list_rows(root)}
     assert rows[first]["attempts"] == 1, "the one that was skipped does not count"
@@ -59,7 +59,7 @@ def test_an_image_is_skipped_or_stopped_whatever_the_engine_does(workspace: Make
     assert not scratch_contents(root)
     photostat("requeue", str(second), workspace=root)
     photostat("run", "--headless", workspace=root)
-    assert status(root)["totals"]["done"] == 12
+    assert status(root)["totals"]["done"] == 24
     with LedgerReader(Workspace(root)) as reader:
         (event,) = [event for event in reader.events(notable=True, limit=1000) if event.kind == "skip"]
     assert event.message.startswith("skipped by ") and event.image_id == first

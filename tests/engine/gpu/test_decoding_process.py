@@ -207,7 +207,7 @@ class Decoder:
         self.real = real.Decoder(*arguments, **options)
     def decode(self, *arguments, **options):
         calls.append(0)
-        time.sleep({1: 0.0, 2: 1.0}.get(len(calls), 60.0))
+        time.sleep({1: 0.0, 2: 1.0}.get(len(calls), 60.0))  # a slow one, and then one that hangs
         return self.real.decode(*arguments, **options)
 """
 
