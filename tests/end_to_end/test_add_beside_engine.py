@@ -118,8 +118,13 @@ def root(tmp_path: Path) -> Iterator[Path]:
     end_engine(place)
 
 
+def _hour(from_now: int) -> str:
+    return time.strftime("%H:%M", time.localtime(time.time() + 3600 * from_now))
+
+
 def test_every_export_comes_to_the_same_as_without_an_engine(root: Path, tmp_path: Path) -> None:
     without = tmp_path / "without"
+    (root / "photostat.toml").write_text(f'[engine]\nhours = "{_hour(6)}-{_hour(7)}"\n')  # so none starts
     shutil.copytree(root, without)
     start_engine(root)
     photostat("pause", workspace=root)
@@ -134,7 +139,8 @@ def test_every_export_comes_to_the_same_as_without_an_engine(root: Path, tmp_pat
     assert not list(root.glob("ledger.add-*"))
     account = status(root)["totals"]
     assert account["rows"] == len(ledger_contents(without)[0]) and account["failed"] > 4
-    for bad in (tmp_path / "missing.csv", root / "photostat.toml"):
+    (tmp_path / "empty.csv").touch()
+    for bad in (tmp_path / "missing.csv", tmp_path / "empty.csv"):
         here = photostat("add", bad, workspace=root, expect=2)
         assert here.stderr == photostat("add", bad, workspace=without, expect=2).stderr
     assert ledger_contents(root) == ledger_contents(without)

@@ -106,6 +106,7 @@ def test_a_host_is_given_workers_is_drained_comes_back_and_is_forgotten(
     run("resume", at=root)
     busy = busy_there(root, "b")
     run("pause", at=root)
+    wait_until(lambda: status(root)["totals"]["in_flight"] == 1, "all but the suspended one")
     assert "--yes" in run("hosts", "forget", "b", at=root, code=2).stderr
     assert "is forgotten" in run("hosts", "forget", "b", "--yes", at=root).stdout
     assert "forgotten already" in run("hosts", "forget", "b", at=root).stdout
