@@ -79,10 +79,11 @@ def decoding(root: Path) -> dict[str, Any] | None:
     return next((w for w in workers if w["phase"] == "decoding" and w["rss_bytes"] > 150 * MIB), None)
 
 
-def halted_in_decoding(root: Path) -> None:
-    """Suspends the worker that decodes, so that it is not done before memory is short."""
-    worker = wait_until(lambda: decoding(root), "an image that is being decoded")
-    os.kill(worker["pid"], signal.SIGSTOP)
+def halted_in_decoding(root: Path) -> int:
+    """Suspends the worker that decodes, so that it is not done before memory is short; returns its pid."""
+    pid = int(wait_until(lambda: decoding(root), "an image that is being decoded")["pid"])
+    os.kill(pid, signal.SIGSTOP)
+    return pid
 
 
 def events(root: Path) -> str:
@@ -133,9 +134,9 @@ def test_a_worker_that_the_kernel_kills_is_recognised_and_its_image_done_alone(
 ) -> None:
     place, group = root('[engine]\nmemory_floor = "1MiB"\n'), memory_group(1000 * MIB)
     start_inside(group, place, "--workers", "1")
-    halted_in_decoding(place)
+    worker = halted_in_decoding(place)
     with hogging(available(place), group) as hog:
-        hog.take_until_the_kernel_kills()  # the worker goes first, not the hog, nor the supervisor
+        hog.take_until_it_is_killed(worker)  # not the hog, nor the supervisor
         wait_until(lambda: "killed by the kernel for memory" in events(place), "the kernel's choice")
     assert wait_for_end(place)["totals"]["done"] == 2
     assert sorted(attempts(place)) == [1, 2]

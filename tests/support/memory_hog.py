@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psutil
+
 from engine.memory import cgroup
 from tests.support.cgroups import inside
 
@@ -23,7 +25,7 @@ class Hog:
     process: subprocess.Popen[str]
     group: cgroup.Group
     kills_before: int | None
-    """How many processes of the group the kernel had killed before there was a hog."""
+    """How many processes of the group the kernel had killed before there was a hog, and hogs before this one."""
 
     def take(self, mib: int) -> bool:
         """Takes that much more and touches every page of it; False if the kernel has killed the program for it."""
@@ -43,6 +45,18 @@ class Hog:
         while cgroup.oom_kills(self.group) == self.kills_before and self.take(STEP_MIB):
             pass
 
+    def take_until_it_is_killed(self, pid: int) -> None:
+        """The same until this process is dead: what only looks at sources is killed before it."""
+        while _is_alive(pid) and self.take(STEP_MIB):
+            pass
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
 
 @contextlib.contextmanager
 def hogging(mib: int, group: cgroup.Group) -> Iterator[Hog]:
@@ -52,8 +66,9 @@ def hogging(mib: int, group: cgroup.Group) -> Iterator[Hog]:
     that one is free: then there is another hog.
     """
     kills_before = cgroup.oom_kills(group)
-    for _ in range(ATTEMPTS):
-        with _started(group, kills_before) as hog:
+    for hogs_killed in range(ATTEMPTS):
+        before = None if kills_before is None else kills_before + hogs_killed
+        with _started(group, before) as hog:
             if hog.take(mib):
                 yield hog
                 return

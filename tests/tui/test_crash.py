@@ -155,6 +155,7 @@ _FOREIGN: dict[str, tuple[Any, Any]] = {
 def listening(path: Path, hello: Any, reply: Any) -> Iterator[None]:
     """A server that sends `hello` to every client and `reply` to its first request."""
     server = socket.socket(socket.AF_UNIX)
+    path.unlink(missing_ok=True)  # outside `tmp_path` it outlives a test that was killed
     server.bind(str(path))
     server.listen()
 
@@ -178,6 +179,7 @@ def listening(path: Path, hello: Any, reply: Any) -> Iterator[None]:
         server.shutdown(socket.SHUT_RDWR)
         server.close()
         thread.join(LONGEST_WAIT_S)
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
