@@ -33,6 +33,9 @@ def test_an_image_is_skipped_or_stopped_whatever_the_engine_does(workspace: Make
     skipped = photostat("skip", str(first), "--json", workspace=root)
     assert (skipped.json["image"], skipped.json["worker"]) == (first, 1)
     assert f"Skipped: image {first} (" in skipped.stderr and "waits behind all others" in skipped.stderr
+    wait_until(
+        lambda: first not in [one["image_id"] for one in status(root)["workers"]], "the end of its worker"
+    )
     second = suspend_busy_worker(root)["image_id"]
     assert second != first
     assert list(status(root)["skipped"]) == [first]

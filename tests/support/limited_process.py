@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.failures import ImageError
 from engine.jp2.jp2_file import read_header
+from engine.memory.usage import peak_rss_bytes
 from engine.messages import DecodeMode, Plan
 from tests.support.conversions import convert
 from tests.support.waiting import LONGEST_WAIT_S
@@ -66,8 +67,9 @@ def _convert_all(paths: Sequence[Path]) -> Iterator[Outcome]:
             jpeg.unlink()
         except ImageError as error:
             cause, message, warnings = error.failure.cause.value, error.failure.message, error.warnings
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        yield Outcome(path.name, cause, message, warnings, peak)
+        yield Outcome(
+            path.name, cause, message, warnings, peak_rss_bytes()
+        )  # getrusage has our parent's, too
 
 
 def _plan(path: Path) -> Plan:
