@@ -152,8 +152,7 @@ def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
         for worker in status(root)["workers"]:
             if worker["host"] in hosts and worker["host"] not in stopped and worker["pid"]:
                 os.kill(worker["pid"], signal.SIGSTOP)
-                # What it had said before reaches the engine between two questions.
-                if worker["image_id"] is not None and all(_still(root, worker) for _ in range(3)):
+                if worker["image_id"] is not None and all(_still_there(root, worker) for _ in range(8)):
                     stopped[worker["host"]] = worker
                 elif time.monotonic() > waits_until:  # it has not begun yet
                     os.kill(worker["pid"], signal.SIGCONT)
@@ -161,6 +160,12 @@ def stop_in_the_middle(root: Path, *hosts: str) -> dict[str, dict[str, Any]]:
 
     wait_until(all_stand, "a worker stopped in the middle of an image on each machine", longest_pause_s=0.01)
     return stopped
+
+
+def _still_there(root: Path, worker: dict[str, Any]) -> bool:
+    if worker["host"] != "here":
+        time.sleep(0.1)  # what it had said before comes through a host that is busy
+    return _still(root, worker)
 
 
 def suspend_workers(root: Path) -> None:
